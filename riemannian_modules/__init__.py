@@ -1,0 +1,1 @@
+"""Riemannian modules: differentiable modules that compose, learn and are certified in metrics."""
