@@ -29,26 +29,26 @@ def real_array(name: str, values: Array) -> Array:
     Args:
         name: What the caller calls it; the error says so.
         values: An array-API array, or anything that NumPy reads as one; any shape.
+
     Raises:
         DomainError: If it holds NaN or infinities, or is not made of real numbers.
     """
-    if not is_array_api_obj(values):
-        values = _numpy_array(name, values)
-    xp = namespace_of(values)
-    if xp.isdtype(values.dtype, "real floating"):
-        copy = xp.asarray(values, copy=True)
-    elif xp.isdtype(values.dtype, "integral"):
-        copy = xp.astype(values, xp.float64)
+    given: Array = values if is_array_api_obj(values) else _numpy_array(name, values)
+    xp = namespace_of(given)
+    if xp.isdtype(given.dtype, "real floating"):
+        copy = xp.asarray(given, copy=True)
+    elif xp.isdtype(given.dtype, "integral"):
+        copy = xp.astype(given, xp.float64)
     else:
         raise DomainError(
-            f"{name}: expected real numbers, got dtype {values.dtype}. Convert to float64."
+            f"{name}: expected real numbers, got dtype {given.dtype}. Convert to float64."
         )
     finite = xp.isfinite(copy)
     if not bool(xp.all(finite)):
+        count = int(xp.sum(xp.astype(~finite, xp.int64)))
         raise DomainError(
-            f"{name}: expected finite numbers, got {int(xp.sum(xp.astype(~finite, xp.int64)))} "
-            f"NaN or infinite of {copy.size if xp is np else finite.shape}. "
-            "Check the map or the data that gave them."
+            f"{name}: expected finite numbers, got {count} NaN or infinite in shape "
+            f"{tuple(finite.shape)}. Check the map or the data that gave them."
         )
     return copy
 

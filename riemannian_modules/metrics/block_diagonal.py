@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of
 from riemannian_modules.metrics.dense import dense_pullback
@@ -26,28 +28,36 @@ class BlockDiagonalMetric(Metric):
     blocks: tuple[Metric, ...]
 
     @property
+    @override
     def dim(self) -> int:
         return sum(block.dim for block in self.blocks)
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.blocks[0].prototype
 
+    @override
     def logdet(self) -> float:
         return sum(block.logdet() for block in self.blocks)
 
+    @override
     def colour(self, z: Array) -> Array:
         return self._stacked([block.colour(part) for block, part in self._parts(z)])
 
+    @override
     def whiten(self, v: Array) -> Array:
         return self._stacked([block.whiten(part) for block, part in self._parts(v)])
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         return self._stacked([block.whiten_adjoint(part) for block, part in self._parts(z)])
 
+    @override
     def whiten_factor(self, factor: Factor) -> Factor:
         return DenseFactor(self.whiten(factor.as_matrix()))
 
+    @override
     def with_factor(self, factor: Factor) -> Metric:
         return LowRankMetric(self, 1.0, factor)
 
@@ -62,21 +72,27 @@ class BlockDiagonalMetric(Metric):
     def _stacked(self, parts: list[Array]) -> Array:
         return namespace_of(*parts).concat(parts, axis=0)
 
+    @override
     def _apply(self, v: Array) -> Array:
         return self._stacked([block.apply(part) for block, part in self._parts(v)])
 
+    @override
     def _solve(self, v: Array) -> Array:
         return self._stacked([block.solve(part) for block, part in self._parts(v)])
 
+    @override
     def _pullback(self, J: Array) -> Metric:
         return dense_pullback(self, J)
 
+    @override
     def _downdated(self, V: Array) -> Metric:
         return downdate(self, V)
 
+    @override
     def _forgotten(self, alpha: float) -> Metric:
         return BlockDiagonalMetric(tuple(block.forgotten(alpha) for block in self.blocks))
 
+    @override
     def _truncated(self, rank: int) -> tuple[Metric, float]:
         # The norm of a block-diagonal matrix is the largest norm of its blocks.
         pairs = [block.truncated(rank) for block in self.blocks]

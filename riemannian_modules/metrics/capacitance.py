@@ -41,6 +41,7 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
         gram: ``W^T W``, shape (r, r).
         mu: Positive.
         tall: Gives W; called where QR is needed alone.
+
     Raises:
         MetricError: If mu is lost beside ``|W|^2`` (below about 1e-28 of it in float64), or the
             Gram matrix overflows.

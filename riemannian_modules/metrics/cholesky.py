@@ -15,6 +15,7 @@ def cholesky_factor(where: str, matrix: Array) -> Array:
     Args:
         where: What the matrix is; the error says so.
         matrix: Symmetric, shape (n, n); only symmetric parts are meaningful.
+
     Raises:
         MetricError: If it is singular or indefinite to working precision; the message names the
             smallest eigenvalue with its eigenvector.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import (
     Array,
@@ -34,31 +36,39 @@ class DenseMetric(Metric):
     matrix: Array
 
     @property
+    @override
     def dim(self) -> int:
         return int(self.matrix.shape[0])
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.matrix
 
+    @override
     def logdet(self) -> float:
         xp = namespace_of(self.matrix)
         return 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(self.lower))))
 
+    @override
     def colour(self, z: Array) -> Array:
         return self.lower @ z
 
+    @override
     def whiten(self, v: Array) -> Array:
         solved = solve_lower(self.lower, as_columns(v))
         return solved[:, 0] if v.ndim == 1 else solved
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         solved = solve_lower_adjoint(self.lower, as_columns(z))
         return solved[:, 0] if z.ndim == 1 else solved
 
+    @override
     def whiten_factor(self, factor: Factor) -> Factor:
         return DenseFactor(self.whiten(factor.as_matrix()))
 
+    @override
     def with_factor(self, factor: Factor) -> Metric:
         return DenseMetric(self.matrix + factor.outer())
 
@@ -67,21 +77,27 @@ class DenseMetric(Metric):
         """The Cholesky factor, shape (n, n); MetricError if the matrix is not definite."""
         return cholesky_factor("DenseMetric", self.matrix)
 
+    @override
     def _apply(self, v: Array) -> Array:
         return self.matrix @ v
 
+    @override
     def _solve(self, v: Array) -> Array:
         return self.whiten_adjoint(self.whiten(v))
 
+    @override
     def _pullback(self, J: Array) -> Metric:
         return dense_pullback(self, J)
 
+    @override
     def _downdated(self, V: Array) -> Metric:
         return _definite(self.matrix - V @ V.T)
 
+    @override
     def _forgotten(self, alpha: float) -> Metric:
         return DenseMetric(alpha * self.matrix)
 
+    @override
     def _truncated(self, rank: int) -> tuple[Metric, float]:
         return self, 0.0
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, real_array
 from riemannian_modules.metrics.dense import dense_pullback
@@ -25,50 +27,64 @@ class DiagonalMetric(Metric):
     weights: Array
 
     @property
+    @override
     def dim(self) -> int:
         return int(self.weights.shape[0])
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.weights
 
+    @override
     def logdet(self) -> float:
         xp = namespace_of(self.weights)
         return float(xp.sum(xp.log(self.weights)))
 
+    @override
     def colour(self, z: Array) -> Array:
         return self._beside(z) ** 0.5 * z
 
+    @override
     def whiten(self, v: Array) -> Array:
         return v / self._beside(v) ** 0.5
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         return self.whiten(z)
 
+    @override
     def whiten_factor(self, factor: Factor) -> Factor:
         return DenseFactor(self.whiten(factor.as_matrix()))
 
+    @override
     def with_factor(self, factor: Factor) -> Metric:
         return LowRankMetric(self, 1.0, factor)
 
     def _beside(self, v: Array) -> Array:
         return self.weights if v.ndim == 1 else self.weights[:, None]
 
+    @override
     def _apply(self, v: Array) -> Array:
         return self._beside(v) * v
 
+    @override
     def _solve(self, v: Array) -> Array:
         return v / self._beside(v)
 
+    @override
     def _pullback(self, J: Array) -> Metric:
         return dense_pullback(self, J)
 
+    @override
     def _downdated(self, V: Array) -> Metric:
         return downdate(self, V)
 
+    @override
     def _forgotten(self, alpha: float) -> Metric:
         return DiagonalMetric(alpha * self.weights)
 
+    @override
     def _truncated(self, rank: int) -> tuple[Metric, float]:
         return self, 0.0
 

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
 from riemannian_modules.metrics.dense import dense_pullback
@@ -32,32 +34,40 @@ class DowndatedMetric(Metric):
     shares: Array
 
     @property
+    @override
     def dim(self) -> int:
         return self.base.dim
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.columns
 
+    @override
     def logdet(self) -> float:
         xp = namespace_of(self.shares)
         return self.base.logdet() + float(xp.sum(xp.log(self._left)))
 
+    @override
     def colour(self, z: Array) -> Array:
         # sqrt(1 - s^2) - 1 without cancellation.
         return self.base.colour(self._through(-(self.shares**2) / (1.0 + self._left**0.5), z))
 
+    @override
     def whiten(self, v: Array) -> Array:
         root = self._left**0.5
         return self._through(self.shares**2 / (root * (1.0 + root)), self.base.whiten(v))
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         root = self._left**0.5
         return self.base.whiten_adjoint(self._through(self.shares**2 / (root * (1.0 + root)), z))
 
+    @override
     def whiten_factor(self, factor: Factor) -> Factor:
         return DenseFactor(self.whiten(factor.as_matrix()))
 
+    @override
     def with_factor(self, factor: Factor) -> Metric:
         return downdate(self.base.with_factor(factor), self.columns)
 
@@ -71,24 +81,30 @@ class DowndatedMetric(Metric):
         weighted = weights * inner if v.ndim == 1 else weights[:, None] * inner
         return v + self.directions @ weighted
 
+    @override
     def _apply(self, v: Array) -> Array:
         return self.base.apply(v) - self.columns @ (self.columns.T @ v)
 
+    @override
     def _solve(self, v: Array) -> Array:
         weights = self.shares**2 / self._left
         return self.base.whiten_adjoint(self._through(weights, self.base.whiten(v)))
 
+    @override
     def _pullback(self, J: Array) -> Metric:
         return dense_pullback(self, J)
 
+    @override
     def _downdated(self, V: Array) -> Metric:
         xp = namespace_of(self.columns, V)
         return downdate(self.base, xp.concat([self.columns, V], axis=1))
 
+    @override
     def _forgotten(self, alpha: float) -> Metric:
         columns = math.sqrt(alpha) * self.columns
         return DowndatedMetric(self.base.forgotten(alpha), columns, self.directions, self.shares)
 
+    @override
     def _truncated(self, rank: int) -> tuple[Metric, float]:
         # Less is below the columns then, so that the difference may cease to be definite.
         base, bound = self.base.truncated(rank)

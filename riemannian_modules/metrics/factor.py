@@ -9,6 +9,8 @@ import abc
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.metrics.array import Array
 
 
@@ -73,36 +75,46 @@ class DenseFactor(Factor):
     scale: float = 1.0
 
     @property
+    @override
     def dim(self) -> int:
         return int(self.entries.shape[0])
 
     @property
+    @override
     def columns(self) -> int:
         return int(self.entries.shape[1])
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.entries
 
+    @override
     def matvec(self, z: Array) -> Array:
         return self.entries @ (self.scale * z)
 
+    @override
     def rmatvec(self, v: Array) -> Array:
         return self.scale * (self.entries.T @ v)
 
+    @override
     def gram(self) -> Array:
         # One object on both sides, so that NumPy computes one triangle (syrk).
         return self.scale**2 * (self.entries.T @ self.entries)
 
+    @override
     def cross_gram(self, other: Factor) -> Array:
         return self.scale * other.rmatvec(self.entries).T
 
+    @override
     def outer(self) -> Array:
         return self.scale**2 * (self.entries @ self.entries.T)
 
+    @override
     def rows(self, start: int, stop: int) -> Array:
         block = self.entries[start:stop, :]
         return block if self.scale == 1.0 else self.scale * block
 
+    @override
     def scaled(self, scale: float) -> Factor:
         return DenseFactor(self.entries, scale * self.scale)

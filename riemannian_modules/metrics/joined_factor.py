@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of
 from riemannian_modules.metrics.factor import DenseFactor, Factor
@@ -22,17 +24,21 @@ class JoinedFactor(Factor):
     parts: tuple[Factor, ...]
 
     @property
+    @override
     def dim(self) -> int:
         return self.parts[0].dim
 
     @property
+    @override
     def columns(self) -> int:
         return sum(part.columns for part in self.parts)
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.parts[0].prototype
 
+    @override
     def matvec(self, z: Array) -> Array:
         total, start = None, 0
         for part in self.parts:
@@ -41,21 +47,27 @@ class JoinedFactor(Factor):
             start += part.columns
         return total
 
+    @override
     def rmatvec(self, v: Array) -> Array:
         return namespace_of(v).concat([part.rmatvec(v) for part in self.parts], axis=0)
 
+    @override
     def gram(self) -> Array:
         return self._stacked([part.cross_gram(self) for part in self.parts], axis=0)
 
+    @override
     def cross_gram(self, other: Factor) -> Array:
         return self._stacked([part.cross_gram(other) for part in self.parts], axis=0)
 
+    @override
     def outer(self) -> Array:
         return sum(part.outer() for part in self.parts)
 
+    @override
     def rows(self, start: int, stop: int) -> Array:
         return self._stacked([part.rows(start, stop) for part in self.parts], axis=1)
 
+    @override
     def scaled(self, scale: float) -> Factor:
         return JoinedFactor(tuple(part.scaled(scale) for part in self.parts))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import final
 
 from array_api_compat import device as device_of
+from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, as_columns, namespace_of, real_array
@@ -30,17 +31,21 @@ class KhatriRaoFactor(Factor):
     scale: float = 1.0
 
     @property
+    @override
     def dim(self) -> int:
         return int(self.cotangents.shape[1] * self.activations.shape[1])
 
     @property
+    @override
     def columns(self) -> int:
         return int(self.cotangents.shape[0] * self.cotangents.shape[2])
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.activations
 
+    @override
     def matvec(self, z: Array) -> Array:
         xp, A, D = namespace_of(z), self.activations, self.cotangents
         Z = xp.reshape(self.scale * as_columns(z), (D.shape[0], D.shape[2], -1))  # (B, k, q)
@@ -48,6 +53,7 @@ class KhatriRaoFactor(Factor):
         product = xp.reshape(sent @ A, (sent.shape[0], self.dim)).T  # (n, q)
         return product[:, 0] if z.ndim == 1 else product
 
+    @override
     def rmatvec(self, v: Array) -> Array:
         xp, A, D = namespace_of(v), self.activations, self.cotangents
         V = xp.reshape(as_columns(v).T, (-1, D.shape[1], A.shape[1]))  # (q, n_out, n_in)
@@ -55,14 +61,17 @@ class KhatriRaoFactor(Factor):
         product = self.scale * (xp.permute_dims(D, (0, 2, 1)) @ seen)  # (B, k, q)
         return xp.reshape(product, (self.columns,) if v.ndim == 1 else (self.columns, -1))
 
+    @override
     def gram(self) -> Array:
         return self._cross(self)
 
+    @override
     def cross_gram(self, other: Factor) -> Array:
         if isinstance(other, KhatriRaoFactor):
             return self._cross(other)
         return other.cross_gram(self).T
 
+    @override
     def outer(self) -> Array:
         # sum over b of (D_b D_b^T) kron (a_b a_b^T), summed over b as one matrix product.
         xp, A, D = namespace_of(self.activations), self.activations, self.cotangents
@@ -73,6 +82,7 @@ class KhatriRaoFactor(Factor):
         square = xp.reshape(xp.permute_dims(product, (0, 2, 1, 3)), (self.dim, self.dim))
         return self.scale**2 * square
 
+    @override
     def rows(self, start: int, stop: int) -> Array:
         xp, A, D = namespace_of(self.activations), self.activations, self.cotangents
         index = xp.arange(start, stop, device=device_of(A))
@@ -81,6 +91,7 @@ class KhatriRaoFactor(Factor):
         block = xp.permute_dims(self.scale * outputs * inputs[:, :, None], (1, 0, 2))
         return xp.reshape(block, (stop - start, self.columns))
 
+    @override
     def scaled(self, scale: float) -> Factor:
         return KhatriRaoFactor(self.activations, self.cotangents, scale * self.scale)
 
@@ -101,6 +112,7 @@ def khatri_rao_factor(activations: Array, cotangents: Array, scale: float = 1.0)
         activations: The layer's inputs a_b, shape (B, n_in).
         cotangents: The metric's factor at the layer's outputs, shape (B, n_out, k).
         scale: Multiplies every column; ``1 / sqrt(B)`` makes the metric a mean over the batch.
+
     Raises:
         DomainError: If an array holds NaN or infinities.
         MetricError: If shapes do not fit.

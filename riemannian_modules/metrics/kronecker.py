@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, as_columns, namespace_of
 from riemannian_modules.metrics.dense import dense_pullback
@@ -35,31 +37,39 @@ class KroneckerMetric(Metric):
     right: Metric
 
     @property
+    @override
     def dim(self) -> int:
         return self.left.dim * self.right.dim
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.left.prototype
 
+    @override
     def logdet(self) -> float:
         return self.right.dim * self.left.logdet() + self.left.dim * self.right.logdet()
 
+    @override
     def colour(self, z: Array) -> Array:
         return self._through(self.left.colour, self.right.colour, z)
 
+    @override
     def whiten(self, v: Array) -> Array:
         return self._through(self.left.whiten, self.right.whiten, v)
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         return self._through(self.left.whiten_adjoint, self.right.whiten_adjoint, z)
 
+    @override
     def whiten_factor(self, factor: Factor) -> Factor:
         fits = isinstance(factor, KhatriRaoFactor) and factor.cotangents.shape[1] == self.left.dim
         if isinstance(factor, KhatriRaoFactor) and fits:
             return self._whiten_khatri_rao(factor)
         return DenseFactor(self.whiten(factor.as_matrix()))
 
+    @override
     def with_factor(self, factor: Factor) -> Metric:
         return LowRankMetric(self, 1.0, factor)
 
@@ -76,33 +86,39 @@ class KroneckerMetric(Metric):
         xp, columns = namespace_of(v), as_columns(v)
         count = columns.shape[1]
         rows = left(xp.reshape(columns, (self.left.dim, -1)))  # (l, r q)
-        X = xp.reshape(rows, (self.left.dim, self.right.dim, count))
-        turned = xp.reshape(xp.permute_dims(X, (1, 0, 2)), (self.right.dim, -1))  # (r, l q)
-        X = xp.reshape(right(turned), (self.right.dim, self.left.dim, count))
-        product = xp.reshape(xp.permute_dims(X, (1, 0, 2)), (self.dim, count))
+        rows = xp.reshape(rows, (self.left.dim, self.right.dim, count))
+        turned = xp.reshape(xp.permute_dims(rows, (1, 0, 2)), (self.right.dim, -1))  # (r, l q)
+        both = xp.reshape(right(turned), (self.right.dim, self.left.dim, count))
+        product = xp.reshape(xp.permute_dims(both, (1, 0, 2)), (self.dim, count))
         return product[:, 0] if v.ndim == 1 else product
 
+    @override
     def _apply(self, v: Array) -> Array:
         return self._through(self.left.apply, self.right.apply, v)
 
+    @override
     def _solve(self, v: Array) -> Array:
         return self._through(self.left.solve, self.right.solve, v)
 
+    @override
     def _pullback(self, J: Array) -> Metric:
         return dense_pullback(self, J)
 
+    @override
     def _downdated(self, V: Array) -> Metric:
         return downdate(self, V)
 
+    @override
     def _forgotten(self, alpha: float) -> Metric:
         return KroneckerMetric(self.left.forgotten(alpha), self.right)
 
+    @override
     def _truncated(self, rank: int) -> tuple[Metric, float]:
         return self, 0.0
 
 
 def kronecker_metric(left: Metric, right: Metric) -> KroneckerMetric:
-    """The metric of (n_out, n_in) matrices with ``left`` on their rows' index, ``right`` on columns'.
+    """The metric of (n_out, n_in) matrices: ``left`` is (n_out, n_out), ``right`` (n_in, n_in).
 
     Raises:
         MetricError: If either is no metric.

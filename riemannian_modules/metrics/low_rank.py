@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import (
     Array,
@@ -32,14 +34,14 @@ from riemannian_modules.metrics.ridge import Ridge, ridge
 class LowRankMetric(Metric):
     """``M = mu R + U U^T``: base R (n, n), factor U (n, r), mu > 0.
 
-    With ``R = C C^T`` and ``W = C^{-1} U``, ``M = C (mu I + W W^T) C^T``: the middle is a ``Ridge``,
-    dual where r < n and primal else. First solve O(n r^2 + r^3), later ones O(n r), beside whitening
-    by R; memory O(r^2) beside U for an identity base, another U for a general one.
+    With ``R = C C^T`` and ``W = C^{-1} U``, ``M = C (mu I + W W^T) C^T``; the middle is a
+    ``Ridge``, dual where r < n and primal else. First solve O(n r^2 + r^3), later ones O(n r),
+    beside whitening by R; memory O(r^2) beside U for an identity base, another U for a general one.
 
     Accuracy: backward error of a few units of rounding for all mu above about 1e-28 ``|U|^2``
     (float64). The forward error of ``solve`` is that times cond(M), as for any solver; use
-    ``solve_factor`` where the right-hand side is ``U z``, as gradients are: it keeps the digits that
-    rounding ``U z`` would lose.
+    ``solve_factor`` where the right-hand side is ``U z``, as gradients are: it keeps the digits
+    that rounding ``U z`` would lose.
     """
 
     base: Metric
@@ -47,10 +49,12 @@ class LowRankMetric(Metric):
     factor: Factor
 
     @property
+    @override
     def dim(self) -> int:
         return self.base.dim
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.factor.prototype
 
@@ -58,21 +62,27 @@ class LowRankMetric(Metric):
         """``M^{-1} U z``, the natural gradient of ``g = U z``; z has shape (r,) or (r, k)."""
         return self.base.whiten_adjoint(self._ridge.solve_factor(z))
 
+    @override
     def logdet(self) -> float:
         return self.base.logdet() + self._ridge.logdet()
 
+    @override
     def colour(self, z: Array) -> Array:
         return self.base.colour(self._ridge.colour(z))
 
+    @override
     def whiten(self, v: Array) -> Array:
         return self._ridge.whiten(self.base.whiten(v))
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         return self.base.whiten_adjoint(self._ridge.whiten_adjoint(z))
 
+    @override
     def whiten_factor(self, factor: Factor) -> Factor:
         return DenseFactor(self.whiten(factor.as_matrix()))
 
+    @override
     def with_factor(self, factor: Factor) -> Metric:
         return LowRankMetric(self.base, self.mu, join((self.factor, factor)))
 
@@ -80,22 +90,28 @@ class LowRankMetric(Metric):
     def _ridge(self) -> Ridge:
         return ridge(self.base.whiten_factor(self.factor), self.mu)
 
+    @override
     def _apply(self, v: Array) -> Array:
         return self.mu * self.base.apply(v) + self.factor.matvec(self.factor.rmatvec(v))
 
+    @override
     def _solve(self, v: Array) -> Array:
         return self.base.whiten_adjoint(self._ridge.solve(self.base.whiten(v)))
 
+    @override
     def _pullback(self, J: Array) -> Metric:
         base = dense_pullback(self.base, J)
         return LowRankMetric(base, self.mu, DenseFactor(self.factor.rmatvec(J).T))
 
+    @override
     def _downdated(self, V: Array) -> Metric:
         return downdate(self, V)
 
+    @override
     def _forgotten(self, alpha: float) -> Metric:
         return LowRankMetric(self.base, alpha * self.mu, self.factor.scaled(math.sqrt(alpha)))
 
+    @override
     def _truncated(self, rank: int) -> tuple[Metric, float]:
         U = self.factor
         if rank >= U.columns:
@@ -103,8 +119,8 @@ class LowRankMetric(Metric):
         xp, gram = namespace_of(self.prototype), U.gram()
         values, vectors = xp.linalg.eigh(gram)  # ascending
         dropped = U.columns - rank
-        # U U^T - U V V^T U^T = (U V')(U V')^T has norm |U V'|^2, the largest dropped sigma^2. The
-        # margin covers the rounding of the Gram matrix, at most n eps |U|_F^2 (Higham, section 3.5).
+        # U U^T - U V V^T U^T = (U V')(U V')^T has norm |U V'|^2, the largest dropped sigma^2.
+        # The margin covers the rounding of the Gram, at most n eps |U|_F^2 (Higham, section 3.5).
         margin = (self.dim + 16 * U.columns) * rounding_unit(gram) * float(xp.linalg.trace(gram))
         kept = DenseFactor(U.matvec(vectors[:, dropped:]))
         bound = max(float(values[dropped - 1]), 0.0) + margin
@@ -118,6 +134,7 @@ def low_rank_metric(base: Metric, mu: float, factor: Factor | Array) -> LowRankM
         base: The metric R, of n coordinates.
         mu: The mass scale, positive.
         factor: U, an array (n, r), which is copied, or a ``Factor`` of n rows, which is not.
+
     Raises:
         DomainError: If U holds NaN or infinities, or mu is not positive and finite.
         MetricError: If U does not have n rows.

@@ -144,6 +144,7 @@ class Metric(abc.ABC):
         Returns:
             The metric, and a bound on the spectral norm of the difference. A metric without a
             low-rank part returns itself with the bound 0.
+
         Raises:
             MetricError: If ``rank`` is negative.
         """

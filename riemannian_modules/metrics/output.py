@@ -36,6 +36,7 @@ def categorical_fisher_factor(probabilities: Array) -> Array:
 
     Returns:
         ``diag(sqrt p) - p sqrt(p)^T``, shape (..., d, d), of rank d - 1.
+
     Raises:
         DomainError: If probabilities are negative or do not sum to one.
     """
@@ -85,6 +86,7 @@ def poisson_fisher_factor(rates: Array) -> Array:
 
     Returns:
         ``diag(sqrt(lambda))``, shape (..., d, d).
+
     Raises:
         DomainError: If a rate is not positive.
     """
@@ -101,6 +103,7 @@ def gaussian_fisher_factor(scale: Array) -> Array:
 
     Returns:
         ``diag(1 / scale)``, shape (..., d, d).
+
     Raises:
         DomainError: If a standard deviation is not positive.
     """
@@ -114,6 +117,7 @@ def gaussian_scale_fisher_factor(scale: Array) -> Array:
 
     Returns:
         Shape (..., 2 d, 2 d), diagonal.
+
     Raises:
         DomainError: If a standard deviation is not positive.
     """
@@ -127,6 +131,7 @@ def hessian_factor(hessians: Array) -> Array:
 
     Returns:
         ``V diag(sqrt(lambda))`` from the eigendecomposition, shape (..., d, d); O(d^3) each.
+
     Raises:
         DomainError: If a Hessian holds NaN or infinities.
         MetricError: If one is not square, not symmetric, or has an eigenvalue below rounding.
@@ -162,8 +167,10 @@ def sketch(factors: Array, rng: np.random.Generator, columns: int) -> Array:
         factors: S, shape (..., d, r).
         rng: The randomness.
         columns: The number k of columns wanted, at least 1.
+
     Returns:
         Shape (..., d, k).
+
     Raises:
         MetricError: If ``columns`` < 1 or S is no matrix.
     """

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.metrics.array import Array, as_columns, namespace_of
 from riemannian_modules.metrics.capacitance import Capacitance, capacitance
 from riemannian_modules.metrics.factor import DenseFactor, Factor
@@ -69,6 +71,7 @@ class DualRidge(Ridge):
     factor: Factor
     mu: float
 
+    @override
     def solve(self, b: Array) -> Array:
         W, mu = self.factor, self.mu
         w = self._dual_solve(W.rmatvec(b))
@@ -79,6 +82,7 @@ class DualRidge(Ridge):
             c = c - W.matvec(correction)
         return c / mu
 
+    @override
     def solve_factor(self, z: Array) -> Array:
         # N^{-1} W = W (mu I + W^T W)^{-1}: nothing is subtracted, nothing divided by mu.
         W, w = self.factor, self._dual_solve(z)
@@ -86,20 +90,24 @@ class DualRidge(Ridge):
             w = w + self._dual_solve(z - self.mu * w - W.rmatvec(W.matvec(w)))
         return W.matvec(w)
 
+    @override
     def colour(self, z: Array) -> Array:
         # The symmetric root sqrt(mu) I + W V diag(y) V^T W^T has y = (s - sqrt mu) / (s^2 - mu).
         V, s = self._spectrum
         root = math.sqrt(self.mu)
         return root * z + self._through(V, 1.0 / (s + root), z)
 
+    @override
     def whiten(self, v: Array) -> Array:
         V, s = self._spectrum
         root = math.sqrt(self.mu)
         return v / root - self._through(V, 1.0 / (root * s * (s + root)), v)
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         return self.whiten(z)  # the root is symmetric
 
+    @override
     def logdet(self) -> float:
         xp, lower = namespace_of(self.factor.prototype), self._capacitance.lower
         spare = self.factor.dim - self.factor.columns
@@ -136,23 +144,29 @@ class PrimalRidge(Ridge):
     factor: Factor
     mu: float
 
+    @override
     def solve(self, b: Array) -> Array:
         return self.whiten_adjoint(self.whiten(b))
 
+    @override
     def solve_factor(self, z: Array) -> Array:
         return self.solve(self.factor.matvec(z))
 
+    @override
     def colour(self, z: Array) -> Array:
         return self._lower @ z
 
+    @override
     def whiten(self, v: Array) -> Array:
         solved = solve_lower(self._lower, as_columns(v))
         return solved[:, 0] if v.ndim == 1 else solved
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         solved = solve_lower_adjoint(self._lower, as_columns(z))
         return solved[:, 0] if z.ndim == 1 else solved
 
+    @override
     def logdet(self) -> float:
         xp = namespace_of(self.factor.prototype)
         return 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(self._lower))))

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, positive_number, real_array
 from riemannian_modules.metrics.dense import dense_pullback
@@ -27,28 +29,36 @@ class ScaledIdentityMetric(Metric):
     scale: Array
 
     @property
+    @override
     def dim(self) -> int:
         return self.size
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.scale
 
+    @override
     def logdet(self) -> float:
         return self.size * math.log(float(self.scale))
 
+    @override
     def colour(self, z: Array) -> Array:
         return self._times(self._root, z)
 
+    @override
     def whiten(self, v: Array) -> Array:
         return self._times(1.0 / self._root, v)
 
+    @override
     def whiten_adjoint(self, z: Array) -> Array:
         return self._times(1.0 / self._root, z)
 
+    @override
     def whiten_factor(self, factor: Factor) -> Factor:
         return factor if self._root == 1.0 else factor.scaled(1.0 / self._root)
 
+    @override
     def with_factor(self, factor: Factor) -> Metric:
         return LowRankMetric(self, 1.0, factor)
 
@@ -59,21 +69,27 @@ class ScaledIdentityMetric(Metric):
     def _times(self, number: float, v: Array) -> Array:
         return v if number == 1.0 else number * v
 
+    @override
     def _apply(self, v: Array) -> Array:
         return float(self.scale) * v
 
+    @override
     def _solve(self, v: Array) -> Array:
         return v / float(self.scale)
 
+    @override
     def _pullback(self, J: Array) -> Metric:
         return dense_pullback(self, J)
 
+    @override
     def _downdated(self, V: Array) -> Metric:
         return downdate(self, V)
 
+    @override
     def _forgotten(self, alpha: float) -> Metric:
         return ScaledIdentityMetric(self.size, alpha * self.scale)
 
+    @override
     def _truncated(self, rank: int) -> tuple[Metric, float]:
         return self, 0.0
 

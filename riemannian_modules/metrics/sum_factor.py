@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array
 from riemannian_modules.metrics.factor import Factor
@@ -26,38 +28,48 @@ class SumFactor(Factor):
     parts: tuple[Factor, ...]
 
     @property
+    @override
     def dim(self) -> int:
         return self.parts[0].dim
 
     @property
+    @override
     def columns(self) -> int:
         return self.parts[0].columns
 
     @property
+    @override
     def prototype(self) -> Array:
         return self.parts[0].prototype
 
+    @override
     def matvec(self, z: Array) -> Array:
         return sum(part.matvec(z) for part in self.parts)
 
+    @override
     def rmatvec(self, v: Array) -> Array:
         return sum(part.rmatvec(v) for part in self.parts)
 
+    @override
     def gram(self) -> Array:
         return self.cross_gram(self)
 
+    @override
     def cross_gram(self, other: Factor) -> Array:
         if isinstance(other, SumFactor):
             return sum(self.cross_gram(part) for part in other.parts)
         return sum(part.cross_gram(other) for part in self.parts)
 
+    @override
     def outer(self) -> Array:
         U = self.as_matrix()
         return U @ U.T
 
+    @override
     def rows(self, start: int, stop: int) -> Array:
         return sum(part.rows(start, stop) for part in self.parts)
 
+    @override
     def scaled(self, scale: float) -> Factor:
         return SumFactor(tuple(part.scaled(scale) for part in self.parts))
 

@@ -17,6 +17,7 @@ def solve_lower(lower: Array, right: Array) -> Array:
         lower: Lower triangular with nonzero diagonal, shape (n, n); what lies above is not read
             except within leaf blocks on the diagonal, where it must be zero.
         right: Shape (n, k).
+
     Returns:
         x, shape (n, k).
     """
