@@ -1,1 +1,65 @@
-"""."""
+"""Metric tensors as operators, with their factors and the metrics of outputs."""
+
+from __future__ import annotations
+
+from riemannian_modules.metrics.block_diagonal import BlockDiagonalMetric, block_diagonal_metric
+from riemannian_modules.metrics.dense import DenseMetric, dense_metric
+from riemannian_modules.metrics.diagonal import DiagonalMetric, diagonal_metric
+from riemannian_modules.metrics.downdated import DowndatedMetric
+from riemannian_modules.metrics.factor import DenseFactor, Factor
+from riemannian_modules.metrics.joined_factor import JoinedFactor, join
+from riemannian_modules.metrics.khatri_rao import KhatriRaoFactor, khatri_rao_factor
+from riemannian_modules.metrics.kronecker import KroneckerMetric, kronecker_metric
+from riemannian_modules.metrics.low_rank import LowRankMetric, low_rank_metric
+from riemannian_modules.metrics.metric import Metric
+from riemannian_modules.metrics.output import (
+    bernoulli_fisher_factor,
+    bernoulli_fisher_factor_of_logits,
+    categorical_fisher_factor,
+    categorical_fisher_factor_of_logits,
+    euclidean_factor,
+    gaussian_fisher_factor,
+    gaussian_scale_fisher_factor,
+    hessian_factor,
+    poisson_fisher_factor,
+    poisson_mean_fisher_factor,
+    sketch,
+)
+from riemannian_modules.metrics.scaled_identity import ScaledIdentityMetric, scaled_identity_metric
+from riemannian_modules.metrics.sum_factor import SumFactor, add
+
+__all__ = [
+    "BlockDiagonalMetric",
+    "DenseFactor",
+    "DenseMetric",
+    "DiagonalMetric",
+    "DowndatedMetric",
+    "Factor",
+    "JoinedFactor",
+    "KhatriRaoFactor",
+    "KroneckerMetric",
+    "LowRankMetric",
+    "Metric",
+    "ScaledIdentityMetric",
+    "SumFactor",
+    "add",
+    "bernoulli_fisher_factor",
+    "bernoulli_fisher_factor_of_logits",
+    "block_diagonal_metric",
+    "categorical_fisher_factor",
+    "categorical_fisher_factor_of_logits",
+    "dense_metric",
+    "diagonal_metric",
+    "euclidean_factor",
+    "gaussian_fisher_factor",
+    "gaussian_scale_fisher_factor",
+    "hessian_factor",
+    "join",
+    "khatri_rao_factor",
+    "kronecker_metric",
+    "low_rank_metric",
+    "poisson_fisher_factor",
+    "poisson_mean_fisher_factor",
+    "scaled_identity_metric",
+    "sketch",
+]

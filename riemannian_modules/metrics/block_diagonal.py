@@ -1,0 +1,95 @@
+"""Metrics of independent groups of coordinates, one block each.
+
+Source: the layerwise metric of Pehle and Slotine (2026), arXiv:2603.03610.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.errors import MetricError
+from riemannian_modules.metrics.array import Array, namespace_of
+from riemannian_modules.metrics.dense import dense_pullback
+from riemannian_modules.metrics.downdated import downdate
+from riemannian_modules.metrics.factor import DenseFactor, Factor
+from riemannian_modules.metrics.low_rank import LowRankMetric
+from riemannian_modules.metrics.metric import Metric
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockDiagonalMetric(Metric):
+    """``blocks`` along the diagonal, zero elsewhere; costs are those of the blocks added."""
+
+    blocks: tuple[Metric, ...]
+
+    @property
+    def dim(self) -> int:
+        return sum(block.dim for block in self.blocks)
+
+    @property
+    def prototype(self) -> Array:
+        return self.blocks[0].prototype
+
+    def logdet(self) -> float:
+        return sum(block.logdet() for block in self.blocks)
+
+    def colour(self, z: Array) -> Array:
+        return self._stacked([block.colour(part) for block, part in self._parts(z)])
+
+    def whiten(self, v: Array) -> Array:
+        return self._stacked([block.whiten(part) for block, part in self._parts(v)])
+
+    def whiten_adjoint(self, z: Array) -> Array:
+        return self._stacked([block.whiten_adjoint(part) for block, part in self._parts(z)])
+
+    def whiten_factor(self, factor: Factor) -> Factor:
+        return DenseFactor(self.whiten(factor.as_matrix()))
+
+    def with_factor(self, factor: Factor) -> Metric:
+        return LowRankMetric(self, 1.0, factor)
+
+    def _parts(self, v: Array) -> list[tuple[Metric, Array]]:
+        parts: list[tuple[Metric, Array]] = []
+        start = 0
+        for block in self.blocks:
+            parts.append((block, v[start : start + block.dim, ...]))
+            start += block.dim
+        return parts
+
+    def _stacked(self, parts: list[Array]) -> Array:
+        return namespace_of(*parts).concat(parts, axis=0)
+
+    def _apply(self, v: Array) -> Array:
+        return self._stacked([block.apply(part) for block, part in self._parts(v)])
+
+    def _solve(self, v: Array) -> Array:
+        return self._stacked([block.solve(part) for block, part in self._parts(v)])
+
+    def _pullback(self, J: Array) -> Metric:
+        return dense_pullback(self, J)
+
+    def _downdated(self, V: Array) -> Metric:
+        return downdate(self, V)
+
+    def _forgotten(self, alpha: float) -> Metric:
+        return BlockDiagonalMetric(tuple(block.forgotten(alpha) for block in self.blocks))
+
+    def _truncated(self, rank: int) -> tuple[Metric, float]:
+        # The norm of a block-diagonal matrix is the largest norm of its blocks.
+        pairs = [block.truncated(rank) for block in self.blocks]
+        blocks = tuple(block for block, _ in pairs)
+        return BlockDiagonalMetric(blocks), max(bound for _, bound in pairs)
+
+
+def block_diagonal_metric(blocks: Sequence[Metric]) -> BlockDiagonalMetric:
+    """Put metrics along a diagonal; the coordinates are theirs, one block after the other.
+
+    Raises:
+        MetricError: If there is no block.
+    """
+    if not blocks:
+        raise MetricError("BlockDiagonalMetric: expected one or more blocks, got none.")
+    return BlockDiagonalMetric(tuple(blocks))

@@ -1,0 +1,87 @@
+"""The triangular factor of ``mu I + W^T W``, and how far a solve with it has to be refined.
+
+Sources: Bjorck (1987), Linear Algebra Appl. 88/89, 31-48 (corrected seminormal equations);
+Golub and Van Loan (2013), Matrix Computations, 5.2 (QR by blocks of rows); Yip (1986), SIAM J. Sci.
+Stat. Comput. 7, 507-513 (stability of Woodbury).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from array_api_compat import device as device_of
+
+from riemannian_modules.errors import MetricError
+from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
+from riemannian_modules.metrics.cholesky import cholesky_factor
+from riemannian_modules.metrics.factor import Factor
+
+_GRAM_ERROR = 16.0  # roundings, in units of eps |G|, that a Gram matrix and its Cholesky make
+_MOST_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capacitance:
+    """``lower lower^T = mu I + W^T W``, lower (r, r); a solve takes ``steps`` of refinement."""
+
+    lower: Array
+    steps: int
+
+
+def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitance:
+    """Factor ``mu I + W^T W`` by Cholesky where it is safe, else by a QR of W's rows.
+
+    A factor with relative error rho = O(eps kappa), ``kappa = |W|^2 / mu``, gives a solve that k
+    refinements bring from backward error rho to rho^(k+1). Cholesky of the Gram matrix has that
+    rho; a QR of ``[W; sqrt(mu) I]`` has O(eps sqrt(kappa)), and costs about ten times as much.
+
+    Args:
+        gram: ``W^T W``, shape (r, r).
+        mu: Positive.
+        tall: Gives W; called where QR is needed alone.
+    Raises:
+        MetricError: If mu is lost beside ``|W|^2`` (below about 1e-28 of it in float64), or the
+            Gram matrix overflows.
+    """
+    xp, size = namespace_of(gram), gram.shape[0]
+    if size == 0:
+        return Capacitance(gram, 0)
+    eps = rounding_unit(gram)
+    condition = float(xp.linalg.matrix_norm(gram)) / mu
+    if not math.isfinite(condition):
+        raise MetricError(
+            f"LowRankMetric: |U|^2 / mu is {condition} (mu = {mu:.3g}). Expected finite numbers: "
+            "scale U down or raise mu."
+        )
+    rho = _GRAM_ERROR * eps * condition
+    if rho <= eps ** (1.0 / (_MOST_STEPS + 1)):
+        shifted = gram + mu * xp.eye(size, dtype=gram.dtype, device=device_of(gram))
+        return Capacitance(cholesky_factor("mu I + W^T W", shifted), _steps(rho, eps))
+    rho = _GRAM_ERROR * eps * math.sqrt(condition)
+    if rho > 0.1:
+        raise MetricError(
+            f"LowRankMetric: expected mu above {(160.0 * eps) ** 2:.1g} |U|^2, got mu = {mu:.3g} "
+            f"beside |U|^2 = {condition * mu:.3g}: the metric is singular in floating point. "
+            "Raise mu or scale U down."
+        )
+    return Capacitance(_lower_by_rows(tall(), mu), _steps(rho, eps))
+
+
+def _steps(rho: float, eps: float) -> int:
+    """The least k with ``rho^(k+1)`` at the level of rounding."""
+    return max(0, math.ceil(math.log(_GRAM_ERROR * eps) / math.log(min(rho, 0.1))) - 1)
+
+
+def _lower_by_rows(W: Factor, mu: float) -> Array:
+    # Each step folds a block of rows into the triangle: R^T R + B^T B = R'^T R'. So the memory
+    # beside W is that of one block.
+    xp, size, prototype = namespace_of(W.prototype), W.columns, W.prototype
+    upper = math.sqrt(mu) * xp.eye(size, dtype=prototype.dtype, device=device_of(prototype))
+    height = max(4 * size, 256)
+    for start in range(0, W.dim, height):
+        block = W.rows(start, min(start + height, W.dim))
+        upper = xp.linalg.qr(xp.concat([upper, block], axis=0), mode="reduced")[1]
+    signs = xp.where(xp.linalg.diagonal(upper) < 0, -1.0, 1.0)
+    return xp.tril((xp.astype(signs, upper.dtype)[:, None] * upper).T)

@@ -1,0 +1,123 @@
+"""A metric given by all its entries, factored by Cholesky.
+
+Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, chapter 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+from riemannian_modules.errors import MetricError
+from riemannian_modules.metrics.array import (
+    Array,
+    as_columns,
+    namespace_of,
+    real_array,
+    rounding_unit,
+)
+from riemannian_modules.metrics.cholesky import cholesky_factor
+from riemannian_modules.metrics.factor import DenseFactor, Factor
+from riemannian_modules.metrics.metric import Metric
+from riemannian_modules.metrics.triangular import solve_lower, solve_lower_adjoint
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class DenseMetric(Metric):
+    """``matrix``, symmetric positive definite, shape (n, n).
+
+    O(n^3 / 3) at the first solve, O(n^2) for each vector applied or solved.
+    """
+
+    matrix: Array
+
+    @property
+    def dim(self) -> int:
+        return int(self.matrix.shape[0])
+
+    @property
+    def prototype(self) -> Array:
+        return self.matrix
+
+    def logdet(self) -> float:
+        xp = namespace_of(self.matrix)
+        return 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(self.lower))))
+
+    def colour(self, z: Array) -> Array:
+        return self.lower @ z
+
+    def whiten(self, v: Array) -> Array:
+        solved = solve_lower(self.lower, as_columns(v))
+        return solved[:, 0] if v.ndim == 1 else solved
+
+    def whiten_adjoint(self, z: Array) -> Array:
+        solved = solve_lower_adjoint(self.lower, as_columns(z))
+        return solved[:, 0] if z.ndim == 1 else solved
+
+    def whiten_factor(self, factor: Factor) -> Factor:
+        return DenseFactor(self.whiten(factor.as_matrix()))
+
+    def with_factor(self, factor: Factor) -> Metric:
+        return DenseMetric(self.matrix + factor.outer())
+
+    @cached_property
+    def lower(self) -> Array:
+        """The Cholesky factor, shape (n, n); MetricError if the matrix is not definite."""
+        return cholesky_factor("DenseMetric", self.matrix)
+
+    def _apply(self, v: Array) -> Array:
+        return self.matrix @ v
+
+    def _solve(self, v: Array) -> Array:
+        return self.whiten_adjoint(self.whiten(v))
+
+    def _pullback(self, J: Array) -> Metric:
+        return dense_pullback(self, J)
+
+    def _downdated(self, V: Array) -> Metric:
+        return _definite(self.matrix - V @ V.T)
+
+    def _forgotten(self, alpha: float) -> Metric:
+        return DenseMetric(alpha * self.matrix)
+
+    def _truncated(self, rank: int) -> tuple[Metric, float]:
+        return self, 0.0
+
+
+def dense_metric(matrix: Array) -> DenseMetric:
+    """Copy and validate a symmetric positive definite matrix, shape (n, n).
+
+    Raises:
+        DomainError: If it holds NaN or infinities.
+        MetricError: If it is not square, not symmetric to rounding, singular or indefinite.
+    """
+    M = real_array("matrix", matrix)
+    if M.ndim != 2 or M.shape[0] != M.shape[1] or M.shape[0] == 0:
+        raise MetricError(f"DenseMetric: expected shape (n, n), got {tuple(M.shape)}.")
+    check_symmetric("DenseMetric", M)
+    return _definite(M)
+
+
+def dense_pullback(metric: Metric, J: Array) -> DenseMetric:
+    """``J^T M J`` by one product with M, in O(n k^2) beside it; MetricError if it is singular."""
+    return _definite(J.T @ metric.apply(J))
+
+
+def check_symmetric(where: str, matrices: Array) -> None:
+    """MetricError unless ``matrices``, shape (..., n, n), are symmetric to rounding."""
+    xp = namespace_of(matrices)
+    gap = xp.abs(matrices - xp.matrix_transpose(matrices))
+    worst, size = float(xp.max(gap)), float(xp.max(xp.abs(matrices)))
+    if worst > 64 * matrices.shape[-1] * rounding_unit(matrices) * size:
+        raise MetricError(
+            f"{where}: expected a symmetric matrix, got entries that differ by {worst:.3g} from "
+            f"their mirror images (largest entry {size:.3g}). Pass (M + M^T) / 2 if that is meant."
+        )
+
+
+def _definite(matrix: Array) -> DenseMetric:
+    metric = DenseMetric(0.5 * (matrix + matrix.T))
+    _ = metric.lower  # indefinite matrices are refused here, not at the first solve
+    return metric

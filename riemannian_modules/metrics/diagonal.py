@@ -1,0 +1,92 @@
+"""A metric with one positive weight per coordinate.
+
+Source: the diagonal case of Amari (1998), Neural Computation 10, 251-276.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.errors import MetricError
+from riemannian_modules.metrics.array import Array, namespace_of, real_array
+from riemannian_modules.metrics.dense import dense_pullback
+from riemannian_modules.metrics.downdated import downdate
+from riemannian_modules.metrics.factor import DenseFactor, Factor
+from riemannian_modules.metrics.low_rank import LowRankMetric
+from riemannian_modules.metrics.metric import Metric
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class DiagonalMetric(Metric):
+    """``diag(weights)``; weights (n,) > 0. Everything is O(n)."""
+
+    weights: Array
+
+    @property
+    def dim(self) -> int:
+        return int(self.weights.shape[0])
+
+    @property
+    def prototype(self) -> Array:
+        return self.weights
+
+    def logdet(self) -> float:
+        xp = namespace_of(self.weights)
+        return float(xp.sum(xp.log(self.weights)))
+
+    def colour(self, z: Array) -> Array:
+        return self._beside(z) ** 0.5 * z
+
+    def whiten(self, v: Array) -> Array:
+        return v / self._beside(v) ** 0.5
+
+    def whiten_adjoint(self, z: Array) -> Array:
+        return self.whiten(z)
+
+    def whiten_factor(self, factor: Factor) -> Factor:
+        return DenseFactor(self.whiten(factor.as_matrix()))
+
+    def with_factor(self, factor: Factor) -> Metric:
+        return LowRankMetric(self, 1.0, factor)
+
+    def _beside(self, v: Array) -> Array:
+        return self.weights if v.ndim == 1 else self.weights[:, None]
+
+    def _apply(self, v: Array) -> Array:
+        return self._beside(v) * v
+
+    def _solve(self, v: Array) -> Array:
+        return v / self._beside(v)
+
+    def _pullback(self, J: Array) -> Metric:
+        return dense_pullback(self, J)
+
+    def _downdated(self, V: Array) -> Metric:
+        return downdate(self, V)
+
+    def _forgotten(self, alpha: float) -> Metric:
+        return DiagonalMetric(alpha * self.weights)
+
+    def _truncated(self, rank: int) -> tuple[Metric, float]:
+        return self, 0.0
+
+
+def diagonal_metric(weights: Array) -> DiagonalMetric:
+    """Copy and validate ``diag(weights)``, weights of shape (n,).
+
+    Raises:
+        DomainError: If a weight is NaN or infinite.
+        MetricError: If the shape is not (n,), or a weight is not positive; it names the worst.
+    """
+    w = real_array("weights", weights)
+    if w.ndim != 1 or w.shape[0] == 0:
+        raise MetricError(f"DiagonalMetric: expected weights (n,), got shape {tuple(w.shape)}.")
+    worst = int(namespace_of(w).argmin(w))
+    if not float(w[worst]) > 0.0:
+        raise MetricError(
+            f"DiagonalMetric: expected positive weights, got {float(w[worst]):.6g} at coordinate "
+            f"{worst}. Add damping to it."
+        )
+    return DiagonalMetric(w)

@@ -1,0 +1,118 @@
+"""A metric minus a low-rank term that it can spare.
+
+Source: Golub and Van Loan (2013), Matrix Computations, 6.5 (downdating); here on the square root,
+``M - V V^T = C (I - Y Y^T) C^T`` with ``Y = C^{-1} V``, definite exactly if every sigma(Y) < 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.errors import MetricError
+from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
+from riemannian_modules.metrics.dense import dense_pullback
+from riemannian_modules.metrics.factor import DenseFactor, Factor
+from riemannian_modules.metrics.metric import Metric
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class DowndatedMetric(Metric):
+    """``base - V V^T``; columns V (n, k), and ``C^{-1} V = directions diag(shares) ...``.
+
+    directions (n, p) orthonormal, shares (p,) in [0, 1), p = min(n, k). Build it with
+    ``base.downdated(V)``: O(n k^2) once; each solve costs the base's and O(n k).
+    """
+
+    base: Metric
+    columns: Array
+    directions: Array
+    shares: Array
+
+    @property
+    def dim(self) -> int:
+        return self.base.dim
+
+    @property
+    def prototype(self) -> Array:
+        return self.columns
+
+    def logdet(self) -> float:
+        xp = namespace_of(self.shares)
+        return self.base.logdet() + float(xp.sum(xp.log(self._left)))
+
+    def colour(self, z: Array) -> Array:
+        # sqrt(1 - s^2) - 1 without cancellation.
+        return self.base.colour(self._through(-(self.shares**2) / (1.0 + self._left**0.5), z))
+
+    def whiten(self, v: Array) -> Array:
+        root = self._left**0.5
+        return self._through(self.shares**2 / (root * (1.0 + root)), self.base.whiten(v))
+
+    def whiten_adjoint(self, z: Array) -> Array:
+        root = self._left**0.5
+        return self.base.whiten_adjoint(self._through(self.shares**2 / (root * (1.0 + root)), z))
+
+    def whiten_factor(self, factor: Factor) -> Factor:
+        return DenseFactor(self.whiten(factor.as_matrix()))
+
+    def with_factor(self, factor: Factor) -> Metric:
+        return downdate(self.base.with_factor(factor), self.columns)
+
+    @property
+    def _left(self) -> Array:
+        """``1 - shares^2``: what is left of the base along each direction."""
+        return (1.0 - self.shares) * (1.0 + self.shares)
+
+    def _through(self, weights: Array, v: Array) -> Array:
+        inner = self.directions.T @ v
+        weighted = weights * inner if v.ndim == 1 else weights[:, None] * inner
+        return v + self.directions @ weighted
+
+    def _apply(self, v: Array) -> Array:
+        return self.base.apply(v) - self.columns @ (self.columns.T @ v)
+
+    def _solve(self, v: Array) -> Array:
+        weights = self.shares**2 / self._left
+        return self.base.whiten_adjoint(self._through(weights, self.base.whiten(v)))
+
+    def _pullback(self, J: Array) -> Metric:
+        return dense_pullback(self, J)
+
+    def _downdated(self, V: Array) -> Metric:
+        xp = namespace_of(self.columns, V)
+        return downdate(self.base, xp.concat([self.columns, V], axis=1))
+
+    def _forgotten(self, alpha: float) -> Metric:
+        columns = math.sqrt(alpha) * self.columns
+        return DowndatedMetric(self.base.forgotten(alpha), columns, self.directions, self.shares)
+
+    def _truncated(self, rank: int) -> tuple[Metric, float]:
+        # Less is below the columns then, so that the difference may cease to be definite.
+        base, bound = self.base.truncated(rank)
+        return (self, 0.0) if base is self.base else (downdate(base, self.columns), bound)
+
+
+def downdate(base: Metric, columns: Array) -> DowndatedMetric:
+    """``base - V V^T`` for columns V of shape (n, k), in O(n k^2) beside whitening by the base.
+
+    Raises:
+        MetricError: If that is singular or indefinite; it names a direction x where
+            ``x^T (base - V V^T) x <= 0``.
+    """
+    Y = base.whiten(columns)
+    xp = namespace_of(Y)
+    directions, shares, _ = xp.linalg.svd(Y, full_matrices=False)
+    if shares.shape[0] > 0 and float(shares[0]) >= 1.0 - 8 * Y.shape[0] * rounding_unit(Y):
+        x = base.whiten_adjoint(directions[:, 0])
+        x = x / xp.linalg.vector_norm(x)
+        shown = ", ".join(f"{float(entry):.3g}" for entry in x[:6])
+        raise MetricError(
+            "downdated: expected M - V V^T positive definite, got "
+            f"{float(shares[0]) ** 2:.6g} times x^T M x taken away along x = [{shown}"
+            f"{', ...' if Y.shape[0] > 6 else ''}]. Take away only columns that were added before, "
+            "scaled by what has been forgotten since."
+        )
+    return DowndatedMetric(base, columns, directions, shares)

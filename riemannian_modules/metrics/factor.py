@@ -1,0 +1,108 @@
+"""A tall factor U of a low-rank metric ``U U^T``, known by what it does to vectors.
+
+Source: Pehle and Slotine (2026), arXiv:2603.03610, section on the recursive layerwise metric.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.metrics.array import Array
+
+
+class Factor(abc.ABC):
+    """A matrix U, shape (dim, columns), that need not be stored entry by entry."""
+
+    @property
+    @abc.abstractmethod
+    def dim(self) -> int:
+        """The number of rows n."""
+
+    @property
+    @abc.abstractmethod
+    def columns(self) -> int:
+        """The number of columns r."""
+
+    @property
+    @abc.abstractmethod
+    def prototype(self) -> Array:
+        """One of its arrays: tells library, dtype and device."""
+
+    @abc.abstractmethod
+    def matvec(self, z: Array) -> Array:
+        """``U z``; z has shape (r,) or (r, k), the result (n,) or (n, k)."""
+
+    @abc.abstractmethod
+    def rmatvec(self, v: Array) -> Array:
+        """``U^T v``; v has shape (n,) or (n, k), the result (r,) or (r, k)."""
+
+    @abc.abstractmethod
+    def gram(self) -> Array:
+        """``U^T U``, shape (r, r)."""
+
+    @abc.abstractmethod
+    def cross_gram(self, other: Factor) -> Array:
+        """``U^T V`` for another factor V of as many rows; shape (r, columns of V)."""
+
+    @abc.abstractmethod
+    def outer(self) -> Array:
+        """``U U^T``, shape (n, n): for the primal solve, where n is at most r."""
+
+    @abc.abstractmethod
+    def rows(self, start: int, stop: int) -> Array:
+        """Rows ``start`` to ``stop`` as a dense matrix, shape (stop - start, r)."""
+
+    @abc.abstractmethod
+    def scaled(self, scale: float) -> Factor:
+        """``scale U``, in O(1)."""
+
+    @final
+    def as_matrix(self) -> Array:
+        """U as a dense matrix, shape (n, r): for tests and small examples."""
+        return self.rows(0, self.dim)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseFactor(Factor):
+    """``scale entries``; entries has shape (n, r). Gram in O(n r^2), products in O(n r)."""
+
+    entries: Array
+    scale: float = 1.0
+
+    @property
+    def dim(self) -> int:
+        return int(self.entries.shape[0])
+
+    @property
+    def columns(self) -> int:
+        return int(self.entries.shape[1])
+
+    @property
+    def prototype(self) -> Array:
+        return self.entries
+
+    def matvec(self, z: Array) -> Array:
+        return self.entries @ (self.scale * z)
+
+    def rmatvec(self, v: Array) -> Array:
+        return self.scale * (self.entries.T @ v)
+
+    def gram(self) -> Array:
+        # One object on both sides, so that NumPy computes one triangle (syrk).
+        return self.scale**2 * (self.entries.T @ self.entries)
+
+    def cross_gram(self, other: Factor) -> Array:
+        return self.scale * other.rmatvec(self.entries).T
+
+    def outer(self) -> Array:
+        return self.scale**2 * (self.entries @ self.entries.T)
+
+    def rows(self, start: int, stop: int) -> Array:
+        block = self.entries[start:stop, :]
+        return block if self.scale == 1.0 else self.scale * block
+
+    def scaled(self, scale: float) -> Factor:
+        return DenseFactor(self.entries, scale * self.scale)

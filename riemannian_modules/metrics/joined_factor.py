@@ -1,0 +1,98 @@
+"""Factors side by side: the metrics of several outputs add.
+
+Source: ``[U V] [U V]^T = U U^T + V V^T``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.errors import MetricError
+from riemannian_modules.metrics.array import Array, namespace_of
+from riemannian_modules.metrics.factor import DenseFactor, Factor
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class JoinedFactor(Factor):
+    """``[U_1 U_2 ...]``: parts of equally many rows; the columns are put side by side."""
+
+    parts: tuple[Factor, ...]
+
+    @property
+    def dim(self) -> int:
+        return self.parts[0].dim
+
+    @property
+    def columns(self) -> int:
+        return sum(part.columns for part in self.parts)
+
+    @property
+    def prototype(self) -> Array:
+        return self.parts[0].prototype
+
+    def matvec(self, z: Array) -> Array:
+        total, start = None, 0
+        for part in self.parts:
+            product = part.matvec(z[start : start + part.columns])
+            total = product if total is None else total + product
+            start += part.columns
+        return total
+
+    def rmatvec(self, v: Array) -> Array:
+        return namespace_of(v).concat([part.rmatvec(v) for part in self.parts], axis=0)
+
+    def gram(self) -> Array:
+        return self._stacked([part.cross_gram(self) for part in self.parts], axis=0)
+
+    def cross_gram(self, other: Factor) -> Array:
+        return self._stacked([part.cross_gram(other) for part in self.parts], axis=0)
+
+    def outer(self) -> Array:
+        return sum(part.outer() for part in self.parts)
+
+    def rows(self, start: int, stop: int) -> Array:
+        return self._stacked([part.rows(start, stop) for part in self.parts], axis=1)
+
+    def scaled(self, scale: float) -> Factor:
+        return JoinedFactor(tuple(part.scaled(scale) for part in self.parts))
+
+    def _stacked(self, blocks: list[Array], axis: int) -> Array:
+        return namespace_of(self.prototype).concat(blocks, axis=axis)
+
+
+def join(parts: Sequence[Factor]) -> Factor:
+    """The factors of ``parts`` side by side; dense neighbours are merged into one, by copy.
+
+    Raises:
+        MetricError: If there is no part, or their numbers of rows differ.
+    """
+    check_equal_rows("join", parts)
+    merged: list[Factor] = []
+    for part in _flattened(parts):
+        last = merged[-1] if merged else None
+        if isinstance(last, DenseFactor) and isinstance(part, DenseFactor):
+            xp = namespace_of(last.entries, part.entries)
+            merged[-1] = DenseFactor(xp.concat([last.as_matrix(), part.as_matrix()], axis=1))
+        else:
+            merged.append(part)
+    return merged[0] if len(merged) == 1 else JoinedFactor(tuple(merged))
+
+
+def check_equal_rows(where: str, parts: Sequence[Factor]) -> None:
+    """MetricError unless there are parts and all have equally many rows."""
+    rows = [part.dim for part in parts]
+    if not rows or len(set(rows)) > 1:
+        raise MetricError(
+            f"{where}: expected one or more factors of equally many rows, got rows {rows}. "
+            "All parts must speak of the same parameters."
+        )
+
+
+def _flattened(parts: Sequence[Factor]) -> list[Factor]:
+    flat: list[Factor] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, JoinedFactor) else (part,))
+    return flat

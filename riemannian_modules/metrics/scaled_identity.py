@@ -1,0 +1,95 @@
+"""The Euclidean metric, scaled.
+
+Source: the case R = I of the layer metric in Pehle and Slotine (2026), arXiv:2603.03610.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.errors import MetricError
+from riemannian_modules.metrics.array import Array, positive_number, real_array
+from riemannian_modules.metrics.dense import dense_pullback
+from riemannian_modules.metrics.downdated import downdate
+from riemannian_modules.metrics.factor import Factor
+from riemannian_modules.metrics.low_rank import LowRankMetric
+from riemannian_modules.metrics.metric import Metric
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class ScaledIdentityMetric(Metric):
+    """``scale I`` of ``size`` coordinates; scale a positive 0-d array. Everything is O(n)."""
+
+    size: int
+    scale: Array
+
+    @property
+    def dim(self) -> int:
+        return self.size
+
+    @property
+    def prototype(self) -> Array:
+        return self.scale
+
+    def logdet(self) -> float:
+        return self.size * math.log(float(self.scale))
+
+    def colour(self, z: Array) -> Array:
+        return self._times(self._root, z)
+
+    def whiten(self, v: Array) -> Array:
+        return self._times(1.0 / self._root, v)
+
+    def whiten_adjoint(self, z: Array) -> Array:
+        return self._times(1.0 / self._root, z)
+
+    def whiten_factor(self, factor: Factor) -> Factor:
+        return factor if self._root == 1.0 else factor.scaled(1.0 / self._root)
+
+    def with_factor(self, factor: Factor) -> Metric:
+        return LowRankMetric(self, 1.0, factor)
+
+    @property
+    def _root(self) -> float:
+        return math.sqrt(float(self.scale))
+
+    def _times(self, number: float, v: Array) -> Array:
+        return v if number == 1.0 else number * v
+
+    def _apply(self, v: Array) -> Array:
+        return float(self.scale) * v
+
+    def _solve(self, v: Array) -> Array:
+        return v / float(self.scale)
+
+    def _pullback(self, J: Array) -> Metric:
+        return dense_pullback(self, J)
+
+    def _downdated(self, V: Array) -> Metric:
+        return downdate(self, V)
+
+    def _forgotten(self, alpha: float) -> Metric:
+        return ScaledIdentityMetric(self.size, alpha * self.scale)
+
+    def _truncated(self, rank: int) -> tuple[Metric, float]:
+        return self, 0.0
+
+
+def scaled_identity_metric(dim: int, scale: Array = 1.0) -> ScaledIdentityMetric:
+    """Validate ``scale I``; a scale that is a 0-d array decides the library and device.
+
+    Raises:
+        DomainError: If the scale is not a positive finite number.
+        MetricError: If dim < 1, or the scale has more than one entry.
+    """
+    s = real_array("scale", scale)
+    if dim < 1 or s.ndim != 0:
+        raise MetricError(
+            f"ScaledIdentityMetric: expected dim >= 1 and one scale, got dim {dim} and a scale of "
+            f"shape {tuple(s.shape)}. For one scale per coordinate use diagonal_metric."
+        )
+    positive_number("scale", float(s))
+    return ScaledIdentityMetric(dim, s)

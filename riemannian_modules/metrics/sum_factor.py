@@ -1,0 +1,78 @@
+"""The sum of factors: parameters that serve in several places, their cotangents added.
+
+Source: the chain rule; with ``y = f(theta, theta)`` the Jacobian is the sum over both places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.errors import MetricError
+from riemannian_modules.metrics.array import Array
+from riemannian_modules.metrics.factor import Factor
+from riemannian_modules.metrics.joined_factor import check_equal_rows
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class SumFactor(Factor):
+    """``U_1 + U_2 + ...``: parts of one shape, whose columns belong to the same outputs.
+
+    Costs are those of the parts added, but the Gram's, which has a term for each pair of parts.
+    """
+
+    parts: tuple[Factor, ...]
+
+    @property
+    def dim(self) -> int:
+        return self.parts[0].dim
+
+    @property
+    def columns(self) -> int:
+        return self.parts[0].columns
+
+    @property
+    def prototype(self) -> Array:
+        return self.parts[0].prototype
+
+    def matvec(self, z: Array) -> Array:
+        return sum(part.matvec(z) for part in self.parts)
+
+    def rmatvec(self, v: Array) -> Array:
+        return sum(part.rmatvec(v) for part in self.parts)
+
+    def gram(self) -> Array:
+        return self.cross_gram(self)
+
+    def cross_gram(self, other: Factor) -> Array:
+        if isinstance(other, SumFactor):
+            return sum(self.cross_gram(part) for part in other.parts)
+        return sum(part.cross_gram(other) for part in self.parts)
+
+    def outer(self) -> Array:
+        U = self.as_matrix()
+        return U @ U.T
+
+    def rows(self, start: int, stop: int) -> Array:
+        return sum(part.rows(start, stop) for part in self.parts)
+
+    def scaled(self, scale: float) -> Factor:
+        return SumFactor(tuple(part.scaled(scale) for part in self.parts))
+
+
+def add(parts: Sequence[Factor]) -> Factor:
+    """The sum of the factors ``parts``, for one set of parameters used in several places.
+
+    Raises:
+        MetricError: If there is no part, or their shapes differ.
+    """
+    check_equal_rows("add", parts)
+    columns = [part.columns for part in parts]
+    if len(set(columns)) > 1:
+        raise MetricError(
+            f"add: expected factors of equally many columns, got {columns}. Columns stand for "
+            "output directions and must be the same in every place; to add metrics, use join."
+        )
+    return parts[0] if len(parts) == 1 else SumFactor(tuple(parts))
