@@ -14,7 +14,7 @@ def shared_path(*parts: str) -> Path:
     path = SHARED.joinpath(*parts)
     if not path.exists():
         pytest.skip(
-            f"the reference case {'/'.join(parts)} is not here; set RIEMANNIAN_SHARED to its folder",
+            f"the reference case {'/'.join(parts)} is absent; set RIEMANNIAN_SHARED to its folder",
             allow_module_level=True,
         )
     return path

@@ -18,7 +18,7 @@ class Source:
     is_package: bool = False
 
     def imports(self) -> Iterator[tuple[str, str | None]]:
-        """Pairs (module, name): ``import a.b`` gives ("a.b", None), ``from a import b`` ("a", "b")."""
+        """Pairs: ``import a.b`` gives ("a.b", None), ``from a import b`` gives ("a", "b")."""
         for node in ast.walk(ast.parse(self.text, self.name)):
             if isinstance(node, ast.Import):
                 yield from ((alias.name, None) for alias in node.names)
