@@ -1,4 +1,4 @@
-"""Seconds that ``import riemannian_modules`` adds to a bare interpreter, beside ``import numpy``."""
+"""Seconds that ``import riemannian_modules`` takes in a new interpreter, beside ``import numpy``."""
 
 import subprocess
 import sys
