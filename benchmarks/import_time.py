@@ -1,4 +1,4 @@
-"""Seconds that ``import riemannian_modules`` takes in a new interpreter, beside ``import numpy``."""
+"""Seconds that importing the library takes in a new interpreter, beside importing NumPy."""
 
 import subprocess
 import sys
