@@ -280,7 +280,7 @@ class Interval:
         lower, upper = np.maximum(self.lower, b.lower), np.minimum(self.upper, b.upper)
         if np.any(lower > upper):
             raise DomainError(
-                f"Interval.intersect: {int(np.sum(lower > upper))} of {np.size(lower)} intersections "
+                f"Interval.intersect: {np.sum(lower > upper)} of {np.size(lower)} intersections "
                 "are empty. Two enclosures of one value always meet: check that they are of one."
             )
         return Interval(np.asarray(lower), np.asarray(upper))
