@@ -14,7 +14,8 @@ RiemannianError
 └── UnsupportedError   something that is refused by name rather than done wrongly
 ```
 
-Each is also the built-in error that a Python user expects (ValueError, TypeError, RuntimeError, NotImplementedError).
+Each is also the built-in error that a Python user expects (ValueError, TypeError, RuntimeError,
+NotImplementedError).
 Every message says where, what was expected, what came, and how to mend it.
 """
 
@@ -26,7 +27,7 @@ class RiemannianError(Exception):
 
 
 class WiringError(RiemannianError, ValueError):
-    """The wiring of a graph is faulty; ``faults`` holds every fault that was found, one line each."""
+    """The wiring of a graph is faulty; ``faults`` holds every fault found, one line each."""
 
     def __init__(self, faults: tuple[str, ...]) -> None:
         self.faults = faults

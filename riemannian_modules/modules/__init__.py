@@ -1,1 +1,1 @@
-"""."""
+"""Kinds of modules, one a file."""

@@ -1,0 +1,1 @@
+"""Benchmarks: each file measures ours and a reference side by side in one run."""

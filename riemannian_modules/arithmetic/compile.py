@@ -1,0 +1,223 @@
+"""Compilation of exact expressions to NumPy code, for floats and for intervals.
+
+One line of code for each distinct subexpression, so shared terms are computed once. The float code
+rounds as NumPy does; the interval code calls `riemannian_modules.arithmetic.interval` alone, whose
+results contain the exact value, and a constant that is no binary number enters as its enclosure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.errors import UnsupportedError
+
+Groups = tuple[tuple[sp.Symbol, ...], ...]
+
+_NAMES: dict[Any, str] = {
+    sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan",
+    sp.sinh: "sinh", sp.cosh: "cosh", sp.tanh: "tanh", sp.asin: "arcsin", sp.acos: "arccos",
+    sp.atan: "arctan", sp.asinh: "arcsinh", sp.erf: "erf", fn.expm1: "expm1", fn.log1p: "log1p",
+    fn.maximum: "maximum", fn.minimum: "minimum", fn.absolute: "absolute", fn.sign: "sign",
+    fn.step: "step", fn.softplus: "softplus", fn.power: "power", fn.power_log: "power_log",
+}  # fmt: skip
+
+
+class _Floats:
+    """How terms are written for floats."""
+
+    def __init__(self) -> None:
+        from scipy.special import erf
+
+        self.namespace: dict[str, Any] = {
+            name: getattr(np, name)
+            for name in "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p "
+            "maximum minimum absolute sign select less less_equal greater greater_equal".split()
+        }
+        self.namespace |= {
+            "erf": erf,
+            "step": lambda x: np.heaviside(x, 0.0),
+            "softplus": lambda x: np.logaddexp(0.0, x),
+            "power": np.power,
+            "power_log": _power_log,
+            "logical_and": np.logical_and,
+            "logical_or": np.logical_or,
+            "logical_not": np.logical_not,
+            "where": np.where,
+        }
+
+    def number(self, value: Any) -> str:
+        return repr(float(Fraction(int(value.p), int(value.q)))) if value.is_Rational else repr(float(value))
+
+    def power(self, base: str, exponent: Any) -> str:
+        if exponent == sp.Rational(1, 2):
+            return f"sqrt({base})"
+        if exponent == sp.Rational(-1, 2):
+            return f"1.0/sqrt({base})"
+        if exponent.is_Integer and 1 < abs(exponent) <= 3:
+            product = "*".join([base] * abs(int(exponent)))
+            return product if exponent > 0 else f"1.0/({product})"
+        if exponent == -1:
+            return f"1.0/{base}"
+        if exponent.is_Integer:
+            return f"{base}**{float(exponent)}"
+        return f"power({base}, {self.number(exponent)})"
+
+
+class _Intervals:
+    """How terms are written for intervals."""
+
+    def __init__(self) -> None:
+        from riemannian_modules.arithmetic import interval as iv
+
+        self._interval = iv
+        self.namespace: dict[str, Any] = {
+            name: getattr(iv, name)
+            for name in "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p erf "
+            "maximum minimum absolute sign step softplus power power_log where "
+            "less less_equal greater greater_equal logical_and logical_or logical_not".split()
+        }
+        self.namespace["Interval"] = iv.Interval
+        self._constants: dict[Any, str] = {}
+
+    def number(self, value: Any) -> str:
+        name = self._constants.get(value)
+        if name is None:
+            name = self._constants[value] = f"c{len(self._constants)}"
+            self.namespace[name] = self._enclosure(value)
+        return name
+
+    def _enclosure(self, value: Any) -> Any:
+        if value.is_Rational:
+            return self._interval.Interval.rational(Fraction(int(value.p), int(value.q)))
+        # pi, e: SymPy's 40 digits are right to the last but one, far inside the 2 ulp added here.
+        return self._interval.Interval.rational(Fraction(str(sp.N(value, 40)))).widened(2)
+
+    def power(self, base: str, exponent: Any) -> str:
+        return f"power({base}, {self._exponent(exponent)})"
+
+    def _exponent(self, exponent: Any) -> str:
+        if exponent.is_Integer:
+            return str(int(exponent))
+        self.namespace["Fraction"] = Fraction
+        return f"Fraction({int(exponent.p)}, {int(exponent.q)})"
+
+
+def _power_log(x: Any, y: Any) -> Any:
+    positive = np.where(x > 0, x, 1.0)
+    return np.where(x > 0, np.power(positive, y) * np.log(positive), 0.0)
+
+
+class _Writer:
+    """Writes one assignment for each distinct subterm and remembers its name."""
+
+    def __init__(self, target: _Floats | _Intervals, groups: Groups) -> None:
+        self.target = target
+        self.lines: list[str] = []
+        self.names: dict[Any, str] = {}
+        for prefix, group in zip("xupvw", groups, strict=False):
+            for i, symbol in enumerate(group):
+                self.names[symbol] = f"{prefix}{i}"
+
+    def write(self, root: Any) -> str:
+        """The name that holds ``root``; iterative, so that deep terms do not exhaust the stack."""
+        stack = [root]
+        while stack:
+            term = stack[-1]
+            if term in self.names:
+                stack.pop()
+                continue
+            waiting = [a for a in self._operands(term) if a not in self.names]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            stack.pop()
+            text = self._text(term)
+            if term.is_number and not term.args:
+                self.names[term] = text
+            else:
+                name = self.names[term] = f"t{len(self.lines)}"
+                self.lines.append(f"{name} = {text}")
+        return self.names[root]
+
+    def _operands(self, term: Any) -> tuple[Any, ...]:
+        if isinstance(term, sp.Pow) and term.exp.is_Rational:
+            return (term.base,)
+        if isinstance(term, sp.Piecewise):
+            return tuple(part for pair in term.args for part in pair)
+        return term.args
+
+    def _text(self, term: Any) -> str:  # noqa: PLR0911 - one case for each kind of term
+        if term.is_Symbol:
+            raise UnsupportedError(f"The symbol {term} is no argument of the map that is compiled.")
+        if term.is_number and not term.args:
+            return self.target.number(term)
+        parts = [self.names[a] for a in self._operands(term)]
+        if term.is_Add:
+            return " + ".join(parts)
+        if term.is_Mul:
+            return "-" + parts[1] if term.args[0] == -1 and len(parts) == 2 else "*".join(parts)
+        if isinstance(term, sp.Pow):
+            if term.exp.is_Rational:
+                return self.target.power(parts[0], term.exp)
+            return f"exp({self.names[term.exp]})" if term.base == sp.E else f"power({parts[0]}, {parts[1]})"
+        if isinstance(term, sp.Piecewise):
+            return self._piecewise(parts)
+        name = _NAMES.get(term.func) or _RELATIONS.get(term.func)
+        if name is None:
+            raise UnsupportedError(f"No compiled form is known for {term.func}; rewrite {term}.")
+        text = parts[0] if len(parts) == 1 else ", ".join(parts)
+        if name in ("logical_and", "logical_or") and len(parts) > 2:
+            text = f"{parts[0]}, {name}({', '.join(parts[1:])})"
+        return f"{name}({text})"
+
+    def _piecewise(self, parts: list[str]) -> str:
+        text = parts[-2]
+        for value, condition in reversed(list(zip(parts[:-2:2], parts[1:-2:2], strict=True))):
+            text = f"where({condition}, {value}, {text})"
+        return text
+
+
+_RELATIONS: dict[Any, str] = {
+    sp.StrictGreaterThan: "greater", sp.GreaterThan: "greater_equal", sp.StrictLessThan: "less",
+    sp.LessThan: "less_equal", sp.And: "logical_and", sp.Or: "logical_or", sp.Not: "logical_not",
+}  # fmt: skip
+
+
+def _build(target: _Floats | _Intervals, expressions: tuple[Any, ...], groups: Groups) -> Callable[..., Any]:
+    writer = _Writer(target, groups)
+    writer.names[sp.true], writer.names[sp.false] = "True", "False"
+    results = [writer.write(e) for e in expressions]
+    unpacks = [
+        f"    {''.join(f'{prefix}{i}, ' for i in range(len(group)))}= {prefix}"
+        for prefix, group in zip("xupvw", groups, strict=False) if group
+    ]
+    heads = ", ".join("xupvw"[: len(groups)])
+    body = "\n".join([*unpacks, *(f"    {line}" for line in writer.lines)])
+    source = f"def compiled({heads}):\n{body}\n    return ({''.join(r + ', ' for r in results)})\n"
+    namespace = dict(target.namespace)
+    exec(compile(source, "<compiled expressions>", "exec"), namespace)  # noqa: S102 - our own text
+    return namespace["compiled"]
+
+
+@lru_cache(maxsize=512)
+def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[..., tuple[Any, ...]]:
+    """A function of one sequence of numbers or arrays for each group of symbols.
+
+    Returns:
+        ``f(x, u, p) -> tuple`` of floats or arrays, one for each expression; constants stay floats.
+        Compiling costs some microseconds for each distinct subterm and is remembered.
+    """
+    return _build(_Floats(), expressions, groups)
+
+
+@lru_cache(maxsize=512)
+def compile_intervals(expressions: tuple[Any, ...], groups: Groups) -> Callable[..., tuple[Any, ...]]:
+    """As `compile_floats`, on intervals: each result contains the exact value at every point of the box."""
+    return _build(_Intervals(), expressions, groups)

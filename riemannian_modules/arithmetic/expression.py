@@ -1,0 +1,180 @@
+"""Exact expressions of a module's map: traced once from NumPy code, then differentiated.
+
+Source: operator overloading on exact terms; derivatives by SymPy. Constants are exact binary numbers,
+so an expression is the mathematical map that a program stands for, free of the program's rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, final
+
+import numpy as np
+import sympy as sp
+
+from riemannian_modules.arithmetic.symbolic_array import Guard, SymbolicArray, Tracer, exact
+from riemannian_modules.errors import SignatureError, TraceError
+from riemannian_modules.space import Signals, Space
+
+LARGEST_TRACE = 50_000  # operations; beyond this, differentiating scalar by scalar takes minutes
+
+
+@final
+@dataclass(frozen=True)
+class Expressions:
+    """A module's map in exact terms: symbols, the state's derivative (or successor), and outputs."""
+
+    state: tuple[sp.Symbol, ...]
+    inputs: tuple[sp.Symbol, ...]
+    parameters: tuple[sp.Symbol, ...]
+    dx: tuple[sp.Expr, ...]
+    y: tuple[sp.Expr, ...]
+    guards: tuple[Guard, ...]
+
+    @property
+    def arguments(self) -> tuple[tuple[sp.Symbol, ...], ...]:
+        """The symbols grouped as compiled code takes them: state, inputs, parameters."""
+        return self.state, self.inputs, self.parameters
+
+    def with_values(self, values: Mapping[sp.Symbol, Any]) -> Expressions:
+        """The same map with some symbols replaced by exact values, those of floats being exact."""
+        tracer = Tracer("substitution")
+        table = {symbol: exact(value, tracer) for symbol, value in values.items()}
+
+        def put(e: Any) -> Any:
+            return e.xreplace(table)
+
+        return Expressions(
+            tuple(s for s in self.state if s not in table),
+            tuple(s for s in self.inputs if s not in table),
+            tuple(s for s in self.parameters if s not in table),
+            tuple(put(e) for e in self.dx),
+            tuple(put(e) for e in self.y),
+            tuple(Guard(g.kind, put(g.expression)) for g in self.guards),
+        )
+
+
+def symbols_of(space: Space) -> tuple[sp.Symbol, ...]:
+    """One real symbol for each coordinate, named as the coordinate."""
+    return tuple(sp.Symbol(name, real=True) for name in space.coordinates)
+
+
+def trace(
+    name: str,
+    equations: Callable[[Signals, Signals, Signals], tuple[Any, Any]],
+    state: Space,
+    inputs: Space,
+    parameters: Space,
+    outputs: Space,
+    theta: Any = None,
+) -> Expressions:
+    """Run ``equations(x, u, p)`` once on symbols and keep what it computes.
+
+    Args:
+        name: The module's name, for messages.
+        equations: A map written in NumPy for one point; returns the state's derivative and the outputs,
+            each a mapping from port names to arrays, or one flat array.
+        state: Space of x and of the derivative.
+        inputs: Space of u.
+        parameters: Space of p.
+        outputs: Space of the outputs.
+        theta: Values (p,) that stand for the parameters, taken exactly; None keeps them as symbols.
+
+    Returns:
+        The map's exact expressions. Cost: one run of the map, a few microseconds an operation.
+
+    Raises:
+        TraceError: If an operation cannot be traced, or the map is too large (see ``LARGEST_TRACE``).
+        SignatureError: If names or shapes of the results are not those that were declared.
+    """
+    tracer = Tracer(name)
+    groups = [symbols_of(s) for s in (state, inputs, parameters)]
+    values = list(groups)
+    if theta is not None:
+        groups[2], values[2] = (), tuple(exact(v, tracer) for v in theta)
+    x, u, p = (
+        s.signals(SymbolicArray(_object_array(g), tracer))
+        for s, g in zip((state, inputs, parameters), values, strict=True)
+    )
+    result = equations(x, u, p)
+    # A map without declared outputs gives its state, and returns the derivative alone.
+    dx, y = result if isinstance(result, tuple) and len(result) == 2 else (result, x.vector)
+    flat_dx = flatten_result(dx, state, f"{name}: the state's derivative or successor", tracer)
+    flat_y = flatten_result(y, outputs, f"{name}: the outputs", tracer)
+    operations = operation_count((*flat_dx, *flat_y))
+    if operations > LARGEST_TRACE:
+        raise TraceError(
+            f"{name}: the map has {operations} scalar operations, more than the {LARGEST_TRACE} that are "
+            "traced. Compose it of affine and activation modules, whose matrices stay matrices, or "
+            "subclass RiemannianModule and write `jacobian` by hand."
+        )
+    guards = tuple(dict.fromkeys(tracer.guards))
+    return Expressions(*groups, flat_dx, flat_y, guards)
+
+
+def _object_array(items: Sequence[Any]) -> Any:
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
+def flatten_result(result: Any, space: Space, where: str, tracer: Tracer) -> tuple[sp.Expr, ...]:
+    """The expressions of a map's result in the order of ``space``; checks names and shapes."""
+    if isinstance(result, Mapping):
+        unknown, missing = set(result) - set(space.names), set(space.names) - set(result)
+        if unknown or missing:
+            raise SignatureError(
+                f"{where}: unknown names {sorted(unknown)}, missing names {sorted(missing)}; "
+                f"declared are: {space.describe()}."
+            )
+        flat: list[sp.Expr] = []
+        for port in space.ports:
+            entries = _result_entries(result[port.name], tracer)
+            if entries.size != port.size:
+                raise SignatureError(
+                    f"{where}: {port.name!r} is declared with shape {port.shape}, got {entries.shape}."
+                )
+            flat.extend(entries.ravel())
+        return tuple(flat)
+    entries = _result_entries(result, tracer)
+    if entries.size != space.size:
+        raise SignatureError(
+            f"{where}: expected {space.size} numbers ({space.describe()}), got shape {entries.shape}."
+        )
+    return tuple(entries.ravel())
+
+
+def _result_entries(value: Any, tracer: Tracer) -> Any:
+    if isinstance(value, SymbolicArray):
+        return value.entries
+    if isinstance(value, (list, tuple)):
+        parts = [np.ravel(_result_entries(part, tracer)) for part in value]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=object)
+    array = np.asarray(value)
+    return _object_array([exact(v, tracer) for v in array.ravel()]).reshape(array.shape)
+
+
+def operation_count(expressions: Sequence[sp.Basic]) -> int:
+    """Number of distinct operations in expressions that share subterms."""
+    seen: set[sp.Basic] = set()
+    stack = list(expressions)
+    while stack:
+        node = stack.pop()
+        if node.args and node not in seen:
+            seen.add(node)
+            stack.extend(node.args)
+    return len(seen)
+
+
+@lru_cache(maxsize=512)
+def derivatives(
+    expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
+) -> tuple[tuple[sp.Expr, ...], ...]:
+    """The Jacobian, a row for each expression; entries that cannot depend are zero at no cost."""
+    rows: list[tuple[sp.Expr, ...]] = []
+    for e in expressions:
+        free = e.free_symbols
+        rows.append(tuple(e.diff(s) if s in free else sp.S.Zero for s in symbols))
+    return tuple(rows)

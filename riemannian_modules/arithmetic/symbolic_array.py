@@ -1,0 +1,325 @@
+"""Symbolic arrays: NumPy code runs on them and leaves exact expressions behind.
+
+They answer NumPy's dispatch protocols (NEP 13 and NEP 18). A floating-point constant enters as the
+exact binary number that it is, so that the expression is the program without its rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, final
+
+import numpy as np
+import sympy as sp
+
+from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.errors import TraceError
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition for a map to be defined: ``kind`` says what ``expression`` has to be."""
+
+    kind: str  # "nonnegative", "positive" or "nonzero"
+    expression: Any
+
+
+@final
+@dataclass(eq=False, slots=True)
+class Tracer:
+    """What one tracing collects: whose map it is and the domain conditions met so far."""
+
+    module: str
+    guards: list[Guard] = field(default_factory=list[Guard])
+
+    def refuse(self, operation: str) -> TraceError:
+        """The error for an operation that has no exact expression here."""
+        return TraceError(
+            f"{self.module}: cannot trace {operation}. Write the map with NumPy's arithmetic, "
+            f"elementary functions, indexing, np.stack, np.where, np.maximum and @; or compose it of "
+            f"affine and activation modules; or subclass RiemannianModule and write `jacobian` by hand."
+        )
+
+    def guard(self, kind: str, expression: Any) -> None:
+        """Remember a domain condition, unless a constant fulfils it."""
+        if expression.is_Rational:
+            holds = {"nonnegative": expression >= 0, "positive": expression > 0, "nonzero": expression != 0}
+            if holds[kind]:
+                return
+            raise TraceError(f"{self.module}: {expression} should be {kind}, but it is a constant that is not.")
+        self.guards.append(Guard(kind, expression))
+
+
+def exact(value: Any, tracer: Tracer) -> Any:
+    """The exact expression of a number: floats become the binary fractions that they are."""
+    if isinstance(value, sp.Basic):
+        return value
+    if isinstance(value, (bool, np.bool_)):
+        return sp.true if value else sp.false
+    if isinstance(value, (int, np.integer)):
+        return sp.Integer(int(value))
+    if isinstance(value, Fraction):
+        return sp.Rational(value.numerator, value.denominator)
+    if isinstance(value, (float, np.floating)):
+        if not np.isfinite(value):
+            raise TraceError(f"{tracer.module}: the constant {value} in the map is no real number.")
+        return sp.Rational(*float(value).as_integer_ratio())
+    raise tracer.refuse(f"a value of type {type(value).__name__}")
+
+
+def _divide(t: Tracer, a: Any, b: Any) -> Any:
+    t.guard("nonzero", b)
+    return a / b
+
+
+def _power(t: Tracer, x: Any, y: Any) -> Any:
+    if y.is_Integer:
+        if y < 0:
+            t.guard("nonzero", x)
+        return x**y
+    t.guard("nonnegative" if y.is_Rational and y > 0 else "positive" if y.is_Rational else "nonnegative", x)
+    return fn.power(x, y)
+
+
+def _guarded(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(t: Tracer, x: Any) -> Any:
+        t.guard(kind, x)
+        return function(x)
+
+    return apply
+
+
+def _arcus(function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(t: Tracer, x: Any) -> Any:
+        t.guard("nonnegative", 1 - x**2)
+        return function(x)
+
+    return apply
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda _tracer, *args: function(*args)
+
+
+def _sigmoid(x: Any) -> Any:
+    return (1 + sp.tanh(x / 2)) / 2
+
+
+_SCALAR: dict[str, Callable[..., Any]] = {
+    "add": _plain(lambda a, b: a + b),
+    "subtract": _plain(lambda a, b: a - b),
+    "multiply": _plain(lambda a, b: a * b),
+    "divide": _divide,
+    "negative": _plain(lambda a: -a),
+    "positive": _plain(lambda a: a),
+    "power": _power,
+    "float_power": _power,
+    "square": _plain(lambda a: a**2),
+    "reciprocal": lambda t, a: _divide(t, sp.Integer(1), a),
+    "sqrt": _guarded("nonnegative", sp.sqrt),
+    "exp": _plain(sp.exp),
+    "exp2": _plain(lambda a: sp.exp(a * sp.log(2))),
+    "expm1": _plain(fn.expm1),
+    "log": _guarded("positive", sp.log),
+    "log2": _guarded("positive", lambda a: sp.log(a) / sp.log(2)),
+    "log10": _guarded("positive", lambda a: sp.log(a) / sp.log(10)),
+    "log1p": lambda t, a: (t.guard("positive", 1 + a), fn.log1p(a))[1],
+    "sin": _plain(sp.sin),
+    "cos": _plain(sp.cos),
+    "tan": lambda t, a: (t.guard("nonzero", sp.cos(a)), sp.tan(a))[1],
+    "sinh": _plain(sp.sinh),
+    "cosh": _plain(sp.cosh),
+    "tanh": _plain(sp.tanh),
+    "arcsin": _arcus(sp.asin),
+    "arccos": _arcus(sp.acos),
+    "arctan": _plain(sp.atan),
+    "arcsinh": _plain(sp.asinh),
+    "absolute": _plain(fn.absolute),
+    "fabs": _plain(fn.absolute),
+    "sign": _plain(fn.sign),
+    "maximum": _plain(fn.maximum),
+    "minimum": _plain(fn.minimum),
+    "fmax": _plain(fn.maximum),
+    "fmin": _plain(fn.minimum),
+    "hypot": _plain(lambda a, b: sp.sqrt(a**2 + b**2)),
+    "logaddexp": _plain(lambda a, b: b + fn.softplus(a - b)),
+    "erf": _plain(sp.erf),
+    "erfc": _plain(lambda a: 1 - sp.erf(a)),
+    "expit": _plain(_sigmoid),
+    "greater": _plain(sp.Gt),
+    "greater_equal": _plain(sp.Ge),
+    "less": _plain(sp.Lt),
+    "less_equal": _plain(sp.Le),
+    "logical_and": _plain(sp.And),
+    "logical_or": _plain(sp.Or),
+    "logical_not": _plain(sp.Not),
+    "bitwise_and": _plain(sp.And),
+    "bitwise_or": _plain(sp.Or),
+    "invert": _plain(sp.Not),
+}
+
+# Functions that only move entries, or add and multiply them: they run on the array of objects itself.
+_STRUCTURAL = frozenset(
+    "stack concatenate hstack vstack column_stack append reshape ravel transpose swapaxes moveaxis "
+    "squeeze expand_dims broadcast_to broadcast_arrays tile repeat roll flip atleast_1d atleast_2d "
+    "sum prod cumsum dot vdot inner outer tensordot kron trace diag diagonal triu tril "
+    "split array_split take copy cross diff size shape ndim zeros_like ones_like full_like".split()
+)
+
+
+@final
+class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of exact expressions that behaves as a NumPy array in plain NumPy code."""
+
+    __array_priority__ = 1000.0
+    __slots__ = ("entries", "tracer")
+
+    def __init__(self, entries: Any, tracer: Tracer) -> None:
+        self.entries = np.asarray(entries, dtype=object)
+        self.tracer = tracer
+
+    shape = property(lambda self: self.entries.shape)
+    ndim = property(lambda self: self.entries.ndim)
+    size = property(lambda self: self.entries.size)
+    T = property(lambda self: SymbolicArray(self.entries.T, self.tracer))
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[SymbolicArray]:
+        return (self[i] for i in range(len(self.entries)))
+
+    def __getitem__(self, key: Any) -> SymbolicArray:
+        return SymbolicArray(self.entries[key], self.tracer)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise self.tracer.refuse("an assignment into an array (build it with np.stack instead)")
+
+    def __bool__(self) -> bool:
+        raise self.tracer.refuse("a branch on a value (`if`, `and`, `while`; use np.where)")
+
+    def __float__(self) -> float:
+        raise self.tracer.refuse("the conversion of a traced value to a float (math.* instead of np.*)")
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise self.tracer.refuse("the conversion of a traced value to a plain array (np.array, np.asarray)")
+
+    def reshape(self, *shape: Any) -> SymbolicArray:
+        """The same entries in another shape."""
+        return SymbolicArray(self.entries.reshape(*shape), self.tracer)
+
+    def sum(self, axis: Any = None, **_: Any) -> SymbolicArray:
+        """Sum of entries along an axis."""
+        return SymbolicArray(self.entries.sum(axis=axis), self.tracer)
+
+    def prod(self, axis: Any = None) -> SymbolicArray:
+        """Product of entries along an axis."""
+        return SymbolicArray(self.entries.prod(axis=axis), self.tracer)
+
+    def mean(self, axis: Any = None) -> SymbolicArray:
+        """Mean of entries along an axis."""
+        total = self.entries.sum(axis=axis)
+        return SymbolicArray(total / sp.Integer(self.entries.size // max(np.size(total), 1)), self.tracer)
+
+    def dot(self, other: Any) -> SymbolicArray:
+        """Matrix product."""
+        return np.dot(self, other)  # type: ignore[return-value]
+
+    def transpose(self, *axes: Any) -> SymbolicArray:
+        """Axes permuted."""
+        return SymbolicArray(self.entries.transpose(*axes), self.tracer)
+
+    def ravel(self) -> SymbolicArray:
+        """The entries in one axis."""
+        return SymbolicArray(self.entries.ravel(), self.tracer)
+
+    def copy(self) -> SymbolicArray:
+        """A copy."""
+        return SymbolicArray(self.entries.copy(), self.tracer)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = ufunc.__name__
+        operands = [_entries(value, self.tracer) for value in inputs]
+        extra = {k: v for k, v in kwargs.items() if k not in ("axis", "keepdims")}
+        if method == "reduce" and name in ("add", "multiply", "maximum", "minimum") and not extra:
+            reduce = np.frompyfunc(lambda a, b: _SCALAR[name](self.tracer, a, b), 2, 1).reduce
+            axis = kwargs.get("axis", 0)
+            flat = operands[0].ravel() if axis is None else operands[0]
+            return SymbolicArray(reduce(flat, axis=0 if axis is None else axis), self.tracer)
+        if method != "__call__" or kwargs:
+            raise self.tracer.refuse(f"np.{name}.{method} with {sorted(kwargs)}")
+        if name == "matmul":
+            return SymbolicArray(np.matmul(*operands), self.tracer)
+        scalar = _SCALAR.get(name)
+        if scalar is None:
+            raise self.tracer.refuse(f"np.{name}")
+        apply = np.frompyfunc(lambda *args: scalar(self.tracer, *args), len(operands), 1)
+        return SymbolicArray(apply(*operands), self.tracer)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        name = func.__name__
+        if name == "where" and len(args) == 3:
+            return _where(self.tracer, *args)
+        if name == "clip":
+            low, high = args[1], args[2]
+            raised = args[0] if low is None else np.maximum(args[0], low)
+            return raised if high is None else np.minimum(raised, high)
+        if name in ("amax", "max", "amin", "min"):
+            reduce = np.maximum.reduce if "max" in name else np.minimum.reduce
+            return reduce(args[0], axis=kwargs.get("axis", args[1] if len(args) > 1 else None))
+        if name == "mean":
+            return args[0].mean(*args[1:], **kwargs)
+        if name == "norm":
+            return np.sqrt(np.sum(args[0] ** 2, *args[1:], **kwargs))
+        if name == "einsum":
+            plain = [_entries(a, self.tracer) if not isinstance(a, str) else a for a in args]
+            return SymbolicArray(np.einsum(*plain, optimize=False), self.tracer)
+        if name not in _STRUCTURAL:
+            raise self.tracer.refuse(f"np.{name}")
+        if name in ("shape", "size", "ndim"):
+            return getattr(args[0].entries, name)
+        result = func(*_unwrap(args, self.tracer), **{k: _unwrap_option(v, self.tracer)
+                                                      for k, v in kwargs.items()})
+        if isinstance(result, (list, tuple)):
+            return [SymbolicArray(r, self.tracer) for r in result]
+        return SymbolicArray(_entries(result, self.tracer), self.tracer)
+
+
+def _entries(value: Any, tracer: Tracer) -> Any:
+    """The object array of exact expressions of any operand."""
+    if isinstance(value, SymbolicArray):
+        return value.entries
+    if isinstance(value, (list, tuple)):
+        parts = [_entries(part, tracer) for part in value]
+        return np.stack(parts) if parts else np.empty(0, dtype=object)
+    array = np.asarray(value)
+    out = np.empty(array.shape, dtype=object)
+    for index in np.ndindex(array.shape):
+        out[index] = exact(array[index], tracer)
+    return out
+
+
+def _unwrap(value: Any, tracer: Tracer) -> Any:
+    """Arguments of a structural function: arrays become entries, integers and axes stay."""
+    if isinstance(value, (SymbolicArray, np.ndarray)):
+        return _entries(value, tracer)
+    if isinstance(value, float):
+        return exact(value, tracer)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_unwrap(part, tracer) for part in value)
+    return value
+
+
+def _unwrap_option(value: Any, tracer: Tracer) -> Any:
+    return _entries(value, tracer) if isinstance(value, SymbolicArray) else value
+
+
+def _where(tracer: Tracer, condition: Any, chosen: Any, other: Any) -> SymbolicArray:
+    def pick(c: Any, a: Any, b: Any) -> Any:
+        return sp.Piecewise((a, c), (b, True))
+
+    parts = [_entries(value, tracer) for value in (condition, chosen, other)]
+    return SymbolicArray(np.frompyfunc(pick, 3, 1)(*parts), tracer)

@@ -1,0 +1,194 @@
+"""The composite module: leaf modules, their wiring, and what they are together.
+
+Composites among the nodes are opened when a graph is built, so a graph of any depth is one flat list of
+leaf modules, whose states, parameters and derivatives are found under names such as "loop.plant.q".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from riemannian_modules.graph.plan import EXTERNAL, Plan, make_plan
+from riemannian_modules.graph.schedule import Address, Task
+from riemannian_modules.graph.sweep import (
+    GraphDifferential,
+    Values,
+    leaf_differentials,
+    show,
+    sweep_outputs,
+    sweep_values,
+)
+from riemannian_modules.metrics import BlockDiagonalMetric
+from riemannian_modules.modules.differential import Jacobian, dense_jacobian
+from riemannian_modules.modules.module import Enclosure, LocalMetric, RiemannianModule, Time
+from riemannian_modules.space import Array, Signals, Space
+
+if TYPE_CHECKING:
+    from riemannian_modules.arithmetic.interval import Interval
+
+
+@final
+class ModuleGraph(RiemannianModule):
+    """A composite of modules; build it with `Wiring`, `chain` or ``a >> b``, not directly.
+
+    Its state and its parameters are those of its leaves in order, named "leaf.name"; a module that stands
+    in two places has two states and one set of parameters, named after its first place.
+
+    Attributes:
+        nodes: Leaf modules by name.
+        sources: For each connected input port (leaf, port), the output port (leaf, port) that feeds it.
+        fed: For each leaf input port that the composite's inputs feed, the name of that input.
+        output_sources: For each output of the composite, the output port (leaf, port) that it shows.
+        tasks: The order of computation.
+        modules: The modules as they were wired, composites unopened.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, RiemannianModule],
+        sources: Mapping[Address, Address],
+        fed: Mapping[Address, str],
+        output_sources: Mapping[str, Address],
+        spaces: tuple[Space, Space],
+        time: Time,
+        tasks: list[Task],
+        modules: Mapping[str, RiemannianModule],
+    ) -> None:
+        self.nodes, self.sources, self.fed, self.modules = nodes, sources, fed, modules
+        self.output_sources, self.tasks, self.time = output_sources, tasks, time
+        self.inputs, self.outputs = spaces
+        self.state = Space(
+            tuple(p for name, m in nodes.items() for p in m.signature.state.renamed(name).ports)
+        )
+        self.parameters = {
+            f"{name}.{key}": value for name, m in self.owners.items() for key, value in m.parameters.items()
+        }
+
+    @cached_property
+    def owners(self) -> dict[str, RiemannianModule]:
+        """Each distinct leaf module under the name of its first place; they own the parameters."""
+        first: dict[int, str] = {}
+        for name, module in self.nodes.items():
+            first.setdefault(id(module), name)
+        return {name: self.nodes[name] for name in first.values()}
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The order of the sweep, with names resolved to positions."""
+        return make_plan(
+            self.nodes, self.sources, self.fed, self.output_sources, self.signature.inputs, self.tasks
+        )
+
+    def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
+        values = sweep_values(self.plan, x, u, theta)
+        return values.dx, values.y
+
+    def output(self, x: Array, u: Array, theta: Array) -> Array:
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
+        return show(self.plan, sweep_outputs(self.plan, x, u, theta), batch)
+
+    def values(self, x: Array, u: Array, theta: Array) -> Values:
+        """The values of every leaf at a batch of points."""
+        return sweep_values(self.plan, x, u, theta)
+
+    def differential(self, x: Array, u: Array, theta: Array) -> GraphDifferential:
+        return self.differential_at(sweep_values(self.plan, x, u, theta), x, theta)
+
+    def differential_at(self, values: Values, x: Array, theta: Array) -> GraphDifferential:
+        """The differential at values that a sweep has computed already."""
+        s = self.signature
+        sizes = (s.state.size, s.inputs.size, s.parameters.size)
+        return GraphDifferential(self.plan, leaf_differentials(self.plan, values, x, theta), sizes)
+
+    def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
+        s = self.signature
+        return dense_jacobian(
+            self.differential(x, u, theta), s.state.size, s.inputs.size, s.outputs.size, s.parameters.size
+        )
+
+    def local_metric(self) -> LocalMetric:
+        local = {name: m.local_metric() for name, m in self.nodes.items()}
+        rows: list[Array] = []
+        for i, (node, port) in enumerate(self.output_sources.values()):
+            # A leaf's own output metric acts where the leaf is, also when its port is shown outside; the
+            # propagation adds it there, so it is not added a second time at the composite's outputs.
+            rows.append(np.zeros((self.outputs.ports[i].size, 0)))
+        parameters = BlockDiagonalMetric(tuple(local[name].parameters for name in self.owners))
+        state = BlockDiagonalMetric(tuple(m.state for m in local.values()))
+        return LocalMetric(parameters, state, np.concatenate([np.zeros((0, 0)), *rows]))
+
+    def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
+        """The leaves' equations, one after the other: the composite in exact terms."""
+        return _trace_leaves(self.plan, self, x, u, p)
+
+    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
+        from riemannian_modules.graph.enclose import enclose_graph
+
+        return enclose_graph(self.plan, x, u, theta)
+
+    @cached_property
+    def feedthrough(self) -> frozenset[tuple[str, str]]:
+        """Followed through the wiring, port by port."""
+        reached: dict[Address, set[str]] = {}
+        for task in self.tasks:
+            module = self.nodes[task.node]
+            for out in task.ports if task.ports is not None else module.signature.outputs.names:
+                found: set[str] = set()
+                for i, o in module.feedthrough:
+                    if o == out:
+                        address = (task.node, i)
+                        found |= {self.fed[address]} if address in self.fed else reached[self.sources[address]]
+                reached[task.node, out] = found
+        return frozenset((i, name) for name, a in self.output_sources.items() for i in reached[a])
+
+    def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
+        flat = self.signature.parameters.pack(theta, "ModuleGraph: parameters")
+        changed = {
+            id(leaf.module): leaf.module.with_parameters(flat[leaf.theta]) for leaf in self.plan.leaves
+        }
+        return self.with_nodes({name: changed[id(m)] for name, m in self.nodes.items()})
+
+    def with_nodes(self, nodes: Mapping[str, RiemannianModule]) -> Self:
+        """The same wiring with other leaf modules of the same signatures."""
+        return type(self)(
+            nodes, self.sources, self.fed, self.output_sources, (self.inputs, self.outputs), self.time,
+            self.tasks, _replaced(self.modules, "", nodes),
+        )  # fmt: skip
+
+
+def _replaced(
+    modules: Mapping[str, RiemannianModule], prefix: str, nodes: Mapping[str, RiemannianModule]
+) -> dict[str, RiemannianModule]:
+    """The modules as wired, with the leaves taken from ``nodes``."""
+    rows: dict[str, RiemannianModule] = {}
+    for name, module in modules.items():
+        inner = f"{prefix}{name}."
+        rows[name] = (
+            module.with_nodes({leaf: nodes[inner + leaf] for leaf in module.nodes})
+            if isinstance(module, ModuleGraph) else nodes[prefix + name]
+        )
+    return rows
+
+
+def _trace_leaves(plan: Plan, graph: ModuleGraph, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
+    """Run every leaf's equations on named signals; an input that is not known yet is never read."""
+    ports: list[dict[str, Any]] = [{} for _ in plan.leaves]
+    dx: list[Any] = []
+
+    def run(i: int) -> tuple[Any, Any]:
+        leaf = plan.leaves[i]
+        s = leaf.module.signature
+        known = np.zeros(leaf.inputs, dtype=object)
+        for piece in leaf.pieces:
+            source = u.vector if piece.leaf == EXTERNAL else ports[piece.leaf].get("vector")
+            if source is not None:
+                known[piece.target] = source[piece.place]
+        return leaf.module.equations(s.state.signals(x.vector[leaf.state]), s.inputs.signals(known),
+                                     s.parameters.signals(p.vector[leaf.theta]))
+
+    raise NotImplementedError

@@ -1,0 +1,123 @@
+"""The plan of a sweep: which leaf is computed when, and from where its inputs come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.graph.schedule import Address, Task
+from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.space import Space
+
+EXTERNAL = -1  # the "leaf" that stands for the composite's own inputs
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One input port's source: coordinates ``place`` of leaf ``leaf``'s outputs go to ``target``."""
+
+    leaf: int
+    place: slice
+    target: slice
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf module with its place in the composite's state and parameters, and its inputs' sources.
+
+    ``whole`` is the one leaf whose output vector is the input vector as it stands, or None.
+    """
+
+    name: str
+    module: RiemannianModule
+    state: slice
+    theta: slice
+    pieces: tuple[Piece, ...]
+    whole: int | None
+    is_static: bool
+    inputs: int
+    outputs: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Compute a leaf's outputs: all of them (``places`` None, all inputs known) or some.
+
+    ``pieces`` are the inputs that these outputs need; the others may not be known yet.
+    """
+
+    leaf: int
+    places: tuple[slice, ...] | None
+    pieces: tuple[Piece, ...]
+    has_all_inputs: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Leaves in order of wiring, steps in order of computation, and what the composite shows."""
+
+    leaves: tuple[Leaf, ...]
+    steps: tuple[Step, ...]
+    shown: tuple[Piece, ...]
+
+
+def make_plan(
+    nodes: Mapping[str, RiemannianModule],
+    sources: Mapping[Address, Address],
+    fed: Mapping[Address, str],
+    output_sources: Mapping[str, Address],
+    inputs: Space,
+    tasks: Sequence[Task],
+) -> Plan:
+    """Resolve names to positions, in O(nodes + ports)."""
+    index = {name: i for i, name in enumerate(nodes)}
+    outputs = [m.signature.outputs for m in nodes.values()]
+
+    def piece(name: str, port: str, target: slice) -> Piece:
+        if (name, port) in fed:
+            return Piece(EXTERNAL, inputs.slice_of(fed[name, port]), target)
+        source, out = sources[name, port]
+        return Piece(index[source], outputs[index[source]].slice_of(out), target)
+
+    leaves: list[Leaf] = []
+    theta: dict[int, slice] = {}
+    x_end = theta_end = 0
+    for name, module in nodes.items():
+        s = module.signature
+        if id(module) not in theta:
+            theta[id(module)] = slice(theta_end, theta_end + s.parameters.size)
+            theta_end += s.parameters.size
+        pieces = tuple(piece(name, port, target)
+                       for port, target in zip(s.inputs.names, s.inputs.slices, strict=True))
+        leaves.append(Leaf(
+            name, module, slice(x_end, x_end + s.state.size), theta[id(module)], pieces,
+            _whole(pieces, inputs.size, outputs), s.time is Time.STATIC, s.inputs.size, s.outputs.size,
+        ))  # fmt: skip
+        x_end += s.state.size
+    shown = tuple(
+        Piece(index[node], outputs[index[node]].slice_of(port), slice(0, 0))
+        for node, port in output_sources.values()
+    )
+    return Plan(tuple(leaves), tuple(_step(task, leaves[index[task.node]], index) for task in tasks), shown)
+
+
+def _whole(pieces: tuple[Piece, ...], external: int, outputs: list[Space]) -> int | None:
+    if len(pieces) != 1:
+        return None
+    (only,) = pieces
+    size = external if only.leaf == EXTERNAL else outputs[only.leaf].size
+    return only.leaf if only.place == slice(0, size) else None
+
+
+def _step(task: Task, leaf: Leaf, index: Mapping[str, int]) -> Step:
+    s = leaf.module.signature
+    wanted = s.outputs.names if task.ports is None else task.ports
+    needed = {i for i, o in leaf.module.feedthrough if o in wanted}
+    pieces = tuple(p for p, port in zip(leaf.pieces, s.inputs.names, strict=True) if port in needed)
+    places = None if task.ports is None else tuple(s.outputs.slice_of(o) for o in task.ports)
+    return Step(index[task.node], places, pieces, len(pieces) == len(leaf.pieces))

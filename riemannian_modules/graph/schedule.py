@@ -1,0 +1,74 @@
+"""The order in which a graph's outputs are computed: direct feedthrough is a DAG, port by port.
+
+A node whose outputs form one stage is computed at once. Only where that would close a loop that port by
+port is none, a node is split into one task for each output port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+from riemannian_modules.modules.module import RiemannianModule
+
+Address = tuple[str, str]  # node and port
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Compute some output ports of one node; ``ports`` is None for all of them."""
+
+    node: str
+    ports: tuple[str, ...] | None
+
+
+def schedule(
+    nodes: Mapping[str, RiemannianModule], sources: Mapping[Address, Address]
+) -> tuple[list[Task], list[str] | None]:
+    """Order the tasks of a graph in O(nodes + edges).
+
+    Args:
+        nodes: The leaf modules by name.
+        sources: For each input port that another node feeds, the output port that feeds it.
+
+    Returns:
+        The tasks in order and None, or an empty list and an algebraic loop as a path of ports.
+    """
+    import networkx as nx
+
+    through = {name: _feedthrough(module) for name, module in nodes.items()}
+    whole: nx.DiGraph[str] = nx.DiGraph()
+    whole.add_nodes_from(nodes)
+    for (node, port), (source, _) in sources.items():
+        if through[node].get(port):
+            whole.add_edge(source, node)
+    tangled = {n for part in nx.strongly_connected_components(whole)
+               if len(part) > 1 or any(whole.has_edge(n, n) for n in part) for n in part}
+    fine: nx.DiGraph[Task] = nx.DiGraph()
+    tasks_of = {
+        name: {port: Task(name, (port,)) for port in module.signature.outputs.names}
+        if name in tangled else dict.fromkeys(module.signature.outputs.names, Task(name, None))
+        for name, module in nodes.items()
+    }
+    for name in nodes:
+        fine.add_nodes_from(tasks_of[name].values())
+    for (node, port), (source, out) in sources.items():
+        for target in through[node].get(port, ()):
+            fine.add_edge(tasks_of[source][out], tasks_of[node][target])
+    try:
+        return list(nx.topological_sort(fine)), None
+    except nx.NetworkXUnfeasible:
+        loop = nx.find_cycle(fine)
+        return [], [f"{task.node}.{(task.ports or ('?',))[0]}" for task, _ in loop]
+
+
+def _feedthrough(module: RiemannianModule) -> dict[str, list[str]]:
+    """For each input port, the output ports that depend on it at once."""
+    ports: dict[str, list[str]] = {}
+    for i, o in sorted(module.feedthrough):
+        ports.setdefault(i, []).append(o)
+    return ports
+
+

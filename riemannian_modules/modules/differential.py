@@ -1,0 +1,105 @@
+"""The differential of a module at a point: a linear map on tangents, with its adjoint on cotangents.
+
+Tangents and cotangents carry one trailing axis of k columns, so a whole basis or a metric's factor
+travels in one call. Structured modules (dense layers, activations) never form their matrices.
+Source: Pehle and Slotine, arXiv:2603.03610, the costate recursion (THEORY section 2).
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from riemannian_modules.metrics import DenseFactor, Factor
+from riemannian_modules.space import Array
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Jacobian:
+    """Partial derivatives of ``(x, u, theta) -> (dx, y)``; leading axes are batches.
+
+    With n states, m inputs, q outputs and p parameters: A = d dx/d x (n, n), B = d dx/d u (n, m),
+    C = d y/d x (q, n), D = d y/d u (q, m), E = d dx/d theta (n, p), F = d y/d theta (q, p).
+    """
+
+    A: Array
+    B: Array
+    C: Array
+    D: Array
+    E: Array
+    F: Array
+
+
+class Differential(abc.ABC):
+    """A module's derivative at a (batch of) point(s); t_* are tangents, p_* cotangents, (..., size, k)."""
+
+    @abc.abstractmethod
+    def push_outputs(self, t_x: Array, t_u: Array) -> Array:
+        """``C t_x + D t_u``, shape (..., q, k)."""
+
+    @abc.abstractmethod
+    def push_state(self, t_x: Array, t_u: Array) -> Array:
+        """``A t_x + B t_u``, shape (..., n, k)."""
+
+    @abc.abstractmethod
+    def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
+        """``(C^T p_y, D^T p_y)``: cotangents of state and inputs."""
+
+    @abc.abstractmethod
+    def pull_state(self, p_dx: Array) -> tuple[Array, Array]:
+        """``(A^T p_dx, B^T p_dx)``: cotangents of state and inputs."""
+
+    @abc.abstractmethod
+    def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
+        """``E^T p_dx + F^T p_y`` for each point, shape (..., p, k)."""
+
+    def parameter_factor(self, p_dx: Array, p_y: Array) -> Factor:
+        """``U`` with one column for each point and column of the cotangents, shape (p, batch * k).
+
+        Modules whose parameter Jacobian is a product keep it so (THEORY section 4).
+        """
+        U = self.pull_parameters(p_dx, p_y)
+        return DenseFactor(np.moveaxis(U, -2, 0).reshape(U.shape[-2], -1))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseDifferential(Differential):
+    """A differential that holds its matrices."""
+
+    jacobian: Jacobian
+
+    def push_outputs(self, t_x: Array, t_u: Array) -> Array:
+        return self.jacobian.C @ t_x + self.jacobian.D @ t_u
+
+    def push_state(self, t_x: Array, t_u: Array) -> Array:
+        return self.jacobian.A @ t_x + self.jacobian.B @ t_u
+
+    def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
+        return transposed(self.jacobian.C) @ p_y, transposed(self.jacobian.D) @ p_y
+
+    def pull_state(self, p_dx: Array) -> tuple[Array, Array]:
+        return transposed(self.jacobian.A) @ p_dx, transposed(self.jacobian.B) @ p_dx
+
+    def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
+        return transposed(self.jacobian.E) @ p_dx + transposed(self.jacobian.F) @ p_y
+
+
+def transposed(matrix: Array) -> Array:
+    """The transpose of each matrix of a batch."""
+    return np.swapaxes(matrix, -1, -2)
+
+
+def dense_jacobian(differential: Differential, n: int, m: int, q: int, p: int) -> Jacobian:
+    """The matrices of a differential, by pushing a basis and pulling one. Cost: n + m and n + q columns."""
+    t_x, t_u = np.eye(n, n + m), np.eye(m, n + m, n)
+    dx, y = differential.push_state(t_x, t_u), differential.push_outputs(t_x, t_u)
+    EF = transposed(differential.pull_parameters(np.eye(n, n + q), np.eye(q, n + q, n)))
+    batch = np.broadcast_shapes(dx.shape[:-2], y.shape[:-2], EF.shape[:-2])
+    dx, y = (np.broadcast_to(part, batch + part.shape[-2:]) for part in (dx, y))
+    EF = np.broadcast_to(EF, (*batch, n + q, p))
+    return Jacobian(dx[..., :n], dx[..., n:], y[..., :n], y[..., n:], EF[..., :n, :], EF[..., n:, :])

@@ -1,0 +1,217 @@
+"""The Riemannian module: a differentiable map between named spaces with the geometry that it carries.
+
+Source: Pehle and Slotine, *Riemannian Optimization in Modular Systems*, arXiv:2603.03610 (2026).
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_modules.metrics import Metric, ScaledIdentity
+from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
+
+if TYPE_CHECKING:
+    from riemannian_modules.arithmetic.expression import Expressions
+    from riemannian_modules.arithmetic.interval import Interval
+
+
+class Time(enum.Enum):
+    """What the state does: flows, steps, or does not exist."""
+
+    CONTINUOUS = "continuous"
+    DISCRETE = "discrete"
+    STATIC = "static"
+
+
+@final
+@dataclass(frozen=True)
+class Signature:
+    """The spaces that a module maps between, and its time."""
+
+    time: Time
+    state: Space
+    inputs: Space
+    outputs: Space
+    parameters: Space
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalMetric:
+    """A module's own geometry (THEORY section 4).
+
+    Attributes:
+        parameters: R, the metric on the parameters that the mass scale multiplies.
+        state: M, in which the state's distances are measured.
+        outputs: h with the metric ``h h^T`` that the module adds on its own outputs, (q, r); r may be 0.
+    """
+
+    parameters: Metric
+    state: Metric
+    outputs: Array
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Enclosure:
+    """Intervals that contain a module's values and its Jacobian at every point of a box."""
+
+    dx: Interval
+    y: Interval
+    A: Interval
+    B: Interval
+    C: Interval
+    D: Interval
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """Checked flat arrays (..., size) at which a module is evaluated."""
+
+    x: Array
+    u: Array
+    theta: Array
+
+
+class RiemannianModule(abc.ABC):
+    """A smooth map ``(x, u, theta) -> (dx, y)`` that composes, learns and is certified.
+
+    x is the state, u the inputs, theta the parameters, dx the state's derivative (continuous time) or
+    successor (discrete time), y the outputs; all flat float64 arrays (..., size) whose leading axes are
+    batches and broadcast. Most modules are written as a `Flow`, `StepMap` or `StaticMap`, where one
+    NumPy method is enough; subclass this class to write `forward` and `jacobian` by hand.
+
+    Attributes:
+        time: Continuous, discrete or static.
+        state, inputs, outputs: Named spaces.
+        parameters: Values of the named parameters.
+    """
+
+    time: Time
+    state: Space = EMPTY
+    inputs: Space = EMPTY
+    outputs: Space = EMPTY
+    parameters: Mapping[str, ArrayLike] = {}
+
+    @abc.abstractmethod
+    def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
+        """``(dx, y)`` at a batch of points; the inner, unchecked evaluation."""
+
+    @abc.abstractmethod
+    def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
+        """All partial derivatives at a batch of points."""
+
+    def output(self, x: Array, u: Array, theta: Array) -> Array:
+        """y alone. Outputs without feedthrough must not depend on the inputs that they do not need."""
+        return self.forward(x, u, theta)[1]
+
+    def differential(self, x: Array, u: Array, theta: Array) -> Differential:
+        """The derivative as a linear map; structured modules override this and form no matrix."""
+        return DenseDifferential(self.jacobian(x, u, theta))
+
+    def local_metric(self) -> LocalMetric:
+        """The module's own metrics; Euclidean unless it says otherwise."""
+        s = self.signature
+        return LocalMetric(
+            ScaledIdentity(s.parameters.size, 1.0),
+            ScaledIdentity(s.state.size, 1.0),
+            np.zeros((s.outputs.size, 0)),
+        )
+
+    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
+        """Rigorous enclosures of values and Jacobian over a batch of boxes.
+
+        Raises:
+            UnsupportedError: If the module has no exact form, so nothing about it can be proved.
+        """
+        raise UnsupportedError(
+            f"{type(self).__name__} has no rigorous enclosure, so nothing is proved about it. Write it as "
+            "a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
+        )
+
+    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
+        """``(dx, y)`` in NumPy for one point, traceable; what expressions and system files are made of.
+
+        Raises:
+            UnsupportedError: If the module has no exact form.
+        """
+        raise UnsupportedError(
+            f"{type(self).__name__} has no exact expressions, so it cannot be traced, saved or proved about. "
+            "Write it as a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
+        )
+
+    @cached_property
+    def signature(self) -> Signature:
+        """The module's spaces, checked once: names of states, inputs and parameters must differ."""
+        values = {name: np.asarray(v, dtype=np.float64) for name, v in self.parameters.items()}
+        parameters = Space(tuple(Port(name, v.shape) for name, v in values.items()))
+        names = [*self.state.names, *self.inputs.names, *parameters.names]
+        if len(set(names)) < len(names):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            raise SignatureError(
+                f"{type(self).__name__}: states, inputs and parameters need different names, so that a "
+                f"region can speak of them; {twice} came more than once. Rename one of each."
+            )
+        return Signature(self.time, self.state, self.inputs, self.outputs, parameters)
+
+    @cached_property
+    def theta(self) -> Array:
+        """The parameters' values, flat, shape (p,)."""
+        return self.signature.parameters.pack(self.parameters, f"{type(self).__name__}: parameters")
+
+    @cached_property
+    def feedthrough(self) -> frozenset[tuple[str, str]]:
+        """The pairs (input port, output port) in which the output depends on the input at once."""
+        s = self.signature
+        return frozenset((i, o) for i in s.inputs.names for o in s.outputs.names)
+
+    def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
+        """The same module with other parameter values, flat or by name."""
+        space = self.signature.parameters
+        flat = space.pack(theta, f"{type(self).__name__}: parameters")
+        twin = copy.copy(self)
+        for cached in ("theta", "signature"):
+            twin.__dict__.pop(cached, None)
+        twin.parameters = space.unpack(flat)
+        return twin
+
+    def point(
+        self,
+        x: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        u: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        theta: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    ) -> Point:
+        """Check a user's point: names, shapes, finite numbers; None is zero, or the module's own theta."""
+        name, s = type(self).__name__, self.signature
+        return Point(
+            s.state.pack(x, f"{name}: state"),
+            s.inputs.pack(u, f"{name}: inputs"),
+            self.theta if theta is None else s.parameters.pack(theta, f"{name}: parameters"),
+        )
+
+    @cached_property
+    def expressions(self) -> Expressions:
+        """The exact expressions of the map, traced once; the parameters are symbols."""
+        return self._trace(None)
+
+    def expressions_at(self, theta: Array) -> Expressions:
+        """The exact expressions with the parameters fixed at the binary numbers ``theta``."""
+        return self._trace(theta)
+
+    def _trace(self, theta: Array | None) -> Expressions:
+        from riemannian_modules.arithmetic.expression import trace
+
+        s = self.signature
+        return trace(type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta)

@@ -1,0 +1,165 @@
+"""Modules that are one NumPy method: Jacobians, enclosures and a saved form come from tracing it.
+
+The method runs once on symbolic arrays; what it computes is differentiated and compiled, for floats
+and for intervals, when it is first needed.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.differential import Jacobian
+from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signature, Time
+from riemannian_modules.space import Array, Signals
+
+if TYPE_CHECKING:
+    from riemannian_modules.arithmetic.interval import Interval
+
+
+class TracedModule(RiemannianModule):
+    """A module whose `equations` are traced; keyword arguments give parameters other values."""
+
+    def __init__(self, **values: ArrayLike) -> None:
+        unknown = sorted(set(values) - set(self.parameters))
+        if unknown:
+            raise SignatureError(
+                f"{type(self).__name__}: unknown parameters {unknown}; known are: "
+                f"{', '.join(self.parameters) or 'none'}."
+            )
+        self.parameters = {**self.parameters, **values}
+
+    @abc.abstractmethod
+    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
+        """``(dx, y)`` in NumPy for one point; dx alone where no outputs are declared."""
+
+    @cached_property
+    def signature(self) -> Signature:
+        if not self.outputs.ports:
+            self.outputs = self.state
+        return super().signature
+
+    @cached_property
+    def _values(self) -> Callable[[Array, Array, Array], Array]:
+        e = self.expressions
+        return _array_function((*e.dx, *e.y), e.arguments, (len(e.dx) + len(e.y),))
+
+    @cached_property
+    def _outputs(self) -> Callable[[Array, Array, Array], Array]:
+        e = self.expressions
+        return _array_function(e.y, e.arguments, (len(e.y),))
+
+    @cached_property
+    def _jacobian(self) -> Callable[[Array, Array, Array], Array]:
+        from riemannian_modules.arithmetic.expression import derivatives
+
+        e = self.expressions
+        columns = (*e.state, *e.inputs, *e.parameters)
+        rows = derivatives((*e.dx, *e.y), columns)
+        return _array_function(sum(rows, ()), e.arguments, (len(rows), len(columns)))
+
+    def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
+        values, n = self._values(x, u, theta), self.state.size
+        return values[..., :n], values[..., n:]
+
+    def output(self, x: Array, u: Array, theta: Array) -> Array:
+        return self._outputs(x, u, theta)
+
+    def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
+        J, n, m = self._jacobian(x, u, theta), self.state.size, self.inputs.size
+        top, low = J[..., :n, :], J[..., n:, :]
+        return Jacobian(
+            top[..., :n], top[..., n : n + m], low[..., :n], low[..., n : n + m],
+            top[..., n + m :], low[..., n + m :],
+        )  # fmt: skip
+
+    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
+        from riemannian_modules.arithmetic.compile import compile_intervals
+        from riemannian_modules.arithmetic.expression import derivatives
+        from riemannian_modules.arithmetic.interval import stack
+
+        e = self.expressions
+        n, m, q = len(e.state), len(e.inputs), len(e.y)
+        rows = derivatives((*e.dx, *e.y), (*e.state, *e.inputs))
+        compiled = compile_intervals((*e.dx, *e.y, *sum(rows, ())), e.arguments)
+        batch = np.broadcast_shapes(*(part.lower.shape[:-1] for part in (x, u, theta)))
+        flat = stack(compiled(*(_columns(part) for part in (x, u, theta))), batch)
+        values, J = flat[..., : n + q], flat[..., n + q :].reshape((*batch, n + q, n + m))
+        return Enclosure(
+            values[..., :n], values[..., n:], J[..., :n, :n], J[..., :n, n:], J[..., n:, :n], J[..., n:, n:]
+        )
+
+    @cached_property
+    def feedthrough(self) -> frozenset[tuple[str, str]]:
+        e, outputs, inputs = self.expressions, self.signature.outputs, self.signature.inputs
+        return frozenset(
+            (i.name, o.name)
+            for o, place_o in zip(outputs.ports, outputs.slices, strict=True)
+            for i, place_i in zip(inputs.ports, inputs.slices, strict=True)
+            if set(e.inputs[place_i]) & set().union(*(y.free_symbols for y in e.y[place_o]))
+        )
+
+
+def _columns(part: Any) -> list[Any]:
+    return [part[..., i] for i in range(part.lower.shape[-1])]
+
+
+def _array_function(
+    expressions: tuple[Any, ...], groups: Any, shape: tuple[int, ...]
+) -> Callable[[Array, Array, Array], Array]:
+    """Compile expressions into one function that fills an array (..., *shape); zeros cost nothing."""
+    from riemannian_modules.arithmetic.compile import compile_floats
+
+    places = [i for i, e in enumerate(expressions) if e != 0]
+    compiled = compile_floats(tuple(expressions[i] for i in places), groups)
+    size = len(expressions)
+
+    def evaluate(x: Array, u: Array, theta: Array) -> Array:
+        if x.ndim == 1 and u.ndim == 1 and theta.ndim == 1:
+            flat = np.zeros(size)
+            if places:
+                flat[places] = compiled(x, u, theta)
+            return flat.reshape(shape)
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
+        flat = np.zeros((*batch, size))
+        values = compiled(*(np.moveaxis(part, -1, 0) for part in (x, u, theta)))
+        for place, value in zip(places, values, strict=True):
+            flat[..., place] = value
+        return flat.reshape((*batch, *shape))
+
+    return evaluate
+
+
+class Flow(TracedModule):
+    """A continuous-time module ``dx/dt = f(x, u, p), y = h(x, u, p)``.
+
+    Write `equations`; it returns ``(dx, y)``, each a mapping from names to arrays or a flat array.
+    Where no `outputs` are declared, the state is the output and `equations` returns ``(dx, x.vector)``.
+    """
+
+    time = Time.CONTINUOUS
+
+
+class StepMap(TracedModule):
+    """A discrete-time module ``x+ = f(x, u, p), y = h(x, u, p)``, written as a `Flow` is."""
+
+    time = Time.DISCRETE
+
+
+class StaticMap(TracedModule):
+    """A map without state; write `map`, which returns the outputs."""
+
+    time = Time.STATIC
+
+    @abc.abstractmethod
+    def map(self, u: Signals, p: Signals) -> Any:
+        """The outputs, a mapping from names to arrays or a flat array, in NumPy for one point."""
+
+    def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
+        return {}, self.map(u, p)

@@ -1,0 +1,237 @@
+"""Named coordinates: the spaces that states, ports and parameters live in.
+
+A `Space` is an ordered list of named ports, each a scalar or an array with a unit. Modules compute
+on flat vectors whose leading axes are batches; a space says where each named port lies in them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from riemannian_modules.errors import DomainError, SignatureError
+
+Array = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One named quantity: its shape (``()`` for a scalar) and its unit ("" when not said)."""
+
+    name: str
+    shape: tuple[int, ...] = ()
+    unit: str = ""
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return math.prod(self.shape)
+
+    def coordinates(self) -> list[str]:
+        """A name for each coordinate: ``q``, or ``W[0,1]`` for an entry of an array."""
+        if not self.shape:
+            return [self.name]
+        return [f"{self.name}[{','.join(map(str, i))}]" for i in np.ndindex(self.shape)]
+
+
+class Signals:
+    """The named arrays of one space at one point: ``x.q``, ``x["q"]``, or all of them as ``x.vector``.
+
+    The values are floats or, while a module is traced, symbolic arrays.
+    """
+
+    __slots__ = ("_values", "vector")
+
+    def __init__(self, space: Space, vector: Any) -> None:
+        self.vector = vector
+        self._values = {
+            port.name: vector[..., place].reshape(vector.shape[:-1] + port.shape)
+            if port.shape
+            else vector[..., place.start]
+            for port, place in zip(space.ports, space.slices, strict=True)
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            known = ", ".join(self._values) or "none"
+            raise SignatureError(f"There is no quantity {name!r} here; known are: {known}.") from None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+
+@final
+@dataclass(frozen=True)
+class Space:
+    """An ordered product of named ports; vectors of this space have ``size`` coordinates."""
+
+    ports: tuple[Port, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [port.name for port in self.ports]
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(names) < 50 else (
+            sorted(names) if len(set(names)) < len(names) else [])
+        if twice:
+            raise SignatureError(f"A space holds each name once, but {twice} came more than once.")
+
+    @cached_property
+    def size(self) -> int:
+        """Number of coordinates of all ports together."""
+        return sum(port.size for port in self.ports)
+
+    @cached_property
+    def slices(self) -> tuple[slice, ...]:
+        """The place of each port in a flat vector."""
+        ends = np.cumsum([0, *(port.size for port in self.ports)]).tolist()
+        return tuple(slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True))
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The position of each port by name."""
+        return {port.name: i for i, port in enumerate(self.ports)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ports' names, in order."""
+        return tuple(port.name for port in self.ports)
+
+    @cached_property
+    def coordinates(self) -> tuple[str, ...]:
+        """A name for each coordinate, in order."""
+        return tuple(name for port in self.ports for name in port.coordinates())
+
+    def __len__(self) -> int:
+        return len(self.ports)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.index
+
+    def __getitem__(self, name: str) -> Port:
+        return self.ports[self.position(name)]
+
+    def position(self, name: str) -> int:
+        """The position of a port; raises SignatureError with the known names."""
+        try:
+            return self.index[name]
+        except KeyError:
+            known = ", ".join(self.names) or "none"
+            raise SignatureError(f"Unknown name {name!r}; known are: {known}.") from None
+
+    def slice_of(self, name: str) -> slice:
+        """The place of the port ``name`` in a flat vector."""
+        return self.slices[self.position(name)]
+
+    def signals(self, vector: Any) -> Signals:
+        """Named views of a flat vector (..., size)."""
+        return Signals(self, vector)
+
+    def pack(self, values: ArrayLike | Mapping[str, ArrayLike] | None, where: str) -> Array:
+        """Check user values and lay them flat, shape (..., size).
+
+        Args:
+            values: A mapping from port names (or coordinates) to arrays with the same leading axes,
+                a flat array (..., size), or None, which stands for zeros.
+            where: What is being read, for messages.
+
+        Raises:
+            SignatureError: For unknown or missing names and wrong shapes.
+            DomainError: For NaN or infinite values.
+        """
+        if values is None:
+            return np.zeros(self.size)
+        flat = self._pack_mapping(values, where) if isinstance(values, Mapping) else (
+            np.asarray(values, dtype=np.float64))
+        if flat.ndim == 0 and self.size == 1:
+            flat = flat[None]
+        if flat.ndim == 0 or flat.shape[-1] != self.size:
+            raise SignatureError(
+                f"{where}: expected {self.size} numbers along the last axis ({self.describe()}), "
+                f"got an array of shape {flat.shape}."
+            )
+        if not np.isfinite(flat).all():
+            bad = [c for c, ok in zip(self.coordinates, np.isfinite(flat).reshape(-1, self.size).all(0),
+                                      strict=True) if not ok]
+            raise DomainError(f"{where}: expected finite numbers, got NaN or infinity in {bad[:8]}.")
+        return flat
+
+    def _pack_mapping(self, values: Mapping[str, Any], where: str) -> Array:
+        unknown = [name for name in values if name not in self.index]
+        missing = [name for name in self.names if name not in values]
+        if unknown or missing:
+            raise SignatureError(
+                f"{where}: unknown names {unknown}, missing names {missing}; "
+                f"expected exactly: {self.describe()}."
+            )
+        pieces: list[Array] = []
+        for port in self.ports:
+            value = np.asarray(values[port.name], dtype=np.float64)
+            if value.shape[value.ndim - len(port.shape):] != port.shape:
+                raise SignatureError(
+                    f"{where}: {port.name!r} expects shape {port.shape} (after batch axes), "
+                    f"got {value.shape}."
+                )
+            pieces.append(value.reshape(value.shape[: value.ndim - len(port.shape)] + (port.size,)))
+        batch = np.broadcast_shapes(*(piece.shape[:-1] for piece in pieces)) if pieces else ()
+        return np.concatenate(
+            [np.zeros((*batch, 0)), *(np.broadcast_to(p, (*batch, p.shape[-1])) for p in pieces)], -1)
+
+    def unpack(self, vector: Array) -> dict[str, Array]:
+        """Named arrays, each (..., *shape), from a flat vector (..., size)."""
+        return {port.name: vector[..., place].reshape(vector.shape[:-1] + port.shape)
+                for port, place in zip(self.ports, self.slices, strict=True)}
+
+    def describe(self) -> str:
+        """The ports in words, for messages: ``q [rad], x (3) [m]``."""
+        return ", ".join(
+            port.name + (f" {port.shape}" if port.shape else "") + (f" [{port.unit}]" if port.unit else "")
+            for port in self.ports) or "nothing"
+
+    def renamed(self, prefix: str) -> Space:
+        """The same space with ``prefix.`` before each name."""
+        return Space(tuple(Port(f"{prefix}.{p.name}", p.shape, p.unit) for p in self.ports))
+
+
+def space(*names: str, **ports: str | int | tuple[Any, ...]) -> Space:
+    """Describe a space: ``space("q v")``, ``space(q="rad", x=3, W=(2, 3), r=(3, "m"))``.
+
+    Args:
+        names: Scalars without a unit, separated by blanks.
+        ports: A unit (a scalar), a size (a vector), a shape, or a shape followed by a unit.
+
+    Raises:
+        SignatureError: For anything else, negative sizes, or a name given twice.
+    """
+    listed = [Port(name) for text in names for name in text.split()]
+    return Space(tuple(listed) + tuple(_port(name, value) for name, value in ports.items()))
+
+
+def _port(name: str, value: object) -> Port:
+    if isinstance(value, str):
+        return Port(name, (), value)
+    entries = (value,) if isinstance(value, int) else value
+    if isinstance(entries, tuple):
+        unit = entries[-1] if entries and isinstance(entries[-1], str) else ""
+        shape = entries[:-1] if unit else entries
+        if all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
+            return Port(name, tuple(int(n) for n in shape), unit)
+    raise SignatureError(
+        f"Port {name!r}: expected a unit such as 'rad', a size such as 3, or a shape with an optional "
+        f"unit such as (2, 3, 'm'), got {value!r}."
+    )
+
+
+EMPTY = Space()

@@ -1,0 +1,22 @@
+"""What holds for the whole test run: threads and hypothesis profiles."""
+
+import os
+
+# Each xdist worker would start a BLAS thread for every core: they would only wait for each other.
+# NumPy reads this when it is first imported, hence the place above the other imports.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from hypothesis import HealthCheck, settings
+
+# Times are never asserted, so slow examples are no faults.
+_UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+
+settings.register_profile("local", max_examples=40, **_UNTIMED)
+settings.register_profile("ci", max_examples=40, derandomize=True, database=None, **_UNTIMED)
+settings.register_profile("thorough", max_examples=1000, **_UNTIMED)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local")
+)

@@ -1,0 +1,139 @@
+"""The house keeps its floors: what imports what, read from the sources."""
+
+import sys
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+
+from tests.shared import ROOT
+from tests.source_imports import Source, read_sources, resolved_imports
+
+CORE = "riemannian_modules"
+
+# A room imports only from the floors below it, lowest first.
+FLOORS = (
+    {"errors"},
+    {"space"},
+    {"region", "arithmetic"},
+    {"metrics"},
+    {"modules"},
+    {"graph"},
+    {"engine", "certify"},
+    {"learning"},
+    {"spec", "plot"},
+    {"examples", "testing"},
+    {"cli"},
+    {"__main__", ""},  # "" is the package's own __init__
+)
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def room_of(module: str) -> str:
+    return module.removeprefix(CORE).removeprefix(".").split(".")[0]
+
+
+def is_core(module: str) -> bool:
+    return module == CORE or module.startswith(CORE + ".")
+
+
+def floor_faults(sources: list[Source]) -> list[str]:
+    """One line for each import that does not go down, and for each room without a floor."""
+    faults = []
+    for importer, imports in resolved_imports(sources).items():
+        here = room_of(importer)
+        if here not in FLOOR_OF:
+            faults.append(f"{importer}: the room {here!r} has no floor; give it one in FLOORS")
+            continue
+        for imported in sorted(filter(is_core, imports)):
+            there = room_of(imported)
+            if there != here and FLOOR_OF.get(there, -1) >= FLOOR_OF[here]:
+                faults.append(f"{importer} imports {imported}, which is not on a floor below")
+    return faults
+
+
+def import_cycle(sources: list[Source]) -> list[str]:
+    """A closed path of imports among ``sources``, or nothing."""
+    known = {source.name for source in sources}
+    graph = {name: imports & known for name, imports in resolved_imports(sources).items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def foreign_roots(source: Source) -> set[str]:
+    return {module.split(".")[0] for module, _ in source.imports()}
+
+
+CORE_SOURCES = read_sources(ROOT / CORE)
+ADAPTERS = {
+    path.name: read_sources(path)
+    for path in sorted(ROOT.glob("adapters/*"))
+    if path.is_dir() and (path / "__init__.py").exists()
+}
+
+
+def test_every_import_in_the_core_goes_down_a_floor():
+    assert floor_faults(CORE_SOURCES) == []
+
+
+def test_the_core_has_no_import_cycles():
+    assert import_cycle(CORE_SOURCES) == []
+
+
+def test_the_core_imports_neither_torch_nor_an_adapter():
+    forbidden = {"torch", "riemannian_torch", *ADAPTERS}
+    found = {s.name: foreign_roots(s) & forbidden for s in CORE_SOURCES}
+    assert {name: roots for name, roots in found.items() if roots} == {}
+
+
+def test_adapters_never_import_each_other():
+    found = {
+        source.name: foreign_roots(source) & (ADAPTERS.keys() - {adapter})
+        for adapter, sources in ADAPTERS.items()
+        for source in sources
+    }
+    assert {name: roots for name, roots in found.items() if roots} == {}
+
+
+def test_the_certificate_checker_stands_on_the_standard_library_alone():
+    checkers = [s for s in CORE_SOURCES if s.name == f"{CORE}.certify.checker"]
+    if not checkers:
+        pytest.skip("certify/checker.py does not exist yet")
+    assert foreign_roots(checkers[0]) - sys.stdlib_module_names == set()
+
+
+@pytest.mark.parametrize("folder", [CORE, "adapters", "tests", "benchmarks", "examples"])
+def test_no_file_is_a_drawer_for_everything(folder):
+    nameless = {"util", "utils", "helper", "helpers", "common", "misc"}
+    found = [path.name for path in (ROOT / folder).rglob("*") if path.stem.strip("_") in nameless]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import riemannian_modules.graph",
+        "from riemannian_modules.graph import Graph",
+        "from riemannian_modules import graph",
+        "from .. import graph",
+        "from ..graph import Graph",
+        "def f():\n    from riemannian_modules.certify import certificate",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import riemannian_modules.spec",
+        "from riemannian_modules import Module",
+    ],
+)
+def test_an_import_that_climbs_is_found_however_it_is_written(text):
+    guilty = Source(f"{CORE}.metrics.dense", text)
+    others = [Source(f"{CORE}.{room}", "") for room in ("graph", "spec")]
+    assert len(floor_faults([guilty, *others])) == 1
+
+
+def test_a_cycle_inside_a_room_is_found():
+    sources = [
+        Source(f"{CORE}.metrics", "", is_package=True),
+        Source(f"{CORE}.metrics.dense", "from . import diagonal"),
+        Source(f"{CORE}.metrics.diagonal", f"from {CORE}.metrics.dense import Dense"),
+    ]
+    assert set(import_cycle(sources)) == {f"{CORE}.metrics.dense", f"{CORE}.metrics.diagonal"}
