@@ -63,7 +63,9 @@ class Signals:
             return self._values[name]
         except KeyError:
             known = ", ".join(self._values) or "none"
-            raise SignatureError(f"There is no quantity {name!r} here; known are: {known}.") from None
+            raise SignatureError(
+                f"There is no quantity {name!r} here; known are: {known}."
+            ) from None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -83,8 +85,11 @@ class Space:
 
     def __post_init__(self) -> None:
         names = [port.name for port in self.ports]
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(names) < 50 else (
-            sorted(names) if len(set(names)) < len(names) else [])
+        twice = (
+            sorted({name for name in names if names.count(name) > 1})
+            if len(names) < 50
+            else (sorted(names) if len(set(names)) < len(names) else [])
+        )
         if twice:
             raise SignatureError(f"A space holds each name once, but {twice} came more than once.")
 
@@ -153,8 +158,11 @@ class Space:
         """
         if values is None:
             return np.zeros(self.size)
-        flat = self._pack_mapping(values, where) if isinstance(values, Mapping) else (
-            np.asarray(values, dtype=np.float64))
+        flat = (
+            self._pack_mapping(values, where)
+            if isinstance(values, Mapping)
+            else (np.asarray(values, dtype=np.float64))
+        )
         if flat.ndim == 0 and self.size == 1:
             flat = flat[None]
         if flat.ndim == 0 or flat.shape[-1] != self.size:
@@ -163,9 +171,16 @@ class Space:
                 f"got an array of shape {flat.shape}."
             )
         if not np.isfinite(flat).all():
-            bad = [c for c, ok in zip(self.coordinates, np.isfinite(flat).reshape(-1, self.size).all(0),
-                                      strict=True) if not ok]
-            raise DomainError(f"{where}: expected finite numbers, got NaN or infinity in {bad[:8]}.")
+            bad = [
+                c
+                for c, ok in zip(
+                    self.coordinates, np.isfinite(flat).reshape(-1, self.size).all(0), strict=True
+                )
+                if not ok
+            ]
+            raise DomainError(
+                f"{where}: expected finite numbers, got NaN or infinity in {bad[:8]}."
+            )
         return flat
 
     def _pack_mapping(self, values: Mapping[str, Any], where: str) -> Array:
@@ -179,7 +194,7 @@ class Space:
         pieces: list[Array] = []
         for port in self.ports:
             value = np.asarray(values[port.name], dtype=np.float64)
-            if value.shape[value.ndim - len(port.shape):] != port.shape:
+            if value.shape[value.ndim - len(port.shape) :] != port.shape:
                 raise SignatureError(
                     f"{where}: {port.name!r} expects shape {port.shape} (after batch axes), "
                     f"got {value.shape}."
@@ -187,18 +202,28 @@ class Space:
             pieces.append(value.reshape(value.shape[: value.ndim - len(port.shape)] + (port.size,)))
         batch = np.broadcast_shapes(*(piece.shape[:-1] for piece in pieces)) if pieces else ()
         return np.concatenate(
-            [np.zeros((*batch, 0)), *(np.broadcast_to(p, (*batch, p.shape[-1])) for p in pieces)], -1)
+            [np.zeros((*batch, 0)), *(np.broadcast_to(p, (*batch, p.shape[-1])) for p in pieces)],
+            -1,
+        )
 
     def unpack(self, vector: Array) -> dict[str, Array]:
         """Named arrays, each (..., *shape), from a flat vector (..., size)."""
-        return {port.name: vector[..., place].reshape(vector.shape[:-1] + port.shape)
-                for port, place in zip(self.ports, self.slices, strict=True)}
+        return {
+            port.name: vector[..., place].reshape(vector.shape[:-1] + port.shape)
+            for port, place in zip(self.ports, self.slices, strict=True)
+        }
 
     def describe(self) -> str:
         """The ports in words, for messages: ``q [rad], x (3) [m]``."""
-        return ", ".join(
-            port.name + (f" {port.shape}" if port.shape else "") + (f" [{port.unit}]" if port.unit else "")
-            for port in self.ports) or "nothing"
+        return (
+            ", ".join(
+                port.name
+                + (f" {port.shape}" if port.shape else "")
+                + (f" [{port.unit}]" if port.unit else "")
+                for port in self.ports
+            )
+            or "nothing"
+        )
 
     def renamed(self, prefix: str) -> Space:
         """The same space with ``prefix.`` before each name."""

@@ -37,8 +37,7 @@ class _Floats:
 
         self.namespace: dict[str, Any] = {
             name: getattr(np, name)
-            for name in "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p "
-            "maximum minimum absolute sign select less less_equal greater greater_equal".split()
+            for name in ["sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "arcsinh", "expm1", "log1p", "maximum", "minimum", "absolute", "sign", "select", "less", "less_equal", "greater", "greater_equal"]
         }
         self.namespace |= {
             "erf": erf,
@@ -53,7 +52,11 @@ class _Floats:
         }
 
     def number(self, value: Any) -> str:
-        return repr(float(Fraction(int(value.p), int(value.q)))) if value.is_Rational else repr(float(value))
+        return (
+            repr(float(Fraction(int(value.p), int(value.q))))
+            if value.is_Rational
+            else repr(float(value))
+        )
 
     def power(self, base: str, exponent: Any) -> str:
         if exponent == sp.Rational(1, 2):
@@ -79,11 +82,12 @@ class _Intervals:
         self._interval = iv
         self.namespace: dict[str, Any] = {
             name: getattr(iv, name)
-            for name in "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p erf "
-            "maximum minimum absolute sign step softplus power power_log where "
-            "less less_equal greater greater_equal logical_and logical_or logical_not".split()
+            for name in ["sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "arcsinh", "expm1", "log1p", "erf", "maximum", "minimum", "absolute", "softplus", "power", "where", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_not"]
         }
-        self.namespace["Interval"] = iv.Interval
+        # Steps and signs stand in derivatives of kinked functions: at the kink, Clarke's whole hull.
+        self.namespace["step"] = lambda x: _between(iv, x, 0.0)
+        self.namespace["sign"] = lambda x: _between(iv, x, -1.0)
+        self.namespace["power_log"] = lambda x, y: iv.power(x, y) * iv.log(x)
         self._constants: dict[Any, str] = {}
 
     def number(self, value: Any) -> str:
@@ -96,8 +100,11 @@ class _Intervals:
     def _enclosure(self, value: Any) -> Any:
         if value.is_Rational:
             return self._interval.Interval.rational(Fraction(int(value.p), int(value.q)))
-        # pi, e: SymPy's 40 digits are right to the last but one, far inside the 2 ulp added here.
-        return self._interval.Interval.rational(Fraction(str(sp.N(value, 40)))).widened(2)
+        # pi, e: SymPy's 40 digits are right to the last but one, far inside the 1e-30 added here.
+        near, slack = Fraction(str(sp.N(value, 40))), Fraction(1, 10**30)
+        return self._interval.Interval.rational(near - slack).hull(
+            self._interval.Interval.rational(near + slack)
+        )
 
     def power(self, base: str, exponent: Any) -> str:
         return f"power({base}, {self._exponent(exponent)})"
@@ -107,6 +114,15 @@ class _Intervals:
             return str(int(exponent))
         self.namespace["Fraction"] = Fraction
         return f"Fraction({int(exponent.p)}, {int(exponent.q)})"
+
+
+def _between(iv: Any, x: Any, low: float) -> Any:
+    """1 where x > 0, ``low`` where x < 0, and everything between where zero is inside."""
+    x = iv.as_interval(x)
+    undecided = np.where(np.isnan(x.lower) | np.isnan(x.upper), np.nan, 0.0)
+    return iv.Interval(
+        np.where(x.lower > 0, 1.0, low) + undecided, np.where(x.upper < 0, low, 1.0) + undecided
+    )
 
 
 def _power_log(x: Any, y: Any) -> Any:
@@ -153,7 +169,7 @@ class _Writer:
             return tuple(part for pair in term.args for part in pair)
         return term.args
 
-    def _text(self, term: Any) -> str:  # noqa: PLR0911 - one case for each kind of term
+    def _text(self, term: Any) -> str:
         if term.is_Symbol:
             raise UnsupportedError(f"The symbol {term} is no argument of the map that is compiled.")
         if term.is_number and not term.args:
@@ -166,7 +182,11 @@ class _Writer:
         if isinstance(term, sp.Pow):
             if term.exp.is_Rational:
                 return self.target.power(parts[0], term.exp)
-            return f"exp({self.names[term.exp]})" if term.base == sp.E else f"power({parts[0]}, {parts[1]})"
+            return (
+                f"exp({self.names[term.exp]})"
+                if term.base == sp.E
+                else f"power({parts[0]}, {parts[1]})"
+            )
         if isinstance(term, sp.Piecewise):
             return self._piecewise(parts)
         name = _NAMES.get(term.func) or _RELATIONS.get(term.func)
@@ -190,19 +210,22 @@ _RELATIONS: dict[Any, str] = {
 }  # fmt: skip
 
 
-def _build(target: _Floats | _Intervals, expressions: tuple[Any, ...], groups: Groups) -> Callable[..., Any]:
+def _build(
+    target: _Floats | _Intervals, expressions: tuple[Any, ...], groups: Groups
+) -> Callable[..., Any]:
     writer = _Writer(target, groups)
     writer.names[sp.true], writer.names[sp.false] = "True", "False"
     results = [writer.write(e) for e in expressions]
     unpacks = [
         f"    {''.join(f'{prefix}{i}, ' for i in range(len(group)))}= {prefix}"
-        for prefix, group in zip("xupvw", groups, strict=False) if group
+        for prefix, group in zip("xupvw", groups, strict=False)
+        if group
     ]
     heads = ", ".join("xupvw"[: len(groups)])
     body = "\n".join([*unpacks, *(f"    {line}" for line in writer.lines)])
     source = f"def compiled({heads}):\n{body}\n    return ({''.join(r + ', ' for r in results)})\n"
     namespace = dict(target.namespace)
-    exec(compile(source, "<compiled expressions>", "exec"), namespace)  # noqa: S102 - our own text
+    exec(compile(source, "<compiled expressions>", "exec"), namespace)
     return namespace["compiled"]
 
 
@@ -218,6 +241,8 @@ def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[...
 
 
 @lru_cache(maxsize=512)
-def compile_intervals(expressions: tuple[Any, ...], groups: Groups) -> Callable[..., tuple[Any, ...]]:
+def compile_intervals(
+    expressions: tuple[Any, ...], groups: Groups
+) -> Callable[..., tuple[Any, ...]]:
     """As `compile_floats`, on intervals: each result contains the exact value at every point of the box."""
     return _build(_Intervals(), expressions, groups)

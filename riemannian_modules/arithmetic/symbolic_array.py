@@ -46,10 +46,16 @@ class Tracer:
     def guard(self, kind: str, expression: Any) -> None:
         """Remember a domain condition, unless a constant fulfils it."""
         if expression.is_Rational:
-            holds = {"nonnegative": expression >= 0, "positive": expression > 0, "nonzero": expression != 0}
+            holds = {
+                "nonnegative": expression >= 0,
+                "positive": expression > 0,
+                "nonzero": expression != 0,
+            }
             if holds[kind]:
                 return
-            raise TraceError(f"{self.module}: {expression} should be {kind}, but it is a constant that is not.")
+            raise TraceError(
+                f"{self.module}: {expression} should be {kind}, but it is a constant that is not."
+            )
         self.guards.append(Guard(kind, expression))
 
 
@@ -80,7 +86,14 @@ def _power(t: Tracer, x: Any, y: Any) -> Any:
         if y < 0:
             t.guard("nonzero", x)
         return x**y
-    t.guard("nonnegative" if y.is_Rational and y > 0 else "positive" if y.is_Rational else "nonnegative", x)
+    t.guard(
+        "nonnegative"
+        if y.is_Rational and y > 0
+        else "positive"
+        if y.is_Rational
+        else "nonnegative",
+        x,
+    )
     return fn.power(x, y)
 
 
@@ -163,10 +176,7 @@ _SCALAR: dict[str, Callable[..., Any]] = {
 
 # Functions that only move entries, or add and multiply them: they run on the array of objects itself.
 _STRUCTURAL = frozenset(
-    "stack concatenate hstack vstack column_stack append reshape ravel transpose swapaxes moveaxis "
-    "squeeze expand_dims broadcast_to broadcast_arrays tile repeat roll flip atleast_1d atleast_2d "
-    "sum prod cumsum dot vdot inner outer tensordot kron trace diag diagonal triu tril "
-    "split array_split take copy cross diff size shape ndim zeros_like ones_like full_like".split()
+    ["stack", "concatenate", "hstack", "vstack", "column_stack", "append", "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "broadcast_arrays", "tile", "repeat", "roll", "flip", "atleast_1d", "atleast_2d", "sum", "prod", "cumsum", "dot", "vdot", "inner", "outer", "tensordot", "kron", "trace", "diag", "diagonal", "triu", "tril", "split", "array_split", "take", "copy", "cross", "diff", "size", "shape", "ndim", "zeros_like", "ones_like", "full_like"]
 )
 
 
@@ -202,10 +212,14 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         raise self.tracer.refuse("a branch on a value (`if`, `and`, `while`; use np.where)")
 
     def __float__(self) -> float:
-        raise self.tracer.refuse("the conversion of a traced value to a float (math.* instead of np.*)")
+        raise self.tracer.refuse(
+            "the conversion of a traced value to a float (math.* instead of np.*)"
+        )
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise self.tracer.refuse("the conversion of a traced value to a plain array (np.array, np.asarray)")
+        raise self.tracer.refuse(
+            "the conversion of a traced value to a plain array (np.array, np.asarray)"
+        )
 
     def reshape(self, *shape: Any) -> SymbolicArray:
         """The same entries in another shape."""
@@ -222,7 +236,9 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
     def mean(self, axis: Any = None) -> SymbolicArray:
         """Mean of entries along an axis."""
         total = self.entries.sum(axis=axis)
-        return SymbolicArray(total / sp.Integer(self.entries.size // max(np.size(total), 1)), self.tracer)
+        return SymbolicArray(
+            total / sp.Integer(self.entries.size // max(np.size(total), 1)), self.tracer
+        )
 
     def dot(self, other: Any) -> SymbolicArray:
         """Matrix product."""
@@ -281,8 +297,10 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
             raise self.tracer.refuse(f"np.{name}")
         if name in ("shape", "size", "ndim"):
             return getattr(args[0].entries, name)
-        result = func(*_unwrap(args, self.tracer), **{k: _unwrap_option(v, self.tracer)
-                                                      for k, v in kwargs.items()})
+        result = func(
+            *_unwrap(args, self.tracer),
+            **{k: _unwrap_option(v, self.tracer) for k, v in kwargs.items()},
+        )
         if isinstance(result, (list, tuple)):
             return [SymbolicArray(r, self.tracer) for r in result]
         return SymbolicArray(_entries(result, self.tracer), self.tracer)

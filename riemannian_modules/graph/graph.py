@@ -6,6 +6,7 @@ leaf modules, whose states, parameters and derivatives are found under names suc
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, final
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.graph.plan import EXTERNAL, Plan, make_plan
+from riemannian_modules.graph.plan import Plan, make_plan
 from riemannian_modules.graph.schedule import Address, Task
 from riemannian_modules.graph.sweep import (
     GraphDifferential,
@@ -62,12 +63,21 @@ class ModuleGraph(RiemannianModule):
         self.nodes, self.sources, self.fed, self.modules = nodes, sources, fed, modules
         self.output_sources, self.tasks, self.time = output_sources, tasks, time
         self.inputs, self.outputs = spaces
+        self.is_row = False
         self.state = Space(
             tuple(p for name, m in nodes.items() for p in m.signature.state.renamed(name).ports)
         )
         self.parameters = {
-            f"{name}.{key}": value for name, m in self.owners.items() for key, value in m.parameters.items()
+            f"{name}.{key}": value
+            for name, m in self.owners.items()
+            for key, value in m.parameters.items()
         }
+
+    def as_row(self) -> Self:
+        """The same graph, remembered as a chain, so that ``>>`` lengthens it instead of nesting it."""
+        row = copy.copy(self)
+        row.is_row = True
+        return row
 
     @cached_property
     def owners(self) -> dict[str, RiemannianModule]:
@@ -81,7 +91,12 @@ class ModuleGraph(RiemannianModule):
     def plan(self) -> Plan:
         """The order of the sweep, with names resolved to positions."""
         return make_plan(
-            self.nodes, self.sources, self.fed, self.output_sources, self.signature.inputs, self.tasks
+            self.nodes,
+            self.sources,
+            self.fed,
+            self.output_sources,
+            self.signature.inputs,
+            self.tasks,
         )
 
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
@@ -108,23 +123,33 @@ class ModuleGraph(RiemannianModule):
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
         s = self.signature
         return dense_jacobian(
-            self.differential(x, u, theta), s.state.size, s.inputs.size, s.outputs.size, s.parameters.size
+            self.differential(x, u, theta),
+            s.state.size,
+            s.inputs.size,
+            s.outputs.size,
+            s.parameters.size,
         )
 
     def local_metric(self) -> LocalMetric:
-        local = {name: m.local_metric() for name, m in self.nodes.items()}
-        rows: list[Array] = []
-        for i, (node, port) in enumerate(self.output_sources.values()):
-            # A leaf's own output metric acts where the leaf is, also when its port is shown outside; the
-            # propagation adds it there, so it is not added a second time at the composite's outputs.
-            rows.append(np.zeros((self.outputs.ports[i].size, 0)))
-        parameters = BlockDiagonalMetric(tuple(local[name].parameters for name in self.owners))
-        state = BlockDiagonalMetric(tuple(m.state for m in local.values()))
-        return LocalMetric(parameters, state, np.concatenate([np.zeros((0, 0)), *rows]))
+        # A leaf's metric on its own outputs acts inside, at the leaf, when metrics are propagated;
+        # the composite adds none of its own at its outputs.
+        owners = [m.local_metric().parameters for m in self.owners.values()]
+        states = [m.local_metric().state for m in self.nodes.values()]
+        return LocalMetric(
+            BlockDiagonalMetric(tuple(m for m in owners if m.dim))
+            if self.parameters
+            else owners[0],
+            BlockDiagonalMetric(tuple(m for m in states if m.dim))
+            if self.state.ports
+            else states[0],
+            np.zeros((self.outputs.size, 0)),
+        )
 
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
         """The leaves' equations, one after the other: the composite in exact terms."""
-        return _trace_leaves(self.plan, self, x, u, p)
+        from riemannian_modules.graph.trace import trace_leaves
+
+        return trace_leaves(self.plan, x.vector, u.vector, p.vector)
 
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
         from riemannian_modules.graph.enclose import enclose_graph
@@ -142,14 +167,19 @@ class ModuleGraph(RiemannianModule):
                 for i, o in module.feedthrough:
                     if o == out:
                         address = (task.node, i)
-                        found |= {self.fed[address]} if address in self.fed else reached[self.sources[address]]
+                        found |= (
+                            {self.fed[address]}
+                            if address in self.fed
+                            else reached[self.sources[address]]
+                        )
                 reached[task.node, out] = found
         return frozenset((i, name) for name, a in self.output_sources.items() for i in reached[a])
 
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         flat = self.signature.parameters.pack(theta, "ModuleGraph: parameters")
         changed = {
-            id(leaf.module): leaf.module.with_parameters(flat[leaf.theta]) for leaf in self.plan.leaves
+            id(leaf.module): leaf.module.with_parameters(flat[leaf.theta])
+            for leaf in self.plan.leaves
         }
         return self.with_nodes({name: changed[id(m)] for name, m in self.nodes.items()})
 
@@ -170,25 +200,7 @@ def _replaced(
         inner = f"{prefix}{name}."
         rows[name] = (
             module.with_nodes({leaf: nodes[inner + leaf] for leaf in module.nodes})
-            if isinstance(module, ModuleGraph) else nodes[prefix + name]
+            if isinstance(module, ModuleGraph)
+            else nodes[prefix + name]
         )
     return rows
-
-
-def _trace_leaves(plan: Plan, graph: ModuleGraph, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
-    """Run every leaf's equations on named signals; an input that is not known yet is never read."""
-    ports: list[dict[str, Any]] = [{} for _ in plan.leaves]
-    dx: list[Any] = []
-
-    def run(i: int) -> tuple[Any, Any]:
-        leaf = plan.leaves[i]
-        s = leaf.module.signature
-        known = np.zeros(leaf.inputs, dtype=object)
-        for piece in leaf.pieces:
-            source = u.vector if piece.leaf == EXTERNAL else ports[piece.leaf].get("vector")
-            if source is not None:
-                known[piece.target] = source[piece.place]
-        return leaf.module.equations(s.state.signals(x.vector[leaf.state]), s.inputs.signals(known),
-                                     s.parameters.signals(p.vector[leaf.theta]))
-
-    raise NotImplementedError

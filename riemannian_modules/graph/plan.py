@@ -92,8 +92,10 @@ def make_plan(
         if id(module) not in theta:
             theta[id(module)] = slice(theta_end, theta_end + s.parameters.size)
             theta_end += s.parameters.size
-        pieces = tuple(piece(name, port, target)
-                       for port, target in zip(s.inputs.names, s.inputs.slices, strict=True))
+        pieces = tuple(
+            piece(name, port, target)
+            for port, target in zip(s.inputs.names, s.inputs.slices, strict=True)
+        )
         leaves.append(Leaf(
             name, module, slice(x_end, x_end + s.state.size), theta[id(module)], pieces,
             _whole(pieces, inputs.size, outputs), s.time is Time.STATIC, s.inputs.size, s.outputs.size,
@@ -103,7 +105,9 @@ def make_plan(
         Piece(index[node], outputs[index[node]].slice_of(port), slice(0, 0))
         for node, port in output_sources.values()
     )
-    return Plan(tuple(leaves), tuple(_step(task, leaves[index[task.node]], index) for task in tasks), shown)
+    return Plan(
+        tuple(leaves), tuple(_step(task, leaves[index[task.node]], index) for task in tasks), shown
+    )
 
 
 def _whole(pieces: tuple[Piece, ...], external: int, outputs: list[Space]) -> int | None:

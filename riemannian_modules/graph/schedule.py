@@ -44,12 +44,17 @@ def schedule(
     for (node, port), (source, _) in sources.items():
         if through[node].get(port):
             whole.add_edge(source, node)
-    tangled = {n for part in nx.strongly_connected_components(whole)
-               if len(part) > 1 or any(whole.has_edge(n, n) for n in part) for n in part}
+    tangled = {
+        n
+        for part in nx.strongly_connected_components(whole)
+        if len(part) > 1 or any(whole.has_edge(n, n) for n in part)
+        for n in part
+    }
     fine: nx.DiGraph[Task] = nx.DiGraph()
     tasks_of = {
         name: {port: Task(name, (port,)) for port in module.signature.outputs.names}
-        if name in tangled else dict.fromkeys(module.signature.outputs.names, Task(name, None))
+        if name in tangled
+        else dict.fromkeys(module.signature.outputs.names, Task(name, None))
         for name, module in nodes.items()
     }
     for name in nodes:
@@ -70,5 +75,3 @@ def _feedthrough(module: RiemannianModule) -> dict[str, list[str]]:
     for i, o in sorted(module.feedthrough):
         ports.setdefault(i, []).append(o)
     return ports
-
-

@@ -39,7 +39,9 @@ def sweep_outputs(plan: Plan, x: Array, u: Array, theta: Array) -> list[Array]:
             ys[step.leaf] = leaf.module.output(xi, gather(leaf, ys, u), ti)
             continue
         known = _gather_known(leaf, step.pieces, ys, u)
-        with np.errstate(all="ignore"):  # outputs that are not asked for here may be undefined at zero
+        with np.errstate(
+            all="ignore"
+        ):  # outputs that are not asked for here may be undefined at zero
             y = leaf.module.output(xi, known, ti)
         _keep(step, leaf, ys, y)
     return ys
@@ -151,14 +153,26 @@ class GraphDifferential(Differential):
     def _gather(self, leaf: Leaf, ts: Sequence[Array], t_u: Array) -> Array:
         if leaf.whole is not None:
             return t_u if leaf.whole == EXTERNAL else ts[leaf.whole]
-        return _rows([(t_u if p.leaf == EXTERNAL else ts[p.leaf])[..., p.place, :] for p in leaf.pieces],
-                     t_u.shape[-1])
+        return _rows(
+            [(t_u if p.leaf == EXTERNAL else ts[p.leaf])[..., p.place, :] for p in leaf.pieces],
+            t_u.shape[-1],
+        )
 
-    def _gather_known(self, leaf: Leaf, pieces: Sequence[Piece], ts: Sequence[Array], t_u: Array) -> Array:
-        known = {p.target.start: (t_u if p.leaf == EXTERNAL else ts[p.leaf])[..., p.place, :] for p in pieces}
+    def _gather_known(
+        self, leaf: Leaf, pieces: Sequence[Piece], ts: Sequence[Array], t_u: Array
+    ) -> Array:
+        known = {
+            p.target.start: (t_u if p.leaf == EXTERNAL else ts[p.leaf])[..., p.place, :]
+            for p in pieces
+        }
         k = t_u.shape[-1]
-        return _rows([known.get(p.target.start, np.zeros((p.target.stop - p.target.start, k)))
-                      for p in leaf.pieces], k)
+        return _rows(
+            [
+                known.get(p.target.start, np.zeros((p.target.stop - p.target.start, k)))
+                for p in leaf.pieces
+            ],
+            k,
+        )
 
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
         return self._shown(self.push_leaves(t_x, t_u), t_u.shape[-1])
@@ -180,7 +194,9 @@ class GraphDifferential(Differential):
         ts = self.push_leaves(t_x, t_u)
         return self._state_from(ts, t_x, t_u), self._shown(ts, t_u.shape[-1])
 
-    def costates(self, p_dx: Array, p_y: Array, local: Sequence[Array | None] | None = None) -> Costates:
+    def costates(
+        self, p_dx: Array, p_y: Array, local: Sequence[Array | None] | None = None
+    ) -> Costates:
         """The backward sweep: cotangents of everything, from those of dx and y.
 
         Args:
@@ -253,7 +269,9 @@ class GraphDifferential(Differential):
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         swept, k = self.costates(p_dx, p_y), p_y.shape[-1]
         total = np.zeros((self.sizes[2], k))
-        for leaf, d, q_dx, q_y in zip(self.plan.leaves, self.leaves, swept.leaf_dx, swept.leaf_y, strict=True):
+        for leaf, d, q_dx, q_y in zip(
+            self.plan.leaves, self.leaves, swept.leaf_dx, swept.leaf_y, strict=True
+        ):
             if leaf.theta.stop > leaf.theta.start:
                 part = d.pull_parameters(q_dx, q_y)
                 total = _widened(total, part)
@@ -261,7 +279,9 @@ class GraphDifferential(Differential):
         return total
 
 
-def leaf_differentials(plan: Plan, values: Values, x: Array, theta: Array) -> tuple[Differential, ...]:
+def leaf_differentials(
+    plan: Plan, values: Values, x: Array, theta: Array
+) -> tuple[Differential, ...]:
     """Every leaf's differential at the values of a forward sweep."""
     return tuple(
         leaf.module.differential(x[..., leaf.state], ui, theta[..., leaf.theta])
@@ -282,7 +302,11 @@ def _rows(parts: Sequence[Array], k: int) -> Array:
 def _widened(total: Array, part: Array) -> Array:
     """``total`` with the batch axes of both, writable."""
     batch = np.broadcast_shapes(total.shape[:-2], part.shape[:-2])
-    return total if batch == total.shape[:-2] else np.array(np.broadcast_to(total, (*batch, *total.shape[-2:])))
+    return (
+        total
+        if batch == total.shape[:-2]
+        else np.array(np.broadcast_to(total, (*batch, *total.shape[-2:])))
+    )
 
 
 def _only(cotangent: Array, places: Sequence[slice]) -> Array:

@@ -66,7 +66,9 @@ class Wiring:
             WiringError: With every fault: unknown names, unconnected ports, sizes, units, two sources
                 on one port, algebraic loops (as a named path), mixed time.
         """
-        return _Build(self._modules, list(self._faults)).run(self._edges, self._inputs, self._outputs)
+        return _Build(self._modules, list(self._faults)).run(
+            self._edges, self._inputs, self._outputs
+        )
 
 
 class _Build:
@@ -100,7 +102,9 @@ class _Build:
             node, port = module.output_sources[p.name]
             self.out_ports[f"{name}.{p.name}"] = ((f"{name}.{node}", port), p)
         for p in s.inputs.ports:
-            targets = [(f"{name}.{node}", port) for (node, port), e in module.fed.items() if e == p.name]
+            targets = [
+                (f"{name}.{node}", port) for (node, port), e in module.fed.items() if e == p.name
+            ]
             self.in_ports[f"{name}.{p.name}"] = (targets, p)
 
     def run(
@@ -111,9 +115,26 @@ class _Build:
     ) -> ModuleGraph:
         if not self.leaves:
             self.faults.append("The graph has no modules; add at least one.")
+        for kind, names in (
+            ("inputs", [n for n, _ in inputs]),
+            ("outputs", [n for n, _ in outputs]),
+        ):
+            twice = (
+                sorted({n for n in names if names.count(n) > 1})
+                if len(names) != len(set(names))
+                else []
+            )
+            if twice:
+                self.faults.append(
+                    f"The composite's {kind} {twice} are named more than once; name each once."
+                )
+        if self.faults:
+            raise WiringError(tuple(self.faults))
         for source, target in edges:
             self._connect(source, target)
-        input_space = Space(tuple(p for name, targets in inputs if (p := self._input(name, targets))))
+        input_space = Space(
+            tuple(p for name, targets in inputs if (p := self._input(name, targets)))
+        )
         output_sources = {name: a for name, source in outputs if (a := self._output(name, source))}
         if not outputs:
             output_sources = {name: address for name, (address, _) in self.out_ports.items()}
@@ -132,14 +153,18 @@ class _Build:
             )
         if self.faults:
             raise WiringError(tuple(self.faults))
-        ports = {name: self.leaves[a[0]].signature.outputs[a[1]] for name, a in output_sources.items()}
+        ports = {
+            name: self.leaves[a[0]].signature.outputs[a[1]] for name, a in output_sources.items()
+        }
         output_space = Space(tuple(Port(n, p.shape, p.unit) for n, p in ports.items()))
         return ModuleGraph(
-            dict(self.leaves), self.sources, self.fed, output_sources, input_space, output_space, time, tasks,
-            dict(self.modules),
+            dict(self.leaves), self.sources, self.fed, output_sources, (input_space, output_space), time,
+            tasks, dict(self.modules),
         )  # fmt: skip
 
-    def _find(self, name: str, known: dict[str, tuple[object, Port]], kind: str, other: str) -> bool:
+    def _find(
+        self, name: str, known: dict[str, tuple[object, Port]], kind: str, other: str
+    ) -> bool:
         if name in known:
             return True
         node = name.split(".", 1)[0]
@@ -165,11 +190,15 @@ class _Build:
 
     def _connect(self, source: str, target: str) -> None:
         where = f"Connection {source!r} -> {target!r}"
-        found = [self._find(source, self.out_ports, "output", where),  # type: ignore[arg-type]
-                 self._find(target, self.in_ports, "input", where)]  # type: ignore[arg-type]
+        found = [
+            self._find(source, self.out_ports, "output", where),  # type: ignore[arg-type]
+            self._find(target, self.in_ports, "input", where),
+        ]  # type: ignore[arg-type]
         if not all(found):
             if found[1]:
-                self.fed_by.setdefault(target, repr(source))  # do not report it as unconnected as well
+                self.fed_by.setdefault(
+                    target, repr(source)
+                )  # do not report it as unconnected as well
             return
         (address, out), (targets, into) = self.out_ports[source], self.in_ports[target]
         self._fits(where, source, out, target, into)
@@ -241,7 +270,7 @@ def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
             wiring.input(port, f"{names[0]}.{port}")
         for port in rows[names[-1]].signature.outputs.names:
             wiring.output(port, f"{names[-1]}.{port}")
-    return wiring.build()
+    return wiring.build().as_row()
 
 
 def _named(modules: tuple[RiemannianModule, ...]) -> dict[str, RiemannianModule]:
@@ -260,7 +289,20 @@ def _matched(a: str, out: Space, b: str, into: Space) -> list[tuple[str, str]]:
         return [(f"{a}.{name}", f"{b}.{name}") for name in into.names]
     if len(out) == len(into):
         return [(f"{a}.{o}", f"{b}.{i}") for o, i in zip(out.names, into.names, strict=True)]
-    raise WiringError((
-        f"{a} >> {b}: {a!r} gives {out.describe()} and {b!r} takes {into.describe()}; they match neither by "
-        "name nor one by one. Use Wiring and connect them port by port.",
-    ))
+    raise WiringError(
+        (
+            f"{a} >> {b}: {a!r} gives {out.describe()} and {b!r} takes {into.describe()}; they match neither by "
+            "name nor one by one. Use Wiring and connect them port by port.",
+        )
+    )
+
+
+def _row(module: RiemannianModule) -> tuple[RiemannianModule, ...]:
+    """The modules of a row that `chain` made, else the module itself."""
+    if isinstance(module, ModuleGraph) and module.is_row:
+        return tuple(module.modules.values())
+    return (module,)
+
+
+# `a >> b` is a chain, and a chain of chains is one chain.
+RiemannianModule.series_is(lambda first, second: chain(*_row(first), *_row(second)))

@@ -45,6 +45,10 @@ class Differential(abc.ABC):
     def push_state(self, t_x: Array, t_u: Array) -> Array:
         """``A t_x + B t_u``, shape (..., n, k)."""
 
+    def push(self, t_x: Array, t_u: Array) -> tuple[Array, Array]:
+        """Tangents of dx and y together."""
+        return self.push_state(t_x, t_u), self.push_outputs(t_x, t_u)
+
     @abc.abstractmethod
     def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
         """``(C^T p_y, D^T p_y)``: cotangents of state and inputs."""
@@ -97,9 +101,11 @@ def transposed(matrix: Array) -> Array:
 def dense_jacobian(differential: Differential, n: int, m: int, q: int, p: int) -> Jacobian:
     """The matrices of a differential, by pushing a basis and pulling one. Cost: n + m and n + q columns."""
     t_x, t_u = np.eye(n, n + m), np.eye(m, n + m, n)
-    dx, y = differential.push_state(t_x, t_u), differential.push_outputs(t_x, t_u)
+    dx, y = differential.push(t_x, t_u)
     EF = transposed(differential.pull_parameters(np.eye(n, n + q), np.eye(q, n + q, n)))
     batch = np.broadcast_shapes(dx.shape[:-2], y.shape[:-2], EF.shape[:-2])
     dx, y = (np.broadcast_to(part, batch + part.shape[-2:]) for part in (dx, y))
     EF = np.broadcast_to(EF, (*batch, n + q, p))
-    return Jacobian(dx[..., :n], dx[..., n:], y[..., :n], y[..., n:], EF[..., :n, :], EF[..., n:, :])
+    return Jacobian(
+        dx[..., :n], dx[..., n:], y[..., :n], y[..., n:], EF[..., :n, :], EF[..., n:, :]
+    )

@@ -8,16 +8,16 @@ from __future__ import annotations
 import abc
 import copy
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
-from riemannian_modules.metrics import Metric, ScaledIdentity
+from riemannian_modules.metrics import Metric, scaled_identity_metric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
 from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 
@@ -105,6 +105,19 @@ class RiemannianModule(abc.ABC):
     outputs: Space = EMPTY
     parameters: Mapping[str, ArrayLike] = {}
 
+    _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
+
+    @staticmethod
+    def series_is(
+        compose: Callable[[RiemannianModule, RiemannianModule], RiemannianModule],
+    ) -> None:
+        """Say what ``a >> b`` is. The graph, a floor above, says it once; modules do not know graphs."""
+        RiemannianModule._series = staticmethod(compose)
+
+    def __rshift__(self, other: RiemannianModule) -> RiemannianModule:
+        """``self >> other``: other takes what self gives (see `riemannian_modules.chain`)."""
+        return RiemannianModule._series(self, other)
+
     @abc.abstractmethod
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         """``(dx, y)`` at a batch of points; the inner, unchecked evaluation."""
@@ -114,7 +127,7 @@ class RiemannianModule(abc.ABC):
         """All partial derivatives at a batch of points."""
 
     def output(self, x: Array, u: Array, theta: Array) -> Array:
-        """y alone. Outputs without feedthrough must not depend on the inputs that they do not need."""
+        """Y alone. Outputs without feedthrough must not depend on the inputs that they do not need."""
         return self.forward(x, u, theta)[1]
 
     def differential(self, x: Array, u: Array, theta: Array) -> Differential:
@@ -125,8 +138,8 @@ class RiemannianModule(abc.ABC):
         """The module's own metrics; Euclidean unless it says otherwise."""
         s = self.signature
         return LocalMetric(
-            ScaledIdentity(s.parameters.size, 1.0),
-            ScaledIdentity(s.state.size, 1.0),
+            scaled_identity_metric(s.parameters.size, 1.0),
+            scaled_identity_metric(s.state.size, 1.0),
             np.zeros((s.outputs.size, 0)),
         )
 
@@ -214,4 +227,6 @@ class RiemannianModule(abc.ABC):
         from riemannian_modules.arithmetic.expression import trace
 
         s = self.signature
-        return trace(type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta)
+        return trace(
+            type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta
+        )

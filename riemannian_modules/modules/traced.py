@@ -82,17 +82,23 @@ class TracedModule(RiemannianModule):
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
         from riemannian_modules.arithmetic.compile import compile_intervals
         from riemannian_modules.arithmetic.expression import derivatives
-        from riemannian_modules.arithmetic.interval import stack
+        from riemannian_modules.arithmetic.interval import as_interval, stack
 
         e = self.expressions
         n, m, q = len(e.state), len(e.inputs), len(e.y)
         rows = derivatives((*e.dx, *e.y), (*e.state, *e.inputs))
         compiled = compile_intervals((*e.dx, *e.y, *sum(rows, ())), e.arguments)
         batch = np.broadcast_shapes(*(part.lower.shape[:-1] for part in (x, u, theta)))
-        flat = stack(compiled(*(_columns(part) for part in (x, u, theta))), batch)
-        values, J = flat[..., : n + q], flat[..., n + q :].reshape((*batch, n + q, n + m))
+        results = compiled(*(_columns(part) for part in (x, u, theta)))
+        flat = stack([as_interval(r).broadcast_to(batch) for r in results], -1)
+        values, J = flat[..., : n + q], flat[..., n + q :].reshape(*batch, n + q, n + m)
         return Enclosure(
-            values[..., :n], values[..., n:], J[..., :n, :n], J[..., :n, n:], J[..., n:, :n], J[..., n:, n:]
+            values[..., :n],
+            values[..., n:],
+            J[..., :n, :n],
+            J[..., :n, n:],
+            J[..., n:, :n],
+            J[..., n:, n:],
         )
 
     @cached_property
