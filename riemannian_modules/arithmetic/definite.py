@@ -52,33 +52,39 @@ _CHUNK = 1024  # matrices factorised at once: keeps them in the cache
 _SMALLEST, _LARGEST = 2.0**-500, 2.0**500
 
 
-def is_negative_definite(S: Interval | Ball | Array) -> Mask:
-    """Whether each ``S`` (..., n, n) is proved negative definite: the symmetric part of all members.
+def is_negative_definite(S: Interval | Array) -> Mask:
+    """Whether each ``S`` (..., n, n) is proved negative definite (its members' symmetric part).
 
     Cheapest test first: Cholesky with the radius' share, then sign corners (n <= 10) or the
     eigenbasis for those whose centre alone is definite. O(n^3) a matrix, vectorised over the batch.
     False means *not proved*.
     """
-    return is_positive_definite(_negative(as_ball(S)))
+    return is_positive_definite(-S)
+
+
+def is_positive_definite(S: Interval | Array) -> Mask:
+    """Whether each ``S`` (..., n, n) is proved positive definite (its members' symmetric part)."""
+    n, batch = S.shape[-1], S.shape[:-2]
+    flat = S.reshape(-1, n, n)
+    proved = np.zeros(flat.shape[0], dtype=bool)
+    for start in range(0, len(proved), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        proved[part] = _proves(_symmetric_part(as_ball(flat[part])))
+    return proved.reshape(batch)
 
 
 @quiet
-def is_positive_definite(S: Interval | Ball | Array) -> Mask:
-    """Whether each ``S`` (..., n, n) is proved positive definite: the symmetric part of all members."""
-    ball = _symmetric_part(as_ball(S))
-    n = ball.centre.shape[-1]
-    batch = ball.centre.shape[:-2]
-    H, R = ball.centre.reshape(-1, n, n), ball.radius.reshape(-1, n, n)
+def _proves(ball: Ball) -> Mask:
+    H, R = ball.centre, ball.radius
     proved = _cholesky_proves(H, R)
     # Where the centre itself fails, every sound test must fail.
-    left = np.flatnonzero(~proved)
-    left = left[np.any(R[left], axis=(-1, -2))]
+    left = np.flatnonzero(~proved & R.any(axis=(-1, -2)))
     left = left[_cholesky_proves(H[left], np.zeros_like(H[left]))]
-    if left.size and n <= _CORNER_ORDER:
+    if left.size and H.shape[-1] <= _CORNER_ORDER:
         proved[left] = _corners_prove(H[left], R[left])
     elif left.size:
         proved[left] = largest_eigenvalue_bound(Ball(-H[left], R[left])) < 0
-    return proved.reshape(batch)
+    return proved
 
 
 @quiet
@@ -112,14 +118,14 @@ def largest_eigenvalue_bound(S: Interval | Ball | Array) -> Array:
     return np.where(finite & (e < 0.5) & ~np.isnan(bound), bound, np.inf)
 
 
-def smallest_eigenvalue_bound(S: Interval | Ball | Array) -> Array:
+def smallest_eigenvalue_bound(S: Interval | Array) -> Array:
     """Lower bound of the smallest eigenvalue over each ``S``; ``-inf`` where undecided."""
-    return -largest_eigenvalue_bound(_negative(as_ball(S)))
+    return -largest_eigenvalue_bound(-S)
 
 
 @quiet
 def spectral_norm_bound(A: Interval | Ball | Array) -> Array:
-    """Upper bound of the spectral norm over each interval matrix ``A`` (..., n, m); ``inf`` where undecided.
+    """Upper bound of the spectral norm over each ``A`` (..., n, m); ``inf`` where undecided.
 
     ``|A| <= |centre| + |radius|``, each squared being the largest eigenvalue of a Gram matrix of
     the smaller side.
@@ -136,10 +142,6 @@ def spectral_norm_bound(A: Interval | Ball | Array) -> Array:
         gram = nonnegative_matmul_up(ball.radius.swapaxes(-1, -2), ball.radius)
         norm = sum_up(norm + sum_up(np.sqrt(_perron_bound(gram))))
     return np.where(np.isnan(norm), np.inf, norm)
-
-
-def _negative(ball: Ball) -> Ball:
-    return Ball(-ball.centre, ball.radius)
 
 
 def _symmetric_part(ball: Ball) -> Ball:
@@ -198,12 +200,8 @@ def _approximate_eigenvectors(H: Array) -> Array:
 
 
 def _cholesky_proves(H: Array, R: Array) -> Mask:
-    """Whether ``H`` plus anything within ``R`` is positive definite, for symmetric (b, n, n) batches."""
-    proved = np.zeros(len(H), dtype=bool)
-    for start in range(0, len(H), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        proved[part] = _factorises(*_lowered(H[part], R[part]))
-    return proved
+    # Whether H plus anything within R is positive definite, for symmetric (b, n, n) batches.
+    return _factorises(*_lowered(H, R))
 
 
 def _lowered(H: Array, R: Array) -> tuple[Array, Mask]:

@@ -191,6 +191,25 @@ def _softplus(x: Array) -> Array:
     return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def power_log(x: Operand, y: Operand) -> Interval:
+    """``x^y log x``, zero at ``x = 0``; undecided unless ``x > 0``, or ``x >= 0`` and ``y > 0``."""
+    x, y = as_interval(x), as_interval(y)
+    away = x**y * log(x)
+    touches = (x.lower == 0) & (y.lower > 0)
+    if not touches.any():
+        return away
+    # On [0, u] the function falls from 0 to its least value -1 / (e y) at exp(-1 / y), then rises. If
+    # y log u <= -1 for all y in question u lies before that point, and the value at u is the least.
+    # math.e is below e, so that -1 / (math.e y) is below -1 / (e y).
+    end = Interval(x.upper, x.upper)
+    at_end = end**y * log(end)
+    falling = (y * log(end)).upper <= -1
+    lower = np.where(falling, at_end.lower, (-1.0 / (math.e * Interval(y.lower, y.lower))).lower)
+    upper = np.where(x.upper <= 1, 0.0, at_end.upper)
+    lower, upper = np.where(x.upper == 0, 0.0, lower), np.where(x.upper == 0, 0.0, upper)
+    return Interval(np.where(touches, lower, away.lower), np.where(touches, upper, away.upper))
+
+
 # Beyond this a critical point can no longer be placed to 1e-6 of a period by one product in double
 # precision.
 _PERIODIC_LIMIT = 2.0**30

@@ -16,6 +16,7 @@ from riemannian_modules.arithmetic.elementary import (
     expm1,
     log,
     log1p,
+    power_log,
     sech2,
     sigmoid,
     sin,
@@ -51,6 +52,7 @@ from riemannian_modules.arithmetic.order import (
     maximum,
     minimum,
     sign,
+    step,
     where,
 )
 
@@ -93,6 +95,7 @@ __all__ = [
     "maximum",
     "minimum",
     "power",
+    "power_log",
     "sech2",
     "sigmoid",
     "sign",
@@ -102,6 +105,7 @@ __all__ = [
     "sqrt",
     "square",
     "stack",
+    "step",
     "tan",
     "tanh",
     "undecided",

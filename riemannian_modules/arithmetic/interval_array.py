@@ -285,6 +285,13 @@ class Interval:
             )
         return Interval(np.asarray(lower), np.asarray(upper))
 
+    def widened(self, steps: int) -> Interval:
+        """The interval with each bound moved outward by some floating-point numbers."""
+        lower, upper = self.bounds
+        for _ in range(steps):
+            lower, upper = np.nextafter(lower, -np.inf), np.nextafter(upper, np.inf)
+        return Interval(np.asarray(lower), np.asarray(upper))
+
     def broadcast_to(self, shape: tuple[int, ...]) -> Interval:
         """Read-only views of the bounds in a larger shape."""
         return Interval(np.broadcast_to(self.lower, shape), np.broadcast_to(self.upper, shape))

@@ -25,7 +25,7 @@ from riemannian_modules.arithmetic.rounding import NORMAL, ULP, Array, quiet, su
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Ball:
-    """The matrices within ``radius`` of ``centre`` entrywise, (..., n, m); undecided where not finite."""
+    """The matrices within ``radius`` of ``centre`` entrywise, (..., n, m); NaN or inf: undecided."""
 
     centre: Array
     radius: Array
@@ -43,8 +43,18 @@ def as_ball(matrix: Interval | Ball | Array) -> Ball:
     if isinstance(matrix, Interval):
         if matrix.lower is matrix.upper:
             return Ball(matrix.lower, np.zeros(matrix.shape))
-        return Ball(matrix.midpoint, matrix.radius)
+        return _enclosing_ball(matrix)
     return Ball(np.asarray(matrix, dtype=np.float64), np.zeros(np.shape(matrix)))
+
+
+@quiet
+def _enclosing_ball(matrix: Interval) -> Ball:
+    # Any centre would do, as the radius is measured from the number that comes out and rounded up;
+    # overflow of the sum needs the careful midpoint.
+    centre = 0.5 * (matrix.lower + matrix.upper)
+    if not np.isfinite(centre).all():
+        return Ball(matrix.midpoint, matrix.radius)
+    return Ball(centre, sum_up(np.maximum(matrix.upper - centre, centre - matrix.lower)))
 
 
 @quiet
@@ -82,7 +92,7 @@ def ball_matmul(A: Ball, B: Ball) -> Ball:
 
 
 def matmul(A: Interval | Ball | Array, B: Interval | Ball | Array) -> Interval:
-    """Enclose ``A @ B`` for (..., n, k) and (..., k, m) matrices, either of which may be exact floats.
+    """Enclose ``A @ B`` for (..., n, k) and (..., k, m) matrices; float ones are exact.
 
     Entries of unbounded or undecided matrices make the entries that they meet undecided.
     """

@@ -58,7 +58,7 @@ def _checked(weights: ArrayLike, n: int) -> Array:
     w = np.asarray(weights, dtype=np.float64)
     if w.shape != (n,) or not ((w > 0) & np.isfinite(w)).all():
         raise DomainError(
-            f"log-norm weights: expected {n} positive, finite numbers, got shape {w.shape} with smallest "
-            f"{w.min(initial=np.inf)}. Give one positive weight a coordinate."
+            f"Weights of a norm: expected {n} positive, finite numbers, got shape {w.shape} with "
+            f"smallest {w.min(initial=np.inf)}. Give one positive weight a coordinate."
         )
     return w

@@ -115,6 +115,11 @@ def heaviside(x: Operand, at_zero: float = 0.5) -> Interval:
     return Interval(_heaviside(x.lower, at_zero), _heaviside(x.upper, at_zero))
 
 
+def step(x: Operand) -> Interval:
+    """1 where positive, else 0; exact."""
+    return heaviside(x, 0.0)
+
+
 def _heaviside(x: Array, at_zero: float) -> Array:
     return np.asarray(np.heaviside(x, at_zero))
 

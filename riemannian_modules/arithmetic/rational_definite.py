@@ -54,7 +54,7 @@ def _negated(matrix: RationalMatrix) -> list[list[Fraction]]:
     asymmetric = [(i, j) for i in range(n) for j in range(i) if matrix[i][j] != matrix[j][i]]
     if asymmetric:
         raise DomainError(
-            f"Expected a symmetric matrix, but entry {asymmetric[0]} differs from its mirror image. "
+            f"Expected a symmetric matrix, but entry {asymmetric[0]} differs from its mirror. "
             "Pass the symmetric part (S + S^T) / 2."
         )
     return [[-Fraction(entry) for entry in row] for row in matrix]
