@@ -113,7 +113,9 @@ def check_parameter_factor(subject: Subject) -> None:
     name = f"{subject.name}.parameter_factor"
     check_close(name, factor.as_matrix(), dense, error)
     z, v = subject.normal(dense.shape[1]), subject.normal(dense.shape[0])
-    size = 2 * max(dense.shape) * max(np.abs(dense).max(initial=0.0), np.abs(z).max(initial=0.0), 1.0)
+    size = (
+        2 * max(dense.shape) * max(np.abs(dense).max(initial=0.0), np.abs(z).max(initial=0.0), 1.0)
+    )
     check_close(f"{name}: U z", factor.matvec(z), dense @ z, error * size)
     check_close(f"{name}: U^T v", factor.rmatvec(v), dense.T @ v, error * size)
     check_close(f"{name}: U^T U", factor.gram(), dense.T @ dense, error * size)

@@ -36,4 +36,6 @@ def _check_metric(subject: Subject, what: str, metric: Metric, size: int) -> Non
     # |M^-1 M v - v| <= eps cond(M) |v|; the largest and smallest stretch seen stand for cond(M).
     stretch = np.abs(Mv / v)
     condition = float(stretch.max() / stretch.min())
-    check_close(f"{name}: solve(apply(v))", metric.solve(Mv), v, slack * condition * np.abs(v).max())
+    check_close(
+        f"{name}: solve(apply(v))", metric.solve(Mv), v, slack * condition * np.abs(v).max()
+    )

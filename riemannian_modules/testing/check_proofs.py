@@ -38,7 +38,10 @@ def check_enclosure(subject: Subject) -> None:
 
 def _box(middle: Array, radii: Array, centre: Array, spread: float) -> Interval:
     # Inside the box that the user gave: outside, the map may not be defined.
-    lower, upper = np.maximum(middle - radii, centre - spread), np.minimum(middle + radii, centre + spread)
+    lower, upper = (
+        np.maximum(middle - radii, centre - spread),
+        np.minimum(middle + radii, centre + spread),
+    )
     return interval(np.minimum(lower, middle), np.maximum(upper, middle))
 
 
@@ -66,7 +69,11 @@ def _check_contains(subject: Subject, enclosure: Enclosure, k: int, at: Point) -
         )
         # Undecided entries (NaN) claim nothing; the values that are compared carry rounding.
         outside = (value < part.lower[k] - error) | (value > part.upper[k] + error)
-        i = tuple(map(int, np.unravel_index(int(np.argmax(outside)), value.shape))) if value.size else ()
+        i = (
+            tuple(map(int, np.unravel_index(int(np.argmax(outside)), value.shape)))
+            if value.size
+            else ()
+        )
         check(
             not outside.any(),
             f"{name}{list(i)}: the value at x = {at.x}, u = {at.u} is outside the enclosure: "
