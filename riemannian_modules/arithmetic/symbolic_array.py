@@ -39,8 +39,9 @@ class Tracer:
         """The error for an operation that has no exact expression here."""
         return TraceError(
             f"{self.module}: cannot trace {operation}. Write the map with NumPy's arithmetic, "
-            f"elementary functions, indexing, np.stack, np.where, np.maximum and @; or compose it of "
-            f"affine and activation modules; or subclass RiemannianModule and write `jacobian` by hand."
+            "elementary functions, indexing, np.stack, np.where, np.maximum and @; or compose it "
+            "of affine and activation modules; or subclass RiemannianModule and write `jacobian` "
+            "by hand."
         )
 
     def guard(self, kind: str, expression: Any) -> None:
@@ -174,9 +175,58 @@ _SCALAR: dict[str, Callable[..., Any]] = {
     "invert": _plain(sp.Not),
 }
 
-# Functions that only move entries, or add and multiply them: they run on the array of objects itself.
+# Functions that only move entries, or add and multiply them: they run on the array of objects
+# itself.
 _STRUCTURAL = frozenset(
-    ["stack", "concatenate", "hstack", "vstack", "column_stack", "append", "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "broadcast_arrays", "tile", "repeat", "roll", "flip", "atleast_1d", "atleast_2d", "sum", "prod", "cumsum", "dot", "vdot", "inner", "outer", "tensordot", "kron", "trace", "diag", "diagonal", "triu", "tril", "split", "array_split", "take", "copy", "cross", "diff", "size", "shape", "ndim", "zeros_like", "ones_like", "full_like"]
+    [
+        "stack",
+        "concatenate",
+        "hstack",
+        "vstack",
+        "column_stack",
+        "append",
+        "reshape",
+        "ravel",
+        "transpose",
+        "swapaxes",
+        "moveaxis",
+        "squeeze",
+        "expand_dims",
+        "broadcast_to",
+        "broadcast_arrays",
+        "tile",
+        "repeat",
+        "roll",
+        "flip",
+        "atleast_1d",
+        "atleast_2d",
+        "sum",
+        "prod",
+        "cumsum",
+        "dot",
+        "vdot",
+        "inner",
+        "outer",
+        "tensordot",
+        "kron",
+        "trace",
+        "diag",
+        "diagonal",
+        "triu",
+        "tril",
+        "split",
+        "array_split",
+        "take",
+        "copy",
+        "cross",
+        "diff",
+        "size",
+        "shape",
+        "ndim",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+    ]
 )
 
 
