@@ -20,6 +20,7 @@ __all__ = [
     "minimum",
     "power",
     "power_log",
+    "real_power",
     "sign",
     "softplus",
     "step",
@@ -132,6 +133,15 @@ class softplus(_RealFunction):  # noqa: N801
         return (1 + sp.tanh(self.operands[0] / 2)) / 2
 
 
+def real_power(x: Any, y: Any) -> Any:
+    """``x**y`` for a rational y; where SymPy takes a root of a square it leaves `absolute`."""
+    parts = [part.as_base_exp() for part in sp.Mul.make_args(sp.Pow(x, y))]
+    return sp.Mul(*(
+        (absolute(base.args[0]) if isinstance(base, sp.Abs) else base) ** exponent
+        for base, exponent in parts
+    ))  # fmt: skip
+
+
 class power(_RealFunction):  # noqa: N801
     """``x**y`` for x >= 0 and an exponent that is no simple fraction."""
 
@@ -142,7 +152,7 @@ class power(_RealFunction):  # noqa: N801
     def eval(cls, *args: Any) -> Any:
         x, y = args
         if y.is_Rational and y.q <= 64 and abs(y.p) <= 4096:
-            return sp.Pow(x, y)
+            return real_power(x, y)
         return None
 
     @override

@@ -98,6 +98,10 @@ def _power(t: Tracer, x: Any, y: Any) -> Any:
     return fn.power(x, y)
 
 
+def _root(x: Any) -> Any:
+    return fn.real_power(x, sp.Rational(1, 2))
+
+
 def _guarded(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def apply(t: Tracer, x: Any) -> Any:
         t.guard(kind, x)
@@ -133,7 +137,7 @@ _SCALAR: dict[str, Callable[..., Any]] = {
     "float_power": _power,
     "square": _plain(lambda a: a**2),
     "reciprocal": lambda t, a: _divide(t, sp.Integer(1), a),
-    "sqrt": _guarded("nonnegative", sp.sqrt),
+    "sqrt": _guarded("nonnegative", _root),
     "exp": _plain(sp.exp),
     "exp2": _plain(lambda a: sp.exp(a * sp.log(2))),
     "expm1": _plain(fn.expm1),
@@ -158,7 +162,7 @@ _SCALAR: dict[str, Callable[..., Any]] = {
     "minimum": _plain(fn.minimum),
     "fmax": _plain(fn.maximum),
     "fmin": _plain(fn.minimum),
-    "hypot": _plain(lambda a, b: sp.sqrt(a**2 + b**2)),
+    "hypot": _plain(lambda a, b: _root(a**2 + b**2)),
     "logaddexp": _plain(lambda a, b: b + fn.softplus(a - b)),
     "erf": _plain(sp.erf),
     "erfc": _plain(lambda a: 1 - sp.erf(a)),
