@@ -1,4 +1,4 @@
-"""One example of every metric with its dense matrix, built from plain arrays by the slow formula."""
+"""One example of every metric and factor, with its dense matrix by the slow formula."""
 
 from collections.abc import Callable
 
@@ -15,6 +15,7 @@ from riemannian_modules.metrics import (
     kronecker_metric,
     low_rank_metric,
     scaled_identity_metric,
+    stack,
 )
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 
@@ -80,6 +81,18 @@ def low_rank_khatri_rao_on(base: Callable[..., Pair]) -> Callable[..., Pair]:
     return build
 
 
+def joint(rng, array) -> Pair:
+    """All layers coupled: their metrics along the diagonal, one factor through all of them."""
+    A, w, v = definite(rng, 2), rng.uniform(0.5, 2.0, 2), rng.uniform(0.5, 2.0, 2)
+    layer = kronecker_metric(dense_metric(array(A)), diagonal_metric(array(w)))
+    base = block_diagonal_metric([layer, diagonal_metric(array(v))])
+    (top, U), V = khatri_rao(rng, array, 2, 2, 2, 2), rng.standard_normal((2, 4))
+    M = np.vstack([U, V]) @ np.vstack([U, V]).T
+    M[:4, :4] += 0.5 * np.kron(A, np.diag(w))
+    M[4:, 4:] += 0.5 * np.diag(v)
+    return low_rank_metric(base, 0.5, stack([top, DenseFactor(array(V))])), M
+
+
 def downdated(rng, array) -> Pair:
     metric, base = low_rank_on(diagonal, 3)(rng, array)
     V = rng.standard_normal((DIM, 2))
@@ -103,6 +116,7 @@ METRICS: dict[str, Callable[..., Pair]] = {
     "low rank on low rank": low_rank_on(low_rank_on(diagonal, 2), 3),
     "Khatri-Rao on identity": low_rank_khatri_rao_on(scaled_identity),
     "Khatri-Rao on Kronecker": low_rank_khatri_rao_on(kronecker),
+    "joint over layers": joint,
     "downdated": downdated,
 }
 
@@ -133,9 +147,15 @@ def summed(rng, array) -> tuple[Factor, np.ndarray]:
     return add([part for part, _ in parts]), sum(U for _, U in parts)
 
 
+def stacked(rng, array) -> tuple[Factor, np.ndarray]:
+    (top, U), (low, V) = khatri_rao(rng, array, 2, 1, 4, 2), khatri_rao(rng, array, 2, 2, 1, 2)
+    return stack([top, low]), np.vstack([U, V])
+
+
 FACTORS: dict[str, Callable[..., tuple[Factor, np.ndarray]]] = {
     "dense": dense_factor,
     "Khatri-Rao": khatri_rao_factor,
     "joined": joined,
     "sum": summed,
+    "stacked": stacked,
 }

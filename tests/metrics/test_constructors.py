@@ -64,9 +64,14 @@ def test_users_arrays_are_copied():
     weights, matrix, factor = np.ones(3), np.eye(3), np.zeros((3, 1))
     metrics = [diagonal_metric(weights), dense_metric(matrix), low_rank_metric(IDENTITY, 1, factor)]
     for array in (weights, matrix, factor):
-        array += 7.0
+        array[...] = 7.0
     for metric in metrics:
         assert (metric.as_matrix() == np.eye(3)).all()
+
+
+def test_a_vector_that_is_no_array_is_refused():
+    with pytest.raises(MetricError, match="asarray"):
+        IDENTITY.apply([1.0, 2.0, 3.0])
 
 
 def test_integers_become_floats():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from riemannian_modules import metrics
 from riemannian_modules.errors import DomainError, MetricError
-from riemannian_modules.metrics import Factor, add, join, khatri_rao_factor
+from riemannian_modules.metrics import Factor, add, join, khatri_rao_factor, stack
 from riemannian_modules.metrics.factor import DenseFactor
 from tests.metrics.examples import FACTORS, khatri_rao, plain
 from tests.strategies import rngs
@@ -81,6 +81,9 @@ def test_bad_factors_are_refused():
             combine([])
     with pytest.raises(MetricError, match="columns"):
         add([short, DenseFactor(np.ones((2, 2)))])
+    for parts in ([short, DenseFactor(np.ones((2, 2)))], []):
+        with pytest.raises(MetricError, match="columns"):
+            stack(parts)
 
 
 def test_every_factor_is_exported_and_has_an_example():

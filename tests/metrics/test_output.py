@@ -17,6 +17,7 @@ from riemannian_modules.metrics import (
     hessian_factor,
     poisson_fisher_factor,
     poisson_mean_fisher_factor,
+    recompressed,
     sketch,
 )
 from tests.strategies import rngs
@@ -105,6 +106,14 @@ def test_a_sketch_keeps_the_metric_on_average(rng, columns):
     assert (gap <= 7 * np.sqrt(2.0 / columns / count) * np.outer(norms, norms)).all()
 
 
+@given(rngs, batches, st.integers(1, 4), st.integers(1, 7))
+def test_recompression_keeps_the_metric_in_at_most_as_many_columns_as_rows(rng, batch, d, r):
+    F = rng.standard_normal((*batch, d, r))
+    small = recompressed(F)
+    assert small.shape == (*batch, d, min(d, r))
+    assert close(metric(small), metric(F))
+
+
 def test_extreme_logits_give_finite_accurate_factors():
     S = bernoulli_fisher_factor_of_logits(np.array([-80.0, 80.0, 700.0]))
     assert close(np.diag(S) / np.exp([-40.0, -40.0, -350.0]), 1.0)
@@ -138,6 +147,7 @@ def test_numbers_out_of_their_domain_are_refused(refused):
         (lambda: hessian_factor(np.ones(3)), "axes"),
         (lambda: categorical_fisher_factor(1.0), "axes"),
         (lambda: euclidean_factor(np.ones((0, 3))), "non-empty"),
+        (lambda: recompressed(np.ones(2)), "One column"),
         (lambda: sketch(np.eye(2), np.random.default_rng(0), 0), "column"),
     ],
 )
