@@ -72,7 +72,8 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
 
 def _steps(rho: float, eps: float) -> int:
     """The least k with ``rho^(k+1)`` at the level of rounding."""
-    return max(0, math.ceil(math.log(_GRAM_ERROR * eps) / math.log(min(rho, 0.1))) - 1)
+    bounded = min(max(rho, eps), 0.1)  # rho is zero for a zero factor
+    return max(0, math.ceil(math.log(_GRAM_ERROR * eps) / math.log(bounded)) - 1)
 
 
 def _lower_by_rows(W: Factor, mu: float) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
-from riemannian_modules.metrics import Metric, scaled_identity_metric
+from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
 from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 
@@ -136,10 +136,11 @@ class RiemannianModule(abc.ABC):
 
     def local_metric(self) -> LocalMetric:
         """The module's own metrics; Euclidean unless it says otherwise."""
-        s = self.signature
+        s, one = self.signature, np.asarray(1.0)
+        # The constructor itself, for a space without coordinates is no fault here.
         return LocalMetric(
-            scaled_identity_metric(s.parameters.size, 1.0),
-            scaled_identity_metric(s.state.size, 1.0),
+            ScaledIdentityMetric(s.parameters.size, one),
+            ScaledIdentityMetric(s.state.size, one),
             np.zeros((s.outputs.size, 0)),
         )
 
