@@ -26,6 +26,7 @@ from riemannian_modules.metrics.output import (
     sketch,
 )
 from riemannian_modules.metrics.scaled_identity import ScaledIdentityMetric, scaled_identity_metric
+from riemannian_modules.metrics.stacked_factor import StackedFactor, stack
 from riemannian_modules.metrics.sum_factor import SumFactor, add
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "LowRankMetric",
     "Metric",
     "ScaledIdentityMetric",
+    "StackedFactor",
     "SumFactor",
     "add",
     "bernoulli_fisher_factor",
@@ -62,4 +64,5 @@ __all__ = [
     "poisson_mean_fisher_factor",
     "scaled_identity_metric",
     "sketch",
+    "stack",
 ]
