@@ -1,33 +1,54 @@
 """Riemannian modules: differentiable modules that compose, learn and are certified in metrics."""
 
 from riemannian_modules.graph import ModuleGraph, Wiring, chain
-from riemannian_modules.modules.flow_map import FlowMap
-from riemannian_modules.modules.gene_expression import GeneExpression
-from riemannian_modules.modules.hill import HillActivation, HillRepression
-from riemannian_modules.modules.mass_action import MassAction
-from riemannian_modules.modules.michaelis_menten import MichaelisMenten
+from riemannian_modules.modules import (
+    ELU,
+    GELU,
+    Affine,
+    FlowMap,
+    GeneExpression,
+    HillActivation,
+    HillRepression,
+    LeakyReLU,
+    MassAction,
+    MichaelisMenten,
+    PhosphorylationCycle,
+    Pool,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.modules.phosphorylation_cycle import PhosphorylationCycle
-from riemannian_modules.modules.pool import Pool
 from riemannian_modules.modules.traced import Flow, StaticMap, StepMap
 from riemannian_modules.space import Port, Space, space
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "Affine",
     "Flow",
     "FlowMap",
     "GeneExpression",
     "HillActivation",
     "HillRepression",
+    "LeakyReLU",
     "MassAction",
     "MichaelisMenten",
     "ModuleGraph",
     "PhosphorylationCycle",
     "Pool",
     "Port",
+    "ReLU",
     "RiemannianModule",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
     "Space",
     "StaticMap",
     "StepMap",
+    "Tanh",
     "Time",
     "Wiring",
     "chain",
