@@ -209,7 +209,7 @@ class Space:
     def unpack(self, vector: Array) -> dict[str, Array]:
         """Named arrays, each (..., *shape), from a flat vector (..., size)."""
         return {
-            port.name: vector[..., place].reshape(*vector.shape[:-1], *port.shape)
+            port.name: vector[..., place].reshape(vector.shape[:-1] + port.shape)
             for port, place in zip(self.ports, self.slices, strict=True)
         }
 
