@@ -1,6 +1,7 @@
-"""Factors one below the other: parameters in groups that see the same cotangents.
+"""Factors one above the other: all layers of a network in one metric.
 
-Source: ``[U; V]^T [U; V] = U^T U + V^T V``.
+Source: the joint variant of the layer metric, Pehle and Slotine (2026), arXiv:2603.03610; its Gram
+matrix is the sum of the layers', which makes it the exact damped natural gradient.
 """
 
 from __future__ import annotations
@@ -19,10 +20,7 @@ from riemannian_modules.metrics.factor import Factor
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class StackedFactor(Factor):
-    """``[U_1; U_2; ...]``: parts of equally many columns, their rows one below the other.
-
-    Costs are those of the parts added, but `outer`, which has a block for each pair of parts.
-    """
+    """``[U_1; U_2; ...]``: parts of equally many columns; costs are those of the parts added."""
 
     parts: tuple[Factor, ...]
 
@@ -47,39 +45,32 @@ class StackedFactor(Factor):
 
     @override
     def rmatvec(self, v: Array) -> Array:
-        total, start = None, 0
-        for part in self.parts:
-            product = part.rmatvec(v[start : start + part.dim])
-            total = product if total is None else total + product
-            start += part.dim
-        return total
+        blocks = zip(self.parts, self._starts(), strict=True)
+        return sum(part.rmatvec(v[start : start + part.dim, ...]) for part, start in blocks)
 
     @override
     def gram(self) -> Array:
-        return _sum([part.gram() for part in self.parts])
+        return sum(part.gram() for part in self.parts)
 
     @override
     def cross_gram(self, other: Factor) -> Array:
-        if isinstance(other, StackedFactor) and [p.dim for p in self.parts] == [
-            p.dim for p in other.parts
-        ]:
+        if isinstance(other, StackedFactor) and _heights(other) == _heights(self):
             pairs = zip(self.parts, other.parts, strict=True)
-            return _sum([mine.cross_gram(theirs) for mine, theirs in pairs])
+            return sum(part.cross_gram(their) for part, their in pairs)
         return self.rmatvec(other.as_matrix())
 
     @override
     def outer(self) -> Array:
-        xp = namespace_of(self.prototype)
-        return xp.concat([part.matvec(self.as_matrix().T).T for part in self.parts], axis=1)
+        U = self.as_matrix()
+        return U @ U.T
 
     @override
     def rows(self, start: int, stop: int) -> Array:
-        blocks, first = [], 0
-        for part in self.parts:
+        blocks: list[Array] = []
+        for part, first in zip(self.parts, self._starts(), strict=True):
             low, high = max(start - first, 0), min(stop - first, part.dim)
             if low < high:
                 blocks.append(part.rows(low, high))
-            first += part.dim
         if not blocks:
             return self.parts[0].rows(0, 0)
         return namespace_of(self.prototype).concat(blocks, axis=0)
@@ -88,23 +79,25 @@ class StackedFactor(Factor):
     def scaled(self, scale: float) -> Factor:
         return StackedFactor(tuple(part.scaled(scale) for part in self.parts))
 
+    def _starts(self) -> list[int]:
+        heights = _heights(self)
+        return [sum(heights[:index]) for index in range(len(heights))]
 
-def stack_factors(parts: Sequence[Factor]) -> Factor:
-    """One below the other; a single part is itself.
+
+def stack(parts: Sequence[Factor]) -> Factor:
+    """The factors ``parts`` one above the other: one metric for the parameters of all of them.
 
     Raises:
-        MetricError: If there is no part, or columns differ.
+        MetricError: If there is no part, or their numbers of columns differ.
     """
-    if not parts or len({part.columns for part in parts}) != 1:
+    columns = [part.columns for part in parts]
+    if not columns or len(set(columns)) > 1:
         raise MetricError(
-            "stack_factors: expected parts of equally many columns, got "
-            f"{[part.columns for part in parts]}."
+            f"stack: expected one or more factors of equally many columns, got columns {columns}. "
+            "Columns stand for output directions, which all layers must share."
         )
     return parts[0] if len(parts) == 1 else StackedFactor(tuple(parts))
 
 
-def _sum(matrices: list[Array]) -> Array:
-    total = matrices[0]
-    for matrix in matrices[1:]:
-        total = total + matrix
-    return total
+def _heights(factor: StackedFactor) -> list[int]:
+    return [part.dim for part in factor.parts]
