@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy as sp
@@ -37,7 +37,32 @@ class _Floats:
 
         self.namespace: dict[str, Any] = {
             name: getattr(np, name)
-            for name in ["sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "arcsinh", "expm1", "log1p", "maximum", "minimum", "absolute", "sign", "select", "less", "less_equal", "greater", "greater_equal"]
+            for name in [
+                "sqrt",
+                "exp",
+                "log",
+                "sin",
+                "cos",
+                "tan",
+                "sinh",
+                "cosh",
+                "tanh",
+                "arcsin",
+                "arccos",
+                "arctan",
+                "arcsinh",
+                "expm1",
+                "log1p",
+                "maximum",
+                "minimum",
+                "absolute",
+                "sign",
+                "select",
+                "less",
+                "less_equal",
+                "greater",
+                "greater_equal",
+            ]
         }
         self.namespace |= {
             "erf": erf,
@@ -82,9 +107,40 @@ class _Intervals:
         self._interval = iv
         self.namespace: dict[str, Any] = {
             name: getattr(iv, name)
-            for name in ["sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "arcsinh", "expm1", "log1p", "erf", "maximum", "minimum", "absolute", "softplus", "power", "where", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_not"]
+            for name in [
+                "sqrt",
+                "exp",
+                "log",
+                "sin",
+                "cos",
+                "tan",
+                "sinh",
+                "cosh",
+                "tanh",
+                "arcsin",
+                "arccos",
+                "arctan",
+                "arcsinh",
+                "expm1",
+                "log1p",
+                "erf",
+                "maximum",
+                "minimum",
+                "absolute",
+                "softplus",
+                "power",
+                "where",
+                "less",
+                "less_equal",
+                "greater",
+                "greater_equal",
+                "logical_and",
+                "logical_or",
+                "logical_not",
+            ]
         }
-        # Steps and signs stand in derivatives of kinked functions: at the kink, Clarke's whole hull.
+        # Steps and signs stand in derivatives of kinked functions: at the kink, Clarke's whole
+        # hull.
         self.namespace["step"] = lambda x: _between(iv, x, 0.0)
         self.namespace["sign"] = lambda x: _between(iv, x, -1.0)
         self.namespace["power_log"] = lambda x, y: iv.power(x, y) * iv.log(x)
@@ -166,7 +222,7 @@ class _Writer:
         if isinstance(term, sp.Pow) and term.exp.is_Rational:
             return (term.base,)
         if isinstance(term, sp.Piecewise):
-            return tuple(part for pair in term.args for part in pair)
+            return tuple(part for pair in cast("Any", term.args) for part in pair)
         return term.args
 
     def _text(self, term: Any) -> str:
@@ -244,5 +300,5 @@ def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[...
 def compile_intervals(
     expressions: tuple[Any, ...], groups: Groups
 ) -> Callable[..., tuple[Any, ...]]:
-    """As `compile_floats`, on intervals: each result contains the exact value at every point of the box."""
+    """As `compile_floats`, on intervals: results contain the exact values all over the box."""
     return _build(_Intervals(), expressions, groups)
