@@ -99,7 +99,7 @@ def largest_eigenvalue_bound(S: Interval | Ball | Array) -> Array:
         Bounds, shape (...); ``inf`` where an entry is undecided or unbounded.
     """
     ball = _symmetric_part(as_ball(S))
-    finite = (np.isfinite(ball.centre) & np.isfinite(ball.radius)).all(axis=(-1, -2))
+    finite = np.asarray(np.isfinite(ball.centre + ball.radius).all(axis=(-1, -2)))
     H = np.where(finite[..., None, None], ball.centre, 0.0)
     V = Ball(_approximate_eigenvectors(H), np.zeros_like(H))
     n = H.shape[-1]

@@ -169,7 +169,7 @@ def _sech2(x: Array) -> Array:
 
 @quiet
 def sigmoid(x: Operand) -> Interval:
-    """``1 / (1 + exp(-x))``, increasing, relatively accurate in both tails."""
+    """``1 / (1 + exp(-x))``, increasing, accurate in both tails."""
     return _increasing(_sigmoid, as_interval(x), 0.0, 1.0)
 
 
@@ -181,7 +181,7 @@ def _sigmoid(x: Array) -> Array:
 
 @quiet
 def softplus(x: Operand) -> Interval:
-    """``log(1 + exp(x))``, increasing, relatively accurate in both tails."""
+    """``log(1 + exp(x))``, increasing, accurate in both tails."""
     return _increasing(_softplus, as_interval(x), 0.0, np.inf)
 
 
