@@ -85,4 +85,4 @@ class Points:
     def _flat(self, part: Array, batch: tuple[int, ...], axes: int) -> Tensor:
         """All batch axes in one, in front of the last ``axes``."""
         own = part.shape[part.ndim - axes :]
-        return self.kind.tensor(np.broadcast_to(part, (*batch, *own)).reshape(-1, *own))
+        return self.kind.tensor(np.broadcast_to(part, (*batch, *own)).reshape(math.prod(batch), *own))
