@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Port, Space
-from riemannian_torch.tensors import Kind
+from riemannian_torch.tensors import kind_of
 
 Function: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
@@ -87,9 +87,9 @@ def _check_result(where: str, name: str, values: Any) -> None:
         )
     if values.ndim == 0 or values.shape[0] != 1:
         raise UnsupportedError(
-            f"{where}: expected the output {name!r} to keep the batch axis in front, (1, ...) "
-            f"for a batch of one, got shape {tuple(values.shape)}. Use batch_first=True, or squeeze only "
-            "the axes that you mean."
+            f"{where}: expected the output {name!r} to keep the batch axis in front, "
+            f"(1, ...) for a batch of one, got shape {tuple(values.shape)}. Use batch_first=True, "
+            "or squeeze only the axes that you mean."
         )
 
 
@@ -99,10 +99,11 @@ def output_space(named: Mapping[str, Tensor]) -> Space:
 
 
 @contextmanager
-def pure(where: str, kind: Kind, constants: Mapping[str, Tensor]) -> Generator[None]:
+def pure(point_map: PointMap, constants: Mapping[str, Tensor]) -> Generator[None]:
     """Raise UnsupportedError where the model draws at random, changes its buffers or cannot run."""
+    where, device = point_map.where, kind_of(point_map.model).device
     versions = {name: values._version for name, values in constants.items()}
-    before = _random_state(kind)
+    before = _random_state(device)
     try:
         yield
     except torch.OutOfMemoryError:
@@ -110,10 +111,11 @@ def pure(where: str, kind: Kind, constants: Mapping[str, Tensor]) -> Generator[N
     except (RuntimeError, TypeError, IndexError, ValueError) as error:
         if isinstance(error, UnsupportedError):
             raise
+        mode = "It is in training mode: call .eval() on it. " if point_map.model.training else ""
         raise UnsupportedError(
             f"{where}: expected a differentiable map of real arrays (each point a batch of one), "
-            f"but torch says: {error} Check the shapes of the inputs; wrap a model of integers in "
-            "one that takes real numbers."
+            f"but torch says: {str(error).rstrip('.')}. {mode}Check the shapes of the inputs; wrap "
+            "a model of integers in one that takes real numbers."
         ) from error
     changed = [name for name, values in constants.items() if values._version != versions[name]]
     if changed:
@@ -121,14 +123,14 @@ def pure(where: str, kind: Kind, constants: Mapping[str, Tensor]) -> Generator[N
             f"{where}: expected a map, but the model changes {changed[:8]} as it runs. Call "
             ".eval() on it, or move the change out of its forward."
         )
-    if not torch.equal(before, _random_state(kind)):
+    if not torch.equal(before, _random_state(device)):
         raise UnsupportedError(
             f"{where}: expected a map, but the model draws at random as it runs. Call .eval() "
             "on it, or make the draw an input."
         )
 
 
-def _random_state(kind: Kind) -> Tensor:
-    if kind.device.type == "cuda":
-        return torch.cuda.get_rng_state(kind.device)
+def _random_state(device: torch.device) -> Tensor:
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
     return torch.get_rng_state()

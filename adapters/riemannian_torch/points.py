@@ -13,7 +13,7 @@ from torch import Tensor
 
 from riemannian_modules.space import Array
 from riemannian_torch.batch import Mapped, Rules
-from riemannian_torch.point_map import Function, pure
+from riemannian_torch.point_map import Function, PointMap, pure
 from riemannian_torch.tensors import Kind, array
 
 Rule: TypeAlias = Callable[[Mapped, Function, Tensor, Tensor, Tensor], Tensor]
@@ -29,7 +29,7 @@ class Points:
         constants: Frozen parameters and buffers, which the function must not change.
         kind: Floating type and device.
         rules: How the function is mapped over a batch and differentiated.
-        where: The module, for messages.
+        point_map: The model with its spaces.
         theta: Parameters (..., p).
         u: Inputs (..., m).
     """
@@ -38,7 +38,7 @@ class Points:
     constants: Mapping[str, Tensor]
     kind: Kind
     rules: Rules
-    where: str
+    point_map: PointMap
     theta: Array
     u: Array
 
@@ -78,11 +78,11 @@ class Points:
             *(self._flat(part, batch, 2) for part in more),
         )
         batched = (not is_shared, *(True for _ in tensors[1:]))
-        with pure(self.where, self.kind, self.constants):
+        with pure(self.point_map, self.constants):
             result = self.rules.over(function, batched, tensors)
         return array(result).reshape(*batch, *shape)
 
     def _flat(self, part: Array, batch: tuple[int, ...], axes: int) -> Tensor:
         """All batch axes in one, in front of the last ``axes``."""
-        own = part.shape[part.ndim - axes :]
-        return self.kind.tensor(np.broadcast_to(part, (*batch, *own)).reshape(math.prod(batch), *own))
+        own, count = part.shape[part.ndim - axes :], math.prod(batch)
+        return self.kind.tensor(np.broadcast_to(part, (*batch, *own)).reshape(count, *own))

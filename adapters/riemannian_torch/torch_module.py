@@ -82,12 +82,13 @@ class TorchModule(RiemannianModule):
         kind = kind_of(self.model)
         function, constants = self._map.function()
         u = kind.tensor(np.zeros(self.inputs.size))
-        with pure(self._where, kind, constants):
+        with pure(self._map, constants):
             theta = kind.tensor(self._flat_parameters())
             with torch.no_grad():
                 found = output_space(
                     named_results(self._where, self._map.results(theta, u, constants))
                 )
+        with pure(self._map, constants):
             rules = find_rules(function, theta, u, found.size)
         if outputs is None:
             return found, rules
@@ -149,7 +150,7 @@ class TorchModule(RiemannianModule):
         check_maps(self._where, self.model)
         function, constants = self._map.function()
         u = np.broadcast_to(u, np.broadcast_shapes(x.shape[:-1], u.shape[:-1]) + u.shape[-1:])
-        return Points(function, constants, kind_of(self.model), self._rules, self._where, theta, u)
+        return Points(function, constants, kind_of(self.model), self._rules, self._map, theta, u)
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:

@@ -1,9 +1,14 @@
 """Torch networks of several kinds, with the space of their inputs."""
 
+import itertools
+
 import torch
 from torch import nn
 
 import riemannian_modules as rm
+
+# So small are the networks that threads would only wait for each other.
+torch.set_num_threads(1)
 
 
 class Recurrent(nn.Module):
@@ -41,12 +46,12 @@ class Branching(nn.Module):
 
     def forward(self, u):
         y = self.linear(u)
-        return y if float(y.sum()) > 0 else 3 * y
+        return y if float(y.detach().sum()) > 0 else 3 * y
 
 
 def perceptron(*sizes):
     layers = []
-    for m, n in zip(sizes[:-1], sizes[1:], strict=True):
+    for m, n in itertools.pairwise(sizes):
         layers += [nn.Linear(m, n), nn.Tanh()]
     return nn.Sequential(*layers[:-1])
 

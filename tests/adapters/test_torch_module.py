@@ -84,7 +84,7 @@ def test_a_perceptron_is_our_chain_of_affine_and_tanh_with_the_same_weights(rng,
     torch.manual_seed(int(rng.integers(2**31)))
     net = perceptron(m, hidden, q).double()
     theirs = TorchModule(net, rm.space(u=m))
-    W1, b1, W2, b2 = (np.array(p.detach()) for p in net.parameters())
+    W1, b1, W2, b2 = (p.detach().numpy() for p in net.parameters())
     ours = rm.Affine(W1, b1) >> rm.Tanh(hidden) >> rm.Affine(W2, b2)
     x, u, theta = np.zeros(0), rng.standard_normal((3, m)), theirs.theta
     assert np.array_equal(theta, ours.theta)
@@ -93,12 +93,9 @@ def test_a_perceptron_is_our_chain_of_affine_and_tanh_with_the_same_weights(rng,
     close(J.D, K.D)
     close(J.F, K.F)
     p_y = rng.standard_normal((3, q, 2))
-    factors = [
-        module.differential(x, u, theta).parameter_factor(np.zeros((3, 0, 2)), p_y)
-        for module in (theirs,)
-    ]
+    factor = theirs.differential(x, u, theta).parameter_factor(np.zeros((3, 0, 2)), p_y)
     pulled = ours.differential(x, u, theta).pull_parameters(np.zeros((0, 2)), p_y)
-    close(factors[0].as_matrix(), np.moveaxis(pulled, -2, 0).reshape(theta.size, -1))
+    close(factor.as_matrix(), np.moveaxis(pulled, -2, 0).reshape(theta.size, -1))
 
 
 @given(rngs)
@@ -126,7 +123,7 @@ def test_buffers_and_frozen_parameters_are_read_from_the_live_model():
     before = module.output(np.zeros(0), u, module.theta)
     with torch.no_grad():
         module.model.shift.add_(1.0)
-    close(module.output(np.zeros(0), u, module.theta), before + [1.0, 1.0, 0.0])
+    close(module.output(np.zeros(0), u, module.theta), before + np.array([1.0, 1.0, 0.0]))
     with torch.no_grad():
         module.model.frozen.zero_()
     assert module.output(np.zeros(0), u, module.theta)[2] == 0.0
