@@ -103,7 +103,8 @@ def check_parameter_factor(subject: Subject) -> None:
     J = subject.module.jacobian(at.x, at.u, at.theta)
     p_dx, p_y = (subject.normal(*batch, k, COLUMNS) for k in (s.state.size, s.outputs.size))
     factor = subject.module.differential(at.x, at.u, at.theta).parameter_factor(p_dx, p_y)
-    dense = np.moveaxis(J.E.mT @ p_dx + J.F.mT @ p_y, -2, 0).reshape(s.parameters.size, -1)
+    dense = np.moveaxis(J.E.mT @ p_dx + J.F.mT @ p_y, -2, 0)
+    dense = dense.reshape(s.parameters.size, batch[0] * COLUMNS)
     check(
         (factor.dim, factor.columns) == dense.shape,
         f"{subject.name}.parameter_factor: expected shape {dense.shape}, one column for each point and "
