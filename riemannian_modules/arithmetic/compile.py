@@ -20,7 +20,7 @@ from riemannian_modules.errors import UnsupportedError
 
 Groups = tuple[tuple[sp.Symbol, ...], ...]
 
-_NAMES: dict[Any, str] = {
+FUNCTION_NAMES: dict[Any, str] = {
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan",
     sp.sinh: "sinh", sp.cosh: "cosh", sp.tanh: "tanh", sp.asin: "arcsin", sp.acos: "arccos",
     sp.atan: "arctan", sp.asinh: "arcsinh", sp.erf: "erf", fn.expm1: "expm1", fn.log1p: "log1p",
@@ -266,7 +266,7 @@ class Writer:
             return self.target.call("power", parts)
         if isinstance(term, sp.Piecewise):
             return self._piecewise(parts)
-        name = _NAMES.get(term.func) or _RELATIONS.get(term.func)
+        name = FUNCTION_NAMES.get(term.func) or RELATION_NAMES.get(term.func)
         if name is None:
             raise UnsupportedError(f"No compiled form is known for {term.func}; rewrite {term}.")
         if name in ("logical_and", "logical_or"):
@@ -281,7 +281,7 @@ class Writer:
         return text
 
 
-_RELATIONS: dict[Any, str] = {
+RELATION_NAMES: dict[Any, str] = {
     sp.StrictGreaterThan: "greater", sp.GreaterThan: "greater_equal", sp.StrictLessThan: "less",
     sp.LessThan: "less_equal", sp.And: "logical_and", sp.Or: "logical_or", sp.Not: "logical_not",
 }  # fmt: skip

@@ -169,7 +169,7 @@ def _sech2(x: Array) -> Array:
 
 @quiet
 def sigmoid(x: Operand) -> Interval:
-    """``1 / (1 + exp(-x))``, increasing, relatively accurate in both tails."""
+    """``1 / (1 + exp(-x))``, increasing, accurate in both tails."""
     return _increasing(_sigmoid, as_interval(x), 0.0, 1.0)
 
 
@@ -181,7 +181,7 @@ def _sigmoid(x: Array) -> Array:
 
 @quiet
 def softplus(x: Operand) -> Interval:
-    """``log(1 + exp(x))``, increasing, relatively accurate in both tails."""
+    """``log(1 + exp(x))``, increasing, accurate in both tails."""
     return _increasing(_softplus, as_interval(x), 0.0, np.inf)
 
 
@@ -198,8 +198,8 @@ def power_log(x: Operand, y: Operand) -> Interval:
     touches = (x.lower == 0) & (y.lower > 0)
     if not touches.any():
         return away
-    # On [0, u] the function falls from 0 to its least value -1 / (e y) at exp(-1 / y), then rises. If
-    # y log u <= -1 for all y in question u lies before that point, and the value at u is the least.
+    # On [0, u] the function falls from 0 to its least value -1 / (e y) at exp(-1 / y), then rises.
+    # If y log u <= -1 for all y in question, u lies before that point and has the least value.
     # math.e is below e, so that -1 / (math.e y) is below -1 / (e y).
     end = Interval(x.upper, x.upper)
     at_end = end**y * log(end)

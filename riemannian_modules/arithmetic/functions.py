@@ -37,7 +37,7 @@ class step(_RealFunction):  # noqa: N801 - a function's name
 
     @classmethod
     def eval(cls, x: Any) -> Any:
-        return sp.Integer(int(x > 0)) if x.is_Rational else None
+        return sp.Integer(1 if x > 0 else 0) if x.is_Rational else None
 
     def fdiff(self, argindex: int = 1) -> Any:
         return sp.Integer(0)

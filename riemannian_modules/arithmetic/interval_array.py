@@ -19,6 +19,7 @@ conventions on infinity.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,8 +89,8 @@ class Interval:
         exact = Fraction(nearest)
         if exact == fraction:
             return Interval.point(nearest)
-        lower = nearest if exact < fraction else np.nextafter(nearest, -np.inf)
-        upper = nearest if exact > fraction else np.nextafter(nearest, np.inf)
+        lower = nearest if exact < fraction else math.nextafter(nearest, -math.inf)
+        upper = nearest if exact > fraction else math.nextafter(nearest, math.inf)
         return Interval(np.array(lower), np.array(upper))
 
     # -- arithmetic
@@ -285,6 +286,7 @@ class Interval:
             )
         return Interval(np.asarray(lower), np.asarray(upper))
 
+    @quiet
     def widened(self, steps: int) -> Interval:
         """The interval with each bound moved outward by some floating-point numbers."""
         lower, upper = self.bounds

@@ -96,9 +96,9 @@ def _keep(step: Step, leaf: Leaf, ys: list[Any], ts: list[Any], y: Interval, t: 
         ys[step.leaf], ts[step.leaf] = y, t
         return
     if ys[step.leaf] is None:
+        # Not Interval.point: its bounds are one array, and writing one would write the other.
         ys[step.leaf], ts[step.leaf] = (
-            Interval.point(np.zeros(y.shape)),
-            Interval.point(np.zeros(t.shape)),
+            Interval(np.zeros(part.shape), np.zeros(part.shape)) for part in (y, t)
         )
     for place in step.places:
         for old, new, at in (

@@ -24,9 +24,15 @@ from riemannian_modules.graph.sweep import (
     sweep_outputs,
     sweep_values,
 )
-from riemannian_modules.metrics import BlockDiagonalMetric
+from riemannian_modules.metrics import BlockDiagonalMetric, Metric
 from riemannian_modules.modules.differential import Jacobian, dense_jacobian
-from riemannian_modules.modules.module import Enclosure, LocalMetric, RiemannianModule, Time
+from riemannian_modules.modules.module import (
+    Enclosure,
+    LocalMetric,
+    RiemannianModule,
+    Time,
+    euclidean_metric,
+)
 from riemannian_modules.space import Array, Signals, Space
 
 if TYPE_CHECKING:
@@ -135,15 +141,7 @@ class ModuleGraph(RiemannianModule):
         # the composite adds none of its own at its outputs.
         owners = [m.local_metric().parameters for m in self.owners.values()]
         states = [m.local_metric().state for m in self.nodes.values()]
-        return LocalMetric(
-            BlockDiagonalMetric(tuple(m for m in owners if m.dim))
-            if self.parameters
-            else owners[0],
-            BlockDiagonalMetric(tuple(m for m in states if m.dim))
-            if self.state.ports
-            else states[0],
-            np.zeros((self.outputs.size, 0)),
-        )
+        return LocalMetric(_blocks(owners), _blocks(states), np.zeros((self.outputs.size, 0)))
 
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
         """The leaves' equations, one after the other: the composite in exact terms."""
@@ -185,10 +183,16 @@ class ModuleGraph(RiemannianModule):
 
     def with_nodes(self, nodes: Mapping[str, RiemannianModule]) -> Self:
         """The same wiring with other leaf modules of the same signatures."""
-        return type(self)(
+        twin = type(self)(
             nodes, self.sources, self.fed, self.output_sources, (self.inputs, self.outputs), self.time,
             self.tasks, _replaced(self.modules, "", nodes),
         )  # fmt: skip
+        return twin.as_row() if self.is_row else twin
+
+
+def _blocks(metrics: list[Metric]) -> Metric:
+    blocks = tuple(metric for metric in metrics if metric.dim)
+    return BlockDiagonalMetric(blocks) if blocks else euclidean_metric(0)
 
 
 def _replaced(

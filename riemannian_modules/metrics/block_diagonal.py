@@ -18,6 +18,7 @@ from riemannian_modules.metrics.downdated import downdate
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.low_rank import LowRankMetric
 from riemannian_modules.metrics.metric import Metric
+from riemannian_modules.metrics.stacked_factor import StackedFactor
 
 
 @final
@@ -55,6 +56,10 @@ class BlockDiagonalMetric(Metric):
 
     @override
     def whiten_factor(self, factor: Factor) -> Factor:
+        dims = [block.dim for block in self.blocks]
+        if isinstance(factor, StackedFactor) and [part.dim for part in factor.parts] == dims:
+            pairs = zip(self.blocks, factor.parts, strict=True)
+            return StackedFactor(tuple(block.whiten_factor(part) for block, part in pairs))
         return DenseFactor(self.whiten(factor.as_matrix()))
 
     @override

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
-from riemannian_modules.metrics import Metric, scaled_identity_metric
+from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
 from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 
@@ -60,6 +60,11 @@ class LocalMetric:
     parameters: Metric
     state: Metric
     outputs: Array
+
+
+def euclidean_metric(size: int) -> Metric:
+    """The identity on ``size`` coordinates, of which there may be none."""
+    return ScaledIdentityMetric(size, np.asarray(1.0))
 
 
 @final
@@ -138,8 +143,8 @@ class RiemannianModule(abc.ABC):
         """The module's own metrics; Euclidean unless it says otherwise."""
         s = self.signature
         return LocalMetric(
-            scaled_identity_metric(s.parameters.size, 1.0),
-            scaled_identity_metric(s.state.size, 1.0),
+            euclidean_metric(s.parameters.size),
+            euclidean_metric(s.state.size),
             np.zeros((s.outputs.size, 0)),
         )
 

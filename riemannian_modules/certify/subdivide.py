@@ -1,0 +1,188 @@
+"""Branch and bound over a region: boxes are split, worst first, in batches, until the bound is tight.
+
+The tree of splits is the proof's skeleton: its leaves cover the region by construction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from riemannian_modules.certify.criterion import Criterion
+from riemannian_modules.certify.decide import box_bounds
+from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.search import jacobians_at, sample_points
+from riemannian_modules.space import Array
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When to stop: at most ``boxes`` boxes and ``seconds`` seconds, or once within ``tolerance`` of the best.
+
+    Attributes:
+        progress: Called with (boxes so far, proved bound, sampled bound) after each batch.
+    """
+
+    boxes: int = 20_000
+    seconds: float = 60.0
+    tolerance: float = 2e-4
+    progress: Callable[[int, float, float], None] | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Partition:
+    """A region cut into boxes.
+
+    Attributes:
+        cuts: The tree in preorder: (axis, place) for a cut, None for a leaf.
+        lower, upper: Sides of the leaves in the same order, (leaves, dim).
+        bounds: For each leaf, the b that is proved on it; inf where none was.
+        sampled: The largest b at sampled points: no bound below it is true (up to rounding).
+    """
+
+    cuts: tuple[tuple[int, float] | None, ...]
+    lower: Array
+    upper: Array
+    bounds: Array
+    sampled: float
+
+
+class _Node:
+    __slots__ = ("axis", "bound", "left", "lower", "place", "right", "upper")
+
+    def __init__(self, lower: Array, upper: Array, bound: float) -> None:
+        self.lower, self.upper, self.bound = lower, upper, bound
+        self.axis, self.place = -1, 0.0
+        self.left: _Node | None = None
+        self.right: _Node | None = None
+
+
+def partition(problem: Problem, criterion: Criterion, target: float | None, budget: Budget) -> Partition:
+    """Cut the region until ``target`` is proved everywhere, or the best b is known within the tolerance.
+
+    Args:
+        problem: The problem; its box is the region.
+        criterion: The test.
+        target: The b to reach; None to come within the budget's tolerance of the sampled bound.
+        budget: Limits.
+    """
+    started = time.monotonic()
+    sampled = sampled_bound(problem, criterion)
+    root = _Node(problem.lower, problem.upper, float(box_bounds(problem, criterion, problem.lower[None], problem.upper[None])[0]))
+    leaves, count = [root], 1
+    while True:
+        worst = max(leaf.bound for leaf in leaves)
+        if budget.progress is not None:
+            budget.progress(count, worst, sampled)
+        goal = target if target is not None else sampled + budget.tolerance * max(abs(sampled), 1e-12)
+        hopeless = target is not None and sampled > target + 1e-9 * max(1.0, abs(target))
+        if worst <= goal or hopeless or count >= budget.boxes or time.monotonic() - started > budget.seconds:
+            return _result(root, sampled)
+        leaves.sort(key=lambda leaf: leaf.bound)
+        cut = [leaf for leaf in leaves[-256:] if leaf.bound > goal]
+        leaves = leaves[: len(leaves) - len(cut)] if len(cut) < len(leaves) else []
+        children = [child for leaf in cut for child in _split(problem, criterion, leaf)]
+        if not children:
+            return _result(root, sampled)
+        bounds = box_bounds(
+            problem, criterion, np.stack([c.lower for c in children]), np.stack([c.upper for c in children])
+        )
+        for child, bound in zip(children, bounds, strict=True):
+            child.bound = float(bound)
+        leaves += children
+        count += len(children)
+
+
+def sampled_bound(problem: Problem, criterion: Criterion, count: int = 512) -> float:
+    """The largest b that the test needs at sampled points, in plain floating point."""
+    points = sample_points(problem, np.random.default_rng(1), count)
+    low, high = criterion.form.ranges(problem.symbols, points, points)
+    T = criterion.form.at(0.5 * (low + high)).midpoint
+    T = T[np.isfinite(T).all((1, 2))]
+    return float(criterion.estimate(T).max()) if len(T) else -np.inf
+
+
+def _split(problem: Problem, criterion: Criterion, leaf: _Node) -> list[_Node]:
+    """Cut a box in two across the side whose halves narrow the atoms most; none if it is a point."""
+    best: tuple[float, int, float] | None = None
+    for axis in range(len(leaf.lower)):
+        place = _middle(leaf.lower[axis], leaf.upper[axis])
+        if not leaf.lower[axis] < place < leaf.upper[axis]:
+            continue
+        lower, upper = np.stack([leaf.lower] * 2), np.stack([leaf.upper] * 2)
+        upper[0, axis] = lower[1, axis] = place
+        low, high = criterion.form.ranges(problem.symbols, lower, upper)
+        width = np.nan_to_num(np.arctan(high) - np.arctan(low), nan=4.0).sum() + 1e-9 * (
+            upper[0, axis] != leaf.upper[axis]) / (1 + leaf.upper[axis] - leaf.lower[axis])
+        if best is None or width < best[0]:
+            best = (float(width), axis, place)
+    if best is None:
+        return []
+    _, leaf.axis, leaf.place = best
+    left, right = (_Node(leaf.lower.copy(), leaf.upper.copy(), np.inf) for _ in range(2))
+    left.upper[leaf.axis] = right.lower[leaf.axis] = leaf.place
+    leaf.left, leaf.right = left, right
+    return [left, right]
+
+
+def _middle(low: float, high: float) -> float:
+    """Where a side is cut: in the middle, or twice as far out where it is unbounded."""
+    if np.isinf(low) and np.isinf(high):
+        return 0.0
+    if np.isinf(high):
+        return 2.0 * abs(low) + 1.0
+    if np.isinf(low):
+        return -2.0 * abs(high) - 1.0
+    return 0.5 * low + 0.5 * high
+
+
+def _result(root: _Node, sampled: float) -> Partition:
+    cuts: list[tuple[int, float] | None] = []
+    leaves: list[_Node] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.left is None or node.right is None:
+            cuts.append(None)
+            leaves.append(node)
+        else:
+            cuts.append((node.axis, node.place))
+            stack += [node.right, node.left]
+    return Partition(
+        tuple(cuts), np.stack([n.lower for n in leaves]), np.stack([n.upper for n in leaves]),
+        np.array([n.bound for n in leaves]), sampled,
+    )  # fmt: skip
+
+
+def leaves_of(cuts: list[tuple[int, float] | None], lower: Array, upper: Array) -> tuple[Array, Array]:
+    """The boxes that a tree of cuts makes of a region; together they cover it.
+
+    Raises:
+        ValueError: If the tree is incomplete, has left-over entries, or cuts outside a box.
+    """
+    lows: list[Array] = []
+    highs: list[Array] = []
+    stack = [(lower, upper)]
+    for cut in cuts:
+        if not stack:
+            raise ValueError("The tree of cuts goes on after its last leaf.")
+        low, high = stack.pop()
+        if cut is None:
+            lows.append(low)
+            highs.append(high)
+            continue
+        axis, place = cut
+        if not (0 <= axis < len(low) and low[axis] <= place <= high[axis]):
+            raise ValueError(f"A cut at {place} across side {axis} lies outside of its box.")
+        left, right = high.copy(), low.copy()
+        left[axis] = right[axis] = place
+        stack += [(right, high), (low, left)]
+    if stack:
+        raise ValueError("The tree of cuts ends before its last leaf.")
+    return np.stack(lows), np.stack(highs)
