@@ -49,8 +49,8 @@ Numbers = Annotated[
 ]
 Side = Annotated[
     float,
-    BeforeValidator(_side),
     Field(allow_inf_nan=True),
+    BeforeValidator(_side),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf"]}]}),
 ]
 Address = Annotated[str, Field(description='A port, as "module.port".')]
@@ -78,7 +78,7 @@ class GraphSpec(Strict):
 
     type: Literal["Graph"]
     modules: dict[str, ModuleSpec]
-    connect: list[tuple[Address, Address]] = Field(
+    connect: list[Annotated[tuple[Address, Address], Field(strict=False)]] = Field(
         default=[], description='Pairs ["source.port", "target.port"].'
     )
     inputs: dict[str, list[Address]] = Field(
@@ -143,7 +143,7 @@ class SystemFile(Strict):
     description: str = ""
     citations: list[str] = []
     system: ModuleSpec
-    region: dict[str, tuple[Side, Side]] = Field(
+    region: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
         default={}, description='Sides [lower, upper] of a box, "inf" and "-inf" allowed.'
     )
     simulation: SimulationSpec | None = None
