@@ -25,7 +25,7 @@ from riemannian_modules.arithmetic.rounding import NORMAL, ULP, Array, quiet, su
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Ball:
-    """The matrices within ``radius`` of ``centre`` entrywise, (..., n, m); not finite: undecided."""
+    """The matrices within ``radius`` of ``centre`` entrywise, (..., n, m); inf is undecided."""
 
     centre: Array
     radius: Array

@@ -71,6 +71,8 @@ class StackedFactor(Factor):
             low, high = max(start - first, 0), min(stop - first, part.dim)
             if low < high:
                 blocks.append(part.rows(low, high))
+        if not blocks:
+            return self.parts[0].rows(0, 0)
         return namespace_of(self.prototype).concat(blocks, axis=0)
 
     @override
