@@ -168,8 +168,10 @@ def _field(argument: Argument) -> tuple[Any, Any]:
         hint = "ModuleSpec"
     else:
         hint = Union[tuple(kinds)]  # noqa: UP007
-    if argument.is_variadic:
+    if argument.is_list:
         return list[hint], []
+    if argument.is_mapping:
+        return dict[str, hint], {}
     return hint, ... if argument.is_required else None
 
 

@@ -158,13 +158,13 @@ class _Reader:
             return self.module(value, pointer, place)
         if "Space" in kinds:
             return _space(value)
-        if isinstance(value, list) and "ArrayLike" not in kinds:
-            return _tuples(value)
-        return value
+        return value if "ArrayLike" in kinds else _tuples(value)
 
 
 def _tuples(value: Any) -> Any:
     """JSON has lists alone; constructors that do not take arrays take tuples."""
+    if isinstance(value, dict):
+        return {key: _tuples(entry) for key, entry in value.items()}
     return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
 
 

@@ -18,8 +18,8 @@ from typing import Any, final
 import riemannian_modules.modules as room
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.traced import TracedModule
 
-RESERVED = frozenset(["type", "parameters"])
 
 
 @final
@@ -30,7 +30,8 @@ class Argument:
     name: str
     kinds: tuple[str, ...]
     is_required: bool
-    is_variadic: bool
+    is_list: bool = False
+    is_mapping: bool = False
 
 
 @final
@@ -56,6 +57,8 @@ class Constructor:
                 args.append(rows.pop(name))
             elif p.kind is p.VAR_POSITIONAL:
                 args.extend(rows.pop(name, ()))
+            elif p.kind is p.VAR_KEYWORD:
+                rows |= rows.pop(name, {})
         return self.cls(*args, **rows)
 
 
@@ -85,11 +88,13 @@ def _concrete_modules() -> Iterator[type[RiemannianModule]]:
 def _arguments(cls: type[RiemannianModule]) -> dict[str, Argument]:
     rows: dict[str, Argument] = {}
     for name, p in inspect.signature(cls).parameters.items():
-        # Keywords without names of their own are values of parameters, which files hold by themselves.
-        if p.kind is not p.VAR_KEYWORD:
-            is_variadic = p.kind is p.VAR_POSITIONAL
-            is_required = p.default is p.empty and not is_variadic
-            rows[name] = Argument(name, _alternatives(p.annotation), is_required, is_variadic)
+        # The keywords of a traced module are values of its parameters, which files hold anyway.
+        if p.kind is p.VAR_KEYWORD and cls.__init__ is TracedModule.__init__:
+            continue
+        is_list, is_mapping = p.kind is p.VAR_POSITIONAL, p.kind is p.VAR_KEYWORD
+        is_required = p.default is p.empty and not (is_list or is_mapping)
+        kinds = _alternatives(p.annotation)
+        rows[name] = Argument(name, kinds, is_required, is_list, is_mapping)
     return rows
 
 
