@@ -40,6 +40,8 @@ class Link:
 
 def type_name(module: RiemannianModule) -> str:
     """What a module is called in a picture."""
+    if isinstance(module, ModuleGraph):
+        return "composite"
     return module.name if isinstance(module, ExpressionModule) else type(module).__name__
 
 
@@ -133,7 +135,7 @@ def graph_figure(graph: ModuleGraph) -> Figure:
     panels = list(_panels("", graph))
     layers = [_layers(part) for _, part in panels]
     widest = max(max(column for column, _ in places.values()) for places in layers) + 1
-    heights = [max(2.0, 1.3 * _rows(places)) for places in layers]
+    heights = [max(1.6, 1.0 * _rows(places) + 0.7) for places in layers]
     figure = Figure(figsize=(max(6.0, 2.1 * widest), sum(heights) + 0.4), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axis, (name, part), places in zip(axes, panels, layers, strict=True):
@@ -165,10 +167,18 @@ def _layers(graph: ModuleGraph) -> dict[str, tuple[float, float]]:
         # Wires that would close a loop do not order the layers; they are drawn backwards.
         if a != b and not (flow.has_node(b) and nx.has_path(flow, b, a)):
             flow.add_edge(a, b)
+    outputs = [name for name in _ends(graph) if name not in graph.modules and name[0] == "o"]
+    columns = [list(names) for names in nx.topological_generations(flow)]
+    # The composite's outputs stand together at its right border.
+    last = [[n for n in names if n not in outputs] for names in columns]
+    columns = [names for names in last if names] + ([outputs] if outputs else [])
     places: dict[str, tuple[float, float]] = {}
-    for column, names in enumerate(nx.topological_generations(flow)):
+    for column, names in enumerate(columns):
+        # Nodes stand at the height of those that feed them, which leaves few crossings.
+        heights = {n: [places[p][1] for p in flow.predecessors(n) if p in places] for n in names}
+        ordered = sorted(names, key=lambda n: -sum(heights[n]) / max(len(heights[n]), 1))
         shift = (len(names) - 1) / 2
-        for row, name in enumerate(names):
+        for row, name in enumerate(ordered):
             places[name] = (float(column), shift - row)
     return places
 
@@ -182,6 +192,7 @@ def _link_ends(link: Link) -> tuple[str, str]:
     return link.source or f"in:{link.out}", link.target or f"out:{link.into}"
 
 
+_ROW_HEIGHT = 0.45  # of a row, in widths of a column
 _FILL = {Time.STATIC: "#e8eef7", Time.CONTINUOUS: "#e6f4e6", Time.DISCRETE: "#fdf0dc"}
 
 
@@ -194,7 +205,7 @@ def _draw_panel(
         module = graph.modules.get(name)
         text = name.split(":", 1)[1] if module is None else f"{name}\n{type_name(module)}"
         style = (
-            {"boxstyle": "larrow,pad=0.2" if name.startswith("out") else "rarrow,pad=0.2", "fc": "white"}
+            {"boxstyle": "rarrow,pad=0.25", "fc": "white"}
             if module is None
             else {"boxstyle": "round,pad=0.45", "fc": _FILL[module.signature.time]}
         )
@@ -204,6 +215,7 @@ def _draw_panel(
     columns, rows = zip(*places.values(), strict=True)
     axis.set_xlim(min(columns) - 0.6, max(columns) + 0.6)
     axis.set_ylim(min(rows) - 0.9, max(rows) + 0.9)
+    axis.set_aspect(_ROW_HEIGHT)
     axis.set_axis_off()
 
 
@@ -220,8 +232,8 @@ def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]
         },
     )  # fmt: skip
     if link.source and link.target:
-        # The middle of a quadratic arc lies half of its bend beside the chord.
+        # The middle of a quadratic arc lies half of its bend beside the chord, on paper.
         sign = -bend if is_back else bend
-        x = (a[0] + b[0]) / 2 + sign * (b[1] - a[1]) / 2
-        y = (a[1] + b[1]) / 2 - sign * (b[0] - a[0]) / 2
+        x = (a[0] + b[0]) / 2 + sign * (b[1] - a[1]) / 2 * _ROW_HEIGHT
+        y = (a[1] + b[1]) / 2 - sign * (b[0] - a[0]) / 2 / _ROW_HEIGHT
         axis.text(x, y + 0.08, link.label, ha="center", va="bottom", fontsize=6.5, color="0.3", zorder=4)
