@@ -52,7 +52,7 @@ class Signals:
     def __init__(self, space: Space, vector: Any) -> None:
         self.vector = vector
         self._values = {
-            port.name: vector[..., place].reshape(vector.shape[:-1] + port.shape)
+            port.name: vector[..., place].reshape(*vector.shape[:-1], *port.shape)
             if port.shape
             else vector[..., place.start]
             for port, place in zip(space.ports, space.slices, strict=True)

@@ -19,9 +19,8 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic import interval as iv
-from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.certify.ranges import atom_range, refined_range
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 
@@ -54,20 +53,19 @@ class AtomForm:
         """Number of corners of the atoms' box."""
         return 2 ** len(self.atoms)
 
-    def compiled(self, symbols: tuple[sp.Symbol, ...]) -> Any:
-        """Interval code of the atoms."""
-        return compile_intervals(self.atoms, (symbols,))
-
     def ranges(self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[Array, Array]:
         """Lower and upper ends of each atom on a batch of boxes (batch, dim), each (batch, atoms).
 
         NaN marks an atom that may be undefined somewhere in the box.
         """
-        if not self.atoms:
-            return np.zeros((len(lower), 0)), np.zeros((len(lower), 0))
-        boxes = [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]
-        values = [iv.as_interval(v).broadcast_to((len(lower),)) for v in self.compiled(symbols)(boxes)]
-        return np.stack([v.lower for v in values], 1), np.stack([v.upper for v in values], 1)
+        ends = [atom_range(a, symbols, lower, upper) for a in self.atoms]
+        empty = np.zeros((len(lower), 0))
+        return tuple(np.stack([e[k] for e in ends], 1) if ends else empty for k in (0, 1))  # type: ignore[return-value]
+
+    def refined(self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[Array, Array]:
+        """As `ranges`, for one box (dim,), as tight as cutting it makes them; each (1, atoms)."""
+        ends = [refined_range(a, symbols, lower, upper) for a in self.atoms]
+        return np.array([[e[0] for e in ends]]), np.array([[e[1] for e in ends]])
 
     @cached_property
     def _enclosures(self) -> list[Interval]:
@@ -123,7 +121,7 @@ class AtomForm:
 def corners(lower: Array, upper: Array) -> Array:
     """All corners of boxes of atoms: (batch, k) -> (batch, 2^k, k)."""
     k = lower.shape[-1]
-    choice = np.array(list(product((False, True), repeat=k)), dtype=bool).reshape(-1, k)
+    choice = np.array(list(product((False, True), repeat=k)), dtype=bool).reshape(2**k, k)
     return np.where(choice, upper[:, None, :], lower[:, None, :])
 
 

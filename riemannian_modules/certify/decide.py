@@ -19,6 +19,7 @@ from riemannian_modules.space import Array
 # A bound is raised by these parts of the matrices' size until it can be proved in floating point.
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-7)
 EXACT_CORNERS = 512
+FEW, MOST_REFINED = 2, 256
 
 
 def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> Array:
@@ -28,7 +29,7 @@ def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Arra
     are too many for corners.
     """
     result = np.full(len(lower), np.inf)
-    low, high = criterion.form.ranges(problem.symbols, lower, upper)
+    low, high = _ranges(problem, criterion, lower, upper)
     defined = problem.undefined_boxes(lower, upper) & ~np.isnan(low).any(1)
     finite = defined & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
@@ -39,9 +40,30 @@ def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Arra
 
 
 def boxes_prove(problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float) -> Array:
-    """Whether the test with b is proved on each box, exact ties included where corners are few."""
+    """Whether the test with b is proved on each box, exact ties included where corners are few.
+
+    Boxes that fail are tried again one by one with their atoms' ranges refined.
+    """
+    defined = problem.undefined_boxes(lower, upper)
     low, high = criterion.form.ranges(problem.symbols, lower, upper)
-    proved = problem.undefined_boxes(lower, upper) & ~np.isnan(low).any(1)
+    proved = _ranges_prove(criterion, defined, low, high, b)
+    for i in np.flatnonzero(~proved)[:MOST_REFINED]:
+        refined = criterion.form.refined(problem.symbols, lower[i], upper[i])
+        proved[i] = _ranges_prove(criterion, defined[i : i + 1], *refined, b)[0]
+    return proved
+
+
+def _ranges(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """The atoms' ranges, refined for few boxes, where the time is well spent."""
+    if len(lower) > FEW:
+        return criterion.form.ranges(problem.symbols, lower, upper)
+    ends = [criterion.form.refined(problem.symbols, lo, hi) for lo, hi in zip(lower, upper, strict=True)]
+    return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
+
+
+def _ranges_prove(criterion: Criterion, defined: Array, low: Array, high: Array, b: float) -> Array:
+    """Whether the test with b is proved over each box of atoms (batch, atoms)."""
+    proved = defined & ~np.isnan(low).any(1)
     finite = proved & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
         T = _matrices(criterion.form, low[finite], high[finite])

@@ -46,7 +46,7 @@ def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
     Where the corners are too many, Jacobians at sampled points stand for them.
     """
     form = atom_form(problem.jacobian)
-    low, high = (side[0] for side in form.ranges(problem.symbols, problem.lower[None], problem.upper[None]))
+    low, high = (side[0] for side in form.refined(problem.symbols, problem.lower, problem.upper))
     if np.isnan(low).any() or len(low) > 12:
         return sampled_jacobians(problem, np.random.default_rng(0), MOST_VERTICES), np.zeros((0, 0, 0))
     anchor = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))

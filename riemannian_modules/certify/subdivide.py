@@ -15,7 +15,7 @@ import numpy as np
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.search import jacobians_at, sample_points
+from riemannian_modules.certify.search import sample_points
 from riemannian_modules.space import Array
 
 
@@ -99,13 +99,46 @@ def partition(problem: Problem, criterion: Criterion, target: float | None, budg
         count += len(children)
 
 
-def sampled_bound(problem: Problem, criterion: Criterion, count: int = 512) -> float:
-    """The largest b that the test needs at sampled points, in plain floating point."""
-    points = sample_points(problem, np.random.default_rng(1), count)
+def sampled_bound(problem: Problem, criterion: Criterion) -> float:
+    """The largest b that the test needs at points, found by random search; plain floating point."""
+    return worst_point(problem, criterion)[1]
+
+
+def worst_point(problem: Problem, criterion: Criterion, count: int = 512, rounds: int = 12) -> tuple[Array, float]:
+    """A point of the region (dim,) where the test needs the largest b that was found, and that b.
+
+    Sampling, then coordinate moves of the best points, ever smaller. Untrusted.
+    """
+    rng = np.random.default_rng(1)
+    points = sample_points(problem, rng, count)
+    values = _needed(problem, criterion, points)
+    width = np.where(np.isfinite(problem.upper - problem.lower), problem.upper - problem.lower, 1.0)
+    for k in range(rounds):
+        best = points[np.argsort(values)[-16:]]
+        moved = np.repeat(best, count // 16, axis=0)
+        axis = rng.integers(0, max(len(width), 1), len(moved))
+        rows = np.arange(len(moved))
+        step = rng.standard_normal(len(moved)) * width[axis] * 0.5**k
+        ends = np.stack([problem.lower[axis], problem.upper[axis], 0.0 * step, moved[rows, axis] + step])
+        choice = ends[rng.integers(0, 4, len(moved)), rows]
+        moved[rows, axis] = np.where(np.isfinite(choice), choice, moved[rows, axis] + step)
+        moved = np.clip(moved, problem.lower, problem.upper)
+        points, values = np.concatenate([best, moved]), np.concatenate(
+            [np.sort(values)[-16:], _needed(problem, criterion, moved)])
+    place = int(np.argmax(values))
+    return points[place], float(values[place])
+
+
+def _needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
+    """The b that the test needs at points; -inf where it is undefined there."""
     low, high = criterion.form.ranges(problem.symbols, points, points)
-    T = criterion.form.at(0.5 * (low + high)).midpoint
-    T = T[np.isfinite(T).all((1, 2))]
-    return float(criterion.estimate(T).max()) if len(T) else -np.inf
+    with np.errstate(invalid="ignore", over="ignore"):
+        T = criterion.form.at(0.5 * low + 0.5 * high).midpoint
+    finite = np.isfinite(T).all((1, 2))
+    values = np.full(len(points), -np.inf)
+    if finite.any():
+        values[finite] = criterion.estimate(T[finite])
+    return values
 
 
 def _split(problem: Problem, criterion: Criterion, leaf: _Node) -> list[_Node]:

@@ -32,10 +32,12 @@ def sweep_outputs(plan: Plan, x: Array, u: Array, theta: Array) -> list[Array]:
     """The outputs of every leaf at a batch of points."""
     x, u = _common_batch(x, u, theta)
     ys: list[Any] = [None] * len(plan.leaves)
+    leaves, nothing = plan.leaves, x[..., :0]
     for step in plan.steps:
-        leaf = plan.leaves[step.leaf]
-        xi, ti = x[..., leaf.state], theta[..., leaf.theta]
-        if step.has_all_inputs and step.places is None:
+        leaf = leaves[step.leaf]
+        xi = nothing if leaf.is_static else x[..., leaf.state]
+        ti = theta[..., leaf.theta]
+        if step.is_whole:
             ys[step.leaf] = leaf.module.output(xi, gather(leaf, ys, u), ti)
             continue
         known = _gather_known(leaf, step.pieces, ys, u)
@@ -131,24 +133,35 @@ class GraphDifferential(Differential):
 
     def push_leaves(self, t_x: Array, t_u: Array) -> list[Array]:
         """Tangents of every leaf's outputs."""
-        plan, k = self.plan, t_u.shape[-1]
-        ts: list[Any] = [None] * len(plan.leaves)
-        for step in plan.steps:
-            leaf, d = plan.leaves[step.leaf], self.leaves[step.leaf]
-            t_xi = t_x[..., leaf.state, :]
-            if step.has_all_inputs and step.places is None:
-                ts[step.leaf] = d.push_outputs(t_xi, self._gather(leaf, ts, t_u))
-                continue
-            t = d.push_outputs(t_xi, self._gather_known(leaf, step.pieces, ts, t_u))
-            if step.places is None:
-                ts[step.leaf] = t
-            else:
-                if ts[step.leaf] is None:
-                    ts[step.leaf] = np.zeros((*t.shape[:-2], leaf.outputs, k))
-                for place in step.places:
-                    ts[step.leaf] = _widened(ts[step.leaf], t)
-                    ts[step.leaf][..., place, :] = t[..., place, :]
+        ts: list[Any] = [None] * len(self.plan.leaves)
+        for step in self.plan.steps:
+            self._push_step(step, ts, t_x, t_u)
         return ts
+
+    def _push_needed(self, t_x: Array, t_u: Array) -> list[Any]:
+        """Tangents of the outputs that are shown or feed a state; others are let go when used up."""
+        ts: list[Any] = [None] * len(self.plan.leaves)
+        for step, used_up in zip(self.plan.steps, self.plan.used_up, strict=True):
+            self._push_step(step, ts, t_x, t_u)
+            for i in used_up:
+                ts[i] = None
+        return ts
+
+    def _push_step(self, step: Step, ts: list[Any], t_x: Array, t_u: Array) -> None:
+        leaf, d = self.plan.leaves[step.leaf], self.leaves[step.leaf]
+        t_xi = t_x[..., leaf.state, :]
+        if step.is_whole:
+            ts[step.leaf] = d.push_outputs(t_xi, self._gather(leaf, ts, t_u))
+            return
+        t = d.push_outputs(t_xi, self._gather_known(leaf, step.pieces, ts, t_u))
+        if step.places is None:
+            ts[step.leaf] = t
+            return
+        if ts[step.leaf] is None:
+            ts[step.leaf] = np.zeros((*t.shape[:-2], leaf.outputs, t.shape[-1]))
+        ts[step.leaf] = _widened(ts[step.leaf], t)
+        for place in step.places:
+            ts[step.leaf][..., place, :] = t[..., place, :]
 
     def _gather(self, leaf: Leaf, ts: Sequence[Array], t_u: Array) -> Array:
         if leaf.whole is not None:
@@ -175,13 +188,13 @@ class GraphDifferential(Differential):
         )
 
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
-        return self._shown(self.push_leaves(t_x, t_u), t_u.shape[-1])
+        return self._shown(self._push_needed(t_x, t_u), t_u.shape[-1])
 
     def _shown(self, ts: Sequence[Array], k: int) -> Array:
         return _rows([ts[p.leaf][..., p.place, :] for p in self.plan.shown], k)
 
     def push_state(self, t_x: Array, t_u: Array) -> Array:
-        return self._state_from(self.push_leaves(t_x, t_u), t_x, t_u)
+        return self._state_from(self._push_needed(t_x, t_u), t_x, t_u)
 
     def _state_from(self, ts: Sequence[Array], t_x: Array, t_u: Array) -> Array:
         return _rows(
@@ -191,7 +204,7 @@ class GraphDifferential(Differential):
         )  # fmt: skip
 
     def push(self, t_x: Array, t_u: Array) -> tuple[Array, Array]:
-        ts = self.push_leaves(t_x, t_u)
+        ts = self._push_needed(t_x, t_u)
         return self._state_from(ts, t_x, t_u), self._shown(ts, t_u.shape[-1])
 
     def costates(

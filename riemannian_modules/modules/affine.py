@@ -12,39 +12,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.errors import SignatureError, TraceError
+from riemannian_modules.errors import SignatureError
 from riemannian_modules.metrics import DenseFactor, Factor, StackedFactor
 from riemannian_modules.modules.arguments import finite_matrix, finite_vector
 from riemannian_modules.modules.outer import outer_factor, pull_outer
-from riemannian_modules.modules.structured_map import StaticDifferential, StructuredMap
+from riemannian_modules.modules.structured_map import StructuredMap
+from riemannian_modules.modules.weights import WeightDifferential, refuse_large_matrix
 from riemannian_modules.space import Array, Signals, space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
 
-LARGEST_TRACED_MATRIX = 4096
-
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class AffineDifferential(StaticDifferential):
-    """``t -> W t``; weights (q, m) or (..., q, m), inputs (..., m) where it was taken."""
+class AffineDifferential(WeightDifferential):
+    """The differential of ``W u + b``."""
 
     weights: Array
     inputs: Array
-
-    @property
-    @override
-    def input_size(self) -> int:
-        return self.weights.shape[-1]
-
-    @override
-    def push_outputs(self, t_x: Array, t_u: Array) -> Array:
-        return np.matmul(self.weights, t_u)
-
-    @override
-    def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
-        return p_y[..., :0, :], np.matmul(self.weights.swapaxes(-1, -2), p_y)
 
     @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
@@ -64,8 +50,8 @@ class AffineDifferential(StaticDifferential):
 class Affine(StructuredMap):
     """``y = W u + b`` with parameters W (q, m) and b (q,).
 
-    Values cost one product with W; enclosures two or three. `equations` expands it into scalars, which
-    is refused for more than 4,096 entries.
+    Values cost one product with W, enclosures two or three. `equations` expands it into scalars and
+    refuses more than 4,096 entries.
     """
 
     def __init__(
@@ -119,10 +105,5 @@ class Affine(StructuredMap):
 
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[object, object]:
-        if self._entries > LARGEST_TRACED_MATRIX:
-            raise TraceError(
-                f"Affine: W has shape {self._shape}, {self._entries} entries, more than the "
-                f"{LARGEST_TRACED_MATRIX} that are expanded into scalars. Keep it a module of its own "
-                "in a composite, where its matrix stays a matrix, or split it into smaller ones."
-            )
+        refuse_large_matrix("Affine: W", self._shape)
         return {}, p["W"] @ u.vector + p["b"]

@@ -8,6 +8,7 @@ Source: Pehle and Slotine, arXiv:2603.03610, the costate recursion (THEORY secti
 from __future__ import annotations
 
 import abc
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -67,7 +68,8 @@ class Differential(abc.ABC):
         Modules whose parameter Jacobian is a product keep it so (THEORY section 4).
         """
         U = self.pull_parameters(p_dx, p_y)
-        return DenseFactor(np.moveaxis(U, -2, 0).reshape(U.shape[-2], -1))
+        columns = math.prod(U.shape[:-2]) * U.shape[-1]
+        return DenseFactor(np.moveaxis(U, -2, 0).reshape(U.shape[-2], columns))
 
 
 @final
