@@ -34,13 +34,14 @@ def sweep_outputs(plan: Plan, x: Array, u: Array, theta: Array) -> list[Array]:
     """The outputs of every leaf at a batch of points."""
     x, u = _common_batch(x, u, theta)
     ys: list[Any] = [None] * len(plan.leaves)
-    leaves, nothing = plan.leaves, x[..., :0]
+    leaves, nothing, is_one = plan.leaves, x[..., :0], theta.ndim == 1
     for step in plan.steps:
         leaf = leaves[step.leaf]
         xi = nothing if leaf.is_static else x[..., leaf.state]
-        ti = theta[..., leaf.theta]
+        ti = theta[leaf.theta] if is_one else theta[..., leaf.theta]
         if step.is_whole:
-            ys[step.leaf] = leaf.module.output(xi, gather(leaf, ys, u), ti)
+            ui = gather(leaf, ys, u) if leaf.whole is None or leaf.whole < 0 else ys[leaf.whole]
+            ys[step.leaf] = leaf.module.output(xi, ui, ti)
             continue
         known = _gather_known(leaf, step.pieces, ys, u)
         with np.errstate(
@@ -305,10 +306,15 @@ def leaf_differentials(
     plan: Plan, values: Values, x: Array, theta: Array
 ) -> tuple[Differential, ...]:
     """Every leaf's differential at the values of a forward sweep."""
-    return tuple(
-        leaf.module.differential(x[..., leaf.state], ui, theta[..., leaf.theta])
+    nothing, is_one = x[..., :0], theta.ndim == 1
+    return tuple([
+        leaf.module.differential(
+            nothing if leaf.is_static else x[..., leaf.state],
+            ui,
+            theta[leaf.theta] if is_one else theta[..., leaf.theta],
+        )
         for leaf, ui in zip(plan.leaves, values.leaf_inputs, strict=True)
-    )
+    ])  # fmt: skip
 
 
 def _rows(parts: Sequence[Array], k: int) -> Array:

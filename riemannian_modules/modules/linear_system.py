@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.metrics import DenseFactor, Factor, stack_factors
+from riemannian_modules.metrics import DenseFactor, Factor, stack
 from riemannian_modules.modules.differential import (
     Differential,
     Jacobian,
@@ -97,7 +97,7 @@ class LinearDifferential(Differential):
             p_dx.shape[:-2], p_y.shape[:-2], *(o.activation.shape[:-1] for o in self.outers)
         )
         p_dx, p_y = (np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in (p_dx, p_y))
-        return stack_factors(
+        return stack(
             [outer_factor(o.cotangent((p_dx, p_y)), o.activation) for o in self.outers]
         )
 
