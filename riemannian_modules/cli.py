@@ -12,7 +12,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -40,7 +39,7 @@ _MISUSES = (SpecError, SignatureError, RegionError, WiringError, DomainError)
 class _Commands(TyperGroup):
     """Commands whose library errors are told in words, without a traceback."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except RiemannianError as error:
