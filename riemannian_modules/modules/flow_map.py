@@ -1,8 +1,8 @@
 """A continuous module integrated over a fixed time, as a plain map with exact sensitivities.
 
 The sensitivities solve the variational equations ``S' = A S + [0, B, E]`` along the trajectory.
-Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, section I.14; the
-integrator is Radau IIA of order 5 (Hairer and Wanner, volume II, section IV.8), for stiff flows too.
+Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, sections I.14 and
+II.5 (the explicit method of order 8); volume II, section IV.8 (Radau IIA of order 5, where stiff).
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
 
 SMALL = 64  # unknowns up to which a dense Newton matrix is cheaper than a sparse one
+# A smooth flow takes some dozen explicit steps; one that takes more than this is stiff (or long),
+# and what was spent on finding out is about what the implicit method costs.
+EXPLICIT_STEPS = 200
+IMPLICIT_STEPS = 100_000
 LEAST_TOLERANCE = 3e-14  # below this, solve_ivp's error estimate is rounding
 
 
@@ -44,8 +48,9 @@ class FlowMap(RiemannianModule):
     """``(initial state, inputs) -> state after the time``, the inputs held constant.
 
     Its inputs are the flow's states and inputs, its outputs the flow's states, its parameters the
-    flow's. A batch is integrated as one system; the cost is some hundred evaluations of the flow, for
-    the Jacobian of its Jacobian too, and a factorisation for each step.
+    flow's. A batch is integrated as one system, explicitly, or implicitly where that takes many
+    steps. That takes some hundred evaluations of the flow (for the Jacobian, also of the flow's);
+    where the flow is stiff, some thousand and a sparse factorisation for each step.
 
     Args:
         flow: A module in continuous time with a state.
@@ -122,30 +127,33 @@ class FlowMap(RiemannianModule):
         self, velocity: Callable[[Array], Array], matrix: Callable[[Array], Any], start: Array
     ) -> Array:
         """The end of the trajectory of ``start``, shape (points, rows, n)."""
-        from scipy.integrate import solve_ivp
+        from scipy.integrate import DOP853, Radau
 
         if not start.size:
             return start
         # The solver bounds the mean square of all unknowns' errors; with tolerances divided by the
         # root of their number of blocks, it bounds that of each block.
         share = math.sqrt(start.shape[0] * start.shape[1])
-        result = solve_ivp(
-            lambda _, z: velocity(z.reshape(start.shape)).ravel(),
-            (0.0, self.duration),
-            start.ravel(),
-            method="Radau",
-            t_eval=(self.duration,),
-            rtol=max(self.relative / share, LEAST_TOLERANCE),
-            atol=self.absolute / share,
-            jac=lambda _, z: matrix(z.reshape(start.shape)),
-        )
-        if not result.success or not np.isfinite(result.y).all():
+
+        def slope(_: float, z: Array) -> Array:
+            return velocity(z.reshape(start.shape)).ravel()
+
+        def newton(_: float, z: Array) -> Any:
+            return matrix(z.reshape(start.shape))
+
+        problem = (slope, 0.0, start.ravel(), self.duration)
+        relative, absolute = max(self.relative / share, LEAST_TOLERANCE), self.absolute / share
+        end = _march(DOP853(*problem, rtol=relative, atol=absolute), EXPLICIT_STEPS)
+        if end is None:
+            end = _march(Radau(*problem, jac=newton, rtol=relative, atol=absolute), IMPLICIT_STEPS)
+        if end is None:
             raise ConvergenceError(
-                f"FlowMap of {type(self.flow).__name__}: the integration over {self.duration} stopped "
-                f"early ({result.message}). The flow may leave its domain or run to infinity; shorten "
-                "the duration, or ask for less accuracy by `relative` and `absolute`."
+                f"FlowMap of {type(self.flow).__name__}: the integration over {self.duration} "
+                "stopped "
+                "early. The flow may leave its domain or run to infinity; shorten the duration, or "
+                "ask for less accuracy by `relative` and `absolute`."
             )
-        return result.y[:, -1].reshape(start.shape)
+        return end.reshape(start.shape)
 
     @override
     def local_metric(self) -> LocalMetric:
@@ -168,10 +176,23 @@ class FlowMap(RiemannianModule):
 
     def _refusal(self) -> str:
         return (
-            f"FlowMap of {type(self.flow).__name__}: a numerical integration has no exact expressions "
-            "and no rigorous enclosure, so nothing is proved about it. Certify the flow itself: a rate "
+            f"FlowMap of {type(self.flow).__name__}: a numerical integration has no exact "
+            "expressions "
+            "and no rigorous enclosure, so nothing is proved about it. Certify the flow itself: a "
+            "rate "
             "of contraction lambda bounds the map's gain by exp(-lambda T) in the flow's metric."
         )
+
+
+def _march(solver: Any, most: int) -> Array | None:
+    """The state where ``solver`` arrives within ``most`` steps, or None."""
+    with np.errstate(all="ignore"):  # trial steps may leave the domain; the solver takes them back
+        for _ in range(most):
+            if solver.status != "running":
+                break
+            solver.step()
+    arrived = solver.status == "finished" and np.isfinite(solver.y).all()
+    return solver.y if arrived else None
 
 
 @final
@@ -185,11 +206,11 @@ class _Course:
     theta: Array
 
     def velocity(self, z: Array) -> Array:
-        """dx for z of shape (points, 1, n)."""
+        """The rate of change of z of shape (points, 1, n)."""
         return self.flow.forward(z[:, 0], self.u, self.theta)[0][:, None]
 
     def velocity_of_all(self, z: Array) -> Array:
-        """dx and the transposed ``A S + [0, B, E]`` for z of shape (points, 1 + n + m + p, n)."""
+        """The same for the state and S^T, z of shape (points, 1 + n + m + p, n)."""
         x, n = z[:, 0], z.shape[-1]
         J = self.flow.jacobian(x, self.u, self.theta)
         change = np.empty_like(z)

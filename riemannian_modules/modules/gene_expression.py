@@ -16,10 +16,11 @@ from riemannian_modules.space import Port, Signals, Space
 
 @final
 class GeneExpression(Flow):
-    """``mrna' = transcription - mrna_loss mrna``, ``protein' = translation mrna - protein_loss protein``.
+    """``mrna' = transcription - mrna_loss mrna``, which is translated to protein.
 
-    The transcription rate is an input; put a Hill rate law before it for a regulated gene:
-    ``HillRepression(...) >> GeneExpression(...)``.
+    ``protein' = translation mrna - protein_loss protein``; output ``protein``. The transcription
+    rate is an input; put a Hill rate law before it for a regulated gene: ``HillRepression(...) >>
+    GeneExpression(...)``.
 
     Args:
         translation: Proteins made by one mRNA in a unit of time.

@@ -21,9 +21,7 @@ def nonnegative(where: str, **values: float) -> dict[str, float]:
     checked = {name: float(value) for name, value in values.items()}
     for name, value in checked.items():
         if not (math.isfinite(value) and value >= 0.0):
-            raise DomainError(
-                f"{where}: {name} has to be finite and at least zero, got {value}."
-            )
+            raise DomainError(f"{where}: {name} has to be finite and at least zero, got {value}.")
     return checked
 
 

@@ -28,12 +28,14 @@ class MassAction(Flow):
         consumed: Stoichiometric coefficients of the reactants, (reactions, species + external).
         produced: Those of the products, of the same shape.
         rates: The rate constant of each reaction by its name, in the order of the rows.
-        external: Names of species whose amounts are inputs; reactions do not change them. A production
-            rate that is an input is an external species e in the reaction ``e -> e + product``.
+        external: Names of species whose amounts are inputs; reactions do not change them. A
+            production rate that is an input is an external species e in the reaction ``e -> e +
+            product``.
         unit: Unit of the amounts, as "nM".
 
     Raises:
-        SignatureError: If the matrices are not of that shape, or hold other numbers than 0, 1, 2, ...
+        SignatureError: If the matrices are not of that shape, or hold other numbers than 0, 1, 2,
+            ...
         DomainError: If a rate constant is negative, NaN or infinite.
     """
 
@@ -58,7 +60,7 @@ class MassAction(Flow):
     def of(
         reactions: Mapping[str, tuple[str, float]], *, external: str = "", unit: str = ""
     ) -> MassAction:
-        """The network of reactions such as ``{"bind": ("2 A + B -> C", 0.3), "loss": ("C ->", 1.0)}``.
+        """The network of reactions such as ``{"bind": ("2 A + B -> C", 0.3)}``, or ``"C ->"``.
 
         Args:
             reactions: For each reaction's name the reaction and its rate constant.

@@ -1,6 +1,7 @@
 """The Michaelis-Menten rate law: an enzyme that saturates with its substrate.
 
-Source: Michaelis and Menten (1913); Cornish-Bowden, *Fundamentals of Enzyme Kinetics* (2012), ch. 2.
+Source: Michaelis and Menten (1913); Cornish-Bowden, *Fundamentals of Enzyme Kinetics* (2012), ch.
+    2.
 """
 
 from __future__ import annotations
@@ -28,15 +29,13 @@ class MichaelisMenten(StaticMap):
         DomainError: Unless both constants are positive and finite.
     """
 
-    def __init__(
-        self, maximum: float, half: float, *, unit: str = "", time_unit: str = ""
-    ) -> None:
+    def __init__(self, maximum: float, half: float, *, unit: str = "", time_unit: str = "") -> None:
         self.inputs = Space((Port("substrate", (), unit),))
         self.outputs = Space((Port("rate", (), rate_unit(unit, time_unit)),))
         self.parameters = positive("MichaelisMenten", maximum=maximum, half=half)
 
     @override
     def map(self, u: Signals, p: Signals) -> Any:
-        # s stands in one place, so that enclosures of the rate and of its slope are sharp; the price
-        # is an absolute rounding error of 2^-52 maximum where s is small.
+        # s stands in one place, so that enclosures of the rate and of its slope are sharp; the
+        # price is an absolute rounding error of 2^-52 maximum where s is small.
         return {"rate": p.maximum * (1.0 - p.half / (p.half + u.substrate))}

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from typing_extensions import override
 
-from riemannian_modules.modules.kinetic_arguments import positive, rate_unit
+from riemannian_modules.modules.kinetic_arguments import positive
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Port, Signals, Space
 
@@ -18,9 +18,9 @@ from riemannian_modules.space import Port, Signals, Space
 class PhosphorylationCycle(Flow):
     """The phosphorylated fraction of a protein of constant total, driven by the kinase's amount.
 
-    ``total fraction' = catalysis kinase w / (kinase_half + w) - removal a / (phosphatase_half + a)``
-    with ``a = total fraction`` and ``w = total (1 - fraction)``: conservation leaves one state.
-    Output ``active`` is a.
+    ``total fraction' = catalysis kinase w / (kinase_half + w) - removal a / (phosphatase_half +
+    a)`` with ``a = total fraction`` and ``w = total (1 - fraction)``: conservation leaves one
+    state. Output ``active`` is a.
 
     Args:
         total: Amount of the protein in both forms.
@@ -29,7 +29,6 @@ class PhosphorylationCycle(Flow):
         kinase_half: Michaelis constant of the kinase, an amount.
         phosphatase_half: Michaelis constant of the phosphatase, an amount.
         unit: Unit of the amounts, as "nM".
-        time_unit: Unit of time, as "min".
 
     Raises:
         DomainError: Unless the constants are positive and finite.
@@ -44,10 +43,7 @@ class PhosphorylationCycle(Flow):
         phosphatase_half: float,
         *,
         unit: str = "",
-        time_unit: str = "",
     ) -> None:
-        self.time_unit = time_unit
-        self.rate_unit = rate_unit(unit, time_unit)
         self.state = Space((Port("fraction"),))
         self.inputs = Space((Port("kinase", (), unit),))
         self.outputs = Space((Port("active", (), unit),))
