@@ -40,8 +40,8 @@ def kind_of(model: nn.Module) -> Kind:
 
 
 def array(values: Tensor) -> Array:
-    """The tensor's numbers as a float64 array of our own."""
-    return np.array(values.detach().cpu().numpy(), dtype=np.float64)
+    """The tensor's numbers in float64; where nothing is converted, the tensor's own memory."""
+    return np.asarray(values.detach().cpu().numpy(), dtype=np.float64)
 
 
 def check_numbers(where: str, model: nn.Module) -> None:
