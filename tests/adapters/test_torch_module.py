@@ -196,6 +196,23 @@ def test_branches_on_values_are_followed_point_by_point():
     assert np.array_equal(J.D, [[[1.0, 1.0]], [[3.0, 3.0]]])
 
 
+@given(rngs)
+def test_a_module_in_two_places_has_one_set_of_parameters(rng):
+    torch.manual_seed(int(rng.integers(2**31)))
+    net, u = perceptron(2, 3, 2).double(), rng.standard_normal(2)
+    module = TorchModule(net, rm.space(u=2))
+    twice = rm.chain(first=module, second=module)
+    assert np.array_equal(twice.theta, module.theta)
+    evaluate = torch_map(module)
+    F, D = torch.autograd.functional.jacobian(
+        lambda theta, u: evaluate(theta, evaluate(theta, u)),
+        (torch.tensor(module.theta), torch.tensor(u)),
+    )
+    J = twice.jacobian(np.zeros(0), u, twice.theta)
+    close(J.F, F.numpy())
+    close(J.D, D.numpy())
+
+
 def test_an_empty_batch_gives_empty_results():
     module = wrapped("perceptron")
     assert module.output(np.zeros(0), np.zeros((0, 3)), module.theta).shape == (0, 2)
