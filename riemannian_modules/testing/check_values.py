@@ -14,12 +14,14 @@ def check_signature(subject: Subject) -> None:
     static = s.time is Time.STATIC
     check(
         static == (s.state.size == 0) or not s.state.ports,
-        f"{name}: a {s.time.value} module has the state {s.state.describe()}; a static module has none.",
+        f"{name}: a {s.time.value} module has the state {s.state.describe()}; a static module has "
+        "none.",
     )
     theta = subject.module.theta
     check(
         theta.shape == (s.parameters.size,) and theta.dtype == np.float64,
-        f"{name}.theta: expected {s.parameters.size} float64 numbers, got {theta.dtype} {theta.shape}.",
+        f"{name}.theta: expected {s.parameters.size} float64 numbers, got {theta.dtype} "
+        f"{theta.shape}.",
     )
     strange = [
         pair
@@ -59,7 +61,8 @@ def _check_shapes(subject: Subject, at: Point, batch: tuple[int, ...], note: str
     for what, got, shape in expected:
         check(
             got.shape == (*batch, *shape) and got.dtype == np.float64,
-            f"{name}.{what}{note}: for the batch {batch} expected float64 of shape {(*batch, *shape)}, "
+            f"{name}.{what}{note}: for the batch {batch} expected float64 of shape "
+            f"{(*batch, *shape)}, "
             f"got {got.dtype} of shape {got.shape}.",
         )
     check_close(f"{name}.output{note} against forward's y", output, y, subject.noise(at))
@@ -95,11 +98,13 @@ def check_feedthrough(subject: Subject) -> None:
             check(
                 np.array_equal(changed[..., rows], y[..., rows]),
                 f"{subject.name}.feedthrough: the output {out.name!r} changes with an input among "
-                f"{np.array(s.inputs.coordinates)[free].tolist()}, which are not declared to reach it.",
+                f"{np.array(s.inputs.coordinates)[free].tolist()}, which are not declared to reach "
+                "it.",
             )
         check(
             not np.any(D[..., rows, :][..., free]),
-            f"{subject.name}.feedthrough: the Jacobian D of {out.name!r} has entries for an input that "
+            f"{subject.name}.feedthrough: the Jacobian D of {out.name!r} has entries for an input "
+            "that "
             "is not declared to reach it.",
         )
 
