@@ -71,12 +71,15 @@ def test_values_and_jacobians_are_those_of_torch_autograd(name):
     u = rng.standard_normal((2, module.inputs.size))
     theta = module.theta
     J, evaluate = module.jacobian(np.zeros(0), u, theta), torch_map(module)
+    t = rng.uniform(-1.0, 1.0, (module.inputs.size, 2))
+    pushed = module.differential(np.zeros(0), u, theta).push_outputs(np.zeros((0, 2)), t)
     for i in range(2):
         arguments = (torch.tensor(theta), torch.tensor(u[i]))
         F, D = torch.autograd.functional.jacobian(evaluate, arguments)
         close(module.output(np.zeros(0), u, theta)[i], evaluate(*arguments).detach().numpy())
         close(J.F[i], F.numpy())
         close(J.D[i], D.numpy())
+        close(pushed[i], D.numpy() @ t)
 
 
 @given(rngs, st.integers(1, 4), st.integers(1, 5), st.integers(1, 3))
