@@ -27,7 +27,7 @@ class Problem:
 
 
 def read_problem(path: Path) -> Problem:
-    """The problem of one file; ValueError where the header's line numbers do not lead to numbers."""
+    """The problem of one file; ValueError where its header does not lead to numbers."""
     lines = path.read_text(encoding="ascii", errors="replace").splitlines()
     header = "\n".join(lines[:40])
     rows = np.array(

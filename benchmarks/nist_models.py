@@ -24,6 +24,7 @@ class Regression(rm.StaticMap):
         self.formula = formula
 
     def map(self, u: Any, p: Any) -> Any:
+        """NIST's formula."""
         return {"y": self.formula(u, p)}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
@@ -28,7 +28,7 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def take(self, rows: Array) -> Dataset:
+    def take(self, rows: NDArray[np.intp]) -> Dataset:
         """The samples ``rows``."""
         return Dataset(self.inputs[rows], self.targets[rows])
 
@@ -44,15 +44,16 @@ def dataset(
         where: What is being read, for messages.
 
     Raises:
-        SignatureError: For unknown, missing or ambiguous names, wrong or unequal lengths, no samples.
+        SignatureError: For unknown, missing or ambiguous names, wrong or unequal lengths, or no
+            samples.
         DomainError: For NaN or infinite values; the message names the first row.
     """
     s = module.signature
     both = sorted(set(s.inputs.names) & set(s.outputs.names))
     if both:
         raise SignatureError(
-            f"{where}: {both} name inputs and outputs alike, so columns cannot be told apart. Wire the "
-            "module into a graph that gives them other names."
+            f"{where}: {both} name inputs and outputs alike, so columns cannot be told apart. "
+            "Wire the module into a graph that gives them other names."
         )
     wanted = (*s.inputs.names, *s.outputs.names)
     unknown = [name for name in data if name not in wanted]
@@ -87,8 +88,8 @@ def _column(where: str, name: str, values: ArrayLike) -> Array:
     bad = ~np.isfinite(column.reshape(len(column), -1)).all(axis=1)
     if bad.any():
         raise DomainError(
-            f"{where}: column {name!r} holds NaN or infinity in {int(bad.sum())} rows, first in row "
-            f"{int(np.argmax(bad))}. Leave these samples out."
+            f"{where}: column {name!r} holds NaN or infinity in {int(bad.sum())} rows, first in "
+            f"row {int(np.argmax(bad))}. Leave these samples out."
         )
     return column
 

@@ -1,7 +1,8 @@
 """Riemannian descent: damped steps in the propagated metric, the damping adapted by the gain ratio.
 
-Sources: Nielsen (1999), IMM-REP-1999-05 (damping); More (1978), Lecture Notes in Mathematics 630 (running
-diagonal); Bates and Watts (1981), Technometrics 23, 179-183 (relative offset as the test of convergence).
+Sources: Nielsen (1999), IMM-REP-1999-05 (damping); More (1978), Lecture Notes in Mathematics 630
+(running diagonal); Bates and Watts (1981), Technometrics 23, 179-183 (relative offset as the test
+of convergence).
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def descend(
 @final
 @dataclass(slots=True)
 class _Damping:
-    """Nielsen's rule: smooth in the gain where a step succeeds, faster and faster where it fails."""
+    """Nielsen's rule: smooth in the gain after a success, faster and faster after failures."""
 
     mu: float
     growth: float = 2.0

@@ -1,7 +1,8 @@
 """One damped Riemannian step, with the geodesic's curvature as a check and a correction.
 
-Sources: Marquardt (1963), J. SIAM 11, 431-441; Transtrum and Sethna (2012), arXiv:1201.5885 (geodesic
-acceleration); Kaufman (1975), BIT 15, 49-57 (variables that enter linearly are left undamped and settled).
+Sources: Marquardt (1963), J. SIAM 11, 431-441; Transtrum and Sethna (2012), arXiv:1201.5885
+(geodesic acceleration); Kaufman (1975), BIT 15, 49-57 (variables that enter linearly are left
+undamped and settled).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.local_model import LocalModel, Solve
+from riemannian_modules.engine.local_model import LocalModel, Mask, Solve
 from riemannian_modules.engine.objective import Objective, Trial
 from riemannian_modules.space import Array
 
@@ -33,7 +34,7 @@ class Bounds:
         """The nearest point of the box."""
         return np.clip(theta, self.lower, self.upper)
 
-    def free(self, theta: Array, gradient: Array) -> Array:
+    def free(self, theta: Array, gradient: Array) -> Mask:
         """The parameters that can move downhill: not those whose side of the box holds them."""
         held = ((theta <= self.lower) & (gradient > 0)) | ((theta >= self.upper) & (gradient < 0))
         return ~held & (self.lower < self.upper)
@@ -45,10 +46,11 @@ class Method:
     """One way down.
 
     Attributes:
-        memory: What remains of the running diagonal after a step; 0 is Marquardt's scaling, 1 More's.
+        memory: What remains of the running diagonal after a step; 0 is Marquardt's scaling,
+            1 is More's.
         curvature: The largest acceleration accepted beside a velocity of one; None measures none.
-        linear: Positions of parameters in which the outputs are linear: undamped, and settled exactly
-            after each step.
+        linear: Positions of parameters in which the outputs are linear: undamped, and settled
+            exactly after each step.
         damping: The mass scale mu of the first step, in units of the running diagonal.
     """
 
@@ -77,7 +79,7 @@ class Taken:
 
 
 def place_at(objective: Objective, theta: Array, linear: tuple[int, ...]) -> Place | None:
-    """The point theta, its linear parameters settled; None where loss or derivative is undefined."""
+    """The point theta, linear parameters settled; None where loss or derivative is undefined."""
     trial = objective.trial(theta)
     if not math.isfinite(trial.value):
         return None
@@ -130,7 +132,7 @@ def _judged(
     at: Place,
     end: Array,
     promised: float,
-    free: Array,
+    free: Mask,
     linear: tuple[int, ...],
 ) -> Taken | None:
     """The step to ``end`` if it is downhill and leaves every parameter some effect."""
@@ -162,7 +164,7 @@ def _acceleration(objective: Objective, at: Place, velocity: Array, solve: Solve
     return -0.5 * solve(at.model.pull(bend))
 
 
-def _of_loss(objective: Objective, at: Place, columns: int) -> Array:
+def _of_loss(objective: Objective, at: Place, columns: int) -> Mask:
     """Which of the metric's columns come from the loss rather than from modules' own metrics."""
     per_sample = columns // len(objective.data)
     rank = objective.loss.factor(at.trial.outputs[:1], objective.data.targets[:1]).shape[-1]

@@ -1,7 +1,7 @@
 """How well data determine parameters: the covariance of an estimate from its information metric.
 
-Source: Seber and Wild (1989), Nonlinear Regression, section 2.1; for pivoted QR of columns scaled to
-length one, Golub and Van Loan (2013), Matrix Computations, 5.4.
+Source: Seber and Wild (1989), Nonlinear Regression, section 2.1; for pivoted QR of columns scaled
+to length one, Golub and Van Loan (2013), Matrix Computations, 5.4.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.local_model import JointModel
+from riemannian_modules.engine.local_model import JointModel, Mask
 from riemannian_modules.space import Array
 
 _MOVES = 1e-6  # part of a direction without information that counts as moving a parameter
@@ -29,7 +29,7 @@ class Estimate:
     undetermined: tuple[int, ...]
 
 
-def estimate(model: JointModel, free: Array, dispersion: float) -> Estimate:
+def estimate(model: JointModel, free: Mask, dispersion: float) -> Estimate:
     """``dispersion (U U^T)^{-1}`` among the free parameters.
 
     Args:

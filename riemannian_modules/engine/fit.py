@@ -7,22 +7,20 @@ arXiv:1201.5885 (how descents lose their way, and what keeps them on it).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.engine.assessment import assess
 from riemannian_modules.engine.dataset import dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
-from riemannian_modules.engine.descent_step import Bounds, Method, Place
-from riemannian_modules.engine.estimate import Estimate, estimate
+from riemannian_modules.engine.descent_step import Bounds, Method
 from riemannian_modules.engine.fit_result import FitResult
 from riemannian_modules.engine.linear_parameters import linear_parameters
-from riemannian_modules.engine.local_model import JointModel
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise, Objective
-from riemannian_modules.engine.precise_residual import needs_precision, precise_residual
 from riemannian_modules.engine.progress import Progress, TerminalProgress
 from riemannian_modules.engine.schedule import FullBatch, Schedule
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
@@ -31,7 +29,6 @@ from riemannian_modules.space import Array
 
 Side = ArrayLike | None
 _MOST_JOINT_PARAMETERS = 500
-_MOST_INFORMATION_ENTRIES = 20_000_000
 _DOUBTFUL = (
     10.0  # standard deviations of this many times the parameter: it may have left for infinity
 )
@@ -49,10 +46,10 @@ def fit(
     """Find the parameters at which the module's outputs fit the data best.
 
     Starts from the module's own parameters. Where the first descent ends in doubt (it has not
-    converged, or a parameter has lost its effect), others with another scaling follow, and the best is
-    returned. Ctrl-C returns the best so far, marked as interrupted. Each iteration evaluates the map
-    over all samples twice and its derivative once; with p parameters and q outputs the joint
-    metric costs O(B q p^2).
+    converged, or a parameter has lost its effect), others with another scaling follow, and the
+    best is returned. Ctrl-C returns the best so far, marked as interrupted. Each iteration
+    evaluates the map over all samples twice and its derivative once; with p parameters and q
+    outputs the joint metric costs O(B q p^2).
 
     Args:
         module: A module or composite without state.
@@ -87,8 +84,8 @@ def fit(
             descent = _best(objective, module.theta, box, schedule, watch)
     if descent.place is None:
         raise DomainError(
-            f"{where}: the loss or its derivative is not finite at the start {module.theta}. Start from "
-            "parameters at which the map is defined for all samples."
+            f"{where}: the loss or its derivative is not finite at the start {module.theta}. "
+            "Start from parameters at which the map is defined for all samples."
         )
     return _result(objective, descent, box, history, time.perf_counter() - clock)
 
@@ -138,8 +135,10 @@ def _bounds(
     if outside.any():
         names = [name for name, out in zip(space.coordinates, outside, strict=True) if out]
         raise DomainError(
-            f"{where}: expected a start inside the bounds, but {names[:8]} lie outside (or their lower side "
-            "is above their upper one). Give the module other parameters or widen the bounds."
+            f"{where}: expected a start inside the bounds, but {names[:8]} lie outside (or their "
+            "lower side is above their upper one). Give the module other parameters or widen "
+            "the bounds."
+            "their lower side is above their upper one). Give the module other parameters or widen the bounds."
         )
     return box
 
@@ -162,21 +161,22 @@ def _best(
     return best
 
 
-def _methods(objective: Objective, box: Bounds) -> list[Method]:
-    unbounded = np.isinf(box.lower) & np.isinf(box.upper)
-    linear = (
-        tuple(i for i in linear_parameters(objective.module) if unbounded[i])
-        if isinstance(objective.coupling, Joint)
-        else ()
-    )
-    ways = [Method(0.9, 0.75), Method(0.0, None, linear), Method(0.0, 0.75)]
-    return ways if linear else [ways[0], ways[2]]
+def _methods(objective: Objective, box: Bounds) -> Iterator[Method]:
+    yield Method(memory=0.9, curvature=0.75)
+    # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
+    if isinstance(objective.coupling, Joint):
+        unbounded = np.isinf(box.lower) & np.isinf(box.upper)
+        linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
+        if linear:
+            yield Method(memory=0.0, curvature=None, linear=linear)
+    yield Method(memory=0.0, curvature=0.75)
 
 
 def _is_better(new: Descent, old: Descent) -> bool:
     if new.place is None or old.place is None:
         return old.place is None
-    # Where both found the same minimum, the first keeps the labels of parameters that can change places.
+    # Where both found the same minimum, the first keeps the labels of parameters that can change
+    # places, such as the rates of a sum of exponentials.
     slack = 1e-9 * abs(old.place.trial.value)
     return new.place.trial.value < old.place.trial.value - slack
 
@@ -184,66 +184,32 @@ def _is_better(new: Descent, old: Descent) -> bool:
 def _is_doubtful(objective: Objective, found: Descent, box: Bounds) -> bool:
     if found.place is None or not found.outcome.is_settled:
         return True
-    known = _estimate(objective, found, box)
+    known = assess(objective, found.place, box).uncertainty
     if known is None:
         return False
-    theta = found.place.trial.theta
     deviations = np.sqrt(np.diagonal(known.covariance))
-    return bool((deviations > _DOUBTFUL * np.abs(theta))[deviations > 0.0].any())
-
-
-def _estimate(objective: Objective, found: Descent, box: Bounds) -> Estimate | None:
-    """The covariance at the end of a descent; None where it is too large to be dense."""
-    place, B = found.place, len(objective.data)
-    if place is None:
-        return None
-    free = box.free(place.trial.theta, place.model.gradient)
-    if len(free) * objective.data.targets.size > _MOST_INFORMATION_ENTRIES:
-        return None
-    known, p, size = (
-        objective.information(place.trial),
-        int(free.sum()),
-        objective.data.targets.size,
-    )
-    dispersion = objective.loss.dispersion(place.trial.outputs, objective.data.targets, p)
-    if isinstance(objective.loss, SquaredLoss) and size > p:
-        dispersion = _residual_sum(objective, found.place, known, free) / (size - p)
-    return estimate(known, free, dispersion / B)
-
-
-def _residual_sum(
-    objective: Objective, place: Place, known: JointModel | None, free: Array
-) -> float:
-    """The sum of squared residuals, with more digits where the fit is nearly perfect."""
-    data, y = objective.data, place.trial.outputs
-    if needs_precision(data, y):
-        residual = precise_residual(objective.module, data, place.trial.theta)
-        if residual is not None and known is not None and isinstance(objective.loss, SquaredLoss):
-            # theta itself is rounded: what a last step would still explain is no noise.
-            return known.unexplained(residual.ravel(), free)
-    return float(np.sum((y - data.targets) ** 2))
+    far = deviations > _DOUBTFUL * np.abs(found.place.trial.theta)
+    return bool(far[deviations > 0.0].any())
 
 
 def _result(
     objective: Objective, found: Descent, box: Bounds, history: list[Iteration], seconds: float
 ) -> FitResult:
-    place, s = found.place, objective.module.signature
-    assert place is not None
-    theta, data = place.trial.theta, objective.data
-    free = box.free(theta, place.model.gradient)
-    small = theta.size * data.targets.size <= _MOST_INFORMATION_ENTRIES
-    known = objective.information(place.trial) if small else None
+    assert found.place is not None
+    module, trial = objective.module, found.place.trial
+    judged = assess(objective, found.place, box)
+    names = module.signature.parameters.coordinates
     return FitResult(
-        module=objective.module.with_parameters(theta),
+        module=module.with_parameters(trial.theta),
         outcome=found.outcome,
-        loss=place.trial.value * len(data),
-        residual_sum=_residual_sum(objective, place, known, free),
-        freedom=data.targets.size - int(free.sum()),
-        held=tuple(name for name, moves in zip(s.parameters.coordinates, free, strict=True) if not moves),
+        loss=trial.value * len(objective.data),
+        residual_sum=judged.residual_sum,
+        freedom=objective.data.targets.size - int(judged.free.sum()),
+        held=tuple(name for name, moves in zip(names, judged.free, strict=True) if not moves),
         history=tuple(history),
         evaluations=objective.count.values,
         derivatives=objective.count.derivatives,
         seconds=seconds,
-        data=data,
-        uncertainty=_estimate(objective, found, box),
-    )  # fmt: skip
+        data=objective.data,
+        uncertainty=judged.uncertainty,
+    )

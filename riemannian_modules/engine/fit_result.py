@@ -83,7 +83,8 @@ class FitResult:
         if self.uncertainty is None:
             raise UnsupportedError(
                 f"FitResult.covariance: {len(self.theta)} parameters with {len(self.data)} samples "
-                "are too many for a dense covariance. Fit fewer parameters, or use the layerwise metric."
+                "are too many for a dense covariance. Fit fewer parameters, or leave the "
+                "covariance aside."
             )
         return self.uncertainty.covariance
 

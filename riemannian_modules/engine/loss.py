@@ -1,7 +1,7 @@
 """What a fit minimises: a loss of outputs against targets, with the metric that belongs to it.
 
-Sources: Amari (1998), Neural Computation 10, 251-276; Martens (2020), JMLR 21(146), for Fisher metrics as
-generalised Gauss-Newton metrics.
+Sources: Amari (1998), Neural Computation 10, 251-276; Martens (2020), JMLR 21(146), for Fisher
+metrics as generalised Gauss-Newton metrics.
 """
 
 from __future__ import annotations
@@ -39,4 +39,4 @@ class Loss(abc.ABC):
 
     @abc.abstractmethod
     def spread(self, outputs: Array, targets: Array) -> float:
-        """The mean square, over samples, of what a gradient step is compared with to judge its size."""
+        """The mean square, over samples, of what a step is compared with to judge its size."""

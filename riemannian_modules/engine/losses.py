@@ -141,8 +141,8 @@ class CategoricalLoss(Loss):
         gap = np.abs(targets.sum(axis=-1) - 1.0).max()
         if targets.min() < 0.0 or gap > 1e-9:
             raise DomainError(
-                f"{where}: CategoricalLoss expects rows of probabilities that sum to 1, got a minimum "
-                f"of {targets.min():.6g} and a sum {gap:.3g} off. For class numbers use "
+                f"{where}: CategoricalLoss expects rows of probabilities that sum to 1, got a "
+                f"minimum of {targets.min():.6g} and a sum {gap:.3g} off. For class numbers use "
                 "one_hot(labels, classes)."
             )
 

@@ -52,7 +52,7 @@ class Layerwise(Coupling):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A point theta (p,) with the outputs (B, q) there and the mean loss, infinite where undefined."""
+    """A point theta (p,), the outputs (B, q) there, the mean loss: infinite where undefined."""
 
     theta: Array
     outputs: Array
@@ -115,6 +115,7 @@ class Objective:
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta."""
+        self.count.derivatives += 1
         y, t, batch = trial.outputs, self.data.targets, (len(self.data),)
         differential = self.module.differential(np.zeros(0), self.data.inputs, trial.theta)
         S = self.loss.factor(y, t)
@@ -123,7 +124,7 @@ class Objective:
         return JointModel(np.zeros(len(U)), np.ascontiguousarray(U.T))
 
     def white(self, trial: Trial, directions: Array, columns: int) -> Array:
-        """``S^T`` of directions (B, q) in the outputs, in the metric's ``columns``, scaled as U is."""
+        """``S^T`` of directions (B, q) of the outputs, in the metric's columns, scaled as U is."""
         S = self.loss.factor(trial.outputs, self.data.targets)
         inner = np.einsum("bqr,bq->br", S, directions) / math.sqrt(len(self.data))
         # Columns of modules' own output metrics follow each sample's; the loss has no part in them.

@@ -1,7 +1,8 @@
 """Residuals of a nearly perfect fit, where float64 would lose their digits.
 
-Source: none; NIST's Lanczos1 problem (https://www.itl.nist.gov/div898/strd/nls/data/lanczos1.shtml), whose
-residuals are 1e-13 of its data, shows the need.
+Source: none; NIST's Lanczos1 problem
+(https://www.itl.nist.gov/div898/strd/nls/data/lanczos1.shtml), whose residuals are 1e-13 of its
+data, shows the need.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ def needs_precision(data: Dataset, outputs: Array) -> bool:
     """Whether rounding of the outputs disturbs the residual's ninth digit."""
     residual = float(np.linalg.norm(outputs - data.targets))
     rounding = float(np.finfo(np.float64).eps * np.linalg.norm(data.targets))
-    return 0.0 < residual and rounding > _NEEDED * residual
+    return residual > 0.0 and rounding > _NEEDED * residual
 
 
 def precise_residual(module: RiemannianModule, data: Dataset, theta: Array) -> Array | None:
     """``y(theta) - t`` computed with 40 digits, (B, q); None where there are no exact expressions.
 
     Data are read as the shortest decimals that give their float64, which are the numbers that were
-    printed wherever those had at most 15 digits; for other data the difference is half a unit of rounding.
+    printed wherever those had at most 15 digits; for other data the difference is half a unit of
+    rounding.
     """
     if data.inputs.size + data.targets.size > _MOST_NUMBERS:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import final
@@ -28,7 +28,7 @@ class TerminalProgress(Progress):
 
     @override
     @contextmanager
-    def watching(self, title: str) -> Iterator[Watch]:
+    def watching(self, title: str) -> Generator[Watch]:
         from rich.console import Console
 
         console = Console(stderr=True)
@@ -53,7 +53,7 @@ class NoProgress(Progress):
 
     @override
     @contextmanager
-    def watching(self, title: str) -> Iterator[Watch]:
+    def watching(self, title: str) -> Generator[Watch]:
         yield _ignore
 
 

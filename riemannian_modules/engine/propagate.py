@@ -16,7 +16,7 @@ from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.errors import MetricError, SignatureError
 from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.sweep import GraphDifferential
-from riemannian_modules.metrics import Factor, Metric, add
+from riemannian_modules.metrics import Factor, add
 from riemannian_modules.metrics.array import positive_number, real_array
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import Point, RiemannianModule
@@ -209,8 +209,8 @@ def _fitting(where: str, name: str, factor: Array, shape: tuple[int, ...]) -> Ar
     fits = len(padded) == len(shape) + 1 and all(given in (1, wanted) for given, wanted in pairs)
     if S.ndim < 2 or S.shape[-2] != shape[-1] or not fits:
         raise MetricError(
-            f"{where}: expected {name} of shape {(*shape, 'r')}, one row for each coordinate at each "
-            f"point (points may be left out where all have the same), got {S.shape}. A vector of "
-            "weights w stands for the factor diag(sqrt(w))."
+            f"{where}: expected {name} of shape {(*shape, 'r')}, one row for each coordinate at "
+            f"each point (points may be left out where all have the same), got {S.shape}. A vector "
+            "of weights w stands for the factor diag(sqrt(w))."
         )
     return S

@@ -56,8 +56,8 @@ class FullBatch(Schedule):
 class MiniBatches(Schedule):
     """Every step sees ``size`` samples, drawn afresh in each of ``epochs`` passes.
 
-    The steps of epoch k have length ``1 / (k + 1)`` of the damped natural-gradient step, so that the
-    noise of the batches averages out; the mass scale follows each batch's gain ratio.
+    The steps of epoch k have length ``1 / (k + 1)`` of the damped natural-gradient step, so that
+    the noise of the batches averages out; the mass scale follows each batch's gain ratio.
     """
 
     size: int
