@@ -21,7 +21,7 @@ from riemannian_modules.engine.integrate import (
     integrate,
     integrate_by,
 )
-from riemannian_modules.engine.progress import reported
+from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
 from riemannian_modules.engine.vector_field import Numbers, VectorField, vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
