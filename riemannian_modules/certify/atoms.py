@@ -19,9 +19,8 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic import interval as iv
-from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.certify.ranges import atom_range, refined_range
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 
@@ -54,20 +53,23 @@ class AtomForm:
         """Number of corners of the atoms' box."""
         return 2 ** len(self.atoms)
 
-    def compiled(self, symbols: tuple[sp.Symbol, ...]) -> Any:
-        """Interval code of the atoms."""
-        return compile_intervals(self.atoms, (symbols,))
-
-    def ranges(self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[Array, Array]:
+    def ranges(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[Array, Array]:
         """Lower and upper ends of each atom on a batch of boxes (batch, dim), each (batch, atoms).
 
         NaN marks an atom that may be undefined somewhere in the box.
         """
-        if not self.atoms:
-            return np.zeros((len(lower), 0)), np.zeros((len(lower), 0))
-        boxes = [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]
-        values = [iv.as_interval(v).broadcast_to((len(lower),)) for v in self.compiled(symbols)(boxes)]
-        return np.stack([v.lower for v in values], 1), np.stack([v.upper for v in values], 1)
+        ends = [atom_range(a, symbols, lower, upper) for a in self.atoms]
+        empty = np.zeros((len(lower), 0))
+        return tuple(np.stack([e[k] for e in ends], 1) if ends else empty for k in (0, 1))  # type: ignore[return-value]
+
+    def refined(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[Array, Array]:
+        """As `ranges`, for one box (dim,), as tight as cutting it makes them; each (1, atoms)."""
+        ends = [refined_range(a, symbols, lower, upper) for a in self.atoms]
+        return np.array([[e[0] for e in ends]]), np.array([[e[1] for e in ends]])
 
     @cached_property
     def _enclosures(self) -> list[Interval]:
@@ -110,20 +112,29 @@ class AtomForm:
 
     def scaled(self, factor: int) -> AtomForm:
         """This matrix times a whole number."""
-        return AtomForm(self.shape, self.atoms, self.products,
-                        tuple({place: factor * v for place, v in c.items()} for c in self.coefficients))
+        return AtomForm(
+            self.shape,
+            self.atoms,
+            self.products,
+            tuple({place: factor * v for place, v in c.items()} for c in self.coefficients),
+        )
 
     def slope(self, atom: int) -> AtomForm:
         """The derivative of T by one atom: again affine in each of the others."""
-        kept = [(tuple(j for j in m if j != atom), c)
-                for m, c in zip(self.products, self.coefficients, strict=True) if atom in m]
-        return AtomForm(self.shape, self.atoms, tuple(m for m, _ in kept), tuple(c for _, c in kept))
+        kept = [
+            (tuple(j for j in m if j != atom), c)
+            for m, c in zip(self.products, self.coefficients, strict=True)
+            if atom in m
+        ]
+        return AtomForm(
+            self.shape, self.atoms, tuple(m for m, _ in kept), tuple(c for _, c in kept)
+        )
 
 
 def corners(lower: Array, upper: Array) -> Array:
     """All corners of boxes of atoms: (batch, k) -> (batch, 2^k, k)."""
     k = lower.shape[-1]
-    choice = np.array(list(product((False, True), repeat=k)), dtype=bool).reshape(-1, k)
+    choice = np.array(list(product((False, True), repeat=k)), dtype=bool).reshape(2**k, k)
     return np.where(choice, upper[:, None, :], lower[:, None, :])
 
 
@@ -139,7 +150,9 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]]) -> AtomForm:
     for i, row in enumerate(matrix):
         for j, entry in enumerate(row):
             for monomial, coefficient in polynomial(entry).items():
-                members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
+                members = tuple(
+                    sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
+                )
                 terms[members][i, j] = Fraction(int(coefficient.p), int(coefficient.q))
     kept = {m: c for m, c in terms.items() if any(c.values())}
     return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()))
@@ -193,6 +206,11 @@ def _times(a: Polynomial, b: Polynomial) -> Polynomial:
         powers: dict[Any, int] = dict(m)
         for base, exponent in n:
             powers[base] = powers.get(base, 0) + exponent
-        key = tuple(sorted(((x, k) for x, k in powers.items() if k), key=lambda pair: sp.default_sort_key(pair[0])))
+        key = tuple(
+            sorted(
+                ((x, k) for x, k in powers.items() if k),
+                key=lambda pair: sp.default_sort_key(pair[0]),
+            )
+        )
         total[key] = total.get(key, sp.S.Zero) + c * d
     return {m: c for m, c in total.items() if c != 0}

@@ -8,14 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.errors import DomainError
 from riemannian_modules.modules import scalar_function as functions
 from riemannian_modules.modules.arguments import finite_number
 from riemannian_modules.modules.scalar_function import ScalarFunction
-from riemannian_modules.modules.structured_map import ParameterFreeDifferential, StructuredMap
+from riemannian_modules.modules.structured_map import (
+    ParameterFreeDifferential,
+    StructuredMap,
+    diagonal_intervals,
+)
 from riemannian_modules.space import Array, Signals, space
 
 if TYPE_CHECKING:
@@ -46,8 +49,8 @@ class DiagonalDifferential(ParameterFreeDifferential):
 class Activation(StructuredMap):
     """``y = f(u)`` entry by entry, without parameters; subclasses say which f.
 
-    Ports have one shape; costs are linear in their size. `differential` multiplies by a diagonal and
-    `enclose` evaluates f and its slope at ends and critical points: tight but for rounding.
+    Ports have one shape; costs are linear in their size. `differential` multiplies by a diagonal;
+    `enclose` evaluates f and its slope at ends and critical points, tight but for rounding.
     """
 
     function: ScalarFunction
@@ -72,12 +75,8 @@ class Activation(StructuredMap):
 
     @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
-        slope = self.function.enclose_slope(u)
-        n = u.shape[-1]
-        lower, upper = np.zeros((*u.shape, n)), np.zeros((*u.shape, n))
-        diagonal = np.arange(n)
-        lower[..., diagonal, diagonal], upper[..., diagonal, diagonal] = slope.lower, slope.upper
-        return self.function.enclose_value(u), type(u)(lower, upper)
+        slope = diagonal_intervals(self.function.enclose_slope(u))
+        return self.function.enclose_value(u), slope
 
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:

@@ -12,39 +12,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.errors import SignatureError, TraceError
+from riemannian_modules.errors import SignatureError
 from riemannian_modules.metrics import DenseFactor, Factor, StackedFactor
 from riemannian_modules.modules.arguments import finite_matrix, finite_vector
 from riemannian_modules.modules.outer import outer_factor, pull_outer
-from riemannian_modules.modules.structured_map import StaticDifferential, StructuredMap
+from riemannian_modules.modules.structured_map import StructuredMap
+from riemannian_modules.modules.weights import WeightDifferential, refuse_large_matrix
 from riemannian_modules.space import Array, Signals, space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
 
-LARGEST_TRACED_MATRIX = 4096
-
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class AffineDifferential(StaticDifferential):
-    """``t -> W t``; weights (q, m) or (..., q, m), inputs (..., m) where it was taken."""
+class AffineDifferential(WeightDifferential):
+    """The differential of ``W u + b``."""
 
     weights: Array
     inputs: Array
-
-    @property
-    @override
-    def input_size(self) -> int:
-        return self.weights.shape[-1]
-
-    @override
-    def push_outputs(self, t_x: Array, t_u: Array) -> Array:
-        return np.matmul(self.weights, t_u)
-
-    @override
-    def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
-        return p_y[..., :0, :], np.matmul(self.weights.swapaxes(-1, -2), p_y)
 
     @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
@@ -64,8 +50,8 @@ class AffineDifferential(StaticDifferential):
 class Affine(StructuredMap):
     """``y = W u + b`` with parameters W (q, m) and b (q,).
 
-    Values cost one product with W; enclosures two or three. `equations` expands it into scalars, which
-    is refused for more than 4,096 entries.
+    Values cost one product with W, enclosures two or three. `equations` expands it into scalars and
+    refuses more than 4,096 entries.
     """
 
     def __init__(
@@ -95,20 +81,23 @@ class Affine(StructuredMap):
         self.inputs, self.outputs = space(**{input: m}), space(**{output: q})
         self._shape, self._entries = (q, m), q * m
 
-    def _split(self, theta: Array) -> tuple[Array, Array]:
-        weights = theta[..., : self._entries].reshape(theta.shape[:-1] + self._shape)
-        return weights, theta[..., self._entries :]
+    def _weights(self, theta: Array) -> Array:
+        if theta.ndim == 1:
+            return theta[: self._entries].reshape(self._shape)
+        return theta[..., : self._entries].reshape(theta.shape[:-1] + self._shape)
 
     @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
-        weights, bias = self._split(theta)
+        weights = self._weights(theta)
         if theta.ndim == 1:
-            return np.matmul(u, weights.T) + bias
-        return np.matmul(weights, u[..., None])[..., 0] + bias
+            # One product for the whole batch; `dot` has less to decide than `matmul`.
+            product = weights.dot(u) if u.ndim == 1 else np.matmul(u, weights.T)
+            return product + theta[self._entries :]
+        return np.matmul(weights, u[..., None])[..., 0] + theta[..., self._entries :]
 
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> AffineDifferential:
-        return AffineDifferential(self._split(theta)[0], u)
+        return AffineDifferential(self._weights(theta), u)
 
     @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
@@ -119,10 +108,5 @@ class Affine(StructuredMap):
 
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[object, object]:
-        if self._entries > LARGEST_TRACED_MATRIX:
-            raise TraceError(
-                f"Affine: W has shape {self._shape}, {self._entries} entries, more than the "
-                f"{LARGEST_TRACED_MATRIX} that are expanded into scalars. Keep it a module of its own "
-                "in a composite, where its matrix stays a matrix, or split it into smaller ones."
-            )
+        refuse_large_matrix("Affine: W", self._shape)
         return {}, p["W"] @ u.vector + p["b"]

@@ -3,9 +3,9 @@
 Enclosures take monotone functions at the ends of an interval, and others at the ends and at the
 critical points inside.
 
-Sources: Hendrycks and Gimpel (2016), arXiv:1606.08415 (GELU); Elfwing, Uchibe and Doya (2018), Neural
-Networks 107, 3-11 (SiLU); Clevert, Unterthiner and Hochreiter (2016), arXiv:1511.07289 (ELU); Clarke
-(1983), Optimization and Nonsmooth Analysis (slopes at kinks).
+Sources: Hendrycks and Gimpel (2016), arXiv:1606.08415 (GELU); Elfwing, Uchibe and Doya (2018),
+Neural Networks 107, 3-11 (SiLU); Clevert, Unterthiner and Hochreiter (2016), arXiv:1511.07289
+(ELU); Clarke (1983), Optimization and Nonsmooth Analysis (slopes at kinks).
 """
 
 from __future__ import annotations
@@ -121,6 +121,25 @@ RELU = ScalarFunction(
     leaky_relu(0.0).enclose_slope,
     lambda u: np.maximum(u, 0.0),
 )
+
+
+def saturation(low: Array, high: Array) -> ScalarFunction:
+    """``min(max(u, low), high)`` with limits (n,) for the n entries; its slope at a limit is 0."""
+
+    def enclose_slope(u: Interval) -> Interval:
+        lower = np.where((u.lower > low) & (u.upper < high), 1.0, 0.0)
+        upper = np.where((u.upper < low) | (u.lower > high), 0.0, 1.0)
+        unknown = np.where(u.is_decided, 0.0, np.nan)
+        return type(u)(lower + unknown, upper + unknown)
+
+    return ScalarFunction(
+        lambda u: np.minimum(np.maximum(u, low), high),
+        lambda u: np.where((u > low) & (u < high), 1.0, 0.0),
+        lambda u: _iv().minimum(_iv().maximum(u, low), high),
+        enclose_slope,
+        # The limit stands second, so that the slope there is the limit's.
+        lambda u: np.minimum(np.maximum(u, low), high),
+    )
 
 
 def elu(alpha: float) -> ScalarFunction:

@@ -49,9 +49,11 @@ class StructuredMap(RiemannianModule):
 
     time = Time.STATIC
 
+    @override
     @abc.abstractmethod
     def output(self, x: Array, u: Array, theta: Array) -> Array: ...
 
+    @override
     @abc.abstractmethod
     def differential(self, x: Array, u: Array, theta: Array) -> StaticDifferential: ...
 
@@ -84,3 +86,12 @@ class StructuredMap(RiemannianModule):
             Interval.point(np.zeros((*batch, 0, m))), Interval.point(np.zeros((*batch, q, 0))),
             D.broadcast_to((*batch, q, m)),
         )  # fmt: skip
+
+
+def diagonal_intervals(entries: Interval) -> Interval:
+    """The diagonal matrices (..., n, n) with intervals (..., n) on their diagonals."""
+    n = entries.shape[-1]
+    lower, upper = np.zeros((*entries.shape, n)), np.zeros((*entries.shape, n))
+    diagonal = np.arange(n)
+    lower[..., diagonal, diagonal], upper[..., diagonal, diagonal] = entries.lower, entries.upper
+    return type(entries)(lower, upper)
