@@ -140,9 +140,14 @@ class Trajectory:
         Returns:
             The figure; ``figure.savefig(path)`` writes it.
         """
-        from riemannian_modules.engine.trajectory_plot import plot_trajectory
+        from riemannian_modules.engine.trajectory_plot import plot_signals
 
-        return plot_trajectory(self, names)
+        s = self.module.signature
+        ports = (*s.inputs.ports, *s.outputs.ports, *s.state.ports)
+        shown = names or [*s.state.names, *s.outputs.names, *s.inputs.names]
+        return plot_signals(
+            self.times, {name: self[name] for name in shown}, {p.name: p.unit for p in ports}
+        )
 
 
 def trajectory_at(

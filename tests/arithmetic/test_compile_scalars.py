@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
@@ -47,6 +47,8 @@ hard = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(x=hard, y=hard, p=st.sampled_from([0.5, 2.0, 2.7]))
 def test_scalars_are_the_numpy_code_one_point_at_a_time(name, x, y, p):
+    # NumPy's power takes a root of -inf to inf or to NaN, depending on the path that it takes.
+    assume(name != "powers" or -np.inf not in (x, y))
     ours, reference = compiled(MAPS[name], p)
     with np.errstate(all="ignore"):
         expected = [float(v) for v in reference(np.zeros(0), np.array([x, y]), np.array([p]))]
