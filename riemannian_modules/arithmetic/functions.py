@@ -48,7 +48,7 @@ class step(_RealFunction):  # noqa: N801 - a function's name
     @override
     def eval(cls, *args: Any) -> Any:
         (x,) = args
-        return sp.Integer(int(x > 0)) if x.is_Rational else None
+        return sp.Integer(1 if x > 0 else 0) if x.is_Rational else None
 
     @override
     def fdiff(self, argindex: int = 1) -> Any:

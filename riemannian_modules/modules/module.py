@@ -111,6 +111,18 @@ class RiemannianModule(abc.ABC):
     outputs: Space = EMPTY
     parameters: Mapping[str, ArrayLike] = {}
 
+    made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note the constructor's arguments down: a system file holds the call that makes a module."""
+        self = super().__new__(cls)
+        # Arrays are copied, for their owners may change them later.
+        self.made_with = (
+            tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args),
+            {k: a.copy() if isinstance(a, np.ndarray) else a for k, a in kwargs.items()},
+        )
+        return self
+
     _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
 
     @staticmethod
