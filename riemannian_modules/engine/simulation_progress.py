@@ -14,7 +14,7 @@ REPORT_EVERY = 512  # evaluations; a report costs more than an evaluation
 def reported(
     function: Callable[[float, Any], Any], start: float, end: float
 ) -> Generator[Callable[[float, Any], Any]]:
-    """``function(t, x)`` itself, or one that moves a bar from start to end where a person watches."""
+    """``function(t, x)`` itself, or one that moves a bar where a person watches."""
     if not sys.stderr.isatty():
         yield function
         return
