@@ -125,6 +125,14 @@ class SimulationSpec(Strict):
 
 
 @final
+class CertifySpec(Strict):
+    """What `riemannian-modules certify` is to prove; the best that it finds where nothing is said."""
+
+    rate: float | None = Field(default=None, description="For flows: the rate to prove, 1/time.")
+    factor: float | None = Field(default=None, description="For maps: the factor to prove.")
+
+
+@final
 class FitSpec(Strict):
     """What `riemannian-modules fit` adjusts, and to which data."""
 
@@ -146,6 +154,7 @@ class SystemFile(Strict):
     region: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
         default={}, description='Sides [lower, upper] of a box, "inf" and "-inf" allowed.'
     )
+    certify: CertifySpec | None = None
     simulation: SimulationSpec | None = None
     fit: FitSpec | None = None
 

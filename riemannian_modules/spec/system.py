@@ -24,6 +24,15 @@ class Simulation:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is to be proved: a rate of a flow, or a factor of a map; None for the best that is found."""
+
+    rate: float | None = None
+    factor: float | None = None
+
+
+@final
 @dataclass(frozen=True, slots=True, eq=False)
 class FitTask:
     """A fit: a CSV table (path as written, relative to the file) and the parameters to adjust."""
@@ -43,5 +52,6 @@ class System:
     description: str = ""
     citations: tuple[str, ...] = ()
     region: Box = field(default_factory=Box)
+    certify: Goal | None = None
     simulation: Simulation | None = None
     fit: FitTask | None = None
