@@ -166,8 +166,10 @@ def _layers(graph: ModuleGraph) -> dict[str, tuple[float, float]]:
 
     flow = nx.DiGraph()
     flow.add_nodes_from(_ends(graph))
-    for link in links_of(graph):
-        a, b = _link_ends(link)
+    order = {name: i for i, name in enumerate(_ends(graph))}
+    ends = [_link_ends(link) for link in links_of(graph)]
+    # Wires in the order in which the modules were named come first, so that they run forwards.
+    for a, b in sorted(ends, key=lambda e: order[e[0]] >= order[e[1]]):
         # Wires that would close a loop do not order the layers; they are drawn backwards.
         if a != b and not (flow.has_node(b) and nx.has_path(flow, b, a)):
             flow.add_edge(a, b)
@@ -223,6 +225,13 @@ def _draw_panel(
     axis.set_axis_off()
 
 
+def _half_width(link: Link, b: tuple[float, float], a: tuple[float, float]) -> float:
+    """Points from a node's middle to its rim, for the head of a wire to be seen."""
+    letters = max(len(link.target or link.into), 11 if link.target else 0)
+    is_level = abs(b[1] - a[1]) * _ROW_HEIGHT < 0.4 * abs(b[0] - a[0])
+    return 6 + 2.5 * letters if is_level else 20.0
+
+
 def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]) -> None:
     a, b = (places[end] for end in _link_ends(link))
     is_back = b[0] <= a[0]
@@ -231,7 +240,7 @@ def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]
     axis.annotate(
         "", xy=b, xytext=a, zorder=1,
         arrowprops={
-            "arrowstyle": "-|>", "color": "0.35", "shrinkA": 24, "shrinkB": 26,
+            "arrowstyle": "-|>", "color": "0.35", "shrinkA": 12, "shrinkB": _half_width(link, b, a),
             "linestyle": "--" if is_back else "-", "connectionstyle": f"arc3,rad={-bend if is_back else bend}",
         },
     )  # fmt: skip
