@@ -1,6 +1,6 @@
 """Riemannian modules: differentiable modules that compose, learn and are certified in metrics.
 
-Modules, wiring and regions are here. What is done with them is in the rooms, which need heavier libraries:
+Modules, wiring and regions are here. What is done with them is in rooms that need heavier libraries:
 `riemannian_modules.engine` (simulate, fit, propagate, linearize) and `riemannian_modules.certify`.
 """
 

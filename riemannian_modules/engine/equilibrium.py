@@ -20,6 +20,7 @@ from riemannian_modules.space import Array
 
 LARGEST_ITERATION_COUNT = 200
 LARGEST_HALVING_COUNT = 30
+ROUNDING = 64 * np.finfo(float).eps
 
 
 @final
@@ -134,27 +135,25 @@ class _Rest:
         )
 
     def solved(self, z: Array) -> tuple[Array, Array]:
-        r = self.residual(z)
+        r, peak = self.residual(z), np.abs(z)
         for _ in range(LARGEST_ITERATION_COUNT):
             if not np.isfinite(r).all():
                 break
             J = self.jacobian(z)
-            step = -np.linalg.lstsq(J, r, rcond=None)[0]
-            # Below this the residual is the rounding of the terms that it is summed from.
-            rounding = (
-                64 * np.finfo(float).eps * (np.abs(J) @ np.abs(z) + np.abs(self._constant(r, J, z)))
-            )
-            if (np.abs(r) <= rounding).all():
+            step = np.asarray(-np.linalg.lstsq(J, r, rcond=None)[0], dtype=np.float64)
+            peak = np.maximum(peak, np.abs(z))
+            # The residual's rounding is that of its terms: those in z, as large as z has been, and
+            # what it would be at z = 0 if it were affine.
+            terms = np.abs(J) @ peak + np.abs(r - J @ z)
+            if (np.abs(r) <= ROUNDING * terms).all():
                 return z, r
             z_next, r_next = self._damped(z, r, step)
             if z_next is z:
+                if _is_stalled_at_a_solution(J, r, step, peak):
+                    return z, r
                 break
             z, r = z_next, r_next
         raise self._failure(z, r)
-
-    def _constant(self, r: Array, J: Array, z: Array) -> Array:
-        # What the residual would be at z = 0 if it were affine: the size of its constant terms.
-        return r - J @ z
 
     def _damped(self, z: Array, r: Array, step: Array) -> tuple[Array, Array]:
         size = np.linalg.norm(r)
@@ -175,3 +174,13 @@ class _Rest:
             + ", ".join(f"{name} by {value:.3g}" for name, value in worst)
             + ". Begin from another guess, or set an input free for each wanted output."
         )
+
+
+def _is_stalled_at_a_solution(J: Array, r: Array, step: Array, peak: Array) -> bool:
+    """Whether a solution lies within rounding of where no shorter step lowers the residual.
+
+    Terms that cancel inside a module leave a larger rounding than its Jacobian tells.
+    """
+    near = np.linalg.norm(step) <= 1e-10 * np.linalg.norm(peak)
+    solved = np.linalg.norm(J @ step + r) <= 1e-6 * np.linalg.norm(r)
+    return bool(near and solved)

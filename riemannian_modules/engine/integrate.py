@@ -157,8 +157,9 @@ def _started(
     tolerances: Tolerances,
     options: dict[str, Any],
 ) -> Any:
+    create: Any = solver_type  # the base class declares fewer arguments than each solver takes
     try:
-        return solver_type(
+        return create(
             derivative, times[0], start, times[-1], rtol=tolerances.rtol, atol=tolerances.atol,
             max_step=tolerances.largest_step, **options,
         )  # fmt: skip

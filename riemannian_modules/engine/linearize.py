@@ -46,7 +46,8 @@ def linearize(
 
 def linear_model_at(module: RiemannianModule, point: Point) -> LinearModel:
     """The linear model at a checked point."""
-    J = module.jacobian(point.x, point.u, point.theta)
+    with np.errstate(all="ignore"):  # what is undefined is told below, by name
+        J = module.jacobian(point.x, point.u, point.theta)
     model = LinearModel(J.A, J.B, J.C, J.D, module.signature, point)
     if not all(np.isfinite(part).all() for part in (J.A, J.B, J.C, J.D)):
         raise DomainError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ REPORT_EVERY = 512  # evaluations; a report costs more than an evaluation
 @contextmanager
 def reported(
     function: Callable[[float, Any], Any], start: float, end: float
-) -> Iterator[Callable[[float, Any], Any]]:
+) -> Generator[Callable[[float, Any], Any]]:
     """``function(t, x)`` itself, or one that moves a bar from start to end where a person watches."""
     if not sys.stderr.isatty():
         yield function

@@ -19,8 +19,8 @@ from riemannian_modules.space import Array
 Numbers = Sequence[float]
 
 # Beyond these, tracing takes longer than it saves and matrices are faster than scalars.
-LARGEST_FUSED_STATE = 64
-LARGEST_FUSED_PARAMETERS = 1_000
+LARGEST_FUSED_STATE = 50
+LARGEST_FUSED_PARAMETERS = 400
 LARGEST_FUSED_JACOBIAN = 4_000  # operations of the map
 
 
