@@ -182,6 +182,57 @@ def simulate(
 
 
 @app.command()
+def fit(
+    file: Annotated[Path, typer.Argument(help="A system file (JSON) of a module without state.")],
+    data: Annotated[
+        Path | None, typer.Option(help="A CSV table of samples; the file's where not given.")
+    ] = None,
+    out: OutFolder = None,
+) -> None:
+    """Fit a system's parameters to data by Riemannian descent.
+
+    The table's header names the coordinates of inputs and outputs, such as `u[0],u[1],y`; each row is a
+    sample. Loss and bounds stand in the file's `fit` section. A module with a state is fitted inside a
+    `FlowMap`. With `--out`, saves `system.json` (the file with the parameters found), `fit.json` (values,
+    standard deviations, covariance), `history.csv` and `fit.png`.
+
+    Examples:
+
+        riemannian-modules fit curve.json --out fitted
+
+        riemannian-modules fit curve.json --data measured.csv
+    """
+    from dataclasses import replace
+
+    from riemannian_modules.spec import save_system
+    from riemannian_modules.spec.samples import read_samples
+
+    system = _load(file)
+    task = system.fit
+    if data is None and task is None:
+        raise SpecError(
+            'The file has no `fit` section. Give --data, or add "fit": {"data": "table.csv"} to it.'
+        )
+    table = data if data is not None else file.parent / (task.data if task else "")
+    samples = read_samples(table, system.module.signature)
+
+    from riemannian_modules.engine import losses
+    from riemannian_modules.engine.fit import fit as run
+    from riemannian_modules.plot import save_figure
+
+    loss = getattr(losses, f"{(task.loss if task else 'squared').title()}Loss")()
+    result = run(system.module, samples, loss, dict(task.bounds) if task else None)
+    Console().print(_plain(str(result)), highlight=False)
+    if out is not None:
+        folder = _folder(out)
+        result.save(folder)
+        save_system(replace(system, module=result.module), folder / "system.json")
+        save_figure(result.plot(), folder / "fit.png")
+        _saved(folder, "system.json", "fit.json", "history.csv", "fit.png")
+    raise typer.Exit(0 if result.outcome.is_settled else FAILURE)
+
+
+@app.command()
 def certify(
     file: SystemPath = None,
     rate: Annotated[

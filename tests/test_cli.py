@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 import riemannian_modules as rm
 from riemannian_modules.certify import load_certificate
 from riemannian_modules.cli import FAILURE, MISUSE, REFUTED, UNDECIDED, app
-from riemannian_modules.modules import Lag
+from riemannian_modules.modules import Affine, Lag
 from riemannian_modules.region import box
 from riemannian_modules.spec import System, load_system, save_system
-from riemannian_modules.spec.system import Simulation
+from riemannian_modules.spec.system import FitTask, Simulation
 
 PNG = b"\x89PNG"
 
@@ -99,7 +99,7 @@ def test_certify_refutes_with_a_witness(cubic, tmp_path):
 
 def test_a_region_of_the_command_line_overrules_the_files(cubic, tmp_path):
     # 1 - 3 q^2 <= -11 for 2 <= q, where the file's region would refute it.
-    words = ("certify", cubic(1.0), "--rate", 11, "--region", "q=2:inf", "--out", tmp_path / "out")
+    words = ("certify", cubic(1.0), "--rate", 10.9, "--region", "q=2:3", "--out", tmp_path / "out")
     assert run(*words).exit_code == 0
 
 
@@ -119,6 +119,46 @@ def test_a_truncated_certificate_is_refused(cubic, tmp_path):
     result = run("verify", path)
     assert result.exit_code == FAILURE
     assert "truncated" in result.output
+
+
+def test_fit_finds_the_line_and_saves_a_system_with_it(tmp_path):
+    pytest.importorskip("riemannian_modules.engine.fit", reason="needs the fitting engine")
+    path = tmp_path / "line.json"
+    line = Affine([[1.0, 0.0]], [0.0])
+    save_system(System(line, fit=FitTask("line.csv", bounds={"W": (-10.0, 10.0)})), path)
+    rng = np.random.default_rng(0)
+    u = rng.standard_normal((20, 2))
+    y = u @ [2.0, -3.0] + 0.5
+    table = np.column_stack([u, y])
+    np.savetxt(
+        tmp_path / "line.csv", table, delimiter=",", header="u[0],u[1],y[0]", comments=""
+    )
+    result = run("fit", path, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    fitted = load_system(tmp_path / "out" / "system.json").module
+    # The data lie on the line but for the 18 digits of the table, so the fit is exact to rounding.
+    assert np.allclose(fitted.theta, [2.0, -3.0, 0.5], rtol=1e-8)
+    assert (tmp_path / "out" / "fit.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("u[0],u[1]\n1,2\n", "y[0]"),
+        ("u[0],u[1],y[0]\n1,2\n", "line 2"),
+        ("u[0],u[1],y[0]\n1,2,x\n", "line 2"),
+        ("u[0],u[1],y[0]\n1,2,nan\n", "line 2"),
+        ("", "header"),
+        (None, "no such file"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused_at_its_line(tmp_path, text, said):
+    save_system(Affine([[1.0, 0.0]], [0.0]), tmp_path / "line.json")
+    if text is not None:
+        (tmp_path / "data.csv").write_text(text)
+    result = run("fit", tmp_path / "line.json", "--data", tmp_path / "data.csv")
+    assert result.exit_code == MISUSE
+    assert said in result.output
 
 
 def test_the_schema_is_json():
@@ -149,7 +189,7 @@ def test_misuse_is_told_in_words_and_saves_nothing(words, tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["show", "simulate", "certify", "verify", "schema"])
+@pytest.mark.parametrize("command", ["show", "simulate", "fit", "certify", "verify", "schema"])
 def test_each_help_teaches_by_example(command):
     result = run(command, "--help")
     assert result.exit_code == 0

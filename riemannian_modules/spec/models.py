@@ -137,10 +137,13 @@ class FitSpec(Strict):
     """What `riemannian-modules fit` adjusts, and to which data."""
 
     data: str = Field(
-        description="CSV table beside the file: a header with input and output coordinates."
+        description="CSV table, its path relative to the file: a header with the coordinates of the "
+        "inputs and outputs, then one row a sample."
     )
-    free: list[str] = Field(default=[], description="Parameters to fit; all of them if empty.")
-    iterations: Annotated[int, Field(ge=1)] = 200
+    loss: Literal["squared", "gaussian", "bernoulli", "categorical", "poisson"] = "squared"
+    bounds: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
+        default={}, description="Sides of parameters."
+    )
 
 
 class SystemFile(Strict):

@@ -9,7 +9,7 @@ from typing import final
 from numpy.typing import ArrayLike
 
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.region import Box
+from riemannian_modules.region import Box, Side
 
 
 @final
@@ -35,11 +35,11 @@ class Goal:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class FitTask:
-    """A fit: a CSV table (path as written, relative to the file) and the parameters to adjust."""
+    """A fit: a CSV table (path as written, relative to the file), a loss, and parameters' bounds."""
 
     data: str
-    free: tuple[str, ...] = ()
-    iterations: int = 200
+    loss: str = "squared"
+    bounds: Mapping[str, Side] = field(default_factory=dict[str, Side])
 
 
 @final

@@ -45,7 +45,11 @@ def system_to_data(system: System) -> dict[str, Any]:
         }
     if system.fit:
         f = system.fit
-        rows["fit"] = {"data": f.data, "free": list(f.free), "iterations": f.iterations}
+        rows["fit"] = {"data": f.data, "loss": f.loss} | (
+            {"bounds": {n: [side_to_data(s) for s in b] for n, b in f.bounds.items()}}
+            if f.bounds
+            else {}
+        )
     return rows
 
 

@@ -69,7 +69,7 @@ def test_arrays_that_change_after_construction_do_not_change_the_file():
 def test_every_section_survives(tmp_path):
     system = System(
         Leaky(), "leaky", "Two pools.", ("Somebody (1999)",), box({"q[0]": (-np.inf, 1.0), "k": (0.5, 2)}),
-        Goal(0.5), Simulation(3.0, 11, {"q": [1.0, 2.0]}, {"u": [0.5, 0.5]}), FitTask("x.csv", ("k",), 7),
+        Goal(0.5), Simulation(3.0, 11, {"q": [1.0, 2.0]}, {"u": [0.5, 0.5]}), FitTask("x.csv", "poisson", {"k": (0.0, np.inf)}),
     )  # fmt: skip
     save_system(system, tmp_path / "a.json")
     read = load_system(tmp_path / "a.json")
