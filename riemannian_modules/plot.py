@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
+
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -19,6 +21,8 @@ from riemannian_modules.spec.write import connections, shown_by
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from riemannian_modules.engine.trajectory import Trajectory
 
 
 @final
@@ -162,8 +166,10 @@ def _layers(graph: ModuleGraph) -> dict[str, tuple[float, float]]:
 
     flow = nx.DiGraph()
     flow.add_nodes_from(_ends(graph))
-    for link in links_of(graph):
-        a, b = _link_ends(link)
+    order = {name: i for i, name in enumerate(_ends(graph))}
+    ends = [_link_ends(link) for link in links_of(graph)]
+    # Wires in the order in which the modules were named come first, so that they run forwards.
+    for a, b in sorted(ends, key=lambda e: order[e[0]] >= order[e[1]]):
         # Wires that would close a loop do not order the layers; they are drawn backwards.
         if a != b and not (flow.has_node(b) and nx.has_path(flow, b, a)):
             flow.add_edge(a, b)
@@ -219,6 +225,13 @@ def _draw_panel(
     axis.set_axis_off()
 
 
+def _half_width(link: Link, b: tuple[float, float], a: tuple[float, float]) -> float:
+    """Points from a node's middle to its rim, for the head of a wire to be seen."""
+    letters = max(len(link.target or link.into), 11 if link.target else 0)
+    is_level = abs(b[1] - a[1]) * _ROW_HEIGHT < 0.4 * abs(b[0] - a[0])
+    return 6 + 2.5 * letters if is_level else 20.0
+
+
 def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]) -> None:
     a, b = (places[end] for end in _link_ends(link))
     is_back = b[0] <= a[0]
@@ -227,7 +240,7 @@ def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]
     axis.annotate(
         "", xy=b, xytext=a, zorder=1,
         arrowprops={
-            "arrowstyle": "-|>", "color": "0.35", "shrinkA": 24, "shrinkB": 26,
+            "arrowstyle": "-|>", "color": "0.35", "shrinkA": 12, "shrinkB": _half_width(link, b, a),
             "linestyle": "--" if is_back else "-", "connectionstyle": f"arc3,rad={-bend if is_back else bend}",
         },
     )  # fmt: skip
@@ -237,3 +250,36 @@ def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]
         x = (a[0] + b[0]) / 2 + sign * (b[1] - a[1]) / 2 * _ROW_HEIGHT
         y = (a[1] + b[1]) / 2 - sign * (b[0] - a[0]) / 2 / _ROW_HEIGHT
         axis.text(x, y + 0.08, link.label, ha="center", va="bottom", fontsize=6.5, color="0.3", zorder=4)
+
+
+def contraction_figure(
+    first: Trajectory, second: Trajectory, log_norm: float, norm: Mapping[str, Any]
+) -> Figure:
+    """The distance of two trajectories over time beside the curve that is proved to lie above it.
+
+    Args:
+        first, second: Trajectories at the same times under the same inputs.
+        log_norm: The proved bound, 1/time; distances follow at most ``exp(log_norm t)``.
+        norm: The norm as a certificate holds it: its type, and its metric or weights.
+    """
+    from matplotlib.figure import Figure
+
+    d = first.states - second.states  # (T, n)
+    if norm["type"] == "l2":
+        distance = np.sqrt(np.einsum("ti,ij,tj->t", d, np.array(norm["metric"]), d))
+    else:
+        weights = np.array(norm["weights"])
+        is_l1 = norm["type"] == "l1"
+        distance = np.abs(d) @ weights if is_l1 else (np.abs(d) / weights).max(-1)
+    figure = Figure(figsize=(6.5, 3.6), layout="constrained")
+    axis = figure.subplots()
+    bound = distance[0] * np.exp(log_norm * (first.times - first.times[0]))
+    axis.semilogy(first.times, bound, "k--", label=f"proved: exp({log_norm:.4g} t)")
+    # Below the solver's tolerance a distance is rounding, not contraction.
+    visible = distance > 1e-7 * distance[0]
+    axis.semilogy(first.times[visible], distance[visible], label="two trajectories")
+    axis.set_xlabel("time")
+    axis.set_ylabel(f"distance ({norm['type']})")
+    axis.legend(frameon=False)
+    axis.grid(alpha=0.3)
+    return figure

@@ -125,14 +125,25 @@ class SimulationSpec(Strict):
 
 
 @final
+class CertifySpec(Strict):
+    """What `riemannian-modules certify` is to prove; the best that it finds where nothing is said."""
+
+    rate: float | None = Field(default=None, description="For flows: the rate to prove, 1/time.")
+    factor: float | None = Field(default=None, description="For maps: the factor to prove.")
+
+
+@final
 class FitSpec(Strict):
     """What `riemannian-modules fit` adjusts, and to which data."""
 
     data: str = Field(
-        description="CSV table beside the file: a header with input and output coordinates."
+        description="CSV table, its path relative to the file: a header with the coordinates of the "
+        "inputs and outputs, then one row a sample."
     )
-    free: list[str] = Field(default=[], description="Parameters to fit; all of them if empty.")
-    iterations: Annotated[int, Field(ge=1)] = 200
+    loss: Literal["squared", "gaussian", "bernoulli", "categorical", "poisson"] = "squared"
+    bounds: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
+        default={}, description="Sides of parameters."
+    )
 
 
 class SystemFile(Strict):
@@ -146,6 +157,7 @@ class SystemFile(Strict):
     region: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
         default={}, description='Sides [lower, upper] of a box, "inf" and "-inf" allowed.'
     )
+    certify: CertifySpec | None = None
     simulation: SimulationSpec | None = None
     fit: FitSpec | None = None
 

@@ -26,7 +26,7 @@ from riemannian_modules.spec.models import (
     type_models,
 )
 from riemannian_modules.spec.registry import constructors
-from riemannian_modules.spec.system import FitTask, Simulation, System
+from riemannian_modules.spec.system import FitTask, Goal, Simulation, System
 
 T = TypeVar("T")
 
@@ -51,8 +51,9 @@ def system_from_data(data: object, source: str = "system") -> System:
     _at(f"{source}: /region", lambda: _check_region(module, region.sides))
     return System(
         module, spec.name, spec.description, tuple(spec.citations), region,
+        Goal(spec.certify.rate, spec.certify.factor) if spec.certify else None,
         Simulation(**dict(spec.simulation)) if spec.simulation else None,
-        FitTask(spec.fit.data, tuple(spec.fit.free), spec.fit.iterations) if spec.fit else None,
+        FitTask(spec.fit.data, spec.fit.loss, spec.fit.bounds) if spec.fit else None,
     )  # fmt: skip
 
 
@@ -157,7 +158,7 @@ class _Reader:
         if isinstance(value, Strict):
             return self.module(value, pointer, place)
         if "Space" in kinds:
-            return _space(value)
+            return None if value is None else _space(value)
         return value if "ArrayLike" in kinds else _tuples(value)
 
 
@@ -218,6 +219,6 @@ def _known_keys(pointer: str, parent: Any) -> list[str]:
     steps = pointer.split("/")
     if len(steps) == 2:
         return list(SystemFile.model_fields)
-    sections = {"simulation": Simulation, "fit": FitTask}
+    sections = {"certify": Goal, "simulation": Simulation, "fit": FitTask}
     section = sections.get(steps[1])
     return list(section.__dataclass_fields__) if section else list(PortSpec.model_fields)

@@ -9,7 +9,7 @@ from typing import final
 from numpy.typing import ArrayLike
 
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.region import Box
+from riemannian_modules.region import Box, Side
 
 
 @final
@@ -24,13 +24,22 @@ class Simulation:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is to be proved: a rate of a flow, or a factor of a map; None for the best that is found."""
+
+    rate: float | None = None
+    factor: float | None = None
+
+
+@final
 @dataclass(frozen=True, slots=True, eq=False)
 class FitTask:
-    """A fit: a CSV table (path as written, relative to the file) and the parameters to adjust."""
+    """A fit: a CSV table (path as written, relative to the file), a loss, and parameters' bounds."""
 
     data: str
-    free: tuple[str, ...] = ()
-    iterations: int = 200
+    loss: str = "squared"
+    bounds: Mapping[str, Side] = field(default_factory=dict[str, Side])
 
 
 @final
@@ -43,5 +52,6 @@ class System:
     description: str = ""
     citations: tuple[str, ...] = ()
     region: Box = field(default_factory=Box)
+    certify: Goal | None = None
     simulation: Simulation | None = None
     fit: FitTask | None = None

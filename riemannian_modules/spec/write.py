@@ -32,7 +32,10 @@ def system_to_data(system: System) -> dict[str, Any]:
         rows["citations"] = list(system.citations)
     rows["system"] = _Writer().module(system.module, "")
     if system.region.sides:
-        rows["region"] = {n: [_side(s) for s in sides] for n, sides in system.region.sides.items()}
+        rows["region"] = {n: [side_to_data(s) for s in sides] for n, sides in system.region.sides.items()}
+    if system.certify:
+        goal = {"rate": system.certify.rate, "factor": system.certify.factor}
+        rows["certify"] = {k: v for k, v in goal.items() if v is not None}
     if system.simulation:
         s = system.simulation
         rows["simulation"] = {"t_end": s.t_end, "points": s.points} | {
@@ -42,22 +45,31 @@ def system_to_data(system: System) -> dict[str, Any]:
         }
     if system.fit:
         f = system.fit
-        rows["fit"] = {"data": f.data, "free": list(f.free), "iterations": f.iterations}
+        rows["fit"] = {"data": f.data, "loss": f.loss} | (
+            {"bounds": {n: [side_to_data(s) for s in b] for n, b in f.bounds.items()}}
+            if f.bounds
+            else {}
+        )
     return rows
 
 
 def plain(value: Any) -> Any:
     """Arrays and NumPy numbers as lists and numbers; the rest as it is."""
     if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
+        return plain(value.tolist())
     if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UnsupportedError(
+            f"A file holds finite numbers, but an argument of a module is {value}. Use a large number."
+        )
     return value
 
 
-def _side(value: float) -> float | str:
+def side_to_data(value: float) -> float | str:
+    """A number, or "inf" and "-inf", which JSON has no numbers for."""
     return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
 
 

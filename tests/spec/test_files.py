@@ -13,7 +13,7 @@ from riemannian_modules.modules.affine import Affine
 from riemannian_modules.region import box
 from riemannian_modules.spec import System, load_system, save_system, system_schema
 from riemannian_modules.spec.read import system_from_data
-from riemannian_modules.spec.system import FitTask, Simulation
+from riemannian_modules.spec.system import FitTask, Goal, Simulation
 from riemannian_modules.spec.write import system_to_data
 from tests.spec.random_graphs import Leaky, random_graph
 from tests.strategies import rngs
@@ -69,7 +69,7 @@ def test_arrays_that_change_after_construction_do_not_change_the_file():
 def test_every_section_survives(tmp_path):
     system = System(
         Leaky(), "leaky", "Two pools.", ("Somebody (1999)",), box({"q[0]": (-np.inf, 1.0), "k": (0.5, 2)}),
-        Simulation(3.0, 11, {"q": [1.0, 2.0]}, {"u": [0.5, 0.5]}), FitTask("x.csv", ("k",), 7),
+        Goal(0.5), Simulation(3.0, 11, {"q": [1.0, 2.0]}, {"u": [0.5, 0.5]}), FitTask("x.csv", "poisson", {"k": (0.0, np.inf)}),
     )  # fmt: skip
     save_system(system, tmp_path / "a.json")
     read = load_system(tmp_path / "a.json")
