@@ -1,4 +1,4 @@
-"""Verification: a certificate is proved again from its data alone, with nothing believed and no search."""
+"""Verification: a certificate is proved again from its data alone, without any search."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     """Prove a certificate's claim again, from its data alone.
 
     Returns:
-        `Proved` with the same bound; or `Estimated` with the reason why the evidence does not prove it.
+        `Proved` with the same bound; or `Estimated` with the reason why it is not proved.
 
     Raises:
         CertificateError: If the data is truncated, inconsistent or of another version.
@@ -102,7 +102,8 @@ def _problem(data: Mapping[str, Any], time: Time) -> Problem:
         s.name for s in symbols
     ]:
         raise CertificateError(
-            f"region: expected one row [name, lower, upper] for each of {[s.name for s in symbols]}."
+            "region: expected one row [name, lower, upper] for each of "
+            f"{[s.name for s in symbols]}."
         )
     lower = np.array([number_from_data(row[1], f"region.{row[0]}") for row in rows])
     upper = np.array([number_from_data(row[2], f"region.{row[0]}") for row in rows])
