@@ -58,7 +58,9 @@ def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[fl
         try:
             low, high = (float(s) for s in side)
         except (TypeError, ValueError):
-            raise RegionError(f"Region: {name!r} expects a pair (lower, upper), got {side!r}.") from None
+            raise RegionError(
+                f"Region: {name!r} expects a pair (lower, upper), got {side!r}."
+            ) from None
         if not low <= high or low == math.inf or high == -math.inf:
             raise RegionError(
                 f"Region: {name!r} expects lower <= upper, got ({low}, {high}). The region would be empty; "

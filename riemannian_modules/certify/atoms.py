@@ -53,7 +53,9 @@ class AtomForm:
         """Number of corners of the atoms' box."""
         return 2 ** len(self.atoms)
 
-    def ranges(self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[Array, Array]:
+    def ranges(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[Array, Array]:
         """Lower and upper ends of each atom on a batch of boxes (batch, dim), each (batch, atoms).
 
         NaN marks an atom that may be undefined somewhere in the box.
@@ -62,7 +64,9 @@ class AtomForm:
         empty = np.zeros((len(lower), 0))
         return tuple(np.stack([e[k] for e in ends], 1) if ends else empty for k in (0, 1))  # type: ignore[return-value]
 
-    def refined(self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[Array, Array]:
+    def refined(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[Array, Array]:
         """As `ranges`, for one box (dim,), as tight as cutting it makes them; each (1, atoms)."""
         ends = [refined_range(a, symbols, lower, upper) for a in self.atoms]
         return np.array([[e[0] for e in ends]]), np.array([[e[1] for e in ends]])
@@ -108,14 +112,23 @@ class AtomForm:
 
     def scaled(self, factor: int) -> AtomForm:
         """This matrix times a whole number."""
-        return AtomForm(self.shape, self.atoms, self.products,
-                        tuple({place: factor * v for place, v in c.items()} for c in self.coefficients))
+        return AtomForm(
+            self.shape,
+            self.atoms,
+            self.products,
+            tuple({place: factor * v for place, v in c.items()} for c in self.coefficients),
+        )
 
     def slope(self, atom: int) -> AtomForm:
         """The derivative of T by one atom: again affine in each of the others."""
-        kept = [(tuple(j for j in m if j != atom), c)
-                for m, c in zip(self.products, self.coefficients, strict=True) if atom in m]
-        return AtomForm(self.shape, self.atoms, tuple(m for m, _ in kept), tuple(c for _, c in kept))
+        kept = [
+            (tuple(j for j in m if j != atom), c)
+            for m, c in zip(self.products, self.coefficients, strict=True)
+            if atom in m
+        ]
+        return AtomForm(
+            self.shape, self.atoms, tuple(m for m, _ in kept), tuple(c for _, c in kept)
+        )
 
 
 def corners(lower: Array, upper: Array) -> Array:
@@ -137,7 +150,9 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]]) -> AtomForm:
     for i, row in enumerate(matrix):
         for j, entry in enumerate(row):
             for monomial, coefficient in polynomial(entry).items():
-                members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
+                members = tuple(
+                    sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
+                )
                 terms[members][i, j] = Fraction(int(coefficient.p), int(coefficient.q))
     kept = {m: c for m, c in terms.items() if any(c.values())}
     return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()))
@@ -191,6 +206,11 @@ def _times(a: Polynomial, b: Polynomial) -> Polynomial:
         powers: dict[Any, int] = dict(m)
         for base, exponent in n:
             powers[base] = powers.get(base, 0) + exponent
-        key = tuple(sorted(((x, k) for x, k in powers.items() if k), key=lambda pair: sp.default_sort_key(pair[0])))
+        key = tuple(
+            sorted(
+                ((x, k) for x, k in powers.items() if k),
+                key=lambda pair: sp.default_sort_key(pair[0]),
+            )
+        )
         total[key] = total.get(key, sp.S.Zero) + c * d
     return {m: c for m, c in total.items() if c != 0}

@@ -6,9 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from riemannian_modules.arithmetic.definite import largest_eigenvalue_bound, smallest_eigenvalue_bound
+from riemannian_modules.arithmetic.definite import (
+    largest_eigenvalue_bound,
+    smallest_eigenvalue_bound,
+)
 from riemannian_modules.arithmetic.expression_data import expressions_to_data
-from riemannian_modules.certify.answer import Answer, Bound, Estimated, LipschitzBound, LogNormBound, Proved, Refuted
+from riemannian_modules.certify.answer import (
+    Answer,
+    Bound,
+    Estimated,
+    LipschitzBound,
+    LogNormBound,
+    Proved,
+)
 from riemannian_modules.certify.certificate import (
     FORMAT,
     VERSION,
@@ -74,7 +84,10 @@ def certify(
 
 
 def contraction_rate(
-    module: RiemannianModule, region: Box | None = None, *, norm: Norm | FreeNorm | None = None,
+    module: RiemannianModule,
+    region: Box | None = None,
+    *,
+    norm: Norm | FreeNorm | None = None,
     budget: Budget | None = None,
 ) -> Bound:
     """The best proved bound: the log-norm of a flow (negative when it contracts), or the gain of a map.
@@ -85,12 +98,18 @@ def contraction_rate(
     problem = make_problem(module, region if region is not None else Box())
     fixed = norm if isinstance(norm, (L2, L1, LInf)) else _best_norm(problem, norm, None)
     if fixed is None:
-        raise ConvergenceError("No norm was found in which a bound can be proved. Make the region smaller.")
+        raise ConvergenceError(
+            "No norm was found in which a bound can be proved. Make the region smaller."
+        )
     _check_norm(problem, fixed, None)
     criterion = make_criterion(problem, fixed)
-    b = float(partition(problem, criterion, None, budget if budget is not None else Budget()).bounds.max())
+    b = float(
+        partition(problem, criterion, None, budget if budget is not None else Budget()).bounds.max()
+    )
     if not np.isfinite(b):
-        raise ConvergenceError("Nothing finite could be proved on this region. Bound its unbounded sides.")
+        raise ConvergenceError(
+            "Nothing finite could be proved on this region. Bound its unbounded sides."
+        )
     return LogNormBound(b) if problem.is_flow else LipschitzBound(b)
 
 
@@ -110,15 +129,21 @@ def _check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
     got = len(norm.metric) if isinstance(norm, L2) else len(norm.weights)
     if got != size:
         names = ", ".join(v.name for v in problem.variables)
-        raise MetricError(f"The norm has {got} coordinates; the module's distance has {size} ({names}).")
+        raise MetricError(
+            f"The norm has {got} coordinates; the module's distance has {size} ({names})."
+        )
     if not problem.variables:
-        raise SignatureError("The module has neither state nor inputs, so there is nothing to contract.")
+        raise SignatureError(
+            "The module has neither state nor inputs, so there is nothing to contract."
+        )
     if not isinstance(norm, L2) and size != len(problem.variables):
         raise MetricError("Weighted l1 and linf gains need as many inputs as outputs; use l2(...).")
     if input_norm is not None and problem.time is not Time.STATIC:
         raise SignatureError("input_norm is for static maps; a state's distance has one norm.")
     if input_norm is not None and len(input_norm.metric) != len(problem.variables):
-        raise MetricError(f"input_norm has {len(input_norm.metric)} coordinates, the inputs have {len(problem.variables)}.")
+        raise MetricError(
+            f"input_norm has {len(input_norm.metric)} coordinates, the inputs have {len(problem.variables)}."
+        )
 
 
 def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None) -> Norm | None:
@@ -147,9 +172,10 @@ def _certify_in(
     *, norm_is_free: bool = False,
 ) -> Answer:  # fmt: skip
     criterion = make_criterion(problem, norm, input_norm)
-    parts = partition(problem, criterion, target, budget)
-    b = float(parts.bounds.max()) if target is None else target
     limit = _limit(problem)
+    hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
+    parts = partition(problem, criterion, target, budget, hopeless)
+    b = float(parts.bounds.max()) if target is None else target
     if np.isfinite(b) and (target is not None or b < limit):
         held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
         if held.all():
@@ -158,8 +184,12 @@ def _certify_in(
     else:
         undecided = parts.bounds >= (limit if target is None else target)
     asked = target if target is not None else limit
-    refuted = _refute(problem, criterion, asked, strict=target is not None, norm_is_free=norm_is_free)
-    return refuted if refuted is not None else _estimated(problem, criterion, parts, undecided, asked)
+    beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
+    refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
+    refuted = refuted or refute_in_any_metric(problem, beyond, parts.point)
+    return (
+        refuted if refuted is not None else _estimated(problem, criterion, parts, undecided, asked)
+    )
 
 
 def _limit(problem: Problem) -> float:
@@ -167,48 +197,57 @@ def _limit(problem: Problem) -> float:
     return {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[problem.time]
 
 
-def _refute(problem: Problem, criterion: Criterion, b: float, *, strict: bool, norm_is_free: bool) -> Refuted | None:
-    """A rigorous witness against the bound b; ties count when any bound below b was asked for."""
-    if not np.isfinite(b):
-        return None
-    beyond = float(np.nextafter(b, np.inf)) if strict else b
-    if not norm_is_free:
-        found = refute_in_norm(problem, criterion, b)
-        if found is not None:
-            return found
-    return refute_in_any_metric(problem, beyond)
-
-
 def _without_norm(problem: Problem, target: float | None) -> Answer:
     b = target if target is not None else _limit(problem)
-    refuted = refute_in_any_metric(problem, float(np.nextafter(b, np.inf)) if target is not None else b)
-    return refuted if refuted is not None else Estimated(
-        None, "no norm of the wanted kind was found; give one, allow another kind, or shrink the region")
+    refuted = refute_in_any_metric(
+        problem, float(np.nextafter(b, np.inf)) if target is not None else b
+    )
+    return (
+        refuted
+        if refuted is not None
+        else Estimated(
+            None,
+            "no norm of the wanted kind was found; give one, allow another kind, or shrink the region",
+        )
+    )
 
 
-def _estimated(problem: Problem, criterion: Criterion, parts: Partition, undecided: Array, b: float) -> Estimated:
+def _estimated(
+    problem: Problem, criterion: Criterion, parts: Partition, undecided: Array, b: float
+) -> Estimated:
     bound: Any = (LogNormBound if problem.is_flow else LipschitzBound)(parts.sampled)
     order = np.flatnonzero(undecided)
     order = order[np.argsort(-(parts.upper[order] - parts.lower[order]).sum(1), kind="stable")]
     boxes = tuple(
-        {c: (float(lo), float(hi)) for c, lo, hi in zip(problem.coordinates, parts.lower[i], parts.upper[i], strict=True)}
+        {
+            c: (float(lo), float(hi))
+            for c, lo, hi in zip(problem.coordinates, parts.lower[i], parts.upper[i], strict=True)
+        }
         for i in order[:100]
     )
     if not problem.undefined_boxes(parts.lower, parts.upper).all():
         reason = "the map may be undefined on part of the region (a root, logarithm or quotient); shrink it"
     elif parts.sampled > b:
-        reason = f"samples need {parts.sampled:.6g}, more than {b:.6g}, but no violation could be proved"
+        reason = (
+            f"samples need {parts.sampled:.6g}, more than {b:.6g}, but no violation could be proved"
+        )
     else:
-        reason = (f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach {parts.sampled:.6g} of "
-                  f"{b:.6g}); a larger budget or a smaller region may decide them")
+        reason = (
+            f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach {parts.sampled:.6g} of "
+            f"{b:.6g}); a larger budget or a smaller region may decide them"
+        )
     return Estimated(bound, reason, boxes)
 
 
-def _proved(problem: Problem, norm: Norm, input_norm: L2 | None, parts: Partition, b: float) -> Proved:
+def _proved(
+    problem: Problem, norm: Norm, input_norm: L2 | None, parts: Partition, b: float
+) -> Proved:
     bound: Bound = LogNormBound(b) if problem.is_flow else LipschitzBound(b)
     kind = {Time.CONTINUOUS: "flow", Time.DISCRETE: "step", Time.STATIC: "map"}[problem.time]
     sides = list(zip(problem.coordinates, problem.lower, problem.upper, strict=True))
-    region = ", ".join(f"{n} in [{lo:.6g}, {hi:.6g}]" for n, lo, hi in sides if np.isfinite(lo) or np.isfinite(hi))
+    region = ", ".join(
+        f"{n} in [{lo:.6g}, {hi:.6g}]" for n, lo, hi in sides if np.isfinite(lo) or np.isfinite(hi)
+    )
     claim: dict[str, Any] = {
         "statement": statement_of(kind, bound, norm, overshoot(norm), region or "everywhere"),
         "kind": kind, "bound": b, "norm": norm_to_data(norm),
@@ -231,4 +270,8 @@ def overshoot(norm: Norm) -> float:
     if not isinstance(norm, L2):
         return float("nan")
     floor = float(smallest_eigenvalue_bound(norm.metric))
-    return float(np.nextafter(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor), np.inf)) if floor > 0 else np.inf
+    return (
+        float(np.nextafter(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor), np.inf))
+        if floor > 0
+        else np.inf
+    )

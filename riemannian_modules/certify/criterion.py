@@ -77,12 +77,17 @@ class QuadraticCriterion(Criterion):
         return np.linalg.eigvalsh(0.5 * (whole + np.swapaxes(whole, -1, -2)))[..., -1]
 
     def proves(self, T: Interval, b: Array) -> Any:
-        return is_positive_definite(Interval.point(self.weight) * Interval.point(b[..., None, None]) - T)
+        return is_positive_definite(
+            Interval.point(self.weight) * Interval.point(b[..., None, None]) - T
+        )
 
     def holds_exactly(self, T: FractionMatrix, b: Fraction) -> bool:
         W = [[Fraction(float(v)) for v in row] for row in self.weight]
         return is_negative_semidefinite_rational(
-            [[t - b * w for t, w in zip(t_row, w_row, strict=True)] for t_row, w_row in zip(T, W, strict=True)]
+            [
+                [t - b * w for t, w in zip(t_row, w_row, strict=True)]
+                for t_row, w_row in zip(T, W, strict=True)
+            ]
         )
 
 
@@ -109,7 +114,11 @@ class RowSumCriterion(Criterion):
         return (rest + (diagonal if self.is_flow else np.abs(diagonal))).max(-1)
 
     def proves(self, T: Interval, b: Array) -> Any:
-        bound = log_norm_inf(T, self.weights) if self.is_flow else norm_inf(T, self.weights, self.weights)
+        bound = (
+            log_norm_inf(T, self.weights)
+            if self.is_flow
+            else norm_inf(T, self.weights, self.weights)
+        )
         return bound <= b
 
     def holds_exactly(self, T: FractionMatrix, b: Fraction) -> bool:
@@ -133,7 +142,9 @@ def make_criterion(problem: Problem, norm: Norm, input_norm: L2 | None = None) -
     J = [list(row) for row in problem.jacobian]
     if isinstance(norm, L2):
         M_in = np.eye(len(problem.variables)) if input_norm is None else input_norm.metric
-        return _quadratic(J, problem, norm.metric, norm.metric if problem.map is problem.expressions.dx else M_in)
+        return _quadratic(
+            J, problem, norm.metric, norm.metric if problem.map is problem.expressions.dx else M_in
+        )
     if isinstance(norm, LInf):
         return RowSumCriterion(atom_form(J), norm.weights, problem.is_flow)
     # |J|_1,w is the linf norm of the transpose: column j of J weighs sum_i w_i |J_ij| / w_j, which is
@@ -142,7 +153,9 @@ def make_criterion(problem: Problem, norm: Norm, input_norm: L2 | None = None) -
     return RowSumCriterion(atom_form(transposed), norm.weights, problem.is_flow)
 
 
-def _quadratic(J: list[list[sp.Expr]], problem: Problem, M: Array, M_in: Array) -> QuadraticCriterion:
+def _quadratic(
+    J: list[list[sp.Expr]], problem: Problem, M: Array, M_in: Array
+) -> QuadraticCriterion:
     exact = _rational(M)
     MJ = _product(exact, J)
     n, m = len(J), len(J[0])
@@ -165,4 +178,7 @@ def _rational(M: Array) -> list[list[sp.Rational]]:
 
 def _product(M: list[list[sp.Rational]], J: list[list[sp.Expr]]) -> list[list[sp.Expr]]:
     columns = list(zip(*J, strict=True))
-    return [[sp.Add(*(a * b for a, b in zip(row, c, strict=True) if a != 0)) for c in columns] for row in M]
+    return [
+        [sp.Add(*(a * b for a, b in zip(row, c, strict=True) if a != 0)) for c in columns]
+        for row in M
+    ]

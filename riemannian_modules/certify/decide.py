@@ -39,7 +39,9 @@ def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Arra
     return result
 
 
-def boxes_prove(problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float) -> Array:
+def boxes_prove(
+    problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float
+) -> Array:
     """Whether the test with b is proved on each box, exact ties included where corners are few.
 
     Boxes that fail are tried again one by one with their atoms' ranges refined.
@@ -53,11 +55,15 @@ def boxes_prove(problem: Problem, criterion: Criterion, lower: Array, upper: Arr
     return proved
 
 
-def _ranges(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> tuple[Array, Array]:
+def _ranges(
+    problem: Problem, criterion: Criterion, lower: Array, upper: Array
+) -> tuple[Array, Array]:
     """The atoms' ranges, refined for few boxes, where the time is well spent."""
     if len(lower) > FEW:
         return criterion.form.ranges(problem.symbols, lower, upper)
-    ends = [criterion.form.refined(problem.symbols, lo, hi) for lo, hi in zip(lower, upper, strict=True)]
+    ends = [
+        criterion.form.refined(problem.symbols, lo, hi) for lo, hi in zip(lower, upper, strict=True)
+    ]
     return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
 
 
@@ -70,7 +76,9 @@ def _ranges_prove(criterion: Criterion, defined: Array, low: Array, high: Array,
         held = criterion.proves(T, np.full(T.shape[:2], b)).all(1)
         where = np.flatnonzero(finite)
         for k in np.flatnonzero(~held):
-            held[k] = _exactly(criterion, criterion.form, low[where[k]], high[where[k]], Fraction(b))
+            held[k] = _exactly(
+                criterion, criterion.form, low[where[k]], high[where[k]], Fraction(b)
+            )
         proved[where] = held
     for i in np.flatnonzero(proved & ~finite):
         proved[i] = _exactly(criterion, criterion.form, low[i], high[i], Fraction(b))
@@ -87,7 +95,10 @@ def _matrices(form: AtomForm, low: Array, high: Array) -> Interval:
 def _finite_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     step = max(1, 200_000 // min(criterion.form.corner_count, MOST_CORNERS))
     return np.concatenate(
-        [_chunk_bounds(criterion, low[i : i + step], high[i : i + step]) for i in range(0, len(low), step)]
+        [
+            _chunk_bounds(criterion, low[i : i + step], high[i : i + step])
+            for i in range(0, len(low), step)
+        ]
     )
 
 
@@ -104,7 +115,9 @@ def _chunk_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
         if not left.size:
             break
         b = start[left] + margin * (size[left] / criterion.smallest_weight + np.abs(start[left]))
-        proved = criterion.proves(T[left], np.broadcast_to(b[:, None], (len(left), T.shape[1]))).all(1)
+        proved = criterion.proves(
+            T[left], np.broadcast_to(b[:, None], (len(left), T.shape[1]))
+        ).all(1)
         result[left[proved]] = b[proved]
     return result
 
@@ -114,7 +127,11 @@ def _unbounded_bound(criterion: Criterion, low: Array, high: Array) -> float:
     ends = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
     others = np.where(np.isfinite(high), high, ends)
     start = float(_finite_bounds(criterion, ends[None], others[None])[0])
-    return start if np.isfinite(start) and _exactly(criterion, criterion.form, low, high, Fraction(start)) else np.inf
+    return (
+        start
+        if np.isfinite(start) and _exactly(criterion, criterion.form, low, high, Fraction(start))
+        else np.inf
+    )
 
 
 def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: Fraction) -> bool:
@@ -133,7 +150,8 @@ def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: F
         slope = form.slope(j)
         directions = [+1] * (not np.isfinite(high[j])) + [-1] * (not np.isfinite(low[j]))
         return _exactly(criterion, form, fixed_low, fixed_high, b) and all(
-            _exactly(criterion, slope.scaled(sign), fixed_low, fixed_high, Fraction(0)) for sign in directions
+            _exactly(criterion, slope.scaled(sign), fixed_low, fixed_high, Fraction(0))
+            for sign in directions
         )
     free = [j for j in used if low[j] != high[j]]
     if 2 ** len(free) > EXACT_CORNERS:

@@ -85,7 +85,11 @@ class Problem:
         columns = [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]
         for guard, value in zip(guards, compiled(columns), strict=True):
             low, high = np.asarray(value.lower), np.asarray(value.upper)
-            holds &= {"nonnegative": low >= 0, "positive": low > 0, "nonzero": (low > 0) | (high < 0)}[guard.kind]
+            holds &= {
+                "nonnegative": low >= 0,
+                "positive": low > 0,
+                "nonzero": (low > 0) | (high < 0),
+            }[guard.kind]
         return holds
 
 
@@ -98,11 +102,17 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
     """
     s = module.signature
     ports = {port.name: port.coordinates() for port in s.parameters.ports}
-    uncertain = {c for name in region.sides for c in ports.get(name, [name])} & set(s.parameters.coordinates)
+    uncertain = {c for name in region.sides for c in ports.get(name, [name])} & set(
+        s.parameters.coordinates
+    )
     if uncertain:
-        values = {symbol: value
-                  for symbol, value in zip(module.expressions.parameters, module.theta.tolist(), strict=True)
-                  if symbol.name not in uncertain}
+        values = {
+            symbol: value
+            for symbol, value in zip(
+                module.expressions.parameters, module.theta.tolist(), strict=True
+            )
+            if symbol.name not in uncertain
+        }
         expressions = module.expressions.with_values(values)
     else:
         expressions = module.expressions_at(module.theta)
@@ -135,7 +145,9 @@ def require_continuous(expressions: Expressions, name: str) -> None:
 
 def _joins(piecewise: sp.Piecewise) -> bool:
     """Whether two pieces agree where their condition changes, decided by solving for one symbol."""
-    if len(piecewise.args) != 2 or not isinstance(piecewise.args[0][1], sp.core.relational.Relational):
+    if len(piecewise.args) != 2 or not isinstance(
+        piecewise.args[0][1], sp.core.relational.Relational
+    ):
         return False
     (first, condition), (second, _) = piecewise.args
     border, gap = condition.lhs - condition.rhs, first - second

@@ -17,7 +17,6 @@ from riemannian_modules.certify.answer import Refuted
 from riemannian_modules.certify.criterion import Criterion, QuadraticCriterion
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.search import jacobians_at, sample_points
-from riemannian_modules.certify.subdivide import worst_point
 from riemannian_modules.space import Array
 
 
@@ -33,11 +32,10 @@ def jacobian_enclosure(problem: Problem, point: Array) -> Interval:
     )
 
 
-def refute_in_norm(problem: Problem, criterion: Criterion, b: float) -> Refuted | None:
-    """A point where the test in a given norm needs more than b, proved; None if none was found."""
-    point, needed = worst_point(problem, criterion)
-    if not needed > b:
-        return None
+def refute_in_norm(
+    problem: Problem, criterion: Criterion, b: float, point: Array
+) -> Refuted | None:
+    """Prove that at ``point`` (dim,) the test in a given norm needs more than b; None if it does not."""
     low, high = criterion.form.ranges(problem.symbols, point[None], point[None])
     T = criterion.form.over(low, high)[0]
     if isinstance(criterion, QuadraticCriterion):
@@ -68,22 +66,27 @@ def _row_excess(T: Interval, criterion: Criterion, b: float) -> float:
     weights, is_flow = criterion.weights, criterion.is_flow  # type: ignore[attr-defined]
     w = Interval.point(weights)
     small = Interval.point(T.mignitude) * w / w[:, None]
-    diagonal = [T[i, i] if is_flow else Interval.point(T.mignitude[i, i]) for i in range(len(weights))]
-    rows = [diagonal[i] + sum((small[i, j] for j in range(len(weights)) if j != i), Interval.point(0.0))
-            for i in range(len(weights))]
+    diagonal = [
+        T[i, i] if is_flow else Interval.point(T.mignitude[i, i]) for i in range(len(weights))
+    ]
+    rows = [
+        diagonal[i] + sum((small[i, j] for j in range(len(weights)) if j != i), Interval.point(0.0))
+        for i in range(len(weights))
+    ]
     return max(float((row - b).lower) for row in rows)
 
 
-def refute_in_any_metric(problem: Problem, b: float) -> Refuted | None:
+def refute_in_any_metric(problem: Problem, b: float, point: Array | None = None) -> Refuted | None:
     """A point whose Jacobian has an eigenvalue beyond b, proved: no constant metric gives the bound b.
 
-    For a flow with b >= 0 claimed of "some positive rate", b = 0 and ties count: eigenvalues whose real
-    parts sum to zero or more leave no positive rate.
+    Ties count: eigenvalues whose real parts sum to zero leave a flow no positive rate (b = 0). To refute the
+    bound b itself, pass the next larger number. ``point`` is a point to try first.
     """
-    if len(problem.map) != len(problem.variables):
+    if len(problem.map) != len(problem.variables) or not np.isfinite(b):
         return None
     rng = np.random.default_rng(2)
-    points = np.concatenate([_special_points(problem), sample_points(problem, rng, 400)])
+    given = np.zeros((0, len(problem.symbols))) if point is None else point[None]
+    points = np.concatenate([_special_points(problem), given, sample_points(problem, rng, 400)])
     with np.errstate(all="ignore"):
         J = jacobians_at(problem, points)
     if len(J) != len(points):
@@ -103,7 +106,7 @@ def refute_in_any_metric(problem: Problem, b: float) -> Refuted | None:
 
 
 def _special_points(problem: Problem) -> Array:
-    """Zero, the middle, and for a flow an equilibrium where Newton's method finds one."""
+    """Zero, or what is nearest to it in the region, and the middle."""
     low, high = problem.lower, problem.upper
     points = [np.clip(np.zeros_like(low), low, high)]
     with np.errstate(invalid="ignore"):

@@ -48,7 +48,9 @@ def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
     form = atom_form(problem.jacobian)
     low, high = (side[0] for side in form.refined(problem.symbols, problem.lower, problem.upper))
     if np.isnan(low).any() or len(low) > 12:
-        return sampled_jacobians(problem, np.random.default_rng(0), MOST_VERTICES), np.zeros((0, 0, 0))
+        return sampled_jacobians(problem, np.random.default_rng(0), MOST_VERTICES), np.zeros(
+            (0, 0, 0)
+        )
     anchor = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
     far = np.where(np.isfinite(high), high, anchor)
     moving = anchor != far
@@ -92,7 +94,9 @@ def jacobians_at(problem: Problem, points: Array) -> Array:
     entries = tuple(e for row in problem.jacobian for e in row)
     with np.errstate(all="ignore"):
         values = compile_floats(entries, (problem.symbols,))(points.T)
-    flat = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (len(points),)) for v in values], -1)
+    flat = np.stack(
+        [np.broadcast_to(np.asarray(v, dtype=float), (len(points),)) for v in values], -1
+    )
     J = flat.reshape(len(points), len(problem.map), len(problem.variables))
     return J[np.isfinite(J).all((1, 2))]
 
@@ -108,7 +112,9 @@ def _lyapunov_metric(J: Array) -> Array:
     M = 0.5 * (M + M.T)
     values = np.linalg.eigvalsh(M)
     if not values[0] > 0:
-        raise ConvergenceError("No Lyapunov metric was found: the Jacobian is too badly conditioned.")
+        raise ConvergenceError(
+            "No Lyapunov metric was found: the Jacobian is too badly conditioned."
+        )
     return M / values[0]
 
 
@@ -136,13 +142,17 @@ def _best_metric(J: Array, rays: Array, is_flow: bool, condition: float) -> Arra
         if M.value is None or smallest.status not in ("optimal", "optimal_inaccurate"):
             return None
         values = np.linalg.eigvalsh(M.value)
-        return M.value if 0 < values[0] and values[-1] / values[0] <= condition * (1 + 1e-9) else None
+        return (
+            M.value if values[0] > 0 and values[-1] / values[0] <= condition * (1 + 1e-9) else None
+        )
 
     low = _spectral_floor(J, is_flow)
     high = _euclidean_bound(J, is_flow)
     found = _bisect(solve, low, high)
     if found is None:
-        raise ConvergenceError("No constant l2 metric was found in which the Jacobians contract at all.")
+        raise ConvergenceError(
+            "No constant l2 metric was found in which the Jacobians contract at all."
+        )
     best, metric = found
     if condition >= 1e12:  # give up a little rate for a metric of modest condition
         relaxed = solve(best + SLACK * abs(best))
@@ -162,7 +172,9 @@ def _euclidean_bound(J: Array, is_flow: bool) -> float:
     return float(np.linalg.norm(J, 2, axis=(-2, -1)).max())
 
 
-def _bisect(solve: Callable[[float], Array | None], low: float, high: float) -> tuple[float, Array] | None:
+def _bisect(
+    solve: Callable[[float], Array | None], low: float, high: float
+) -> tuple[float, Array] | None:
     """The smallest bound for which ``solve`` succeeds, between a floor and a ceiling."""
     metric = solve(high + 1e-9 * (1 + abs(high)))
     if metric is None:
@@ -192,8 +204,13 @@ def _best_weights(J: Array, rays: Array, is_flow: bool) -> Array:
     def solve(bound: float) -> Array | None:
         A = rows.copy()
         A[np.arange(len(A)), which] -= bound
-        result = linprog(np.ones(n), A_ub=np.vstack([A, ray_rows]), b_ub=np.zeros(len(A) + len(ray_rows)),
-                         bounds=(1.0, 1e9), method="highs")
+        result = linprog(
+            np.ones(n),
+            A_ub=np.vstack([A, ray_rows]),
+            b_ub=np.zeros(len(A) + len(ray_rows)),
+            bounds=(1.0, 1e9),
+            method="highs",
+        )
         return np.asarray(result.x) if result.success else None
 
     high = float(rows.sum(1).max())

@@ -1,7 +1,7 @@
 """Rigorous enclosures of a composite: intervals and interval tangents swept through its leaves.
 
-Large dense layers stay matrices. Each product is outward rounded, so the result contains the composite's
-values and Jacobian at every point of the box; dependencies between leaves are not seen.
+Large dense layers stay matrices. Each product is outward rounded, so the result contains the
+composite's values and Jacobian at every point of the box; dependencies between leaves are not seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from riemannian_modules.modules.module import Enclosure
 
 
 def enclose_graph(plan: Plan, x: Interval, u: Interval, theta: Interval) -> Enclosure:
-    """Enclose values and Jacobian over a batch of boxes (..., size). Cost: one matrix product a leaf."""
+    """Enclose values and Jacobian over a batch of boxes (..., size); one matrix product a leaf."""
     batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
     x, u = (part.broadcast_to((*batch, part.shape[-1])) for part in (x, u))
     n, m = x.shape[-1], u.shape[-1]
@@ -34,7 +34,7 @@ def enclose_graph(plan: Plan, x: Interval, u: Interval, theta: Interval) -> Encl
         e = leaf.module.enclose(x[..., leaf.state], inputs, theta[..., leaf.theta])
         tangents = _collect_rows(leaf, ts, t_u, batch)
         t = _product(e.C, t_x[..., leaf.state, :], e.D, tangents)
-        _keep(step, leaf, ys, ts, e.y, t)
+        _keep(step, ys, ts, e.y, t)
         if step.has_all_inputs:
             whole[step.leaf] = e
     dx, t_dx = [], []
@@ -91,7 +91,7 @@ def _collect_rows(leaf: Leaf, ts: Sequence[Any], t_u: Interval, batch: tuple[int
     return _join(parts, (*batch, 0, k), -2)
 
 
-def _keep(step: Step, leaf: Leaf, ys: list[Any], ts: list[Any], y: Interval, t: Interval) -> None:
+def _keep(step: Step, ys: list[Any], ts: list[Any], y: Interval, t: Interval) -> None:
     if step.places is None:
         ys[step.leaf], ts[step.leaf] = y, t
         return
