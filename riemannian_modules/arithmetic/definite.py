@@ -46,6 +46,7 @@ from riemannian_modules.arithmetic.rounding import (
     sum_down,
     sum_up,
 )
+from riemannian_modules.errors import DomainError
 
 _CORNER_ORDER = 10  # 2^9 Cholesky factorisations at most
 _CHUNK = 1024  # matrices factorised at once: keeps them in the cache
@@ -64,13 +65,12 @@ def is_negative_definite(S: Interval | Array) -> Mask:
 
 def is_positive_definite(S: Interval | Array) -> Mask:
     """Whether each ``S`` (..., n, n) is proved positive definite (its members' symmetric part)."""
-    n, batch = S.shape[-1], S.shape[:-2]
-    flat = S.reshape(-1, n, n)
+    flat = S.reshape(-1, *S.shape[-2:])
     proved = np.zeros(flat.shape[0], dtype=bool)
     for start in range(0, len(proved), _CHUNK):
         part = slice(start, start + _CHUNK)
         proved[part] = _proves(_symmetric_part(as_ball(flat[part])))
-    return proved.reshape(batch)
+    return proved.reshape(S.shape[:-2])
 
 
 @quiet
@@ -146,6 +146,11 @@ def spectral_norm_bound(A: Interval | Ball | Array) -> Array:
 
 def _symmetric_part(ball: Ball) -> Ball:
     H, R = ball.centre, ball.radius
+    if H.shape[-1] != H.shape[-2]:
+        raise DomainError(
+            f"Definiteness: expected square matrices (..., n, n), got shape {H.shape}. "
+            "Only spectral norms speak of rectangular ones."
+        )
     transposed_H, transposed_R = H.swapaxes(-1, -2), R.swapaxes(-1, -2)
     if np.array_equal(H, transposed_H) and np.array_equal(R, transposed_R):
         return ball

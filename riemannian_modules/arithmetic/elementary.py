@@ -198,8 +198,8 @@ def power_log(x: Operand, y: Operand) -> Interval:
     touches = (x.lower == 0) & (y.lower > 0)
     if not touches.any():
         return away
-    # On [0, u] the function falls from 0 to its least value -1 / (e y) at exp(-1 / y), then rises. If
-    # y log u <= -1 for all y in question u lies before that point, and the value at u is the least.
+    # On [0, u] the function falls from 0 to its least value -1 / (e y) at exp(-1 / y), then rises.
+    # If y log u <= -1 for all y in question, u lies before that point and has the least value.
     # math.e is below e, so that -1 / (math.e y) is below -1 / (e y).
     end = Interval(x.upper, x.upper)
     at_end = end**y * log(end)

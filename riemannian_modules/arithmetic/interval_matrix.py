@@ -18,14 +18,14 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.arithmetic.interval_array import Interval
+from riemannian_modules.arithmetic.interval_array import Interval, as_interval
 from riemannian_modules.arithmetic.rounding import NORMAL, ULP, Array, quiet, sum_down, sum_up
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Ball:
-    """The matrices within ``radius`` of ``centre`` entrywise, (..., n, m); not finite: undecided."""
+    """The matrices within ``radius`` of ``centre`` entrywise, (..., n, m); inf is undecided."""
 
     centre: Array
     radius: Array
@@ -97,6 +97,17 @@ def matmul(A: Interval | Ball | Array, B: Interval | Ball | Array) -> Interval:
     Entries of unbounded or undecided matrices make the entries that they meet undecided.
     """
     return as_bounds(ball_matmul(as_ball(A), as_ball(B)))
+
+
+def matvec(A: Interval | Array, v: Interval) -> Interval:
+    """Enclose ``A v`` for (..., n, k) matrices and (..., k) vectors, which may be unbounded.
+
+    Where a side is infinite, products are taken entry by entry, so that rows which do not see it stay
+    bounded and others say on which side they are not. Cost: that of `matmul`, or n k interval products.
+    """
+    if np.isfinite(v.lower).all() and np.isfinite(v.upper).all():
+        return matmul(A, v[..., :, None])[..., 0]
+    return (as_interval(A) * v[..., None, :]).sum(-1)
 
 
 def quadratic_form(S: Interval | Array, v: Array) -> Interval:

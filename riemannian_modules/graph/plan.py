@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 from riemannian_modules.graph.schedule import Address, Task
@@ -16,7 +17,7 @@ EXTERNAL = -1  # the "leaf" that stands for the composite's own inputs
 @final
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One input port's source: coordinates ``place`` of leaf ``leaf``'s outputs go to ``target``."""
+    """One input port's source: ``place`` in the outputs of ``leaf`` goes to ``target``."""
 
     leaf: int
     place: slice
@@ -26,7 +27,7 @@ class Piece:
 @final
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A leaf module with its place in the composite's state and parameters, and its inputs' sources.
+    """A leaf module, its place in the composite's state and parameters, its inputs' sources.
 
     ``whole`` is the one leaf whose output vector is the input vector as it stands, or None.
     """
@@ -45,25 +46,43 @@ class Leaf:
 @final
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Compute a leaf's outputs: all of them (``places`` None, all inputs known) or some.
+    """Compute a leaf's outputs: all of them (``places`` None) or some.
 
-    ``pieces`` are the inputs that these outputs need; the others may not be known yet.
+    ``is_whole`` says that all outputs are computed from all inputs; ``pieces`` are the inputs that these outputs need; the others may not be known yet.
     """
 
     leaf: int
     places: tuple[slice, ...] | None
     pieces: tuple[Piece, ...]
     has_all_inputs: bool
+    is_whole: bool
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """Leaves in order of wiring, steps in order of computation, and what the composite shows."""
 
     leaves: tuple[Leaf, ...]
     steps: tuple[Step, ...]
     shown: tuple[Piece, ...]
+
+    @cached_property
+    def used_up(self) -> tuple[tuple[int, ...], ...]:
+        """For each step, the leaves whose outputs nothing needs after it: neither a later step, nor a
+        state, nor what is shown. A sweep that lets go of them needs the memory of a few leaves."""
+        kept = {p.leaf for p in self.shown}
+        for leaf in self.leaves:
+            if not leaf.is_static:
+                kept |= {p.leaf for p in leaf.pieces}
+        last = {step.leaf: i for i, step in enumerate(self.steps)}
+        for i, step in enumerate(self.steps):
+            last |= {p.leaf: i for p in step.pieces}
+        ends: list[list[int]] = [[] for _ in self.steps]
+        for leaf, i in last.items():
+            if leaf != EXTERNAL and leaf not in kept:
+                ends[i].append(leaf)
+        return tuple(tuple(end) for end in ends)
 
 
 def make_plan(
@@ -98,7 +117,8 @@ def make_plan(
         )
         leaves.append(Leaf(
             name, module, slice(x_end, x_end + s.state.size), theta[id(module)], pieces,
-            _whole(pieces, inputs.size, outputs), s.time is Time.STATIC, s.inputs.size, s.outputs.size,
+            _whole(pieces, inputs.size, outputs), s.time is Time.STATIC, s.inputs.size,
+            s.outputs.size,
         ))  # fmt: skip
         x_end += s.state.size
     shown = tuple(
@@ -124,4 +144,5 @@ def _step(task: Task, leaf: Leaf, index: Mapping[str, int]) -> Step:
     needed = {i for i, o in leaf.module.feedthrough if o in wanted}
     pieces = tuple(p for p, port in zip(leaf.pieces, s.inputs.names, strict=True) if port in needed)
     places = None if task.ports is None else tuple(s.outputs.slice_of(o) for o in task.ports)
-    return Step(index[task.node], places, pieces, len(pieces) == len(leaf.pieces))
+    has_all = len(pieces) == len(leaf.pieces)
+    return Step(index[task.node], places, pieces, has_all, has_all and places is None)

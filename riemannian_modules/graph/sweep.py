@@ -1,7 +1,8 @@
 """The one computation under everything: a sweep over a graph that evaluates values and derivatives.
 
-Forward it carries values and tangents, backward cotangents (the costate recursion, THEORY section 2).
-Leaves whose inputs are not all known yet are given zeros for those that their outputs do not need.
+Forward it carries values and tangents, backward cotangents (the costate recursion, THEORY section
+2). Leaves whose inputs are not all known yet are given zeros for those that their outputs do not
+need.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece, Plan, Step
 from riemannian_modules.modules.differential import Differential
@@ -32,11 +34,14 @@ def sweep_outputs(plan: Plan, x: Array, u: Array, theta: Array) -> list[Array]:
     """The outputs of every leaf at a batch of points."""
     x, u = _common_batch(x, u, theta)
     ys: list[Any] = [None] * len(plan.leaves)
+    leaves, nothing, is_one = plan.leaves, x[..., :0], theta.ndim == 1
     for step in plan.steps:
-        leaf = plan.leaves[step.leaf]
-        xi, ti = x[..., leaf.state], theta[..., leaf.theta]
-        if step.has_all_inputs and step.places is None:
-            ys[step.leaf] = leaf.module.output(xi, gather(leaf, ys, u), ti)
+        leaf = leaves[step.leaf]
+        xi = nothing if leaf.is_static else x[..., leaf.state]
+        ti = theta[leaf.theta] if is_one else theta[..., leaf.theta]
+        if step.is_whole:
+            ui = gather(leaf, ys, u) if leaf.whole is None or leaf.whole < 0 else ys[leaf.whole]
+            ys[step.leaf] = leaf.module.output(xi, ui, ti)
             continue
         known = _gather_known(leaf, step.pieces, ys, u)
         with np.errstate(
@@ -106,7 +111,7 @@ def _join(parts: Sequence[Array], batch: tuple[int, ...]) -> Array:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Costates:
-    """Cotangents after a backward sweep, each (..., size, k): of state, inputs, and each leaf's dx and y."""
+    """Cotangents (..., size, k) after a backward sweep: of state, inputs, each leaf's dx and y."""
 
     p_x: Array
     p_u: Array
@@ -131,24 +136,35 @@ class GraphDifferential(Differential):
 
     def push_leaves(self, t_x: Array, t_u: Array) -> list[Array]:
         """Tangents of every leaf's outputs."""
-        plan, k = self.plan, t_u.shape[-1]
-        ts: list[Any] = [None] * len(plan.leaves)
-        for step in plan.steps:
-            leaf, d = plan.leaves[step.leaf], self.leaves[step.leaf]
-            t_xi = t_x[..., leaf.state, :]
-            if step.has_all_inputs and step.places is None:
-                ts[step.leaf] = d.push_outputs(t_xi, self._gather(leaf, ts, t_u))
-                continue
-            t = d.push_outputs(t_xi, self._gather_known(leaf, step.pieces, ts, t_u))
-            if step.places is None:
-                ts[step.leaf] = t
-            else:
-                if ts[step.leaf] is None:
-                    ts[step.leaf] = np.zeros((*t.shape[:-2], leaf.outputs, k))
-                for place in step.places:
-                    ts[step.leaf] = _widened(ts[step.leaf], t)
-                    ts[step.leaf][..., place, :] = t[..., place, :]
+        ts: list[Any] = [None] * len(self.plan.leaves)
+        for step in self.plan.steps:
+            self._push_step(step, ts, t_x, t_u)
         return ts
+
+    def _push_needed(self, t_x: Array, t_u: Array) -> list[Any]:
+        """Tangents of the outputs that are shown or feed a state; others are let go when used up."""
+        ts: list[Any] = [None] * len(self.plan.leaves)
+        for step, used_up in zip(self.plan.steps, self.plan.used_up, strict=True):
+            self._push_step(step, ts, t_x, t_u)
+            for i in used_up:
+                ts[i] = None
+        return ts
+
+    def _push_step(self, step: Step, ts: list[Any], t_x: Array, t_u: Array) -> None:
+        leaf, d = self.plan.leaves[step.leaf], self.leaves[step.leaf]
+        t_xi = t_x[..., leaf.state, :]
+        if step.is_whole:
+            ts[step.leaf] = d.push_outputs(t_xi, self._gather(leaf, ts, t_u))
+            return
+        t = d.push_outputs(t_xi, self._gather_known(leaf, step.pieces, ts, t_u))
+        if step.places is None:
+            ts[step.leaf] = t
+            return
+        if ts[step.leaf] is None:
+            ts[step.leaf] = np.zeros((*t.shape[:-2], leaf.outputs, t.shape[-1]))
+        ts[step.leaf] = _widened(ts[step.leaf], t)
+        for place in step.places:
+            ts[step.leaf][..., place, :] = t[..., place, :]
 
     def _gather(self, leaf: Leaf, ts: Sequence[Array], t_u: Array) -> Array:
         if leaf.whole is not None:
@@ -174,14 +190,16 @@ class GraphDifferential(Differential):
             k,
         )
 
+    @override
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
-        return self._shown(self.push_leaves(t_x, t_u), t_u.shape[-1])
+        return self._shown(self._push_needed(t_x, t_u), t_u.shape[-1])
 
     def _shown(self, ts: Sequence[Array], k: int) -> Array:
         return _rows([ts[p.leaf][..., p.place, :] for p in self.plan.shown], k)
 
+    @override
     def push_state(self, t_x: Array, t_u: Array) -> Array:
-        return self._state_from(self.push_leaves(t_x, t_u), t_x, t_u)
+        return self._state_from(self._push_needed(t_x, t_u), t_x, t_u)
 
     def _state_from(self, ts: Sequence[Array], t_x: Array, t_u: Array) -> Array:
         return _rows(
@@ -190,8 +208,9 @@ class GraphDifferential(Differential):
             t_u.shape[-1],
         )  # fmt: skip
 
+    @override
     def push(self, t_x: Array, t_u: Array) -> tuple[Array, Array]:
-        ts = self.push_leaves(t_x, t_u)
+        ts = self._push_needed(t_x, t_u)
         return self._state_from(ts, t_x, t_u), self._shown(ts, t_u.shape[-1])
 
     def costates(
@@ -202,12 +221,13 @@ class GraphDifferential(Differential):
         Args:
             p_dx: Cotangents of the state's derivative, (..., n, k).
             p_y: Cotangents of the outputs, (..., q, k).
-            local: For each leaf, cotangents (..., q_leaf, k) that it adds on its own outputs, or None.
+            local: For each leaf, cotangents (..., q_leaf, k) that it adds on its own outputs, or
+                None.
 
         Returns:
             The cotangents; in each leaf they are complete, all children summed.
         """
-        plan, (n, m, _), k = self.plan, self.sizes, p_y.shape[-1]
+        plan, m, k = self.plan, self.sizes[1], p_y.shape[-1]
         p_u: Any = np.zeros((m, k))
         p_x: list[Any] = [np.zeros((leaf.state.stop - leaf.state.start, k)) for leaf in plan.leaves]
         ps: list[Any] = list(local) if local is not None else [None] * len(plan.leaves)
@@ -257,15 +277,18 @@ class GraphDifferential(Differential):
         total[..., piece.place, :] += part
         return total
 
+    @override
     def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
         swept = self.costates(np.zeros((self.sizes[0], p_y.shape[-1])), p_y)
         return swept.p_x, swept.p_u
 
+    @override
     def pull_state(self, p_dx: Array) -> tuple[Array, Array]:
         rows = sum(p.place.stop - p.place.start for p in self.plan.shown)
         swept = self.costates(p_dx, np.zeros((rows, p_dx.shape[-1])))
         return swept.p_x, swept.p_u
 
+    @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         swept, k = self.costates(p_dx, p_y), p_y.shape[-1]
         total = np.zeros((self.sizes[2], k))
@@ -283,14 +306,19 @@ def leaf_differentials(
     plan: Plan, values: Values, x: Array, theta: Array
 ) -> tuple[Differential, ...]:
     """Every leaf's differential at the values of a forward sweep."""
-    return tuple(
-        leaf.module.differential(x[..., leaf.state], ui, theta[..., leaf.theta])
+    nothing, is_one = x[..., :0], theta.ndim == 1
+    return tuple([
+        leaf.module.differential(
+            nothing if leaf.is_static else x[..., leaf.state],
+            ui,
+            theta[leaf.theta] if is_one else theta[..., leaf.theta],
+        )
         for leaf, ui in zip(plan.leaves, values.leaf_inputs, strict=True)
-    )
+    ])  # fmt: skip
 
 
 def _rows(parts: Sequence[Array], k: int) -> Array:
-    """Stack along the coordinate axis; parts without a batch are repeated over the others' batch."""
+    """Stack along the coordinate axis; parts without a batch are repeated over that of others."""
     if len(parts) == 1:
         return parts[0]
     if not parts:

@@ -25,6 +25,7 @@ from riemannian_modules.metrics.output import (
     poisson_mean_fisher_factor,
     sketch,
 )
+from riemannian_modules.metrics.recompression import recompressed
 from riemannian_modules.metrics.scaled_identity import ScaledIdentityMetric, scaled_identity_metric
 from riemannian_modules.metrics.stacked_factor import StackedFactor, stack
 from riemannian_modules.metrics.sum_factor import SumFactor, add
@@ -62,6 +63,7 @@ __all__ = [
     "low_rank_metric",
     "poisson_fisher_factor",
     "poisson_mean_fisher_factor",
+    "recompressed",
     "scaled_identity_metric",
     "sketch",
     "stack",

@@ -63,6 +63,7 @@ def positive_number(name: str, value: float) -> float:
 
 def check_rows(what: str, values: Array, rows: int) -> None:
     """MetricError unless ``values`` has shape (rows,) or (rows, k)."""
+    _check_array(what, values)
     if values.ndim not in (1, 2) or values.shape[0] != rows:
         raise MetricError(
             f"{what}: expected shape ({rows},) or ({rows}, k), got {tuple(values.shape)}. "
@@ -72,10 +73,18 @@ def check_rows(what: str, values: Array, rows: int) -> None:
 
 def check_matrix(what: str, values: Array, rows: int) -> None:
     """MetricError unless ``values`` has shape (rows, k)."""
+    _check_array(what, values)
     if values.ndim != 2 or values.shape[0] != rows:
         raise MetricError(
             f"{what}: expected shape ({rows}, k), got {tuple(values.shape)}. "
             "Columns belong to the second axis; one column is (n, 1)."
+        )
+
+
+def _check_array(what: str, values: Array) -> None:
+    if not is_array_api_obj(values):
+        raise MetricError(
+            f"{what}: expected an array, got {type(values).__name__}. Wrap it with numpy.asarray."
         )
 
 

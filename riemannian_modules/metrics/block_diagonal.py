@@ -56,10 +56,10 @@ class BlockDiagonalMetric(Metric):
 
     @override
     def whiten_factor(self, factor: Factor) -> Factor:
-        if isinstance(factor, StackedFactor):
-            pairs = list(zip(self.blocks, factor.parts, strict=False))
-            if [b.dim for b in self.blocks] == [part.dim for part in factor.parts]:
-                return StackedFactor(tuple(block.whiten_factor(part) for block, part in pairs))
+        dims = [block.dim for block in self.blocks]
+        if isinstance(factor, StackedFactor) and [part.dim for part in factor.parts] == dims:
+            pairs = zip(self.blocks, factor.parts, strict=True)
+            return StackedFactor(tuple(block.whiten_factor(part) for block, part in pairs))
         return DenseFactor(self.whiten(factor.as_matrix()))
 
     @override

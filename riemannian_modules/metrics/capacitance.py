@@ -33,9 +33,10 @@ class Capacitance:
 def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitance:
     """Factor ``mu I + W^T W`` by Cholesky where it is safe, else by a QR of W's rows.
 
-    A factor with relative error rho = O(eps kappa), ``kappa = |W|^2 / mu``, gives a solve that k
-    refinements bring from backward error rho to rho^(k+1). Cholesky of the Gram matrix has that
-    rho; a QR of ``[W; sqrt(mu) I]`` has O(eps sqrt(kappa)), and costs about ten times as much.
+    With ``kappa = |W|^2 / mu``, a solve without refinement has backward error O(eps kappa). Each
+    step of refinement multiplies that by rho, the relative error of the triangle: O(eps kappa) by
+    Cholesky of the Gram matrix, O(eps sqrt(kappa)) by a QR of ``[W; sqrt(mu) I]``, which costs
+    about ten times as much and so is kept for kappa above 3e10 (float64).
 
     Args:
         gram: ``W^T W``, shape (r, r).
@@ -59,7 +60,7 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
     rho = _GRAM_ERROR * eps * condition
     if rho <= eps ** (1.0 / (_MOST_STEPS + 1)):
         shifted = gram + mu * xp.eye(size, dtype=gram.dtype, device=device_of(gram))
-        return Capacitance(cholesky_factor("mu I + W^T W", shifted), _steps(rho, eps))
+        return Capacitance(cholesky_factor("mu I + W^T W", shifted), _steps(rho, condition))
     rho = _GRAM_ERROR * eps * math.sqrt(condition)
     if rho > 0.1:
         raise MetricError(
@@ -67,13 +68,14 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
             f"beside |U|^2 = {condition * mu:.3g}: the metric is singular in floating point. "
             "Raise mu or scale U down."
         )
-    return Capacitance(_lower_by_rows(tall(), mu), _steps(rho, eps))
+    return Capacitance(_lower_by_rows(tall(), mu), _steps(rho, condition))
 
 
-def _steps(rho: float, eps: float) -> int:
-    """The least k with ``rho^(k+1)`` at the level of rounding."""
-    bounded = min(max(rho, eps), 0.1)  # rho is zero for a zero factor
-    return max(0, math.ceil(math.log(_GRAM_ERROR * eps) / math.log(bounded)) - 1)
+def _steps(rho: float, condition: float) -> int:
+    """The least k with ``rho^k kappa`` no more than a few: backward error at rounding level."""
+    if condition <= _GRAM_ERROR:
+        return 0
+    return math.ceil(math.log(condition / _GRAM_ERROR) / -math.log(rho))
 
 
 def _lower_by_rows(W: Factor, mu: float) -> Array:

@@ -35,7 +35,7 @@ class Ridge(abc.ABC):
 
     @abc.abstractmethod
     def solve_factor(self, z: Array) -> Array:
-        """``N^{-1} W z`` without the cancellation of ``solve(W z)``; z has shape (r,) or (r, k)."""
+        """``N^{-1} W z``; z has shape (r,) or (r, k). The dual form does not round ``W z``."""
 
     @abc.abstractmethod
     def colour(self, z: Array) -> Array:
@@ -65,7 +65,8 @@ class DualRidge(Ridge):
     """Woodbury: O(n r^2) once, then O(n r) a solve; memory O(r^2) beside the factor.
 
     Accuracy (float64): backward error ``|N x - b| <= O(eps) (|N| |x| + |b|)`` for every mu that is
-    accepted; ``solve_factor`` has a small forward error too.
+    accepted. The relative error of ``solve_factor`` is ``O(eps) sigma_max(W) / sigma_min(W)``,
+    whatever mu is.
     """
 
     factor: Factor

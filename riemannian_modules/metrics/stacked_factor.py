@@ -1,7 +1,7 @@
-"""Factors one above the other: the layers' factors as the factor of all parameters together.
+"""Factors one above the other: all layers of a network in one metric.
 
-Source: Pehle and Slotine (2026), arXiv:2603.03610, the joint metric, with Gram matrix
-``sum_i U_i^T U_i``.
+Source: the joint variant of the layer metric, Pehle and Slotine (2026), arXiv:2603.03610; its Gram
+matrix is the sum of the layers', which makes it the exact damped natural gradient.
 """
 
 from __future__ import annotations
@@ -45,12 +45,8 @@ class StackedFactor(Factor):
 
     @override
     def rmatvec(self, v: Array) -> Array:
-        total, start = None, 0
-        for part in self.parts:
-            product = part.rmatvec(v[start : start + part.dim, ...])
-            total = product if total is None else total + product
-            start += part.dim
-        return total
+        blocks = zip(self.parts, self._starts(), strict=True)
+        return sum(part.rmatvec(v[start : start + part.dim, ...]) for part, start in blocks)
 
     @override
     def gram(self) -> Array:
@@ -58,9 +54,9 @@ class StackedFactor(Factor):
 
     @override
     def cross_gram(self, other: Factor) -> Array:
-        if isinstance(other, StackedFactor) and _heights(self) == _heights(other):
+        if isinstance(other, StackedFactor) and _heights(other) == _heights(self):
             pairs = zip(self.parts, other.parts, strict=True)
-            return sum(part.cross_gram(opposite) for part, opposite in pairs)
+            return sum(part.cross_gram(their) for part, their in pairs)
         return self.rmatvec(other.as_matrix())
 
     @override
@@ -71,21 +67,25 @@ class StackedFactor(Factor):
     @override
     def rows(self, start: int, stop: int) -> Array:
         blocks: list[Array] = []
-        first = 0
-        for part in self.parts:
+        for part, first in zip(self.parts, self._starts(), strict=True):
             low, high = max(start - first, 0), min(stop - first, part.dim)
-            if low < high or (start == stop and not blocks):
-                blocks.append(part.rows(low, max(low, high)))
-            first += part.dim
+            if low < high:
+                blocks.append(part.rows(low, high))
+        if not blocks:
+            return self.parts[0].rows(0, 0)
         return namespace_of(self.prototype).concat(blocks, axis=0)
 
     @override
     def scaled(self, scale: float) -> Factor:
         return StackedFactor(tuple(part.scaled(scale) for part in self.parts))
 
+    def _starts(self) -> list[int]:
+        heights = _heights(self)
+        return [sum(heights[:index]) for index in range(len(heights))]
+
 
 def stack(parts: Sequence[Factor]) -> Factor:
-    """The factors ``parts`` one above the other, for parameters of several layers.
+    """The factors ``parts`` one above the other: one metric for the parameters of all of them.
 
     Raises:
         MetricError: If there is no part, or their numbers of columns differ.
@@ -93,8 +93,8 @@ def stack(parts: Sequence[Factor]) -> Factor:
     columns = [part.columns for part in parts]
     if not columns or len(set(columns)) > 1:
         raise MetricError(
-            f"stack: expected one or more factors of equally many columns, got {columns}. Columns "
-            "stand for output directions, the same in every layer."
+            f"stack: expected one or more factors of equally many columns, got columns {columns}. "
+            "Columns stand for output directions, which all layers must share."
         )
     return parts[0] if len(parts) == 1 else StackedFactor(tuple(parts))
 

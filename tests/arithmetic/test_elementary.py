@@ -91,8 +91,8 @@ def test_enclosures_of_points_are_tight(name, rng):
     x = rng.uniform(-20, 20, 1000)
     x = x if domain is None else np.array([t for t in x if domain(t)])
     value = function(iv.Interval.point(x))
-    # Each side is padded by 2^-48 |value|, in a few steps for some. Argument reduction leaves an absolute
-    # error, which tan multiplies by its slope 1 + tan^2; x^1.5 log x cancels near 1.
+    # Each side is padded by 2^-48 |value|, in a few steps for some. Argument reduction leaves an
+    # absolute error, which tan multiplies by its slope 1 + tan^2; x^1.5 log x cancels near 1.
     absolute = {"sin": 1.0, "cos": 1.0, "tan": 1.0 + value.magnitude**2, "x^1.5 log x": 1.0}
     scale = value.magnitude + absolute.get(name, 0.0)
     assert value.is_decided.all()

@@ -1,0 +1,85 @@
+"""One sweep, values and Jacobian, through a chain of modules beside a hand-written NumPy loop.
+
+The chain alternates affine maps and activations of 16 dimensions; the loop does the same products
+on the same arrays. Building is timed alone: its time for each module should not grow.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+import riemannian_modules as rm
+from benchmarks.timing import paired_times
+
+LENGTH = 1000
+DIMENSION = 16
+BATCH = 1000
+BUILT = 10_000
+RATIO_LIMIT = 3.0
+BATCH_RATIO_LIMIT = 1.5
+BUILD_LIMIT_S = 2.0
+
+Array = NDArray[np.float64]
+Layer = tuple[Array, Array]
+
+
+def _layers(length: int) -> list[Layer]:
+    rng = np.random.default_rng(0)
+    scale = 1.0 / np.sqrt(DIMENSION)
+    return [
+        (scale * rng.standard_normal((DIMENSION, DIMENSION)), rng.standard_normal(DIMENSION))
+        for _ in range(length // 2)
+    ]
+
+
+def _chain(layers: list[Layer]) -> rm.ModuleGraph:
+    modules: list[rm.RiemannianModule] = []
+    for W, b in layers:
+        modules += [rm.Affine(W, b), rm.Tanh(DIMENSION)]
+    return rm.chain(*modules)
+
+
+def _ours(graph: rm.ModuleGraph, u: Array) -> Callable[[], tuple[Array, Array]]:
+    x, theta, basis = np.zeros(0), graph.theta, np.eye(DIMENSION)
+    no_state = np.zeros((0, DIMENSION))
+
+    def sweep() -> tuple[Array, Array]:
+        values = graph.values(x, u, theta)
+        differential = graph.differential_at(values, x, theta)
+        return values.y, differential.push_outputs(no_state, basis)
+
+    return sweep
+
+
+def _by_hand(layers: list[Layer], u: Array) -> Callable[[], tuple[Array, Array]]:
+    def sweep() -> tuple[Array, Array]:
+        y, J = u, np.eye(DIMENSION)
+        for W, b in layers:
+            y = y @ W.T + b
+            J = W @ J
+            y = np.tanh(y)
+            J = (1.0 - y * y)[..., None] * J
+        return y, J
+
+    return sweep
+
+
+def run() -> dict[str, object]:
+    """Chains at one point and at a batch of points, then the building of a long chain."""
+    layers = _layers(LENGTH)
+    graph = _chain(layers)
+    u = np.random.default_rng(1).standard_normal((BATCH, DIMENSION))
+    one = paired_times(_ours(graph, u[0]), _by_hand(layers, u[0]), 21)
+    name = f"values and Jacobian through {LENGTH} modules of {DIMENSION} dimensions"
+    rows = [one.row(f"{name}, one point") | {"limit_ratio": RATIO_LIMIT}]
+    many = paired_times(_ours(graph, u), _by_hand(layers, u), 5)
+    rows.append(many.row(f"{name}, {BATCH} points") | {"limit_ratio": BATCH_RATIO_LIMIT})
+    long, short = _layers(BUILT), _layers(BUILT // 2)
+    _chain(short)  # imports what building needs
+    build = paired_times(lambda: _chain(long), lambda: _chain(short), 5)
+    rows.append(
+        build.row(f"building {BUILT} modules, beside half of them (linear is 2)")
+        | {"limit_s": BUILD_LIMIT_S}
+    )
+    return {"rows": rows}

@@ -1,0 +1,217 @@
+"""Matrices of expressions as polynomials in atoms, affine in each: cancellations happen here.
+
+Every entry is multiplied out exactly. What is left is a sum of products of *atoms* (tanh(w x)^2,
+y^2, 1/(1 + p^2)^2, ...) with exact rational coefficients, affine in each atom alone. Over a box
+each atom ranges over an interval, so the matrix lies in the convex hull of its values at the
+corners of those
+intervals: a convex test (a log-norm, definiteness) that holds at the corners holds on the box.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from typing import Any, final
+
+import numpy as np
+import sympy as sp
+
+from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.certify.ranges import atom_range, refined_range
+from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.space import Array
+
+LARGEST_TERMS = 200_000
+MOST_CORNERS = 4096
+
+Monomial = tuple[tuple[Any, int], ...]  # (base, exponent) pairs, sorted
+Polynomial = dict[Monomial, Any]  # exact rational coefficients
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class AtomForm:
+    """``T(a) = sum_k coefficients[k] prod_{j in products[k]} a_j``, a matrix affine in each atom.
+
+    Attributes:
+        shape: (rows, columns).
+        atoms: The atoms' expressions.
+        products: For each term, the atoms that it multiplies (positions; empty for the constant).
+        coefficients: For each term, its entries {(i, j): exact rational}.
+    """
+
+    shape: tuple[int, int]
+    atoms: tuple[sp.Expr, ...]
+    products: tuple[tuple[int, ...], ...]
+    coefficients: tuple[dict[tuple[int, int], Fraction], ...]
+
+    @cached_property
+    def corner_count(self) -> int:
+        """Number of corners of the atoms' box."""
+        return 2 ** len(self.atoms)
+
+    def ranges(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[Array, Array]:
+        """Lower and upper ends of each atom on a batch of boxes (batch, dim), each (batch, atoms).
+
+        NaN marks an atom that may be undefined somewhere in the box.
+        """
+        ends = [atom_range(a, symbols, lower, upper) for a in self.atoms]
+        empty = np.zeros((len(lower), 0))
+        return tuple(np.stack([e[k] for e in ends], 1) if ends else empty for k in (0, 1))  # type: ignore[return-value]
+
+    def refined(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[Array, Array]:
+        """As `ranges`, for one box (dim,), as tight as cutting it makes them; each (1, atoms)."""
+        ends = [refined_range(a, symbols, lower, upper) for a in self.atoms]
+        return np.array([[e[0] for e in ends]]), np.array([[e[1] for e in ends]])
+
+    @cached_property
+    def _enclosures(self) -> list[Interval]:
+        """Each term's coefficient matrix, tightest float enclosure."""
+        result: list[Interval] = []
+        for entries in self.coefficients:
+            low, high = np.zeros(self.shape), np.zeros(self.shape)
+            for place, value in entries.items():
+                enclosed = Interval.rational(value)
+                low[place], high[place] = float(enclosed.lower), float(enclosed.upper)
+            result.append(Interval(low, high))
+        return result
+
+    def over(self, lower: Array, upper: Array) -> Interval:
+        """Enclosures of T over boxes of atoms (..., atoms), shape (..., rows, columns)."""
+        batch = lower.shape[:-1]
+        total = Interval.point(np.zeros((*batch, *self.shape)))
+        for members, coefficient in zip(self.products, self._enclosures, strict=True):
+            factor = Interval.point(np.ones((*batch, 1, 1)))
+            for j in members:
+                factor = factor * Interval(lower[..., j, None, None], upper[..., j, None, None])
+            total = total + coefficient * factor
+        return total
+
+    def at(self, corners: Array) -> Interval:
+        """Enclosures of T at exact atom values (..., atoms), shape (..., rows, columns)."""
+        return self.over(corners, corners)
+
+    def at_exact(self, corner: Sequence[Fraction]) -> list[list[Fraction]]:
+        """T at one corner in exact rationals."""
+        rows, columns = self.shape
+        T = [[Fraction(0)] * columns for _ in range(rows)]
+        for members, entries in zip(self.products, self.coefficients, strict=True):
+            factor = Fraction(1)
+            for j in members:
+                factor *= corner[j]
+            for (i, j), value in entries.items():
+                T[i][j] += value * factor
+        return T
+
+    def scaled(self, factor: int) -> AtomForm:
+        """This matrix times a whole number."""
+        return AtomForm(
+            self.shape,
+            self.atoms,
+            self.products,
+            tuple({place: factor * v for place, v in c.items()} for c in self.coefficients),
+        )
+
+    def slope(self, atom: int) -> AtomForm:
+        """The derivative of T by one atom: again affine in each of the others."""
+        kept = [
+            (tuple(j for j in m if j != atom), c)
+            for m, c in zip(self.products, self.coefficients, strict=True)
+            if atom in m
+        ]
+        return AtomForm(
+            self.shape, self.atoms, tuple(m for m, _ in kept), tuple(c for _, c in kept)
+        )
+
+
+def corners(lower: Array, upper: Array) -> Array:
+    """All corners of boxes of atoms: (batch, k) -> (batch, 2^k, k)."""
+    k = lower.shape[-1]
+    choice = np.array(list(product((False, True), repeat=k)), dtype=bool).reshape(2**k, k)
+    return np.where(choice, upper[:, None, :], lower[:, None, :])
+
+
+def atom_form(matrix: Sequence[Sequence[sp.Expr]]) -> AtomForm:
+    """Multiply a matrix of expressions out into atoms.
+
+    Raises:
+        UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
+    """
+    rows, columns = len(matrix), len(matrix[0]) if matrix else 0
+    atoms: dict[sp.Expr, int] = {}
+    terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
+    for i, row in enumerate(matrix):
+        for j, entry in enumerate(row):
+            for monomial, coefficient in polynomial(entry).items():
+                members = tuple(
+                    sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
+                )
+                terms[members][i, j] = Fraction(int(coefficient.p), int(coefficient.q))
+    kept = {m: c for m, c in terms.items() if any(c.values())}
+    return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()))
+
+
+def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
+    """A monomial's atoms: factors of the same symbols are one atom, whose range is tighter."""
+    groups: dict[frozenset[Any], list[sp.Expr]] = {}
+    for base, exponent in monomial:
+        groups.setdefault(frozenset(base.free_symbols), []).append(base**exponent)
+    return [sp.Mul(*factors) for factors in groups.values()]
+
+
+def polynomial(e: Any) -> Polynomial:
+    """An expression multiplied out over its sums and products; everything else is a generator."""
+    if e.is_Rational:
+        return {(): e} if e != 0 else {}
+    if e.is_Add:
+        return _sum([polynomial(a) for a in e.args])
+    if e.is_Mul:
+        result: Polynomial = {(): sp.S.One}
+        for a in e.args:
+            result = _times(result, polynomial(a))
+        return result
+    if isinstance(e, sp.Pow) and e.exp.is_Integer:
+        if e.exp > 1 and (e.base.is_Add or e.base.is_Mul) and e.exp <= 16:
+            factor, result = polynomial(e.base), {(): sp.S.One}
+            for _ in range(int(e.exp)):
+                result = _times(result, factor)
+            return result
+        return {((e.base, int(e.exp)),): sp.S.One}
+    return {((e, 1),): sp.S.One}
+
+
+def _sum(parts: Sequence[Polynomial]) -> Polynomial:
+    total: Polynomial = {}
+    for part in parts:
+        for monomial, coefficient in part.items():
+            total[monomial] = total.get(monomial, sp.S.Zero) + coefficient
+    return {m: c for m, c in total.items() if c != 0}
+
+
+def _times(a: Polynomial, b: Polynomial) -> Polynomial:
+    if len(a) * len(b) > LARGEST_TERMS:
+        raise UnsupportedError(
+            f"Multiplying the Jacobian out gives over {LARGEST_TERMS} terms. Certify the modules "
+            "one by one and compose them (certify_network)."
+        )
+    total: Polynomial = {}
+    for (m, c), (n, d) in product(a.items(), b.items()):
+        powers: dict[Any, int] = dict(m)
+        for base, exponent in n:
+            powers[base] = powers.get(base, 0) + exponent
+        key = tuple(
+            sorted(
+                ((x, k) for x, k in powers.items() if k),
+                key=lambda pair: sp.default_sort_key(pair[0]),
+            )
+        )
+        total[key] = total.get(key, sp.S.Zero) + c * d
+    return {m: c for m, c in total.items() if c != 0}

@@ -1,0 +1,166 @@
+"""A contraction problem in exact terms: the map, its Jacobian, and the box that it lives on.
+
+Everything that the proof rests on is here: the expressions, the conditions for them to be defined,
+and that the map has no jumps, which a Jacobian does not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+import sympy as sp
+
+from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.arithmetic.compile import compile_intervals
+from riemannian_modules.arithmetic.expression import Expressions, derivatives
+from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.rounding import Mask
+from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.region import Box
+from riemannian_modules.space import Array
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Contraction of ``state -> values`` over a box of all symbols.
+
+    Attributes:
+        time: Continuous (values are the derivative), discrete (successor) or static (outputs of
+            inputs).
+        expressions: The map with fixed parameters put in exactly; uncertain ones stay symbols.
+        lower, upper: Sides of the box for ``symbols``, in that order.
+    """
+
+    time: Time
+    expressions: Expressions
+    lower: Array
+    upper: Array
+
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """State, inputs and uncertain parameters."""
+        return self.expressions.state + self.expressions.inputs + self.expressions.parameters
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the symbols."""
+        return tuple(s.name for s in self.symbols)
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether time is continuous."""
+        return self.time is Time.CONTINUOUS
+
+    @property
+    def map(self) -> tuple[sp.Expr, ...]:
+        """What is differentiated: a state's derivative or successor, or a static map's outputs."""
+        return self.expressions.y if self.time is Time.STATIC else self.expressions.dx
+
+    @property
+    def variables(self) -> tuple[sp.Symbol, ...]:
+        """What it is differentiated by: the state, or a static map's inputs."""
+        return self.expressions.inputs if self.time is Time.STATIC else self.expressions.state
+
+    @cached_property
+    def jacobian(self) -> tuple[tuple[sp.Expr, ...], ...]:
+        """The exact Jacobian, a row for each value."""
+        return derivatives(self.map, self.variables)
+
+    @cached_property
+    def is_defined(self) -> bool:
+        """Whether every domain condition is proved on the box; else nothing is decided there."""
+        return bool(self.undefined_boxes(self.lower[None], self.upper[None]).all())
+
+    def undefined_boxes(self, lower: Array, upper: Array) -> Mask:
+        """For each box (batch, dim), whether all domain conditions are proved to hold in it."""
+        guards = self.expressions.guards
+        holds = np.ones(len(lower), dtype=bool)
+        if not guards:
+            return holds
+        compiled = compile_intervals(tuple(g.expression for g in guards), (self.symbols,))
+        columns = [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]
+        for guard, value in zip(guards, compiled(columns), strict=True):
+            low, high = np.asarray(value.lower), np.asarray(value.upper)
+            holds &= {
+                "nonnegative": low >= 0,
+                "positive": low > 0,
+                "nonzero": (low > 0) | (high < 0),
+            }[guard.kind]
+        return holds
+
+
+def make_problem(module: RiemannianModule, region: Box) -> Problem:
+    """Trace a module with its parameters fixed, except those that the region names.
+
+    Raises:
+        UnsupportedError: If the map may jump, or cannot be traced.
+        RegionError: If the region names unknown coordinates.
+    """
+    s = module.signature
+    ports = {port.name: port.coordinates() for port in s.parameters.ports}
+    uncertain = {c for name in region.sides for c in ports.get(name, [name])} & set(
+        s.parameters.coordinates
+    )
+    if uncertain:
+        values = {
+            symbol: value
+            for symbol, value in zip(
+                module.expressions.parameters, module.theta.tolist(), strict=True
+            )
+            if symbol.name not in uncertain
+        }
+        expressions = module.expressions.with_values(values)
+    else:
+        expressions = module.expressions_at(module.theta)
+    require_continuous(expressions, type(module).__name__)
+    symbols = expressions.state + expressions.inputs + expressions.parameters
+    lower, upper = region.bounds([v.name for v in symbols], (s.state, s.inputs, s.parameters))
+    return Problem(s.time, expressions, lower, upper)
+
+
+def require_continuous(expressions: Expressions, name: str) -> None:
+    """Refuse maps that may jump: where one does, no Jacobian tells how far two trajectories part.
+
+    `np.where` is accepted where its two sides are proved to agree on the line between them.
+
+    Raises:
+        UnsupportedError: Naming the term that may jump.
+    """
+    for e in sp.preorder_traversal(sp.Tuple(*expressions.dx, *expressions.y)):
+        if isinstance(e, (fn.sign, fn.step)):
+            raise UnsupportedError(
+                f"{name}: the map contains {e}, which jumps; contraction is claimed for "
+                "continuous maps only. Use a smooth or piecewise linear form (np.tanh, np.clip)."
+            )
+        if isinstance(e, sp.Piecewise) and not _joins(e):
+            raise UnsupportedError(
+                f"{name}: {e} could not be proved continuous where its condition changes. Write "
+                "it with np.maximum, np.minimum or np.clip, which never jump."
+            )
+
+
+def _joins(piecewise: Any) -> bool:
+    """Whether two pieces agree where their condition changes, decided by solving for one symbol."""
+    if len(piecewise.args) != 2 or not isinstance(
+        piecewise.args[0][1], sp.core.relational.Relational
+    ):
+        return False
+    (first, condition), (second, _) = piecewise.args
+    border, gap = condition.lhs - condition.rhs, first - second
+    for symbol in sorted(border.free_symbols, key=str):
+        slope = border.diff(symbol)
+        if slope.is_Rational and slope != 0:
+            at = symbol - border / slope  # the zero of a term that is linear in this symbol
+            return sp.expand(gap.subs(symbol, at)) == 0
+    return False
+
+
+def columns(lower: Array, upper: Array) -> Sequence[Interval]:
+    """One interval array for each coordinate of a batch of boxes (batch, dim)."""
+    return [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]

@@ -1,0 +1,165 @@
+"""Activations: a scalar function of each entry, whose derivative is a diagonal.
+
+Source: THEORY section 2; the functions and their sources are in `scalar_function`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from typing_extensions import override
+
+from riemannian_modules.errors import DomainError
+from riemannian_modules.modules import scalar_function as functions
+from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.scalar_function import ScalarFunction
+from riemannian_modules.modules.structured_map import (
+    ParameterFreeDifferential,
+    StructuredMap,
+    diagonal_intervals,
+)
+from riemannian_modules.space import Array, Signals, space
+
+if TYPE_CHECKING:
+    from riemannian_modules.arithmetic.interval import Interval
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class DiagonalDifferential(ParameterFreeDifferential):
+    """``t -> slope * t``; slope (..., n)."""
+
+    slope: Array
+
+    @property
+    @override
+    def input_size(self) -> int:
+        return self.slope.shape[-1]
+
+    @override
+    def push_outputs(self, t_x: Array, t_u: Array) -> Array:
+        return self.slope[..., None] * t_u
+
+    @override
+    def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
+        return p_y[..., :0, :], self.slope[..., None] * p_y
+
+
+class Activation(StructuredMap):
+    """``y = f(u)`` entry by entry, without parameters; subclasses say which f.
+
+    Ports have one shape; costs are linear in their size. `differential` multiplies by a diagonal;
+    `enclose` evaluates f and its slope at ends and critical points, tight but for rounding.
+    """
+
+    function: ScalarFunction
+
+    def __init__(
+        self, size: int | str | tuple[Any, ...] = (), *, input: str = "u", output: str = "y"
+    ) -> None:
+        """Make it for ports of a size such as 3 or a shape such as (2, 3); a scalar by default.
+
+        Raises:
+            SignatureError: If the size is no size.
+        """
+        self.inputs, self.outputs = space(**{input: size}), space(**{output: size})
+
+    @override
+    def output(self, x: Array, u: Array, theta: Array) -> Array:
+        return self.function.value(u)
+
+    @override
+    def differential(self, x: Array, u: Array, theta: Array) -> DiagonalDifferential:
+        return DiagonalDifferential(self.function.slope(u))
+
+    @override
+    def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
+        slope = diagonal_intervals(self.function.enclose_slope(u))
+        return self.function.enclose_value(u), slope
+
+    @override
+    def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
+        return {}, self.function.exact(u.vector)
+
+
+@final
+class Tanh(Activation):
+    """``tanh(u)``; slope ``1 - tanh(u)^2`` in (0, 1]."""
+
+    function = functions.TANH
+
+
+@final
+class Sigmoid(Activation):
+    """``1 / (1 + exp(-u))``; slope in (0, 1/4]."""
+
+    function = functions.SIGMOID
+
+
+@final
+class ReLU(Activation):
+    """``max(u, 0)``; slope 0 or 1, taken as 0 at zero and as [0, 1] in enclosures."""
+
+    function = functions.RELU
+
+
+@final
+class Softplus(Activation):
+    """``log(1 + exp(u))``; slope in (0, 1)."""
+
+    function = functions.SOFTPLUS
+
+
+@final
+class GELU(Activation):
+    """``u Phi(u)`` with the normal distribution Phi, by erf; slope in about [-0.129, 1.129]."""
+
+    function = functions.GELU
+
+
+@final
+class SiLU(Activation):
+    """``u / (1 + exp(-u))``; slope in about [-0.0998, 1.0998]."""
+
+    function = functions.SILU
+
+
+@final
+class LeakyReLU(Activation):
+    """``u`` where positive, ``leak u`` elsewhere; the leak is fixed, in [0, 1]."""
+
+    def __init__(
+        self,
+        size: int | str | tuple[Any, ...] = (),
+        *,
+        leak: float = 0.01,
+        input: str = "u",
+        output: str = "y",
+    ) -> None:
+        """As the other activations; raises DomainError for a leak outside [0, 1]."""
+        super().__init__(size, input=input, output=output)
+        self.leak = finite_number("LeakyReLU: leak", leak)
+        if not 0 <= self.leak <= 1:
+            raise DomainError(f"LeakyReLU: leak: expected a number in [0, 1], got {self.leak}.")
+        self.function = functions.leaky_relu(self.leak)
+
+
+@final
+class ELU(Activation):
+    """``u`` where u >= 0, ``alpha (exp(u) - 1)`` below; alpha is fixed, smooth for alpha = 1."""
+
+    def __init__(
+        self,
+        size: int | str | tuple[Any, ...] = (),
+        *,
+        alpha: float = 1.0,
+        input: str = "u",
+        output: str = "y",
+    ) -> None:
+        """As the other activations; raises DomainError for an alpha that is not positive."""
+        super().__init__(size, input=input, output=output)
+        self.alpha = finite_number("ELU: alpha", alpha)
+        if not self.alpha > 0:
+            raise DomainError(f"ELU: alpha: expected a positive number, got {self.alpha}.")
+        self.function = functions.elu(self.alpha)

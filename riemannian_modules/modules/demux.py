@@ -1,0 +1,31 @@
+"""The demultiplexer: one vector becomes several ports.
+
+Source: THEORY section 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.rewiring import Rewiring
+from riemannian_modules.space import space
+
+
+@final
+class Demux(Rewiring):
+    """``(y_1, y_2, ...) = u``: the entries of one vector, in order, in the output ports.
+
+    ``Demux("position velocity")`` splits into two scalars, ``Demux(a=3, b=2)`` into two vectors.
+    """
+
+    def __init__(self, *names: str, input: str = "u", **ports: int | str | tuple[Any, ...]) -> None:
+        """Make it for output ports described as in `riemannian_modules.space`.
+
+        Raises:
+            SignatureError: For ports that are none, or no port at all.
+        """
+        self.outputs = space(*names, **ports)
+        if not self.outputs.ports:
+            raise SignatureError("Demux: expected output ports, got none. Write Demux(a=3, b=2).")
+        self.inputs = space(**{input: self.outputs.size})

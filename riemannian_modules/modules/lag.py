@@ -1,0 +1,59 @@
+"""The first-order lag: ``tau dx/dt = k u - x, y = x``.
+
+Source: Kailath (1980), Linear Systems, chapter 2.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, final
+
+from typing_extensions import override
+
+from riemannian_modules.errors import DomainError
+from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.traced import Flow
+from riemannian_modules.space import Signals, space
+
+
+@final
+class Lag(Flow):
+    """``tau dx/dt = k u - x, y = x``, entry by entry; parameters tau in seconds and k.
+
+    It has no feedthrough and breaks loops.
+    """
+
+    def __init__(
+        self,
+        tau: float,
+        k: float = 1.0,
+        size: int | str | tuple[Any, ...] = (),
+        *,
+        input: str = "u",
+        output: str = "y",
+    ) -> None:
+        """Make it for ports of a size such as 3 or a shape such as (2, 3); a scalar by default.
+
+        Raises:
+            SignatureError: If the size is no size.
+            DomainError: For a time constant that is not positive, NaN or infinite numbers.
+        """
+        super().__init__()
+        seconds = finite_number("Lag: tau", tau)
+        if not seconds > 0:
+            raise DomainError(
+                f"Lag: tau: expected a positive time constant in seconds, got {seconds}."
+            )
+        self.parameters = {"tau": seconds, "k": finite_number("Lag: k", k)}
+        self.state, self.inputs, self.outputs = (
+            space(**{name: size}) for name in ("x", input, output)
+        )
+
+    @override
+    def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
+        return (p["k"] * u.vector - x.vector) / p["tau"], x.vector
+
+    @cached_property
+    def feedthrough(self) -> frozenset[tuple[str, str]]:
+        """None: the output is the state."""
+        return frozenset()

@@ -1,0 +1,33 @@
+"""The multiplexer: several ports become one vector.
+
+Source: THEORY section 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.rewiring import Rewiring
+from riemannian_modules.space import space
+
+
+@final
+class Mux(Rewiring):
+    """``y = (u_1, u_2, ...)``: the entries of the input ports, in order, in one vector.
+
+    ``Mux("position velocity")`` joins two scalars, ``Mux(a=3, b=2)`` two vectors.
+    """
+
+    def __init__(
+        self, *names: str, output: str = "y", **ports: int | str | tuple[Any, ...]
+    ) -> None:
+        """Make it for input ports described as in `riemannian_modules.space`.
+
+        Raises:
+            SignatureError: For ports that are none, or no port at all.
+        """
+        self.inputs = space(*names, **ports)
+        if not self.inputs.ports:
+            raise SignatureError("Mux: expected input ports, got none. Write Mux(a=3, b=2).")
+        self.outputs = space(**{output: self.inputs.size})

@@ -1,0 +1,31 @@
+"""Parameter matrices that enter as ``P a``: what they get back are outer products ``q a^T``.
+
+Source: Dangel, Kunstner and Hennig (2020), BackPACK, arXiv:1912.10985, section on linear layers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from riemannian_modules.metrics import KhatriRaoFactor
+from riemannian_modules.space import Array
+
+
+def pull_outer(cotangent: Array, activation: Array) -> Array:
+    """``vec(q a^T)``, row-major, for each point and column: (..., r, k), (..., s) -> (..., r s, k)."""
+    product = cotangent[..., :, None, :] * activation[..., None, :, None]
+    return product.reshape(*product.shape[:-3], -1, product.shape[-1])
+
+
+def outer_factor(cotangent: Array, activation: Array) -> KhatriRaoFactor:
+    """The same vectors as a factor's columns, one for each point and column, none of them formed."""
+    batch = np.broadcast_shapes(cotangent.shape[:-2], activation.shape[:-1])
+    points = math.prod(batch)
+    r, k = cotangent.shape[-2:]
+    s = activation.shape[-1]
+    return KhatriRaoFactor(
+        np.broadcast_to(activation, (*batch, s)).reshape(points, s),
+        np.broadcast_to(cotangent, (*batch, r, k)).reshape(points, r, k),
+    )

@@ -1,0 +1,51 @@
+"""The PID controller in parallel form, its derivative filtered.
+
+Source: Astrom and Murray (2021), Feedback Systems, second edition, section 11.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from typing_extensions import override
+
+from riemannian_modules.errors import DomainError
+from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.traced import Flow
+from riemannian_modules.space import Signals, space
+
+
+@final
+class PID(Flow):
+    """``u = Kp e + Ki int e dt + Kd s / (tau s + 1) e`` with ``e = reference - measurement``.
+
+    Parameters Kp, Ki (1/s), Kd (s) and the filter's time constant tau (s); states "integral" of e
+    and "filtered" e.
+    """
+
+    state = space("integral filtered")
+    inputs = space("reference measurement")
+    outputs = space("u")
+
+    def __init__(self, Kp: float, Ki: float = 0.0, Kd: float = 0.0, tau: float = 0.01) -> None:
+        """Make the controller.
+
+        Raises:
+            DomainError: For a filter time constant that is not positive, NaN or infinite numbers.
+        """
+        super().__init__()
+        given = {"Kp": Kp, "Ki": Ki, "Kd": Kd, "tau": tau}
+        values = {name: finite_number(f"PID: {name}", value) for name, value in given.items()}
+        if not values["tau"] > 0:
+            raise DomainError(
+                f"PID: tau: expected a positive time constant in seconds, got {values['tau']}. An "
+                "unfiltered derivative is no proper system; a small tau comes near it."
+            )
+        self.parameters = values
+
+    @override
+    def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
+        e = u["reference"] - u["measurement"]
+        derivative = (e - x["filtered"]) / p["tau"]
+        control = p["Kp"] * e + p["Ki"] * x["integral"] + p["Kd"] * derivative
+        return {"integral": e, "filtered": derivative}, {"u": control}
