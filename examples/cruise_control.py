@@ -1,8 +1,8 @@
 """A car's cruise control meets a hill: wire it, find where it rests, linearise it, drive it.
 
-The car is that of Astrom and Murray, Feedback Systems, section 4.1: an engine with a torque curve, five
-gears, rolling friction, air drag, and a throttle between 0 and 1; the controller is PI with a leak.
-Run ``python examples/cruise_control.py [FOLDER]``; with a folder, the trajectory is written there.
+The car is that of Astrom and Murray, Feedback Systems, section 4.1: an engine with a torque curve,
+five gears, rolling friction, air drag, and a throttle between 0 and 1; the controller is PI with a
+leak. ``python examples/cruise_control.py [FOLDER]`` writes the trajectory to the folder, if given.
 """
 
 import sys

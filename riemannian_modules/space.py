@@ -254,4 +254,9 @@ def _port(name: str, value: object) -> Port:
     )
 
 
+def batch_shape(*vectors: Any) -> tuple[int, ...]:
+    """The batch that vectors (..., size) have together: their leading axes, broadcast."""
+    return np.broadcast_shapes(*(vector.shape[:-1] for vector in vectors))
+
+
 EMPTY = Space()

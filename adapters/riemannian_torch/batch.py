@@ -24,7 +24,9 @@ Mapped: TypeAlias = Callable[[Callable[..., Tensor], Sequence[bool], Sequence[Te
 def vectorised(
     function: Callable[..., Tensor], batched: Sequence[bool], arguments: Sequence[Tensor]
 ) -> Tensor:
-    """All points at once; a draw at random inside is an error."""
+    """All points at once; where there is one only, without the transform's cost."""
+    if all(len(a) == 1 for a, b in zip(arguments, batched, strict=True) if b):
+        return one_by_one(function, batched, arguments)
     result: Any = vmap(function, in_dims=tuple(0 if b else None for b in batched))(*arguments)
     return result
 
@@ -86,8 +88,8 @@ def pull_parameters(
 
 
 def find_rules(function: Function, theta: Tensor, u: Tensor, outputs: int) -> Rules:
-    """The fastest rules that this function allows, tried on two points with one column each."""
-    points, p = torch.stack([u, u]), u.new_zeros(2, 1, outputs)
+    """The fastest rules that this function allows, tried on two points with two columns each."""
+    points, p = torch.stack([u, u]), u.new_zeros(2, 2, outputs)
     over: Mapped = vectorised
     try:
         _probe(vectorised, function, theta, points, p)
@@ -98,7 +100,7 @@ def find_rules(function: Function, theta: Tensor, u: Tensor, outputs: int) -> Ru
         over(
             lambda v, t: push_forward(over, function, theta, v, t),
             (True, True),
-            (points, torch.zeros_like(points)[:, None]),
+            (points, torch.zeros_like(torch.stack([points, points], dim=1))),
         )
     except RuntimeError:
         return Rules(over, push_by_rows)

@@ -22,7 +22,7 @@ class LiveParameter:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001
         """The values now, in float64 unless ``dtype`` says otherwise; always a copy."""
-        values = array(self.model.get_parameter(self.name))
+        values = array(self.model.get_parameter(self.name)).copy()
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def __repr__(self) -> str:

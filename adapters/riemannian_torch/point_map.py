@@ -49,14 +49,21 @@ class PointMap:
     def results(self, theta: Tensor, u: Tensor, constants: Mapping[str, Tensor]) -> Any:
         """What the model gives for a batch of one point."""
         own = {
-            port.name: theta[place].reshape(port.shape)
-            for port, place in zip(self.parameters.ports, self.parameters.slices, strict=True)
+            port.name: part.reshape(port.shape)
+            for port, part in zip(
+                self.parameters.ports, _parts(self.parameters, theta), strict=True
+            )
         }
         arguments = tuple(
-            u[place].reshape((1, *port.shape))
-            for port, place in zip(self.inputs.ports, self.inputs.slices, strict=True)
+            part.reshape((1, *port.shape))
+            for port, part in zip(self.inputs.ports, _parts(self.inputs, u), strict=True)
         )
         return functional_call(self.model, {**constants, **own}, arguments)
+
+
+def _parts(space: Space, vector: Tensor) -> tuple[Tensor, ...]:
+    # One split, for its reverse is one concatenation; that of a slice is a whole vector of zeros.
+    return torch.split(vector, [port.size for port in space.ports])
 
 
 def named_results(where: str, results: Any) -> dict[str, Tensor]:

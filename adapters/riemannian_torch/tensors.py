@@ -7,6 +7,7 @@ comes back is more precise than float32, though it is stored in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import final
 
 import numpy as np
@@ -33,15 +34,15 @@ class Kind:
 
 def kind_of(model: nn.Module) -> Kind:
     """The model's kind now, told by its first floating tensor; float64 where it has none."""
-    for values in (*model.parameters(), *model.buffers()):
+    for values in chain(model.parameters(), model.buffers()):
         if values.is_floating_point():
             return Kind(values.dtype, values.device)
     return Kind(torch.float64, torch.device("cpu"))
 
 
 def array(values: Tensor) -> Array:
-    """The tensor's numbers as a float64 array of our own."""
-    return np.array(values.detach().cpu().numpy(), dtype=np.float64)
+    """The tensor's numbers in float64; where nothing is converted, the tensor's own memory."""
+    return np.asarray(values.detach().cpu().numpy(), dtype=np.float64)
 
 
 def check_numbers(where: str, model: nn.Module) -> None:

@@ -158,7 +158,15 @@ class TorchModule(RiemannianModule):
 
         A float32 model holds ``theta`` rounded to float32, and the twin's `theta` says so.
         """
-        return type(self)(copy.deepcopy(self.model), self.inputs, self.outputs)._written(theta)
+        try:
+            model = copy.deepcopy(self.model)
+        except RuntimeError as error:
+            raise UnsupportedError(
+                f"{self._where}: expected a model that can be copied, but torch says: "
+                f"{str(error).rstrip('.')}. Keep computed tensors out of the model's attributes; "
+                "torch.nn.utils.parametrizations replaces the old weight_norm and spectral_norm."
+            ) from error
+        return type(self)(model, self.inputs, self.outputs)._written(theta)
 
     def _written(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         self.write_parameters(theta)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -29,41 +29,24 @@ FUNCTION_NAMES: dict[Any, str] = {
 }  # fmt: skip
 
 
+_NUMPY_NAMES = (
+    "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p maximum "
+    "minimum absolute sign select less less_equal greater greater_equal"
+)
+_INTERVAL_NAMES = (
+    "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p erf maximum "
+    "minimum absolute softplus power where less less_equal greater greater_equal logical_and "
+    "logical_or logical_not"
+)
+
+
 class _Floats:
     """How terms are written for floats."""
 
     def __init__(self) -> None:
         from scipy.special import erf
 
-        self.namespace: dict[str, Any] = {
-            name: getattr(np, name)
-            for name in [
-                "sqrt",
-                "exp",
-                "log",
-                "sin",
-                "cos",
-                "tan",
-                "sinh",
-                "cosh",
-                "tanh",
-                "arcsin",
-                "arccos",
-                "arctan",
-                "arcsinh",
-                "expm1",
-                "log1p",
-                "maximum",
-                "minimum",
-                "absolute",
-                "sign",
-                "select",
-                "less",
-                "less_equal",
-                "greater",
-                "greater_equal",
-            ]
-        }
+        self.namespace: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY_NAMES.split()}
         self.namespace |= {
             "erf": erf,
             "step": lambda x: np.heaviside(x, 0.0),
@@ -109,41 +92,9 @@ class _Intervals:
 
         self._interval = iv
         self.namespace: dict[str, Any] = {
-            name: getattr(iv, name)
-            for name in [
-                "sqrt",
-                "exp",
-                "log",
-                "sin",
-                "cos",
-                "tan",
-                "sinh",
-                "cosh",
-                "tanh",
-                "arcsin",
-                "arccos",
-                "arctan",
-                "arcsinh",
-                "expm1",
-                "log1p",
-                "erf",
-                "maximum",
-                "minimum",
-                "absolute",
-                "softplus",
-                "power",
-                "where",
-                "less",
-                "less_equal",
-                "greater",
-                "greater_equal",
-                "logical_and",
-                "logical_or",
-                "logical_not",
-            ]
+            name: getattr(iv, name) for name in _INTERVAL_NAMES.split()
         }
-        # Steps and signs stand in derivatives of kinked functions: at the kink, Clarke's whole
-        # hull.
+        # Steps and signs stand in derivatives of kinked functions: at the kink, Clarke's hull.
         self.namespace["step"] = lambda x: _between(iv, x, 0.0)
         self.namespace["sign"] = lambda x: _between(iv, x, -1.0)
         self.namespace["power_log"] = lambda x, y: iv.power(x, y) * iv.log(x)
@@ -246,7 +197,8 @@ class Writer:
         if isinstance(term, sp.Pow) and term.exp.is_Rational:
             return (term.base,)
         if isinstance(term, sp.Piecewise):
-            return tuple(part for pair in cast("Any", term.args) for part in pair)
+            pairs: Any = term.args
+            return tuple(part for pair in pairs for part in pair)
         return term.args
 
     def _text(self, term: Any) -> str:
@@ -320,5 +272,5 @@ def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[...
 def compile_intervals(
     expressions: tuple[Any, ...], groups: Groups
 ) -> Callable[..., tuple[Any, ...]]:
-    """As `compile_floats`, on intervals: results contain the exact values all over the box."""
+    """As `compile_floats`, on intervals; each result holds the exact value anywhere in the box."""
     return _build(_Intervals(), expressions, groups)

@@ -1,8 +1,8 @@
 """Compilation of exact expressions to plain Python numbers, for the inner loop of a solver.
 
-On a few numbers at a time, Python's floats and `math` are many times faster than NumPy's scalars. Where
-Python raises (a division by zero, an overflow, a logarithm of -1) NumPy gives inf or NaN; so does this,
-by running the NumPy code instead. Terms of the fixed arguments alone are computed once.
+On a few numbers at a time, Python's floats and `math` are many times faster than NumPy's scalars.
+Where Python raises (a division by zero, an overflow, a logarithm of -1) NumPy gives inf or NaN; so
+does this, by running the NumPy code instead. Terms of the fixed arguments alone are computed once.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def compile_scalars(expressions: tuple[Any, ...], groups: Groups, theta: Array) 
         theta: The parameters' values, shape (p,).
 
     Returns:
-        A function that gives one float for each expression, inf and NaN where NumPy gives them; about
-        0.05 microseconds an operation. Compiling is remembered for equal expressions.
+        A function that gives one float for each expression, inf and NaN where NumPy gives them;
+        about 0.05 microseconds an operation. Compiling is remembered for equal expressions.
     """
     exact = compile_floats(expressions, groups)
 

@@ -1,4 +1,4 @@
-"""The three kinds of answers to a claim, which no type confuses: proved, estimated, refuted."""
+"""The three kinds of answers to a claim: proved, estimated, refuted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class LogNormBound:
-    """Continuous time: distances follow at most ``exp(rate t)``; contracting if rate < 0. Unit 1/time."""
+    """Distances follow at most ``exp(rate t)``, rate in 1/time; contracting if rate < 0."""
 
     rate: float
 
@@ -65,7 +65,8 @@ class Estimated:
     Attributes:
         bound: The worst log-norm or gain among the samples, or None where none could be computed.
         reason: Why it was not decided, and what would decide it.
-        undecided: Boxes that are left, each a mapping from coordinates to (lower, upper), largest first.
+        undecided: Boxes that are left, each a mapping from coordinates to (lower, upper), largest
+            first.
     """
 
     bound: Bound | None

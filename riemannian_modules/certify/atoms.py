@@ -1,8 +1,9 @@
-"""Matrices of expressions as polynomials in atoms, each atom of degree one: cancellations happen here.
+"""Matrices of expressions as polynomials in atoms, affine in each: cancellations happen here.
 
-Every entry is multiplied out exactly. What is left is a sum of products of *atoms* (tanh(w x)^2, y^2,
-1/(1 + p^2)^2, ...) with exact rational coefficients, affine in each atom alone. Over a box each atom
-ranges over an interval, so the matrix lies in the convex hull of its values at the corners of those
+Every entry is multiplied out exactly. What is left is a sum of products of *atoms* (tanh(w x)^2,
+y^2, 1/(1 + p^2)^2, ...) with exact rational coefficients, affine in each atom alone. Over a box
+each atom ranges over an interval, so the matrix lies in the convex hull of its values at the
+corners of those
 intervals: a convex test (a log-norm, definiteness) that holds at the corners holds on the box.
 """
 
@@ -28,7 +29,7 @@ LARGEST_TERMS = 200_000
 MOST_CORNERS = 4096
 
 Monomial = tuple[tuple[Any, int], ...]  # (base, exponent) pairs, sorted
-Polynomial = dict[Monomial, sp.Rational]
+Polynomial = dict[Monomial, Any]  # exact rational coefficients
 
 
 @final
@@ -166,7 +167,7 @@ def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
     return [sp.Mul(*factors) for factors in groups.values()]
 
 
-def polynomial(e: sp.Expr) -> Polynomial:
+def polynomial(e: Any) -> Polynomial:
     """An expression multiplied out over its sums and products; everything else is a generator."""
     if e.is_Rational:
         return {(): e} if e != 0 else {}
@@ -198,8 +199,8 @@ def _sum(parts: Sequence[Polynomial]) -> Polynomial:
 def _times(a: Polynomial, b: Polynomial) -> Polynomial:
     if len(a) * len(b) > LARGEST_TERMS:
         raise UnsupportedError(
-            f"Multiplying the Jacobian out gives over {LARGEST_TERMS} terms. Certify the modules one by one "
-            "and compose them (certify_network)."
+            f"Multiplying the Jacobian out gives over {LARGEST_TERMS} terms. Certify the modules "
+            "one by one and compose them (certify_network)."
         )
     total: Polynomial = {}
     for (m, c), (n, d) in product(a.items(), b.items()):

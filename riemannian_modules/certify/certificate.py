@@ -1,4 +1,4 @@
-"""The certificate: a claim and its evidence as plain data, from which alone it is verified again."""
+"""The certificate: a claim and its evidence as plain data, from which it is verified again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def load_certificate(path: str | Path) -> Certificate:
     """Read a certificate file; nothing in it is believed yet.
 
     Raises:
-        CertificateError: If the file is missing, truncated, no JSON, or of another format or version.
+        CertificateError: If the file is missing, truncated, no JSON, or of another format or
+            version.
     """
     source = Path(path)
     try:
@@ -64,8 +65,8 @@ def load_certificate(path: str | Path) -> Certificate:
         raise CertificateError(f"There is no certificate file {source}. Check the path.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as fault:
         raise CertificateError(
-            f"{source}: expected a JSON certificate, but it cannot be read ({fault}). It may be truncated; "
-            "make it again with `certify`."
+            f"{source}: expected a JSON certificate, but it cannot be read ({fault}). It may be "
+            "truncated; make it again with `certify`."
         ) from None
     return Certificate(check_format(data, str(source)))
 
@@ -153,9 +154,9 @@ def statement_of(kind: str, bound: Bound, norm: Norm, overshoot: float, region: 
             else f"grows at most as exp({bound.rate:.10g} t)"
         )
         return (
-            f"The distance of any two trajectories {verb} in {name}{tail}, as long as both stay in the "
-            f"region ({region}). Differential condition on the whole region, rounding included; that the "
-            "region is invariant is not part of the claim."
+            f"The distance of any two trajectories {verb} in {name}{tail}, as long as both stay "
+            f"in the region ({region}). Differential condition on the whole region, rounding "
+            "included; that the region is invariant is not part of the claim."
         )
     what = "one step changes" if kind == "step" else "the map changes"
     assert isinstance(bound, LipschitzBound)

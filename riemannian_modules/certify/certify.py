@@ -1,4 +1,4 @@
-"""Certify: search for a norm, prove the bound on the whole region, or refute it, or say what is undecided."""
+"""Certify: find a norm, prove a bound on the whole region, or refute it, or say what is open."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from riemannian_modules.arithmetic.definite import (
     smallest_eigenvalue_bound,
 )
 from riemannian_modules.arithmetic.expression_data import expressions_to_data
+from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.answer import (
     Answer,
     Bound,
@@ -27,7 +28,7 @@ from riemannian_modules.certify.certificate import (
     number_to_data,
     statement_of,
 )
-from riemannian_modules.certify.criterion import Criterion, make_criterion
+from riemannian_modules.certify.criterion import make_criterion
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.norms import L1, L2, FreeL1, FreeL2, FreeLInf, FreeNorm, LInf, Norm
 from riemannian_modules.certify.problem import Problem, make_problem
@@ -37,7 +38,6 @@ from riemannian_modules.certify.subdivide import Budget, Partition, partition
 from riemannian_modules.errors import ConvergenceError, MetricError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
-from riemannian_modules.space import Array
 
 
 def certify(
@@ -50,13 +50,15 @@ def certify(
     factor: float | None = None,
     budget: Budget | None = None,
 ) -> Answer:
-    """Prove how fast a module contracts on a region, in some norm; or refute it; or say that it is open.
+    """Prove how fast a module contracts on a region; or refute it; or say that it is open.
 
     Args:
-        module: A flow, a step map, or a static map, whose gain (Lipschitz constant) is then bounded.
-        region: Box of states, inputs and uncertain parameters; what it does not name is unbounded (states
-            and inputs) or fixed at the module's value (parameters). None: everywhere.
-        norm: The norm: `l2`, `l1` or `linf`, given or free; None tries the identity and the free ones.
+        module: A flow, a step map, or a static map, whose gain (Lipschitz constant) is then
+            bounded.
+        region: Box of states, inputs and uncertain parameters; what it does not name is unbounded
+            (states and inputs) or fixed at the module's value (parameters). None: everywhere.
+        norm: The norm: `l2`, `l1` or `linf`, given or free; None tries the identity and the free
+            ones.
         input_norm: For static maps, the norm of the inputs; Euclidean when None.
         rate: For flows, the rate to prove (1/time); None for the best that is found.
         factor: For maps, the Lipschitz constant to prove; None for the best that is found.
@@ -90,7 +92,7 @@ def contraction_rate(
     norm: Norm | FreeNorm | None = None,
     budget: Budget | None = None,
 ) -> Bound:
-    """The best proved bound: the log-norm of a flow (negative when it contracts), or the gain of a map.
+    """The best proved bound: the log-norm of a flow (negative: contracting), or the gain of a map.
 
     Raises:
         ConvergenceError: If nothing finite could be proved; the message says what the answer was.
@@ -142,7 +144,8 @@ def _check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
         raise SignatureError("input_norm is for static maps; a state's distance has one norm.")
     if input_norm is not None and len(input_norm.metric) != len(problem.variables):
         raise MetricError(
-            f"input_norm has {len(input_norm.metric)} coordinates, the inputs have {len(problem.variables)}."
+            f"input_norm has {len(input_norm.metric)} coordinates, the inputs have "
+            f"{len(problem.variables)}."
         )
 
 
@@ -187,9 +190,7 @@ def _certify_in(
     beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
     refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
     refuted = refuted or refute_in_any_metric(problem, beyond, parts.point)
-    return (
-        refuted if refuted is not None else _estimated(problem, criterion, parts, undecided, asked)
-    )
+    return refuted if refuted is not None else _estimated(problem, parts, undecided, asked)
 
 
 def _limit(problem: Problem) -> float:
@@ -207,14 +208,13 @@ def _without_norm(problem: Problem, target: float | None) -> Answer:
         if refuted is not None
         else Estimated(
             None,
-            "no norm of the wanted kind was found; give one, allow another kind, or shrink the region",
+            "no norm of the wanted kind was found; give one, allow another kind, or shrink the "
+            "region",
         )
     )
 
 
-def _estimated(
-    problem: Problem, criterion: Criterion, parts: Partition, undecided: Array, b: float
-) -> Estimated:
+def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) -> Estimated:
     bound: Any = (LogNormBound if problem.is_flow else LipschitzBound)(parts.sampled)
     order = np.flatnonzero(undecided)
     order = order[np.argsort(-(parts.upper[order] - parts.lower[order]).sum(1), kind="stable")]
@@ -226,15 +226,18 @@ def _estimated(
         for i in order[:100]
     )
     if not problem.undefined_boxes(parts.lower, parts.upper).all():
-        reason = "the map may be undefined on part of the region (a root, logarithm or quotient); shrink it"
+        reason = (
+            "the map may be undefined on part of the region (a root, logarithm or quotient); "
+            "shrink it"
+        )
     elif parts.sampled > b:
         reason = (
             f"samples need {parts.sampled:.6g}, more than {b:.6g}, but no violation could be proved"
         )
     else:
         reason = (
-            f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach {parts.sampled:.6g} of "
-            f"{b:.6g}); a larger budget or a smaller region may decide them"
+            f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach "
+            f"{parts.sampled:.6g} of {b:.6g}); a larger budget or a smaller region may decide them"
         )
     return Estimated(bound, reason, boxes)
 
@@ -266,7 +269,7 @@ def _proved(
 
 
 def overshoot(norm: Norm) -> float:
-    """``sqrt(cond M)``, proved from above: by how much Euclidean distances may grow before they shrink."""
+    """``sqrt(cond M)``, rounded up: by how much Euclidean distances may grow before they shrink."""
     if not isinstance(norm, L2):
         return float("nan")
     floor = float(smallest_eigenvalue_bound(norm.metric))

@@ -1,7 +1,7 @@
 """Verified decisions on boxes: the smallest b that is proved for each box of a batch.
 
-Nothing here searches: given boxes and numbers b it says which are proved. Soundness rests on interval
-enclosures of the atoms, convexity of the test (`criterion`), and verified definiteness.
+Nothing here searches: given boxes and numbers b it says which are proved. Soundness rests on
+interval enclosures of the atoms, convexity of the test (`criterion`), and verified definiteness.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.atoms import MOST_CORNERS, AtomForm, corners
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.problem import Problem
@@ -25,8 +26,8 @@ FEW, MOST_REFINED = 2, 256
 def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> Array:
     """The smallest b found that is proved on each box (batch, dim); inf where none was.
 
-    Cost: ``2^atoms`` small eigenvalue problems a box, vectorised, or one interval matrix where the atoms
-    are too many for corners.
+    Cost: ``2^atoms`` small eigenvalue problems a box, vectorised, or one interval matrix where the
+    atoms are too many for corners.
     """
     result = np.full(len(lower), np.inf)
     low, high = _ranges(problem, criterion, lower, upper)
@@ -41,7 +42,7 @@ def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Arra
 
 def boxes_prove(
     problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float
-) -> Array:
+) -> Mask:
     """Whether the test with b is proved on each box, exact ties included where corners are few.
 
     Boxes that fail are tried again one by one with their atoms' ranges refined.
@@ -67,9 +68,9 @@ def _ranges(
     return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
 
 
-def _ranges_prove(criterion: Criterion, defined: Array, low: Array, high: Array, b: float) -> Array:
+def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, b: float) -> Mask:
     """Whether the test with b is proved over each box of atoms (batch, atoms)."""
-    proved = defined & ~np.isnan(low).any(1)
+    proved: Mask = np.asarray(defined & ~np.isnan(low).any(1))
     finite = proved & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
         T = _matrices(criterion.form, low[finite], high[finite])
@@ -123,7 +124,7 @@ def _chunk_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
 
 
 def _unbounded_bound(criterion: Criterion, low: Array, high: Array) -> float:
-    """The smallest b for a box on which some atoms are unbounded: their finite ends, then exactly."""
+    """The smallest b for a box with unbounded atoms: from their finite ends, then exactly."""
     ends = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
     others = np.where(np.isfinite(high), high, ends)
     start = float(_finite_bounds(criterion, ends[None], others[None])[0])

@@ -1,7 +1,7 @@
 """A contraction problem in exact terms: the map, its Jacobian, and the box that it lives on.
 
-Everything that the proof rests on is here: the expressions, the conditions for them to be defined, and
-that the map has no jumps, which a Jacobian does not see.
+Everything that the proof rests on is here: the expressions, the conditions for them to be defined,
+and that the map has no jumps, which a Jacobian does not see.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import Expressions, derivatives
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
@@ -30,7 +31,8 @@ class Problem:
     """Contraction of ``state -> values`` over a box of all symbols.
 
     Attributes:
-        time: Continuous (values are the derivative), discrete (successor) or static (outputs of inputs).
+        time: Continuous (values are the derivative), discrete (successor) or static (outputs of
+            inputs).
         expressions: The map with fixed parameters put in exactly; uncertain ones stay symbols.
         lower, upper: Sides of the box for ``symbols``, in that order.
     """
@@ -57,7 +59,7 @@ class Problem:
 
     @property
     def map(self) -> tuple[sp.Expr, ...]:
-        """What is differentiated: the state's derivative or successor, or a static map's outputs."""
+        """What is differentiated: a state's derivative or successor, or a static map's outputs."""
         return self.expressions.y if self.time is Time.STATIC else self.expressions.dx
 
     @property
@@ -72,10 +74,10 @@ class Problem:
 
     @cached_property
     def is_defined(self) -> bool:
-        """Whether every domain condition is proved on the box (else the claim cannot be decided there)."""
+        """Whether every domain condition is proved on the box; else nothing is decided there."""
         return bool(self.undefined_boxes(self.lower[None], self.upper[None]).all())
 
-    def undefined_boxes(self, lower: Array, upper: Array) -> Any:
+    def undefined_boxes(self, lower: Array, upper: Array) -> Mask:
         """For each box (batch, dim), whether all domain conditions are proved to hold in it."""
         guards = self.expressions.guards
         holds = np.ones(len(lower), dtype=bool)
@@ -133,17 +135,17 @@ def require_continuous(expressions: Expressions, name: str) -> None:
     for e in sp.preorder_traversal(sp.Tuple(*expressions.dx, *expressions.y)):
         if isinstance(e, (fn.sign, fn.step)):
             raise UnsupportedError(
-                f"{name}: the map contains {e}, which jumps; contraction is claimed for continuous maps only. "
-                "Use a smooth or piecewise linear form (np.tanh, np.clip)."
+                f"{name}: the map contains {e}, which jumps; contraction is claimed for "
+                "continuous maps only. Use a smooth or piecewise linear form (np.tanh, np.clip)."
             )
         if isinstance(e, sp.Piecewise) and not _joins(e):
             raise UnsupportedError(
-                f"{name}: {e} could not be proved continuous where its condition changes. Write it with "
-                "np.maximum, np.minimum or np.clip, which never jump."
+                f"{name}: {e} could not be proved continuous where its condition changes. Write "
+                "it with np.maximum, np.minimum or np.clip, which never jump."
             )
 
 
-def _joins(piecewise: sp.Piecewise) -> bool:
+def _joins(piecewise: Any) -> bool:
     """Whether two pieces agree where their condition changes, decided by solving for one symbol."""
     if len(piecewise.args) != 2 or not isinstance(
         piecewise.args[0][1], sp.core.relational.Relational

@@ -1,7 +1,7 @@
-"""Tight ranges of scalar expressions over boxes: natural, mean-value and monotone enclosures together.
+"""Tight ranges of scalar expressions over boxes: natural, mean-value and monotone enclosures.
 
-Source: Moore, Kearfott and Cloud, *Introduction to Interval Analysis* (2009), chapters 5 and 6. Every
-bound is an interval enclosure, so the intersection contains the true range.
+Source: Moore, Kearfott and Cloud, *Introduction to Interval Analysis* (2009), chapters 5 and 6.
+Every bound is an interval enclosure, so the intersection contains the true range.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def atom_range(
 ) -> tuple[Array, Array]:
     """Range of one expression on a batch of boxes (batch, dim); NaN where it may be undefined.
 
-    Natural interval extension; where a symbol comes more than once, cut with the mean-value form and, where
-    a derivative keeps its sign, with the values at that symbol's ends.
+    Natural interval extension; where a symbol comes more than once, cut with the mean-value form
+    and, where a derivative keeps its sign, with the values at that symbol's ends.
     """
     batch = len(lower)
     value = _evaluate(atom, symbols, lower, upper)
@@ -83,7 +83,7 @@ def _extreme(
     *,
     largest: bool,
 ) -> float:
-    """A rigorous bound of the largest (or smallest) value: boxes that cannot hold it are dropped."""
+    """A rigorous bound of the largest (smallest) value: boxes that cannot hold it are dropped."""
     lows, highs = lower[None].copy(), upper[None].copy()
     for _ in range(ROUNDS):
         while True:
@@ -151,7 +151,8 @@ def _repeated(
     if all(c == 1 for c in count.values()):
         return (), ()
     (row,) = derivatives((atom,), tuple(symbols[i] for i in axes))
-    # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 + p^2)^3.
+    # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 +
+    # p^2)^3.
     return axes, tuple(sp.factor(sp.together(d)) if d.count_ops() < FACTORED else d for d in row)
 
 

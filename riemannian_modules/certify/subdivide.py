@@ -1,4 +1,4 @@
-"""Branch and bound over a region: boxes are split, worst first, in batches, until the bound is tight.
+"""Branch and bound: boxes of a region are split, worst first, until the bound is tight.
 
 The tree of splits is the proof's skeleton: its leaves cover the region by construction.
 """
@@ -23,7 +23,7 @@ from riemannian_modules.space import Array
 @final
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When to stop: at most ``boxes`` boxes and ``seconds`` seconds, or once within ``tolerance`` of the best.
+    """When to stop: after ``boxes`` or ``seconds``, or once within ``tolerance`` of the best.
 
     Attributes:
         progress: Called with (boxes so far, proved bound, sampled bound) after each batch.
@@ -73,7 +73,7 @@ def partition(
     budget: Budget,
     hopeless: float = np.inf,
 ) -> Partition:
-    """Cut the region until ``target`` is proved everywhere, or the best b is known within the tolerance.
+    """Cut the region until ``target`` is proved, or the best b is known within the tolerance.
 
     Args:
         problem: The problem; its box is the region.
@@ -168,7 +168,7 @@ def needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
 
 
 def _split(problem: Problem, criterion: Criterion, leaf: _Node) -> list[_Node]:
-    """Cut a box in two across the side whose halves narrow the atoms most; none if it is a point."""
+    """Cut a box across the side whose halves narrow the atoms most; a point gives none."""
     best: tuple[float, int, float] | None = None
     for axis in _moving_axes(problem, criterion):
         place = _middle(leaf.lower[axis], leaf.upper[axis])

@@ -1,4 +1,4 @@
-"""Verification: a certificate is proved again from its data alone, with nothing believed and no search."""
+"""Verification: a certificate is proved again from its data alone, without any search."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from riemannian_modules.certify.certificate import (
 from riemannian_modules.certify.certify import overshoot
 from riemannian_modules.certify.criterion import make_criterion
 from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.certify.network import verify_network
 from riemannian_modules.certify.norms import L2, Norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.subdivide import leaves_of
@@ -42,7 +43,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     """Prove a certificate's claim again, from its data alone.
 
     Returns:
-        `Proved` with the same bound; or `Estimated` with the reason why the evidence does not prove it.
+        `Proved` with the same bound; or `Estimated` with the reason why it is not proved.
 
     Raises:
         CertificateError: If the data is truncated, inconsistent or of another version.
@@ -62,6 +63,8 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
         raise CertificateError(
             "certificate: 'claim' needs a kind of flow, step or map, and 'evidence' a mapping."
         )
+    if evidence.get("rule") == "network":
+        return verify_network(data)
     problem = _problem(data, _TIMES[claim["kind"]])
     norm = norm_from_data(claim.get("norm"), len(problem.map), "claim.norm")
     input_norm = None
@@ -99,7 +102,8 @@ def _problem(data: Mapping[str, Any], time: Time) -> Problem:
         s.name for s in symbols
     ]:
         raise CertificateError(
-            f"region: expected one row [name, lower, upper] for each of {[s.name for s in symbols]}."
+            "region: expected one row [name, lower, upper] for each of "
+            f"{[s.name for s in symbols]}."
         )
     lower = np.array([number_from_data(row[1], f"region.{row[0]}") for row in rows])
     upper = np.array([number_from_data(row[2], f"region.{row[0]}") for row in rows])

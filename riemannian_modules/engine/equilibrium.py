@@ -1,7 +1,7 @@
 """Operating points: states, and inputs that are set free, at which a module rests.
 
-Source: Newton's method with the exact Jacobian, least-norm steps, and halved steps until the residual
-falls (Deuflhard, Newton Methods for Nonlinear Problems, 2011, section 3.1).
+Source: Newton's method with the exact Jacobian, least-norm steps, and halved steps until the
+residual falls (Deuflhard, Newton Methods for Nonlinear Problems, 2011, section 3.1).
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def equilibrium(
         free: Input ports that may change to bring that about.
 
     Returns:
-        The point that Newton's method reaches; there may be others. Where points at rest form a line or
-        more (an integrator), one near the guess.
+        The point that Newton's method reaches; there may be others. Where points at rest form a
+        line or more (an integrator), one near the guess.
 
     Raises:
         SignatureError: For wrong names or shapes, or a module without state.
@@ -106,8 +106,8 @@ class _Rest:
         for name, place, value in zip(outputs, places, wanted, strict=True):
             if len(value) != len(place) or not np.isfinite(value).all():
                 raise SignatureError(
-                    f"{type(module).__name__}: output {name!r} expects {len(place)} finite numbers, got "
-                    f"{value.tolist()}."
+                    f"{type(module).__name__}: output {name!r} expects {len(place)} finite "
+                    f"numbers, got {value.tolist()}."
                 )
         self.wanted = np.concatenate([np.zeros(0), *wanted])
 
@@ -153,7 +153,7 @@ class _Rest:
                     return z, r
                 break
             z, r = z_next, r_next
-        raise self._failure(z, r)
+        raise self._failure(r)
 
     def _damped(self, z: Array, r: Array, step: Array) -> tuple[Array, Array]:
         size = np.linalg.norm(r)
@@ -164,13 +164,13 @@ class _Rest:
                 return trial, r_trial
         return z, r
 
-    def _failure(self, z: Array, r: Array) -> ConvergenceError:
+    def _failure(self, r: Array) -> ConvergenceError:
         names = [*self.module.signature.state.coordinates]
         names += [self.module.signature.outputs.coordinates[i] for i in self.shown]
         worst = sorted(zip(names, r.tolist(), strict=True), key=lambda pair: -abs(pair[1]))[:4]
         return ConvergenceError(
-            f"{type(self.module).__name__}: no equilibrium was found. Where the search ended, these still "
-            "change or differ from what is wanted: "
+            f"{type(self.module).__name__}: no equilibrium was found. Where the search ended, "
+            "these still change or differ from what is wanted: "
             + ", ".join(f"{name} by {value:.3g}" for name, value in worst)
             + ". Begin from another guess, or set an input free for each wanted output."
         )

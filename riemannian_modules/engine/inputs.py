@@ -1,7 +1,7 @@
 """Inputs over time: constants, functions of time, and tables, for each port of a module.
 
-A table's corners are known to the solver, which never steps over one: it lands on each kink and starts
-anew at each jump.
+A table's corners are known to the solver, which never steps over one: it lands on each kink and
+starts anew at each jump.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array, Port, Space
@@ -34,7 +35,7 @@ class InputSignal(abc.ABC):
 
     @abc.abstractmethod
     def between(self, start: float, end: float) -> list[float] | InputValue:
-        """The value on ``start <= t <= end``, where no jump lies inside; a list where it is constant."""
+        """The value on ``start <= t <= end``, free of jumps inside; a list where it is constant."""
 
     @abc.abstractmethod
     def sampled(self, times: Array) -> Array:
@@ -48,15 +49,19 @@ class ConstantInput(InputSignal):
 
     value: Array
 
+    @override
     def jumps(self) -> list[float]:
         return []
 
+    @override
     def kinks(self) -> list[float]:
         return []
 
+    @override
     def between(self, start: float, end: float) -> list[float] | InputValue:
         return self.value.tolist()
 
+    @override
     def sampled(self, times: Array) -> Array:
         return np.broadcast_to(self.value, (len(times), len(self.value)))
 
@@ -69,18 +74,22 @@ class FunctionInput(InputSignal):
     function: Callable[[float], Any]
     port: Port
 
+    @override
     def jumps(self) -> list[float]:
         return []
 
+    @override
     def kinks(self) -> list[float]:
         return []
 
+    @override
     def between(self, start: float, end: float) -> list[float] | InputValue:
         function = self.function
         if self.port.size == 1:
             return lambda t: [float(function(t))]
         return lambda t: np.asarray(function(t), dtype=np.float64).ravel().tolist()
 
+    @override
     def sampled(self, times: Array) -> Array:
         values = [_shaped(self.function(t), self.port, f"at t = {t:g}") for t in times.tolist()]
         return np.array(values).reshape(len(times), self.port.size)
@@ -89,14 +98,16 @@ class FunctionInput(InputSignal):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearTable(InputSignal):
-    """Values (k, size) at increasing times (k,), joined by straight lines; build with `linear_table`."""
+    """Values (k, size) at times (k,), joined by straight lines; build with `linear_table`."""
 
     times: Array
     values: Array
 
+    @override
     def jumps(self) -> list[float]:
         return []
 
+    @override
     def kinks(self) -> list[float]:
         slopes = np.diff(self.values, axis=0) / np.diff(self.times)[:, None]  # (k-1, size)
         # A slope carries the rounding of its two values; a smaller bend is no kink.
@@ -104,6 +115,7 @@ class LinearTable(InputSignal):
         bent = (np.abs(np.diff(slopes, axis=0)) > rounding).any(1)
         return self.times[1:-1][bent].tolist()
 
+    @override
     def between(self, start: float, end: float) -> list[float] | InputValue:
         first = max(int(np.searchsorted(self.times, start, "right")) - 1, 0)
         last = int(np.searchsorted(self.times, end, "left"))
@@ -121,6 +133,7 @@ class LinearTable(InputSignal):
 
         return value
 
+    @override
     def sampled(self, times: Array) -> Array:
         columns = [np.interp(times, self.times, column) for column in self.values.T]
         return np.stack(columns, 1) if columns else np.zeros((len(times), 0))
@@ -134,16 +147,20 @@ class HeldTable(InputSignal):
     times: Array
     values: Array
 
+    @override
     def jumps(self) -> list[float]:
         changes = (np.diff(self.values, axis=0) != 0).any(1)
         return self.times[1:][changes].tolist()
 
+    @override
     def kinks(self) -> list[float]:
         return []
 
+    @override
     def between(self, start: float, end: float) -> list[float] | InputValue:
         return self.sampled(np.array([start]))[0].tolist()
 
+    @override
     def sampled(self, times: Array) -> Array:
         return self.values[np.maximum(np.searchsorted(self.times, times, "right") - 1, 0)]
 
@@ -174,8 +191,8 @@ def _checked_table(times: ArrayLike, values: ArrayLike, least: int) -> tuple[Arr
     t, v = np.array(times, dtype=np.float64), np.array(values, dtype=np.float64)
     if t.ndim != 1 or len(t) < least or v.ndim < 1 or len(v) != len(t):
         raise SignatureError(
-            f"Input table: expected at least {least} times (k,) and as many values (k, ...), got shapes "
-            f"{t.shape} and {v.shape}."
+            f"Input table: expected at least {least} times (k,) and as many values (k, ...), got "
+            f"shapes {t.shape} and {v.shape}."
         )
     if not (np.isfinite(t).all() and np.isfinite(v).all()):
         raise DomainError("Input table: expected finite times and values, got NaN or infinity.")
@@ -220,7 +237,7 @@ class InputProgram:
             else:
                 base[place] = value
         if not moving:
-            return lambda t: base
+            return lambda _: base
 
         def values(t: float) -> list[float]:
             u = base.copy()
@@ -239,13 +256,14 @@ class InputProgram:
 def input_program(
     space: Space, inputs: Mapping[str, Any] | ArrayLike | None, times: Array, where: str
 ) -> InputProgram:
-    """Check a user's inputs: all ports named, tables that cover the times, values of the right shape."""
+    """Check a user's inputs: all ports named, the times covered, values of the right shape."""
     if not isinstance(inputs, Mapping):
         flat = space.pack(inputs, where)
         if flat.ndim != 1:
             raise SignatureError(
-                f"{where}: expected one constant for each of {space.describe()}, got an array of shape "
-                f"{flat.shape}. Give a table by name: inputs={{'{(*space.names, 'u')[0]}': (times, values)}}."
+                f"{where}: expected one constant for each of {space.describe()}, got an array of "
+                f"shape {flat.shape}. Give a table by name: "
+                f"inputs={{'{(*space.names, 'u')[0]}': (times, values)}}."
             )
         return InputProgram(space, tuple(ConstantInput(flat[place]) for place in space.slices))
     unknown = [name for name in inputs if name not in space]
@@ -280,8 +298,8 @@ def _check_covers(table: LinearTable | HeldTable, port: Port, times: Array, wher
     late = isinstance(table, LinearTable) and table.times[-1] < times[-1]
     if table.times[0] > times[0] or late:
         raise DomainError(
-            f"{where}: the table covers {table.times[0]:g} to {table.times[-1]:g}, but the simulation runs "
-            f"from {times[0]:g} to {times[-1]:g}. Add rows; nothing is extrapolated."
+            f"{where}: the table covers {table.times[0]:g} to {table.times[-1]:g}, but the "
+            f"simulation runs from {times[0]:g} to {times[-1]:g}. Add rows to the table."
         )
 
 

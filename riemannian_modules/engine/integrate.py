@@ -1,7 +1,7 @@
 """Integration of an initial value problem on a stretch where the inputs do not jump.
 
-LSODA changes between Adams' and Gear's methods as stiffness comes and goes; where it gives up, Radau IIA
-takes over, which can shrink its step out of an undefined trial point.
+LSODA changes between Adams' and Gear's methods as stiffness comes and goes; where it gives up,
+Radau IIA takes over, which can shrink its step out of an undefined trial point.
 Source: Petzold (1983), SIAM J. Sci. Stat. Comput. 4, 136-148; Hairer and Wanner, Solving ODEs II.
 """
 
@@ -93,7 +93,7 @@ def _by_lsoda(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ODEintWarning)
-        # `odeint` runs LSODA's whole loop in compiled code; `solve_ivp` crosses to Python at each step.
+        # `odeint` runs LSODA's loop in compiled code; `solve_ivp` comes to Python at each step.
         states, told = odeint(
             checked, problem.start, times, Dfun=lambda t, x: jacobian(t, x.tolist()), tfirst=True,
             full_output=True, rtol=tolerances.rtol, atol=tolerances.atol, tcrit=corners,
@@ -111,7 +111,7 @@ def integrate_by(
     times: Array,
     tolerances: Tolerances,
 ) -> Array:
-    """As `integrate`, by one of SciPy's one-step solver classes or BDF; it lands on each of the times.
+    """As `integrate`, by one of SciPy's one-step solvers or BDF; it lands on each of the times.
 
     The solvers' interpolants are of lower order than their steps, so they are not used.
     """

@@ -17,7 +17,8 @@ from riemannian_modules.space import Array
 class LinearModel:
     """``d dx = A d x + B d u, d y = C d x + D d u`` for small deviations d from a point.
 
-    In discrete time dx is the successor. Rows and columns are coordinates of the signature's spaces.
+    In discrete time dx is the successor. Rows and columns are coordinates of the signature's
+    spaces.
 
     Attributes:
         A: d dx / d x, shape (n, n).
@@ -68,7 +69,8 @@ class LinearModel:
         """The outputs' steady response to unit steps of the inputs, shape (q, m).
 
         Raises:
-            numpy.linalg.LinAlgError: If the model has no steady response: a pole at 0 (at 1 in discrete time).
+            numpy.linalg.LinAlgError: If the model has no steady response: a pole at 0 (at 1 in
+            discrete time).
         """
         n = len(self.A)
         M = -self.A if self.signature.time is Time.CONTINUOUS else np.eye(n) - self.A

@@ -1,34 +1,61 @@
-"""Progress of a simulation on the terminal; silent when the output goes elsewhere."""
+"""What a person sees while a long computation runs."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from typing import Any
+import abc
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import final
 
-REPORT_EVERY = 512  # evaluations; a report costs more than an evaluation
+from typing_extensions import override
+
+from riemannian_modules.engine.descend import Iteration, Watch
 
 
-@contextmanager
-def reported(
-    function: Callable[[float, Any], Any], start: float, end: float
-) -> Generator[Callable[[float, Any], Any]]:
-    """``function(t, x)`` itself, or one that moves a bar from start to end where a person watches."""
-    if not sys.stderr.isatty():
-        yield function
-        return
-    from rich.console import Console
-    from rich.progress import Progress
+class Progress(abc.ABC):
+    """Shows a fit's iterations as they come."""
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task, calls = bar.add_task("simulating", total=end - start), 0
+    @abc.abstractmethod
+    def watching(self, title: str) -> AbstractContextManager[Watch]:
+        """A context in which the function that it gives is called after each iteration."""
 
-        def counted(t: float, x: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls % REPORT_EVERY == 0:
-                bar.update(task, completed=t - start)
-            return function(t, x)
 
-        yield counted
+@final
+@dataclass(frozen=True, slots=True)
+class TerminalProgress(Progress):
+    """One changing line on the terminal's error stream; quiet where that is no terminal."""
+
+    @override
+    @contextmanager
+    def watching(self, title: str) -> Generator[Watch]:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            yield _ignore
+            return
+        with console.status(title) as status:
+
+            def show(line: Iteration) -> None:
+                status.update(
+                    f"{title}: iteration {line.number}, loss {line.loss:.8g}, mu {line.mu:.1e}, "
+                    f"offset {line.offset:.1e} (Ctrl-C keeps the best so far)"
+                )
+
+            yield show
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NoProgress(Progress):
+    """Shows nothing."""
+
+    @override
+    @contextmanager
+    def watching(self, title: str) -> Generator[Watch]:
+        yield _ignore
+
+
+def _ignore(line: Iteration) -> None:
+    del line

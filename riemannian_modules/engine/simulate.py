@@ -1,7 +1,7 @@
 """Simulation: a module run over time under given inputs.
 
-Continuous modules are integrated with their exact Jacobian, discrete ones are stepped, static ones are
-evaluated. The tolerances are tight by default: a stiff system is solved to six digits unasked.
+Continuous modules are integrated with their exact Jacobian, discrete ones are stepped, static ones
+are evaluated. The tolerances are tight by default: a stiff system is solved to six digits unasked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from riemannian_modules.engine.integrate import (
     integrate,
     integrate_by,
 )
-from riemannian_modules.engine.progress import reported
+from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
 from riemannian_modules.engine.vector_field import Numbers, VectorField, vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
@@ -31,8 +31,9 @@ from riemannian_modules.space import Array
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
-# Robertson's problem comes out right to 4e-7 up to t = 4e10, where one state is 1e-13. A smaller ATOL
-# makes steps follow the rounding of states that hang at zero by cancellation, and gains nothing.
+# Robertson's problem comes out right to 4e-7 up to t = 4e10, where one state is 1e-13. A smaller
+# ATOL makes steps follow the rounding of states that hang at zero by cancellation, and gains
+# nothing.
 RTOL, ATOL = 1e-9, 5e-15
 
 
@@ -51,17 +52,19 @@ def simulate(
 
     Args:
         module: Continuous (integrated), discrete (one step from each time to the next) or static.
-        times: Increasing times of the result, shape (T,), the start first; in the module's unit of time.
+        times: Increasing times of the result, shape (T,), the start first; in the module's unit of
+            time.
         x0: The state at ``times[0]``, flat or by name; zeros where None.
-        inputs: For each input port a constant, a function of time, a pair ``(times, values)`` joined by
-            lines, or a table from `linear_table` or `held_table`; or constants, flat; zeros where None.
-            Steps never pass over a table's corner. A function should be smooth: no step is longer than the
-            widest gap between the times of the result, and corners are found by error control alone.
+        inputs: For each input port a constant, a function of time, a pair ``(times, values)``
+            joined by lines, or a table from `linear_table` or `held_table`; or constants, flat;
+            zeros where None. Steps never pass over a table's corner. A function should be smooth:
+            no step is longer than the widest gap between the times of the result, and corners are
+            found by error control alone.
         theta: The parameters, flat or by name; the module's own where None.
         rtol: Relative local error.
         atol: Absolute local error, in the states' units.
-        method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``. By default LSODA, which
-            finds out by itself whether the system is stiff, and Radau where LSODA gives up.
+        method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``. By default LSODA,
+            which finds out by itself whether the system is stiff, and Radau where LSODA gives up.
 
     Returns:
         States, inputs and outputs at the times. A module that can be traced runs as one compiled
@@ -69,17 +72,18 @@ def simulate(
 
     Raises:
         SignatureError: For unknown or missing names and wrong shapes.
-        DomainError: For times that do not increase, NaN or infinite values, tables that do not cover the
-            times, or a derivative that is undefined at the start.
-        ConvergenceError: If the solver does not reach the end; says when it stopped, where, and why.
+        DomainError: For times that do not increase, NaN or infinite values, tables that do not
+            cover the times, or a derivative that is undefined at the start.
+        ConvergenceError: If the solver does not reach the end; says when it stopped, where, and
+            why.
     """
     name = type(module).__name__
     t = _checked_times(times, name)
     point = module.point(x0, None, theta)
     if point.x.ndim != 1 or point.theta.ndim != 1:
         raise SignatureError(
-            f"{name}: simulate expects one initial state and one set of parameters, got batches of shape "
-            f"{point.x.shape[:-1]} and {point.theta.shape[:-1]}. Call it once for each."
+            f"{name}: simulate expects one initial state and one set of parameters, got batches of "
+            f"shape {point.x.shape[:-1]} and {point.theta.shape[:-1]}. Call it once for each."
         )
     program = input_program(module.signature.inputs, inputs, t, f"{name}: inputs")
     if module.time is Time.STATIC:
@@ -103,8 +107,8 @@ def _checked_times(times: ArrayLike, name: str) -> Array:
     if (np.diff(t) <= 0).any():
         i = int(np.argmax(np.diff(t) <= 0))
         raise DomainError(
-            f"{name}: expected increasing times, but {t[i]:g} is followed by {t[i + 1]:g}. To go back in "
-            "time, simulate the module whose derivative has the other sign."
+            f"{name}: expected increasing times, but {t[i]:g} is followed by {t[i + 1]:g}. To go "
+            "back in time, simulate the module whose derivative has the other sign."
         )
     return t
 
@@ -193,7 +197,8 @@ class _Run:
         if not np.isfinite(dx).all():
             raise DomainError(
                 f"{type(self.module).__name__}: at t = {t:g} the derivative of "
-                f"{_undefined(self.module, dx)} is NaN or infinite. Begin inside the domain of the equations."
+                f"{_undefined(self.module, dx)} is NaN or infinite. Begin inside the domain of "
+                "the equations."
             )
 
     def _failure(self, stopped: StoppedError, u: InputValue, end: float) -> ConvergenceError:
@@ -203,11 +208,11 @@ class _Run:
         largest = int(np.argmax(np.abs(stopped.state)))
         bad = _undefined(self.module, dx)
         return ConvergenceError(
-            f"{type(self.module).__name__}: the integration stopped at t = {stopped.time:.6g} of {end:.6g}: "
-            f"{stopped.message} "
+            f"{type(self.module).__name__}: the integration stopped at t = {stopped.time:.6g} of "
+            f"{end:.6g}: {stopped.message} "
             + (f"The derivative of {bad} is NaN or infinite there. " if bad else "")
-            + f"The largest state is {names[largest]} = {stopped.state[largest]:.6g}. Where the solution "
-            "grows without bound or leaves the domain, end before; else loosen rtol and atol."
+            + f"The largest state is {names[largest]} = {stopped.state[largest]:.6g}. Where the "
+            "solution grows without bound or leaves the domain, end before; else loosen rtol."
         )
 
 

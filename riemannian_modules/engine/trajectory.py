@@ -47,7 +47,7 @@ class Trajectory:
         return len(self.times)
 
     def __getitem__(self, name: str) -> Array:
-        """A signal by name, shape (T, *port shape), or one coordinate such as ``W[0,1]``, shape (T,).
+        """A signal by name, shape (T, *port shape), or a coordinate such as ``W[0,1]``, shape (T,).
 
         States come first, then outputs, inputs, and the outputs of any leaf of a composite
         ("leaf.port"); `state`, `input` and `output` say which is meant where names coincide.
@@ -109,8 +109,8 @@ class Trajectory:
     def to_csv(self, path: str | Path) -> None:
         """Write one row for each time: time, states, inputs, outputs, to all 17 digits.
 
-        An output that has a state's or an input's name stands under "output.NAME"; where the outputs are
-        the state itself they are left out. The file appears whole or not at all.
+        An output that has a state's or an input's name stands under "output.NAME"; where the
+        outputs are the state itself they are left out. The file appears whole or not at all.
         """
         names, table = self._columns()
         path = Path(path)
@@ -140,9 +140,14 @@ class Trajectory:
         Returns:
             The figure; ``figure.savefig(path)`` writes it.
         """
-        from riemannian_modules.engine.trajectory_plot import plot_trajectory
+        from riemannian_modules.engine.trajectory_plot import plot_signals
 
-        return plot_trajectory(self, names)
+        s = self.module.signature
+        ports = (*s.inputs.ports, *s.outputs.ports, *s.state.ports)
+        shown = names or [*s.state.names, *s.outputs.names, *s.inputs.names]
+        return plot_signals(
+            self.times, {name: self[name] for name in shown}, {p.name: p.unit for p in ports}
+        )
 
 
 def trajectory_at(
@@ -180,8 +185,8 @@ def read_trajectory(
     missing = [name for name in wanted if name not in header]
     if missing:
         raise SignatureError(
-            f"{path}: columns {missing} are missing; expected {wanted} of {type(module).__name__}, got "
-            f"{header}."
+            f"{path}: columns {missing} are missing; expected {wanted} of {type(module).__name__}, "
+            f"got {header}."
         )
     places = [header.index(name) for name in wanted]
     table = np.array([_row(path, i, row, len(header)) for i, row in enumerate(rows[1:], 2)])

@@ -1,7 +1,7 @@
 """A module's state derivative as a solver calls it: one point at a time, thousands of times.
 
-A module that can be traced, a composite included, becomes one function on Python floats with its exact
-Jacobian. Any other module is swept.
+A module that can be traced, a composite included, becomes one function on Python floats with its
+exact Jacobian. Any other module is swept.
 """
 
 from __future__ import annotations

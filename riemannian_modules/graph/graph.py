@@ -35,7 +35,7 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
-from riemannian_modules.space import Array, Signals, Space
+from riemannian_modules.space import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -121,8 +121,7 @@ class ModuleGraph(RiemannianModule):
 
     @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
-        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
-        return show(self.plan, sweep_outputs(self.plan, x, u, theta), batch)
+        return show(self.plan, sweep_outputs(self.plan, x, u, theta), batch_shape(x, u, theta))
 
     def values(self, x: Array, u: Array, theta: Array) -> Values:
         """The values of every leaf at a batch of points."""
@@ -141,13 +140,8 @@ class ModuleGraph(RiemannianModule):
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
         s = self.signature
-        return dense_jacobian(
-            self.differential(x, u, theta),
-            s.state.size,
-            s.inputs.size,
-            s.outputs.size,
-            s.parameters.size,
-        )
+        sizes = (s.state.size, s.inputs.size, s.outputs.size, s.parameters.size)
+        return dense_jacobian(self.differential(x, u, theta), sizes, batch_shape(x, u, theta))
 
     @override
     def local_metric(self) -> LocalMetric:

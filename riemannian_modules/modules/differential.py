@@ -106,14 +106,21 @@ def transposed(matrix: Array) -> Array:
     return np.swapaxes(matrix, -1, -2)
 
 
-def dense_jacobian(differential: Differential, n: int, m: int, q: int, p: int) -> Jacobian:
-    """The matrices of a differential, by pushing n + m columns and pulling n + q."""
-    t_x, t_u = np.eye(n, n + m), np.eye(m, n + m, n)
-    dx, y = differential.push(t_x, t_u)
-    pulled = transposed(differential.pull_parameters(np.eye(n, n + q), np.eye(q, n + q, n)))
-    batch = np.broadcast_shapes(dx.shape[:-2], y.shape[:-2], pulled.shape[:-2])
-    dx, y = (np.broadcast_to(part, batch + part.shape[-2:]) for part in (dx, y))
-    EF = np.broadcast_to(pulled, (*batch, n + q, p))
+def dense_jacobian(
+    differential: Differential, sizes: tuple[int, int, int, int], batch: tuple[int, ...]
+) -> Jacobian:
+    """The matrices of a differential, by pushing n + m columns and pulling n + q.
+
+    Args:
+        differential: The differential at a batch of points.
+        sizes: Numbers n, m, q, p of states, inputs, outputs and parameters.
+        batch: The points' batch, which a differential that is everywhere the same does not know.
+    """
+    n, m, q, p = sizes
+    dx, y = differential.push(np.eye(n, n + m), np.eye(m, n + m, n))
+    pulled = differential.pull_parameters(np.eye(n, n + q), np.eye(q, n + q, n))
+    dx, y = np.broadcast_to(dx, (*batch, n, n + m)), np.broadcast_to(y, (*batch, q, n + m))
+    EF = np.broadcast_to(transposed(pulled), (*batch, n + q, p))
     return Jacobian(
         dx[..., :n], dx[..., n:], y[..., :n], y[..., n:], EF[..., :n, :], EF[..., n:, :]
     )

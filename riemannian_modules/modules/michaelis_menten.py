@@ -38,4 +38,4 @@ class MichaelisMenten(StaticMap):
     def map(self, u: Signals, p: Signals) -> Any:
         # s stands in one place, so that enclosures of the rate and of its slope are sharp; the
         # price is an absolute rounding error of 2^-52 maximum where s is small.
-        return {"rate": p.maximum * (1.0 - p.half / (p.half + u.substrate))}
+        return {"rate": p.maximum * (1.0 - 1.0 / (1.0 + u.substrate / p.half))}

@@ -59,7 +59,7 @@ class PhosphorylationCycle(Flow):
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
         active, rest = p.total * x.fraction, p.total * (1.0 - x.fraction)
-        # s / (K + s) as 1 - K / (K + s), for sharp enclosures; see MichaelisMenten.
-        up = p.catalysis * u.kinase * (1.0 - p.kinase_half / (p.kinase_half + rest))
-        down = p.removal * (1.0 - p.phosphatase_half / (p.phosphatase_half + active))
+        # s / (K + s) as 1 - 1 / (1 + s / K), for sharp enclosures; see MichaelisMenten.
+        up = p.catalysis * u.kinase * (1.0 - 1.0 / (1.0 + rest / p.kinase_half))
+        down = p.removal * (1.0 - 1.0 / (1.0 + active / p.phosphatase_half))
         return {"fraction": (up - down) / p.total}, {"active": active}

@@ -39,12 +39,13 @@ def check_batches(subject: Subject) -> None:
         if batch:
             _check_one_by_one(subject, at, batch)
     one, many = subject.draw(), subject.draw(3)
-    for what, at in (
-        ("states", Point(many.x, one.u, one.theta)),
-        ("inputs", Point(one.x, many.u, one.theta)),
-        ("parameters", Point(one.x, one.u, many.theta)),
+    for what, at, size in (
+        ("states", Point(many.x, one.u, one.theta), one.x.size),
+        ("inputs", Point(one.x, many.u, one.theta), one.u.size),
+        ("parameters", Point(one.x, one.u, many.theta), one.theta.size),
     ):
-        _check_shapes(subject, at, (3,), f" with a batch of {what} alone")
+        if size:  # a batch of nothing is not told from a point
+            _check_shapes(subject, at, (3,), f" with a batch of {what} alone")
 
 
 def _check_shapes(subject: Subject, at: Point, batch: tuple[int, ...], note: str = "") -> None:

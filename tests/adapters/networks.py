@@ -74,8 +74,9 @@ def networks():
         "two_by_two": (TwoByTwo(), rm.space(a=2, b=())),
         "recurrent": (Recurrent(), rm.space(sequence=(3, 2))),
         "attention": (
-            nn.TransformerEncoderLayer(2, 1, 3, batch_first=True).eval(),
-            rm.space(tokens=(3, 2)),
+            # Four features, for two that are normalised are always 1 and -1.
+            nn.TransformerEncoderLayer(4, 2, 3, batch_first=True).eval(),
+            rm.space(tokens=(2, 4)),
         ),
         "bilinear": (nn.Bilinear(2, 3, 2), rm.space(a=2, b=3)),
         "without_parameters": (nn.Softplus(), rm.space(u=3)),

@@ -71,12 +71,15 @@ def test_values_and_jacobians_are_those_of_torch_autograd(name):
     u = rng.standard_normal((2, module.inputs.size))
     theta = module.theta
     J, evaluate = module.jacobian(np.zeros(0), u, theta), torch_map(module)
+    t = rng.uniform(-1.0, 1.0, (module.inputs.size, 2))
+    pushed = module.differential(np.zeros(0), u, theta).push_outputs(np.zeros((0, 2)), t)
     for i in range(2):
         arguments = (torch.tensor(theta), torch.tensor(u[i]))
         F, D = torch.autograd.functional.jacobian(evaluate, arguments)
         close(module.output(np.zeros(0), u, theta)[i], evaluate(*arguments).detach().numpy())
         close(J.F[i], F.numpy())
         close(J.D[i], D.numpy())
+        close(pushed[i], D.numpy() @ t)
 
 
 @given(rngs, st.integers(1, 4), st.integers(1, 5), st.integers(1, 3))
@@ -194,6 +197,23 @@ def test_branches_on_values_are_followed_point_by_point():
     assert np.array_equal(module.output(np.zeros(0), u, theta), [[2.0], [-6.0]])
     J = module.jacobian(np.zeros(0), u, theta)
     assert np.array_equal(J.D, [[[1.0, 1.0]], [[3.0, 3.0]]])
+
+
+@given(rngs)
+def test_a_module_in_two_places_has_one_set_of_parameters(rng):
+    torch.manual_seed(int(rng.integers(2**31)))
+    net, u = perceptron(2, 3, 2).double(), rng.standard_normal(2)
+    module = TorchModule(net, rm.space(u=2))
+    twice = rm.chain(first=module, second=module)
+    assert np.array_equal(twice.theta, module.theta)
+    evaluate = torch_map(module)
+    F, D = torch.autograd.functional.jacobian(
+        lambda theta, u: evaluate(theta, evaluate(theta, u)),
+        (torch.tensor(module.theta), torch.tensor(u)),
+    )
+    J = twice.jacobian(np.zeros(0), u, twice.theta)
+    close(J.F, F.numpy())
+    close(J.D, D.numpy())
 
 
 def test_an_empty_batch_gives_empty_results():

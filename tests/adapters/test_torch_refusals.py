@@ -85,6 +85,14 @@ def test_a_model_put_back_into_training_mode_is_refused_until_it_is_in_eval(net)
     assert np.array_equal(module.output(np.zeros(0), u, module.theta), value)
 
 
+def test_a_twin_of_a_model_that_torch_cannot_copy_is_refused():
+    net = nn.Sequential(nn.Linear(3, 2))
+    net.computed = net[0].weight * 2
+    module = TorchModule(net, rm.space(u=3))
+    with pytest.raises(UnsupportedError, match=r"can be copied.*parametrizations"):
+        module.with_parameters(module.theta)
+
+
 def test_names_that_clash_are_refused():
     with pytest.raises(SignatureError, match="weight"):
         TorchModule(nn.Linear(3, 2), rm.space(weight=3))

@@ -37,7 +37,7 @@ def test_the_small_motion_of_a_system_is_that_of_its_linear_model():
     times = np.linspace(0.0, 3.0, 7)
     ours = simulate(Pendulum(), times, rest.x + small, {"torque": 3.0}).states - rest.x
     linear = simulate(LinearFlow(model.A, model.B, model.C), times, small).states
-    # The sine's second derivative is below 4, and the motion is damped: errors are about 4 |small|^2.
+    # The sine's second derivative is below 4 and the motion damped: errors are near 4 |small|^2.
     assert np.abs(ours - linear).max() <= 4 * 2e-8 + 1e-9
 
 
