@@ -1,4 +1,8 @@
-"""Riemannian modules: differentiable modules that compose, learn and are certified in metrics."""
+"""Riemannian modules: differentiable modules that compose, learn and are certified in metrics.
+
+Modules, wiring and regions are here. What is done with them is in rooms that need heavier libraries:
+`riemannian_modules.engine` (simulate, fit, propagate, linearize) and `riemannian_modules.certify`.
+"""
 
 from riemannian_modules.graph import ModuleGraph, Wiring, chain
 from riemannian_modules.modules import (
@@ -9,13 +13,21 @@ from riemannian_modules.modules import (
     Demux,
     DiscreteObserver,
     DiscreteStateSpace,
+    FlowMap,
     Gain,
+    GeneExpression,
+    HillActivation,
+    HillRepression,
     Integrator,
     Lag,
     LeakyReLU,
+    MassAction,
     MatrixGain,
+    MichaelisMenten,
     Mux,
     Observer,
+    PhosphorylationCycle,
+    Pool,
     ReLU,
     Saturation,
     Sigmoid,
@@ -29,6 +41,7 @@ from riemannian_modules.modules import (
 )
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.traced import Flow, StaticMap, StepMap
+from riemannian_modules.region import Box, box
 from riemannian_modules.space import Port, Space, space
 
 __all__ = [
@@ -36,18 +49,27 @@ __all__ = [
     "GELU",
     "PID",
     "Affine",
+    "Box",
     "Demux",
     "DiscreteObserver",
     "DiscreteStateSpace",
     "Flow",
+    "FlowMap",
     "Gain",
+    "GeneExpression",
+    "HillActivation",
+    "HillRepression",
     "Integrator",
     "Lag",
     "LeakyReLU",
+    "MassAction",
     "MatrixGain",
+    "MichaelisMenten",
     "ModuleGraph",
     "Mux",
     "Observer",
+    "PhosphorylationCycle",
+    "Pool",
     "Port",
     "ReLU",
     "RiemannianModule",
@@ -65,6 +87,7 @@ __all__ = [
     "TransferFunction",
     "UnitDelay",
     "Wiring",
+    "box",
     "chain",
     "space",
 ]

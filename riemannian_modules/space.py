@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
@@ -42,7 +43,7 @@ class Port:
 
 
 class Signals:
-    """The named arrays of one space at one point: ``x.q``, ``x["q"]``, or all of them as ``x.vector``.
+    """The named arrays of one space at a point: ``x.q``, ``x["q"]``, or all as ``x.vector``.
 
     The values are floats or, while a module is traced, symbolic arrays.
     """
@@ -102,7 +103,7 @@ class Space:
     def slices(self) -> tuple[slice, ...]:
         """The place of each port in a flat vector."""
         ends = np.cumsum([0, *(port.size for port in self.ports)]).tolist()
-        return tuple(slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True))
+        return tuple(slice(a, b) for a, b in pairwise(ends))
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -148,7 +149,7 @@ class Space:
         """Check user values and lay them flat, shape (..., size).
 
         Args:
-            values: A mapping from port names (or coordinates) to arrays with the same leading axes,
+            values: A mapping from port names to arrays whose leading axes are batches,
                 a flat array (..., size), or None, which stands for zeros.
             where: What is being read, for messages.
 
@@ -171,16 +172,9 @@ class Space:
                 f"got an array of shape {flat.shape}."
             )
         if not np.isfinite(flat).all():
-            bad = [
-                c
-                for c, ok in zip(
-                    self.coordinates, np.isfinite(flat).reshape(-1, self.size).all(0), strict=True
-                )
-                if not ok
-            ]
-            raise DomainError(
-                f"{where}: expected finite numbers, got NaN or infinity in {bad[:8]}."
-            )
+            faulty = np.flatnonzero(~np.isfinite(flat).reshape(-1, self.size).all(0))
+            bad = [self.coordinates[i] for i in faulty[:8]]
+            raise DomainError(f"{where}: expected finite numbers, got NaN or infinity in {bad}.")
         return flat
 
     def _pack_mapping(self, values: Mapping[str, Any], where: str) -> Array:
@@ -199,7 +193,7 @@ class Space:
                     f"{where}: {port.name!r} expects shape {port.shape} (after batch axes), "
                     f"got {value.shape}."
                 )
-            pieces.append(value.reshape(value.shape[: value.ndim - len(port.shape)] + (port.size,)))
+            pieces.append(value.reshape((*value.shape[: value.ndim - len(port.shape)], port.size)))
         batch = np.broadcast_shapes(*(piece.shape[:-1] for piece in pieces)) if pieces else ()
         return np.concatenate(
             [np.zeros((*batch, 0)), *(np.broadcast_to(p, (*batch, p.shape[-1])) for p in pieces)],
@@ -254,9 +248,15 @@ def _port(name: str, value: object) -> Port:
         if all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
             return Port(name, tuple(int(n) for n in shape), unit)
     raise SignatureError(
-        f"Port {name!r}: expected a unit such as 'rad', a size such as 3, or a shape with an optional "
+        f"Port {name!r}: expected a unit such as 'rad', a size such as 3, or a shape with an "
+        "optional "
         f"unit such as (2, 3, 'm'), got {value!r}."
     )
+
+
+def batch_shape(*vectors: Any) -> tuple[int, ...]:
+    """The batch that vectors (..., size) have together: their leading axes, broadcast."""
+    return np.broadcast_shapes(*(vector.shape[:-1] for vector in vectors))
 
 
 EMPTY = Space()

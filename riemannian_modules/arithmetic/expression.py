@@ -1,7 +1,8 @@
 """Exact expressions of a module's map: traced once from NumPy code, then differentiated.
 
-Source: operator overloading on exact terms; derivatives by SymPy. Constants are exact binary numbers,
-so an expression is the mathematical map that a program stands for, free of the program's rounding.
+Source: operator overloading on exact terms; derivatives by SymPy. Constants are exact binary
+numbers, so an expression is the mathematical map that a program stands for, free of the program's
+rounding.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LARGEST_TRACE = 50_000  # operations; beyond this, differentiating scalar by sca
 @final
 @dataclass(frozen=True)
 class Expressions:
-    """A module's map in exact terms: symbols, the state's derivative (or successor), and outputs."""
+    """A module's map in exact terms: symbols, the state's derivative or successor, outputs."""
 
     state: tuple[sp.Symbol, ...]
     inputs: tuple[sp.Symbol, ...]
@@ -74,8 +75,8 @@ def trace(
 
     Args:
         name: The module's name, for messages.
-        equations: A map written in NumPy for one point; returns the state's derivative and the outputs,
-            each a mapping from port names to arrays, or one flat array.
+        equations: A map written in NumPy for one point; returns the state's derivative and the
+            outputs, each a mapping from port names to arrays, or one flat array.
         state: Space of x and of the derivative.
         inputs: Space of u.
         parameters: Space of p.
@@ -86,14 +87,15 @@ def trace(
         The map's exact expressions. Cost: one run of the map, a few microseconds an operation.
 
     Raises:
-        TraceError: If an operation cannot be traced, or the map is too large (see ``LARGEST_TRACE``).
+        TraceError: If an operation cannot be traced, or the map is too large (see
+            ``LARGEST_TRACE``).
         SignatureError: If names or shapes of the results are not those that were declared.
     """
     tracer = Tracer(name)
-    groups = [symbols_of(s) for s in (state, inputs, parameters)]
-    values = list(groups)
+    state_symbols, input_symbols, free = (symbols_of(s) for s in (state, inputs, parameters))
+    values: list[Sequence[Any]] = [state_symbols, input_symbols, free]
     if theta is not None:
-        groups[2], values[2] = (), tuple(exact(v, tracer) for v in theta)
+        free, values[2] = (), [exact(v, tracer) for v in theta]
     x, u, p = (
         s.signals(SymbolicArray(_object_array(g), tracer))
         for s, g in zip((state, inputs, parameters), values, strict=True)
@@ -106,12 +108,13 @@ def trace(
     operations = operation_count((*flat_dx, *flat_y))
     if operations > LARGEST_TRACE:
         raise TraceError(
-            f"{name}: the map has {operations} scalar operations, more than the {LARGEST_TRACE} that are "
+            f"{name}: the map has {operations} scalar operations, more than the {LARGEST_TRACE} "
+            "that are "
             "traced. Compose it of affine and activation modules, whose matrices stay matrices, or "
             "subclass RiemannianModule and write `jacobian` by hand."
         )
     guards = tuple(dict.fromkeys(tracer.guards))
-    return Expressions(*groups, flat_dx, flat_y, guards)
+    return Expressions(state_symbols, input_symbols, free, flat_dx, flat_y, guards)
 
 
 def _object_array(items: Sequence[Any]) -> Any:
@@ -134,14 +137,16 @@ def flatten_result(result: Any, space: Space, where: str, tracer: Tracer) -> tup
             entries = _result_entries(result[port.name], tracer)
             if entries.size != port.size:
                 raise SignatureError(
-                    f"{where}: {port.name!r} is declared with shape {port.shape}, got {entries.shape}."
+                    f"{where}: {port.name!r} is declared with shape {port.shape}, got "
+                    f"{entries.shape}."
                 )
             flat.extend(entries.ravel())
         return tuple(flat)
     entries = _result_entries(result, tracer)
     if entries.size != space.size:
         raise SignatureError(
-            f"{where}: expected {space.size} numbers ({space.describe()}), got shape {entries.shape}."
+            f"{where}: expected {space.size} numbers ({space.describe()}), got shape "
+            f"{entries.shape}."
         )
     return tuple(entries.ravel())
 

@@ -39,8 +39,9 @@ class Tracer:
         """The error for an operation that has no exact expression here."""
         return TraceError(
             f"{self.module}: cannot trace {operation}. Write the map with NumPy's arithmetic, "
-            f"elementary functions, indexing, np.stack, np.where, np.maximum and @; or compose it of "
-            f"affine and activation modules; or subclass RiemannianModule and write `jacobian` by hand."
+            "elementary functions, indexing, np.stack, np.where, np.maximum and @; or compose it "
+            "of affine and activation modules; or subclass RiemannianModule and write `jacobian` "
+            "by hand."
         )
 
     def guard(self, kind: str, expression: Any) -> None:
@@ -97,6 +98,10 @@ def _power(t: Tracer, x: Any, y: Any) -> Any:
     return fn.power(x, y)
 
 
+def _root(x: Any) -> Any:
+    return fn.real_power(x, sp.Rational(1, 2))
+
+
 def _guarded(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def apply(t: Tracer, x: Any) -> Any:
         t.guard(kind, x)
@@ -132,7 +137,7 @@ _SCALAR: dict[str, Callable[..., Any]] = {
     "float_power": _power,
     "square": _plain(lambda a: a**2),
     "reciprocal": lambda t, a: _divide(t, sp.Integer(1), a),
-    "sqrt": _guarded("nonnegative", sp.sqrt),
+    "sqrt": _guarded("nonnegative", _root),
     "exp": _plain(sp.exp),
     "exp2": _plain(lambda a: sp.exp(a * sp.log(2))),
     "expm1": _plain(fn.expm1),
@@ -157,7 +162,7 @@ _SCALAR: dict[str, Callable[..., Any]] = {
     "minimum": _plain(fn.minimum),
     "fmax": _plain(fn.maximum),
     "fmin": _plain(fn.minimum),
-    "hypot": _plain(lambda a, b: sp.sqrt(a**2 + b**2)),
+    "hypot": _plain(lambda a, b: _root(a**2 + b**2)),
     "logaddexp": _plain(lambda a, b: b + fn.softplus(a - b)),
     "erf": _plain(sp.erf),
     "erfc": _plain(lambda a: 1 - sp.erf(a)),
@@ -174,9 +179,58 @@ _SCALAR: dict[str, Callable[..., Any]] = {
     "invert": _plain(sp.Not),
 }
 
-# Functions that only move entries, or add and multiply them: they run on the array of objects itself.
+# Functions that only move entries, or add and multiply them: they run on the array of objects
+# itself.
 _STRUCTURAL = frozenset(
-    ["stack", "concatenate", "hstack", "vstack", "column_stack", "append", "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "squeeze", "expand_dims", "broadcast_to", "broadcast_arrays", "tile", "repeat", "roll", "flip", "atleast_1d", "atleast_2d", "sum", "prod", "cumsum", "dot", "vdot", "inner", "outer", "tensordot", "kron", "trace", "diag", "diagonal", "triu", "tril", "split", "array_split", "take", "copy", "cross", "diff", "size", "shape", "ndim", "zeros_like", "ones_like", "full_like"]
+    [
+        "stack",
+        "concatenate",
+        "hstack",
+        "vstack",
+        "column_stack",
+        "append",
+        "reshape",
+        "ravel",
+        "transpose",
+        "swapaxes",
+        "moveaxis",
+        "squeeze",
+        "expand_dims",
+        "broadcast_to",
+        "broadcast_arrays",
+        "tile",
+        "repeat",
+        "roll",
+        "flip",
+        "atleast_1d",
+        "atleast_2d",
+        "sum",
+        "prod",
+        "cumsum",
+        "dot",
+        "vdot",
+        "inner",
+        "outer",
+        "tensordot",
+        "kron",
+        "trace",
+        "diag",
+        "diagonal",
+        "triu",
+        "tril",
+        "split",
+        "array_split",
+        "take",
+        "copy",
+        "cross",
+        "diff",
+        "size",
+        "shape",
+        "ndim",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+    ]
 )
 
 

@@ -29,6 +29,7 @@ from riemannian_modules.certify.certificate import (
 from riemannian_modules.certify.certify import overshoot
 from riemannian_modules.certify.criterion import make_criterion
 from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.certify.network import verify_network
 from riemannian_modules.certify.norms import L2, Norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.subdivide import leaves_of
@@ -62,6 +63,8 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
         raise CertificateError(
             "certificate: 'claim' needs a kind of flow, step or map, and 'evidence' a mapping."
         )
+    if evidence.get("rule") == "network":
+        return verify_network(data)
     problem = _problem(data, _TIMES[claim["kind"]])
     norm = norm_from_data(claim.get("norm"), len(problem.map), "claim.norm")
     input_norm = None

@@ -1,7 +1,8 @@
 """The composite module: leaf modules, their wiring, and what they are together.
 
-Composites among the nodes are opened when a graph is built, so a graph of any depth is one flat list of
-leaf modules, whose states, parameters and derivatives are found under names such as "loop.plant.q".
+Composites among the nodes are opened when a graph is built, so a graph of any depth is one flat
+list of leaf modules, whose states, parameters and derivatives are found under names such as
+"loop.plant.q".
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.graph.plan import Plan, make_plan
 from riemannian_modules.graph.schedule import Address, Task
@@ -33,7 +35,7 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
-from riemannian_modules.space import Array, Signals, Space
+from riemannian_modules.space import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -43,14 +45,16 @@ if TYPE_CHECKING:
 class ModuleGraph(RiemannianModule):
     """A composite of modules; build it with `Wiring`, `chain` or ``a >> b``, not directly.
 
-    Its state and its parameters are those of its leaves in order, named "leaf.name"; a module that stands
-    in two places has two states and one set of parameters, named after its first place.
+    Its state and its parameters are those of its leaves in order, named "leaf.name"; a module that
+    stands in two places has two states and one set of parameters, named after its first place.
 
     Attributes:
         nodes: Leaf modules by name.
-        sources: For each connected input port (leaf, port), the output port (leaf, port) that feeds it.
+        sources: For each connected input port (leaf, port), the output port (leaf, port) that feeds
+            it.
         fed: For each leaf input port that the composite's inputs feed, the name of that input.
-        output_sources: For each output of the composite, the output port (leaf, port) that it shows.
+        output_sources: For each output of the composite, the output port (leaf, port) that it
+            shows.
         tasks: The order of computation.
         modules: The modules as they were wired, composites unopened.
     """
@@ -80,7 +84,7 @@ class ModuleGraph(RiemannianModule):
         }
 
     def as_row(self) -> Self:
-        """The same graph, remembered as a chain, so that ``>>`` lengthens it instead of nesting it."""
+        """The same graph, remembered as a chain: ``>>`` lengthens it instead of nesting it."""
         row = copy.copy(self)
         row.is_row = True
         return row
@@ -92,6 +96,11 @@ class ModuleGraph(RiemannianModule):
         for name, module in self.nodes.items():
             first.setdefault(id(module), name)
         return {name: self.nodes[name] for name in first.values()}
+
+    @property
+    def theta(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The owners' values now, flat: gathered at each call, for an owner's may be live."""
+        return np.concatenate([np.zeros(0), *(m.theta for m in self.owners.values())])
 
     @cached_property
     def plan(self) -> Plan:
@@ -105,18 +114,20 @@ class ModuleGraph(RiemannianModule):
             self.tasks,
         )
 
+    @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         values = sweep_values(self.plan, x, u, theta)
         return values.dx, values.y
 
+    @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
-        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
-        return show(self.plan, sweep_outputs(self.plan, x, u, theta), batch)
+        return show(self.plan, sweep_outputs(self.plan, x, u, theta), batch_shape(x, u, theta))
 
     def values(self, x: Array, u: Array, theta: Array) -> Values:
         """The values of every leaf at a batch of points."""
         return sweep_values(self.plan, x, u, theta)
 
+    @override
     def differential(self, x: Array, u: Array, theta: Array) -> GraphDifferential:
         return self.differential_at(sweep_values(self.plan, x, u, theta), x, theta)
 
@@ -126,16 +137,13 @@ class ModuleGraph(RiemannianModule):
         sizes = (s.state.size, s.inputs.size, s.parameters.size)
         return GraphDifferential(self.plan, leaf_differentials(self.plan, values, x, theta), sizes)
 
+    @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
         s = self.signature
-        return dense_jacobian(
-            self.differential(x, u, theta),
-            s.state.size,
-            s.inputs.size,
-            s.outputs.size,
-            s.parameters.size,
-        )
+        sizes = (s.state.size, s.inputs.size, s.outputs.size, s.parameters.size)
+        return dense_jacobian(self.differential(x, u, theta), sizes, batch_shape(x, u, theta))
 
+    @override
     def local_metric(self) -> LocalMetric:
         # A leaf's metric on its own outputs acts inside, at the leaf, when metrics are propagated;
         # the composite adds none of its own at its outputs.
@@ -149,6 +157,7 @@ class ModuleGraph(RiemannianModule):
 
         return trace_leaves(self.plan, x.vector, u.vector, p.vector)
 
+    @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
         from riemannian_modules.graph.enclose import enclose_graph
 
@@ -173,6 +182,7 @@ class ModuleGraph(RiemannianModule):
                 reached[task.node, out] = found
         return frozenset((i, name) for name, a in self.output_sources.items() for i in reached[a])
 
+    @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         flat = self.signature.parameters.pack(theta, "ModuleGraph: parameters")
         changed = {
@@ -184,8 +194,8 @@ class ModuleGraph(RiemannianModule):
     def with_nodes(self, nodes: Mapping[str, RiemannianModule]) -> Self:
         """The same wiring with other leaf modules of the same signatures."""
         twin = type(self)(
-            nodes, self.sources, self.fed, self.output_sources, (self.inputs, self.outputs), self.time,
-            self.tasks, _replaced(self.modules, "", nodes),
+            nodes, self.sources, self.fed, self.output_sources, (self.inputs, self.outputs),
+            self.time, self.tasks, _replaced(self.modules, "", nodes),
         )  # fmt: skip
         return twin.as_row() if self.is_row else twin
 

@@ -17,7 +17,7 @@ EXTERNAL = -1  # the "leaf" that stands for the composite's own inputs
 @final
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One input port's source: coordinates ``place`` of leaf ``leaf``'s outputs go to ``target``."""
+    """One input port's source: ``place`` in the outputs of ``leaf`` goes to ``target``."""
 
     leaf: int
     place: slice
@@ -27,7 +27,7 @@ class Piece:
 @final
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A leaf module with its place in the composite's state and parameters, and its inputs' sources.
+    """A leaf module, its place in the composite's state and parameters, its inputs' sources.
 
     ``whole`` is the one leaf whose output vector is the input vector as it stands, or None.
     """
@@ -117,7 +117,8 @@ def make_plan(
         )
         leaves.append(Leaf(
             name, module, slice(x_end, x_end + s.state.size), theta[id(module)], pieces,
-            _whole(pieces, inputs.size, outputs), s.time is Time.STATIC, s.inputs.size, s.outputs.size,
+            _whole(pieces, inputs.size, outputs), s.time is Time.STATIC, s.inputs.size,
+            s.outputs.size,
         ))  # fmt: skip
         x_end += s.state.size
     shown = tuple(

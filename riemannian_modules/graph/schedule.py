@@ -1,7 +1,7 @@
 """The order in which a graph's outputs are computed: direct feedthrough is a DAG, port by port.
 
-A node whose outputs form one stage is computed at once. Only where that would close a loop that port by
-port is none, a node is split into one task for each output port.
+A node whose outputs form one stage is computed at once. Only where that would close a loop that
+port by port is none, a node is split into one task for each output port.
 """
 
 from __future__ import annotations

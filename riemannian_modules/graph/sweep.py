@@ -1,7 +1,8 @@
 """The one computation under everything: a sweep over a graph that evaluates values and derivatives.
 
-Forward it carries values and tangents, backward cotangents (the costate recursion, THEORY section 2).
-Leaves whose inputs are not all known yet are given zeros for those that their outputs do not need.
+Forward it carries values and tangents, backward cotangents (the costate recursion, THEORY section
+2). Leaves whose inputs are not all known yet are given zeros for those that their outputs do not
+need.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece, Plan, Step
 from riemannian_modules.modules.differential import Differential
@@ -109,7 +111,7 @@ def _join(parts: Sequence[Array], batch: tuple[int, ...]) -> Array:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Costates:
-    """Cotangents after a backward sweep, each (..., size, k): of state, inputs, and each leaf's dx and y."""
+    """Cotangents (..., size, k) after a backward sweep: of state, inputs, each leaf's dx and y."""
 
     p_x: Array
     p_u: Array
@@ -188,12 +190,14 @@ class GraphDifferential(Differential):
             k,
         )
 
+    @override
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
         return self._shown(self._push_needed(t_x, t_u), t_u.shape[-1])
 
     def _shown(self, ts: Sequence[Array], k: int) -> Array:
         return _rows([ts[p.leaf][..., p.place, :] for p in self.plan.shown], k)
 
+    @override
     def push_state(self, t_x: Array, t_u: Array) -> Array:
         return self._state_from(self._push_needed(t_x, t_u), t_x, t_u)
 
@@ -204,6 +208,7 @@ class GraphDifferential(Differential):
             t_u.shape[-1],
         )  # fmt: skip
 
+    @override
     def push(self, t_x: Array, t_u: Array) -> tuple[Array, Array]:
         ts = self._push_needed(t_x, t_u)
         return self._state_from(ts, t_x, t_u), self._shown(ts, t_u.shape[-1])
@@ -216,12 +221,13 @@ class GraphDifferential(Differential):
         Args:
             p_dx: Cotangents of the state's derivative, (..., n, k).
             p_y: Cotangents of the outputs, (..., q, k).
-            local: For each leaf, cotangents (..., q_leaf, k) that it adds on its own outputs, or None.
+            local: For each leaf, cotangents (..., q_leaf, k) that it adds on its own outputs, or
+                None.
 
         Returns:
             The cotangents; in each leaf they are complete, all children summed.
         """
-        plan, (n, m, _), k = self.plan, self.sizes, p_y.shape[-1]
+        plan, m, k = self.plan, self.sizes[1], p_y.shape[-1]
         p_u: Any = np.zeros((m, k))
         p_x: list[Any] = [np.zeros((leaf.state.stop - leaf.state.start, k)) for leaf in plan.leaves]
         ps: list[Any] = list(local) if local is not None else [None] * len(plan.leaves)
@@ -271,15 +277,18 @@ class GraphDifferential(Differential):
         total[..., piece.place, :] += part
         return total
 
+    @override
     def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
         swept = self.costates(np.zeros((self.sizes[0], p_y.shape[-1])), p_y)
         return swept.p_x, swept.p_u
 
+    @override
     def pull_state(self, p_dx: Array) -> tuple[Array, Array]:
         rows = sum(p.place.stop - p.place.start for p in self.plan.shown)
         swept = self.costates(p_dx, np.zeros((rows, p_dx.shape[-1])))
         return swept.p_x, swept.p_u
 
+    @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         swept, k = self.costates(p_dx, p_y), p_y.shape[-1]
         total = np.zeros((self.sizes[2], k))
@@ -309,7 +318,7 @@ def leaf_differentials(
 
 
 def _rows(parts: Sequence[Array], k: int) -> Array:
-    """Stack along the coordinate axis; parts without a batch are repeated over the others' batch."""
+    """Stack along the coordinate axis; parts without a batch are repeated over that of others."""
     if len(parts) == 1:
         return parts[0]
     if not parts:

@@ -17,8 +17,9 @@ def trace_leaves(
 ) -> tuple[Any, Any]:
     """``(dx, y)`` of the composite as flat symbolic arrays.
 
-    A leaf that runs before all of its inputs are known gets placeholders for the others; the outputs kept
-    then do not contain them, and the domain conditions that do are met again when the leaf runs whole.
+    A leaf that runs before all of its inputs are known gets placeholders for the others; the
+    outputs kept then do not contain them, and the domain conditions that do are met again when the
+    leaf runs whole.
     """
     tracer = x.tracer
     ys: list[Any] = [None] * len(plan.leaves)

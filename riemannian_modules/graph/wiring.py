@@ -1,8 +1,10 @@
-"""Wiring: naming modules and connecting their ports; every fault is found at once when it is built."""
+"""Wiring: naming modules and connecting their ports; building it finds every fault at once."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Self, final
 
 from riemannian_modules.errors import WiringError
@@ -63,8 +65,8 @@ class Wiring:
         Where no outputs are named, every output port is an output under its address "module.port".
 
         Raises:
-            WiringError: With every fault: unknown names, unconnected ports, sizes, units, two sources
-                on one port, algebraic loops (as a named path), mixed time.
+            WiringError: With every fault: unknown names, unconnected ports, sizes, units, two
+                sources on one port, algebraic loops (as a named path), mixed time.
         """
         return _Build(self._modules, list(self._faults)).run(
             self._edges, self._inputs, self._outputs
@@ -141,14 +143,16 @@ class _Build:
         for name in self.in_ports:
             if name not in self.fed_by:
                 self.faults.append(
-                    f"Input port {name!r} is not connected. Connect an output to it, or make it an input "
+                    f"Input port {name!r} is not connected. Connect an output to it, or make it an "
+                    "input "
                     f'of the composite: .input("{name.split(".", 1)[1]}", "{name}").'
                 )
         time = self._time()
         tasks, loop = schedule(self.leaves, self.sources)
         if loop:
             self.faults.append(
-                f"Algebraic loop: {' -> '.join([*loop, loop[0]])}. Put a state into it: an Integrator or a "
+                f"Algebraic loop: {' -> '.join([*loop, loop[0]])}. Put a state into it: an "
+                "Integrator or a "
                 "Lag in continuous time, a UnitDelay in discrete time."
             )
         if self.faults:
@@ -158,12 +162,12 @@ class _Build:
         }
         output_space = Space(tuple(Port(n, p.shape, p.unit) for n, p in ports.items()))
         return ModuleGraph(
-            dict(self.leaves), self.sources, self.fed, output_sources, (input_space, output_space), time,
-            tasks, dict(self.modules),
+            dict(self.leaves), self.sources, self.fed, output_sources, (input_space, output_space),
+            time, tasks, dict(self.modules),
         )  # fmt: skip
 
     def _find(
-        self, name: str, known: dict[str, tuple[object, Port]], kind: str, other: str
+        self, name: str, known: Mapping[str, tuple[object, Port]], kind: str, other: str
     ) -> bool:
         if name in known:
             return True
@@ -181,7 +185,8 @@ class _Build:
     def _claim(self, target: str, by: str) -> bool:
         if target in self.fed_by:
             self.faults.append(
-                f"Input port {target!r} has two sources, {self.fed_by[target]} and {by}. Remove one, or "
+                f"Input port {target!r} has two sources, {self.fed_by[target]} and {by}. Remove "
+                "one, or "
                 "add them with a Sum module."
             )
             return False
@@ -191,9 +196,9 @@ class _Build:
     def _connect(self, source: str, target: str) -> None:
         where = f"Connection {source!r} -> {target!r}"
         found = [
-            self._find(source, self.out_ports, "output", where),  # type: ignore[arg-type]
+            self._find(source, self.out_ports, "output", where),
             self._find(target, self.in_ports, "input", where),
-        ]  # type: ignore[arg-type]
+        ]
         if not all(found):
             if found[1]:
                 self.fed_by.setdefault(
@@ -208,12 +213,14 @@ class _Build:
     def _fits(self, where: str, source: str, out: Port, target: str, into: Port) -> None:
         if out.size != into.size:
             self.faults.append(
-                f"{where}: {target!r} expects size {into.size}, but {source!r} gives {out.size}. Put an "
+                f"{where}: {target!r} expects size {into.size}, but {source!r} gives {out.size}. "
+                "Put an "
                 f"Affine map {out.size} -> {into.size} between them."
             )
         elif out.unit and into.unit and out.unit != into.unit:
             self.faults.append(
-                f"{where}: {target!r} expects unit [{into.unit}], but {source!r} gives [{out.unit}]. Put a "
+                f"{where}: {target!r} expects unit [{into.unit}], but {source!r} gives "
+                f"[{out.unit}]. Put a "
                 "Gain between them that converts, or name the same unit."
             )
 
@@ -222,7 +229,8 @@ class _Build:
         if not targets:
             self.faults.append(f"{where} feeds nothing; name the input ports that it feeds.")
             return None
-        if not all([self._find(t, self.in_ports, "input", where) for t in targets]):  # type: ignore[arg-type]
+        known = [self._find(t, self.in_ports, "input", where) for t in targets]
+        if not all(known):
             return None
         first = self.in_ports[targets[0]][1]
         for target in targets:
@@ -233,7 +241,7 @@ class _Build:
         return Port(name, first.shape, first.unit)
 
     def _output(self, name: str, source: str) -> Address | None:
-        if self._find(source, self.out_ports, "output", f"Output {name!r}"):  # type: ignore[arg-type]
+        if self._find(source, self.out_ports, "output", f"Output {name!r}"):
             return self.out_ports[source][0]
         return None
 
@@ -241,7 +249,8 @@ class _Build:
         times = {m.signature.time: name for name, m in reversed(self.leaves.items())}
         if Time.CONTINUOUS in times and Time.DISCRETE in times:
             self.faults.append(
-                f"{times[Time.CONTINUOUS]!r} runs in continuous time and {times[Time.DISCRETE]!r} in "
+                f"{times[Time.CONTINUOUS]!r} runs in continuous time and {times[Time.DISCRETE]!r} "
+                "in "
                 "discrete time. Turn one into the other's time (a FlowMap makes a map of a flow)."
             )
         for time in (Time.CONTINUOUS, Time.DISCRETE):
@@ -253,8 +262,8 @@ class _Build:
 def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
     """Wire modules in a row: each one's outputs feed the next one's inputs.
 
-    Ports are matched by name where the names agree, else in order. The first module's inputs and the
-    last one's outputs are the composite's. Modules without a name get one from their class.
+    Ports are matched by name where the names agree, else in order. The first module's inputs and
+    the last one's outputs are the composite's. Modules without a name get one from their class.
 
     Raises:
         WiringError: If neighbours do not fit.
@@ -262,7 +271,7 @@ def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
     rows = _named(modules) | named
     wiring = Wiring(**rows)
     names = list(rows)
-    for a, b in zip(names[:-1], names[1:], strict=True):
+    for a, b in pairwise(names):
         for source, target in _matched(a, rows[a].signature.outputs, b, rows[b].signature.inputs):
             wiring.connect(source, target)
     if names:
@@ -291,7 +300,8 @@ def _matched(a: str, out: Space, b: str, into: Space) -> list[tuple[str, str]]:
         return [(f"{a}.{o}", f"{b}.{i}") for o, i in zip(out.names, into.names, strict=True)]
     raise WiringError(
         (
-            f"{a} >> {b}: {a!r} gives {out.describe()} and {b!r} takes {into.describe()}; they match neither by "
+            f"{a} >> {b}: {a!r} gives {out.describe()} and {b!r} takes {into.describe()}; they "
+            "match neither by "
             "name nor one by one. Use Wiring and connect them port by port.",
         )
     )

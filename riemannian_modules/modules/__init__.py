@@ -12,12 +12,19 @@ from riemannian_modules.modules.activation import (
 )
 from riemannian_modules.modules.affine import Affine
 from riemannian_modules.modules.demux import Demux
+from riemannian_modules.modules.flow_map import FlowMap
 from riemannian_modules.modules.gain import Gain, MatrixGain
+from riemannian_modules.modules.gene_expression import GeneExpression
+from riemannian_modules.modules.hill import HillActivation, HillRepression
 from riemannian_modules.modules.integrator import Integrator
 from riemannian_modules.modules.lag import Lag
+from riemannian_modules.modules.mass_action import MassAction
+from riemannian_modules.modules.michaelis_menten import MichaelisMenten
 from riemannian_modules.modules.mux import Mux
 from riemannian_modules.modules.observer import DiscreteObserver, Observer
+from riemannian_modules.modules.phosphorylation_cycle import PhosphorylationCycle
 from riemannian_modules.modules.pid import PID
+from riemannian_modules.modules.pool import Pool
 from riemannian_modules.modules.saturation import Saturation
 from riemannian_modules.modules.state_space import DiscreteStateSpace, StateSpace
 from riemannian_modules.modules.sum import Sum
@@ -32,13 +39,21 @@ __all__ = [
     "Demux",
     "DiscreteObserver",
     "DiscreteStateSpace",
+    "FlowMap",
     "Gain",
+    "GeneExpression",
+    "HillActivation",
+    "HillRepression",
     "Integrator",
     "Lag",
     "LeakyReLU",
+    "MassAction",
     "MatrixGain",
+    "MichaelisMenten",
     "Mux",
     "Observer",
+    "PhosphorylationCycle",
+    "Pool",
     "ReLU",
     "Saturation",
     "SiLU",

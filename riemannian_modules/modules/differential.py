@@ -1,4 +1,4 @@
-"""The differential of a module at a point: a linear map on tangents, with its adjoint on cotangents.
+"""The differential of a module at a point: a linear map on tangents, and its adjoint.
 
 Tangents and cotangents carry one trailing axis of k columns, so a whole basis or a metric's factor
 travels in one call. Structured modules (dense layers, activations) never form their matrices.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.metrics import DenseFactor, Factor
 from riemannian_modules.space import Array
@@ -36,7 +37,7 @@ class Jacobian:
 
 
 class Differential(abc.ABC):
-    """A module's derivative at a (batch of) point(s); t_* are tangents, p_* cotangents, (..., size, k)."""
+    """A module's derivative at a batch of points; tangents t_*, cotangents p_*: (..., size, k)."""
 
     @abc.abstractmethod
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
@@ -79,18 +80,23 @@ class DenseDifferential(Differential):
 
     jacobian: Jacobian
 
+    @override
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
         return self.jacobian.C @ t_x + self.jacobian.D @ t_u
 
+    @override
     def push_state(self, t_x: Array, t_u: Array) -> Array:
         return self.jacobian.A @ t_x + self.jacobian.B @ t_u
 
+    @override
     def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
         return transposed(self.jacobian.C) @ p_y, transposed(self.jacobian.D) @ p_y
 
+    @override
     def pull_state(self, p_dx: Array) -> tuple[Array, Array]:
         return transposed(self.jacobian.A) @ p_dx, transposed(self.jacobian.B) @ p_dx
 
+    @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         return transposed(self.jacobian.E) @ p_dx + transposed(self.jacobian.F) @ p_y
 
@@ -100,14 +106,21 @@ def transposed(matrix: Array) -> Array:
     return np.swapaxes(matrix, -1, -2)
 
 
-def dense_jacobian(differential: Differential, n: int, m: int, q: int, p: int) -> Jacobian:
-    """The matrices of a differential, by pushing a basis and pulling one. Cost: n + m and n + q columns."""
-    t_x, t_u = np.eye(n, n + m), np.eye(m, n + m, n)
-    dx, y = differential.push(t_x, t_u)
-    EF = transposed(differential.pull_parameters(np.eye(n, n + q), np.eye(q, n + q, n)))
-    batch = np.broadcast_shapes(dx.shape[:-2], y.shape[:-2], EF.shape[:-2])
-    dx, y = (np.broadcast_to(part, batch + part.shape[-2:]) for part in (dx, y))
-    EF = np.broadcast_to(EF, (*batch, n + q, p))
+def dense_jacobian(
+    differential: Differential, sizes: tuple[int, int, int, int], batch: tuple[int, ...]
+) -> Jacobian:
+    """The matrices of a differential, by pushing n + m columns and pulling n + q.
+
+    Args:
+        differential: The differential at a batch of points.
+        sizes: Numbers n, m, q, p of states, inputs, outputs and parameters.
+        batch: The points' batch, which a differential that is everywhere the same does not know.
+    """
+    n, m, q, p = sizes
+    dx, y = differential.push(np.eye(n, n + m), np.eye(m, n + m, n))
+    pulled = differential.pull_parameters(np.eye(n, n + q), np.eye(q, n + q, n))
+    dx, y = np.broadcast_to(dx, (*batch, n, n + m)), np.broadcast_to(y, (*batch, q, n + m))
+    EF = np.broadcast_to(transposed(pulled), (*batch, n + q, p))
     return Jacobian(
         dx[..., :n], dx[..., n:], y[..., :n], y[..., n:], EF[..., :n, :], EF[..., n:, :]
     )

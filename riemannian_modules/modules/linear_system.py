@@ -22,7 +22,7 @@ from riemannian_modules.modules.differential import (
 )
 from riemannian_modules.modules.module import Enclosure, RiemannianModule
 from riemannian_modules.modules.outer import outer_factor, pull_outer
-from riemannian_modules.space import Array
+from riemannian_modules.space import Array, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -119,13 +119,15 @@ class LinearSystem(RiemannianModule):
 
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
-        S = self.matrices(theta)
-        return _apply(S.A, x) + _apply(S.B, u), _apply(S.C, x) + _apply(S.D, u)
+        S, batch = self.matrices(theta), batch_shape(x, u, theta)
+        dx, y = _apply(S.A, x) + _apply(S.B, u), _apply(S.C, x) + _apply(S.D, u)
+        # Some matrices have no parameters, hence no batch of their own.
+        return _repeated(dx, batch), _repeated(y, batch)
 
     @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
         S = self.matrices(theta)
-        return _apply(S.C, x) + _apply(S.D, u)
+        return _repeated(_apply(S.C, x) + _apply(S.D, u), batch_shape(x, u, theta))
 
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> LinearDifferential:
@@ -135,7 +137,7 @@ class LinearSystem(RiemannianModule):
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
         s = self.signature
         sizes = (s.state.size, s.inputs.size, s.outputs.size, s.parameters.size)
-        return dense_jacobian(self.differential(x, u, theta), *sizes)
+        return dense_jacobian(self.differential(x, u, theta), sizes, batch_shape(x, u, theta))
 
     @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
@@ -148,6 +150,10 @@ class LinearSystem(RiemannianModule):
         return Enclosure(
             dx.broadcast_to((*batch, dx.shape[-1])), y.broadcast_to((*batch, y.shape[-1])), *wide
         )
+
+
+def _repeated(vector: Array, batch: tuple[int, ...]) -> Array:
+    return np.broadcast_to(vector, (*batch, vector.shape[-1]))
 
 
 def _apply(matrix: Array, vector: Array) -> Array:

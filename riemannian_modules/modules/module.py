@@ -1,4 +1,4 @@
-"""The Riemannian module: a differentiable map between named spaces with the geometry that it carries.
+"""The Riemannian module: a differentiable map between named spaces, with its geometry.
 
 Source: Pehle and Slotine, *Riemannian Optimization in Modular Systems*, arXiv:2603.03610 (2026).
 """
@@ -54,7 +54,8 @@ class LocalMetric:
     Attributes:
         parameters: R, the metric on the parameters that the mass scale multiplies.
         state: M, in which the state's distances are measured.
-        outputs: h with the metric ``h h^T`` that the module adds on its own outputs, (q, r); r may be 0.
+        outputs: h with the metric ``h h^T`` that the module adds on its own outputs, (q, r); r may
+            be 0.
     """
 
     parameters: Metric
@@ -93,10 +94,10 @@ class Point:
 class RiemannianModule(abc.ABC):
     """A smooth map ``(x, u, theta) -> (dx, y)`` that composes, learns and is certified.
 
-    x is the state, u the inputs, theta the parameters, dx the state's derivative (continuous time) or
-    successor (discrete time), y the outputs; all flat float64 arrays (..., size) whose leading axes are
-    batches and broadcast. Most modules are written as a `Flow`, `StepMap` or `StaticMap`, where one
-    NumPy method is enough; subclass this class to write `forward` and `jacobian` by hand.
+    x is the state, u the inputs, theta the parameters, dx the state's derivative (continuous time)
+    or successor (discrete time), y the outputs; all flat float64 arrays (..., size) whose leading
+    axes are batches and broadcast. Most modules are written as a `Flow`, `StepMap` or `StaticMap`,
+    where one NumPy method is enough; subclass this class to write `forward` and `jacobian` by hand.
 
     Attributes:
         time: Continuous, discrete or static.
@@ -110,13 +111,25 @@ class RiemannianModule(abc.ABC):
     outputs: Space = EMPTY
     parameters: Mapping[str, ArrayLike] = {}
 
+    made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note the constructor's arguments down: a system file holds the call that makes a module."""
+        self = super().__new__(cls)
+        # Arrays are copied, for their owners may change them later.
+        self.made_with = (
+            tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args),
+            {k: a.copy() if isinstance(a, np.ndarray) else a for k, a in kwargs.items()},
+        )
+        return self
+
     _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
 
     @staticmethod
     def series_is(
         compose: Callable[[RiemannianModule, RiemannianModule], RiemannianModule],
     ) -> None:
-        """Say what ``a >> b`` is. The graph, a floor above, says it once; modules do not know graphs."""
+        """Say what ``a >> b`` is: the graph does, once, for modules do not know graphs."""
         RiemannianModule._series = staticmethod(compose)
 
     def __rshift__(self, other: RiemannianModule) -> RiemannianModule:
@@ -132,7 +145,7 @@ class RiemannianModule(abc.ABC):
         """All partial derivatives at a batch of points."""
 
     def output(self, x: Array, u: Array, theta: Array) -> Array:
-        """Y alone. Outputs without feedthrough must not depend on the inputs that they do not need."""
+        """Y alone; outputs must not depend on inputs that `feedthrough` does not name for them."""
         return self.forward(x, u, theta)[1]
 
     def differential(self, x: Array, u: Array, theta: Array) -> Differential:
@@ -148,25 +161,27 @@ class RiemannianModule(abc.ABC):
             np.zeros((s.outputs.size, 0)),
         )
 
-    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
+    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:  # noqa: ARG002
         """Rigorous enclosures of values and Jacobian over a batch of boxes.
 
         Raises:
             UnsupportedError: If the module has no exact form, so nothing about it can be proved.
         """
         raise UnsupportedError(
-            f"{type(self).__name__} has no rigorous enclosure, so nothing is proved about it. Write it as "
+            f"{type(self).__name__} has no rigorous enclosure, so nothing is proved about it. "
+            "Write it as "
             "a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
         )
 
-    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
-        """``(dx, y)`` in NumPy for one point, traceable; what expressions and system files are made of.
+    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:  # noqa: ARG002
+        """``(dx, y)`` in NumPy for one point, traceable; expressions are made of it.
 
         Raises:
             UnsupportedError: If the module has no exact form.
         """
         raise UnsupportedError(
-            f"{type(self).__name__} has no exact expressions, so it cannot be traced, saved or proved about. "
+            f"{type(self).__name__} has no exact expressions, so it cannot be traced, saved or "
+            "proved about. "
             "Write it as a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
         )
 
@@ -179,7 +194,8 @@ class RiemannianModule(abc.ABC):
         if len(set(names)) < len(names):
             twice = sorted({n for n in names if names.count(n) > 1})
             raise SignatureError(
-                f"{type(self).__name__}: states, inputs and parameters need different names, so that a "
+                f"{type(self).__name__}: states, inputs and parameters need different names, so "
+                "that a "
                 f"region can speak of them; {twice} came more than once. Rename one of each."
             )
         return Signature(self.time, self.state, self.inputs, self.outputs, parameters)
@@ -201,7 +217,7 @@ class RiemannianModule(abc.ABC):
         flat = space.pack(theta, f"{type(self).__name__}: parameters")
         twin = copy.copy(self)
         for cached in ("theta", "signature"):
-            twin.__dict__.pop(cached, None)
+            vars(twin).pop(cached, None)
         twin.parameters = space.unpack(flat)
         return twin
 
@@ -211,7 +227,7 @@ class RiemannianModule(abc.ABC):
         u: ArrayLike | Mapping[str, ArrayLike] | None = None,
         theta: ArrayLike | Mapping[str, ArrayLike] | None = None,
     ) -> Point:
-        """Check a user's point: names, shapes, finite numbers; None is zero, or the module's own theta."""
+        """Check a user's point: names, shapes, finite numbers; None is zero, or the own theta."""
         name, s = type(self).__name__, self.signature
         return Point(
             s.state.pack(x, f"{name}: state"),

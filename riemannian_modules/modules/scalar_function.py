@@ -60,7 +60,7 @@ def _iv() -> Any:
 
 def _tanh_slope(u: Array) -> Array:
     t = np.tanh(u)
-    return 1.0 - t * t
+    return np.subtract(1.0, np.square(t, out=t), out=t) if u.ndim else 1.0 - t * t
 
 
 TANH = ScalarFunction(

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from riemannian_modules.modules.differential import Differential, Jacobian, dense_jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
-from riemannian_modules.space import Array
+from riemannian_modules.space import Array, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -69,9 +69,8 @@ class StructuredMap(RiemannianModule):
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
         s = self.signature
-        return dense_jacobian(
-            self.differential(x, u, theta), 0, s.inputs.size, s.outputs.size, s.parameters.size
-        )
+        sizes = (0, s.inputs.size, s.outputs.size, s.parameters.size)
+        return dense_jacobian(self.differential(x, u, theta), sizes, batch_shape(x, u, theta))
 
     @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.differential import Jacobian
@@ -40,6 +41,7 @@ class TracedModule(RiemannianModule):
         """``(dx, y)`` in NumPy for one point; dx alone where no outputs are declared."""
 
     @cached_property
+    @override
     def signature(self) -> Signature:
         if not self.outputs.ports:
             self.outputs = self.state
@@ -64,13 +66,16 @@ class TracedModule(RiemannianModule):
         rows = derivatives((*e.dx, *e.y), columns)
         return _array_function(sum(rows, ()), e.arguments, (len(rows), len(columns)))
 
+    @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         values, n = self._values(x, u, theta), self.state.size
         return values[..., :n], values[..., n:]
 
+    @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
         return self._outputs(x, u, theta)
 
+    @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
         J, n, m = self._jacobian(x, u, theta), self.state.size, self.inputs.size
         top, low = J[..., :n, :], J[..., n:, :]
@@ -79,6 +84,7 @@ class TracedModule(RiemannianModule):
             top[..., n + m :], low[..., n + m :],
         )  # fmt: skip
 
+    @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
         from riemannian_modules.arithmetic.compile import compile_intervals
         from riemannian_modules.arithmetic.expression import derivatives
@@ -102,6 +108,7 @@ class TracedModule(RiemannianModule):
         )
 
     @cached_property
+    @override
     def feedthrough(self) -> frozenset[tuple[str, str]]:
         e, outputs, inputs = self.expressions, self.signature.outputs, self.signature.inputs
         return frozenset(
@@ -119,7 +126,7 @@ def _columns(part: Any) -> list[Any]:
 def _array_function(
     expressions: tuple[Any, ...], groups: Any, shape: tuple[int, ...]
 ) -> Callable[[Array, Array, Array], Array]:
-    """Compile expressions into one function that fills an array (..., *shape); zeros cost nothing."""
+    """Compile expressions into one function that fills an array (..., *shape); zeros are free."""
     from riemannian_modules.arithmetic.compile import compile_floats
 
     places = [i for i, e in enumerate(expressions) if e != 0]
@@ -146,7 +153,8 @@ class Flow(TracedModule):
     """A continuous-time module ``dx/dt = f(x, u, p), y = h(x, u, p)``.
 
     Write `equations`; it returns ``(dx, y)``, each a mapping from names to arrays or a flat array.
-    Where no `outputs` are declared, the state is the output and `equations` returns ``(dx, x.vector)``.
+    Where no `outputs` are declared, the state is the output and `equations` returns ``(dx,
+    x.vector)``.
     """
 
     time = Time.CONTINUOUS
@@ -167,5 +175,6 @@ class StaticMap(TracedModule):
     def map(self, u: Signals, p: Signals) -> Any:
         """The outputs, a mapping from names to arrays or a flat array, in NumPy for one point."""
 
+    @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
         return {}, self.map(u, p)

@@ -15,8 +15,8 @@ COLUMNS = 2  # of tangents and cotangents
 def check_jacobian(subject: Subject) -> None:
     """Each column against central differences with two steps, which tell their own error.
 
-    The difference quotient with step h errs by ``h^2 |f'''| / 6`` and by noise / h; that with h / 2 by a
-    quarter of the first, hence by a third of the distance of the two. Twice that is allowed.
+    The difference quotient with step h errs by ``h^2 |f'''| / 6`` and by noise / h; that with h / 2
+    by a quarter of the first, hence by a third of the distance of the two. Twice that is allowed.
     """
     at = subject.draw()
     z, J, noise = flat(at), subject.derivative(at), subject.noise(at)
@@ -50,7 +50,7 @@ def _coordinates(subject: Subject) -> list[str]:
 
 
 def check_differential(subject: Subject) -> None:
-    """Pushes and pulls are products with the Jacobian and its transpose, and adjoint to each other."""
+    """Pushes and pulls are products with the Jacobian and its transpose, hence adjoint."""
     for batch in ((), (3,)):
         _check_products(subject, subject.draw(*batch), batch)
 
@@ -103,10 +103,12 @@ def check_parameter_factor(subject: Subject) -> None:
     J = subject.module.jacobian(at.x, at.u, at.theta)
     p_dx, p_y = (subject.normal(*batch, k, COLUMNS) for k in (s.state.size, s.outputs.size))
     factor = subject.module.differential(at.x, at.u, at.theta).parameter_factor(p_dx, p_y)
-    dense = np.moveaxis(J.E.mT @ p_dx + J.F.mT @ p_y, -2, 0).reshape(s.parameters.size, -1)
+    dense = np.moveaxis(J.E.mT @ p_dx + J.F.mT @ p_y, -2, 0)
+    dense = dense.reshape(s.parameters.size, batch[0] * COLUMNS)
     check(
         (factor.dim, factor.columns) == dense.shape,
-        f"{subject.name}.parameter_factor: expected shape {dense.shape}, one column for each point and "
+        f"{subject.name}.parameter_factor: expected shape {dense.shape}, one column for each point "
+        "and "
         f"cotangent, got {(factor.dim, factor.columns)}.",
     )
     error = _product_error(subject, at, (p_dx, p_y))

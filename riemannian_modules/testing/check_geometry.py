@@ -9,14 +9,15 @@ from riemannian_modules.testing.subject import SLACK, Subject, check, check_clos
 
 
 def check_local_metric(subject: Subject) -> None:
-    """The parameters' and the state's metrics are metrics; the outputs' factor has a row an output."""
+    """Parameters and state have metrics; the outputs' factor has a row for each output."""
     s, local = subject.module.signature, subject.module.local_metric()
     _check_metric(subject, "parameters", local.parameters, s.parameters.size)
     _check_metric(subject, "state", local.state, s.state.size)
     h = local.outputs
     check(
         h.ndim == 2 and h.shape[0] == s.outputs.size and bool(np.isfinite(h).all()),
-        f"{subject.name}.local_metric().outputs: expected a finite ({s.outputs.size}, r), got {h.shape}.",
+        f"{subject.name}.local_metric().outputs: expected a finite ({s.outputs.size}, r), got "
+        f"{h.shape}.",
     )
 
 

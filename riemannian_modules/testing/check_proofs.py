@@ -59,8 +59,9 @@ def _check_contains(subject: Subject, enclosure: Enclosure, k: int, at: Point) -
     largest = float(np.abs(subject.derivative(at)).max(initial=0.0))
     slack = SLACK * subject.rounding * largest
     for what, part, value, error in (
-        ("dx", enclosure.dx, dx, noise), ("y", enclosure.y, y, noise), ("A", enclosure.A, J.A, slack),
-        ("B", enclosure.B, J.B, slack), ("C", enclosure.C, J.C, slack), ("D", enclosure.D, J.D, slack),
+        ("dx", enclosure.dx, dx, noise), ("y", enclosure.y, y, noise),
+        ("A", enclosure.A, J.A, slack), ("B", enclosure.B, J.B, slack),
+        ("C", enclosure.C, J.C, slack), ("D", enclosure.D, J.D, slack),
     ):  # fmt: skip
         name = f"{subject.name}.enclose: {what}"
         check(
@@ -78,12 +79,13 @@ def _check_contains(subject: Subject, enclosure: Enclosure, k: int, at: Point) -
             not outside.any(),
             f"{name}{list(i)}: the value at x = {at.x}, u = {at.u} is outside the enclosure: "
             f"{value[i] if outside.any() else ''!r} not in "
-            f"[{part.lower[(k, *i)] if outside.any() else ''}, {part.upper[(k, *i)] if outside.any() else ''}].",
+            f"[{part.lower[(k, *i)] if outside.any() else ''}, "
+            f"{part.upper[(k, *i)] if outside.any() else ''}].",
         )
 
 
 def _check_thin(subject: Subject, enclosure: Enclosure) -> None:
-    """Over a single point of the domain values are decided and finite, so that boxes can be split."""
+    """Over a single point of the domain values are decided and finite."""
     for what, part in (("dx", enclosure.dx), ("y", enclosure.y)):
         thin = np.isfinite(part.lower[0]) & np.isfinite(part.upper[0])
         check(thin.all(), f"{subject.name}.enclose: {what} is undecided or unbounded at a point.")

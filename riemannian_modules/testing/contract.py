@@ -37,15 +37,17 @@ def check_module(
 ) -> None:
     """Raise AssertionError unless ``module`` keeps the contract of `RiemannianModule`.
 
-    Checked at random points: the signature; shapes, and batches equal to points one by one; Jacobian
-    against central differences; pushes, pulls and factors against the Jacobian; feedthrough; twins with
-    other parameters; the local metric; and, where the module has them, enclosures against samples and
-    expressions against values. A module without an enclosure has to refuse by UnsupportedError.
+    Checked at random points: the signature; shapes, and batches equal to points one by one;
+    Jacobian against central differences; pushes, pulls and factors against the Jacobian;
+    feedthrough; twins with other parameters; the local metric; and, where the module has them,
+    enclosures against samples and expressions against values. A module without an enclosure has to
+    refuse by UnsupportedError.
 
     Args:
         module: The module, of moderate size: the cost is some hundred evaluations.
         rng: Source of the points; seed 0 where none is given.
-        around: State and inputs (flat or by name) at the centre of the box that points are drawn from.
+        around: State and inputs (flat or by name) at the centre of the box that points are drawn
+            from.
         spread: Half the width of that box in each coordinate; the box has to lie in the domain.
             Parameters are drawn within a tenth of the module's own.
         points: Number of points at which derivatives are checked.

@@ -98,7 +98,7 @@ def check(holds: bool | np.bool_, message: str) -> None:  # noqa: FBT001 - the a
         raise AssertionError(message)
 
 
-def check_close(name: str, got: Array, expected: Array, tolerance: float) -> None:
+def check_close(name: str, got: Array, expected: Array, tolerance: float | Array) -> None:
     """Raise unless shapes agree, numbers are finite, and no entry differs by more than ``tolerance``."""
     check(got.shape == expected.shape, f"{name}: expected shape {expected.shape}, got {got.shape}.")
     if not got.size:

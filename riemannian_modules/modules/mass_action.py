@@ -1,0 +1,125 @@
+"""Reaction networks with mass-action kinetics.
+
+Source: Feinberg, *Foundations of Chemical Reaction Network Theory* (2019), chapter 2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from typing_extensions import override
+
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.kinetic_arguments import nonnegative
+from riemannian_modules.modules.traced import Flow
+from riemannian_modules.space import Port, Signals, Space
+
+
+@final
+class MassAction(Flow):
+    """``c' = (produced - consumed)^T v`` with ``v_r = k_r prod_s c_s^consumed[r, s]``.
+
+    Args:
+        species: Names of the species that react, separated by blanks: the states.
+        consumed: Stoichiometric coefficients of the reactants, (reactions, species + external).
+        produced: Those of the products, of the same shape.
+        rates: The rate constant of each reaction by its name, in the order of the rows.
+        external: Names of species whose amounts are inputs; reactions do not change them. A
+            production rate that is an input is an external species e in the reaction ``e -> e +
+            product``.
+        unit: Unit of the amounts, as "nM".
+
+    Raises:
+        SignatureError: If the matrices are not of that shape, or hold other numbers than 0, 1, 2,
+            ...
+        DomainError: If a rate constant is negative, NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        species: str,
+        consumed: ArrayLike,
+        produced: ArrayLike,
+        rates: Mapping[str, float],
+        *,
+        external: str = "",
+        unit: str = "",
+    ) -> None:
+        self.state = Space(tuple(Port(name, (), unit) for name in species.split()))
+        self.inputs = Space(tuple(Port(name, (), unit) for name in external.split()))
+        self.parameters = nonnegative("MassAction", **rates)
+        shape = (len(rates), len(self.state) + len(self.inputs))
+        self.consumed = _coefficients("consumed", consumed, shape)
+        self.produced = _coefficients("produced", produced, shape)
+
+    @staticmethod
+    def of(
+        reactions: Mapping[str, tuple[str, float]], *, external: str = "", unit: str = ""
+    ) -> MassAction:
+        """The network of reactions such as ``{"bind": ("2 A + B -> C", 0.3)}``, or ``"C ->"``.
+
+        Args:
+            reactions: For each reaction's name the reaction and its rate constant.
+            external: Names of species whose amounts are inputs, separated by blanks.
+            unit: Unit of the amounts.
+
+        Raises:
+            SignatureError: If a reaction cannot be read.
+        """
+        sides = [_sides(name, text) for name, (text, _) in reactions.items()]
+        given = external.split()
+        found = dict.fromkeys(s for pair in sides for side in pair for s in side)
+        names = [name for name in found if name not in given] + given
+        consumed, produced = (
+            [[pair[which].get(name, 0) for name in names] for pair in sides] for which in (0, 1)
+        )
+        species = " ".join(name for name in names if name not in given)
+        rates = {name: k for name, (_, k) in reactions.items()}
+        return MassAction(species, consumed, produced, rates, external=external, unit=unit)
+
+    @override
+    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
+        amounts = [x[name] for name in self.state.names] + [u[name] for name in self.inputs.names]
+        change: list[Any] = [0.0] * len(self.state)
+        for name, consumed, produced in zip(p, self.consumed, self.produced, strict=True):
+            rate = p[name]
+            for amount, order in zip(amounts, consumed, strict=True):
+                rate = rate * amount ** int(order) if order else rate
+            for i, net in enumerate((produced - consumed)[: len(change)]):
+                change[i] = change[i] + int(net) * rate if net else change[i]
+        return dict(zip(self.state.names, change, strict=True))
+
+
+def _coefficients(name: str, given: ArrayLike, shape: tuple[int, int]) -> Any:
+    matrix = np.asarray(given, dtype=np.float64)
+    if matrix.shape != shape or not (np.mod(matrix, 1.0) == 0.0).all() or (matrix < 0).any():
+        raise SignatureError(
+            f"MassAction: {name!r} has to be a matrix {shape} (reactions, species and external) of "
+            f"the whole numbers 0, 1, 2, ..., got {matrix.tolist()}."
+        )
+    return matrix.astype(np.int64)
+
+
+def _sides(name: str, text: str) -> tuple[dict[str, int], dict[str, int]]:
+    sides = text.split("->")
+    if len(sides) != 2:
+        raise SignatureError(
+            f"Reaction {name!r}: expected one '->' between reactants and products, got {text!r}."
+        )
+    return _side(name, sides[0]), _side(name, sides[1])
+
+
+def _side(name: str, text: str) -> dict[str, int]:
+    amounts: dict[str, int] = {}
+    for term in text.split("+") if text.strip() else ():
+        match = re.fullmatch(r"\s*(\d*)\s*([A-Za-z_]\w*)\s*", term)
+        if match is None:
+            raise SignatureError(
+                f"Reaction {name!r}: expected a term such as 'A' or '2 A', got {term.strip()!r}."
+            )
+        amounts[match[2]] = amounts.get(match[2], 0) + int(match[1] or 1)
+    return amounts

@@ -1,0 +1,123 @@
+"""An instance of every kind of module, with the box in which its contract is checked.
+
+A new kind of module adds one line here; a test fails while it is missing.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import riemannian_modules as rm
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A module, the centre of its box (state, inputs), the box's half width, and its rounding."""
+
+    module: rm.RiemannianModule
+    around: tuple[Any, Any] = (None, None)
+    spread: float = 1.0
+    rounding: float = 2.0**-52
+
+
+class Pendulum(rm.Flow):
+    state = rm.space(q="rad", v="rad/s")
+    inputs = rm.space(torque="N m")
+    outputs = rm.space(angle="rad")
+    parameters = {"k": 6.0, "g": 4.0, "d": 3.0}
+
+    def equations(self, x, u, p):
+        return {
+            "q": x.v,
+            "v": u.torque - p.k * x.q - p.g * np.sin(x.q) - p.d * x.v,
+        }, {"angle": x.q}
+
+
+class Logistic(rm.StepMap):
+    state = rm.space("x")
+    parameters = {"r": 2.5}
+
+    def equations(self, x, u, p):
+        return {"x": p.r * x.x * (1.0 - x.x)}
+
+
+class Layer(rm.StaticMap):
+    inputs = rm.space(a=3, b="")
+    outputs = rm.space(c=2, d="")
+    parameters = {"W": np.array([[1.0, -0.5, 0.2], [0.3, 0.8, -1.1]]), "w": 0.7}
+
+    def map(self, u, p):
+        return {"c": np.tanh(p.W @ u.a), "d": p.w * np.maximum(u.a[0], 0.3) * u.a[1]}
+
+
+def loop() -> rm.ModuleGraph:
+    """A pendulum held by a controller, with a sensor that stands in two places."""
+    sensor = rm.Affine([[2.0]], [0.1], input="signal", output="signal")
+    return (
+        rm.Wiring(plant=Pendulum(), first=sensor, second=sensor, add=rm.Sum("+-"))
+        .connect("plant.angle", "first.signal")
+        .connect("first.signal", "second.signal")
+        .input("reference", "add.u1")
+        .connect("second.signal", "add.u2")
+        .connect("add.y", "plant.torque")
+        .output("angle", "plant.angle")
+        .build()
+    )
+
+
+A = np.array([[-1.0, 0.5], [0.2, -0.8]])
+B, C = np.array([[1.0], [0.3]]), np.array([[1.0, 0.0], [0.5, 2.0]])
+POSITIVE = (None, [2.0])
+NETWORK = rm.MassAction.of(
+    {"bind": ("2 A + B -> C", 0.3), "loss": ("C ->", 1.0), "make": ("E -> E + A", 0.5)},
+    external="E",
+    unit="nM",
+)
+
+INSTANCES = {
+    "flow": Instance(Pendulum()),
+    "step map": Instance(Logistic()),
+    "static map": Instance(Layer()),
+    "graph": Instance(loop()),
+    "chain": Instance(rm.Affine(np.eye(2, 3)) >> rm.Tanh(2) >> rm.Affine([[1.0, -2.0]])),
+    "affine": Instance(rm.Affine([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], [0.5, 0.1])),
+    "tanh": Instance(rm.Tanh(3)),
+    "sigmoid": Instance(rm.Sigmoid((2, 2))),
+    "relu": Instance(rm.ReLU(3)),
+    "leaky relu": Instance(rm.LeakyReLU(3, leak=0.1)),
+    "softplus": Instance(rm.Softplus(3)),
+    "elu": Instance(rm.ELU(3, alpha=0.7)),
+    "gelu": Instance(rm.GELU(3)),
+    "silu": Instance(rm.SiLU()),
+    "saturation": Instance(rm.Saturation(-0.5, 0.4, 3)),
+    "gain": Instance(rm.Gain([2.0, -1.0, 0.5])),
+    "scalar gain": Instance(rm.Gain(3.0, (2, 2))),
+    "matrix gain": Instance(rm.MatrixGain([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]])),
+    "sum": Instance(rm.Sum("+-+", 2)),
+    "mux": Instance(rm.Mux("a b", c=2)),
+    "demux": Instance(rm.Demux("a b", c=2)),
+    "integrator": Instance(rm.Integrator(2)),
+    "lag": Instance(rm.Lag(0.5, 2.0)),
+    "unit delay": Instance(rm.UnitDelay(2)),
+    "pid": Instance(rm.PID(2.0, 1.0, 0.5, 0.1)),
+    "state space": Instance(rm.StateSpace(A, B, C, [[0.0], [1.0]])),
+    "discrete state space": Instance(rm.DiscreteStateSpace(A, B, C)),
+    "transfer function": Instance(rm.TransferFunction([1.0, 2.0], [1.0, 3.0, 2.0])),
+    "observer": Instance(rm.Observer(A, B, C, [[0.5, 0.1], [0.2, 0.4]])),
+    "discrete observer": Instance(rm.DiscreteObserver(A, B, C, [[0.5, 0.1], [0.2, 0.4]])),
+    "mass action": Instance(NETWORK, ([2.0, 2.0, 2.0], [2.0])),
+    "michaelis menten": Instance(rm.MichaelisMenten(2.0, 0.5, unit="nM", time_unit="min"), POSITIVE),
+    "hill activation": Instance(rm.HillActivation(2.0, 0.5, 2.3, 0.1), POSITIVE),
+    "hill repression": Instance(rm.HillRepression(2.0, 0.5, 2.3), POSITIVE),
+    "pool": Instance(rm.Pool(0.3, "synthesis uptake", "export")),
+    "gene expression": Instance(rm.GeneExpression(2.0, 0.5, 0.1)),
+    "phosphorylation cycle": Instance(
+        rm.PhosphorylationCycle(10.0, 2.0, 3.0, 1.0, 0.5), ([0.5], [2.0]), 0.4
+    ),
+    # Errors of local tolerance 1e-10 in some dozen steps.
+    "flow map": Instance(rm.FlowMap(Pendulum(), 0.7), rounding=1e-10),
+    "flow map of reactions": Instance(
+        rm.FlowMap(NETWORK, 0.5), (None, [2.0, 2.0, 2.0, 2.0]), rounding=1e-10
+    ),
+}
