@@ -146,11 +146,10 @@ def their_run(loop: Any, method: str) -> np.ndarray:
 
 def run() -> dict[str, object]:
     ours, theirs = our_loop(), their_loop()
-    exact = simulate(
-        ours, TIMES, inputs={"r": (TIMES, REFERENCE)}, rtol=1e-12, atol=1e-14
-    ).outputs
+    exact = simulate(ours, TIMES, inputs={"r": (TIMES, REFERENCE)}, rtol=1e-12, atol=1e-14).outputs
     rows = []
     for method in ("RK45", "LSODA"):
+
         def reference(method: str = method) -> np.ndarray:
             return their_run(theirs, method)
 

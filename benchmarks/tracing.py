@@ -64,9 +64,13 @@ def measured_here() -> dict[str, float]:
 
 
 def run() -> dict[str, object]:
-    program = "import json; from benchmarks.tracing import measured_here as m; print(json.dumps(m()))"
+    program = (
+        "import json; from benchmarks.tracing import measured_here as m; print(json.dumps(m()))"
+    )
     runs = [
-        json.loads(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
+        json.loads(
+            subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout
+        )
         for _ in range(REPEATS)
     ]
     middle = {key: statistics.median(r[key] for r in runs) for key in runs[0]}

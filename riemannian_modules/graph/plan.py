@@ -70,7 +70,8 @@ class Plan:
     @cached_property
     def used_up(self) -> tuple[tuple[int, ...], ...]:
         """For each step, the leaves whose outputs nothing needs after it: neither a later step, nor a
-        state, nor what is shown. A sweep that lets go of them needs the memory of a few leaves."""
+        state, nor what is shown. A sweep that lets go of them needs the memory of a few leaves.
+        """
         kept = {p.leaf for p in self.shown}
         for leaf in self.leaves:
             if not leaf.is_static:

@@ -117,3 +117,11 @@ def dense_jacobian(differential: Differential, n: int, m: int, q: int, p: int) -
     return Jacobian(
         dx[..., :n], dx[..., n:], y[..., :n], y[..., n:], EF[..., :n, :], EF[..., n:, :]
     )
+
+
+def over_batch(J: Jacobian, x: Array, u: Array, theta: Array) -> Jacobian:
+    """The same matrices, repeated over the batch of the points; views, for constant Jacobians."""
+    batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
+    return Jacobian(
+        *(np.broadcast_to(M, (*batch, *M.shape[-2:])) for M in (J.A, J.B, J.C, J.D, J.E, J.F))
+    )

@@ -18,6 +18,7 @@ from riemannian_modules.modules.differential import (
     Differential,
     Jacobian,
     dense_jacobian,
+    over_batch,
     transposed,
 )
 from riemannian_modules.modules.module import Enclosure, RiemannianModule
@@ -97,9 +98,7 @@ class LinearDifferential(Differential):
             p_dx.shape[:-2], p_y.shape[:-2], *(o.activation.shape[:-1] for o in self.outers)
         )
         p_dx, p_y = (np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in (p_dx, p_y))
-        return stack(
-            [outer_factor(o.cotangent((p_dx, p_y)), o.activation) for o in self.outers]
-        )
+        return stack([outer_factor(o.cotangent((p_dx, p_y)), o.activation) for o in self.outers])
 
 
 class LinearSystem(RiemannianModule):
@@ -120,12 +119,18 @@ class LinearSystem(RiemannianModule):
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         S = self.matrices(theta)
-        return _apply(S.A, x) + _apply(S.B, u), _apply(S.C, x) + _apply(S.D, u)
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
+        dx, y = _apply(S.A, x) + _apply(S.B, u), _apply(S.C, x) + _apply(S.D, u)
+        return (
+            np.broadcast_to(dx, (*batch, dx.shape[-1])), np.broadcast_to(y, (*batch, y.shape[-1]))
+        )  # fmt: skip
 
     @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
         S = self.matrices(theta)
-        return _apply(S.C, x) + _apply(S.D, u)
+        y = _apply(S.C, x) + _apply(S.D, u)
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
+        return np.broadcast_to(y, (*batch, y.shape[-1]))
 
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> LinearDifferential:
@@ -135,7 +140,7 @@ class LinearSystem(RiemannianModule):
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
         s = self.signature
         sizes = (s.state.size, s.inputs.size, s.outputs.size, s.parameters.size)
-        return dense_jacobian(self.differential(x, u, theta), *sizes)
+        return over_batch(dense_jacobian(self.differential(x, u, theta), *sizes), x, u, theta)
 
     @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
