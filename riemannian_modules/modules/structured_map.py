@@ -50,9 +50,7 @@ class ParameterFreeDifferential(StaticDifferential):
 
 
 class StructuredMap(RiemannianModule):
-    """A map without state; subclasses write `map_values`, `differential` and
-    `enclose_map`.
-    """
+    """A map without state that writes `map_values`, `differential` and `enclose_map`."""
 
     time = Time.STATIC
 
