@@ -1,7 +1,7 @@
 """One sweep, values and Jacobian, through a chain of modules beside a hand-written NumPy loop.
 
-The chain alternates affine maps and activations of 16 dimensions; the loop does the same products on
-the same arrays. Building is timed alone: its time for each module should not grow with their number.
+The chain alternates affine maps and activations of 16 dimensions; the loop does the same products
+on the same arrays. Building is timed alone: its time for each module should not grow.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import riemannian_modules as rm
-from benchmarks.timing import paired_times, seconds
+from benchmarks.timing import paired_times
 
 LENGTH = 1000
 DIMENSION = 16

@@ -1,4 +1,9 @@
-"""Riemannian modules: differentiable modules that compose, learn and are certified in metrics."""
+"""Riemannian modules: differentiable modules that compose, learn and are certified in metrics.
+
+Modules, wiring and regions are here. What is done with them is in rooms that need heavier
+libraries: `riemannian_modules.engine` (simulate, fit, propagate, linearize) and
+`riemannian_modules.certify`.
+"""
 
 from riemannian_modules.graph import ModuleGraph, Wiring, chain
 from riemannian_modules.modules import (
@@ -37,6 +42,7 @@ from riemannian_modules.modules import (
 )
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.traced import Flow, StaticMap, StepMap
+from riemannian_modules.region import Box, box
 from riemannian_modules.space import Port, Space, space
 
 __all__ = [
@@ -44,6 +50,7 @@ __all__ = [
     "GELU",
     "PID",
     "Affine",
+    "Box",
     "Demux",
     "DiscreteObserver",
     "DiscreteStateSpace",
@@ -81,6 +88,7 @@ __all__ = [
     "TransferFunction",
     "UnitDelay",
     "Wiring",
+    "box",
     "chain",
     "space",
 ]

@@ -1,6 +1,7 @@
 """Boxes: the sets of states, inputs and parameters that a claim speaks of.
 
-Sides may be infinite. A coordinate that a box does not name is unbounded, which makes a claim stronger.
+Sides may be infinite. A coordinate that a box does not name is unbounded, which makes a claim
+stronger.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Side = tuple[float, float]
 @final
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A product of intervals, by the names of ports (all coordinates alike) or of coordinates ``x[0]``."""
+    """A product of intervals, by names of ports (all coordinates alike) or coordinates ``x[0]``."""
 
     sides: Mapping[str, Side] = field(default_factory=dict[str, Side])
 
@@ -51,18 +52,21 @@ def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[fl
     """A region: ``box(q=(-1, 1), v=(0, inf))``, or with dotted names ``box({"plant.q": (-1, 1)})``.
 
     Raises:
-        RegionError: For sides that are reversed, NaN, infinite on the wrong side, or no pair of numbers.
+        RegionError: For sides that are reversed, NaN, infinite on the wrong side, or no pair of
+            numbers.
     """
     checked: dict[str, Side] = {}
     for name, side in {**(sides or {}), **named}.items():
         try:
             low, high = (float(s) for s in side)
         except (TypeError, ValueError):
-            raise RegionError(f"Region: {name!r} expects a pair (lower, upper), got {side!r}.") from None
+            raise RegionError(
+                f"Region: {name!r} expects a pair (lower, upper), got {side!r}."
+            ) from None
         if not low <= high or low == math.inf or high == -math.inf:
             raise RegionError(
-                f"Region: {name!r} expects lower <= upper, got ({low}, {high}). The region would be empty; "
-                "exchange the sides or leave the name out to mean every value."
+                f"Region: {name!r} expects lower <= upper, got ({low}, {high}). The region would "
+                "be empty; exchange the sides or leave the name out to mean every value."
             )
         checked[name] = (low, high)
     return Box(checked)

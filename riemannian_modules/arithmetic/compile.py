@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -29,41 +29,24 @@ FUNCTION_NAMES: dict[Any, str] = {
 }  # fmt: skip
 
 
+_NUMPY_NAMES = (
+    "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p maximum "
+    "minimum absolute sign select less less_equal greater greater_equal"
+)
+_INTERVAL_NAMES = (
+    "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p erf maximum "
+    "minimum absolute softplus power where less less_equal greater greater_equal logical_and "
+    "logical_or logical_not"
+)
+
+
 class _Floats:
     """How terms are written for floats."""
 
     def __init__(self) -> None:
         from scipy.special import erf
 
-        self.namespace: dict[str, Any] = {
-            name: getattr(np, name)
-            for name in [
-                "sqrt",
-                "exp",
-                "log",
-                "sin",
-                "cos",
-                "tan",
-                "sinh",
-                "cosh",
-                "tanh",
-                "arcsin",
-                "arccos",
-                "arctan",
-                "arcsinh",
-                "expm1",
-                "log1p",
-                "maximum",
-                "minimum",
-                "absolute",
-                "sign",
-                "select",
-                "less",
-                "less_equal",
-                "greater",
-                "greater_equal",
-            ]
-        }
+        self.namespace: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY_NAMES.split()}
         self.namespace |= {
             "erf": erf,
             "step": lambda x: np.heaviside(x, 0.0),
@@ -97,6 +80,9 @@ class _Floats:
             return f"{base}**{float(exponent)}"
         return f"power({base}, {self.number(exponent)})"
 
+    def call(self, name: str, parts: list[str]) -> str:
+        return f"{name}({', '.join(parts)})"
+
 
 class _Intervals:
     """How terms are written for intervals."""
@@ -106,41 +92,9 @@ class _Intervals:
 
         self._interval = iv
         self.namespace: dict[str, Any] = {
-            name: getattr(iv, name)
-            for name in [
-                "sqrt",
-                "exp",
-                "log",
-                "sin",
-                "cos",
-                "tan",
-                "sinh",
-                "cosh",
-                "tanh",
-                "arcsin",
-                "arccos",
-                "arctan",
-                "arcsinh",
-                "expm1",
-                "log1p",
-                "erf",
-                "maximum",
-                "minimum",
-                "absolute",
-                "softplus",
-                "power",
-                "where",
-                "less",
-                "less_equal",
-                "greater",
-                "greater_equal",
-                "logical_and",
-                "logical_or",
-                "logical_not",
-            ]
+            name: getattr(iv, name) for name in _INTERVAL_NAMES.split()
         }
-        # Steps and signs stand in derivatives of kinked functions: at the kink, Clarke's whole
-        # hull.
+        # Steps and signs stand in derivatives of kinked functions: at the kink, Clarke's hull.
         self.namespace["step"] = lambda x: _between(iv, x, 0.0)
         self.namespace["sign"] = lambda x: _between(iv, x, -1.0)
         self.namespace["power_log"] = lambda x, y: iv.power(x, y) * iv.log(x)
@@ -165,6 +119,9 @@ class _Intervals:
     def power(self, base: str, exponent: Any) -> str:
         return f"power({base}, {self._exponent(exponent)})"
 
+    def call(self, name: str, parts: list[str]) -> str:
+        return f"{name}({', '.join(parts)})"
+
     def _exponent(self, exponent: Any) -> str:
         if exponent.is_Integer:
             return str(int(exponent))
@@ -186,10 +143,28 @@ def _power_log(x: Any, y: Any) -> Any:
     return np.where(x > 0, np.power(positive, y) * np.log(positive), 0.0)
 
 
-class _Writer:
+class Target(Protocol):
+    """How one kind of number writes terms, and the names that its code uses."""
+
+    namespace: dict[str, Any]
+
+    def number(self, value: Any) -> str:
+        """A constant."""
+        ...
+
+    def power(self, base: str, exponent: Any) -> str:
+        """A rational power."""
+        ...
+
+    def call(self, name: str, parts: list[str]) -> str:
+        """A function, relation or choice under its NumPy name."""
+        ...
+
+
+class Writer:
     """Writes one assignment for each distinct subterm and remembers its name."""
 
-    def __init__(self, target: _Floats | _Intervals, groups: Groups) -> None:
+    def __init__(self, target: Target, groups: Groups) -> None:
         self.target = target
         self.lines: list[str] = []
         self.names: dict[Any, str] = {}
@@ -222,7 +197,8 @@ class _Writer:
         if isinstance(term, sp.Pow) and term.exp.is_Rational:
             return (term.base,)
         if isinstance(term, sp.Piecewise):
-            return tuple(part for pair in cast("Any", term.args) for part in pair)
+            pairs: Any = term.args
+            return tuple(part for pair in pairs for part in pair)
         return term.args
 
     def _text(self, term: Any) -> str:
@@ -238,25 +214,23 @@ class _Writer:
         if isinstance(term, sp.Pow):
             if term.exp.is_Rational:
                 return self.target.power(parts[0], term.exp)
-            return (
-                f"exp({self.names[term.exp]})"
-                if term.base == sp.E
-                else f"power({parts[0]}, {parts[1]})"
-            )
+            if term.base == sp.E:
+                return self.target.call("exp", [self.names[term.exp]])
+            return self.target.call("power", parts)
         if isinstance(term, sp.Piecewise):
             return self._piecewise(parts)
         name = FUNCTION_NAMES.get(term.func) or RELATION_NAMES.get(term.func)
         if name is None:
             raise UnsupportedError(f"No compiled form is known for {term.func}; rewrite {term}.")
-        text = parts[0] if len(parts) == 1 else ", ".join(parts)
-        if name in ("logical_and", "logical_or") and len(parts) > 2:
-            text = f"{parts[0]}, {name}({', '.join(parts[1:])})"
-        return f"{name}({text})"
+        if name in ("logical_and", "logical_or"):
+            while len(parts) > 2:
+                parts[-2:] = [self.target.call(name, parts[-2:])]
+        return self.target.call(name, parts)
 
     def _piecewise(self, parts: list[str]) -> str:
         text = parts[-2]
         for value, condition in reversed(list(zip(parts[:-2:2], parts[1:-2:2], strict=True))):
-            text = f"where({condition}, {value}, {text})"
+            text = self.target.call("where", [condition, value, text])
         return text
 
 
@@ -266,10 +240,8 @@ RELATION_NAMES: dict[Any, str] = {
 }  # fmt: skip
 
 
-def _build(
-    target: _Floats | _Intervals, expressions: tuple[Any, ...], groups: Groups
-) -> Callable[..., Any]:
-    writer = _Writer(target, groups)
+def _build(target: Target, expressions: tuple[Any, ...], groups: Groups) -> Callable[..., Any]:
+    writer = Writer(target, groups)
     writer.names[sp.true], writer.names[sp.false] = "True", "False"
     results = [writer.write(e) for e in expressions]
     unpacks = [
@@ -300,5 +272,5 @@ def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[...
 def compile_intervals(
     expressions: tuple[Any, ...], groups: Groups
 ) -> Callable[..., tuple[Any, ...]]:
-    """As `compile_floats`, on intervals: results contain the exact values all over the box."""
+    """As `compile_floats`, on intervals; each result holds the exact value anywhere in the box."""
     return _build(_Intervals(), expressions, groups)

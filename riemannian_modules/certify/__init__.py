@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from riemannian_modules.certify.answer import (
-    Answer,
-    Estimated,
-    LipschitzBound,
-    LogNormBound,
-    Proved,
-    Refuted,
-)
+from riemannian_modules.bound import LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
+from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound
+from riemannian_modules.certify.network import certify_network
 from riemannian_modules.certify.norms import l1, l2, linf
 from riemannian_modules.certify.subdivide import Budget
 from riemannian_modules.certify.verify import verify
@@ -23,13 +19,17 @@ __all__ = [
     "Estimated",
     "LipschitzBound",
     "LogNormBound",
+    "NetworkBound",
     "Proved",
     "Refuted",
     "certify",
+    "certify_network",
     "contraction_rate",
+    "dag_gain",
     "l1",
     "l2",
     "linf",
     "load_certificate",
+    "network_bound",
     "verify",
 ]

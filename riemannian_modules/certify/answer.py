@@ -1,34 +1,14 @@
-"""The three kinds of answers to a claim, which no type confuses: proved, estimated, refuted."""
+"""The three kinds of answers to a claim: proved, estimated, refuted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import final
 
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.certificate import Certificate
 from riemannian_modules.space import Array
-
-if TYPE_CHECKING:
-    from riemannian_modules.certify.certificate import Certificate
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class LogNormBound:
-    """Continuous time: distances follow at most ``exp(rate t)``; contracting if rate < 0. Unit 1/time."""
-
-    rate: float
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class LipschitzBound:
-    """Discrete time or no time: distances grow at most by ``factor`` at each application."""
-
-    factor: float
-
-
-Bound = LogNormBound | LipschitzBound
 
 
 @final
@@ -65,7 +45,8 @@ class Estimated:
     Attributes:
         bound: The worst log-norm or gain among the samples, or None where none could be computed.
         reason: Why it was not decided, and what would decide it.
-        undecided: Boxes that are left, each a mapping from coordinates to (lower, upper), largest first.
+        undecided: Boxes that are left, each a mapping from coordinates to (lower, upper), largest
+            first.
     """
 
     bound: Bound | None

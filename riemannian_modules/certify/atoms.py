@@ -1,8 +1,9 @@
-"""Matrices of expressions as polynomials in atoms, each atom of degree one: cancellations happen here.
+"""Matrices of expressions as polynomials in atoms, affine in each: cancellations happen here.
 
-Every entry is multiplied out exactly. What is left is a sum of products of *atoms* (tanh(w x)^2, y^2,
-1/(1 + p^2)^2, ...) with exact rational coefficients, affine in each atom alone. Over a box each atom
-ranges over an interval, so the matrix lies in the convex hull of its values at the corners of those
+Every entry is multiplied out exactly. What is left is a sum of products of *atoms* (tanh(w x)^2,
+y^2, 1/(1 + p^2)^2, ...) with exact rational coefficients, affine in each atom alone. Over a box
+each atom ranges over an interval, so the matrix lies in the convex hull of its values at the
+corners of those
 intervals: a convex test (a log-norm, definiteness) that holds at the corners holds on the box.
 """
 
@@ -28,7 +29,7 @@ LARGEST_TERMS = 200_000
 MOST_CORNERS = 4096
 
 Monomial = tuple[tuple[Any, int], ...]  # (base, exponent) pairs, sorted
-Polynomial = dict[Monomial, sp.Rational]
+Polynomial = dict[Monomial, Any]  # exact rational coefficients
 
 
 @final
@@ -53,7 +54,9 @@ class AtomForm:
         """Number of corners of the atoms' box."""
         return 2 ** len(self.atoms)
 
-    def ranges(self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[Array, Array]:
+    def ranges(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[Array, Array]:
         """Lower and upper ends of each atom on a batch of boxes (batch, dim), each (batch, atoms).
 
         NaN marks an atom that may be undefined somewhere in the box.
@@ -62,7 +65,9 @@ class AtomForm:
         empty = np.zeros((len(lower), 0))
         return tuple(np.stack([e[k] for e in ends], 1) if ends else empty for k in (0, 1))  # type: ignore[return-value]
 
-    def refined(self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[Array, Array]:
+    def refined(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[Array, Array]:
         """As `ranges`, for one box (dim,), as tight as cutting it makes them; each (1, atoms)."""
         ends = [refined_range(a, symbols, lower, upper) for a in self.atoms]
         return np.array([[e[0] for e in ends]]), np.array([[e[1] for e in ends]])
@@ -108,14 +113,23 @@ class AtomForm:
 
     def scaled(self, factor: int) -> AtomForm:
         """This matrix times a whole number."""
-        return AtomForm(self.shape, self.atoms, self.products,
-                        tuple({place: factor * v for place, v in c.items()} for c in self.coefficients))
+        return AtomForm(
+            self.shape,
+            self.atoms,
+            self.products,
+            tuple({place: factor * v for place, v in c.items()} for c in self.coefficients),
+        )
 
     def slope(self, atom: int) -> AtomForm:
         """The derivative of T by one atom: again affine in each of the others."""
-        kept = [(tuple(j for j in m if j != atom), c)
-                for m, c in zip(self.products, self.coefficients, strict=True) if atom in m]
-        return AtomForm(self.shape, self.atoms, tuple(m for m, _ in kept), tuple(c for _, c in kept))
+        kept = [
+            (tuple(j for j in m if j != atom), c)
+            for m, c in zip(self.products, self.coefficients, strict=True)
+            if atom in m
+        ]
+        return AtomForm(
+            self.shape, self.atoms, tuple(m for m, _ in kept), tuple(c for _, c in kept)
+        )
 
 
 def corners(lower: Array, upper: Array) -> Array:
@@ -137,7 +151,9 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]]) -> AtomForm:
     for i, row in enumerate(matrix):
         for j, entry in enumerate(row):
             for monomial, coefficient in polynomial(entry).items():
-                members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
+                members = tuple(
+                    sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
+                )
                 terms[members][i, j] = Fraction(int(coefficient.p), int(coefficient.q))
     kept = {m: c for m, c in terms.items() if any(c.values())}
     return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()))
@@ -151,7 +167,7 @@ def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
     return [sp.Mul(*factors) for factors in groups.values()]
 
 
-def polynomial(e: sp.Expr) -> Polynomial:
+def polynomial(e: Any) -> Polynomial:
     """An expression multiplied out over its sums and products; everything else is a generator."""
     if e.is_Rational:
         return {(): e} if e != 0 else {}
@@ -183,14 +199,19 @@ def _sum(parts: Sequence[Polynomial]) -> Polynomial:
 def _times(a: Polynomial, b: Polynomial) -> Polynomial:
     if len(a) * len(b) > LARGEST_TERMS:
         raise UnsupportedError(
-            f"Multiplying the Jacobian out gives over {LARGEST_TERMS} terms. Certify the modules one by one "
-            "and compose them (certify_network)."
+            f"Multiplying the Jacobian out gives over {LARGEST_TERMS} terms. Certify the modules "
+            "one by one and compose them (certify_network)."
         )
     total: Polynomial = {}
     for (m, c), (n, d) in product(a.items(), b.items()):
         powers: dict[Any, int] = dict(m)
         for base, exponent in n:
             powers[base] = powers.get(base, 0) + exponent
-        key = tuple(sorted(((x, k) for x, k in powers.items() if k), key=lambda pair: sp.default_sort_key(pair[0])))
+        key = tuple(
+            sorted(
+                ((x, k) for x, k in powers.items() if k),
+                key=lambda pair: sp.default_sort_key(pair[0]),
+            )
+        )
         total[key] = total.get(key, sp.S.Zero) + c * d
     return {m: c for m, c in total.items() if c != 0}

@@ -1,4 +1,4 @@
-"""The certificate: a claim and its evidence as plain data, from which alone it is verified again."""
+"""The certificate: a claim and its evidence as plain data, from which it is verified again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.certify.answer import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.norms import L1, L2, LInf, Norm
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
@@ -55,7 +55,8 @@ def load_certificate(path: str | Path) -> Certificate:
     """Read a certificate file; nothing in it is believed yet.
 
     Raises:
-        CertificateError: If the file is missing, truncated, no JSON, or of another format or version.
+        CertificateError: If the file is missing, truncated, no JSON, or of another format or
+            version.
     """
     source = Path(path)
     try:
@@ -64,8 +65,8 @@ def load_certificate(path: str | Path) -> Certificate:
         raise CertificateError(f"There is no certificate file {source}. Check the path.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as fault:
         raise CertificateError(
-            f"{source}: expected a JSON certificate, but it cannot be read ({fault}). It may be truncated; "
-            "make it again with `certify`."
+            f"{source}: expected a JSON certificate, but it cannot be read ({fault}). It may be "
+            "truncated; make it again with `certify`."
         ) from None
     return Certificate(check_format(data, str(source)))
 
@@ -82,7 +83,9 @@ def check_format(data: object, where: str) -> Mapping[str, Any]:
         raise CertificateError(f"{where}: expected version {VERSION}, got {data.get('version')!r}.")
     missing = sorted({"claim", "region", "system", "evidence"} - set(data))
     if missing:
-        raise CertificateError(f"{where}: the parts {missing} are missing; the file may be truncated.")
+        raise CertificateError(
+            f"{where}: the parts {missing} are missing; the file may be truncated."
+        )
     return data
 
 
@@ -116,7 +119,9 @@ def norm_from_data(data: object, size: int, where: str) -> Norm:
         if not (weights > 0).all():
             raise CertificateError(f"{where}: weights must be positive, got {weights.min()}.")
         return L1(weights) if data["type"] == "l1" else LInf(weights)
-    raise CertificateError(f"{where}: expected a norm of type 'l2', 'l1' or 'linf', got {data!r:.60}.")
+    raise CertificateError(
+        f"{where}: expected a norm of type 'l2', 'l1' or 'linf', got {data!r:.60}."
+    )
 
 
 def array_from_data(data: object, shape: tuple[int, ...], where: str) -> Array:
@@ -126,21 +131,36 @@ def array_from_data(data: object, shape: tuple[int, ...], where: str) -> Array:
     except (TypeError, ValueError):
         array = np.array(math.nan)
     if array.shape != shape or not np.isfinite(array).all():
-        raise CertificateError(f"{where}: expected finite numbers of shape {shape}, got {array.shape}.")
+        raise CertificateError(
+            f"{where}: expected finite numbers of shape {shape}, got {array.shape}."
+        )
     return array
 
 
 def statement_of(kind: str, bound: Bound, norm: Norm, overshoot: float, region: str) -> str:
     """The claim in words."""
-    name = {L2: "the l2 norm of a constant metric", L1: "a weighted l1 norm", LInf: "a weighted linf norm"}[type(norm)]
-    tail = f", overshoot at most {overshoot:.6g} in Euclidean distance" if isinstance(norm, L2) else ""
+    name = {
+        L2: "the l2 norm of a constant metric",
+        L1: "a weighted l1 norm",
+        LInf: "a weighted linf norm",
+    }[type(norm)]
+    tail = (
+        f", overshoot at most {overshoot:.6g} in Euclidean distance" if isinstance(norm, L2) else ""
+    )
     if isinstance(bound, LogNormBound):
-        verb = (f"shrinks at least as exp(-{-bound.rate:.10g} t)" if bound.rate < 0
-                else f"grows at most as exp({bound.rate:.10g} t)")
-        return (f"The distance of any two trajectories {verb} in {name}{tail}, as long as both stay in the "
-                f"region ({region}). Differential condition on the whole region, rounding included; that the "
-                "region is invariant is not part of the claim.")
+        verb = (
+            f"shrinks at least as exp(-{-bound.rate:.10g} t)"
+            if bound.rate < 0
+            else f"grows at most as exp({bound.rate:.10g} t)"
+        )
+        return (
+            f"The distance of any two trajectories {verb} in {name}{tail}, as long as both stay "
+            f"in the region ({region}). Differential condition on the whole region, rounding "
+            "included; that the region is invariant is not part of the claim."
+        )
     what = "one step changes" if kind == "step" else "the map changes"
     assert isinstance(bound, LipschitzBound)
-    return (f"For any two points of the region ({region}) {what} their distance at most by the factor "
-            f"{bound.factor:.10g} in {name}. Rounding included.")
+    return (
+        f"For any two points of the region ({region}) {what} their distance at most by the factor "
+        f"{bound.factor:.10g} in {name}. Rounding included."
+    )

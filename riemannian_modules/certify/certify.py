@@ -1,4 +1,4 @@
-"""Certify: search for a norm, prove the bound on the whole region, or refute it, or say what is undecided."""
+"""Certify: find a norm, prove a bound on the whole region, or refute it, or say what is open."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from riemannian_modules.arithmetic.definite import largest_eigenvalue_bound, smallest_eigenvalue_bound
+from riemannian_modules.arithmetic.definite import (
+    largest_eigenvalue_bound,
+    smallest_eigenvalue_bound,
+)
 from riemannian_modules.arithmetic.expression_data import expressions_to_data
-from riemannian_modules.certify.answer import Answer, Bound, Estimated, LipschitzBound, LogNormBound, Proved, Refuted
+from riemannian_modules.arithmetic.rounding import Mask
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.certificate import (
     FORMAT,
     VERSION,
@@ -17,7 +22,7 @@ from riemannian_modules.certify.certificate import (
     number_to_data,
     statement_of,
 )
-from riemannian_modules.certify.criterion import Criterion, make_criterion
+from riemannian_modules.certify.criterion import make_criterion
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.norms import L1, L2, FreeL1, FreeL2, FreeLInf, FreeNorm, LInf, Norm
 from riemannian_modules.certify.problem import Problem, make_problem
@@ -27,7 +32,6 @@ from riemannian_modules.certify.subdivide import Budget, Partition, partition
 from riemannian_modules.errors import ConvergenceError, MetricError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
-from riemannian_modules.space import Array
 
 
 def certify(
@@ -40,13 +44,15 @@ def certify(
     factor: float | None = None,
     budget: Budget | None = None,
 ) -> Answer:
-    """Prove how fast a module contracts on a region, in some norm; or refute it; or say that it is open.
+    """Prove how fast a module contracts on a region; or refute it; or say that it is open.
 
     Args:
-        module: A flow, a step map, or a static map, whose gain (Lipschitz constant) is then bounded.
-        region: Box of states, inputs and uncertain parameters; what it does not name is unbounded (states
-            and inputs) or fixed at the module's value (parameters). None: everywhere.
-        norm: The norm: `l2`, `l1` or `linf`, given or free; None tries the identity and the free ones.
+        module: A flow, a step map, or a static map, whose gain (Lipschitz constant) is then
+            bounded.
+        region: Box of states, inputs and uncertain parameters; what it does not name is unbounded
+            (states and inputs) or fixed at the module's value (parameters). None: everywhere.
+        norm: The norm: `l2`, `l1` or `linf`, given or free; None tries the identity and the free
+            ones.
         input_norm: For static maps, the norm of the inputs; Euclidean when None.
         rate: For flows, the rate to prove (1/time); None for the best that is found.
         factor: For maps, the Lipschitz constant to prove; None for the best that is found.
@@ -74,10 +80,13 @@ def certify(
 
 
 def contraction_rate(
-    module: RiemannianModule, region: Box | None = None, *, norm: Norm | FreeNorm | None = None,
+    module: RiemannianModule,
+    region: Box | None = None,
+    *,
+    norm: Norm | FreeNorm | None = None,
     budget: Budget | None = None,
 ) -> Bound:
-    """The best proved bound: the log-norm of a flow (negative when it contracts), or the gain of a map.
+    """The best proved bound: the log-norm of a flow (negative: contracting), or the gain of a map.
 
     Raises:
         ConvergenceError: If nothing finite could be proved; the message says what the answer was.
@@ -85,12 +94,18 @@ def contraction_rate(
     problem = make_problem(module, region if region is not None else Box())
     fixed = norm if isinstance(norm, (L2, L1, LInf)) else _best_norm(problem, norm, None)
     if fixed is None:
-        raise ConvergenceError("No norm was found in which a bound can be proved. Make the region smaller.")
+        raise ConvergenceError(
+            "No norm was found in which a bound can be proved. Make the region smaller."
+        )
     _check_norm(problem, fixed, None)
     criterion = make_criterion(problem, fixed)
-    b = float(partition(problem, criterion, None, budget if budget is not None else Budget()).bounds.max())
+    b = float(
+        partition(problem, criterion, None, budget if budget is not None else Budget()).bounds.max()
+    )
     if not np.isfinite(b):
-        raise ConvergenceError("Nothing finite could be proved on this region. Bound its unbounded sides.")
+        raise ConvergenceError(
+            "Nothing finite could be proved on this region. Bound its unbounded sides."
+        )
     return LogNormBound(b) if problem.is_flow else LipschitzBound(b)
 
 
@@ -110,15 +125,22 @@ def _check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
     got = len(norm.metric) if isinstance(norm, L2) else len(norm.weights)
     if got != size:
         names = ", ".join(v.name for v in problem.variables)
-        raise MetricError(f"The norm has {got} coordinates; the module's distance has {size} ({names}).")
+        raise MetricError(
+            f"The norm has {got} coordinates; the module's distance has {size} ({names})."
+        )
     if not problem.variables:
-        raise SignatureError("The module has neither state nor inputs, so there is nothing to contract.")
+        raise SignatureError(
+            "The module has neither state nor inputs, so there is nothing to contract."
+        )
     if not isinstance(norm, L2) and size != len(problem.variables):
         raise MetricError("Weighted l1 and linf gains need as many inputs as outputs; use l2(...).")
     if input_norm is not None and problem.time is not Time.STATIC:
         raise SignatureError("input_norm is for static maps; a state's distance has one norm.")
     if input_norm is not None and len(input_norm.metric) != len(problem.variables):
-        raise MetricError(f"input_norm has {len(input_norm.metric)} coordinates, the inputs have {len(problem.variables)}.")
+        raise MetricError(
+            f"input_norm has {len(input_norm.metric)} coordinates, the inputs have "
+            f"{len(problem.variables)}."
+        )
 
 
 def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None) -> Norm | None:
@@ -147,9 +169,10 @@ def _certify_in(
     *, norm_is_free: bool = False,
 ) -> Answer:  # fmt: skip
     criterion = make_criterion(problem, norm, input_norm)
-    parts = partition(problem, criterion, target, budget)
-    b = float(parts.bounds.max()) if target is None else target
     limit = _limit(problem)
+    hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
+    parts = partition(problem, criterion, target, budget, hopeless)
+    b = float(parts.bounds.max()) if target is None else target
     if np.isfinite(b) and (target is not None or b < limit):
         held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
         if held.all():
@@ -158,8 +181,10 @@ def _certify_in(
     else:
         undecided = parts.bounds >= (limit if target is None else target)
     asked = target if target is not None else limit
-    refuted = _refute(problem, criterion, asked, strict=target is not None, norm_is_free=norm_is_free)
-    return refuted if refuted is not None else _estimated(problem, criterion, parts, undecided, asked)
+    beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
+    refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
+    refuted = refuted or refute_in_any_metric(problem, beyond, parts.point)
+    return refuted if refuted is not None else _estimated(problem, parts, undecided, asked)
 
 
 def _limit(problem: Problem) -> float:
@@ -167,48 +192,59 @@ def _limit(problem: Problem) -> float:
     return {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[problem.time]
 
 
-def _refute(problem: Problem, criterion: Criterion, b: float, *, strict: bool, norm_is_free: bool) -> Refuted | None:
-    """A rigorous witness against the bound b; ties count when any bound below b was asked for."""
-    if not np.isfinite(b):
-        return None
-    beyond = float(np.nextafter(b, np.inf)) if strict else b
-    if not norm_is_free:
-        found = refute_in_norm(problem, criterion, b)
-        if found is not None:
-            return found
-    return refute_in_any_metric(problem, beyond)
-
-
 def _without_norm(problem: Problem, target: float | None) -> Answer:
     b = target if target is not None else _limit(problem)
-    refuted = refute_in_any_metric(problem, float(np.nextafter(b, np.inf)) if target is not None else b)
-    return refuted if refuted is not None else Estimated(
-        None, "no norm of the wanted kind was found; give one, allow another kind, or shrink the region")
+    refuted = refute_in_any_metric(
+        problem, float(np.nextafter(b, np.inf)) if target is not None else b
+    )
+    return (
+        refuted
+        if refuted is not None
+        else Estimated(
+            None,
+            "no norm of the wanted kind was found; give one, allow another kind, or shrink the "
+            "region",
+        )
+    )
 
 
-def _estimated(problem: Problem, criterion: Criterion, parts: Partition, undecided: Array, b: float) -> Estimated:
+def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) -> Estimated:
     bound: Any = (LogNormBound if problem.is_flow else LipschitzBound)(parts.sampled)
     order = np.flatnonzero(undecided)
     order = order[np.argsort(-(parts.upper[order] - parts.lower[order]).sum(1), kind="stable")]
     boxes = tuple(
-        {c: (float(lo), float(hi)) for c, lo, hi in zip(problem.coordinates, parts.lower[i], parts.upper[i], strict=True)}
+        {
+            c: (float(lo), float(hi))
+            for c, lo, hi in zip(problem.coordinates, parts.lower[i], parts.upper[i], strict=True)
+        }
         for i in order[:100]
     )
     if not problem.undefined_boxes(parts.lower, parts.upper).all():
-        reason = "the map may be undefined on part of the region (a root, logarithm or quotient); shrink it"
+        reason = (
+            "the map may be undefined on part of the region (a root, logarithm or quotient); "
+            "shrink it"
+        )
     elif parts.sampled > b:
-        reason = f"samples need {parts.sampled:.6g}, more than {b:.6g}, but no violation could be proved"
+        reason = (
+            f"samples need {parts.sampled:.6g}, more than {b:.6g}, but no violation could be proved"
+        )
     else:
-        reason = (f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach {parts.sampled:.6g} of "
-                  f"{b:.6g}); a larger budget or a smaller region may decide them")
+        reason = (
+            f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach "
+            f"{parts.sampled:.6g} of {b:.6g}); a larger budget or a smaller region may decide them"
+        )
     return Estimated(bound, reason, boxes)
 
 
-def _proved(problem: Problem, norm: Norm, input_norm: L2 | None, parts: Partition, b: float) -> Proved:
+def _proved(
+    problem: Problem, norm: Norm, input_norm: L2 | None, parts: Partition, b: float
+) -> Proved:
     bound: Bound = LogNormBound(b) if problem.is_flow else LipschitzBound(b)
     kind = {Time.CONTINUOUS: "flow", Time.DISCRETE: "step", Time.STATIC: "map"}[problem.time]
     sides = list(zip(problem.coordinates, problem.lower, problem.upper, strict=True))
-    region = ", ".join(f"{n} in [{lo:.6g}, {hi:.6g}]" for n, lo, hi in sides if np.isfinite(lo) or np.isfinite(hi))
+    region = ", ".join(
+        f"{n} in [{lo:.6g}, {hi:.6g}]" for n, lo, hi in sides if np.isfinite(lo) or np.isfinite(hi)
+    )
     claim: dict[str, Any] = {
         "statement": statement_of(kind, bound, norm, overshoot(norm), region or "everywhere"),
         "kind": kind, "bound": b, "norm": norm_to_data(norm),
@@ -227,8 +263,12 @@ def _proved(problem: Problem, norm: Norm, input_norm: L2 | None, parts: Partitio
 
 
 def overshoot(norm: Norm) -> float:
-    """``sqrt(cond M)``, proved from above: by how much Euclidean distances may grow before they shrink."""
+    """``sqrt(cond M)``, rounded up: by how much Euclidean distances may grow before they shrink."""
     if not isinstance(norm, L2):
         return float("nan")
     floor = float(smallest_eigenvalue_bound(norm.metric))
-    return float(np.nextafter(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor), np.inf)) if floor > 0 else np.inf
+    return (
+        float(np.nextafter(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor), np.inf))
+        if floor > 0
+        else np.inf
+    )

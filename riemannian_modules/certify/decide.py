@@ -1,7 +1,7 @@
 """Verified decisions on boxes: the smallest b that is proved for each box of a batch.
 
-Nothing here searches: given boxes and numbers b it says which are proved. Soundness rests on interval
-enclosures of the atoms, convexity of the test (`criterion`), and verified definiteness.
+Nothing here searches: given boxes and numbers b it says which are proved. Soundness rests on
+interval enclosures of the atoms, convexity of the test (`criterion`), and verified definiteness.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.atoms import MOST_CORNERS, AtomForm, corners
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.problem import Problem
@@ -25,8 +26,8 @@ FEW, MOST_REFINED = 2, 256
 def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> Array:
     """The smallest b found that is proved on each box (batch, dim); inf where none was.
 
-    Cost: ``2^atoms`` small eigenvalue problems a box, vectorised, or one interval matrix where the atoms
-    are too many for corners.
+    Cost: ``2^atoms`` small eigenvalue problems a box, vectorised, or one interval matrix where the
+    atoms are too many for corners.
     """
     result = np.full(len(lower), np.inf)
     low, high = _ranges(problem, criterion, lower, upper)
@@ -39,7 +40,9 @@ def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Arra
     return result
 
 
-def boxes_prove(problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float) -> Array:
+def boxes_prove(
+    problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float
+) -> Mask:
     """Whether the test with b is proved on each box, exact ties included where corners are few.
 
     Boxes that fail are tried again one by one with their atoms' ranges refined.
@@ -53,24 +56,30 @@ def boxes_prove(problem: Problem, criterion: Criterion, lower: Array, upper: Arr
     return proved
 
 
-def _ranges(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> tuple[Array, Array]:
+def _ranges(
+    problem: Problem, criterion: Criterion, lower: Array, upper: Array
+) -> tuple[Array, Array]:
     """The atoms' ranges, refined for few boxes, where the time is well spent."""
     if len(lower) > FEW:
         return criterion.form.ranges(problem.symbols, lower, upper)
-    ends = [criterion.form.refined(problem.symbols, lo, hi) for lo, hi in zip(lower, upper, strict=True)]
+    ends = [
+        criterion.form.refined(problem.symbols, lo, hi) for lo, hi in zip(lower, upper, strict=True)
+    ]
     return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
 
 
-def _ranges_prove(criterion: Criterion, defined: Array, low: Array, high: Array, b: float) -> Array:
+def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, b: float) -> Mask:
     """Whether the test with b is proved over each box of atoms (batch, atoms)."""
-    proved = defined & ~np.isnan(low).any(1)
+    proved: Mask = np.asarray(defined & ~np.isnan(low).any(1))
     finite = proved & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
         T = _matrices(criterion.form, low[finite], high[finite])
-        held = criterion.proves(T, np.full(T.shape[:2], b)).all(1)
+        held: Mask = np.asarray(criterion.proves(T, np.full(T.shape[:2], b)).all(1))
         where = np.flatnonzero(finite)
         for k in np.flatnonzero(~held):
-            held[k] = _exactly(criterion, criterion.form, low[where[k]], high[where[k]], Fraction(b))
+            held[k] = _exactly(
+                criterion, criterion.form, low[where[k]], high[where[k]], Fraction(b)
+            )
         proved[where] = held
     for i in np.flatnonzero(proved & ~finite):
         proved[i] = _exactly(criterion, criterion.form, low[i], high[i], Fraction(b))
@@ -87,7 +96,10 @@ def _matrices(form: AtomForm, low: Array, high: Array) -> Interval:
 def _finite_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     step = max(1, 200_000 // min(criterion.form.corner_count, MOST_CORNERS))
     return np.concatenate(
-        [_chunk_bounds(criterion, low[i : i + step], high[i : i + step]) for i in range(0, len(low), step)]
+        [
+            _chunk_bounds(criterion, low[i : i + step], high[i : i + step])
+            for i in range(0, len(low), step)
+        ]
     )
 
 
@@ -104,17 +116,23 @@ def _chunk_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
         if not left.size:
             break
         b = start[left] + margin * (size[left] / criterion.smallest_weight + np.abs(start[left]))
-        proved = criterion.proves(T[left], np.broadcast_to(b[:, None], (len(left), T.shape[1]))).all(1)
+        proved = criterion.proves(
+            T[left], np.broadcast_to(b[:, None], (len(left), T.shape[1]))
+        ).all(1)
         result[left[proved]] = b[proved]
     return result
 
 
 def _unbounded_bound(criterion: Criterion, low: Array, high: Array) -> float:
-    """The smallest b for a box on which some atoms are unbounded: their finite ends, then exactly."""
+    """The smallest b for a box with unbounded atoms: from their finite ends, then exactly."""
     ends = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
     others = np.where(np.isfinite(high), high, ends)
     start = float(_finite_bounds(criterion, ends[None], others[None])[0])
-    return start if np.isfinite(start) and _exactly(criterion, criterion.form, low, high, Fraction(start)) else np.inf
+    return (
+        start
+        if np.isfinite(start) and _exactly(criterion, criterion.form, low, high, Fraction(start))
+        else np.inf
+    )
 
 
 def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: Fraction) -> bool:
@@ -133,7 +151,8 @@ def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: F
         slope = form.slope(j)
         directions = [+1] * (not np.isfinite(high[j])) + [-1] * (not np.isfinite(low[j]))
         return _exactly(criterion, form, fixed_low, fixed_high, b) and all(
-            _exactly(criterion, slope.scaled(sign), fixed_low, fixed_high, Fraction(0)) for sign in directions
+            _exactly(criterion, slope.scaled(sign), fixed_low, fixed_high, Fraction(0))
+            for sign in directions
         )
     free = [j for j in used if low[j] != high[j]]
     if 2 ** len(free) > EXACT_CORNERS:

@@ -1,7 +1,7 @@
 """The norms in which contraction is claimed: weighted l1, l2 and linf, given or to be found.
 
-Source: Lohmiller and Slotine (1998) for l2; Davydov, Jafarpour and Bullo, *Non-Euclidean contraction
-theory*, for the weighted l1 and linf log-norms.
+Source: Lohmiller and Slotine (1998) for l2; Davydov, Jafarpour and Bullo, *Non-Euclidean
+contraction theory*, for the weighted l1 and linf log-norms.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ def l2(metric: ArrayLike | None = None, *, condition: float = 1e12) -> L2 | Free
     if not np.array_equal(M, M.T):
         i, j = np.unravel_index(int(np.argmax(np.abs(M - M.T))), M.shape)
         raise MetricError(
-            f"A metric is symmetric; entries ({i}, {j}) and ({j}, {i}) are {M[i, j]} and {M[j, i]}. "
-            "Pass (M + M.T) / 2."
+            f"A metric is symmetric; entries ({i}, {j}) and ({j}, {i}) are {M[i, j]} and "
+            f"{M[j, i]}. Pass (M + M.T) / 2."
         )
     if not is_positive_definite(M):
         values, vectors = np.linalg.eigh(M)
         raise MetricError(
-            f"A metric is positive definite; this one could not be proved so: smallest eigenvalue about "
-            f"{values[0]:.6g} along {np.round(vectors[:, 0], 4).tolist()}."
+            "A metric is positive definite; this one could not be proved so: smallest eigenvalue "
+            f"about {values[0]:.6g} along {np.round(vectors[:, 0], 4).tolist()}."
         )
     return L2(M)
 

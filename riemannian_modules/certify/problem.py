@@ -1,7 +1,7 @@
 """A contraction problem in exact terms: the map, its Jacobian, and the box that it lives on.
 
-Everything that the proof rests on is here: the expressions, the conditions for them to be defined, and
-that the map has no jumps, which a Jacobian does not see.
+Everything that the proof rests on is here: the expressions, the conditions for them to be defined,
+and that the map has no jumps, which a Jacobian does not see.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import Expressions, derivatives
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
@@ -30,7 +31,8 @@ class Problem:
     """Contraction of ``state -> values`` over a box of all symbols.
 
     Attributes:
-        time: Continuous (values are the derivative), discrete (successor) or static (outputs of inputs).
+        time: Continuous (values are the derivative), discrete (successor) or static (outputs of
+            inputs).
         expressions: The map with fixed parameters put in exactly; uncertain ones stay symbols.
         lower, upper: Sides of the box for ``symbols``, in that order.
     """
@@ -57,7 +59,7 @@ class Problem:
 
     @property
     def map(self) -> tuple[sp.Expr, ...]:
-        """What is differentiated: the state's derivative or successor, or a static map's outputs."""
+        """What is differentiated: a state's derivative or successor, or a static map's outputs."""
         return self.expressions.y if self.time is Time.STATIC else self.expressions.dx
 
     @property
@@ -72,10 +74,10 @@ class Problem:
 
     @cached_property
     def is_defined(self) -> bool:
-        """Whether every domain condition is proved on the box (else the claim cannot be decided there)."""
+        """Whether every domain condition is proved on the box; else nothing is decided there."""
         return bool(self.undefined_boxes(self.lower[None], self.upper[None]).all())
 
-    def undefined_boxes(self, lower: Array, upper: Array) -> Any:
+    def undefined_boxes(self, lower: Array, upper: Array) -> Mask:
         """For each box (batch, dim), whether all domain conditions are proved to hold in it."""
         guards = self.expressions.guards
         holds = np.ones(len(lower), dtype=bool)
@@ -85,7 +87,11 @@ class Problem:
         columns = [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]
         for guard, value in zip(guards, compiled(columns), strict=True):
             low, high = np.asarray(value.lower), np.asarray(value.upper)
-            holds &= {"nonnegative": low >= 0, "positive": low > 0, "nonzero": (low > 0) | (high < 0)}[guard.kind]
+            holds &= {
+                "nonnegative": low >= 0,
+                "positive": low > 0,
+                "nonzero": (low > 0) | (high < 0),
+            }[guard.kind]
         return holds
 
 
@@ -98,11 +104,17 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
     """
     s = module.signature
     ports = {port.name: port.coordinates() for port in s.parameters.ports}
-    uncertain = {c for name in region.sides for c in ports.get(name, [name])} & set(s.parameters.coordinates)
+    uncertain = {c for name in region.sides for c in ports.get(name, [name])} & set(
+        s.parameters.coordinates
+    )
     if uncertain:
-        values = {symbol: value
-                  for symbol, value in zip(module.expressions.parameters, module.theta.tolist(), strict=True)
-                  if symbol.name not in uncertain}
+        values = {
+            symbol: value
+            for symbol, value in zip(
+                module.expressions.parameters, module.theta.tolist(), strict=True
+            )
+            if symbol.name not in uncertain
+        }
         expressions = module.expressions.with_values(values)
     else:
         expressions = module.expressions_at(module.theta)
@@ -123,19 +135,21 @@ def require_continuous(expressions: Expressions, name: str) -> None:
     for e in sp.preorder_traversal(sp.Tuple(*expressions.dx, *expressions.y)):
         if isinstance(e, (fn.sign, fn.step)):
             raise UnsupportedError(
-                f"{name}: the map contains {e}, which jumps; contraction is claimed for continuous maps only. "
-                "Use a smooth or piecewise linear form (np.tanh, np.clip)."
+                f"{name}: the map contains {e}, which jumps; contraction is claimed for "
+                "continuous maps only. Use a smooth or piecewise linear form (np.tanh, np.clip)."
             )
         if isinstance(e, sp.Piecewise) and not _joins(e):
             raise UnsupportedError(
-                f"{name}: {e} could not be proved continuous where its condition changes. Write it with "
-                "np.maximum, np.minimum or np.clip, which never jump."
+                f"{name}: {e} could not be proved continuous where its condition changes. Write "
+                "it with np.maximum, np.minimum or np.clip, which never jump."
             )
 
 
-def _joins(piecewise: sp.Piecewise) -> bool:
+def _joins(piecewise: Any) -> bool:
     """Whether two pieces agree where their condition changes, decided by solving for one symbol."""
-    if len(piecewise.args) != 2 or not isinstance(piecewise.args[0][1], sp.core.relational.Relational):
+    if len(piecewise.args) != 2 or not isinstance(
+        piecewise.args[0][1], sp.core.relational.Relational
+    ):
         return False
     (first, condition), (second, _) = piecewise.args
     border, gap = condition.lhs - condition.rhs, first - second

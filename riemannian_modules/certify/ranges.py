@@ -1,7 +1,7 @@
-"""Tight ranges of scalar expressions over boxes: natural, mean-value and monotone enclosures together.
+"""Tight ranges of scalar expressions over boxes: natural, mean-value and monotone enclosures.
 
-Source: Moore, Kearfott and Cloud, *Introduction to Interval Analysis* (2009), chapters 5 and 6. Every
-bound is an interval enclosure, so the intersection contains the true range.
+Source: Moore, Kearfott and Cloud, *Introduction to Interval Analysis* (2009), chapters 5 and 6.
+Every bound is an interval enclosure, so the intersection contains the true range.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ FACTORED = 120  # operations up to which derivatives are brought over one denomi
 WIDTH = 1e-9  # relative accuracy at which refining stops
 
 
-def atom_range(atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[Array, Array]:
+def atom_range(
+    atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+) -> tuple[Array, Array]:
     """Range of one expression on a batch of boxes (batch, dim); NaN where it may be undefined.
 
-    Natural interval extension; where a symbol comes more than once, cut with the mean-value form and, where
-    a derivative keeps its sign, with the values at that symbol's ends.
+    Natural interval extension; where a symbol comes more than once, cut with the mean-value form
+    and, where a derivative keeps its sign, with the values at that symbol's ends.
     """
     batch = len(lower)
     value = _evaluate(atom, symbols, lower, upper)
@@ -59,7 +61,9 @@ def atom_range(atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, uppe
     return low, high
 
 
-def refined_range(atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> tuple[float, float]:
+def refined_range(
+    atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+) -> tuple[float, float]:
     """Range of one expression on one box (dim,), by cutting the box where the extremes may lie."""
     axes = [i for i, s in enumerate(symbols) if s in atom.free_symbols]
     if not axes or len(axes) > 3:
@@ -71,9 +75,15 @@ def refined_range(atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, u
 
 
 def _extreme(
-    atom: sp.Expr, symbols: tuple[sp.Symbol, ...], axes: list[int], lower: Array, upper: Array, *, largest: bool
+    atom: sp.Expr,
+    symbols: tuple[sp.Symbol, ...],
+    axes: list[int],
+    lower: Array,
+    upper: Array,
+    *,
+    largest: bool,
 ) -> float:
-    """A rigorous bound of the largest (or smallest) value: boxes that cannot hold it are dropped."""
+    """A rigorous bound of the largest (smallest) value: boxes that cannot hold it are dropped."""
     lows, highs = lower[None].copy(), upper[None].copy()
     for _ in range(ROUNDS):
         while True:
@@ -85,7 +95,7 @@ def _extreme(
         bound = high.max() if largest else low.min()
         if np.isnan(bound) or len(lows) > MOST_BOXES:
             return float(bound)
-        middle = _inner_points(lows, highs)
+        middle = inner_points(lows, highs)
         at = _evaluate(atom, symbols, middle, middle)
         reached = np.nanmax(at.lower) if largest else np.nanmin(at.upper)
         if abs(bound - reached) <= WIDTH * max(abs(bound), 1e-12):
@@ -109,12 +119,17 @@ def _halved(lows: Array, highs: Array, axis: int) -> tuple[Array, Array]:
     return np.concatenate([lows, right]), np.concatenate([left, highs])
 
 
-def _inner_points(lows: Array, highs: Array) -> Array:
+def inner_points(lows: Array, highs: Array) -> Array:
+    """The middle of each box (batch, dim) and its two extreme corners, where those are finite."""
     with np.errstate(invalid="ignore"):
         middle = 0.5 * lows + 0.5 * highs
     middle = np.where(np.isfinite(middle), middle, np.where(np.isfinite(lows), lows, highs))
-    points = np.concatenate([middle, np.where(np.isfinite(lows), lows, middle), np.where(np.isfinite(highs), highs, middle)])
-    return np.where(np.isfinite(points), points, 0.0)
+    middle = np.where(np.isfinite(middle), middle, 0.0)
+    first, last = (
+        np.where(np.isfinite(lows), lows, middle),
+        np.where(np.isfinite(highs), highs, middle),
+    )
+    return np.concatenate([middle, first, last])
 
 
 def _evaluate(e: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> Interval:
@@ -124,9 +139,11 @@ def _evaluate(e: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: A
 
 
 @lru_cache(maxsize=4096)
-def _repeated(atom: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> tuple[tuple[int, ...], tuple[Any, ...]]:
+def _repeated(
+    atom: sp.Expr, symbols: tuple[sp.Symbol, ...]
+) -> tuple[tuple[int, ...], tuple[Any, ...]]:
     """The symbols that come more than once, by position, and the derivatives by them."""
-    count = {s: 0 for s in atom.free_symbols}
+    count = dict.fromkeys(atom.free_symbols, 0)
     for e in sp.preorder_traversal(atom):
         if e in count:
             count[e] += 1
@@ -134,19 +151,27 @@ def _repeated(atom: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> tuple[tuple[int,
     if all(c == 1 for c in count.values()):
         return (), ()
     (row,) = derivatives((atom,), tuple(symbols[i] for i in axes))
-    # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 + p^2)^3.
+    # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 +
+    # p^2)^3.
     return axes, tuple(sp.factor(sp.together(d)) if d.count_ops() < FACTORED else d for d in row)
 
 
 def _mean_value(
-    atom: sp.Expr, symbols: tuple[sp.Symbol, ...], axes: tuple[int, ...], slopes: list[Interval], lower: Array, upper: Array
+    atom: sp.Expr,
+    symbols: tuple[sp.Symbol, ...],
+    axes: tuple[int, ...],
+    slopes: list[Interval],
+    lower: Array,
+    upper: Array,
 ) -> Interval:
     # f(x) = f(c) + f'(xi) (x - c) for a xi between x and c, hence inside of the convex box.
     with np.errstate(invalid="ignore"):
         centre = np.clip(np.nan_to_num(0.5 * lower + 0.5 * upper), lower, upper)
     total = _evaluate(atom, symbols, centre, centre)
     for axis, d in zip(axes, slopes, strict=True):
-        total = total + d * (Interval(lower[:, axis], upper[:, axis]) - Interval.point(centre[:, axis]))
+        total = total + d * (
+            Interval(lower[:, axis], upper[:, axis]) - Interval.point(centre[:, axis])
+        )
     return total
 
 

@@ -1,8 +1,8 @@
 """Refutation: a point of the region at which the claim is violated, evaluated rigorously.
 
-Two kinds of violation. In a given norm: at the point, the test's matrix is proved to need more than the
-claimed b. In any norm: the Jacobian at the point is proved to have an eigenvalue that no constant metric,
-and at an equilibrium no metric at all, allows.
+Two kinds of violation. In a given norm: at the point, the test's matrix is proved to need more than
+the claimed b. In any norm: the Jacobian at the point is proved to have an eigenvalue that no
+constant metric, and at an equilibrium no metric at all, allows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from riemannian_modules.certify.answer import Refuted
 from riemannian_modules.certify.criterion import Criterion, QuadraticCriterion
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.search import jacobians_at, sample_points
-from riemannian_modules.certify.subdivide import worst_point
 from riemannian_modules.space import Array
 
 
@@ -33,11 +32,10 @@ def jacobian_enclosure(problem: Problem, point: Array) -> Interval:
     )
 
 
-def refute_in_norm(problem: Problem, criterion: Criterion, b: float) -> Refuted | None:
-    """A point where the test in a given norm needs more than b, proved; None if none was found."""
-    point, needed = worst_point(problem, criterion)
-    if not needed > b:
-        return None
+def refute_in_norm(
+    problem: Problem, criterion: Criterion, b: float, point: Array
+) -> Refuted | None:
+    """Prove that at ``point`` (dim,) the test in a given norm needs more than b, or None."""
     low, high = criterion.form.ranges(problem.symbols, point[None], point[None])
     T = criterion.form.over(low, high)[0]
     if isinstance(criterion, QuadraticCriterion):
@@ -48,16 +46,19 @@ def refute_in_norm(problem: Problem, criterion: Criterion, b: float) -> Refuted 
         return None
     names = dict(zip(problem.coordinates, point.tolist(), strict=True))
     return Refuted(
-        f"in this norm the bound at {_shown(names)} exceeds {b:.10g} by at least {excess:.3g} (proved)",
+        f"in this norm the bound at {_shown(names)} exceeds {b:.10g} by at least {excess:.3g} "
+        "(proved)",
         names, excess, direction,
     )  # fmt: skip
 
 
 def _quadratic_excess(T: Interval, weight: Array, b: float) -> tuple[Array, float]:
-    # v^T (T - b W) v / v^T W v at an approximate eigenvector: any v with a positive value is a witness.
+    # v^T (T - b W) v / v^T W v at an approximate eigenvector: any v with a positive value is a
+    # witness.
     L = np.linalg.cholesky(weight)
     half = np.linalg.solve(L, np.linalg.solve(L, T.midpoint).T)
-    v = np.linalg.solve(L.T, np.linalg.eigh(0.5 * (half + half.T))[1][:, -1])
+    vectors = np.linalg.eigh(0.5 * (half + half.T))[1]
+    v = np.asarray(np.linalg.solve(L.T, vectors[:, -1]), dtype=np.float64)
     excess = quadratic_form(T - Interval.point(weight) * Interval.point(b), v)
     size = quadratic_form(Interval.point(weight), v)
     return v, float((excess / size).lower)
@@ -68,22 +69,27 @@ def _row_excess(T: Interval, criterion: Criterion, b: float) -> float:
     weights, is_flow = criterion.weights, criterion.is_flow  # type: ignore[attr-defined]
     w = Interval.point(weights)
     small = Interval.point(T.mignitude) * w / w[:, None]
-    diagonal = [T[i, i] if is_flow else Interval.point(T.mignitude[i, i]) for i in range(len(weights))]
-    rows = [diagonal[i] + sum((small[i, j] for j in range(len(weights)) if j != i), Interval.point(0.0))
-            for i in range(len(weights))]
+    diagonal = [
+        T[i, i] if is_flow else Interval.point(T.mignitude[i, i]) for i in range(len(weights))
+    ]
+    rows = [
+        diagonal[i] + sum((small[i, j] for j in range(len(weights)) if j != i), Interval.point(0.0))
+        for i in range(len(weights))
+    ]
     return max(float((row - b).lower) for row in rows)
 
 
-def refute_in_any_metric(problem: Problem, b: float) -> Refuted | None:
-    """A point whose Jacobian has an eigenvalue beyond b, proved: no constant metric gives the bound b.
+def refute_in_any_metric(problem: Problem, b: float, point: Array | None = None) -> Refuted | None:
+    """A point whose Jacobian has an eigenvalue proved beyond b, which no constant metric allows.
 
-    For a flow with b >= 0 claimed of "some positive rate", b = 0 and ties count: eigenvalues whose real
-    parts sum to zero or more leave no positive rate.
+    Ties count: eigenvalues whose real parts sum to zero leave a flow no positive rate (b = 0). To
+    refute the bound b itself, pass the next larger number. ``point`` is a point to try first.
     """
-    if len(problem.map) != len(problem.variables):
+    if len(problem.map) != len(problem.variables) or not np.isfinite(b):
         return None
     rng = np.random.default_rng(2)
-    points = np.concatenate([_special_points(problem), sample_points(problem, rng, 400)])
+    given = np.zeros((0, len(problem.symbols))) if point is None else point[None]
+    points = np.concatenate([_special_points(problem), given, sample_points(problem, rng, 400)])
     with np.errstate(all="ignore"):
         J = jacobians_at(problem, points)
     if len(J) != len(points):
@@ -91,19 +97,20 @@ def refute_in_any_metric(problem: Problem, b: float) -> Refuted | None:
     eigenvalues = np.linalg.eigvals(J)
     size = (eigenvalues.real if problem.is_flow else np.abs(eigenvalues)).max(1)
     for place in np.argsort(-size, kind="stable")[:4]:
-        found = _unstable(jacobian_enclosure(problem, points[place]), problem.is_flow, b)
+        found = _unstable(jacobian_enclosure(problem, points[place]), b, is_flow=problem.is_flow)
         if found is not None:
             names = dict(zip(problem.coordinates, points[place].tolist(), strict=True))
             what = "an eigenvalue with real part" if problem.is_flow else "an eigenvalue of modulus"
             return Refuted(
-                f"at {_shown(names)} the Jacobian has {what} {found[1]} {found[0]:.6g} (proved), so no "
+                f"at {_shown(names)} the Jacobian has {what} {found[1]} {found[0]:.6g} (proved), "
+                "so no "
                 f"constant metric gives a bound of {b:.6g}", names, found[0] - b, None,
             )  # fmt: skip
     return None
 
 
 def _special_points(problem: Problem) -> Array:
-    """Zero, the middle, and for a flow an equilibrium where Newton's method finds one."""
+    """Zero, or what is nearest to it in the region, and the middle."""
     low, high = problem.lower, problem.upper
     points = [np.clip(np.zeros_like(low), low, high)]
     with np.errstate(invalid="ignore"):
@@ -112,8 +119,8 @@ def _special_points(problem: Problem) -> Array:
     return np.stack(points)
 
 
-def _unstable(J: Interval, is_flow: bool, b: float) -> tuple[float, str] | None:
-    """A proved lower bound of the largest real part (modulus), at least b; and "above" or "of at least"."""
+def _unstable(J: Interval, b: float, *, is_flow: bool) -> tuple[float, str] | None:
+    """A proved lower bound, at least b, of the largest real part (modulus), and how it is told."""
     n = J.shape[-1]
     if is_flow:
         # The real parts sum to the trace, so the largest is at least the mean.
@@ -126,18 +133,19 @@ def _unstable(J: Interval, is_flow: bool, b: float) -> tuple[float, str] | None:
     size = float((eigenvalues.real if is_flow else np.abs(eigenvalues)).max())
     for part in (0.9, 0.5, 0.1, 0.01):
         bound = b + part * (size - b)
-        if bound >= b and bound < size and _exceeds(J, is_flow, bound):
+        if bound >= b and bound < size and _exceeds(J, bound, is_flow=is_flow):
             return bound, "above"
     return None
 
 
-def _exceeds(J: Interval, is_flow: bool, bound: float) -> bool:
+def _exceeds(J: Interval, bound: float, *, is_flow: bool) -> bool:
     """Whether some eigenvalue of every matrix in J is proved to lie beyond ``bound``.
 
-    Inertia (Ostrowski and Schneider 1962): if H J + J^T H > 0 (for maps J^T H J - H > 0) and v^T H v > 0
-    for some v, then J has an eigenvalue with positive real part (of modulus above one). For on the
-    invariant subspace of the others ``V = x^T H x`` grows along trajectories that tend to zero, so V <= 0
-    there; were that all of the space, V <= 0 everywhere. H is found by floating point, then proved.
+    Inertia (Ostrowski and Schneider 1962): if H J + J^T H > 0 (for maps J^T H J - H > 0) and v^T H
+    v > 0 for some v, then J has an eigenvalue with positive real part (of modulus above one). For
+    on the invariant subspace of the others ``V = x^T H x`` grows along trajectories that tend to
+    zero, so V <= 0 there; were that all of the space, V <= 0 everywhere. H is found by floating
+    point, then proved.
     """
     from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
@@ -146,13 +154,13 @@ def _exceeds(J: Interval, is_flow: bool, bound: float) -> bool:
     try:
         if is_flow:
             shifted = J - Interval.point(bound * identity)
-            H = solve_continuous_lyapunov(shifted.midpoint.T, identity)
+            solution = solve_continuous_lyapunov(shifted.midpoint.T, identity)
         else:
             shifted = J / bound
-            H = -solve_discrete_lyapunov(shifted.midpoint.T, identity)
+            solution = -solve_discrete_lyapunov(shifted.midpoint.T, identity)
     except (np.linalg.LinAlgError, ValueError):
         return False
-    H = 0.5 * (H + H.T)
+    H = 0.5 * (solution + solution.T)
     if not np.isfinite(H).all():
         return False
     v = np.linalg.eigh(H)[1][:, -1]

@@ -1,7 +1,8 @@
 """The search for metrics and weights: untrusted floating point, whose results are proved elsewhere.
 
-Source: Boyd, El Ghaoui, Feron and Balakrishnan, *Linear Matrix Inequalities in System and Control Theory*
-(1994), chapter 5 (quadratic rates by generalised eigenvalue problems); Perron weights as linear programs.
+Source: Boyd, El Ghaoui, Feron and Balakrishnan, *Linear Matrix Inequalities in System and Control
+Theory* (1994), chapter 5 (quadratic rates by generalised eigenvalue problems); Perron weights as
+linear programs.
 """
 
 from __future__ import annotations
@@ -32,23 +33,25 @@ def find_norm(problem: Problem, wanted: FreeNorm) -> Norm:
     if isinstance(wanted, FreeL2):
         if problem.is_flow and len(J) == 1 and not len(rays) and wanted.condition >= 1e12:
             return L2(_lyapunov_metric(J[0]))
-        return L2(_best_metric(J, rays, problem.is_flow, wanted.condition))
+        return L2(_best_metric(J, rays, wanted.condition, is_flow=problem.is_flow))
     if isinstance(wanted, FreeLInf):
-        return LInf(_best_weights(J, rays, problem.is_flow))
+        return LInf(_best_weights(J, rays, is_flow=problem.is_flow))
     transposed = np.swapaxes(J, -1, -2), np.swapaxes(rays, -1, -2) if len(rays) else rays
-    weights = _best_weights(*transposed, problem.is_flow)
+    weights = _best_weights(*transposed, is_flow=problem.is_flow)
     return L1(weights)
 
 
 def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
-    """Jacobians whose convex hull holds all those of the box, (v, n, n), and slopes along unbounded atoms.
+    """Jacobians whose hull holds those of the box, (v, n, n), and slopes along unbounded atoms.
 
     Where the corners are too many, Jacobians at sampled points stand for them.
     """
     form = atom_form(problem.jacobian)
     low, high = (side[0] for side in form.refined(problem.symbols, problem.lower, problem.upper))
     if np.isnan(low).any() or len(low) > 12:
-        return sampled_jacobians(problem, np.random.default_rng(0), MOST_VERTICES), np.zeros((0, 0, 0))
+        return sampled_jacobians(problem, np.random.default_rng(0), MOST_VERTICES), np.zeros(
+            (0, 0, 0)
+        )
     anchor = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
     far = np.where(np.isfinite(high), high, anchor)
     moving = anchor != far
@@ -66,7 +69,7 @@ def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
 
 
 def sample_points(problem: Problem, rng: np.random.Generator, count: int) -> Array:
-    """Points of the box, its corners and centre among them; unbounded sides are sampled log-uniformly."""
+    """Points of the box, corners and centre among them; unbounded sides log-uniformly."""
     low, high = problem.lower, problem.upper
     anchor = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
     far = np.where(np.isfinite(high), high, anchor)
@@ -92,7 +95,9 @@ def jacobians_at(problem: Problem, points: Array) -> Array:
     entries = tuple(e for row in problem.jacobian for e in row)
     with np.errstate(all="ignore"):
         values = compile_floats(entries, (problem.symbols,))(points.T)
-    flat = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (len(points),)) for v in values], -1)
+    flat = np.stack(
+        [np.broadcast_to(np.asarray(v, dtype=float), (len(points),)) for v in values], -1
+    )
     J = flat.reshape(len(points), len(problem.map), len(problem.variables))
     return J[np.isfinite(J).all((1, 2))]
 
@@ -104,17 +109,20 @@ def _lyapunov_metric(J: Array) -> Array:
     abscissa = float(np.linalg.eigvals(J).real.max())
     scale = abs(abscissa) if abscissa != 0 else float(np.abs(J).max()) or 1.0
     shifted = J - (abscissa + 5e-4 * scale) * np.eye(len(J))  # spectral abscissa -5e-4 |abscissa|
-    M = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
-    M = 0.5 * (M + M.T)
+    solution = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
+    M = 0.5 * (solution + solution.T)
     values = np.linalg.eigvalsh(M)
     if not values[0] > 0:
-        raise ConvergenceError("No Lyapunov metric was found: the Jacobian is too badly conditioned.")
+        raise ConvergenceError(
+            "No Lyapunov metric was found: the Jacobian is too badly conditioned."
+        )
     return M / values[0]
 
 
-def _best_metric(J: Array, rays: Array, is_flow: bool, condition: float) -> Array:
-    """The metric with the smallest bound over all vertices, by bisection on linear matrix inequalities."""
+def _best_metric(J: Array, rays: Array, condition: float, *, is_flow: bool) -> Array:
+    """The metric with the smallest bound over all vertices, by bisection on matrix inequalities."""
     import cvxpy as cp
+    from cvxpy.error import SolverError
 
     n = J.shape[-1]
     M, b, t = cp.Variable((n, n), symmetric=True), cp.Parameter(), cp.Variable()
@@ -131,18 +139,22 @@ def _best_metric(J: Array, rays: Array, is_flow: bool, condition: float) -> Arra
         b.value = bound
         try:
             smallest.solve(solver=cp.CLARABEL)
-        except cp.error.SolverError:
+        except SolverError:
             return None
         if M.value is None or smallest.status not in ("optimal", "optimal_inaccurate"):
             return None
         values = np.linalg.eigvalsh(M.value)
-        return M.value if 0 < values[0] and values[-1] / values[0] <= condition * (1 + 1e-9) else None
+        return (
+            M.value if values[0] > 0 and values[-1] / values[0] <= condition * (1 + 1e-9) else None
+        )
 
-    low = _spectral_floor(J, is_flow)
-    high = _euclidean_bound(J, is_flow)
+    low = _spectral_floor(J, is_flow=is_flow)
+    high = _euclidean_bound(J, is_flow=is_flow)
     found = _bisect(solve, low, high)
     if found is None:
-        raise ConvergenceError("No constant l2 metric was found in which the Jacobians contract at all.")
+        raise ConvergenceError(
+            "No constant l2 metric was found in which the Jacobians contract at all."
+        )
     best, metric = found
     if condition >= 1e12:  # give up a little rate for a metric of modest condition
         relaxed = solve(best + SLACK * abs(best))
@@ -150,19 +162,21 @@ def _best_metric(J: Array, rays: Array, is_flow: bool, condition: float) -> Arra
     return 0.5 * (metric + metric.T)
 
 
-def _spectral_floor(J: Array, is_flow: bool) -> float:
+def _spectral_floor(J: Array, *, is_flow: bool) -> float:
     """No metric has a smaller bound than the largest spectral abscissa (radius) of the vertices."""
     eigenvalues = np.linalg.eigvals(J)
     return float((eigenvalues.real if is_flow else np.abs(eigenvalues)).max())
 
 
-def _euclidean_bound(J: Array, is_flow: bool) -> float:
+def _euclidean_bound(J: Array, *, is_flow: bool) -> float:
     if is_flow:
         return float(np.linalg.eigvalsh(0.5 * (J + np.swapaxes(J, -1, -2)))[..., -1].max())
     return float(np.linalg.norm(J, 2, axis=(-2, -1)).max())
 
 
-def _bisect(solve: Callable[[float], Array | None], low: float, high: float) -> tuple[float, Array] | None:
+def _bisect(
+    solve: Callable[[float], Array | None], low: float, high: float
+) -> tuple[float, Array] | None:
     """The smallest bound for which ``solve`` succeeds, between a floor and a ceiling."""
     metric = solve(high + 1e-9 * (1 + abs(high)))
     if metric is None:
@@ -180,20 +194,25 @@ def _bisect(solve: Callable[[float], Array | None], low: float, high: float) -> 
     return best, metric
 
 
-def _best_weights(J: Array, rays: Array, is_flow: bool) -> Array:
+def _best_weights(J: Array, rays: Array, *, is_flow: bool) -> Array:
     """Weights with the smallest linf bound over all vertices, by bisection on linear programs."""
     from scipy.optimize import linprog
 
     n = J.shape[-1]
-    rows = _majorants(J, is_flow)
-    ray_rows = _majorants(rays, is_flow) if len(rays) else np.zeros((0, n))
+    rows = _majorants(J, is_flow=is_flow)
+    ray_rows = _majorants(rays, is_flow=is_flow) if len(rays) else np.zeros((0, n))
     which = np.tile(np.arange(n), len(J))
 
     def solve(bound: float) -> Array | None:
         A = rows.copy()
         A[np.arange(len(A)), which] -= bound
-        result = linprog(np.ones(n), A_ub=np.vstack([A, ray_rows]), b_ub=np.zeros(len(A) + len(ray_rows)),
-                         bounds=(1.0, 1e9), method="highs")
+        result = linprog(
+            np.ones(n),
+            A_ub=np.vstack([A, ray_rows]),
+            b_ub=np.zeros(len(A) + len(ray_rows)),
+            bounds=(1.0, 1e9),
+            method="highs",
+        )
         return np.asarray(result.x) if result.success else None
 
     high = float(rows.sum(1).max())
@@ -204,7 +223,7 @@ def _best_weights(J: Array, rays: Array, is_flow: bool) -> Array:
     return relaxed if relaxed is not None else found[1]
 
 
-def _majorants(J: Array, is_flow: bool) -> Array:
+def _majorants(J: Array, *, is_flow: bool) -> Array:
     """Rows of magnitudes, the diagonal of a flow with its sign: (v * n, n)."""
     rows = np.abs(J)
     if is_flow:

@@ -1,4 +1,4 @@
-"""Branch and bound over a region: boxes are split, worst first, in batches, until the bound is tight.
+"""Branch and bound: boxes of a region are split, worst first, until the bound is tight.
 
 The tree of splits is the proof's skeleton: its leaves cover the region by construction.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.ranges import inner_points
 from riemannian_modules.certify.search import sample_points
 from riemannian_modules.space import Array
 
@@ -22,7 +23,7 @@ from riemannian_modules.space import Array
 @final
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When to stop: at most ``boxes`` boxes and ``seconds`` seconds, or once within ``tolerance`` of the best.
+    """When to stop: after ``boxes`` or ``seconds``, or once within ``tolerance`` of the best.
 
     Attributes:
         progress: Called with (boxes so far, proved bound, sampled bound) after each batch.
@@ -44,6 +45,7 @@ class Partition:
         lower, upper: Sides of the leaves in the same order, (leaves, dim).
         bounds: For each leaf, the b that is proved on it; inf where none was.
         sampled: The largest b at sampled points: no bound below it is true (up to rounding).
+        point: Where it was sampled.
     """
 
     cuts: tuple[tuple[int, float] | None, ...]
@@ -51,6 +53,7 @@ class Partition:
     upper: Array
     bounds: Array
     sampled: float
+    point: Array
 
 
 class _Node:
@@ -63,55 +66,74 @@ class _Node:
         self.right: _Node | None = None
 
 
-def partition(problem: Problem, criterion: Criterion, target: float | None, budget: Budget) -> Partition:
-    """Cut the region until ``target`` is proved everywhere, or the best b is known within the tolerance.
+def partition(
+    problem: Problem,
+    criterion: Criterion,
+    target: float | None,
+    budget: Budget,
+    hopeless: float = np.inf,
+) -> Partition:
+    """Cut the region until ``target`` is proved, or the best b is known within the tolerance.
 
     Args:
         problem: The problem; its box is the region.
         criterion: The test.
         target: The b to reach; None to come within the budget's tolerance of the sampled bound.
         budget: Limits.
+        hopeless: A b beyond which a sample ends the search: the claim is false then.
     """
     started = time.monotonic()
-    sampled = sampled_bound(problem, criterion)
-    root = _Node(problem.lower, problem.upper, float(box_bounds(problem, criterion, problem.lower[None], problem.upper[None])[0]))
+    point, sampled = worst_point(problem, criterion)
+    root = _Node(
+        problem.lower,
+        problem.upper,
+        float(box_bounds(problem, criterion, problem.lower[None], problem.upper[None])[0]),
+    )
     leaves, count = [root], 1
     while True:
         worst = max(leaf.bound for leaf in leaves)
         if budget.progress is not None:
             budget.progress(count, worst, sampled)
-        goal = target if target is not None else sampled + budget.tolerance * max(abs(sampled), 1e-12)
-        hopeless = target is not None and sampled > target + 1e-9 * max(1.0, abs(target))
-        if worst <= goal or hopeless or count >= budget.boxes or time.monotonic() - started > budget.seconds:
-            return _result(root, sampled)
+        goal = (
+            target if target is not None else sampled + budget.tolerance * max(abs(sampled), 1e-12)
+        )
+        is_spent = count >= budget.boxes or time.monotonic() - started > budget.seconds
+        if worst <= goal or sampled > hopeless or is_spent:
+            return _result(root, sampled, point)
         leaves.sort(key=lambda leaf: leaf.bound)
         cut = [leaf for leaf in leaves[-256:] if leaf.bound > goal]
         leaves = leaves[: len(leaves) - len(cut)] if len(cut) < len(leaves) else []
         children = [child for leaf in cut for child in _split(problem, criterion, leaf)]
         if not children:
-            return _result(root, sampled)
+            return _result(root, sampled, point)
         bounds = box_bounds(
-            problem, criterion, np.stack([c.lower for c in children]), np.stack([c.upper for c in children])
+            problem,
+            criterion,
+            np.stack([c.lower for c in children]),
+            np.stack([c.upper for c in children]),
         )
         for child, bound in zip(children, bounds, strict=True):
             child.bound = float(bound)
         leaves += children
         count += len(children)
+        middles = inner_points(
+            np.stack([c.lower for c in children]), np.stack([c.upper for c in children])
+        )
+        values = needed(problem, criterion, middles)
+        if values.max() > sampled:
+            point, sampled = middles[int(values.argmax())], float(values.max())
 
 
-def sampled_bound(problem: Problem, criterion: Criterion) -> float:
-    """The largest b that the test needs at points, found by random search; plain floating point."""
-    return worst_point(problem, criterion)[1]
-
-
-def worst_point(problem: Problem, criterion: Criterion, count: int = 512, rounds: int = 12) -> tuple[Array, float]:
+def worst_point(
+    problem: Problem, criterion: Criterion, count: int = 512, rounds: int = 12
+) -> tuple[Array, float]:
     """A point of the region (dim,) where the test needs the largest b that was found, and that b.
 
     Sampling, then coordinate moves of the best points, ever smaller. Untrusted.
     """
     rng = np.random.default_rng(1)
     points = sample_points(problem, rng, count)
-    values = _needed(problem, criterion, points)
+    values = needed(problem, criterion, points)
     width = np.where(np.isfinite(problem.upper - problem.lower), problem.upper - problem.lower, 1.0)
     for k in range(rounds):
         best = points[np.argsort(values)[-16:]]
@@ -119,17 +141,21 @@ def worst_point(problem: Problem, criterion: Criterion, count: int = 512, rounds
         axis = rng.integers(0, max(len(width), 1), len(moved))
         rows = np.arange(len(moved))
         step = rng.standard_normal(len(moved)) * width[axis] * 0.5**k
-        ends = np.stack([problem.lower[axis], problem.upper[axis], 0.0 * step, moved[rows, axis] + step])
+        ends = np.stack(
+            [problem.lower[axis], problem.upper[axis], 0.0 * step, moved[rows, axis] + step]
+        )
         choice = ends[rng.integers(0, 4, len(moved)), rows]
         moved[rows, axis] = np.where(np.isfinite(choice), choice, moved[rows, axis] + step)
         moved = np.clip(moved, problem.lower, problem.upper)
-        points, values = np.concatenate([best, moved]), np.concatenate(
-            [np.sort(values)[-16:], _needed(problem, criterion, moved)])
+        points, values = (
+            np.concatenate([best, moved]),
+            np.concatenate([np.sort(values)[-16:], needed(problem, criterion, moved)]),
+        )
     place = int(np.argmax(values))
     return points[place], float(values[place])
 
 
-def _needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
+def needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
     """The b that the test needs at points; -inf where it is undefined there."""
     low, high = criterion.form.ranges(problem.symbols, points, points)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -142,9 +168,9 @@ def _needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
 
 
 def _split(problem: Problem, criterion: Criterion, leaf: _Node) -> list[_Node]:
-    """Cut a box in two across the side whose halves narrow the atoms most; none if it is a point."""
+    """Cut a box across the side whose halves narrow the atoms most; a point gives none."""
     best: tuple[float, int, float] | None = None
-    for axis in range(len(leaf.lower)):
+    for axis in _moving_axes(problem, criterion):
         place = _middle(leaf.lower[axis], leaf.upper[axis])
         if not leaf.lower[axis] < place < leaf.upper[axis]:
             continue
@@ -152,7 +178,8 @@ def _split(problem: Problem, criterion: Criterion, leaf: _Node) -> list[_Node]:
         upper[0, axis] = lower[1, axis] = place
         low, high = criterion.form.ranges(problem.symbols, lower, upper)
         width = np.nan_to_num(np.arctan(high) - np.arctan(low), nan=4.0).sum() + 1e-9 * (
-            upper[0, axis] != leaf.upper[axis]) / (1 + leaf.upper[axis] - leaf.lower[axis])
+            upper[0, axis] != leaf.upper[axis]
+        ) / (1 + leaf.upper[axis] - leaf.lower[axis])
         if best is None or width < best[0]:
             best = (float(width), axis, place)
     if best is None:
@@ -162,6 +189,13 @@ def _split(problem: Problem, criterion: Criterion, leaf: _Node) -> list[_Node]:
     left.upper[leaf.axis] = right.lower[leaf.axis] = leaf.place
     leaf.left, leaf.right = left, right
     return [left, right]
+
+
+def _moving_axes(problem: Problem, criterion: Criterion) -> list[int]:
+    """The sides that the test depends on; cutting others changes nothing."""
+    terms = [*criterion.form.atoms, *(g.expression for g in problem.expressions.guards)]
+    moving = {s for e in terms for s in e.free_symbols}
+    return [i for i, s in enumerate(problem.symbols) if s in moving]
 
 
 def _middle(low: float, high: float) -> float:
@@ -175,7 +209,7 @@ def _middle(low: float, high: float) -> float:
     return 0.5 * low + 0.5 * high
 
 
-def _result(root: _Node, sampled: float) -> Partition:
+def _result(root: _Node, sampled: float, point: Array) -> Partition:
     cuts: list[tuple[int, float] | None] = []
     leaves: list[_Node] = []
     stack = [root]
@@ -189,11 +223,13 @@ def _result(root: _Node, sampled: float) -> Partition:
             stack += [node.right, node.left]
     return Partition(
         tuple(cuts), np.stack([n.lower for n in leaves]), np.stack([n.upper for n in leaves]),
-        np.array([n.bound for n in leaves]), sampled,
+        np.array([n.bound for n in leaves]), sampled, point,
     )  # fmt: skip
 
 
-def leaves_of(cuts: list[tuple[int, float] | None], lower: Array, upper: Array) -> tuple[Array, Array]:
+def leaves_of(
+    cuts: list[tuple[int, float] | None], lower: Array, upper: Array
+) -> tuple[Array, Array]:
     """The boxes that a tree of cuts makes of a region; together they cover it.
 
     Raises:

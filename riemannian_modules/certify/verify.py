@@ -1,4 +1,4 @@
-"""Verification: a certificate is proved again from its data alone, with nothing believed and no search."""
+"""Verification: a certificate is proved again from its data alone, without any search."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.expression_data import expressions_from_data
-from riemannian_modules.certify.answer import Answer, Bound, Estimated, LipschitzBound, LogNormBound, Proved
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.certificate import (
     Certificate,
     check_format,
@@ -22,6 +23,7 @@ from riemannian_modules.certify.certificate import (
 from riemannian_modules.certify.certify import overshoot
 from riemannian_modules.certify.criterion import make_criterion
 from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.certify.network import verify_network
 from riemannian_modules.certify.norms import L2, Norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.subdivide import leaves_of
@@ -35,17 +37,28 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     """Prove a certificate's claim again, from its data alone.
 
     Returns:
-        `Proved` with the same bound; or `Estimated` with the reason why the evidence does not prove it.
+        `Proved` with the same bound; or `Estimated` with the reason why it is not proved.
 
     Raises:
         CertificateError: If the data is truncated, inconsistent or of another version.
     """
     if isinstance(certificate, (str, Path)):
         certificate = load_certificate(certificate)
-    data = check_format(certificate.data if isinstance(certificate, Certificate) else dict(certificate), "certificate")
+    data = check_format(
+        certificate.data if isinstance(certificate, Certificate) else dict(certificate),
+        "certificate",
+    )
     claim, evidence = data["claim"], data["evidence"]
-    if not isinstance(claim, dict) or claim.get("kind") not in _TIMES or not isinstance(evidence, dict):
-        raise CertificateError("certificate: 'claim' needs a kind of flow, step or map, and 'evidence' a mapping.")
+    if (
+        not isinstance(claim, dict)
+        or claim.get("kind") not in _TIMES
+        or not isinstance(evidence, dict)
+    ):
+        raise CertificateError(
+            "certificate: 'claim' needs a kind of flow, step or map, and 'evidence' a mapping."
+        )
+    if evidence.get("rule") == "network":
+        return verify_network(data)
     problem = _problem(data, _TIMES[claim["kind"]])
     norm = norm_from_data(claim.get("norm"), len(problem.map), "claim.norm")
     input_norm = None
@@ -55,15 +68,21 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     for given in (norm, input_norm):
         if isinstance(given, L2) and not _is_metric(given):
             return Estimated(None, "the metric of the certificate is not proved positive definite")
-    if evidence.get("rule") != "monolithic" or (input_norm is not None and not isinstance(input_norm, L2)):
-        raise CertificateError(f"evidence: expected the rule 'monolithic', got {evidence.get('rule')!r}.")
+    if evidence.get("rule") != "monolithic" or (
+        input_norm is not None and not isinstance(input_norm, L2)
+    ):
+        raise CertificateError(
+            f"evidence: expected the rule 'monolithic', got {evidence.get('rule')!r}."
+        )
     try:
         lower, upper = leaves_of(_cuts(evidence.get("cuts")), problem.lower, problem.upper)
     except ValueError as fault:
         raise CertificateError(f"evidence.cuts: {fault}") from None
     held = boxes_prove(problem, make_criterion(problem, norm, input_norm), lower, upper, b)
     if not held.all():
-        return Estimated(None, f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved")
+        return Estimated(
+            None, f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved"
+        )
     return _proved(data, problem, norm, b)
 
 
@@ -73,14 +92,21 @@ def _problem(data: Mapping[str, Any], time: Time) -> Problem:
     symbols = expressions.state + expressions.inputs + expressions.parameters
     region = data["region"]
     rows = region if isinstance(region, list) else []
-    if [row[0] for row in rows if isinstance(row, list) and len(row) == 3] != [s.name for s in symbols]:
-        raise CertificateError(f"region: expected one row [name, lower, upper] for each of {[s.name for s in symbols]}.")
+    if [row[0] for row in rows if isinstance(row, list) and len(row) == 3] != [
+        s.name for s in symbols
+    ]:
+        raise CertificateError(
+            "region: expected one row [name, lower, upper] for each of "
+            f"{[s.name for s in symbols]}."
+        )
     lower = np.array([number_from_data(row[1], f"region.{row[0]}") for row in rows])
     upper = np.array([number_from_data(row[2], f"region.{row[0]}") for row in rows])
     if not (lower <= upper).all():
         raise CertificateError("region: a lower side exceeds its upper side.")
     problem = Problem(time, expressions, lower, upper)
-    if len(expressions.dx) != len(expressions.state) or (time is Time.STATIC) == bool(expressions.state):
+    if len(expressions.dx) != len(expressions.state) or (time is Time.STATIC) == bool(
+        expressions.state
+    ):
         raise CertificateError("system: the state and its derivative do not fit the kind of claim.")
     if not problem.map or not problem.variables:
         raise CertificateError("system: there is nothing to contract.")
@@ -101,14 +127,22 @@ def _cuts(data: object) -> list[tuple[int, float] | None]:
         elif isinstance(entry, list) and len(entry) == 2 and type(entry[0]) is int:
             cuts.append((entry[0], number_from_data(entry[1], "evidence.cuts")))
         else:
-            raise CertificateError(f"evidence.cuts: expected null or [side, place], got {entry!r:.60}.")
+            raise CertificateError(
+                f"evidence.cuts: expected null or [side, place], got {entry!r:.60}."
+            )
     return cuts
 
 
 def _proved(data: Mapping[str, Any], problem: Problem, norm: Norm, b: float) -> Proved:
     bound: Bound = LogNormBound(b) if problem.is_flow else LipschitzBound(b)
     rows = [row for row in data["region"] if not (row[1] == "-inf" and row[2] == "inf")]
-    region = ", ".join(f"{n} in [{float(lo):.6g}, {float(hi):.6g}]" for n, lo, hi in rows) or "everywhere"
+    region = (
+        ", ".join(f"{n} in [{float(lo):.6g}, {float(hi):.6g}]" for n, lo, hi in rows)
+        or "everywhere"
+    )
     # The words are derived again: a file cannot claim more in words than its numbers prove.
-    claim = {**data["claim"], "statement": statement_of(data["claim"]["kind"], bound, norm, overshoot(norm), region)}
+    claim = {
+        **data["claim"],
+        "statement": statement_of(data["claim"]["kind"], bound, norm, overshoot(norm), region),
+    }
     return Proved(bound, Certificate({**data, "claim": claim}))

@@ -1,6 +1,7 @@
 """The metric of a composite's parameters, layer by layer or all layers coupled.
 
-Source: Pehle and Slotine (2026), arXiv:2603.03610, the recursive layerwise metric (THEORY section 4).
+Source: Pehle and Slotine (2026), arXiv:2603.03610, the recursive layerwise metric (THEORY section
+4).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from riemannian_modules.space import Array
 class LayerwiseMetric:
     """``M_i = mu R_i + U_i U_i^T`` for each layer i that owns parameters.
 
-    Solves cost O(n_i r^2 + r^3) a layer once, then O(n_i r); no n by n matrix is formed where r < n.
+    Solves cost O(n_i r^2 + r^3) a layer once, then O(n_i r); no n by n matrix is formed where
+    r < n.
 
     Attributes:
         layers: The layers' names, in the order of the flat parameters theta (p,).
@@ -57,7 +59,7 @@ class LayerwiseMetric:
 
     @cached_property
     def joint(self) -> LowRankMetric:
-        """``mu R + U U^T`` with all layers coupled: the exact damped Gauss-Newton or Fisher metric."""
+        """``mu R + U U^T``, all layers coupled: the exact damped Gauss-Newton or Fisher metric."""
         return low_rank_metric(BlockDiagonalMetric(self.bases), self.mu, stack(self.factors))
 
     def solve(self, gradient: Array) -> Array:

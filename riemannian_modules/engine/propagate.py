@@ -16,7 +16,7 @@ from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.errors import MetricError, SignatureError
 from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.sweep import GraphDifferential
-from riemannian_modules.metrics import Factor, Metric, add
+from riemannian_modules.metrics import Factor, add
 from riemannian_modules.metrics.array import positive_number, real_array
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import Point, RiemannianModule
@@ -78,22 +78,42 @@ def pull_metric(
         p_dx: The same columns on the state's derivative or successor, (..., n, k).
     """
     p_y, p_dx, local = _with_local_columns(module, p_y, p_dx)
-    k, scale = p_y.shape[-1], 1.0 / math.sqrt(max(1, math.prod(batch)))
+    pulled = pull_factors(module, differential, batch, p_y, p_dx, local)
+    scale = 1.0 / math.sqrt(max(1, math.prod(batch)))
+    return LayerwiseMetric(
+        tuple(name for name, _, _ in pulled),
+        tuple(owner.local_metric().parameters for _, owner, _ in pulled),
+        tuple(factor.scaled(scale) for _, _, factor in pulled),
+        mu,
+    )
+
+
+def pull_factors(
+    module: RiemannianModule,
+    differential: Differential,
+    batch: tuple[int, ...],
+    p_y: Array,
+    p_dx: Array,
+    local: Sequence[Array | None] | None = None,
+) -> list[tuple[str, RiemannianModule, Factor]]:
+    """Name, module and factor of each owner of parameters, in theta's order; not scaled.
+
+    Columns are (sample, column of the cotangents) pairs; with one column and ``local`` None their
+    sum is a gradient.
+    """
     p_y, p_dx = (np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in (p_y, p_dx))
-    layers: list[str] = []
-    bases: list[Metric] = []
-    factors: list[Factor] = []
+    found: list[tuple[str, RiemannianModule, Factor]] = []
     for name, owner, places in _places(module, differential, p_dx, p_y, local):
         if owner.signature.parameters.size:
             # Cotangents that no sample has touched carry no batch axis; columns must line up.
             parts = [
-                d.parameter_factor(*(np.broadcast_to(p, (*batch, p.shape[-2], k)) for p in pair))
-                for d, *pair in places
+                d.parameter_factor(
+                    *(np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in cotangents)
+                )
+                for d, *cotangents in places
             ]
-            layers.append(name)
-            bases.append(owner.local_metric().parameters)
-            factors.append(add(parts).scaled(scale))
-    return LayerwiseMetric(tuple(layers), tuple(bases), tuple(factors), mu)
+            found.append((name, owner, add(parts)))
+    return found
 
 
 Place = tuple[Differential, Array, Array]
@@ -104,11 +124,11 @@ def _places(
     differential: Differential,
     p_dx: Array,
     p_y: Array,
-    local: Sequence[Array | None],
+    local: Sequence[Array | None] | None,
 ) -> list[tuple[str, RiemannianModule, list[Place]]]:
     """Each owner of parameters with the cotangents of dx and y at all of its places."""
     if not isinstance(module, ModuleGraph) or not isinstance(differential, GraphDifferential):
-        own = local[0]
+        own = local[0] if local is not None else None
         p_y = p_y if own is None else p_y + own
         return [(type(module).__name__, module, [(differential, p_dx, p_y)])]
     swept = differential.costates(p_dx, p_y, local)
@@ -189,8 +209,8 @@ def _fitting(where: str, name: str, factor: Array, shape: tuple[int, ...]) -> Ar
     fits = len(padded) == len(shape) + 1 and all(given in (1, wanted) for given, wanted in pairs)
     if S.ndim < 2 or S.shape[-2] != shape[-1] or not fits:
         raise MetricError(
-            f"{where}: expected {name} of shape {(*shape, 'r')}, one row for each coordinate at each "
-            f"point (points may be left out where all have the same), got {S.shape}. A vector of "
-            "weights w stands for the factor diag(sqrt(w))."
+            f"{where}: expected {name} of shape {(*shape, 'r')}, one row for each coordinate at "
+            f"each point (points may be left out where all have the same), got {S.shape}. A vector "
+            "of weights w stands for the factor diag(sqrt(w))."
         )
     return S

@@ -7,7 +7,8 @@ composite's values and Jacobian at every point of the box; dependencies between 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
 
@@ -18,8 +19,28 @@ from riemannian_modules.graph.plan import EXTERNAL, Leaf, Plan, Step
 from riemannian_modules.modules.module import Enclosure
 
 
-def enclose_graph(plan: Plan, x: Interval, u: Interval, theta: Interval) -> Enclosure:
-    """Enclose values and Jacobian over a batch of boxes (..., size); one matrix product a leaf."""
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LeafEnclosures:
+    """What an interval sweep knows of every leaf, over a batch of boxes.
+
+    Attributes:
+        inputs: Each leaf's inputs (..., m_leaf).
+        tangents: The derivative of each leaf's inputs by state and inputs of the composite,
+            (..., m_leaf, n + m).
+        leaves: Each leaf's own enclosure on these inputs.
+        outputs, output_tangents: The same of each leaf's outputs.
+    """
+
+    inputs: list[Interval]
+    tangents: list[Interval]
+    leaves: list[Enclosure]
+    outputs: list[Interval]
+    output_tangents: list[Interval]
+
+
+def enclose_leaves(plan: Plan, x: Interval, u: Interval, theta: Interval) -> LeafEnclosures:
+    """Sweep intervals and interval tangents through the leaves; one matrix product a leaf."""
     batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
     x, u = (part.broadcast_to((*batch, part.shape[-1])) for part in (x, u))
     n, m = x.shape[-1], u.shape[-1]
@@ -37,19 +58,28 @@ def enclose_graph(plan: Plan, x: Interval, u: Interval, theta: Interval) -> Encl
         _keep(step, ys, ts, e.y, t)
         if step.has_all_inputs:
             whole[step.leaf] = e
+    all_inputs = [_collect(leaf, ys, u, batch) for leaf in plan.leaves]
+    leaves = [
+        whole.get(i) or leaf.module.enclose(x[..., leaf.state], inputs, theta[..., leaf.theta])
+        for i, (leaf, inputs) in enumerate(zip(plan.leaves, all_inputs, strict=True))
+    ]
+    rows = [_collect_rows(leaf, ts, t_u, batch) for leaf in plan.leaves]
+    return LeafEnclosures(all_inputs, rows, leaves, ys, ts)
+
+
+def enclose_graph(plan: Plan, x: Interval, u: Interval, theta: Interval) -> Enclosure:
+    """Enclose values and Jacobian over a batch of boxes (..., size)."""
+    batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
+    n, m = x.shape[-1], u.shape[-1]
+    swept = enclose_leaves(plan, x, u, theta)
+    basis = Interval.point(np.broadcast_to(np.eye(n, n + m), (*batch, n, n + m)))
     dx, t_dx = [], []
-    for i, leaf in enumerate(plan.leaves):
+    for leaf, e, rows in zip(plan.leaves, swept.leaves, swept.tangents, strict=True):
         if not leaf.is_static:
-            inputs = _collect(leaf, ys, u, batch)
-            e = whole.get(i) or leaf.module.enclose(
-                x[..., leaf.state], inputs, theta[..., leaf.theta]
-            )
             dx.append(e.dx)
-            t_dx.append(
-                _product(e.A, t_x[..., leaf.state, :], e.B, _collect_rows(leaf, ts, t_u, batch))
-            )
-    y = [ys[p.leaf][..., p.place] for p in plan.shown]
-    t_y = [ts[p.leaf][..., p.place, :] for p in plan.shown]
+            t_dx.append(_product(e.A, basis[..., leaf.state, :], e.B, rows))
+    y = [swept.outputs[p.leaf][..., p.place] for p in plan.shown]
+    t_y = [swept.output_tangents[p.leaf][..., p.place, :] for p in plan.shown]
     J, K = _join(t_dx, (*batch, 0, n + m), -2), _join(t_y, (*batch, 0, n + m), -2)
     return Enclosure(
         _join(dx, (*batch, 0), -1), _join(y, (*batch, 0), -1),

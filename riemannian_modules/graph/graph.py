@@ -97,6 +97,11 @@ class ModuleGraph(RiemannianModule):
             first.setdefault(id(module), name)
         return {name: self.nodes[name] for name in first.values()}
 
+    @property
+    def theta(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The owners' values now, flat: gathered at each call, for an owner's may be live."""
+        return np.concatenate([np.zeros(0), *(m.theta for m in self.owners.values())])
+
     @cached_property
     def plan(self) -> Plan:
         """The order of the sweep, with names resolved to positions."""

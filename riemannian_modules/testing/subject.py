@@ -100,7 +100,7 @@ def check(holds: bool | np.bool_, message: str) -> None:  # noqa: FBT001 - the a
         raise AssertionError(message)
 
 
-def check_close(name: str, got: Array, expected: Array, tolerance: float) -> None:
+def check_close(name: str, got: Array, expected: Array, tolerance: float | Array) -> None:
     """Raise unless shapes agree, all is finite, and no entry differs by over ``tolerance``."""
     check(got.shape == expected.shape, f"{name}: expected shape {expected.shape}, got {got.shape}.")
     if not got.size:
@@ -112,7 +112,6 @@ def check_close(name: str, got: Array, expected: Array, tolerance: float) -> Non
     check(
         (error <= tolerance).all(),
         f"{name}: at {tuple(map(int, worst))} expected {expected[worst]!r}, got {got[worst]!r}; "
-        "they "
-        f"differ by {error[worst]:.3g}, allowed is "
+        f"they differ by {error[worst]:.3g}, allowed is "
         f"{np.broadcast_to(tolerance, got.shape)[worst]:.3g}.",
     )

@@ -1,0 +1,14 @@
+"""PyTorch models as Riemannian modules, for the same graphs as every other module."""
+
+try:
+    import torch as _torch  # noqa: F401  # pyright: ignore[reportUnusedImport]
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "riemannian_torch needs PyTorch, which is not installed. Install the extra: "
+        "pip install 'riemannian-modules[torch]'.",
+        name="torch",
+    ) from error
+
+from riemannian_torch.torch_module import TorchModule
+
+__all__ = ["TorchModule"]

@@ -1,0 +1,255 @@
+"""Composition: a network's bound from its nodes' bounds and its edges' gains.
+
+Each node i has a state with a metric M_i. On the diagonal of C stand the nodes' own bounds
+(log-norms of flows, Lipschitz constants of steps) plus the gain with which they feed themselves;
+off it the gains ``g_ij = |P_i (d f_i / d x_j) P_j^{-1}|``. If ``C r <= b r`` for some r > 0, then
+the network has the bound b in the norm ``max_i |z_i|_{M_i} / r_i``. That is one rule for cascades
+(C triangular), feedback loops (small gain) and any network. Maps without state in a row or DAG have
+the gains multiplied and added.
+
+Source: Strom (1975); Russo, di Bernardo and Sontag, *A contraction approach to the hierarchical
+    analysis and design of networked systems*, IEEE TAC 58 (2013); THEORY section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from riemannian_modules.arithmetic import interval as iv
+from riemannian_modules.arithmetic.definite import spectral_norm_bound
+from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.interval_matrix import matmul
+from riemannian_modules.certify.criterion import make_criterion
+from riemannian_modules.certify.norms import L2, FreeL2
+from riemannian_modules.certify.problem import Problem, require_continuous
+from riemannian_modules.certify.search import find_norm
+from riemannian_modules.certify.subdivide import Budget, partition
+from riemannian_modules.errors import ConvergenceError, MetricError, UnsupportedError
+from riemannian_modules.graph import ModuleGraph
+from riemannian_modules.graph.enclose import enclose_leaves
+from riemannian_modules.graph.plan import Leaf
+from riemannian_modules.modules.module import Time
+from riemannian_modules.space import Array
+
+NODE_BUDGET = Budget(boxes=2_000, seconds=5.0)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkBound:
+    """A network's comparison matrix and what follows from it; every number is rounded upwards.
+
+    Attributes:
+        nodes: Names of the nodes with a state.
+        metrics: Each node's metric M_i.
+        matrix: C (nodes, nodes): bounds on the diagonal, gains off it.
+        weights: r > 0 with ``C r <= bound r``.
+        bound: The network's log-norm (flows) or Lipschitz constant (steps).
+    """
+
+    nodes: tuple[str, ...]
+    metrics: tuple[Array, ...]
+    matrix: Array
+    weights: Array
+    bound: float
+
+    def table(self) -> list[tuple[str, str, float]]:
+        """Rows (from, to, number) with which a reader can compute the bound by hand.
+
+        Numbers below 1e-60 are rounding of exact zeros; the bound includes them, the table leaves
+        them out.
+        """
+        places = zip(*np.nonzero(np.abs(self.matrix) > 1e-60), strict=True)
+        return [(self.nodes[j], self.nodes[i], float(self.matrix[i, j])) for i, j in places]
+
+
+def network_bound(
+    graph: ModuleGraph,
+    lower: Array,
+    upper: Array,
+    metrics: Mapping[str, Array] | None = None,
+    weights: Array | None = None,
+) -> NetworkBound:
+    """The bound of a composite from those of its nodes.
+
+    Args:
+        graph: A composite with a state; continuous or discrete.
+        lower: Lower sides of the box of states and inputs, in the order of the signature.
+        upper: Upper sides.
+        metrics: For some nodes, the metric; the others' are searched.
+        weights: r > 0 to be checked; None for those found here.
+
+    Returns:
+        The comparison matrix and bound; a bound that does not contract is returned as it is.
+
+    Raises:
+        UnsupportedError: If a leaf has no exact form or the graph has no state.
+        MetricError: If weights are not positive.
+    """
+    if graph.time is Time.STATIC:
+        raise UnsupportedError("A network of maps has gains, not rates; use dag_gain.")
+    plan = graph.plan
+    n = graph.state.size
+    theta = Interval.point(graph.theta)
+    box = Interval(lower, upper)
+    swept = enclose_leaves(plan, box[:n], box[n:], theta)
+    nodes = [i for i, leaf in enumerate(plan.leaves) if not leaf.is_static]
+    _refuse_jumps([plan.leaves[i] for i in range(len(plan.leaves))])
+    chosen: list[Array] = []
+    C = np.zeros((len(nodes), len(nodes)))
+    for a, i in enumerate(nodes):
+        leaf = plan.leaves[i]
+        M, own = _node_bound(
+            graph, leaf, box[leaf.state], swept.inputs[i], (metrics or {}).get(leaf.name)
+        )
+        chosen.append(M)
+        C[a, a] = own
+    for a, i in enumerate(nodes):
+        through = matmul(swept.leaves[i].B, swept.tangents[i][:, :n])
+        for b, j in enumerate(nodes):
+            place = plan.leaves[j].state
+            gain = weighted_gain(through[:, place], chosen[a], chosen[b])
+            C[a, b] = np.nextafter(C[a, b] + gain, np.inf) if gain else C[a, b]
+    r = _perron_weights(C, graph.time) if weights is None else weights
+    if r.shape != (len(nodes),) or not ((r > 0) & np.isfinite(r)).all():
+        raise MetricError(
+            f"Network weights: expected {len(nodes)} positive numbers, got {r.tolist()}."
+        )
+    return NetworkBound(
+        tuple(plan.leaves[i].name for i in nodes), tuple(chosen), C, r, comparison_bound(C, r)
+    )
+
+
+def comparison_bound(C: Array, r: Array) -> float:
+    """The smallest b with ``C r <= b r``, rounded upwards; inf where C is not finite."""
+    if not np.isfinite(C).all():
+        return np.inf
+    # Interval products of exact floats, then the upper ends: outward rounding throughout.
+    rows = matmul(Interval.point(C), Interval.point(r[:, None]))[:, 0] / Interval.point(r)
+    return float(rows.upper.max())
+
+
+def weighted_gain(J: Interval, M_out: Array, M_in: Array) -> float:
+    """Upper bound of ``|P_out J P_in^{-1}|`` over an interval matrix; 0 where J is exactly zero.
+
+    With approximate Cholesky factors P ~ sqrt(M), ``|P_out J P_in^{-1}|`` is bounded by three
+    norms: the middle one of the rounded ``R_out J R_in^{-1}``, the outer ones of how far R^T R is
+    from M.
+    """
+    if not J.lower.any() and not J.upper.any():
+        return 0.0
+    R_out: Array = np.linalg.cholesky(M_out).T.astype(np.float64)
+    X: Array = np.linalg.inv(np.linalg.cholesky(M_in).T).astype(np.float64)
+    # |z|_M <= s |R z| when M <= s^2 R^T R, and |X R z| small: both proved below.
+    over_out = _relative_factor(R_out, M_out)
+    over_in = _relative_factor_inverse(X, M_in)
+    middle = spectral_norm_bound(matmul(matmul(Interval.point(R_out), J), Interval.point(X)))
+    return float((_exact(middle) * over_out * over_in).upper)
+
+
+def _exact(value: Array | float) -> Interval:
+    """A float as a scalar interval of no width."""
+    return Interval.point(np.array(float(value)))
+
+
+def _relative_factor(R: Array, M: Array) -> float:
+    # M <= s^2 R^T R, with Y ~ R^{-1}: |Y^T (M) Y| bounds M in the coordinates w = Y^{-1} z, and
+    # |Y^{-1} z| = |R z + (Y^{-1} - R) z| is compared with |R z| through E = R Y - I: |w| <= |R
+    # z|/(1-|E|).
+    Y = np.linalg.inv(R)
+    E = spectral_norm_bound(matmul(Interval.point(R), Interval.point(Y)) - np.eye(len(R)))
+    inner = spectral_norm_bound(
+        matmul(matmul(Interval.point(Y.T), Interval.point(M)), Interval.point(Y))
+    )
+    if not E < 0.5:
+        return np.inf
+    return float((iv.sqrt(_exact(inner)) / (1.0 - _exact(E))).upper)
+
+
+def _relative_factor_inverse(X: Array, M: Array) -> float:
+    # z = X w reaches every z, and |z|_M^2 = w^T (X^T M X) w >= (1 - |X^T M X - I|) |w|^2, so that
+    # |w| <= |z|_M / sqrt(1 - d).
+    G = matmul(matmul(Interval.point(X.T), Interval.point(M)), Interval.point(X))
+    d = spectral_norm_bound(G - np.eye(len(M)))
+    if not d < 0.5:
+        return np.inf
+    return float((1.0 / iv.sqrt(1.0 - _exact(d))).upper)
+
+
+def _node_bound(
+    graph: ModuleGraph, leaf: Leaf, x: Interval, u: Interval, metric: Array | None
+) -> tuple[Array, float]:
+    """A node's metric and its own proved bound on its states and the inputs that can reach it."""
+    expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
+    lower, upper = np.concatenate([x.lower, u.lower]), np.concatenate([x.upper, u.upper])
+    if np.isnan(lower).any() or np.isnan(upper).any():
+        lower[np.isnan(lower)], upper[np.isnan(upper)] = -np.inf, np.inf
+    problem = Problem(graph.time, expressions, lower, upper)
+    norm = L2(metric) if metric is not None else _node_norm(problem)
+    criterion = make_criterion(problem, norm)
+    return norm.metric, float(partition(problem, criterion, None, NODE_BUDGET).bounds.max())
+
+
+def _node_norm(problem: Problem) -> L2:
+    try:
+        norm = find_norm(problem, FreeL2())
+    except ConvergenceError:
+        norm = None
+    return norm if isinstance(norm, L2) else L2(np.eye(len(problem.map)))
+
+
+def _refuse_jumps(leaves: Sequence[Leaf]) -> None:
+    for leaf in leaves:
+        require_continuous(leaf.module.expressions, leaf.name)
+
+
+def _perron_weights(C: Array, time: Time) -> Array:
+    """Weights r > 0 with ``C r <= b r`` for a b slightly above the best; else ones.
+
+    ``r = (b I - C)^{-1} 1`` is positive whenever b exceeds the spectral abscissa of a Metzler
+    matrix.
+    """
+    n = len(C)
+    if not np.isfinite(C).all():
+        return np.ones(n)
+    best = float(np.linalg.eigvals(C).real.max())
+    limit = 0.0 if time is Time.CONTINUOUS else 1.0
+    for part in (1e-4, 1e-3, 1e-2, 0.1):
+        r = np.linalg.solve(
+            (best + part * max(abs(limit - best), 1e-9)) * np.eye(n) - C, np.ones(n)
+        )
+        if (r > 0).all() and r.max() / r.min() < 1e12:
+            return r / r.min()
+    return np.ones(n)
+
+
+def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
+    """An upper bound of a DAG of maps' gain (l2, inputs to outputs), from its leaves' gains.
+
+    A leaf's inputs come from several sources; the gain to them is the root of the sum of squares.
+
+    Raises:
+        UnsupportedError: If the graph has a state.
+    """
+    if graph.time is not Time.STATIC:
+        raise UnsupportedError("A network with a state has a rate or factor; use network_bound.")
+    plan = graph.plan
+    swept = enclose_leaves(
+        plan, Interval.point(np.zeros(0)), Interval(lower, upper), Interval.point(graph.theta)
+    )
+    _refuse_jumps(plan.leaves)
+    reached: dict[int, Interval] = {-1: _exact(1.0)}
+
+    def joined(sources: Sequence[int]) -> Interval:
+        return iv.sqrt(sum((reached[s] ** 2 for s in sorted(set(sources))), _exact(0.0)))
+
+    for step in plan.steps:
+        leaf = plan.leaves[step.leaf]
+        own = spectral_norm_bound(swept.leaves[step.leaf].D)
+        gain = _exact(own) * joined([p.leaf for p in leaf.pieces if p.leaf in reached])
+        reached[step.leaf] = _exact(float(gain.upper))
+    return float(joined([p.leaf for p in plan.shown]).upper)

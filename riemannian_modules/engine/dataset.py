@@ -1,0 +1,109 @@
+"""Measured inputs and targets that a module is fitted to, checked once.
+
+Source: none; the names and units are those of the module's ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.space import Array, Space
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """B samples: inputs (B, m) and targets (B, q), in the order of the module's ports."""
+
+    inputs: Array
+    targets: Array
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: NDArray[np.intp]) -> Dataset:
+        """The samples ``rows``."""
+        return Dataset(self.inputs[rows], self.targets[rows])
+
+
+def dataset(
+    module: RiemannianModule, data: Mapping[str, ArrayLike], where: str = "fit: data"
+) -> Dataset:
+    """Columns by name as the samples of a module without state.
+
+    Args:
+        module: Its inputs' and outputs' names are the columns wanted.
+        data: For each input and each output an array (B, *shape of the port).
+        where: What is being read, for messages.
+
+    Raises:
+        SignatureError: For unknown, missing or ambiguous names, wrong or unequal lengths, or no
+            samples.
+        DomainError: For NaN or infinite values; the message names the first row.
+    """
+    s = module.signature
+    both = sorted(set(s.inputs.names) & set(s.outputs.names))
+    if both:
+        raise SignatureError(
+            f"{where}: {both} name inputs and outputs alike, so columns cannot be told apart. "
+            "Wire the module into a graph that gives them other names."
+        )
+    wanted = (*s.inputs.names, *s.outputs.names)
+    unknown = [name for name in data if name not in wanted]
+    missing = [name for name in wanted if name not in data]
+    if unknown or missing:
+        raise SignatureError(
+            f"{where}: unknown columns {unknown}, missing columns {missing}; expected the inputs "
+            f"{s.inputs.describe()} and the outputs {s.outputs.describe()}."
+        )
+    columns = {name: _column(where, name, data[name]) for name in wanted}
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        raise SignatureError(
+            f"{where}: expected columns of one length, at least one sample, got lengths {lengths}."
+        )
+    (length,) = set(lengths.values())
+    parts = [_packed(where, space, columns, length) for space in (s.inputs, s.outputs)]
+    return Dataset(*parts)
+
+
+def _column(where: str, name: str, values: ArrayLike) -> Array:
+    try:
+        column = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SignatureError(
+            f"{where}: column {name!r} holds what is no number: {error}."
+        ) from error
+    if column.ndim == 0:
+        raise SignatureError(
+            f"{where}: column {name!r} is one number; expected one for each sample."
+        )
+    bad = ~np.isfinite(column).all(axis=tuple(range(1, column.ndim)))
+    if bad.any():
+        raise DomainError(
+            f"{where}: column {name!r} holds NaN or infinity in {int(bad.sum())} rows, first in "
+            f"row {int(np.argmax(bad))}. Leave these samples out."
+        )
+    return column
+
+
+def _packed(where: str, space: Space, columns: Mapping[str, Array], length: int) -> Array:
+    if not space.ports:
+        return np.zeros((length, 0))
+    named: dict[str, ArrayLike] = {}
+    for port in space.ports:
+        column = columns[port.name]
+        if column.shape[1:] != port.shape and column.size != length * port.size:
+            raise SignatureError(
+                f"{where}: column {port.name!r} expects shape {(length, *port.shape)}, got "
+                f"{column.shape}."
+            )
+        named[port.name] = column.reshape(length, *port.shape)
+    return space.pack(named, where)

@@ -1,0 +1,215 @@
+"""Fits a module's parameters to data by Riemannian descent with the propagated metric.
+
+Sources: Pehle and Slotine (2026), arXiv:2603.03610 (the metric); Transtrum and Sethna (2012),
+arXiv:1201.5885 (how descents lose their way, and what keeps them on it).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from riemannian_modules.engine.assessment import assess
+from riemannian_modules.engine.dataset import dataset
+from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
+from riemannian_modules.engine.descent_step import Bounds, Method
+from riemannian_modules.engine.fit_result import FitResult
+from riemannian_modules.engine.linear_parameters import linear_parameters
+from riemannian_modules.engine.loss import Loss
+from riemannian_modules.engine.losses import SquaredLoss
+from riemannian_modules.engine.objective import Coupling, Joint, Layerwise, Objective
+from riemannian_modules.engine.progress import Progress, TerminalProgress
+from riemannian_modules.engine.schedule import FullBatch, Schedule
+from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.space import Array
+
+Side = ArrayLike | None
+_MOST_JOINT_PARAMETERS = 500
+_DOUBTFUL = (
+    10.0  # standard deviations of this many times the parameter: it may have left for infinity
+)
+
+
+def fit(
+    module: RiemannianModule,
+    data: Mapping[str, ArrayLike],
+    loss: Loss | None = None,
+    bounds: Mapping[str, tuple[Side, Side]] | None = None,
+    schedule: Schedule | None = None,
+    coupling: Coupling | None = None,
+    progress: Progress | None = None,
+) -> FitResult:
+    """Find the parameters at which the module's outputs fit the data best.
+
+    Starts from the module's own parameters. Where the first descent ends in doubt (it has not
+    converged, or a parameter has lost its effect), others with another scaling follow, and the
+    best is returned. Ctrl-C returns the best so far, marked as interrupted. Each iteration
+    evaluates the map over all samples twice and its derivative once; with p parameters and q
+    outputs the joint metric costs O(B q p^2).
+
+    Args:
+        module: A module or composite without state.
+        data: For each input and output an array of B samples by name, (B, *shape).
+        loss: What is minimised; the squared loss where none is given.
+        bounds: By parameter name the lower and the upper side, each a number, an array of the
+            parameter's shape, or None.
+        schedule: `FullBatch` (the default) or `MiniBatches`.
+        coupling: `Joint` or `Layerwise`; joint for up to 500 parameters where none is given.
+        progress: `TerminalProgress` (the default) or `NoProgress`.
+
+    Raises:
+        UnsupportedError: If the module has a state; make it a flow map first.
+        SignatureError: For wrong names or shapes, no samples, or no parameters.
+        DomainError: For NaN or infinite data, targets that the loss does not know, a start outside
+            the bounds, or a map that is undefined at the start.
+    """
+    clock, where = time.perf_counter(), f"fit({type(module).__name__})"
+    loss = SquaredLoss() if loss is None else loss
+    objective = _objective(where, module, data, loss, coupling)
+    box = _bounds(where, module, bounds)
+    schedule = FullBatch() if schedule is None else schedule
+    history: list[Iteration] = []
+    with (TerminalProgress() if progress is None else progress).watching(where) as shown:
+
+        def watch(line: Iteration) -> None:
+            history.append(line)
+            shown(line)
+
+        # Trial steps may overflow; they are refused for it.
+        with np.errstate(all="ignore"):
+            descent = _best(objective, module.theta, box, schedule, watch)
+    if descent.place is None:
+        raise DomainError(
+            f"{where}: the loss or its derivative is not finite at the start {module.theta}. "
+            "Start from parameters at which the map is defined for all samples."
+        )
+    return _result(objective, descent, box, history, time.perf_counter() - clock)
+
+
+def _objective(
+    where: str,
+    module: RiemannianModule,
+    data: Mapping[str, ArrayLike],
+    loss: Loss,
+    coupling: Coupling | None,
+) -> Objective:
+    s = module.signature
+    if s.time is not Time.STATIC or s.state.size:
+        raise UnsupportedError(
+            f"{where}: fits maps without state, but this module is {s.time.value} with the state "
+            f"{s.state.describe()}. Make it a flow map over the time between samples first."
+        )
+    if not s.parameters.size:
+        raise SignatureError(f"{where}: the module has no parameters to fit.")
+    samples = dataset(module, data, f"{where}: data")
+    loss.check(f"{where}: data", samples.targets)
+    if coupling is None:
+        coupling = Joint() if s.parameters.size <= _MOST_JOINT_PARAMETERS else Layerwise()
+    return Objective(module, samples, loss, coupling)
+
+
+def _bounds(
+    where: str, module: RiemannianModule, bounds: Mapping[str, tuple[Side, Side]] | None
+) -> Bounds:
+    space = module.signature.parameters
+    sides = (np.full(space.size, -np.inf), np.full(space.size, np.inf))
+    for name, pair in (bounds or {}).items():
+        place, port = space.slice_of(name), space[name]
+        if len(pair) != 2:
+            raise SignatureError(f"{where}: bounds of {name!r} need a lower and an upper side.")
+        for side, value in zip(sides, pair, strict=True):
+            if value is not None:
+                given = np.asarray(value, dtype=np.float64)
+                if given.shape not in ((), port.shape) or np.isnan(given).any():
+                    raise SignatureError(
+                        f"{where}: bounds of {name!r} expect numbers of shape {port.shape}, got "
+                        f"{value!r}."
+                    )
+                side[place] = np.broadcast_to(given, port.shape).ravel()
+    box, theta = Bounds(*sides), module.theta
+    outside = (theta < box.lower) | (theta > box.upper) | (box.lower > box.upper)
+    if outside.any():
+        names = [name for name, out in zip(space.coordinates, outside, strict=True) if out]
+        raise DomainError(
+            f"{where}: expected a start inside the bounds, but {names[:8]} lie outside (or their "
+            "lower side is above their upper one). Give the module other parameters or widen "
+            "the bounds."
+        )
+    return box
+
+
+def _best(
+    objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch
+) -> Descent:
+    """The first descent that ends without doubt, or the best of all."""
+    best: Descent | None = None
+    for method in _methods(objective, box):
+        found = schedule.descend(objective, start, box, method, watch)
+        interrupted = found.outcome is Outcome.INTERRUPTED
+        if best is None or _is_better(found, best):
+            best = found
+        if interrupted:
+            return Descent(best.place, Outcome.INTERRUPTED)
+        if not schedule.can_retry() or not _is_doubtful(objective, found, box):
+            return best
+    assert best is not None
+    return best
+
+
+def _methods(objective: Objective, box: Bounds) -> Iterator[Method]:
+    yield Method(memory=0.9, curvature=0.75)
+    if not isinstance(objective.coupling, Joint):
+        return  # large models rarely converge, and other ways cost as much again
+    # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
+    unbounded = np.isinf(box.lower) & np.isinf(box.upper)
+    linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
+    if linear:
+        yield Method(memory=0.0, curvature=None, linear=linear)
+    yield Method(memory=0.0, curvature=0.75)
+
+
+def _is_better(new: Descent, old: Descent) -> bool:
+    if new.place is None or old.place is None:
+        return old.place is None
+    # Where both found the same minimum, the first keeps the labels of parameters that can change
+    # places, such as the rates of a sum of exponentials.
+    slack = 1e-9 * abs(old.place.trial.value)
+    return new.place.trial.value < old.place.trial.value - slack
+
+
+def _is_doubtful(objective: Objective, found: Descent, box: Bounds) -> bool:
+    if found.place is None or not found.outcome.is_settled:
+        return True
+    known = assess(objective, found.place, box).uncertainty
+    if known is None:
+        return False
+    deviations = np.sqrt(np.diagonal(known.covariance))
+    far = deviations > _DOUBTFUL * np.abs(found.place.trial.theta)
+    return bool(far[deviations > 0.0].any())
+
+
+def _result(
+    objective: Objective, found: Descent, box: Bounds, history: list[Iteration], seconds: float
+) -> FitResult:
+    assert found.place is not None
+    module, trial = objective.module, found.place.trial
+    judged = assess(objective, found.place, box)
+    names = module.signature.parameters.coordinates
+    return FitResult(
+        module=module.with_parameters(trial.theta),
+        outcome=found.outcome,
+        loss=trial.value * len(objective.data),
+        residual_sum=judged.residual_sum,
+        freedom=objective.data.targets.size - int(judged.free.sum()),
+        held=tuple(name for name, moves in zip(names, judged.free, strict=True) if not moves),
+        history=tuple(history),
+        evaluations=objective.count.values,
+        derivatives=objective.count.derivatives,
+        seconds=seconds,
+        data=objective.data,
+        uncertainty=judged.uncertainty,
+    )

@@ -1,0 +1,184 @@
+"""What a fit found, how well it is known, and how it was found."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.descend import Iteration, Outcome
+from riemannian_modules.engine.estimate import Estimate
+from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.space import Array
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """A fitted module with its uncertainty and its history.
+
+    Attributes:
+        module: The module with the parameters found.
+        outcome: How the search ended; `Outcome.is_settled` for a minimum.
+        loss: The loss, summed over all samples.
+        residual_sum: The sum of squares of outputs minus targets.
+        freedom: Degrees of freedom: numbers measured minus parameters estimated.
+        held: Names of coordinates that a bound holds; they count as known.
+        history: Every iteration of every attempt.
+        evaluations: Of the map over all samples (or over a mini-batch).
+        derivatives: Of its derivative, likewise.
+        seconds: Wall time.
+        data: The samples.
+    """
+
+    module: RiemannianModule
+    outcome: Outcome
+    loss: float
+    residual_sum: float
+    freedom: int
+    held: tuple[str, ...]
+    history: tuple[Iteration, ...]
+    evaluations: int
+    derivatives: int
+    seconds: float
+    data: Dataset
+    uncertainty: Estimate | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each entry of theta."""
+        return self.module.signature.parameters.coordinates
+
+    @property
+    def theta(self) -> Array:
+        """The parameters found, (p,)."""
+        return self.module.theta
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters found, by name."""
+        return self.module.signature.parameters.unpack(self.module.theta)
+
+    @property
+    def residual_deviation(self) -> float:
+        """The residuals' standard deviation, ``sqrt(residual_sum / freedom)``."""
+        return math.sqrt(self.residual_sum / self.freedom) if self.freedom > 0 else math.inf
+
+    @property
+    def covariance(self) -> Array:
+        """Of the estimate, (p, p): infinite for parameters that the data do not determine.
+
+        Raises:
+            UnsupportedError: If the problem is too large for a dense covariance.
+        """
+        if self.uncertainty is None:
+            raise UnsupportedError(
+                f"FitResult.covariance: {len(self.theta)} parameters with {len(self.data)} samples "
+                "are too many for a dense covariance. Fit fewer parameters, or leave the "
+                "covariance aside."
+            )
+        return self.uncertainty.covariance
+
+    @property
+    def deviations(self) -> Array:
+        """Standard deviations of the parameters, (p,); zero for held ones. Raises as covariance."""
+        return np.sqrt(np.diagonal(self.covariance))
+
+    @property
+    def undetermined(self) -> tuple[str, ...]:
+        """Names of coordinates that the data leave free to move."""
+        found = self.uncertainty.undetermined if self.uncertainty is not None else ()
+        return tuple(self.names[i] for i in found)
+
+    def plot(self) -> Any:
+        """Draw the residuals against the samples, and the loss against the iterations.
+
+        Returns:
+            A matplotlib figure.
+        """
+        import matplotlib.pyplot as plt
+
+        figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+        y = self.module.output(np.zeros(0), self.data.inputs, self.theta)
+        for column, name in enumerate(self.module.signature.outputs.coordinates):
+            residual = y[:, column] - self.data.targets[:, column]
+            left.plot(residual, ".", label=name)
+        left.axhline(0.0, color="gray", linewidth=0.8)
+        left.set(xlabel="sample", ylabel="output - target", title="residuals")
+        left.legend()
+        losses = [line.loss for line in self.history]
+        right.plot(losses, drawstyle="steps-post")
+        right.set(xlabel="iteration", ylabel="loss", title=f"loss ({self.outcome.value})")
+        if losses and min(losses) > 0.0:
+            right.set_yscale("log")
+        return figure
+
+    def summary(self) -> dict[str, Any]:
+        """All but data and history, as JSON's types; numbers that are not finite as null."""
+        deviations = (
+            self.deviations if self.uncertainty is not None else np.full(len(self.theta), np.nan)
+        )
+        return {
+            "outcome": self.outcome.value,
+            "loss": _number(self.loss),
+            "residual_sum": _number(self.residual_sum),
+            "residual_deviation": _number(self.residual_deviation),
+            "degrees_of_freedom": self.freedom,
+            "parameters": {
+                name: {"value": _number(value), "deviation": _number(deviation)}
+                for name, value, deviation in zip(self.names, self.theta, deviations, strict=True)
+            },
+            "held": list(self.held),
+            "undetermined": list(self.undetermined),
+            "covariance": None
+            if self.uncertainty is None
+            else [[_number(v) for v in row] for row in self.covariance],
+            "iterations": len(self.history),
+            "evaluations": self.evaluations,
+            "derivatives": self.derivatives,
+            "seconds": self.seconds,
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``fit.json`` (the summary) and ``history.csv`` into a folder, made if need be.
+
+        Each file appears whole or not at all.
+        """
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        table = io.StringIO()
+        fields = list(Iteration.__dataclass_fields__)
+        writer = csv.DictWriter(table, fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(line) for line in self.history)
+        _write(place / "history.csv", table.getvalue())
+        _write(place / "fit.json", json.dumps(self.summary(), indent=2) + "\n")
+
+    def __str__(self) -> str:
+        known = self.uncertainty is not None
+        deviations = self.deviations if known else np.full(len(self.theta), np.nan)
+        rows = zip(self.names, self.theta, deviations, strict=True)
+        return "\n".join([
+            f"{self.outcome.value}; loss {self.loss:.10g}, {self.evaluations} evaluations",
+            *(f"  {name} = {value:.10g} +- {deviation:.3g}" for name, value, deviation in rows),
+        ])  # fmt: skip
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a sibling first, which then takes the name: no half-written file is ever seen."""
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)

@@ -1,0 +1,312 @@
+"""Inputs over time: constants, functions of time, and tables, for each port of a module.
+
+A table's corners are known to the solver, which never steps over one: it lands on each kink and
+starts anew at each jump.
+"""
+
+from __future__ import annotations
+
+import abc
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from typing_extensions import override
+
+from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.space import Array, Port, Space
+
+InputValue = Callable[[float], list[float]]
+
+
+class InputSignal(abc.ABC):
+    """One input port over time; values are flat lists of the port's size."""
+
+    @abc.abstractmethod
+    def jumps(self) -> list[float]:
+        """Times at which the value jumps."""
+
+    @abc.abstractmethod
+    def kinks(self) -> list[float]:
+        """Times at which the slope jumps."""
+
+    @abc.abstractmethod
+    def between(self, start: float, end: float) -> list[float] | InputValue:
+        """The value on ``start <= t <= end``, free of jumps inside; a list where it is constant."""
+
+    @abc.abstractmethod
+    def sampled(self, times: Array) -> Array:
+        """The values at times (T,), continuous from the right, shape (T, size)."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class ConstantInput(InputSignal):
+    """The same value at all times, shape (size,)."""
+
+    value: Array
+
+    @override
+    def jumps(self) -> list[float]:
+        return []
+
+    @override
+    def kinks(self) -> list[float]:
+        return []
+
+    @override
+    def between(self, start: float, end: float) -> list[float] | InputValue:
+        return self.value.tolist()
+
+    @override
+    def sampled(self, times: Array) -> Array:
+        return np.broadcast_to(self.value, (len(times), len(self.value)))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class FunctionInput(InputSignal):
+    """A function of time, smooth as far as is known, that gives the port's value."""
+
+    function: Callable[[float], Any]
+    port: Port
+
+    @override
+    def jumps(self) -> list[float]:
+        return []
+
+    @override
+    def kinks(self) -> list[float]:
+        return []
+
+    @override
+    def between(self, start: float, end: float) -> list[float] | InputValue:
+        function = self.function
+        if self.port.size == 1:
+            return lambda t: [float(function(t))]
+        return lambda t: np.asarray(function(t), dtype=np.float64).ravel().tolist()
+
+    @override
+    def sampled(self, times: Array) -> Array:
+        values = [_shaped(self.function(t), self.port, f"at t = {t:g}") for t in times.tolist()]
+        return np.array(values).reshape(len(times), self.port.size)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearTable(InputSignal):
+    """Values (k, size) at times (k,), joined by straight lines; build with `linear_table`."""
+
+    times: Array
+    values: Array
+
+    @override
+    def jumps(self) -> list[float]:
+        return []
+
+    @override
+    def kinks(self) -> list[float]:
+        slopes = np.diff(self.values, axis=0) / np.diff(self.times)[:, None]  # (k-1, size)
+        # A slope carries the rounding of its two values; a smaller bend is no kink.
+        rounding = 8 * np.finfo(float).eps * np.abs(self.values).max() / np.diff(self.times).min()
+        bent = (np.abs(np.diff(slopes, axis=0)) > rounding).any(1)
+        return self.times[1:-1][bent].tolist()
+
+    @override
+    def between(self, start: float, end: float) -> list[float] | InputValue:
+        first = max(int(np.searchsorted(self.times, start, "right")) - 1, 0)
+        last = int(np.searchsorted(self.times, end, "left"))
+        if (self.values[first : last + 1] == self.values[first]).all():
+            return self.values[first].tolist()
+        times = self.times.tolist()
+        lows = self.values.tolist()
+        slopes = (np.diff(self.values, axis=0) / np.diff(self.times)[:, None]).tolist()
+        top = len(times) - 2
+
+        def value(t: float) -> list[float]:
+            i = min(max(bisect_right(times, t) - 1, 0), top)
+            s = t - times[i]
+            return [a + s * b for a, b in zip(lows[i], slopes[i], strict=True)]
+
+        return value
+
+    @override
+    def sampled(self, times: Array) -> Array:
+        columns = [np.interp(times, self.times, column) for column in self.values.T]
+        return np.stack(columns, 1) if columns else np.zeros((len(times), 0))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldTable(InputSignal):
+    """Each value (k, size) is held from its time (k,) until the next; build with `held_table`."""
+
+    times: Array
+    values: Array
+
+    @override
+    def jumps(self) -> list[float]:
+        changes = (np.diff(self.values, axis=0) != 0).any(1)
+        return self.times[1:][changes].tolist()
+
+    @override
+    def kinks(self) -> list[float]:
+        return []
+
+    @override
+    def between(self, start: float, end: float) -> list[float] | InputValue:
+        return self.sampled(np.array([start]))[0].tolist()
+
+    @override
+    def sampled(self, times: Array) -> Array:
+        return self.values[np.maximum(np.searchsorted(self.times, times, "right") - 1, 0)]
+
+
+def linear_table(times: ArrayLike, values: ArrayLike) -> LinearTable:
+    """A table of inputs joined by straight lines.
+
+    Args:
+        times: Increasing times, shape (k,), k >= 2, in seconds or the model's unit of time.
+        values: The port's value at each time, shape (k,) or (k, *port shape).
+
+    Raises:
+        DomainError: For times that do not increase, NaN, or infinite values.
+        SignatureError: For shapes that do not fit.
+    """
+    return LinearTable(*_checked_table(times, values, 2))
+
+
+def held_table(times: ArrayLike, values: ArrayLike) -> HeldTable:
+    """A table of inputs of which each is held until the next, the last for ever (zero-order hold).
+
+    Arguments and errors are those of `linear_table`; one row is enough.
+    """
+    return HeldTable(*_checked_table(times, values, 1))
+
+
+def _checked_table(times: ArrayLike, values: ArrayLike, least: int) -> tuple[Array, Array]:
+    t, v = np.array(times, dtype=np.float64), np.array(values, dtype=np.float64)
+    if t.ndim != 1 or len(t) < least or v.ndim < 1 or len(v) != len(t):
+        raise SignatureError(
+            f"Input table: expected at least {least} times (k,) and as many values (k, ...), got "
+            f"shapes {t.shape} and {v.shape}."
+        )
+    if not (np.isfinite(t).all() and np.isfinite(v).all()):
+        raise DomainError("Input table: expected finite times and values, got NaN or infinity.")
+    if (np.diff(t) <= 0).any():
+        i = int(np.argmax(np.diff(t) <= 0))
+        raise DomainError(
+            f"Input table: expected increasing times, but {t[i]:g} is followed by {t[i + 1]:g}. "
+            "For a jump use held_table."
+        )
+    return t, v.reshape(len(t), -1)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class InputProgram:
+    """All inputs of a module over time, in the order of its input space."""
+
+    space: Space
+    signals: tuple[InputSignal, ...]
+
+    def jumps(self, start: float, end: float) -> list[float]:
+        """Times strictly inside at which some input jumps."""
+        return sorted({t for s in self.signals for t in s.jumps() if start < t < end})
+
+    def kinks(self, start: float, end: float) -> list[float]:
+        """Times strictly inside at which some input has a kink."""
+        return sorted({t for s in self.signals for t in s.kinks() if start < t < end})
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether some input is a function, whose corners nobody knows."""
+        return any(isinstance(s, FunctionInput) for s in self.signals)
+
+    def between(self, start: float, end: float) -> InputValue:
+        """The flat inputs on a stretch without jumps."""
+        base = [0.0] * self.space.size
+        moving: list[tuple[slice, InputValue]] = []
+        for signal, place in zip(self.signals, self.space.slices, strict=True):
+            value = signal.between(start, end)
+            if callable(value):
+                moving.append((place, value))
+            else:
+                base[place] = value
+        if not moving:
+            return lambda _: base
+
+        def values(t: float) -> list[float]:
+            u = base.copy()
+            for place, value in moving:
+                u[place] = value(t)
+            return u
+
+        return values
+
+    def sampled(self, times: Array) -> Array:
+        """The flat inputs at times (T,), shape (T, m)."""
+        parts = [signal.sampled(times) for signal in self.signals]
+        return np.concatenate([np.zeros((len(times), 0)), *parts], 1)
+
+
+def input_program(
+    space: Space, inputs: Mapping[str, Any] | ArrayLike | None, times: Array, where: str
+) -> InputProgram:
+    """Check a user's inputs: all ports named, the times covered, values of the right shape."""
+    if not isinstance(inputs, Mapping):
+        flat = space.pack(inputs, where)
+        if flat.ndim != 1:
+            raise SignatureError(
+                f"{where}: expected one constant for each of {space.describe()}, got an array of "
+                f"shape {flat.shape}. Give a table by name: "
+                f"inputs={{'{(*space.names, 'u')[0]}': (times, values)}}."
+            )
+        return InputProgram(space, tuple(ConstantInput(flat[place]) for place in space.slices))
+    unknown = [name for name in inputs if name not in space]
+    missing = [name for name in space.names if name not in inputs]
+    if unknown or missing:
+        raise SignatureError(
+            f"{where}: unknown names {unknown}, missing names {missing}; expected exactly: "
+            f"{space.describe()}."
+        )
+    return InputProgram(
+        space, tuple(_signal(inputs[p.name], p, times, f"{where}: {p.name!r}") for p in space.ports)
+    )
+
+
+def _signal(given: Any, port: Port, times: Array, where: str) -> InputSignal:
+    if isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) == 1:
+        given = linear_table(*given)
+    if isinstance(given, (LinearTable, HeldTable)):
+        _check_covers(given, port, times, where)
+        return given
+    if callable(given):
+        _shaped(given(float(times[0])), port, f"{where} at t = {times[0]:g}")
+        return FunctionInput(given, port)
+    return ConstantInput(_shaped(given, port, where))
+
+
+def _check_covers(table: LinearTable | HeldTable, port: Port, times: Array, where: str) -> None:
+    if table.values.shape[1] != port.size:
+        raise SignatureError(
+            f"{where}: expected {port.size} values at each time, got {table.values.shape[1]}."
+        )
+    late = isinstance(table, LinearTable) and table.times[-1] < times[-1]
+    if table.times[0] > times[0] or late:
+        raise DomainError(
+            f"{where}: the table covers {table.times[0]:g} to {table.times[-1]:g}, but the "
+            f"simulation runs from {times[0]:g} to {times[-1]:g}. Add rows to the table."
+        )
+
+
+def _shaped(given: Any, port: Port, where: str) -> Array:
+    value = np.asarray(given, dtype=np.float64)
+    if value.size != port.size or value.shape not in (port.shape, (port.size,), ()):
+        raise SignatureError(f"{where}: expected shape {port.shape}, got {value.shape}.")
+    if not np.isfinite(value).all():
+        raise DomainError(f"{where}: expected finite numbers, got NaN or infinity.")
+    return value.ravel()

@@ -1,0 +1,105 @@
+"""A linear model with named coordinates: A, B, C, D at an operating point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riemannian_modules.modules.module import Point, Signature, Time
+from riemannian_modules.space import Array
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearModel:
+    """``d dx = A d x + B d u, d y = C d x + D d u`` for small deviations d from a point.
+
+    In discrete time dx is the successor. Rows and columns are coordinates of the signature's
+    spaces.
+
+    Attributes:
+        A: d dx / d x, shape (n, n).
+        B: d dx / d u, shape (n, m).
+        C: d y / d x, shape (q, n).
+        D: d y / d u, shape (q, m).
+        signature: Names, units and time.
+        point: Where the module was linearised.
+    """
+
+    A: Array
+    B: Array
+    C: Array
+    D: Array
+    signature: Signature
+    point: Point
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the rows and columns of A."""
+        return self.signature.state.coordinates
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the columns of B and D."""
+        return self.signature.inputs.coordinates
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the rows of C and D."""
+        return self.signature.outputs.coordinates
+
+    @property
+    def poles(self) -> NDArray[np.complex128]:
+        """The eigenvalues of A, the slowest first, shape (n,)."""
+        values = np.linalg.eigvals(self.A).astype(np.complex128)
+        speed = -values.real if self.signature.time is Time.CONTINUOUS else -np.abs(values)
+        return values[np.lexsort((values.imag, speed))]
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether all poles lie strictly inside the stable region, as far as rounding can tell."""
+        if self.signature.time is Time.CONTINUOUS:
+            return bool((self.poles.real < 0).all())
+        return bool((np.abs(self.poles) < 1).all())
+
+    def dc_gain(self) -> Array:
+        """The outputs' steady response to unit steps of the inputs, shape (q, m).
+
+        Raises:
+            numpy.linalg.LinAlgError: If the model has no steady response: a pole at 0 (at 1 in
+            discrete time).
+        """
+        n = len(self.A)
+        M = -self.A if self.signature.time is Time.CONTINUOUS else np.eye(n) - self.A
+        return self.D + self.C @ np.linalg.solve(M, self.B)
+
+    def __str__(self) -> str:
+        """A table: rows are derivatives (or successors) and outputs, columns states and inputs."""
+        mark = "'" if self.signature.time is Time.CONTINUOUS else "+"
+        heads = ["", *self.states, "|", *self.inputs]
+        rows = [heads]
+        for names, left, right, end in (
+            (self.states, self.A, self.B, mark), (self.outputs, self.C, self.D, ""),
+        ):  # fmt: skip
+            for name, a, b in zip(names, left, right, strict=True):
+                rows.append([name + end, *map(_number, a), "|", *map(_number, b)])
+        widths = [max(len(row[j]) for row in rows) for j in range(len(heads))]
+        lines = [
+            "  ".join(
+                [
+                    row[0].ljust(widths[0]),
+                    *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+                ]
+            ).rstrip()
+            for row in rows
+        ]
+        rule = "-" * max(map(len, lines))
+        split = 1 + len(self.states)
+        return "\n".join([lines[0], rule, *lines[1:split], rule, *lines[split:]])
+
+
+def _number(value: float) -> str:
+    return "0" if value == 0 else f"{value:.5g}"

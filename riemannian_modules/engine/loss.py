@@ -1,0 +1,42 @@
+"""What a fit minimises: a loss of outputs against targets, with the metric that belongs to it.
+
+Sources: Amari (1998), Neural Computation 10, 251-276; Martens (2020), JMLR 21(146), for Fisher
+metrics as generalised Gauss-Newton metrics.
+"""
+
+from __future__ import annotations
+
+import abc
+
+from riemannian_modules.space import Array
+
+
+class Loss(abc.ABC):
+    """A sum over B samples; outputs and targets have shape (B, q)."""
+
+    @abc.abstractmethod
+    def check(self, where: str, targets: Array) -> None:
+        """Raise DomainError unless the targets are of the kind that the loss speaks of."""
+
+    @abc.abstractmethod
+    def value(self, outputs: Array, targets: Array) -> float:
+        """The sum over all samples; may be infinite or NaN where the outputs are."""
+
+    @abc.abstractmethod
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        """The derivative of the value in each output, (B, q)."""
+
+    @abc.abstractmethod
+    def factor(self, outputs: Array, targets: Array) -> Array:
+        """S with the metric ``S S^T`` of each sample's outputs, (B, q, r)."""
+
+    @abc.abstractmethod
+    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+        """What the inverse metric is multiplied with to be the covariance of the estimate.
+
+        It is 1 for likelihoods, and the estimated variance of the noise for the squared loss.
+        """
+
+    @abc.abstractmethod
+    def spread(self, outputs: Array, targets: Array) -> float:
+        """The mean square, over samples, of what a step is compared with to judge its size."""

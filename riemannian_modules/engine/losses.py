@@ -1,0 +1,233 @@
+"""The losses: squared, Gaussian, categorical, Bernoulli and Poisson.
+
+Source: Martens (2020), JMLR 21(146), section 9 (exponential families in their natural coordinates).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from typing_extensions import override
+
+from riemannian_modules.engine.loss import Loss
+from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.space import Array
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SquaredLoss(Loss):
+    """``1/2 sum |y - t|^2``: least squares, with the Gauss-Newton metric."""
+
+    @override
+    def check(self, where: str, targets: Array) -> None:
+        return
+
+    @override
+    def value(self, outputs: Array, targets: Array) -> float:
+        residual = (outputs - targets).ravel()
+        return 0.5 * float(residual @ residual)
+
+    @override
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        return outputs - targets
+
+    @override
+    def factor(self, outputs: Array, targets: Array) -> Array:
+        return _diagonal(np.ones_like(outputs))
+
+    @override
+    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+        freedom = targets.size - parameters
+        return 2.0 * self.value(outputs, targets) / freedom if freedom > 0 else math.inf
+
+    @override
+    def spread(self, outputs: Array, targets: Array) -> float:
+        return 2.0 * self.value(outputs, targets) / len(targets)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GaussianLoss(Loss):
+    """Negative log-likelihood of Gaussian noise, one unknown standard deviation for each output.
+
+    The standard deviations are eliminated: at given outputs the likelihood is largest at
+    ``s_j^2 = mean (y_j - t_j)^2``, which leaves ``sum_j B log s_j`` and a constant. A fit weighs
+    several outputs by their own noise.
+    """
+
+    @override
+    def check(self, where: str, targets: Array) -> None:
+        return
+
+    @override
+    def value(self, outputs: Array, targets: Array) -> float:
+        constant = 0.5 * (1.0 + math.log(2.0 * math.pi))
+        return float(len(targets) * np.sum(np.log(self.noise(outputs, targets)) + constant))
+
+    def noise(self, outputs: Array, targets: Array) -> Array:
+        """The most likely standard deviation of each output, (q,); not corrected for bias."""
+        scale = np.sqrt(np.mean((outputs - targets) ** 2, axis=0))
+        # At a perfect fit the likelihood has no bound; rounding gives it one.
+        return np.maximum(scale, np.finfo(float).eps * np.max(np.abs(targets), axis=0) + 1e-300)
+
+    @override
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        return (outputs - targets) / self.noise(outputs, targets) ** 2
+
+    @override
+    def factor(self, outputs: Array, targets: Array) -> Array:
+        noise = np.broadcast_to(self.noise(outputs, targets), targets.shape)
+        return _diagonal(1.0 / noise)
+
+    @override
+    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+        return 1.0
+
+    @override
+    def spread(self, outputs: Array, targets: Array) -> float:
+        return float(targets.shape[-1])
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BernoulliLoss(Loss):
+    """Negative log-likelihood of outcomes 0 or 1 (or their frequencies); the outputs are logits."""
+
+    @override
+    def check(self, where: str, targets: Array) -> None:
+        if targets.min() < 0.0 or targets.max() > 1.0:
+            raise DomainError(
+                f"{where}: BernoulliLoss expects targets from 0 to 1, got {targets.min():.6g} to "
+                f"{targets.max():.6g}. For counts use PoissonLoss."
+            )
+
+    @override
+    def value(self, outputs: Array, targets: Array) -> float:
+        # log(1 + e^y) - t y, kept from overflow.
+        return float(np.sum(np.logaddexp(0.0, outputs) - targets * outputs))
+
+    @override
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        return _logistic(outputs) - targets
+
+    @override
+    def factor(self, outputs: Array, targets: Array) -> Array:
+        # p (1 - p) = e^-|y| / (1 + e^-|y|)^2.
+        return _diagonal(np.exp(-0.5 * np.abs(outputs)) / (1.0 + np.exp(-np.abs(outputs))))
+
+    @override
+    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+        return 1.0
+
+    @override
+    def spread(self, outputs: Array, targets: Array) -> float:
+        return 1.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CategoricalLoss(Loss):
+    """Negative log-likelihood of one class among q; the outputs are logits, (B, q).
+
+    Targets are rows of probabilities, for a known class a 1 among zeros (see `one_hot`).
+    """
+
+    @override
+    def check(self, where: str, targets: Array) -> None:
+        gap = np.abs(targets.sum(axis=-1) - 1.0).max()
+        if targets.min() < 0.0 or gap > 1e-9:
+            raise DomainError(
+                f"{where}: CategoricalLoss expects rows of probabilities that sum to 1, got a "
+                f"minimum of {targets.min():.6g} and a sum {gap:.3g} off. For class numbers use "
+                "one_hot(labels, classes)."
+            )
+
+    @override
+    def value(self, outputs: Array, targets: Array) -> float:
+        return float(-np.sum(targets * _log_softmax(outputs)))
+
+    @override
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        return np.exp(_log_softmax(outputs)) - targets
+
+    @override
+    def factor(self, outputs: Array, targets: Array) -> Array:
+        # (diag(s) - p s^T)(diag(s) - s p^T) = diag(p) - p p^T with s = sqrt p, s.s = 1.
+        root = np.exp(0.5 * _log_softmax(outputs))
+        return _diagonal(root) - root[..., :, None] ** 2 * root[..., None, :]
+
+    @override
+    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+        return 1.0
+
+    @override
+    def spread(self, outputs: Array, targets: Array) -> float:
+        return 1.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PoissonLoss(Loss):
+    """Negative log-likelihood of counts; the outputs are logarithms of the rates."""
+
+    @override
+    def check(self, where: str, targets: Array) -> None:
+        if targets.min() < 0.0:
+            raise DomainError(
+                f"{where}: PoissonLoss expects counts of at least 0, got {targets.min():.6g}."
+            )
+
+    @override
+    def value(self, outputs: Array, targets: Array) -> float:
+        from scipy.special import gammaln
+
+        return float(np.sum(np.exp(outputs) - targets * outputs + gammaln(targets + 1.0)))
+
+    @override
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        return np.exp(outputs) - targets
+
+    @override
+    def factor(self, outputs: Array, targets: Array) -> Array:
+        return _diagonal(np.exp(0.5 * outputs))
+
+    @override
+    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+        return 1.0
+
+    @override
+    def spread(self, outputs: Array, targets: Array) -> float:
+        return 1.0
+
+
+def one_hot(labels: Array, classes: int) -> Array:
+    """Class numbers (B,) as rows of probabilities (B, classes).
+
+    Raises:
+        SignatureError: If the labels are not one whole number for each sample.
+        DomainError: If a label is not a whole number from 0 to classes - 1.
+    """
+    numbers = np.asarray(labels)
+    if numbers.ndim != 1:
+        raise SignatureError(f"one_hot: expected labels of shape (B,), got {numbers.shape}.")
+    if not np.isin(numbers, np.arange(classes)).all():
+        raise DomainError(f"one_hot: expected labels from 0 to {classes - 1}, got {numbers[:8]}.")
+    return np.eye(classes)[numbers.astype(int)]
+
+
+def _logistic(y: Array) -> Array:
+    return np.exp(-np.logaddexp(0.0, -y))
+
+
+def _log_softmax(y: Array) -> Array:
+    shifted = y - y.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _diagonal(weights: Array) -> Array:
+    """(B, q) as diagonal matrices (B, q, q)."""
+    return weights[..., None] * np.eye(weights.shape[-1])

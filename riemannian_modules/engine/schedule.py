@@ -1,0 +1,123 @@
+"""How a fit goes through its data: all at once, or a few samples at a time.
+
+Source: Amari (1998), Neural Computation 10, 251-276, section 4 (steps of 1/k are Fisher-efficient).
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+from typing_extensions import override
+
+from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch, descend
+from riemannian_modules.engine.descent_step import Bounds, Method, place_at
+from riemannian_modules.engine.objective import Objective
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.space import Array
+
+
+class Schedule(abc.ABC):
+    """`FullBatch` or `MiniBatches`."""
+
+    @abc.abstractmethod
+    def descend(
+        self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
+    ) -> Descent:
+        """Go down from ``start`` in one way."""
+
+    @abc.abstractmethod
+    def can_retry(self) -> bool:
+        """Whether another way down is worth its cost where the first one ends in doubt."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FullBatch(Schedule):
+    """Every step sees all samples; at most ``max_iterations`` steps an attempt."""
+
+    max_iterations: int = 500
+
+    @override
+    def descend(
+        self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
+    ) -> Descent:
+        return descend(objective, start, bounds, method, self.max_iterations, watch)
+
+    @override
+    def can_retry(self) -> bool:
+        return True
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MiniBatches(Schedule):
+    """Every step sees ``size`` samples, drawn afresh in each of ``epochs`` passes.
+
+    The steps of epoch k have length ``1 / (k + 1)`` of the damped natural-gradient step, so that
+    the noise of the batches averages out; the mass scale follows each batch's gain ratio.
+    """
+
+    size: int
+    epochs: int = 20
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    damping: float = 1e-1
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.epochs < 1:
+            raise SignatureError(
+                f"MiniBatches: expected a size and epochs of at least 1, got {self.size} and "
+                f"{self.epochs}."
+            )
+
+    @override
+    def can_retry(self) -> bool:
+        return False
+
+    @override
+    def descend(
+        self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
+    ) -> Descent:
+        theta, mu, diagonal = start, self.damping, np.zeros_like(start)
+        outcome = Outcome.OUT_OF_ITERATIONS
+        try:
+            for epoch in range(self.epochs):
+                order = self.rng.permutation(len(objective.data))
+                for rows in np.array_split(order, max(1, len(order) // self.size)):
+                    batch = objective.on(objective.data.take(rows))
+                    theta, mu, diagonal = _batch_step(
+                        batch, theta, mu, diagonal, bounds, 1.0 / (epoch + 1)
+                    )
+                whole = objective.trial(theta).value * len(objective.data)
+                count = objective.count
+                watch(Iteration(
+                    epoch, whole, mu, np.nan, np.nan, count.values, count.derivatives
+                ))  # fmt: skip
+        except KeyboardInterrupt:
+            outcome = Outcome.INTERRUPTED
+        place = place_at(objective, theta, ())
+        return Descent(place, Outcome.UNDEFINED if place is None else outcome)
+
+
+def _batch_step(
+    batch: Objective, theta: Array, mu: float, diagonal: Array, bounds: Bounds, length: float
+) -> tuple[Array, float, Array]:
+    """One step on one batch: theta, mass scale and running diagonal after it."""
+    trial = batch.trial(theta)
+    model = batch.model(trial) if np.isfinite(trial.value) else None
+    if model is None:
+        return theta, 4.0 * mu, diagonal
+    diagonal = np.maximum(0.9 * diagonal, model.diagonal)
+    damping = mu * np.where(diagonal > 0.0, diagonal, 1.0)
+    free = bounds.free(theta, model.gradient)
+    step = -model.solver(damping, free)(model.gradient)
+    end = bounds.clip(theta + length * step)
+    step = end - theta
+    promised = -float(model.gradient @ step) - 0.5 * float(np.sum(model.push(step) ** 2))
+    arrived = batch.trial(end)
+    if not (promised > 0.0 and arrived.value < trial.value):
+        return theta, min(4.0 * mu, 1e12), diagonal
+    gain = (trial.value - arrived.value) / promised
+    return end, max(mu * max(1.0 / 3.0, 1.0 - (2.0 * min(gain, 1.0) - 1.0) ** 3), 1e-8), diagonal

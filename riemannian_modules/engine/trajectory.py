@@ -1,0 +1,215 @@
+"""A trajectory: a module's states, inputs and outputs at a grid of times, by name."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.graph import ModuleGraph
+from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.space import Array, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """What `simulate` returns; ``trajectory["plant.q"]`` is a signal over time.
+
+    Attributes:
+        module: The module that was simulated.
+        times: Times, shape (T,).
+        states: States, shape (T, n).
+        inputs: Inputs, shape (T, m); at a jump the value after it.
+        outputs: Outputs, shape (T, q).
+        theta: The parameters' values, shape (p,).
+    """
+
+    module: RiemannianModule
+    times: Array
+    states: Array
+    inputs: Array
+    outputs: Array
+    theta: Array
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __getitem__(self, name: str) -> Array:
+        """A signal by name, shape (T, *port shape), or a coordinate such as ``W[0,1]``, shape (T,).
+
+        States come first, then outputs, inputs, and the outputs of any leaf of a composite
+        ("leaf.port"); `state`, `input` and `output` say which is meant where names coincide.
+
+        Raises:
+            SignatureError: For an unknown name, with the known ones.
+        """
+        s = self.module.signature
+        for space, values in (
+            (s.state, self.states), (s.outputs, self.outputs), (s.inputs, self.inputs),
+        ):  # fmt: skip
+            if name in space or name in space.coordinates:
+                return _signal(space, values, name)
+        if name in self._leaf_outputs:
+            return self._leaf_outputs[name]
+        raise SignatureError(
+            f"Trajectory of {type(self.module).__name__}: unknown signal {name!r}; known are: "
+            f"{', '.join(self.names)}."
+        )
+
+    def state(self, name: str) -> Array:
+        """A state by name, shape (T, *port shape)."""
+        return _signal(self.module.signature.state, self.states, name)
+
+    def input(self, name: str) -> Array:
+        """An input by name, shape (T, *port shape)."""
+        return _signal(self.module.signature.inputs, self.inputs, name)
+
+    def output(self, name: str) -> Array:
+        """An output by name, shape (T, *port shape)."""
+        return _signal(self.module.signature.outputs, self.outputs, name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names that ``trajectory[name]`` knows, coordinates of arrays left out."""
+        s = self.module.signature
+        known = (*s.state.names, *s.outputs.names, *s.inputs.names, *self._leaf_outputs)
+        return tuple(dict.fromkeys(known))
+
+    @property
+    def final_state(self) -> Array:
+        """The last state, shape (n,); a start for the next simulation."""
+        return self.states[-1]
+
+    @cached_property
+    def _leaf_outputs(self) -> dict[str, Array]:
+        """The outputs of the leaves of a composite, from one more sweep over all times."""
+        if not isinstance(self.module, ModuleGraph):
+            return {}
+        values = self.module.values(self.states, self.inputs, self.theta)
+        return {
+            f"{leaf.name}.{port}": signal
+            for leaf, y in zip(self.module.plan.leaves, values.leaf_outputs, strict=True)
+            for port, signal in leaf.module.signature.outputs.unpack(
+                np.broadcast_to(y, (len(self), leaf.outputs))
+            ).items()
+        }
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write one row for each time: time, states, inputs, outputs, to all 17 digits.
+
+        An output that has a state's or an input's name stands under "output.NAME"; where the
+        outputs are the state itself they are left out. The file appears whole or not at all.
+        """
+        names, table = self._columns()
+        path = Path(path)
+        unfinished = path.with_name(path.name + ".part")
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(names)
+            writer.writerows([repr(v) for v in row] for row in table.tolist())
+        unfinished.replace(path)
+
+    def _columns(self) -> tuple[list[str], Array]:
+        s = self.module.signature
+        first = ["time", *s.state.coordinates, *s.inputs.coordinates]
+        columns = [self.times[:, None], self.states, self.inputs]
+        if s.outputs is s.state:
+            return first, np.concatenate(columns, 1)
+        taken = set(first)
+        last = [f"output.{name}" if name in taken else name for name in s.outputs.coordinates]
+        return first + last, np.concatenate([*columns, self.outputs], 1)
+
+    def plot(self, names: Sequence[str] = ()) -> Figure:
+        """Draw signals over time, one axis for each unit.
+
+        Args:
+            names: Which to draw; all states, outputs and inputs where none is named.
+
+        Returns:
+            The figure; ``figure.savefig(path)`` writes it.
+        """
+        from riemannian_modules.engine.trajectory_plot import plot_signals
+
+        s = self.module.signature
+        ports = (*s.inputs.ports, *s.outputs.ports, *s.state.ports)
+        shown = names or [*s.state.names, *s.outputs.names, *s.inputs.names]
+        return plot_signals(
+            self.times, {name: self[name] for name in shown}, {p.name: p.unit for p in ports}
+        )
+
+
+def trajectory_at(
+    module: RiemannianModule, times: Array, states: Array, inputs: Array, theta: Array
+) -> Trajectory:
+    """The trajectory with its outputs, evaluated for all times in one batch."""
+    y = module.output(states, inputs, theta)
+    return Trajectory(
+        module, times, states, inputs,
+        np.array(np.broadcast_to(y, (len(times), module.signature.outputs.size))), theta,
+    )  # fmt: skip
+
+
+def read_trajectory(
+    path: str | Path,
+    module: RiemannianModule,
+    theta: ArrayLike | Mapping[str, ArrayLike] | None = None,
+) -> Trajectory:
+    """Read what `Trajectory.to_csv` wrote; the outputs are computed again from states and inputs.
+
+    Args:
+        path: A CSV file with the columns "time" and every state and input coordinate of the module.
+        module: The module that was simulated.
+        theta: Its parameters, flat or by name; its own where None.
+
+    Raises:
+        SignatureError: If a column is missing or a row is short.
+        DomainError: If an entry is no finite number.
+    """
+    s, values = module.signature, module.point(None, None, theta).theta
+    wanted = ["time", *s.state.coordinates, *s.inputs.coordinates]
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    header = rows[0] if rows else []
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise SignatureError(
+            f"{path}: columns {missing} are missing; expected {wanted} of {type(module).__name__}, "
+            f"got {header}."
+        )
+    places = [header.index(name) for name in wanted]
+    table = np.array([_row(path, i, row, len(header)) for i, row in enumerate(rows[1:], 2)])
+    table = table.reshape(len(rows) - 1, len(header))[:, places]
+    n = s.state.size
+    return trajectory_at(module, table[:, 0], table[:, 1 : n + 1], table[:, n + 1 :], values)
+
+
+def _row(path: str | Path, line: int, row: list[str], width: int) -> list[float]:
+    if len(row) != width:
+        raise SignatureError(f"{path}, line {line}: expected {width} entries, got {len(row)}.")
+    try:
+        numbers = [float(entry) for entry in row]
+    except ValueError as error:
+        raise DomainError(f"{path}, line {line}: {error}.") from None
+    if not np.isfinite(numbers).all():
+        raise DomainError(f"{path}, line {line}: expected finite numbers, got {row}.")
+    return numbers
+
+
+def _signal(space: Space, values: Array, name: str) -> Array:
+    """One port (T, *shape) or coordinate (T,) of flat values (T, size)."""
+    if name not in space and name in space.coordinates:
+        return values[:, space.coordinates.index(name)]
+    place = space.slice_of(name)
+    return values[:, place].reshape(len(values), *space[name].shape)

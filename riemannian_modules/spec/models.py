@@ -1,0 +1,220 @@
+"""The shape of a system file as pydantic models, from which its JSON schema is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, final
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    create_model,
+)
+
+from riemannian_modules.spec.registry import Argument, constructors
+
+FORMAT = "riemannian-modules/system/1"
+
+
+def _numbers(value: Any) -> Any:
+    """A number or nested lists of numbers."""
+    if isinstance(value, list):
+        return [_numbers(entry) for entry in value]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"expected a number, or nested lists of numbers, got {str(value)[:60]!r}")
+    return value
+
+
+_SIDE_NAMES = {"inf": float("inf"), "-inf": float("-inf")}
+
+
+def _side(value: Any) -> Any:
+    return _SIDE_NAMES.get(value, value) if isinstance(value, str) else value
+
+
+Numbers = Annotated[
+    Any,
+    PlainValidator(_numbers),
+    WithJsonSchema(
+        {
+            "description": "A number, or nested lists of numbers.",
+            "anyOf": [{"type": "number"}, {"type": "array", "items": {}}],
+        }
+    ),
+]
+Side = Annotated[
+    float,
+    Field(allow_inf_nan=True),
+    BeforeValidator(_side),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf"]}]}),
+]
+Address = Annotated[str, Field(description='A port, as "module.port".')]
+Json = Annotated[Any, Field(description="Any JSON value that the constructor takes.")]
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+if TYPE_CHECKING:
+    ModuleSpec = Strict  # the union of all module types, known when a file is first read
+
+
+@final
+class PortSpec(Strict):
+    """One named quantity."""
+
+    name: str
+    shape: list[Annotated[int, Field(ge=0)]] = []
+    unit: str = ""
+
+
+@final
+class GraphSpec(Strict):
+    """A composite: modules by name, connections, and the composite's own ports."""
+
+    type: Literal["Graph"]
+    modules: dict[str, ModuleSpec]
+    connect: list[Annotated[tuple[Address, Address], Field(strict=False)]] = Field(
+        default=[], description='Pairs ["source.port", "target.port"].'
+    )
+    inputs: dict[str, list[Address]] = Field(
+        default={}, description="For each input of the composite, the input ports that it feeds."
+    )
+    outputs: dict[str, Address] = Field(
+        default={}, description="For each output of the composite, the output port that it shows."
+    )
+    row: bool = Field(default=False, description="The composite is a chain that >> lengthens.")
+
+
+@final
+class SameSpec(Strict):
+    """The very module that stands at an earlier place: one set of parameters, two states."""
+
+    type: Literal["Same"]
+    place: str = Field(description='Dotted path from the outermost composite, as "encoder.layer".')
+
+
+@final
+class ExpressionsSpec(Strict):
+    """A module given by its exact expressions, such as a custom class after tracing."""
+
+    type: Literal["Expressions"]
+    name: str = "ExpressionModule"
+    time: Literal["continuous", "discrete", "static"]
+    state: list[PortSpec] = []
+    inputs: list[PortSpec] = []
+    outputs: list[PortSpec] = []
+    parameters: dict[str, Numbers] = {}
+    expressions: dict[str, Json]
+
+
+@final
+class SimulationSpec(Strict):
+    """What `riemannian-modules simulate` runs."""
+
+    t_end: Annotated[float, Field(gt=0)] = Field(description="End of the time span, in seconds.")
+    points: Annotated[int, Field(ge=2, le=1_000_000)] = 201
+    x0: dict[str, Numbers] = Field(default={}, description="Initial state; zero where not named.")
+    inputs: dict[str, Numbers] = Field(
+        default={}, description="Constant inputs; zero where not named."
+    )
+
+
+@final
+class CertifySpec(Strict):
+    """What `riemannian-modules certify` is to prove; the best that it finds by default."""
+
+    rate: float | None = Field(default=None, description="For flows: the rate to prove, 1/time.")
+    factor: float | None = Field(default=None, description="For maps: the factor to prove.")
+
+
+@final
+class FitSpec(Strict):
+    """What `riemannian-modules fit` adjusts, and to which data."""
+
+    data: str = Field(
+        description="CSV table, its path relative to the file: a header with the coordinates of "
+        "the inputs and outputs, then one row a sample."
+    )
+    loss: Literal["squared", "gaussian", "bernoulli", "categorical", "poisson"] = "squared"
+    bounds: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
+        default={}, description="Sides of parameters."
+    )
+
+
+class SystemFile(Strict):
+    """A system with what is to be done with it."""
+
+    format: Literal["riemannian-modules/system/1"] = FORMAT
+    name: str = ""
+    description: str = ""
+    citations: list[str] = []
+    system: ModuleSpec
+    region: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
+        default={}, description='Sides [lower, upper] of a box, "inf" and "-inf" allowed.'
+    )
+    certify: CertifySpec | None = None
+    simulation: SimulationSpec | None = None
+    fit: FitSpec | None = None
+
+
+# Alternatives of constructors' annotations by their leading name. What is not here is any JSON
+# value: the constructor checks it, and its error is shown with the place in the file.
+_JSON_TYPES: Mapping[str, Any] = {
+    "ArrayLike": Numbers, "float": float, "int": int, "str": str, "bool": bool, "None": type(None),
+    "Space": list[PortSpec], "RiemannianModule": "ModuleSpec",
+}  # fmt: skip
+
+
+def _field(argument: Argument) -> tuple[Any, Any]:
+    kinds = [_JSON_TYPES.get(kind, Json) for kind in argument.kinds]
+    if any(kind is Json for kind in kinds):
+        hint: Any = Json
+    elif any(kind is Numbers for kind in kinds):
+        hint = Numbers if type(None) not in kinds else Union[Numbers, None]  # noqa: UP007
+    elif "ModuleSpec" in kinds:
+        hint = "ModuleSpec"
+    else:
+        hint = Union[tuple(kinds)]  # noqa: UP007
+    if argument.is_list:
+        return list[hint], []
+    if argument.is_mapping:
+        return dict[str, hint], {}
+    return hint, ... if argument.is_required else None
+
+
+@cache
+def type_models() -> Mapping[str, type[Strict]]:
+    """The model of each module type by the name that files give it."""
+    rows: dict[str, type[Strict]] = {
+        "Graph": GraphSpec, "Same": SameSpec, "Expressions": ExpressionsSpec
+    }  # fmt: skip
+    for name, constructor in constructors().items():
+        fields = {a.name: _field(a) for a in constructor.arguments.values()}
+        rows[name] = create_model(
+            name,
+            __base__=Strict,
+            __doc__=(constructor.cls.__doc__ or "").split("\n\n")[0],
+            type=(Literal[name], ...),  # pyright: ignore[reportArgumentType]
+            parameters=(dict[str, Numbers], {}),
+            **fields,  # type: ignore[call-overload]
+        )
+    return rows
+
+
+@cache
+def file_model() -> type[SystemFile]:
+    """The model of a whole file, with every module type that is known now."""
+    rows = type_models()
+    union = Annotated[Union[tuple(rows.values())], Field(discriminator="type")]  # noqa: UP007
+    for model in (*rows.values(), SystemFile):
+        model.model_rebuild(force=True, _types_namespace={"ModuleSpec": union, **globals()})
+    return SystemFile
