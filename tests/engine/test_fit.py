@@ -58,6 +58,7 @@ def decay_data(rng, noise=0.02):
 
 
 @given(rngs)
+@settings(max_examples=20)
 def test_a_linear_fit_solves_the_normal_equations(rng):
     x, z, X = samples(rng)
     y = X @ [1.0, -2.0, 0.5] + 0.1 * rng.standard_normal(len(x))
@@ -152,7 +153,7 @@ def test_outputs_are_weighed_by_their_own_unknown_noise(rng):
 
 
 @given(rngs, st.integers(-9, 9), st.integers(-9, 9))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_the_descent_does_not_depend_on_units(rng, first, second):
     """Powers of two scale floats exactly, so both descents take the same steps."""
 
@@ -206,7 +207,7 @@ def test_a_bound_that_excludes_the_minimum_holds_its_parameter(rng):
 
 
 @given(rngs)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_mini_batches_find_an_exact_model(rng):
     found = fit(
         DECAY, decay_data(rng, noise=0.0), schedule=MiniBatches(5, 60), progress=NoProgress()
@@ -215,24 +216,20 @@ def test_mini_batches_find_an_exact_model(rng):
 
 
 @given(rngs)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_mini_batches_come_within_the_noise_of_the_full_fit(rng):
     x, z, X = samples(rng, 200)
     data = {"x": x, "z": z, "y": X @ [1.0, -2.0, 0.5] + 0.1 * rng.standard_normal(200)}
     full = fit(LINE, data, progress=NoProgress())
     schedule = MiniBatches(20, 30, np.random.default_rng(1))
     some = fit(LINE, data, schedule=schedule, progress=NoProgress())
-    again = fit(
-        LINE, data, schedule=MiniBatches(20, 30, np.random.default_rng(1)), progress=NoProgress()
-    )
     assert some.outcome is Outcome.OUT_OF_ITERATIONS
     assert (np.abs(some.theta - full.theta) <= full.deviations).all()
-    assert (some.theta == again.theta).all()
     assert len(some.history) == 30
 
 
 @given(rngs)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_a_composite_fits_as_the_single_module_does(rng):
     class Exponent(rm.StaticMap):
         inputs, outputs = rm.space("t"), rm.space("e")
