@@ -1,8 +1,8 @@
 """Problems of the kind of NIST's, with their formulas and starts, on data made here.
 
-The data of three are published elsewhere: MGH10 and MGH17 in More, Garbow and Hillstrom (1981), ACM
-Trans. Math. Softw. 7, 17-41 (problems 10 and 17); Lanczos (1956), Applied Analysis, 272-280, gives the
-sum of exponentials. All others are the formula at ``truth`` plus seeded noise.
+The data of three are published elsewhere: MGH10 and MGH17 in More, Garbow and Hillstrom (1981),
+ACM Trans. Math. Softw. 7, 17-41 (problems 10 and 17); Lanczos (1956), Applied Analysis, 272-280,
+gives the sum of exponentials. All others are the formula at ``truth`` plus seeded noise.
 """
 
 from dataclasses import dataclass

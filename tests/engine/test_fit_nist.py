@@ -1,4 +1,4 @@
-"""NIST's nonlinear regression problems: six certified digits and more, from both starts, by default.
+"""NIST's nonlinear regression problems: six certified digits, from both starts, by default.
 
 Source: https://www.itl.nist.gov/div898/strd/nls/nls_main.shtml.
 """
