@@ -13,7 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.certify.answer import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.norms import L1, L2, LInf, Norm
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array

@@ -10,14 +10,8 @@ from numpy.typing import ArrayLike
 
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.expression_data import expressions_from_data, expressions_to_data
-from riemannian_modules.certify.answer import (
-    Answer,
-    Bound,
-    Estimated,
-    LipschitzBound,
-    LogNormBound,
-    Proved,
-)
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.certificate import (
     FORMAT,
     VERSION,
@@ -73,11 +67,8 @@ def certify_network(
         raise UnsupportedError(
             "certify_network needs a composite with a state; use certify for one module."
         )
-    if (
-        (rate is not None)
-        and graph.time is Time.DISCRETE
-        or (factor is not None)
-        and graph.time is Time.CONTINUOUS
+    if ((rate is not None) and graph.time is Time.DISCRETE) or (
+        (factor is not None) and graph.time is Time.CONTINUOUS
     ):
         raise SignatureError("A flow has a rate and a step map a factor; pass the one that fits.")
     region = region if region is not None else Box()
