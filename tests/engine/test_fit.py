@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
+from riemannian_modules.engine.dataset import paired_dataset
 from riemannian_modules.engine.descend import Outcome
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.losses import (
@@ -269,6 +270,30 @@ def test_the_layerwise_metric_trains_a_network(rng):
     losses = [line.loss for line in found.history]
     assert losses == sorted(losses, reverse=True)
     assert found.loss <= 0.05 * losses[0] or losses[0] < 1e-2
+
+
+class Cooling(rm.Flow):
+    state, inputs = rm.space("heat"), rm.space("supply")
+    parameters = {"loss": 1.0}
+
+    def equations(self, x, u, p):
+        return {"heat": u.supply - p.loss * x.heat}
+
+
+def test_dynamics_inside_a_flow_map_are_fitted_by_exact_sensitivities():
+    module, rng = rm.FlowMap(Cooling(), 0.5), np.random.default_rng(0)
+    heat, supply, loss = rng.uniform(1, 3, 12), rng.uniform(0, 1, 12), 1.7
+    end = heat * np.exp(-0.5 * loss) + supply * (1 - np.exp(-0.5 * loss)) / loss
+    data = paired_dataset(module, {"heat": heat, "supply": supply}, {"heat": end})
+    found = fit(module, data, progress=NoProgress())
+    # The integrator's relative tolerance is 1e-10.
+    assert found.theta[0] == pytest.approx(1.7, abs=1e-8)
+    with pytest.raises(SignatureError, match="paired_dataset"):
+        fit(module, {"heat": heat, "supply": supply}, progress=NoProgress())
+    with pytest.raises(SignatureError, match="equally many"):
+        paired_dataset(module, np.ones((3, 2)), np.ones((4, 1)))
+    with pytest.raises(SignatureError, match="another module"):
+        fit(DECAY, data, progress=NoProgress())
 
 
 def test_parameters_that_data_cannot_tell_apart_are_named():
