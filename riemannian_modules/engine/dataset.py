@@ -53,7 +53,7 @@ def dataset(
     if both:
         raise SignatureError(
             f"{where}: {both} name inputs and outputs alike, so columns cannot be told apart. "
-            "Wire the module into a graph that gives them other names."
+            "Give both apart with paired_dataset."
         )
     wanted = (*s.inputs.names, *s.outputs.names)
     unknown = [name for name in data if name not in wanted]
@@ -72,6 +72,44 @@ def dataset(
     (length,) = set(lengths.values())
     parts = [_packed(where, space, columns, length) for space in (s.inputs, s.outputs)]
     return Dataset(*parts)
+
+
+def paired_dataset(
+    module: RiemannianModule,
+    inputs: ArrayLike | Mapping[str, ArrayLike],
+    targets: ArrayLike | Mapping[str, ArrayLike],
+) -> Dataset:
+    """Inputs and targets apart, for modules whose inputs and outputs share names, as flow maps do.
+
+    Args:
+        module: Whose inputs and outputs they are.
+        inputs: By name, or flat (B, m).
+        targets: By name, or flat (B, q).
+
+    Raises:
+        SignatureError: For wrong names or shapes, unequal lengths, or no samples.
+        DomainError: For NaN or infinite values.
+    """
+    s = module.signature
+    u = s.inputs.pack(inputs, "paired_dataset: inputs")
+    t = s.outputs.pack(targets, "paired_dataset: targets")
+    if u.ndim != 2 or t.ndim != 2 or len(u) != len(t) or not len(t):
+        raise SignatureError(
+            f"paired_dataset: expected equally many samples of both, (B, {s.inputs.size}) and "
+            f"(B, {s.outputs.size}), got {u.shape} and {t.shape}."
+        )
+    return Dataset(u, t)
+
+
+def check_fits(module: RiemannianModule, data: Dataset, where: str) -> None:
+    """Raise SignatureError unless the data have the sizes of the module's inputs and outputs."""
+    s = module.signature
+    if data.inputs.shape[1] != s.inputs.size or data.targets.shape[1] != s.outputs.size:
+        raise SignatureError(
+            f"{where}: expected {s.inputs.size} inputs and {s.outputs.size} outputs, got "
+            f"{data.inputs.shape[1]} and {data.targets.shape[1]}. Was the dataset made for another "
+            "module?"
+        )
 
 
 def _column(where: str, name: str, values: ArrayLike) -> Array:

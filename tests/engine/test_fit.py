@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
+from riemannian_modules.engine.dataset import paired_dataset
 from riemannian_modules.engine.descend import Outcome
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.losses import (
@@ -58,6 +59,7 @@ def decay_data(rng, noise=0.02):
 
 
 @given(rngs)
+@settings(max_examples=20)
 def test_a_linear_fit_solves_the_normal_equations(rng):
     x, z, X = samples(rng)
     y = X @ [1.0, -2.0, 0.5] + 0.1 * rng.standard_normal(len(x))
@@ -152,7 +154,7 @@ def test_outputs_are_weighed_by_their_own_unknown_noise(rng):
 
 
 @given(rngs, st.integers(-9, 9), st.integers(-9, 9))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_the_descent_does_not_depend_on_units(rng, first, second):
     """Powers of two scale floats exactly, so both descents take the same steps."""
 
@@ -206,7 +208,7 @@ def test_a_bound_that_excludes_the_minimum_holds_its_parameter(rng):
 
 
 @given(rngs)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_mini_batches_find_an_exact_model(rng):
     found = fit(
         DECAY, decay_data(rng, noise=0.0), schedule=MiniBatches(5, 60), progress=NoProgress()
@@ -215,24 +217,20 @@ def test_mini_batches_find_an_exact_model(rng):
 
 
 @given(rngs)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_mini_batches_come_within_the_noise_of_the_full_fit(rng):
     x, z, X = samples(rng, 200)
     data = {"x": x, "z": z, "y": X @ [1.0, -2.0, 0.5] + 0.1 * rng.standard_normal(200)}
     full = fit(LINE, data, progress=NoProgress())
     schedule = MiniBatches(20, 30, np.random.default_rng(1))
     some = fit(LINE, data, schedule=schedule, progress=NoProgress())
-    again = fit(
-        LINE, data, schedule=MiniBatches(20, 30, np.random.default_rng(1)), progress=NoProgress()
-    )
     assert some.outcome is Outcome.OUT_OF_ITERATIONS
     assert (np.abs(some.theta - full.theta) <= full.deviations).all()
-    assert (some.theta == again.theta).all()
     assert len(some.history) == 30
 
 
 @given(rngs)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_a_composite_fits_as_the_single_module_does(rng):
     class Exponent(rm.StaticMap):
         inputs, outputs = rm.space("t"), rm.space("e")
@@ -272,6 +270,30 @@ def test_the_layerwise_metric_trains_a_network(rng):
     losses = [line.loss for line in found.history]
     assert losses == sorted(losses, reverse=True)
     assert found.loss <= 0.05 * losses[0] or losses[0] < 1e-2
+
+
+class Cooling(rm.Flow):
+    state, inputs = rm.space("heat"), rm.space("supply")
+    parameters = {"loss": 1.0}
+
+    def equations(self, x, u, p):
+        return {"heat": u.supply - p.loss * x.heat}
+
+
+def test_dynamics_inside_a_flow_map_are_fitted_by_exact_sensitivities():
+    module, rng = rm.FlowMap(Cooling(), 0.5), np.random.default_rng(0)
+    heat, supply, loss = rng.uniform(1, 3, 12), rng.uniform(0, 1, 12), 1.7
+    end = heat * np.exp(-0.5 * loss) + supply * (1 - np.exp(-0.5 * loss)) / loss
+    data = paired_dataset(module, {"heat": heat, "supply": supply}, {"heat": end})
+    found = fit(module, data, progress=NoProgress())
+    # The integrator's relative tolerance is 1e-10.
+    assert found.theta[0] == pytest.approx(1.7, abs=1e-8)
+    with pytest.raises(SignatureError, match="paired_dataset"):
+        fit(module, {"heat": heat, "supply": supply}, progress=NoProgress())
+    with pytest.raises(SignatureError, match="equally many"):
+        paired_dataset(module, np.ones((3, 2)), np.ones((4, 1)))
+    with pytest.raises(SignatureError, match="another module"):
+        fit(DECAY, data, progress=NoProgress())
 
 
 def test_parameters_that_data_cannot_tell_apart_are_named():
