@@ -44,10 +44,8 @@ class Tracer:
         if self.operations > LARGEST_TRACE:
             raise TraceError(
                 f"{self.module}: the map has more than the {LARGEST_TRACE} scalar operations that "
-                "are "
-                "traced. Compose it of affine and activation modules, whose matrices stay "
-                "matrices, "
-                "or subclass RiemannianModule and write `jacobian` by hand."
+                "are traced. Compose it of affine and activation modules, whose matrices stay "
+                "matrices, or subclass RiemannianModule and write `jacobian` by hand."
             )
 
     def refuse(self, operation: str) -> TraceError:
