@@ -114,14 +114,15 @@ class RiemannianModule(abc.ABC):
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Note the constructor's arguments down: a system file holds the call that makes a module."""
+        """Note the arguments down: a system file holds the call that makes a module."""
         self = super().__new__(cls)
         # Arrays are copied, for their owners may change them later. Frozen dataclasses are modules
         # too, so this is written past their guard.
-        self.__dict__["made_with"] = (
+        made_with = (
             tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args),
             {k: a.copy() if isinstance(a, np.ndarray) else a for k, a in kwargs.items()},
         )
+        object.__setattr__(self, "made_with", made_with)
         return self
 
     _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
