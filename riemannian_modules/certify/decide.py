@@ -74,7 +74,7 @@ def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, 
     finite = proved & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
         T = _matrices(criterion.form, low[finite], high[finite])
-        held = criterion.proves(T, np.full(T.shape[:2], b)).all(1)
+        held: Mask = np.asarray(criterion.proves(T, np.full(T.shape[:2], b)).all(1))
         where = np.flatnonzero(finite)
         for k in np.flatnonzero(~held):
             held[k] = _exactly(

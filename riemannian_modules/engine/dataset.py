@@ -85,7 +85,7 @@ def _column(where: str, name: str, values: ArrayLike) -> Array:
         raise SignatureError(
             f"{where}: column {name!r} is one number; expected one for each sample."
         )
-    bad = ~np.isfinite(column.reshape(len(column), -1)).all(axis=1)
+    bad = ~np.isfinite(column).all(axis=tuple(range(1, column.ndim)))
     if bad.any():
         raise DomainError(
             f"{where}: column {name!r} holds NaN or infinity in {int(bad.sum())} rows, first in "

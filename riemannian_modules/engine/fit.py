@@ -138,7 +138,6 @@ def _bounds(
             f"{where}: expected a start inside the bounds, but {names[:8]} lie outside (or their "
             "lower side is above their upper one). Give the module other parameters or widen "
             "the bounds."
-            "their lower side is above their upper one). Give the module other parameters or widen the bounds."
         )
     return box
 
@@ -163,12 +162,13 @@ def _best(
 
 def _methods(objective: Objective, box: Bounds) -> Iterator[Method]:
     yield Method(memory=0.9, curvature=0.75)
+    if not isinstance(objective.coupling, Joint):
+        return  # large models rarely converge, and other ways cost as much again
     # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
-    if isinstance(objective.coupling, Joint):
-        unbounded = np.isinf(box.lower) & np.isinf(box.upper)
-        linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
-        if linear:
-            yield Method(memory=0.0, curvature=None, linear=linear)
+    unbounded = np.isinf(box.lower) & np.isinf(box.upper)
+    linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
+    if linear:
+        yield Method(memory=0.0, curvature=None, linear=linear)
     yield Method(memory=0.0, curvature=0.75)
 
 

@@ -107,7 +107,9 @@ INSTANCES = {
     "observer": Instance(rm.Observer(A, B, C, [[0.5, 0.1], [0.2, 0.4]])),
     "discrete observer": Instance(rm.DiscreteObserver(A, B, C, [[0.5, 0.1], [0.2, 0.4]])),
     "mass action": Instance(NETWORK, ([2.0, 2.0, 2.0], [2.0])),
-    "michaelis menten": Instance(rm.MichaelisMenten(2.0, 0.5, unit="nM", time_unit="min"), POSITIVE),
+    "michaelis menten": Instance(
+        rm.MichaelisMenten(2.0, 0.5, unit="nM", time_unit="min"), POSITIVE
+    ),
     "hill activation": Instance(rm.HillActivation(2.0, 0.5, 2.3, 0.1), POSITIVE),
     "hill repression": Instance(rm.HillRepression(2.0, 0.5, 2.3), POSITIVE),
     "pool": Instance(rm.Pool(0.3, "synthesis uptake", "export")),
