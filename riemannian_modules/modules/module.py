@@ -120,10 +120,11 @@ class RiemannianModule(abc.ABC):
         self = super().__new__(cls)
         # Arrays are copied, for their owners may change them later. Frozen dataclasses are modules
         # too, so this is written past their guard.
-        vars(self)["made_with"] = (
+        made_with = (
             tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args),
             {k: a.copy() if isinstance(a, np.ndarray) else a for k, a in kwargs.items()},
         )
+        object.__setattr__(self, "made_with", made_with)
         return self
 
     _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
