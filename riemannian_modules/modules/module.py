@@ -120,7 +120,7 @@ class RiemannianModule(abc.ABC):
         self = super().__new__(cls)
         # Arrays are copied, for their owners may change them later. Frozen dataclasses are modules
         # too, so this is written past their guard.
-        self.__dict__["made_with"] = (
+        vars(self)["made_with"] = (
             tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args),
             {k: a.copy() if isinstance(a, np.ndarray) else a for k, a in kwargs.items()},
         )
