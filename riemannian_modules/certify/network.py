@@ -74,10 +74,10 @@ def certify_network(
             "certify_network needs a composite with a state; use certify for one module."
         )
     if (
-        (rate is not None)
-        and graph.time is Time.DISCRETE
-        or (factor is not None)
-        and graph.time is Time.CONTINUOUS
+        ((rate is not None)
+        and graph.time is Time.DISCRETE)
+        or ((factor is not None)
+        and graph.time is Time.CONTINUOUS)
     ):
         raise SignatureError("A flow has a rate and a step map a factor; pass the one that fits.")
     region = region if region is not None else Box()
