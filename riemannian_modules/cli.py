@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -62,7 +62,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=(
         "Modules that compose, learn and are certified.\n\n"
-        "A *system file* describes a composite of modules in JSON: `riemannian-modules schema` prints its "
+        "A *system file* describes a composite of modules in JSON: `riemannian-modules schema` "
+        "prints its "
         "schema. Every command runs on a bundled example where no file is given.\n\n"
         "Exit codes: 0 done or proved, 3 refuted, 4 undecided, 2 misuse, 1 failure."
     ),
@@ -70,10 +71,13 @@ app = typer.Typer(
 
 SystemPath = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="A system file (JSON); the bundled example where none is given."),
+    typer.Argument(
+        metavar="FILE", help="A system file (JSON); the bundled example where none is given."
+    ),
 ]
 OutFolder = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")
+    Path | None,
+    typer.Option("--out", "-o", help="Folder for the results; made if it is not there."),
 ]
 
 
@@ -86,10 +90,10 @@ def main() -> None:
 def show(file: SystemPath = None, out: OutFolder = None) -> None:
     """Show a system: its modules, wires, states, inputs, outputs and parameters.
 
-    Prints the graph as Mermaid text, which Markdown viewers draw. With `--out`, saves `graph.mmd` and
-    `graph.png`.
+    Prints the graph as Mermaid text, which Markdown viewers draw. With `--out`, saves `graph.mmd`
+    and `graph.png`.
 
-    Examples:
+    For example:
 
         riemannian-modules show
 
@@ -120,7 +124,9 @@ def simulate(
     t_end: Annotated[
         float | None, typer.Option(help="End of the time span; the file's where not given.")
     ] = None,
-    points: Annotated[int | None, typer.Option(help="Number of times in the result.", min=2)] = None,
+    points: Annotated[
+        int | None, typer.Option(help="Number of times in the result.", min=2)
+    ] = None,
     x0: Annotated[
         list[str] | None, typer.Option(help="An initial state as NAME=VALUE; may be repeated.")
     ] = None,
@@ -132,10 +138,10 @@ def simulate(
 ) -> None:
     """Simulate a system over time from its file's initial state and constant inputs.
 
-    Prints where the state starts and ends. With `--out`, saves `trajectory.csv` (every state, input and
-    output at every time), `trajectory.png` and `summary.json`.
+    Prints where the state starts and ends. With `--out`, saves `trajectory.csv` (every state,
+    input and output at every time), `trajectory.png` and `summary.json`.
 
-    Examples:
+    For example:
 
         riemannian-modules simulate --out results
 
@@ -156,10 +162,9 @@ def simulate(
             '"simulation": {"t_end": 10.0} to the file.'
         )
     count = points if points is not None else (settings.points if settings else 201)
-    if s.time is Time.DISCRETE:
-        times = np.arange(int(end) + 1.0)  # one step a unit of time
-    else:
-        times = np.linspace(0.0, end, count)
+    # A discrete system takes one step a unit of time.
+    is_discrete = s.time is Time.DISCRETE
+    times = np.arange(int(end) + 1.0) if is_discrete else np.linspace(0.0, end, count)
     start = _values(s.state, settings.x0 if settings else {}, x0 or [], "--x0")
     drive = _values(s.inputs, settings.inputs if settings else {}, inputs or [], "--input")
     trajectory = run(system.module, times, start, drive)
@@ -191,12 +196,12 @@ def fit(
 ) -> None:
     """Fit a system's parameters to data by Riemannian descent.
 
-    The table's header names the coordinates of inputs and outputs, such as `u[0],u[1],y`; each row is a
-    sample. Loss and bounds stand in the file's `fit` section. A module with a state is fitted inside a
-    `FlowMap`. With `--out`, saves `system.json` (the file with the parameters found), `fit.json` (values,
-    standard deviations, covariance), `history.csv` and `fit.png`.
+    The table's header names the coordinates of inputs and outputs, such as `u[0],u[1],y`; each row
+    is a sample. Loss and bounds stand in the file's `fit` section. A module with a state is fitted
+    inside a `FlowMap`. With `--out`, saves `system.json` (the file with the parameters found),
+    `fit.json` (values, standard deviations, covariance), `history.csv` and `fit.png`.
 
-    Examples:
+    For example:
 
         riemannian-modules fit curve.json --out fitted
 
@@ -235,9 +240,7 @@ def fit(
 @app.command()
 def certify(
     file: SystemPath = None,
-    rate: Annotated[
-        float | None, typer.Option(help="The rate to prove, 1/time; of flows.")
-    ] = None,
+    rate: Annotated[float | None, typer.Option(help="The rate to prove, 1/time; of flows.")] = None,
     factor: Annotated[
         float | None, typer.Option(help="The factor to prove for each step; of maps.")
     ] = None,
@@ -252,13 +255,15 @@ def certify(
 ) -> None:
     """Prove that a system contracts: all its trajectories in a region approach each other.
 
-    Takes the region and the rate from the file's `region` and `certify` sections; without a rate it looks
-    for the best one. Every proof covers each point of the region, rounding errors included.
+    Takes the region and the rate from the file's `region` and `certify` sections; without a rate
+    it looks for the best one. Every proof covers each point of the region, rounding errors
+    included.
 
-    Saves `certificate.json`, which `verify` proves again from its data alone, `summary.json`, `graph.png`
-    and, for flows, `contraction.png`: two trajectories whose distance stays below the proved curve.
+    Saves `certificate.json`, which `verify` proves again from its data alone, `summary.json`,
+    `graph.png` and, for flows, `contraction.png`: two trajectories whose distance stays below the
+    proved curve.
 
-    Examples:
+    For example:
 
         riemannian-modules certify
 
@@ -297,7 +302,7 @@ def verify(
 ) -> None:
     """Prove a certificate's claim again from its data alone; nothing in the file is believed.
 
-    Example:
+    For example:
 
         riemannian-modules verify results/certificate.json
 
@@ -319,7 +324,7 @@ def schema(out: OutFolder = None) -> None:
 
     With `--out`, saves it as `system.schema.json`.
 
-    Example:
+    For example:
 
         riemannian-modules schema > system.schema.json
     """
@@ -377,9 +382,11 @@ def _print_answer(answer: Answer, name: str) -> None:
         b = answer.bound
         if isinstance(b, LogNormBound) and b.rate < 0:
             table.add_row("Rate", f"{-b.rate:.6g} per unit of time")
-            table.add_row("Half-life", f"{math.log(2) / -b.rate:.4g}: distances halve at least so fast")
+            table.add_row(
+                "Half-life", f"{math.log(2) / -b.rate:.4g}: distances halve at least so fast"
+            )
         elif not isinstance(b, LogNormBound):
-            table.add_row("Factor", f"{b.factor:.6g}: distances grow at most so much at each step")
+            table.add_row("Factor", f"{b.factor:.6g}: distances are multiplied by no more")
         table.add_row("What is proved", _plain(answer.certificate.statement))
     elif isinstance(answer, Refuted):
         table.add_row("What fails", _plain(answer.statement))
@@ -433,7 +440,7 @@ def _certify_pictures(
 
 
 def _two_trajectories(system: System, sides: Mapping[str, Any]) -> tuple[Any, Any] | None:
-    """Trajectories from the file's initial state and from the region's middle, if there are both."""
+    """Trajectories from the file's initial state and from the region's middle, if it has both."""
     import numpy as np
 
     from riemannian_modules.engine.simulate import simulate as run
@@ -481,7 +488,9 @@ def _describe(console: Console, system: System) -> None:
 
 def _print_states(system: System, trajectory: Any) -> None:
     s = system.module.signature
-    table = Table(title=f"{_plain(system.name)} until t = {trajectory.times[-1]:g}", title_justify="left")
+    table = Table(
+        title=f"{_plain(system.name)} until t = {trajectory.times[-1]:g}", title_justify="left"
+    )
     for title in ("state", "unit"):
         table.add_column(title)
     for title in ("start", "end", "lowest", "highest"):
@@ -554,7 +563,7 @@ def _err() -> Console:
 
 
 @contextmanager
-def _working(what: str) -> Iterator[Status | None]:
+def _working(what: str) -> Generator[Status | None]:
     """A sign of life on the terminal; silent where the output goes elsewhere."""
     console = _err()
     if not console.is_terminal:

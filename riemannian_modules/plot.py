@@ -50,12 +50,10 @@ def type_name(module: RiemannianModule) -> str:
 
 
 def links_of(graph: ModuleGraph) -> list[Link]:
-    """The wires between the modules as wired; the border is named "" on the side of the composite."""
+    """The wires between the modules as wired; the composite's own border is named ""."""
     connect, inputs = connections(graph)
     links = [Link(*a.split(".", 1), *b.split(".", 1)) for a, b in connect]
-    links += [
-        Link("", name, *target.split(".", 1)) for name, ts in inputs.items() for target in ts
-    ]
+    links += [Link("", name, *target.split(".", 1)) for name, ts in inputs.items() for target in ts]
     for name, address in graph.output_sources.items():
         node, port = shown_by(graph, address).split(".", 1)
         links.append(Link(node, port, "", name))
@@ -65,7 +63,8 @@ def links_of(graph: ModuleGraph) -> list[Link]:
 def graph_to_mermaid(graph: ModuleGraph) -> str:
     """The composite as a Mermaid flowchart; composites inside are subgraphs, states are rounded.
 
-    Ports of the composite stand at its border as flags. Paste it into a Markdown file or mermaid.live.
+    Ports of the composite stand at its border as flags. Paste it into a Markdown file or
+    mermaid.live.
     """
     lines = ["flowchart LR"]
     _mermaid_nodes(graph, "", lines, "    ")
@@ -112,7 +111,7 @@ def _quoted(text: str) -> str:
 
 
 def draw_graph(graph: ModuleGraph, path: str | os.PathLike[str]) -> None:
-    """Draw the composite and write the picture (PNG, SVG or PDF by the name's ending), whole or not at all.
+    """Draw the composite into a PNG, SVG or PDF file by its name's ending, whole or not at all.
 
     Raises:
         OSError: If the file cannot be written.
@@ -129,10 +128,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def graph_figure(graph: ModuleGraph) -> Figure:
-    """The composite in layers from left to right, one panel for it and one for each composite inside.
+    """The composite in layers from left to right; a panel for it and for each composite inside.
 
-    Nodes bear their name and type, wires the names of their ports; a wire that closes a loop runs back
-    in an arc, dashed.
+    Nodes bear their name and type, wires the names of their ports; a wire that closes a loop runs
+    back in an arc, dashed.
     """
     from matplotlib.figure import Figure
 
@@ -202,9 +201,7 @@ _ROW_HEIGHT = 0.45  # of a row, in widths of a column
 _FILL = {Time.STATIC: "#e8eef7", Time.CONTINUOUS: "#e6f4e6", Time.DISCRETE: "#fdf0dc"}
 
 
-def _draw_panel(
-    axis: Axes, graph: ModuleGraph, places: Mapping[str, tuple[float, float]]
-) -> None:
+def _draw_panel(axis: Axes, graph: ModuleGraph, places: Mapping[str, tuple[float, float]]) -> None:
     for link in links_of(graph):
         _draw_link(axis, link, places)
     for name, (column, row) in places.items():
@@ -216,7 +213,14 @@ def _draw_panel(
             else {"boxstyle": "round,pad=0.45", "fc": _FILL[module.signature.time]}
         )
         axis.text(
-            column, row, text, ha="center", va="center", fontsize=8, bbox={**style, "ec": "0.3"}, zorder=3
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            fontsize=8,
+            bbox={**style, "ec": "0.3"},
+            zorder=3,
         )
     columns, rows = zip(*places.values(), strict=True)
     axis.set_xlim(min(columns) - 0.6, max(columns) + 0.6)
@@ -241,7 +245,8 @@ def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]
         "", xy=b, xytext=a, zorder=1,
         arrowprops={
             "arrowstyle": "-|>", "color": "0.35", "shrinkA": 12, "shrinkB": _half_width(link, b, a),
-            "linestyle": "--" if is_back else "-", "connectionstyle": f"arc3,rad={-bend if is_back else bend}",
+            "linestyle": "--" if is_back else "-",
+            "connectionstyle": f"arc3,rad={-bend if is_back else bend}",
         },
     )  # fmt: skip
     if link.source and link.target:
@@ -249,7 +254,9 @@ def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]
         sign = -bend if is_back else bend
         x = (a[0] + b[0]) / 2 + sign * (b[1] - a[1]) / 2 * _ROW_HEIGHT
         y = (a[1] + b[1]) / 2 - sign * (b[0] - a[0]) / 2 / _ROW_HEIGHT
-        axis.text(x, y + 0.08, link.label, ha="center", va="bottom", fontsize=6.5, color="0.3", zorder=4)
+        axis.text(
+            x, y + 0.08, link.label, ha="center", va="bottom", fontsize=6.5, color="0.3", zorder=4
+        )
 
 
 def contraction_figure(
@@ -258,7 +265,8 @@ def contraction_figure(
     """The distance of two trajectories over time beside the curve that is proved to lie above it.
 
     Args:
-        first, second: Trajectories at the same times under the same inputs.
+        first: A trajectory.
+        second: Another at the same times under the same inputs.
         log_norm: The proved bound, 1/time; distances follow at most ``exp(log_norm t)``.
         norm: The norm as a certificate holds it: its type, and its metric or weights.
     """

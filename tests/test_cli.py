@@ -23,7 +23,7 @@ class Cubic(rm.Flow):
 
     state = rm.space("q")
     inputs = rm.space("u")
-    parameters = {"a": -1.0}  # noqa: RUF012
+    parameters = {"a": -1.0}
 
     def equations(self, x, u, p):
         return [p.a * x.q - x.q**3 + u.u], x.vector
@@ -130,9 +130,7 @@ def test_fit_finds_the_line_and_saves_a_system_with_it(tmp_path):
     u = rng.standard_normal((20, 2))
     y = u @ [2.0, -3.0] + 0.5
     table = np.column_stack([u, y])
-    np.savetxt(
-        tmp_path / "line.csv", table, delimiter=",", header="u[0],u[1],y[0]", comments=""
-    )
+    np.savetxt(tmp_path / "line.csv", table, delimiter=",", header="u[0],u[1],y[0]", comments="")
     result = run("fit", path, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     fitted = load_system(tmp_path / "out" / "system.json").module

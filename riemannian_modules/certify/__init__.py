@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from riemannian_modules.certify.answer import (
-    Answer,
-    Estimated,
-    LipschitzBound,
-    LogNormBound,
-    Proved,
-    Refuted,
-)
+from riemannian_modules.bound import LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
 from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound

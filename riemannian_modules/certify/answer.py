@@ -4,31 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import final
 
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.certificate import Certificate
 from riemannian_modules.space import Array
-
-if TYPE_CHECKING:
-    from riemannian_modules.certify.certificate import Certificate
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class LogNormBound:
-    """Distances follow at most ``exp(rate t)``, rate in 1/time; contracting if rate < 0."""
-
-    rate: float
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class LipschitzBound:
-    """Discrete time or no time: distances grow at most by ``factor`` at each application."""
-
-    factor: float
-
-
-Bound = LogNormBound | LipschitzBound
 
 
 @final

@@ -12,14 +12,8 @@ from riemannian_modules.arithmetic.definite import (
 )
 from riemannian_modules.arithmetic.expression_data import expressions_to_data
 from riemannian_modules.arithmetic.rounding import Mask
-from riemannian_modules.certify.answer import (
-    Answer,
-    Bound,
-    Estimated,
-    LipschitzBound,
-    LogNormBound,
-    Proved,
-)
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.certificate import (
     FORMAT,
     VERSION,

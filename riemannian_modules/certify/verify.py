@@ -10,14 +10,8 @@ import numpy as np
 
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.expression_data import expressions_from_data
-from riemannian_modules.certify.answer import (
-    Answer,
-    Bound,
-    Estimated,
-    LipschitzBound,
-    LogNormBound,
-    Proved,
-)
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.certificate import (
     Certificate,
     check_format,

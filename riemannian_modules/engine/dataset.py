@@ -53,7 +53,7 @@ def dataset(
     if both:
         raise SignatureError(
             f"{where}: {both} name inputs and outputs alike, so columns cannot be told apart. "
-            "Wire the module into a graph that gives them other names."
+            "Give both apart with paired_dataset."
         )
     wanted = (*s.inputs.names, *s.outputs.names)
     unknown = [name for name in data if name not in wanted]
@@ -74,6 +74,44 @@ def dataset(
     return Dataset(*parts)
 
 
+def paired_dataset(
+    module: RiemannianModule,
+    inputs: ArrayLike | Mapping[str, ArrayLike],
+    targets: ArrayLike | Mapping[str, ArrayLike],
+) -> Dataset:
+    """Inputs and targets apart, for modules whose inputs and outputs share names, as flow maps do.
+
+    Args:
+        module: Whose inputs and outputs they are.
+        inputs: By name, or flat (B, m).
+        targets: By name, or flat (B, q).
+
+    Raises:
+        SignatureError: For wrong names or shapes, unequal lengths, or no samples.
+        DomainError: For NaN or infinite values.
+    """
+    s = module.signature
+    u = s.inputs.pack(inputs, "paired_dataset: inputs")
+    t = s.outputs.pack(targets, "paired_dataset: targets")
+    if u.ndim != 2 or t.ndim != 2 or len(u) != len(t) or not len(t):
+        raise SignatureError(
+            f"paired_dataset: expected equally many samples of both, (B, {s.inputs.size}) and "
+            f"(B, {s.outputs.size}), got {u.shape} and {t.shape}."
+        )
+    return Dataset(u, t)
+
+
+def check_fits(module: RiemannianModule, data: Dataset, where: str) -> None:
+    """Raise SignatureError unless the data have the sizes of the module's inputs and outputs."""
+    s = module.signature
+    if data.inputs.shape[1] != s.inputs.size or data.targets.shape[1] != s.outputs.size:
+        raise SignatureError(
+            f"{where}: expected {s.inputs.size} inputs and {s.outputs.size} outputs, got "
+            f"{data.inputs.shape[1]} and {data.targets.shape[1]}. Was the dataset made for another "
+            "module?"
+        )
+
+
 def _column(where: str, name: str, values: ArrayLike) -> Array:
     try:
         column = np.array(values, dtype=np.float64)
@@ -85,7 +123,7 @@ def _column(where: str, name: str, values: ArrayLike) -> Array:
         raise SignatureError(
             f"{where}: column {name!r} is one number; expected one for each sample."
         )
-    bad = ~np.isfinite(column.reshape(len(column), -1)).all(axis=1)
+    bad = ~np.isfinite(column).all(axis=tuple(range(1, column.ndim)))
     if bad.any():
         raise DomainError(
             f"{where}: column {name!r} holds NaN or infinity in {int(bad.sum())} rows, first in "

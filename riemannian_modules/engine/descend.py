@@ -28,6 +28,7 @@ from riemannian_modules.space import Array
 
 _OFFSET = 1e-8  # from here undamped steps finish faster
 _MOST_POLISHING = 8
+_ROUNDINGS = 64.0  # that a formula makes, at most some ten operations on each path
 _MOST_DAMPING = 1e20
 
 
@@ -151,7 +152,10 @@ def _offset(objective: Objective, place: Place, bounds: Bounds) -> tuple[float, 
     decrement = place.model.decrement(free)
     spread = math.sqrt(objective.spread(place.trial))
     offset = decrement / spread if spread > 0.0 else (0.0 if decrement == 0.0 else math.inf)
-    return offset, 0.5 * decrement**2 <= objective.floor(place.trial)
+    # Nor can theta be told from its neighbours nearer than its own rounding moves the outputs.
+    moved = float(np.abs(place.trial.theta) @ np.sqrt(place.model.diagonal))
+    is_last_digit = decrement <= _ROUNDINGS * float(np.finfo(np.float64).eps) * moved
+    return offset, is_last_digit or 0.5 * decrement**2 <= objective.floor(place.trial)
 
 
 def _polished(objective: Objective, place: Place, bounds: Bounds) -> Place:

@@ -52,12 +52,14 @@ class Method:
         linear: Positions of parameters in which the outputs are linear: undamped, and settled
             exactly after each step.
         damping: The mass scale mu of the first step, in units of the running diagonal.
+        patience: How many times the schedule's iterations are allowed.
     """
 
     memory: float
     curvature: float | None
     linear: tuple[int, ...] = ()
     damping: float = 1e-2
+    patience: int = 1
 
 
 @final

@@ -11,7 +11,7 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.local_model import JointModel, Mask
+from riemannian_modules.engine.local_model import JointModel, Mask, solve_upper
 from riemannian_modules.space import Array
 
 _MOVES = 1e-6  # part of a direction without information that counts as moving a parameter
@@ -37,12 +37,10 @@ def estimate(model: JointModel, free: Mask, dispersion: float) -> Estimate:
         free: The parameters that are estimated, (p,) booleans.
         dispersion: Variance of the noise; 1 for likelihoods.
     """
-    from scipy.linalg import solve_triangular
-
     p, places = len(free), np.flatnonzero(free)
     R, scale, order, rank = model.triangle(free)
     n = len(places)
-    inverse = solve_triangular(R[:rank, :rank], np.eye(rank)) if rank else np.zeros((0, 0))
+    inverse = solve_upper(R[:rank, :rank], np.eye(rank))
     roots = np.zeros((n, rank))
     roots[order[:rank]] = inverse
     roots /= scale[:, None]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.engine.assessment import assess
-from riemannian_modules.engine.dataset import dataset
+from riemannian_modules.engine.dataset import Dataset, check_fits, dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
 from riemannian_modules.engine.descent_step import Bounds, Method
 from riemannian_modules.engine.fit_result import FitResult
@@ -36,7 +36,7 @@ _DOUBTFUL = (
 
 def fit(
     module: RiemannianModule,
-    data: Mapping[str, ArrayLike],
+    data: Mapping[str, ArrayLike] | Dataset,
     loss: Loss | None = None,
     bounds: Mapping[str, tuple[Side, Side]] | None = None,
     schedule: Schedule | None = None,
@@ -53,7 +53,8 @@ def fit(
 
     Args:
         module: A module or composite without state.
-        data: For each input and output an array of B samples by name, (B, *shape).
+        data: For each input and output an array of B samples by name, (B, *shape); or a `Dataset`
+            from `dataset` or `paired_dataset`.
         loss: What is minimised; the squared loss where none is given.
         bounds: By parameter name the lower and the upper side, each a number, an array of the
             parameter's shape, or None.
@@ -93,7 +94,7 @@ def fit(
 def _objective(
     where: str,
     module: RiemannianModule,
-    data: Mapping[str, ArrayLike],
+    data: Mapping[str, ArrayLike] | Dataset,
     loss: Loss,
     coupling: Coupling | None,
 ) -> Objective:
@@ -105,7 +106,8 @@ def _objective(
         )
     if not s.parameters.size:
         raise SignatureError(f"{where}: the module has no parameters to fit.")
-    samples = dataset(module, data, f"{where}: data")
+    samples = data if isinstance(data, Dataset) else dataset(module, data, f"{where}: data")
+    check_fits(module, samples, f"{where}: data")
     loss.check(f"{where}: data", samples.targets)
     if coupling is None:
         coupling = Joint() if s.parameters.size <= _MOST_JOINT_PARAMETERS else Layerwise()
@@ -138,7 +140,6 @@ def _bounds(
             f"{where}: expected a start inside the bounds, but {names[:8]} lie outside (or their "
             "lower side is above their upper one). Give the module other parameters or widen "
             "the bounds."
-            "their lower side is above their upper one). Give the module other parameters or widen the bounds."
         )
     return box
 
@@ -163,13 +164,14 @@ def _best(
 
 def _methods(objective: Objective, box: Bounds) -> Iterator[Method]:
     yield Method(memory=0.9, curvature=0.75)
+    if not isinstance(objective.coupling, Joint):
+        return  # large models rarely converge, and other ways cost as much again
     # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
-    if isinstance(objective.coupling, Joint):
-        unbounded = np.isinf(box.lower) & np.isinf(box.upper)
-        linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
-        if linear:
-            yield Method(memory=0.0, curvature=None, linear=linear)
-    yield Method(memory=0.0, curvature=0.75)
+    unbounded = np.isinf(box.lower) & np.isinf(box.upper)
+    linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
+    if linear:
+        yield Method(memory=0.0, curvature=None, linear=linear)
+    yield Method(memory=0.0, curvature=0.75, patience=2)
 
 
 def _is_better(new: Descent, old: Descent) -> bool:

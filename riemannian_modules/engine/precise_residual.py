@@ -18,6 +18,7 @@ from riemannian_modules.space import Array
 
 _DIGITS = 40
 _MOST_NUMBERS = 20_000
+_KNOWN: dict[str, Any] = {"power": lambda base, exponent: base**exponent}  # functions of ours
 _NEEDED = 1e-9  # relative rounding of the residual from which it matters
 
 
@@ -46,7 +47,8 @@ def precise_residual(module: RiemannianModule, data: Dataset, theta: Array) -> A
         return None
     if any(y.atoms(sp.Piecewise) or _foreign(y) for y in e.y):
         return None
-    evaluate: Any = sp.lambdify([list(e.inputs), list(e.parameters)], list(e.y), "mpmath", cse=True)
+    arguments = [list(e.inputs), list(e.parameters)]
+    evaluate: Any = sp.lambdify(arguments, list(e.y), [_KNOWN, "mpmath"], cse=True)
     with mpmath.workdps(_DIGITS):
         point = [mpmath.mpf(float(value)) for value in theta]
         rows = [
@@ -66,7 +68,10 @@ def _decimals(row: Array) -> list[Any]:
 
 
 def _foreign(expression: Any) -> bool:
-    """Whether it holds functions of ours, which mpmath does not know."""
+    """Whether it holds functions of ours that mpmath does not know."""
     import sympy as sp
 
-    return any(not type(f).__module__.startswith("sympy.") for f in expression.atoms(sp.Function))
+    return any(
+        not type(f).__module__.startswith("sympy.") and type(f).__name__ not in _KNOWN
+        for f in expression.atoms(sp.Function)
+    )

@@ -36,7 +36,7 @@ class Schedule(abc.ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class FullBatch(Schedule):
-    """Every step sees all samples; at most ``max_iterations`` steps an attempt."""
+    """Every step sees all samples; at most ``max_iterations`` steps in the first attempt."""
 
     max_iterations: int = 500
 
@@ -44,7 +44,8 @@ class FullBatch(Schedule):
     def descend(
         self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
     ) -> Descent:
-        return descend(objective, start, bounds, method, self.max_iterations, watch)
+        most = method.patience * self.max_iterations
+        return descend(objective, start, bounds, method, most, watch)
 
     @override
     def can_retry(self) -> bool:

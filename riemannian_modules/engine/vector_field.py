@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -66,6 +66,18 @@ def swept_field(module: RiemannianModule, theta: Array) -> VectorField:
     return VectorField(derivative, jacobian)
 
 
+def _operation_count(expressions: tuple[Any, ...]) -> int:
+    """Number of distinct operations in expressions that share subterms."""
+    seen: set[Any] = set()
+    stack = list(expressions)
+    while stack:
+        term = stack.pop()
+        if term.args and term not in seen:
+            seen.add(term)
+            stack.extend(term.args)
+    return len(seen)
+
+
 def fused_field(module: RiemannianModule, theta: Array) -> VectorField:
     """The whole module, composites included, as one compiled function.
 
@@ -73,11 +85,11 @@ def fused_field(module: RiemannianModule, theta: Array) -> VectorField:
         TraceError, UnsupportedError: If some part of it has no exact form.
     """
     from riemannian_modules.arithmetic.compile_scalars import compile_scalars
-    from riemannian_modules.arithmetic.expression import derivatives, operation_count
+    from riemannian_modules.arithmetic.expression import derivatives
 
     e = module.expressions
     derivative = compile_scalars(e.dx, e.arguments, theta)
-    if operation_count(e.dx) > LARGEST_FUSED_JACOBIAN:
+    if _operation_count(e.dx) > LARGEST_FUSED_JACOBIAN:
         return VectorField(derivative, swept_field(module, theta).jacobian)
     n = len(e.dx)
     entries = sum(derivatives(e.dx, e.state), ())

@@ -48,7 +48,8 @@ class Leaf:
 class Step:
     """Compute a leaf's outputs: all of them (``places`` None) or some.
 
-    ``is_whole`` says that all outputs are computed from all inputs; ``pieces`` are the inputs that these outputs need; the others may not be known yet.
+    ``is_whole`` says that all outputs are computed from all inputs; ``pieces`` are the inputs that
+    these outputs need; the others may not be known yet.
     """
 
     leaf: int
@@ -69,8 +70,11 @@ class Plan:
 
     @cached_property
     def used_up(self) -> tuple[tuple[int, ...], ...]:
-        """For each step, the leaves whose outputs nothing needs after it: neither a later step, nor a
-        state, nor what is shown. A sweep that lets go of them needs the memory of a few leaves."""
+        """For each step, the leaves whose outputs nothing needs after it.
+
+        Neither a later step, nor a state, nor what is shown: a sweep that lets go of them needs the
+        memory of a few leaves.
+        """
         kept = {p.leaf for p in self.shown}
         for leaf in self.leaves:
             if not leaf.is_static:

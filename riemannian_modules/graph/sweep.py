@@ -142,7 +142,7 @@ class GraphDifferential(Differential):
         return ts
 
     def _push_needed(self, t_x: Array, t_u: Array) -> list[Any]:
-        """Tangents of the outputs that are shown or feed a state; others are let go when used up."""
+        """Tangents of outputs that are shown or feed a state; others are let go when used up."""
         ts: list[Any] = [None] * len(self.plan.leaves)
         for step, used_up in zip(self.plan.steps, self.plan.used_up, strict=True):
             self._push_step(step, ts, t_x, t_u)

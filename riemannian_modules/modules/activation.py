@@ -66,7 +66,7 @@ class Activation(StructuredMap):
         self.inputs, self.outputs = space(**{input: size}), space(**{output: size})
 
     @override
-    def output(self, x: Array, u: Array, theta: Array) -> Array:
+    def map_values(self, u: Array, theta: Array) -> Array:
         return self.function.value(u)
 
     @override

@@ -87,7 +87,7 @@ class Affine(StructuredMap):
         return theta[..., : self._entries].reshape(theta.shape[:-1] + self._shape)
 
     @override
-    def output(self, x: Array, u: Array, theta: Array) -> Array:
+    def map_values(self, u: Array, theta: Array) -> Array:
         weights = self._weights(theta)
         if theta.ndim == 1:
             # One product for the whole batch; `dot` has less to decide than `matmul`.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import Time
@@ -59,7 +60,8 @@ class ExpressionModule(TracedModule):
             if tuple(symbol.name for symbol in symbols) != space.coordinates:
                 raise SignatureError(
                     f"{name}: the {kind} are {', '.join(space.coordinates) or 'none'}, but the "
-                    f"expressions are in {', '.join(map(str, symbols)) or 'none'}. Give one symbol a "
+                    f"expressions are in {', '.join(map(str, symbols)) or 'none'}. Give one "
+                    f"symbol a "
                     "coordinate, in the same order."
                 )
         results = (len(expressions.dx), len(expressions.y))
@@ -70,9 +72,11 @@ class ExpressionModule(TracedModule):
             )
 
     @cached_property
+    @override
     def expressions(self) -> Expressions:
         return self._given
 
+    @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
         """The expressions with the symbols replaced; for tracing, not for floats."""
         from riemannian_modules.arithmetic.symbolic_array import SymbolicArray

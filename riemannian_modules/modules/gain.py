@@ -97,7 +97,7 @@ class Gain(StructuredMap):
         self.parameters = {"k": gains}
 
     @override
-    def output(self, x: Array, u: Array, theta: Array) -> Array:
+    def map_values(self, u: Array, theta: Array) -> Array:
         return theta * u
 
     @override
@@ -149,7 +149,7 @@ class MatrixGain(StructuredMap):
         self._shape = (q, m)
 
     @override
-    def output(self, x: Array, u: Array, theta: Array) -> Array:
+    def map_values(self, u: Array, theta: Array) -> Array:
         gains = theta.reshape(theta.shape[:-1] + self._shape)
         return np.matmul(u, gains.T) if gains.ndim == 2 else (gains @ u[..., None])[..., 0]
 

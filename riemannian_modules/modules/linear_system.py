@@ -97,9 +97,7 @@ class LinearDifferential(Differential):
             p_dx.shape[:-2], p_y.shape[:-2], *(o.activation.shape[:-1] for o in self.outers)
         )
         p_dx, p_y = (np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in (p_dx, p_y))
-        return stack(
-            [outer_factor(o.cotangent((p_dx, p_y)), o.activation) for o in self.outers]
-        )
+        return stack([outer_factor(o.cotangent((p_dx, p_y)), o.activation) for o in self.outers])
 
 
 class LinearSystem(RiemannianModule):

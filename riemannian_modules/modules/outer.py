@@ -14,13 +14,13 @@ from riemannian_modules.space import Array
 
 
 def pull_outer(cotangent: Array, activation: Array) -> Array:
-    """``vec(q a^T)``, row-major, for each point and column: (..., r, k), (..., s) -> (..., r s, k)."""
+    """``vec(q a^T)``, row-major: (..., r, k) and (..., s) to (..., r s, k)."""
     product = cotangent[..., :, None, :] * activation[..., None, :, None]
     return product.reshape(*product.shape[:-3], -1, product.shape[-1])
 
 
 def outer_factor(cotangent: Array, activation: Array) -> KhatriRaoFactor:
-    """The same vectors as a factor's columns, one for each point and column, none of them formed."""
+    """The same vectors as a factor's columns, one for each point and column, never formed."""
     batch = np.broadcast_shapes(cotangent.shape[:-2], activation.shape[:-1])
     points = math.prod(batch)
     r, k = cotangent.shape[-2:]

@@ -43,7 +43,7 @@ class Rewiring(StructuredMap):
     """``y = u`` on flat vectors; subclasses give the same coordinates other ports."""
 
     @override
-    def output(self, x: Array, u: Array, theta: Array) -> Array:
+    def map_values(self, u: Array, theta: Array) -> Array:
         return u
 
     @override

@@ -220,8 +220,8 @@ def _gelu_slope_thin(u: Any) -> Any:
 
 
 # u Phi(u) turns where Phi(u) + u phi(u) = 0, its slope where (2 - u^2) phi(u) = 0.
-_GELU_TURN = (-0.7517915246936, -0.7517915246935)
-_ROOT_2 = (1.4142135623730949, 1.4142135623730954)
+GELU_TURN = (-0.7517915246936, -0.7517915246935)
+GELU_SLOPE_TURN = (1.4142135623730949, 1.4142135623730954)
 
 
 def _gelu_slope(u: Array) -> Array:
@@ -232,8 +232,10 @@ def _gelu_slope(u: Array) -> Array:
 GELU = ScalarFunction(
     lambda u: u * _special().ndtr(u),
     _gelu_slope,
-    _piecewise_monotone(_gelu_thin, (_GELU_TURN,), (0.0, np.inf)),
-    _piecewise_monotone(_gelu_slope_thin, ((-_ROOT_2[1], -_ROOT_2[0]), _ROOT_2), (0.0, 1.0)),
+    _piecewise_monotone(_gelu_thin, (GELU_TURN,), (0.0, np.inf)),
+    _piecewise_monotone(
+        _gelu_slope_thin, ((-GELU_SLOPE_TURN[1], -GELU_SLOPE_TURN[0]), GELU_SLOPE_TURN), (0.0, 1.0)
+    ),
     # The root is of a traced 2, so that the exact form holds sqrt(2) and not a double near it.
     lambda u: u * (1.0 + _special().erf(u / np.sqrt(np.full_like(u, 2.0)))) / 2.0,
 )
@@ -249,8 +251,8 @@ def _silu_slope_thin(u: Any) -> Any:
 
 
 # u s(u) turns where 1 + u s(-u) = 0, its slope where u tanh(u / 2) = 2.
-_SILU_TURN = (-1.27846454277, -1.27846454276)
-_SILU_SLOPE_TURN = (2.39935728052, 2.39935728053)
+SILU_TURN = (-1.27846454277, -1.27846454276)
+SILU_SLOPE_TURN = (2.39935728051, 2.39935728052)
 
 
 def _silu_slope(u: Array) -> Array:
@@ -261,10 +263,10 @@ def _silu_slope(u: Array) -> Array:
 SILU = ScalarFunction(
     lambda u: u * _special().expit(u),
     _silu_slope,
-    _piecewise_monotone(_silu_thin, (_SILU_TURN,), (0.0, np.inf)),
+    _piecewise_monotone(_silu_thin, (SILU_TURN,), (0.0, np.inf)),
     _piecewise_monotone(
         _silu_slope_thin,
-        ((-_SILU_SLOPE_TURN[1], -_SILU_SLOPE_TURN[0]), _SILU_SLOPE_TURN),
+        ((-SILU_SLOPE_TURN[1], -SILU_SLOPE_TURN[0]), SILU_SLOPE_TURN),
         (0.0, 1.0),
     ),
     lambda u: u * _special().expit(u),

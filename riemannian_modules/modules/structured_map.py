@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.modules.differential import Differential, Jacobian, dense_jacobian
+from riemannian_modules.modules.differential import (
+    Differential,
+    Jacobian,
+    dense_jacobian,
+)
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
 from riemannian_modules.space import Array, batch_shape
 
@@ -45,13 +49,13 @@ class ParameterFreeDifferential(StaticDifferential):
 
 
 class StructuredMap(RiemannianModule):
-    """A map without state; subclasses write `output`, `differential` and `enclose_map`."""
+    """A map without state that writes `map_values`, `differential` and `enclose_map`."""
 
     time = Time.STATIC
 
-    @override
     @abc.abstractmethod
-    def output(self, x: Array, u: Array, theta: Array) -> Array: ...
+    def map_values(self, u: Array, theta: Array) -> Array:
+        """The outputs (..., q) over the batch of inputs and parameters."""
 
     @override
     @abc.abstractmethod
@@ -65,6 +69,14 @@ class StructuredMap(RiemannianModule):
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         y = self.output(x, u, theta)
         return y[..., :0], y
+
+    @override
+    def output(self, x: Array, u: Array, theta: Array) -> Array:
+        y = self.map_values(u, theta)
+        if theta.ndim == 1 and (x.ndim == 1 or x.shape[:-1] == y.shape[:-1]):
+            return y
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
+        return np.broadcast_to(y, (*batch, y.shape[-1]))
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:

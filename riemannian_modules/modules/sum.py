@@ -94,7 +94,7 @@ class Sum(StructuredMap):
         return total
 
     @override
-    def output(self, x: Array, u: Array, theta: Array) -> Array:
+    def map_values(self, u: Array, theta: Array) -> Array:
         return self._sum(u)
 
     @override

@@ -21,7 +21,8 @@ def load_system(path: str | os.PathLike[str]) -> System:
     """Read a system file.
 
     Raises:
-        SpecError: If the file is missing, is no JSON, is truncated, holds NaN or infinite numbers, or does
+        SpecError: If the file is missing, is no JSON, is truncated, holds NaN or infinite numbers,
+        or does
             not describe a system; the message names the line, or the place as a JSON pointer.
     """
     return system_from_data(read_json(path), Path(path).name)
@@ -56,7 +57,8 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     def refuse(token: str) -> NoReturn:
         before = text[: m.start()] if (m := re.search(rf"{token}\b", text)) else ""
         raise SpecError(
-            f"{name}: line {before.count(chr(10)) + 1}: expected a finite number, got {token}. Sides of a "
+            f"{name}: line {before.count(chr(10)) + 1}: expected a finite number, got {token}. "
+            f"Sides of a "
             'region may be "inf" and "-inf"; nothing else may be infinite.'
         )
 
@@ -64,7 +66,9 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         keys = [key for key, _ in rows]
         if len(set(keys)) < len(keys):
             twice = sorted({key for key in keys if keys.count(key) > 1})
-            raise SpecError(f"{name}: the keys {twice} stand twice in one object; keep one of each.")
+            raise SpecError(
+                f"{name}: the keys {twice} stand twice in one object; keep one of each."
+            )
         return dict(rows)
 
     try:
@@ -73,10 +77,13 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         is_cut = error.pos >= len(text.rstrip())
         hint = " The file ends too early; was it truncated?" if is_cut else ""
         raise SpecError(
-            f"{name}: line {error.lineno}, column {error.colno}: expected JSON, got: {error.msg}.{hint}"
+            f"{name}: line {error.lineno}, column {error.colno}: expected JSON, got: "
+            f"{error.msg}.{hint}"
         ) from None
     except RecursionError:
-        raise SpecError(f"{name}: expected JSON of modest depth, got thousands of levels.") from None
+        raise SpecError(
+            f"{name}: expected JSON of modest depth, got thousands of levels."
+        ) from None
 
 
 def json_text(data: Any) -> str:
@@ -90,7 +97,9 @@ def _lines(value: Any, indent: str) -> str:
         return flat
     inner = indent + "  "
     if isinstance(value, dict):
-        rows = [f"{json.dumps(k, ensure_ascii=False)}: {_lines(v, inner)}" for k, v in value.items()]
+        rows = [
+            f"{json.dumps(k, ensure_ascii=False)}: {_lines(v, inner)}" for k, v in value.items()
+        ]
     else:
         rows = [_lines(entry, inner) for entry in value]
     opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Union, final
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, final
 
 from pydantic import (
     BaseModel,
@@ -61,6 +61,10 @@ class Strict(BaseModel):
     """Unknown keys are refused and nothing is converted silently."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+if TYPE_CHECKING:
+    ModuleSpec = Strict  # the union of all module types, known when a file is first read
 
 
 @final
@@ -126,7 +130,7 @@ class SimulationSpec(Strict):
 
 @final
 class CertifySpec(Strict):
-    """What `riemannian-modules certify` is to prove; the best that it finds where nothing is said."""
+    """What `riemannian-modules certify` is to prove; the best that it finds by default."""
 
     rate: float | None = Field(default=None, description="For flows: the rate to prove, 1/time.")
     factor: float | None = Field(default=None, description="For maps: the factor to prove.")
@@ -137,8 +141,8 @@ class FitSpec(Strict):
     """What `riemannian-modules fit` adjusts, and to which data."""
 
     data: str = Field(
-        description="CSV table, its path relative to the file: a header with the coordinates of the "
-        "inputs and outputs, then one row a sample."
+        description="CSV table, its path relative to the file: a header with the coordinates of "
+        "the inputs and outputs, then one row a sample."
     )
     loss: Literal["squared", "gaussian", "bernoulli", "categorical", "poisson"] = "squared"
     bounds: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
@@ -162,8 +166,8 @@ class SystemFile(Strict):
     fit: FitSpec | None = None
 
 
-# Alternatives of constructors' annotations by their leading name. What is not here is any JSON value:
-# the constructor checks it, and its error is shown with the place in the file.
+# Alternatives of constructors' annotations by their leading name. What is not here is any JSON
+# value: the constructor checks it, and its error is shown with the place in the file.
 _JSON_TYPES: Mapping[str, Any] = {
     "ArrayLike": Numbers, "float": float, "int": int, "str": str, "bool": bool, "None": type(None),
     "Space": list[PortSpec], "RiemannianModule": "ModuleSpec",
@@ -199,7 +203,7 @@ def type_models() -> Mapping[str, type[Strict]]:
             name,
             __base__=Strict,
             __doc__=(constructor.cls.__doc__ or "").split("\n\n")[0],
-            type=(Literal[name], ...),
+            type=(Literal[name], ...),  # pyright: ignore[reportArgumentType]
             parameters=(dict[str, Numbers], {}),
             **fields,  # type: ignore[call-overload]
         )

@@ -39,7 +39,8 @@ def system_from_data(data: object, source: str = "system") -> System:
         source: The file's name, for messages.
 
     Raises:
-        SpecError: With every fault of shape at once, or the first of meaning, each with its place as a
+        SpecError: With every fault of shape at once, or the first of meaning, each with its place
+        as a
             JSON pointer.
     """
     try:
@@ -60,12 +61,15 @@ def system_from_data(data: object, source: str = "system") -> System:
 def _check_region(module: RiemannianModule, sides: Mapping[str, Any]) -> None:
     s = module.signature
     known = {
-        name for part in (s.state, s.inputs, s.parameters) for name in (*part.names, *part.coordinates)
+        name
+        for part in (s.state, s.inputs, s.parameters)
+        for name in (*part.names, *part.coordinates)
     }
     for name in sides:
         if name not in known:
             raise RegionError(
-                f"{name!r} is no state, input or parameter of the system. {_nearest(name, sorted(known))}"
+                f"{name!r} is no state, input or parameter of the system. "
+                f"{_nearest(name, sorted(known))}"
             )
 
 
@@ -102,7 +106,8 @@ class _Reader:
         if isinstance(spec, SameSpec):
             if spec.place not in self._places:
                 raise SpecError(
-                    f"{where}/place: expected the place of a module that stands earlier in the file, got "
+                    f"{where}/place: expected the place of a module that stands earlier in the "
+                    f"file, got "
                     f"{spec.place!r}. {_nearest(spec.place, list(self._places))}"
                 )
             return self._places[spec.place]
@@ -197,7 +202,7 @@ def _fault(loc: tuple[int | str, ...], kind: str, message: str, got: Any, data: 
 
 
 def _pointer(loc: tuple[int | str, ...], data: object) -> tuple[str, Any]:
-    """The JSON pointer of a pydantic location, whose union tags are no keys, and the last object."""
+    """The JSON pointer of a pydantic location, less its union tags, and the last object."""
     here, parent, steps = data, data, list[str]()
     for i, key in enumerate(loc):
         is_tag = isinstance(here, dict) and key == here.get("type") and i + 1 < len(loc)

@@ -1,7 +1,7 @@
 """Which modules a system file can name, and what their constructors take.
 
-Nothing is listed by hand: every final module class of `riemannian_modules.modules` is known under its own
-name, and the fields of its entry in a file are the parameters of its constructor.
+Nothing is listed by hand: every final module class of `riemannian_modules.modules` is known under
+its own name, and the fields of its entry in a file are the parameters of its constructor.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.traced import TracedModule
 
 
-
 @final
 @dataclass(frozen=True)
 class Argument:
-    """One parameter of a constructor: its annotation's alternatives and whether it may be left out."""
+    """One parameter of a constructor: its annotation's alternatives, and how it is passed."""
 
     name: str
     kinds: tuple[str, ...]
@@ -43,7 +42,7 @@ class Constructor:
     arguments: Mapping[str, Argument]
 
     def named(self, module: RiemannianModule) -> dict[str, Any]:
-        """The arguments that ``module`` was made with, by name; parameter values by keyword left out."""
+        """The arguments that ``module`` was made with, by name, less values of parameters."""
         args, kwargs = module.made_with
         bound = inspect.signature(self.cls).bind(*args, **kwargs).arguments
         return {name: value for name, value in bound.items() if name in self.arguments}
@@ -64,7 +63,7 @@ class Constructor:
 
 @cache
 def constructors() -> Mapping[str, Constructor]:
-    """Every module type that files may name, by name; found once, in about the time of an import."""
+    """Every module type that files may name, by name; found once."""
     found = {cls.__name__: cls for cls in _concrete_modules()}
     return {name: Constructor(cls, _arguments(cls)) for name, cls in sorted(found.items())}
 
@@ -99,7 +98,7 @@ def _arguments(cls: type[RiemannianModule]) -> dict[str, Argument]:
 
 
 def _alternatives(annotation: Any) -> tuple[str, ...]:
-    """The alternatives of an annotation by their leading name: ``int | tuple[Any, ...]`` gives two."""
+    """An annotation's alternatives by their leading names: ``int | tuple[Any, ...]`` has two."""
     text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "Any")
     while "[" in text:
         shorter = re.sub(r"\[[^\[\]]*\]", "", text)

@@ -16,7 +16,8 @@ def read_samples(path: Path, signature: Signature) -> dict[str, Array]:
     """Read one array (B, *shape) for each input and output port from B rows.
 
     Raises:
-        SpecError: If the file is missing, a column is missing or stands twice, or an entry is no finite
+        SpecError: If the file is missing, a column is missing or stands twice, or an entry is no
+        finite
             number; the message names the line.
     """
     try:
@@ -33,7 +34,8 @@ def read_samples(path: Path, signature: Signature) -> dict[str, Array]:
     if sorted(header) != sorted(wanted):
         missing, unknown = sorted(set(wanted) - set(header)), sorted(set(header) - set(wanted))
         raise SpecError(
-            f"{path.name}: line 1: expected a header with each of {', '.join(wanted)} once; missing are "
+            f"{path.name}: line 1: expected a header with each of {', '.join(wanted)} once; "
+            f"missing are "
             f"{', '.join(missing) or 'none'}, unknown are {', '.join(unknown) or 'none'}."
         )
     values = np.array([_row(path, i, row, len(header)) for i, row in enumerate(rows[1:], 2)])

@@ -26,7 +26,7 @@ class Simulation:
 @final
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is to be proved: a rate of a flow, or a factor of a map; None for the best that is found."""
+    """What is to be proved: a flow's rate or a map's factor; None for the best that is found."""
 
     rate: float | None = None
     factor: float | None = None
@@ -35,7 +35,7 @@ class Goal:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class FitTask:
-    """A fit: a CSV table (path as written, relative to the file), a loss, and parameters' bounds."""
+    """A fit: a CSV table (its path relative to the file), a loss, and parameters' bounds."""
 
     data: str
     loss: str = "squared"

@@ -32,7 +32,9 @@ def system_to_data(system: System) -> dict[str, Any]:
         rows["citations"] = list(system.citations)
     rows["system"] = _Writer().module(system.module, "")
     if system.region.sides:
-        rows["region"] = {n: [side_to_data(s) for s in sides] for n, sides in system.region.sides.items()}
+        rows["region"] = {
+            n: [side_to_data(s) for s in sides] for n, sides in system.region.sides.items()
+        }
     if system.certify:
         goal = {"rate": system.certify.rate, "factor": system.certify.factor}
         rows["certify"] = {k: v for k, v in goal.items() if v is not None}
@@ -63,7 +65,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         raise UnsupportedError(
-            f"A file holds finite numbers, but an argument of a module is {value}. Use a large number."
+            f"A file holds finite numbers, but an argument of a module is {value}. Use a large "
+            f"number."
         )
     return value
 
@@ -136,7 +139,8 @@ def _expressions(module: RiemannianModule) -> dict[str, Any]:
     name = module.name if isinstance(module, ExpressionModule) else type(module).__name__
     if type(module).local_metric is not RiemannianModule.local_metric:
         raise UnsupportedError(
-            f"{name}: a file holds the map of a custom module but not its own `local_metric`, which would "
+            f"{name}: a file holds the map of a custom module but not its own `local_metric`, "
+            f"which would "
             "be lost. Save a module without one and set the metric where it is used."
         )
     s = module.signature

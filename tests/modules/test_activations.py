@@ -10,6 +10,7 @@ import riemannian_modules as rm
 from riemannian_modules.arithmetic.compile import compile_floats
 from riemannian_modules.arithmetic.interval import Interval, interval
 from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.modules import scalar_function as functions
 from tests.strategies import rngs
 
 CLOSED = {
@@ -112,6 +113,20 @@ def test_the_differential_is_its_own_adjoint_and_equals_the_traced_one(rng):
         diagonal = tuple(y.diff(v) for y, v in zip(e.y, e.inputs, strict=True))
         traced = compile_floats(diagonal, e.arguments)(NO, u, NO)
         assert np.allclose(d.slope, traced, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("bracket", "sign"),
+    [
+        (functions.GELU_TURN, lambda z: mpmath.ncdf(z) + z * mpmath.npdf(z)),
+        (functions.GELU_SLOPE_TURN, lambda z: z * z - 2),
+        (functions.SILU_TURN, lambda z: 1 + z / (1 + mpmath.exp(z))),
+        (functions.SILU_SLOPE_TURN, lambda z: z * mpmath.tanh(z / 2) - 2),
+    ],
+)
+def test_each_turning_point_lies_in_its_bracket(bracket, sign):
+    with mpmath.workdps(60):
+        assert sign(mpmath.mpf(bracket[0])) < 0 < sign(mpmath.mpf(bracket[1]))
 
 
 def test_bad_arguments_are_refused():

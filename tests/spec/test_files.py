@@ -13,6 +13,7 @@ from riemannian_modules.modules.affine import Affine
 from riemannian_modules.region import box
 from riemannian_modules.spec import System, load_system, save_system, system_schema
 from riemannian_modules.spec.read import system_from_data
+from riemannian_modules.spec.registry import constructors
 from riemannian_modules.spec.system import FitTask, Goal, Simulation
 from riemannian_modules.spec.write import system_to_data
 from tests.spec.random_graphs import Leaky, random_graph
@@ -68,8 +69,10 @@ def test_arrays_that_change_after_construction_do_not_change_the_file():
 
 def test_every_section_survives(tmp_path):
     system = System(
-        Leaky(), "leaky", "Two pools.", ("Somebody (1999)",), box({"q[0]": (-np.inf, 1.0), "k": (0.5, 2)}),
-        Goal(0.5), Simulation(3.0, 11, {"q": [1.0, 2.0]}, {"u": [0.5, 0.5]}), FitTask("x.csv", "poisson", {"k": (0.0, np.inf)}),
+        Leaky(), "leaky", "Two pools.", ("Somebody (1999)",),
+        box({"q[0]": (-np.inf, 1.0), "k": (0.5, 2)}), Goal(0.5),
+        Simulation(3.0, 11, {"q": [1.0, 2.0]}, {"u": [0.5, 0.5]}),
+        FitTask("x.csv", "poisson", {"k": (0.0, np.inf)}),
     )  # fmt: skip
     save_system(system, tmp_path / "a.json")
     read = load_system(tmp_path / "a.json")
@@ -106,7 +109,9 @@ FAULTS = {
     "a string for a number": (
         put("system", "modules", "net", "W"), [["1"]], r"net/W: expected a number"
     ),
-    "a ragged matrix": (put("system", "modules", "net", "W"), [[1, 2], [3]], r"/system/modules/net"),
+    "a ragged matrix": (
+        put("system", "modules", "net", "W"), [[1, 2], [3]], r"/system/modules/net"
+    ),
     "missing argument": (
         put("system", "modules", "net"), {"type": "Affine"}, r"net/W: this key is missing"
     ),
@@ -125,7 +130,8 @@ FAULTS = {
         r"/system/modules/plant/expressions/dx/0/0",
     ),
     "symbols that are not the states": (
-        put("system", "modules", "plant", "state"), [{"name": "z", "shape": [2]}], r"modules/plant: "
+        put("system", "modules", "plant", "state"), [{"name": "z", "shape": [2]}],
+        r"modules/plant: ",
     ),
     "a side that is reversed": (put("region"), {"plant.q": [1, 0]}, r"/region: .*lower <= upper"),
     "a side that is no number": (put("region"), {"plant.q": ["big", 0]}, r"/region/plant.q/0"),
@@ -196,6 +202,55 @@ def test_a_metric_of_a_custom_module_is_not_lost_in_silence():
 
 
 def test_the_schema_names_every_module_type():
-    from riemannian_modules.spec.registry import constructors
-
     assert set(constructors()) <= set(json.loads(json.dumps(system_schema()))["$defs"])
+
+
+def one_of_each():
+    """An instance of every module type that files may name."""
+    eye = np.eye(2)
+    linear = (-eye, eye, eye)
+    made = {
+        "Affine": lambda c: c([[1.0, 2.0]], 0.5, input="a"),
+        "Demux": lambda c: c("a b", c=(2, "m")),
+        "DiscreteObserver": lambda c: c(*linear, 0.1 * eye),
+        "DiscreteStateSpace": lambda c: c(*linear, state=rm.space(x=(2, "m"))),
+        "FlowMap": lambda c: c(Leaky(k=[2.0, 3.0]), 0.5),
+        "Gain": lambda c: c(2.0, 3, output_unit="m"),
+        "GeneExpression": lambda c: c(20.0, 0.3, 0.07, unit="nM", time_unit="min"),
+        "HillActivation": lambda c: c(1.0, 40.0, 2.0, 0.1),
+        "HillRepression": lambda c: c(1.0, 40.0, 2.0, 0.1),
+        "Lag": lambda c: c(2.0, 3.0, 2),
+        "MassAction": lambda c: c("a b", [[1, 0]], [[0, 1]], {"k": 2.0}),
+        "MatrixGain": lambda c: c(2 * eye),
+        "MichaelisMenten": lambda c: c(1.0, 2.0),
+        "Mux": lambda c: c("a b", c=2),
+        "Observer": lambda c: c(*linear, 0.1 * eye),
+        "PID": lambda c: c(1.0, 2.0, 0.5, 0.1),
+        "PhosphorylationCycle": lambda c: c(1.0, 2.0, 3.0, 0.1, 0.2),
+        "Pool": lambda c: c(0.5, "a b", "c"),
+        "Saturation": lambda c: c(-2.0, 3.0, 2),
+        "StateSpace": lambda c: c(*linear, state=rm.space(x=(2, "m"))),
+        "Sum": lambda c: c("+-", 2),
+        "TransferFunction": lambda c: c([1.0], [1.0, 2.0, 3.0]),
+    }
+    return [pytest.param(name, made.get(name, lambda c: c(2)), id=name) for name in constructors()]
+
+
+@pytest.mark.parametrize(("name", "make"), one_of_each())
+def test_each_module_type_survives(name, make):
+    module = make(constructors()[name].cls)
+    changed = module.with_parameters(module.theta * 1.25) if module.theta.size else module
+    for original in (module, changed):
+        data = json.loads(json.dumps(system_to_data(System(original)), allow_nan=False))
+        assert data["system"]["type"] == name
+        read = system_from_data(data).module
+        assert type(read) is type(original)
+        assert read.signature == original.signature
+        assert np.array_equal(read.theta, original.theta)
+        point = original.point(0.1 * np.ones(original.state.size), np.ones(original.inputs.size))
+        for ours, theirs in zip(
+            original.forward(point.x, point.u, point.theta),
+            read.forward(point.x, point.u, point.theta),
+            strict=True,
+        ):
+            assert np.array_equal(ours, theirs)
