@@ -1,7 +1,8 @@
 """Riemannian modules: differentiable modules that compose, learn and are certified in metrics.
 
-Modules, wiring and regions are here. What is done with them is in rooms that need heavier libraries:
-`riemannian_modules.engine` (simulate, fit, propagate, linearize) and `riemannian_modules.certify`.
+Modules, wiring and regions are here. What is done with them is in rooms that need heavier
+libraries: `riemannian_modules.engine` (simulate, fit, propagate, linearize) and
+`riemannian_modules.certify`.
 """
 
 from riemannian_modules.graph import ModuleGraph, Wiring, chain

@@ -23,7 +23,7 @@ class Cubic(rm.Flow):
 
     state = rm.space("q")
     inputs = rm.space("u")
-    parameters = {"a": -1.0}  # noqa: RUF012
+    parameters = {"a": -1.0}
 
     def equations(self, x, u, p):
         return [p.a * x.q - x.q**3 + u.u], x.vector

@@ -16,10 +16,8 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.symbolic_array import Guard, SymbolicArray, Tracer, exact
-from riemannian_modules.errors import SignatureError, TraceError
+from riemannian_modules.errors import SignatureError
 from riemannian_modules.space import Signals, Space
-
-LARGEST_TRACE = 50_000  # operations; beyond this, differentiating scalar by scalar takes minutes
 
 
 @final
@@ -88,7 +86,7 @@ def trace(
 
     Raises:
         TraceError: If an operation cannot be traced, or the map is too large (see
-            ``LARGEST_TRACE``).
+            ``LARGEST_TRACE`` of symbolic_array).
         SignatureError: If names or shapes of the results are not those that were declared.
     """
     tracer = Tracer(name)
@@ -105,14 +103,6 @@ def trace(
     dx, y = result if isinstance(result, tuple) and len(result) == 2 else (result, x.vector)
     flat_dx = flatten_result(dx, state, f"{name}: the state's derivative or successor", tracer)
     flat_y = flatten_result(y, outputs, f"{name}: the outputs", tracer)
-    operations = operation_count((*flat_dx, *flat_y))
-    if operations > LARGEST_TRACE:
-        raise TraceError(
-            f"{name}: the map has {operations} scalar operations, more than the {LARGEST_TRACE} "
-            "that are "
-            "traced. Compose it of affine and activation modules, whose matrices stay matrices, or "
-            "subclass RiemannianModule and write `jacobian` by hand."
-        )
     guards = tuple(dict.fromkeys(tracer.guards))
     return Expressions(state_symbols, input_symbols, free, flat_dx, flat_y, guards)
 
@@ -159,18 +149,6 @@ def _result_entries(value: Any, tracer: Tracer) -> Any:
         return np.concatenate(parts) if parts else np.empty(0, dtype=object)
     array = np.asarray(value)
     return _object_array([exact(v, tracer) for v in array.ravel()]).reshape(array.shape)
-
-
-def operation_count(expressions: Sequence[sp.Basic]) -> int:
-    """Number of distinct operations in expressions that share subterms."""
-    seen: set[sp.Basic] = set()
-    stack = list(expressions)
-    while stack:
-        node = stack.pop()
-        if node.args and node not in seen:
-            seen.add(node)
-            stack.extend(node.args)
-    return len(seen)
 
 
 @lru_cache(maxsize=512)

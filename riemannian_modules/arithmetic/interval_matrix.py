@@ -102,8 +102,9 @@ def matmul(A: Interval | Ball | Array, B: Interval | Ball | Array) -> Interval:
 def matvec(A: Interval | Array, v: Interval) -> Interval:
     """Enclose ``A v`` for (..., n, k) matrices and (..., k) vectors, which may be unbounded.
 
-    Where a side is infinite, products are taken entry by entry, so that rows which do not see it stay
-    bounded and others say on which side they are not. Cost: that of `matmul`, or n k interval products.
+    Where a side is infinite, products are taken entry by entry, so that rows which do not see it
+    stay bounded and others say on which side they are not. Cost: that of `matmul`, or n k interval
+    products.
     """
     if np.isfinite(v.lower).all() and np.isfinite(v.upper).all():
         return matmul(A, v[..., :, None])[..., 0]

@@ -17,6 +17,8 @@ import sympy as sp
 from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.errors import TraceError
 
+LARGEST_TRACE = 50_000  # operations; beyond this, differentiating scalar by scalar takes minutes
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,19 @@ class Tracer:
 
     module: str
     guards: list[Guard] = field(default_factory=list[Guard])
+    operations: int = 0
+
+    def count(self, operations: int) -> None:
+        """Count scalar operations; raises TraceError as soon as there are too many."""
+        self.operations += operations
+        if self.operations > LARGEST_TRACE:
+            raise TraceError(
+                f"{self.module}: the map has more than the {LARGEST_TRACE} scalar operations that "
+                "are "
+                "traced. Compose it of affine and activation modules, whose matrices stay "
+                "matrices, "
+                "or subclass RiemannianModule and write `jacobian` by hand."
+            )
 
     def refuse(self, operation: str) -> TraceError:
         """The error for an operation that has no exact expression here."""
@@ -281,6 +296,8 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def sum(self, axis: Any = None, **_: Any) -> SymbolicArray:
         """Sum of entries along an axis."""
+        if axis is None:  # one long sum, where adding one by one takes quadratic time
+            return SymbolicArray(sp.Add(*self.entries.ravel()), self.tracer)
         return SymbolicArray(self.entries.sum(axis=axis), self.tracer)
 
     def prod(self, axis: Any = None) -> SymbolicArray:
@@ -322,10 +339,12 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__" or kwargs:
             raise self.tracer.refuse(f"np.{name}.{method} with {sorted(kwargs)}")
         if name == "matmul":
+            self.tracer.count(operands[0].size * max(operands[1].size // len(operands[1]), 1))
             return SymbolicArray(np.matmul(*operands), self.tracer)
         scalar = _SCALAR.get(name)
         if scalar is None:
             raise self.tracer.refuse(f"np.{name}")
+        self.tracer.count(np.broadcast(*operands).size)
         apply = np.frompyfunc(lambda *args: scalar(self.tracer, *args), len(operands), 1)
         return SymbolicArray(apply(*operands), self.tracer)
 
@@ -340,6 +359,8 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name in ("amax", "max", "amin", "min"):
             reduce = np.maximum.reduce if "max" in name else np.minimum.reduce
             return reduce(args[0], axis=kwargs.get("axis", args[1] if len(args) > 1 else None))
+        if name == "sum" and len(args) == 1 and not kwargs:
+            return SymbolicArray(_entries(args[0], self.tracer), self.tracer).sum()
         if name == "mean":
             return args[0].mean(*args[1:], **kwargs)
         if name == "norm":

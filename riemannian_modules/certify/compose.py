@@ -1,13 +1,14 @@
 """Composition: a network's bound from its nodes' bounds and its edges' gains.
 
-Each node i has a state with a metric M_i. On the diagonal of C stand the nodes' own bounds (log-norms of
-flows, Lipschitz constants of steps) plus the gain with which they feed themselves; off it the gains
-``g_ij = |P_i (d f_i / d x_j) P_j^{-1}|``. If ``C r <= b r`` for some r > 0, then the network has the bound
-b in the norm ``max_i |z_i|_{M_i} / r_i``. That is one rule for cascades (C triangular), feedback loops
-(small gain) and any network. Maps without state in a row or DAG have the gains multiplied and added.
+Each node i has a state with a metric M_i. On the diagonal of C stand the nodes' own bounds
+(log-norms of flows, Lipschitz constants of steps) plus the gain with which they feed themselves;
+off it the gains ``g_ij = |P_i (d f_i / d x_j) P_j^{-1}|``. If ``C r <= b r`` for some r > 0, then
+the network has the bound b in the norm ``max_i |z_i|_{M_i} / r_i``. That is one rule for cascades
+(C triangular), feedback loops (small gain) and any network. Maps without state in a row or DAG have
+the gains multiplied and added.
 
-Source: Strom (1975); Russo, di Bernardo and Sontag, *A contraction approach to the hierarchical analysis
-and design of networked systems*, IEEE TAC 58 (2013); THEORY section 6.
+Source: Strom (1975); Russo, di Bernardo and Sontag, *A contraction approach to the hierarchical
+    analysis and design of networked systems*, IEEE TAC 58 (2013); THEORY section 6.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class NetworkBound:
     def table(self) -> list[tuple[str, str, float]]:
         """Rows (from, to, number) with which a reader can compute the bound by hand.
 
-        Numbers below 1e-60 are rounding of exact zeros; the bound includes them, the table leaves them out.
+        Numbers below 1e-60 are rounding of exact zeros; the bound includes them, the table leaves
+        them out.
         """
         places = zip(*np.nonzero(np.abs(self.matrix) > 1e-60), strict=True)
         return [(self.nodes[j], self.nodes[i], float(self.matrix[i, j])) for i, j in places]
@@ -76,7 +78,8 @@ def network_bound(
 
     Args:
         graph: A composite with a state; continuous or discrete.
-        lower, upper: The box of states and inputs, in the order of the graph's signature.
+        lower: Lower sides of the box of states and inputs, in the order of the signature.
+        upper: Upper sides.
         metrics: For some nodes, the metric; the others' are searched.
         weights: r > 0 to be checked; None for those found here.
 
@@ -133,13 +136,14 @@ def comparison_bound(C: Array, r: Array) -> float:
 def weighted_gain(J: Interval, M_out: Array, M_in: Array) -> float:
     """Upper bound of ``|P_out J P_in^{-1}|`` over an interval matrix; 0 where J is exactly zero.
 
-    With approximate Cholesky factors P ~ sqrt(M), ``|P_out J P_in^{-1}|`` is bounded by three norms: the
-    middle one of the rounded ``R_out J R_in^{-1}``, the outer ones of how far R^T R is from M.
+    With approximate Cholesky factors P ~ sqrt(M), ``|P_out J P_in^{-1}|`` is bounded by three
+    norms: the middle one of the rounded ``R_out J R_in^{-1}``, the outer ones of how far R^T R is
+    from M.
     """
     if not J.lower.any() and not J.upper.any():
         return 0.0
-    R_out, R_in = np.linalg.cholesky(M_out).T, np.linalg.cholesky(M_in).T
-    X = np.linalg.inv(R_in)
+    R_out: Array = np.linalg.cholesky(M_out).T.astype(np.float64)
+    X: Array = np.linalg.inv(np.linalg.cholesky(M_in).T).astype(np.float64)
     # |z|_M <= s |R z| when M <= s^2 R^T R, and |X R z| small: both proved below.
     over_out = _relative_factor(R_out, M_out)
     over_in = _relative_factor_inverse(X, M_in)
@@ -154,7 +158,8 @@ def _exact(value: Array | float) -> Interval:
 
 def _relative_factor(R: Array, M: Array) -> float:
     # M <= s^2 R^T R, with Y ~ R^{-1}: |Y^T (M) Y| bounds M in the coordinates w = Y^{-1} z, and
-    # |Y^{-1} z| = |R z + (Y^{-1} - R) z| is compared with |R z| through E = R Y - I: |w| <= |R z|/(1-|E|).
+    # |Y^{-1} z| = |R z + (Y^{-1} - R) z| is compared with |R z| through E = R Y - I: |w| <= |R
+    # z|/(1-|E|).
     Y = np.linalg.inv(R)
     E = spectral_norm_bound(matmul(Interval.point(R), Interval.point(Y)) - np.eye(len(R)))
     inner = spectral_norm_bound(
@@ -203,9 +208,10 @@ def _refuse_jumps(leaves: Sequence[Leaf]) -> None:
 
 
 def _perron_weights(C: Array, time: Time) -> Array:
-    """Weights r > 0 with ``C r <= b r`` for a b slightly above the best; ones where there is no such b.
+    """Weights r > 0 with ``C r <= b r`` for a b slightly above the best; else ones.
 
-    ``r = (b I - C)^{-1} 1`` is positive whenever b exceeds the spectral abscissa of a Metzler matrix.
+    ``r = (b I - C)^{-1} 1`` is positive whenever b exceeds the spectral abscissa of a Metzler
+    matrix.
     """
     n = len(C)
     if not np.isfinite(C).all():
@@ -222,7 +228,7 @@ def _perron_weights(C: Array, time: Time) -> Array:
 
 
 def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
-    """An upper bound of the gain (l2, inputs to outputs) of a DAG of maps, from its leaves' gains alone.
+    """An upper bound of a DAG of maps' gain (l2, inputs to outputs), from its leaves' gains.
 
     A leaf's inputs come from several sources; the gain to them is the root of the sum of squares.
 

@@ -1,4 +1,4 @@
-"""Certificates of composites by their parts: the network rule of `compose`, claimed, saved and verified."""
+"""Certificates of composites by the network rule of `compose`."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ def certify_network(
 ) -> Answer:
     """Prove that a network contracts from its nodes' rates and its edges' gains (THEORY section 6).
 
-    Cost grows with nodes times states, not with the products of all nodes' nonlinearities, so it reaches
-    networks that are too large to be certified as one system; it is blind to couplings that cancel.
+    Cost grows with nodes times states, not with the products of all nodes' nonlinearities, so it
+    reaches networks that are too large to be certified as one system; it is blind to couplings that
+    cancel.
 
     Args:
         graph: A composite with a state.
@@ -60,8 +61,8 @@ def certify_network(
         factor: For steps, the Lipschitz constant to prove.
 
     Returns:
-        `Proved` in the norm ``max_i |z_i|_{M_i} / r_i``, `Refuted` with a witness, or `Estimated`, which
-        names the nodes and gains that are too large.
+        `Proved` in the norm ``max_i |z_i|_{M_i} / r_i``, `Refuted` with a witness, or `Estimated`,
+        which names the nodes and gains that are too large.
     """
     if not isinstance(graph, ModuleGraph) or graph.time is Time.STATIC:
         raise UnsupportedError(
@@ -120,7 +121,7 @@ def _blame(network: NetworkBound) -> str:
 
 
 def verify_network(data: Mapping[str, Any]) -> Answer:
-    """Prove a network certificate again from its data alone; see `riemannian_modules.certify.verify`."""
+    """Prove a network certificate again from its data alone; see `verify`."""
     claim, evidence = data["claim"], data["evidence"]
     try:
         graph = _graph_from_data(data["system"])
@@ -187,10 +188,10 @@ def _statement(time: Time, b: float, rows: list[list[Any]]) -> str:
         else f"changes at each step at most by the factor {b:.10g}"
     )
     return (
-        f"The distance of any two trajectories {what} in the norm max_i |z_i|_(M_i) / r_i over the network's "
-        f"nodes, as long as both stay in the region ({where}). Differential condition on the whole region by "
-        "the network rule (node bounds and edge gains), rounding included; that the region is invariant is "
-        "not part of the claim."
+        f"The distance of any two trajectories {what} in the norm max_i |z_i|_(M_i) / r_i over "
+        f"the network's nodes, as long as both stay in the region ({where}). Differential "
+        "condition on the whole region by the network rule (node bounds and edge gains), rounding "
+        "included; that the region is invariant is not part of the claim."
     )
 
 

@@ -70,6 +70,7 @@ def _run(
         s.inputs.signals(SymbolicArray(inputs, tracer)),
         s.parameters.signals(SymbolicArray(p.entries[leaf.theta], tracer)),
     )
+    x.tracer.count(tracer.operations)
     d, y = result if isinstance(result, tuple) and len(result) == 2 else (result, state)
     unknown = {w for w, v in zip(placeholders, inputs, strict=True) if v is w}
     return (

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.bound import Bound
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.region import Box
 from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 
 if TYPE_CHECKING:
@@ -173,6 +175,40 @@ class RiemannianModule(abc.ABC):
             "Write it as "
             "a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
         )
+
+    def contraction_rate(self, region: Box | None = None) -> Bound:
+        """A sound bound of how distances change on a region, in the module's own state metric.
+
+        One interval enclosure of the Jacobian, rounding included: cheap and local. `certify` cuts
+        the region, keeps cancellations and finds metrics.
+
+        Args:
+            region: Box of states, inputs and parameters; unnamed states and inputs are unbounded,
+                unnamed parameters have the module's values.
+
+        Returns:
+            The log-norm of a flow (negative when it contracts), or the gain of a step or static
+            map (Euclidean from inputs to outputs); infinite where nothing is known.
+
+        Raises:
+            UnsupportedError: If the module has no enclosure.
+            RegionError: For unknown names.
+        """
+        from riemannian_modules.arithmetic.interval import Interval
+        from riemannian_modules.modules.local_rate import gain_bound, log_norm_bound
+
+        s, sides = self.signature, Box() if region is None else region
+        names = (*s.state.coordinates, *s.inputs.coordinates, *s.parameters.coordinates)
+        low, high = sides.bounds(names, (s.state, s.inputs, s.parameters))
+        n, m = s.state.size, s.inputs.size
+        is_fixed = np.isinf(low) & np.isinf(high) & (np.arange(len(names)) >= n + m)
+        values = np.concatenate([np.zeros(n + m), self.theta])
+        box = Interval(np.where(is_fixed, values, low), np.where(is_fixed, values, high))
+        e = self.enclose(box[:n], box[n : n + m], box[n + m :])
+        if s.time is Time.STATIC:
+            return gain_bound(e.D, np.eye(s.outputs.size), np.eye(m))
+        M = self.local_metric().state.as_matrix()
+        return log_norm_bound(e.A, M) if s.time is Time.CONTINUOUS else gain_bound(e.A, M, M)
 
     def equations(self, x: Signals, u: Signals, p: Signals) -> Any:  # noqa: ARG002
         """``(dx, y)`` in NumPy for one point, traceable; expressions are made of it.

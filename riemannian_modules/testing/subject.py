@@ -14,7 +14,8 @@ from riemannian_modules.space import Array
 
 ROUNDING = float(np.finfo(np.float64).eps)
 PARAMETER_SPREAD = 0.1  # relative, so that a parameter keeps its sign
-# A result is the end of some dozen roundings of intermediate numbers that may be larger than itself.
+# A result is the end of some dozen roundings of intermediate numbers that may be larger than
+# itself.
 SLACK = 256
 
 
@@ -77,7 +78,8 @@ class Subject:
     def noise(self, at: Point) -> float:
         """How far two correct evaluations at one point may differ.
 
-        A value's rounding is relative to the terms that it is the sum of; ``|J| |z|`` stands for them.
+        A value's rounding is relative to the terms that it is the sum of; ``|J| |z|`` stands for
+        them.
         """
         z = np.abs(flat(at))[..., None]
         terms = np.abs(self.derivative(at)) @ z
@@ -99,7 +101,7 @@ def check(holds: bool | np.bool_, message: str) -> None:  # noqa: FBT001 - the a
 
 
 def check_close(name: str, got: Array, expected: Array, tolerance: float | Array) -> None:
-    """Raise unless shapes agree, numbers are finite, and no entry differs by more than ``tolerance``."""
+    """Raise unless shapes agree, all is finite, and no entry differs by over ``tolerance``."""
     check(got.shape == expected.shape, f"{name}: expected shape {expected.shape}, got {got.shape}.")
     if not got.size:
         return
@@ -109,6 +111,7 @@ def check_close(name: str, got: Array, expected: Array, tolerance: float | Array
     worst = np.unravel_index(int(np.argmax(error - tolerance)), got.shape)
     check(
         (error <= tolerance).all(),
-        f"{name}: at {tuple(map(int, worst))} expected {expected[worst]!r}, got {got[worst]!r}; they "
-        f"differ by {error[worst]:.3g}, allowed is {np.broadcast_to(tolerance, got.shape)[worst]:.3g}.",
+        f"{name}: at {tuple(map(int, worst))} expected {expected[worst]!r}, got {got[worst]!r}; "
+        f"they differ by {error[worst]:.3g}, allowed is "
+        f"{np.broadcast_to(tolerance, got.shape)[worst]:.3g}.",
     )

@@ -24,7 +24,7 @@ class Filter(rm.Flow):
     state = rm.space(error="uM", integral="uM h")
     inputs = rm.space(reference="uM", measured="uM")
     outputs = rm.space(features=2)
-    parameters = {"rate": 2.0, "leak": 0.1}  # noqa: RUF012
+    parameters = {"rate": 2.0, "leak": 0.1}
 
     def equations(self, x, u, p):
         lag = p.rate * (u.reference - u.measured - x.error)
@@ -37,7 +37,7 @@ class Expression(rm.Flow):
     state = rm.space(messenger="uM", protein="uM")
     inputs = rm.space(drive=1)
     outputs = rm.space(protein="uM")
-    parameters = {"k": 1.5, "K": 0.8, "d_m": 0.7, "d_p": 0.3}  # noqa: RUF012
+    parameters = {"k": 1.5, "K": 0.8, "d_m": 0.7, "d_p": 0.3}
 
     def equations(self, x, u, p):
         drive = np.exp(u.drive[0])

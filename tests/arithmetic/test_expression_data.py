@@ -39,7 +39,7 @@ def random_map(rng, operations):
         state = rm.space("q v")
         inputs = rm.space("u")
         outputs = rm.space("y")
-        parameters = {"k": 1.5}  # noqa: RUF012
+        parameters = {"k": 1.5}
 
         def equations(self, x, u, p):
             terms = [x.q, x.v, u.u, p.k, 0.1 * x.q]

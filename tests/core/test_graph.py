@@ -9,7 +9,7 @@ import riemannian_modules as rm
 from riemannian_modules.arithmetic.interval import interval
 from riemannian_modules.errors import DomainError
 from riemannian_modules.testing import check_module
-from tests.modules.instances import Pendulum, loop
+from tests.modules.instances import loop
 from tests.strategies import rngs
 
 NONE = np.zeros(0)
@@ -80,15 +80,14 @@ def test_nesting_to_any_depth_is_the_flat_graph(rng, depth):
     assert deep.signature.state.names == tuple(
         "inner." * depth + name for name in flat.signature.state.names
     )
-    for a, b in zip(
-        deep.forward(x, u, deep.theta), flat.forward(x, u, flat.theta), strict=True
-    ):
+    for a, b in zip(deep.forward(x, u, deep.theta), flat.forward(x, u, flat.theta), strict=True):
         assert np.array_equal(a, b)
     assert same_jacobian(deep, flat, x, u)
     assert deep.feedthrough == flat.feedthrough
     assert deep.expressions.dx == tuple(
-        e.xreplace(dict(zip(flat.expressions.state, deep.expressions.state, strict=True)).copy())
-        .xreplace(dict(zip(flat.expressions.parameters, deep.expressions.parameters, strict=True)))
+        e.xreplace(
+            dict(zip(flat.expressions.state, deep.expressions.state, strict=True)).copy()
+        ).xreplace(dict(zip(flat.expressions.parameters, deep.expressions.parameters, strict=True)))
         for e in flat.expressions.dx
     )
 
@@ -154,9 +153,9 @@ def test_the_enclosure_of_a_staged_block_contains_its_values(rng):
         a = middle - 0.05 + 0.1 * share
         y = graph.output(NONE, a, graph.theta)
         D = graph.jacobian(NONE, a, graph.theta).D
-        assert ((e.y.lower - 64 * EPS <= y) & (y <= e.y.upper + 64 * EPS)).all()
+        assert ((y >= e.y.lower - 64 * EPS) & (y <= e.y.upper + 64 * EPS)).all()
         room = 1e-13 * np.abs(D)
-        assert ((e.D.lower - room <= D) & (D <= e.D.upper + room)).all()
+        assert ((e.D.lower - room <= D) & (e.D.upper + room >= D)).all()
     assert (e.y.lower < e.y.upper).all()
 
 
@@ -237,7 +236,7 @@ def test_the_gradient_of_a_graph_with_states_flows_through_its_wiring():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_points_and_parameters_that_are_no_numbers_are_refused(bad):
     graph = loop()
-    with pytest.raises(DomainError, match="state.*plant.q"):
+    with pytest.raises(DomainError, match=r"state.*plant\.q"):
         graph.point(x=[bad, 0.0])
     with pytest.raises(DomainError, match=r"parameters.*plant.k"):
         graph.with_parameters(np.full(graph.theta.size, bad))

@@ -98,7 +98,7 @@ def test_names_of_states_inputs_and_parameters_differ():
 def test_parameters_that_are_no_numbers_are_refused():
     from tests.modules.instances import Pendulum
 
-    with pytest.raises(DomainError, match="Pendulum: parameters.*'k'"):
+    with pytest.raises(DomainError, match=r"Pendulum: parameters.*'k'"):
         Pendulum(k=np.nan).theta  # noqa: B018
     with pytest.raises(SignatureError, match=r"unknown parameters \['mass'\]; known are: k, g, d"):
         Pendulum(mass=1.0)

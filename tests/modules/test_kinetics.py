@@ -40,7 +40,9 @@ def test_hill_laws_are_the_textbook_fractions_and_add_to_the_maximum(rng):
     # The powers carry a relative error of n |log a| roundings, at most 10 here.
     assert abs(rate(up, a) - maximum * fraction) <= 100 * EPS * maximum
     assert abs(rate(up, a) + rate(down, a) - maximum) <= 8 * EPS * maximum
-    expected = maximum * n / a * fraction * (1 - fraction)
+    # z / (1 + z)^2 rather than fraction (1 - fraction), which cancels near saturation.
+    z = (a / half) ** n
+    expected = maximum * n / a * z / (1 + z) ** 2
     assert np.isclose(slope(up, a), expected, rtol=1e-13, atol=0)
     assert np.isclose(slope(down, a), -expected, rtol=1e-13, atol=0)
 

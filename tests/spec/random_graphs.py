@@ -13,7 +13,7 @@ class Leaky(rm.Flow):
     state = rm.space(q=2)
     inputs = rm.space(u=2)
     outputs = rm.space(y=2)
-    parameters = {"k": [1.0, 0.1]}  # noqa: RUF012
+    parameters = {"k": [1.0, 0.1]}
 
     def equations(self, x, u, p):
         return {"q": u.u - p.k * x.q}, {"y": x.q / (1.0 + x.q**2) + np.where(x.q > 0.3, x.q, 0.0)}
