@@ -13,6 +13,7 @@ Source: Strom (1975); Russo, di Bernardo and Sontag, *A contraction approach to 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -28,10 +29,11 @@ from riemannian_modules.certify.norms import L2, FreeL2
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.search import find_norm
 from riemannian_modules.certify.subdivide import Budget, partition
-from riemannian_modules.errors import ConvergenceError, MetricError, UnsupportedError
+from riemannian_modules.door import number_array, require, require_mapping
+from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.graph.enclose import enclose_leaves
-from riemannian_modules.graph.plan import Leaf
+from riemannian_modules.graph.plan import Leaf, Piece
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
@@ -90,8 +92,13 @@ def network_bound(
         UnsupportedError: If a leaf has no exact form or the graph has no state.
         MetricError: If weights are not positive.
     """
+    require("network_bound", graph, ModuleGraph, "a composite")
+    require_mapping(
+        "network_bound: metrics", {} if metrics is None else metrics, "matrices by node"
+    )
     if graph.time is Time.STATIC:
         raise UnsupportedError("A network of maps has gains, not rates; use dag_gain.")
+    _check_box(graph, lower, upper)
     plan = graph.plan
     n = graph.state.size
     theta = Interval.point(graph.theta)
@@ -114,7 +121,11 @@ def network_bound(
             place = plan.leaves[j].state
             gain = weighted_gain(through[:, place], chosen[a], chosen[b])
             C[a, b] = np.nextafter(C[a, b] + gain, np.inf) if gain else C[a, b]
-    r = _perron_weights(C, graph.time) if weights is None else weights
+    r = (
+        _perron_weights(C, graph.time)
+        if weights is None
+        else number_array("network_bound: weights", weights)
+    )
     if r.shape != (len(nodes),) or not ((r > 0) & np.isfinite(r)).all():
         raise MetricError(
             f"Network weights: expected {len(nodes)} positive numbers, got {r.tolist()}."
@@ -230,13 +241,16 @@ def _perron_weights(C: Array, time: Time) -> Array:
 def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
     """An upper bound of a DAG of maps' gain (l2, inputs to outputs), from its leaves' gains.
 
-    A leaf's inputs come from several sources; the gain to them is the root of the sum of squares.
+    A leaf's inputs come from several sources; the gain to them is the root of the sum of squares,
+    each counted as often as its ports are read.
 
     Raises:
         UnsupportedError: If the graph has a state.
     """
+    require("dag_gain", graph, ModuleGraph, "a composite")
     if graph.time is not Time.STATIC:
         raise UnsupportedError("A network with a state has a rate or factor; use network_bound.")
+    _check_box(graph, lower, upper)
     plan = graph.plan
     swept = enclose_leaves(
         plan, Interval.point(np.zeros(0)), Interval(lower, upper), Interval.point(graph.theta)
@@ -244,12 +258,29 @@ def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
     _refuse_jumps(plan.leaves)
     reached: dict[int, Interval] = {-1: _exact(1.0)}
 
-    def joined(sources: Sequence[int]) -> Interval:
-        return iv.sqrt(sum((reached[s] ** 2 for s in sorted(set(sources))), _exact(0.0)))
+    def joined(pieces: Sequence[Piece]) -> Interval:
+        # An output port that is read k times stands k times in the vector that reads it.
+        reads = Counter((p.leaf, p.place.start) for p in pieces)
+        most: dict[int, int] = {}
+        for (leaf, _), count in reads.items():
+            most[leaf] = max(most.get(leaf, 0), count)
+        squares = (_exact(float(k)) * reached[leaf] ** 2 for leaf, k in most.items())
+        return iv.sqrt(sum(squares, _exact(0.0)))
 
     for step in plan.steps:
         leaf = plan.leaves[step.leaf]
         own = spectral_norm_bound(swept.leaves[step.leaf].D)
-        gain = _exact(own) * joined([p.leaf for p in leaf.pieces if p.leaf in reached])
+        gain = _exact(own) * joined([p for p in leaf.pieces if p.leaf in reached])
         reached[step.leaf] = _exact(float(gain.upper))
-    return float(joined([p.leaf for p in plan.shown]).upper)
+    return float(joined(plan.shown).upper)
+
+
+def _check_box(graph: ModuleGraph, lower: Array, upper: Array) -> None:
+    """Refuse sides that are not one for each state and input, or that are reversed or NaN."""
+    size = graph.state.size + graph.inputs.size
+    sides = [number_array("The region", side, RegionError) for side in (lower, upper)]
+    if any(side.shape != (size,) for side in sides) or not (sides[0] <= sides[1]).all():
+        raise RegionError(
+            f"The region: expected {size} lower and upper sides, lower <= upper, states before "
+            f"inputs, got {lower!r:.80} and {upper!r:.80}."
+        )
