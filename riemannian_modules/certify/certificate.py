@@ -111,10 +111,14 @@ def number_from_data(value: object, where: str) -> float:
     """The float that `number_to_data` wrote."""
     if value in ("inf", "-inf"):
         return math.inf if value == "inf" else -math.inf
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        # Whole numbers that are no doubles would be rounded, and the claim with them.
-        if abs(value) <= sys.float_info.max and float(value) == value:
-            return float(value)
+    # Whole numbers that are no doubles would be rounded, and the claim with them.
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+        and float(value) == value
+    ):
+        return float(value)
     raise CertificateError(f"{where}: expected a number, 'inf' or '-inf', got {value!r}.")
 
 
