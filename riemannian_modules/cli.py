@@ -72,7 +72,7 @@ app = typer.Typer(
 SystemPath = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[FILE]", help="A system file (JSON); the bundled example where none is given."
+        metavar="FILE", help="A system file (JSON); the bundled example where none is given."
     ),
 ]
 OutFolder = Annotated[
@@ -386,7 +386,7 @@ def _print_answer(answer: Answer, name: str) -> None:
                 "Half-life", f"{math.log(2) / -b.rate:.4g}: distances halve at least so fast"
             )
         elif not isinstance(b, LogNormBound):
-            table.add_row("Factor", f"{b.factor:.6g}: distances grow at most so much at each step")
+            table.add_row("Factor", f"{b.factor:.6g}: distances are multiplied by no more")
         table.add_row("What is proved", _plain(answer.certificate.statement))
     elif isinstance(answer, Refuted):
         table.add_row("What fails", _plain(answer.statement))

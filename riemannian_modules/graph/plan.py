@@ -72,13 +72,8 @@ class Plan:
     def used_up(self) -> tuple[tuple[int, ...], ...]:
         """For each step, the leaves whose outputs nothing needs after it.
 
-<<<<<<< HEAD
         Neither a later step, nor a state, nor what is shown: a sweep that lets go of them needs the
         memory of a few leaves.
-=======
-        They feed neither a later step nor a state, and are not shown: a sweep that lets go of them
-        needs the memory of a few leaves.
->>>>>>> main
         """
         kept = {p.leaf for p in self.shown}
         for leaf in self.leaves:

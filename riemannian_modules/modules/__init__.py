@@ -12,6 +12,7 @@ from riemannian_modules.modules.activation import (
 )
 from riemannian_modules.modules.affine import Affine
 from riemannian_modules.modules.demux import Demux
+from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.flow_map import FlowMap
 from riemannian_modules.modules.gain import Gain, MatrixGain
 from riemannian_modules.modules.gene_expression import GeneExpression
@@ -39,6 +40,7 @@ __all__ = [
     "Demux",
     "DiscreteObserver",
     "DiscreteStateSpace",
+    "ExpressionModule",
     "FlowMap",
     "Gain",
     "GeneExpression",

@@ -51,6 +51,14 @@ class Layer(rm.StaticMap):
         return {"c": np.tanh(p.W @ u.a), "d": p.w * np.maximum(u.a[0], 0.3) * u.a[1]}
 
 
+def saved(module: rm.RiemannianModule) -> rm.ExpressionModule:
+    """The module as a file holds it."""
+    s = module.signature
+    values = s.parameters.unpack(module.theta)
+    spaces = (s.state, s.inputs, s.outputs)
+    return rm.ExpressionModule("Saved", s.time, spaces, values, module.expressions)
+
+
 def loop() -> rm.ModuleGraph:
     """A pendulum held by a controller, with a sensor that stands in two places."""
     sensor = rm.Affine([[2.0]], [0.1], input="signal", output="signal")
@@ -76,6 +84,7 @@ NETWORK = rm.MassAction.of(
 )
 
 INSTANCES = {
+    "expression_module": Instance(saved(Pendulum(k=7.0))),
     "flow": Instance(Pendulum()),
     "step map": Instance(Logistic()),
     "static map": Instance(Layer()),
