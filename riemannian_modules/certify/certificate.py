@@ -14,11 +14,7 @@ from typing import Any, final
 
 import numpy as np
 
-<<<<<<< HEAD
-from riemannian_modules.certify.answer import Bound, LogNormBound
-=======
-from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
->>>>>>> main
+from riemannian_modules.bound import Bound, LogNormBound
 from riemannian_modules.certify.norms import L1, L2, LInf, Norm
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
