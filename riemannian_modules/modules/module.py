@@ -116,19 +116,11 @@ class RiemannianModule(abc.ABC):
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-<<<<<<< HEAD
         """Note the constructor's arguments down: a system file holds the call that makes it."""
         self = super().__new__(cls)
         # Arrays are copied, for their owners may change them later. Frozen dataclasses are modules
         # too, so this is written past their guard.
-        vars(self)["made_with"] = (
-=======
-        """Note the arguments down: a system file holds the call that makes a module."""
-        self = super().__new__(cls)
-        # Arrays are copied, for their owners may change them later. Frozen dataclasses are modules
-        # too, so this is written past their guard.
         made_with = (
->>>>>>> spec
             tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args),
             {k: a.copy() if isinstance(a, np.ndarray) else a for k, a in kwargs.items()},
         )
