@@ -90,9 +90,10 @@ def test_monomials_that_are_one_product_of_atoms_add_up():
             float(a.subs(u, sp.Rational(point.numerator, point.denominator))) for a in form.atoms
         ]
         T = form.at(np.array(values)).midpoint[0, 0]
-        assert pytest.approx(
-            float(entry.subs(u, sp.Rational(point.numerator, point.denominator)))
-        ) == T
+        assert (
+            pytest.approx(float(entry.subs(u, sp.Rational(point.numerator, point.denominator))))
+            == T
+        )
     assert at
 
 
