@@ -130,8 +130,8 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
         raise CertificateError(f"system: {fault}") from None
     if graph.time not in _KINDS or _KINDS[graph.time] != claim.get("kind"):
         raise CertificateError("claim.kind: does not fit the system's time.")
-    names = [*graph.state.coordinates, *graph.inputs.coordinates]
-    lower, upper = region_from_data(data["region"], names)
+    states = [_named(c, data["system"]["leaves"]) for c in graph.state.coordinates]
+    lower, upper = region_from_data(data["region"], [*states, *graph.inputs.coordinates])
     b = number_from_data(claim.get("bound"), "claim.bound")
     stateful = [name for name, m in graph.nodes.items() if m.state.ports]
     norm = claim.get("norm")
@@ -263,6 +263,12 @@ def _graph_from_data(data: Any) -> ModuleGraph:
             f"expected leaves, edges and inputs ({type(fault).__name__}: {fault})."
         ) from None
     return wiring.build()
+
+
+def _named(coordinate: str, leaves: list[Any]) -> str:
+    """A state's coordinate ``n0.x`` by the name that its leaf has in the file."""
+    node, _, name = coordinate.partition(".")
+    return f"{leaves[int(node[1:])]['name']}.{name}"
 
 
 def _leaf_from_data(leaf: Any, where: str) -> RiemannianModule:
