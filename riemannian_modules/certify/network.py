@@ -172,19 +172,19 @@ def _proved(b: float, data: Mapping[str, Any]) -> Proved:
 
 def _statement(time: Time, b: float, rows: list[list[Any]]) -> str:
     sides = [
-        f"{n} in [{float(lo):.6g}, {float(hi):.6g}]"
+        f"{n} in [{float(lo)!r}, {float(hi)!r}]"
         for n, lo, hi in rows
         if (lo, hi) != ("-inf", "inf")
     ]
     where = ", ".join(sides) or "everywhere"
     what = (
-        f"changes at most as exp({b:.10g} t)"
+        f"changes at most as exp({b!r} t)"
         if time is Time.CONTINUOUS
-        else f"changes at each step at most by the factor {b:.10g}"
+        else f"changes at each step at most by the factor {b!r}"
     )
     return (
-        f"The distance of any two trajectories {what} in the norm max_i |z_i|_(M_i) / r_i over "
-        f"the network's nodes, as long as both stay in the region ({where}). Differential "
+        f"With the same inputs, the distance of any two trajectories {what} in the "
+        f"norm max_i |z_i|_(M_i) / r_i over the network's nodes, as long as both stay in the region ({where}). Differential "
         "condition on the whole region by the network rule (node bounds and edge gains), rounding "
         "included; that the region is invariant is not part of the claim."
     )
