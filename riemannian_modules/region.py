@@ -44,7 +44,7 @@ class Box:
                 f"The region speaks of {unknown}, which are no states, inputs or parameters here; "
                 f"known are: {', '.join(ports) or 'none'}."
             )
-        sides = [table.get(c, (-math.inf, math.inf)) for c in coordinates]
+        sides = [_checked(c, table.get(c, (-math.inf, math.inf))) for c in coordinates]
         return np.array([s[0] for s in sides]), np.array([s[1] for s in sides])
 
 
@@ -57,16 +57,20 @@ def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[fl
     """
     checked: dict[str, Side] = {}
     for name, side in {**(sides or {}), **named}.items():
-        try:
-            low, high = (float(s) for s in side)
-        except (TypeError, ValueError):
-            raise RegionError(
-                f"Region: {name!r} expects a pair (lower, upper), got {side!r}."
-            ) from None
-        if not low <= high or low == math.inf or high == -math.inf:
-            raise RegionError(
-                f"Region: {name!r} expects lower <= upper, got ({low}, {high}). The region would "
-                "be empty; exchange the sides or leave the name out to mean every value."
-            )
-        checked[name] = (low, high)
+        checked[name] = _checked(name, side)
     return Box(checked)
+
+
+def _checked(name: str, side: Sequence[float]) -> Side:
+    try:
+        low, high = (float(s) for s in side)
+    except (TypeError, ValueError):
+        raise RegionError(
+            f"Region: {name!r} expects a pair (lower, upper), got {side!r}."
+        ) from None
+    if not low <= high or low == math.inf or high == -math.inf:
+        raise RegionError(
+            f"Region: {name!r} expects lower <= upper, got ({low}, {high}). The region would "
+            "be empty; exchange the sides or leave the name out to mean every value."
+        )
+    return low, high

@@ -154,17 +154,27 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]]) -> AtomForm:
                 members = tuple(
                     sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
                 )
-                terms[members][i, j] = Fraction(int(coefficient.p), int(coefficient.q))
+                # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
+                place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
+                place[i, j] = place.get((i, j), Fraction(0)) + value
     kept = {m: c for m, c in terms.items() if any(c.values())}
     return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()))
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
     """A monomial's atoms: factors of the same symbols are one atom, whose range is tighter."""
-    groups: dict[frozenset[Any], list[sp.Expr]] = {}
-    for base, exponent in monomial:
-        groups.setdefault(frozenset(base.free_symbols), []).append(base**exponent)
-    return [sp.Mul(*factors) for factors in groups.values()]
+    groups: dict[frozenset[Any], Any] = {}
+    waiting = [base**exponent for base, exponent in monomial]
+    while waiting:
+        # A product may lose symbols, exp(x + y) exp(x - y), and then belongs to another group: no
+        # two atoms of a monomial have the same symbols, so no atom comes twice in it.
+        atom = waiting.pop()
+        symbols = frozenset(atom.free_symbols)
+        if symbols in groups:
+            waiting.append(groups.pop(symbols) * atom)
+        else:
+            groups[symbols] = atom
+    return [atom for atom in groups.values() if atom != 1]
 
 
 def polynomial(e: Any) -> Polynomial:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.bound import Bound, LogNormBound
 from riemannian_modules.certify.norms import L1, L2, LInf, Norm
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
@@ -60,10 +61,14 @@ def load_certificate(path: str | Path) -> Certificate:
     """
     source = Path(path)
     try:
-        data = json.loads(source.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        data = json.loads(
+            source.read_text(encoding="utf-8"),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_refuse_twins,
+        )
     except FileNotFoundError:
         raise CertificateError(f"There is no certificate file {source}. Check the path.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as fault:
+    except (ValueError, RecursionError) as fault:
         raise CertificateError(
             f"{source}: expected a JSON certificate, but it cannot be read ({fault}). It may be "
             "truncated; make it again with `certify`."
@@ -73,6 +78,14 @@ def load_certificate(path: str | Path) -> Certificate:
 
 def _refuse_constant(name: str) -> float:
     raise json.JSONDecodeError(f"the constant {name} is no JSON", name, 0)
+
+
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a key given twice, readers take different ones: the file would claim two things.
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise json.JSONDecodeError("a key is given twice", ", ".join(k for k, _ in pairs), 0)
+    return table
 
 
 def check_format(data: object, where: str) -> Mapping[str, Any]:
@@ -98,9 +111,36 @@ def number_from_data(value: object, where: str) -> float:
     """The float that `number_to_data` wrote."""
     if value in ("inf", "-inf"):
         return math.inf if value == "inf" else -math.inf
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+    # Whole numbers that are no doubles would be rounded, and the claim with them.
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+        and float(value) == value
+    ):
         return float(value)
     raise CertificateError(f"{where}: expected a number, 'inf' or '-inf', got {value!r}.")
+
+
+def region_from_data(data: object, names: Sequence[str]) -> tuple[Array, Array]:
+    """Lower and upper sides (dim,) of a region written as rows [name, lower, upper].
+
+    Raises:
+        CertificateError: If the rows are not those of ``names`` in order, or hold no sides.
+    """
+    rows = data if isinstance(data, list) else []
+    got = [row[0] if isinstance(row, list) and len(row) == 3 else None for row in rows]
+    if got != list(names):
+        raise CertificateError(
+            f"region: expected one row [name, lower, upper] for each of {list(names)}."
+        )
+    lower = np.array([number_from_data(row[1], f"region.{row[0]}") for row in rows])
+    upper = np.array([number_from_data(row[2], f"region.{row[0]}") for row in rows])
+    if not ((lower <= upper) & (lower < np.inf) & (upper > -np.inf)).all():
+        raise CertificateError(
+            "region: a lower side exceeds its upper side, or both are infinite: it would be empty."
+        )
+    return lower, upper
 
 
 def norm_to_data(norm: Norm) -> dict[str, Any]:
@@ -126,41 +166,64 @@ def norm_from_data(data: object, size: int, where: str) -> Norm:
 
 def array_from_data(data: object, shape: tuple[int, ...], where: str) -> Array:
     """A finite array of a known shape."""
-    try:
-        array = np.array(data, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.array(math.nan)
-    if array.shape != shape or not np.isfinite(array).all():
-        raise CertificateError(
-            f"{where}: expected finite numbers of shape {shape}, got {array.shape}."
-        )
+    rows = data if isinstance(data, list) else []
+    if len(rows) != shape[0]:
+        raise CertificateError(f"{where}: expected finite numbers of shape {shape}.")
+    if len(shape) > 1:
+        return np.stack([array_from_data(row, shape[1:], where) for row in rows])
+    array = np.array([number_from_data(value, where) for value in rows])
+    if not np.isfinite(array).all():
+        raise CertificateError(f"{where}: expected finite numbers, got {rows!r:.60}.")
     return array
 
 
-def statement_of(kind: str, bound: Bound, norm: Norm, overshoot: float, region: str) -> str:
-    """The claim in words."""
+def region_in_words(names: Sequence[str], lower: Sequence[float], upper: Sequence[float]) -> str:
+    """The bounded sides of a region, with all digits: rounded ones would claim another region."""
+    sides = [
+        f"{name} in [{low!r}, {high!r}]"
+        for name, low, high in zip(names, lower, upper, strict=True)
+        if math.isfinite(low) or math.isfinite(high)
+    ]
+    return ", ".join(sides) or "everywhere"
+
+
+def statement_of(
+    kind: str, bound: Bound, norm: Norm, input_norm: Norm | None, overshoot: float, region: str
+) -> str:
+    """The claim in words; numbers with all their digits, for a rounded one could claim more."""
     name = {
         L2: "the l2 norm of a constant metric",
         L1: "a weighted l1 norm",
         LInf: "a weighted linf norm",
     }[type(norm)]
+    # Six digits are off by less than 5e-6: with 1e-5 more they stay above.
     tail = (
-        f", overshoot at most {overshoot:.6g} in Euclidean distance" if isinstance(norm, L2) else ""
+        f", overshoot at most {overshoot * (1 + 1e-5):.6g} in Euclidean distance"
+        if isinstance(norm, L2)
+        else ""
     )
     if isinstance(bound, LogNormBound):
         verb = (
-            f"shrinks at least as exp(-{-bound.rate:.10g} t)"
+            f"shrinks at least as exp(-{-bound.rate!r} t)"
             if bound.rate < 0
-            else f"grows at most as exp({bound.rate:.10g} t)"
+            else f"grows at most as exp({bound.rate!r} t)"
         )
         return (
-            f"The distance of any two trajectories {verb} in {name}{tail}, as long as both stay "
+            "With the same inputs and parameters, the distance of any two trajectories "
+            f"{verb} in {name}{tail}, as long as both stay "
             f"in the region ({region}). Differential condition on the whole region, rounding "
             "included; that the region is invariant is not part of the claim."
         )
-    what = "one step changes" if kind == "step" else "the map changes"
-    assert isinstance(bound, LipschitzBound)
+    if kind == "step":
+        return (
+            "With the same inputs and parameters, for any two points of the region "
+            f"({region}) one step changes their distance at most by the factor {bound.factor!r} in "
+            f"{name}{tail}. Rounding included."
+        )
+    source = "a given metric" if input_norm is not None else "Euclidean distance"
+    source = source if isinstance(norm, L2) else "the same norm"
     return (
-        f"For any two points of the region ({region}) {what} their distance at most by the factor "
-        f"{bound.factor:.10g} in {name}. Rounding included."
+        f"With the same parameters, the outputs of any two points of the region ({region}) are "
+        f"apart, in {name}, by at most {bound.factor!r} times the distance of the inputs, in "
+        f"{source}. Rounding included."
     )

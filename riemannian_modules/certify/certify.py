@@ -20,6 +20,7 @@ from riemannian_modules.certify.certificate import (
     Certificate,
     norm_to_data,
     number_to_data,
+    region_in_words,
     statement_of,
 )
 from riemannian_modules.certify.criterion import make_criterion
@@ -71,7 +72,7 @@ def certify(
     target = _target(problem, rate, factor)
     budget = budget if budget is not None else Budget()
     if norm is not None and not isinstance(norm, (FreeL2, FreeL1, FreeLInf)):
-        _check_norm(problem, norm, input_norm)
+        check_norm(problem, norm, input_norm)
         return _certify_in(problem, norm, input_norm, target, budget)
     found = _best_norm(problem, norm, input_norm)
     if found is None:
@@ -97,7 +98,7 @@ def contraction_rate(
         raise ConvergenceError(
             "No norm was found in which a bound can be proved. Make the region smaller."
         )
-    _check_norm(problem, fixed, None)
+    check_norm(problem, fixed, None)
     criterion = make_criterion(problem, fixed)
     b = float(
         partition(problem, criterion, None, budget if budget is not None else Budget()).bounds.max()
@@ -120,7 +121,8 @@ def _target(problem: Problem, rate: float | None, factor: float | None) -> float
     return given
 
 
-def _check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
+def check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
+    """Refuse norms that do not fit the problem, with MetricError or SignatureError."""
     size = len(problem.map)
     got = len(norm.metric) if isinstance(norm, L2) else len(norm.weights)
     if got != size:
@@ -136,6 +138,8 @@ def _check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
         raise MetricError("Weighted l1 and linf gains need as many inputs as outputs; use l2(...).")
     if input_norm is not None and problem.time is not Time.STATIC:
         raise SignatureError("input_norm is for static maps; a state's distance has one norm.")
+    if input_norm is not None and not isinstance(norm, L2):
+        raise MetricError("input_norm is an l2 norm; the outputs' norm has to be one too: l2(...).")
     if input_norm is not None and len(input_norm.metric) != len(problem.variables):
         raise MetricError(
             f"input_norm has {len(input_norm.metric)} coordinates, the inputs have "
@@ -146,9 +150,14 @@ def _check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
 def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None) -> Norm | None:
     """The norm with the smallest bound on the whole region at once, or among its samples."""
     if problem.time is Time.STATIC:
+        if isinstance(wanted, (FreeL1, FreeLInf)):
+            raise SignatureError(
+                "Weights of a static map's gain are to be given, not found: linf([1.0, ...]) or "
+                "l1([1.0, ...]), or norm=None for the Euclidean gain."
+            )
         return L2(np.eye(len(problem.map)))
     candidates: list[Norm] = []
-    if wanted is None:
+    if wanted is None or isinstance(wanted, FreeL2):
         candidates.append(L2(np.eye(len(problem.map))))
     for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
         try:
@@ -242,11 +251,9 @@ def _proved(
     bound: Bound = LogNormBound(b) if problem.is_flow else LipschitzBound(b)
     kind = {Time.CONTINUOUS: "flow", Time.DISCRETE: "step", Time.STATIC: "map"}[problem.time]
     sides = list(zip(problem.coordinates, problem.lower, problem.upper, strict=True))
-    region = ", ".join(
-        f"{n} in [{lo:.6g}, {hi:.6g}]" for n, lo, hi in sides if np.isfinite(lo) or np.isfinite(hi)
-    )
+    region = region_in_words(problem.coordinates, problem.lower.tolist(), problem.upper.tolist())
     claim: dict[str, Any] = {
-        "statement": statement_of(kind, bound, norm, overshoot(norm), region or "everywhere"),
+        "statement": statement_of(kind, bound, norm, input_norm, overshoot(norm), region),
         "kind": kind, "bound": b, "norm": norm_to_data(norm),
     }  # fmt: skip
     if input_norm is not None:
@@ -268,7 +275,8 @@ def overshoot(norm: Norm) -> float:
         return float("nan")
     floor = float(smallest_eigenvalue_bound(norm.metric))
     return (
-        float(np.nextafter(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor), np.inf))
+        # The quotient and the root are each off by half a unit in the last place.
+        float(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor) * (1 + 1e-15))
         if floor > 0
         else np.inf
     )

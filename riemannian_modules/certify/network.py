@@ -19,6 +19,7 @@ from riemannian_modules.certify.certificate import (
     array_from_data,
     number_from_data,
     number_to_data,
+    region_from_data,
 )
 from riemannian_modules.certify.compose import NetworkBound, network_bound
 from riemannian_modules.certify.norms import L2, l2
@@ -130,13 +131,7 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
     if graph.time not in _KINDS or _KINDS[graph.time] != claim.get("kind"):
         raise CertificateError("claim.kind: does not fit the system's time.")
     names = [*graph.state.coordinates, *graph.inputs.coordinates]
-    rows = data["region"] if isinstance(data["region"], list) else []
-    if len(rows) != len(names) or not all(isinstance(r, list) and len(r) == 3 for r in rows):
-        raise CertificateError(f"region: expected {len(names)} rows [name, lower, upper].")
-    lower = np.array([number_from_data(r[1], "region") for r in rows])
-    upper = np.array([number_from_data(r[2], "region") for r in rows])
-    if not (lower <= upper).all():
-        raise CertificateError("region: a lower side exceeds its upper side.")
+    lower, upper = region_from_data(data["region"], names)
     b = number_from_data(claim.get("bound"), "claim.bound")
     stateful = [name for name, m in graph.nodes.items() if m.state.ports]
     norm = claim.get("norm")
@@ -164,7 +159,7 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
         return Estimated(None, f"the network rule gives {network.bound:.17g}, not {b:.17g}")
     proved = {
         **data,
-        "claim": {**claim, "statement": _statement(graph.time, b, rows)},
+        "claim": {**claim, "statement": _statement(graph.time, b, data["region"])},
         "evidence": evidence,
     }
     return _proved(b, proved)

@@ -17,7 +17,7 @@ import sympy as sp
 from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import Expressions, derivatives
-from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.interval import Interval, as_interval
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -77,22 +77,46 @@ class Problem:
         """Whether every domain condition is proved on the box; else nothing is decided there."""
         return bool(self.undefined_boxes(self.lower[None], self.upper[None]).all())
 
+    @cached_property
+    def conditions(self) -> tuple[tuple[str, Any], ...]:
+        """What has to hold for the map to be defined: its guards, and what its terms ask for.
+
+        Guards alone would do for a traced map; those of a file may be missing.
+        """
+        recorded = [(g.kind, g.expression) for g in self.expressions.guards]
+        terms = sp.preorder_traversal(sp.Tuple(*self.map))
+        implied = [_condition(e) for e in terms if e.free_symbols]
+        return tuple(dict.fromkeys([*recorded, *(c for c in implied if c is not None)]))
+
     def undefined_boxes(self, lower: Array, upper: Array) -> Mask:
         """For each box (batch, dim), whether all domain conditions are proved to hold in it."""
-        guards = self.expressions.guards
+        conditions = self.conditions
         holds = np.ones(len(lower), dtype=bool)
-        if not guards:
+        if not conditions:
             return holds
-        compiled = compile_intervals(tuple(g.expression for g in guards), (self.symbols,))
-        columns = [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]
-        for guard, value in zip(guards, compiled(columns), strict=True):
-            low, high = np.asarray(value.lower), np.asarray(value.upper)
+        compiled = compile_intervals(tuple(e for _, e in conditions), (self.symbols,))
+        for (kind, _), value in zip(conditions, compiled(columns(lower, upper)), strict=True):
+            low, high = (np.asarray(end) for end in as_interval(value).bounds)
             holds &= {
                 "nonnegative": low >= 0,
                 "positive": low > 0,
                 "nonzero": (low > 0) | (high < 0),
-            }[guard.kind]
+                "decided": low <= high,  # not NaN
+            }[kind]
         return holds
+
+    def is_regular_at(self, point: Array) -> bool:
+        """Whether at a point (dim,) the map is defined and no `np.where` changes its side.
+
+        Where one does, the Jacobian's expression is that of one side only.
+        """
+        ends = point[None], point[None]
+        if not self.undefined_boxes(*ends).all():
+            return False
+        relations: Any = sp.Tuple(*self.map).atoms(sp.core.relational.Relational)
+        gaps = tuple(relation.lhs - relation.rhs for relation in relations)
+        values = compile_intervals(gaps, (self.symbols,))(columns(*ends)) if gaps else ()
+        return all(bool(np.all(as_interval(value).mignitude > 0)) for value in values)
 
 
 def make_problem(module: RiemannianModule, region: Box) -> Problem:
@@ -122,6 +146,22 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
     symbols = expressions.state + expressions.inputs + expressions.parameters
     lower, upper = region.bounds([v.name for v in symbols], (s.state, s.inputs, s.parameters))
     return Problem(s.time, expressions, lower, upper)
+
+
+def _condition(e: Any) -> tuple[str, Any] | None:
+    """What one operation asks of its operand, None where it is defined everywhere."""
+    if isinstance(e, sp.Pow) and e.exp.is_Rational:
+        if e.exp.is_Integer:
+            return ("nonzero", e.base) if e.exp < 0 else None
+        return ("nonnegative" if e.exp > 0 else "positive", e.base)
+    if isinstance(e, sp.log):
+        return "positive", e.args[0]
+    if isinstance(e, fn.log1p):
+        return "positive", 1 + e.args[0]  # type: ignore[operator]
+    is_partial = isinstance(e, (sp.tan, sp.asin, sp.acos, fn.power)) or (
+        isinstance(e, sp.Pow) and e.base != sp.E
+    )
+    return ("decided", e) if is_partial else None
 
 
 def require_continuous(expressions: Expressions, name: str) -> None:

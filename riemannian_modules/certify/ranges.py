@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import derivatives
@@ -122,7 +123,7 @@ def _halved(lows: Array, highs: Array, axis: int) -> tuple[Array, Array]:
 def inner_points(lows: Array, highs: Array) -> Array:
     """The middle of each box (batch, dim) and its two extreme corners, where those are finite."""
     with np.errstate(invalid="ignore"):
-        middle = 0.5 * lows + 0.5 * highs
+        middle = np.clip(0.5 * lows + 0.5 * highs, lows, highs)  # halves of subnormals round
     middle = np.where(np.isfinite(middle), middle, np.where(np.isfinite(lows), lows, highs))
     middle = np.where(np.isfinite(middle), middle, 0.0)
     first, last = (
@@ -142,13 +143,14 @@ def _evaluate(e: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: A
 def _repeated(
     atom: sp.Expr, symbols: tuple[sp.Symbol, ...]
 ) -> tuple[tuple[int, ...], tuple[Any, ...]]:
-    """The symbols that come more than once, by position, and the derivatives by them."""
+    """The positions of an atom's symbols, if one comes twice, and the derivatives by them."""
     count = dict.fromkeys(atom.free_symbols, 0)
     for e in sp.preorder_traversal(atom):
         if e in count:
             count[e] += 1
     axes = tuple(i for i, s in enumerate(symbols) if s in atom.free_symbols)
-    if all(c == 1 for c in count.values()):
+    # A derivative does not see a jump (the slope of a kinked function jumps), so it bounds nothing.
+    if all(c == 1 for c in count.values()) or atom.has(fn.step, fn.sign, sp.Piecewise):
         return (), ()
     (row,) = derivatives((atom,), tuple(symbols[i] for i in axes))
     # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 +

@@ -36,6 +36,8 @@ def refute_in_norm(
     problem: Problem, criterion: Criterion, b: float, point: Array
 ) -> Refuted | None:
     """Prove that at ``point`` (dim,) the test in a given norm needs more than b, or None."""
+    if not problem.is_regular_at(point):
+        return None
     low, high = criterion.form.ranges(problem.symbols, point[None], point[None])
     T = criterion.form.over(low, high)[0]
     if isinstance(criterion, QuadraticCriterion):
@@ -97,6 +99,8 @@ def refute_in_any_metric(problem: Problem, b: float, point: Array | None = None)
     eigenvalues = np.linalg.eigvals(J)
     size = (eigenvalues.real if problem.is_flow else np.abs(eigenvalues)).max(1)
     for place in np.argsort(-size, kind="stable")[:4]:
+        if not problem.is_regular_at(points[place]):
+            continue
         found = _unstable(jacobian_enclosure(problem, points[place]), b, is_flow=problem.is_flow)
         if found is not None:
             names = dict(zip(problem.coordinates, points[place].tolist(), strict=True))

@@ -18,16 +18,18 @@ from riemannian_modules.certify.certificate import (
     load_certificate,
     norm_from_data,
     number_from_data,
+    region_from_data,
+    region_in_words,
     statement_of,
 )
-from riemannian_modules.certify.certify import overshoot
+from riemannian_modules.certify.certify import check_norm, overshoot
 from riemannian_modules.certify.criterion import make_criterion
 from riemannian_modules.certify.decide import boxes_prove
 from riemannian_modules.certify.network import verify_network
 from riemannian_modules.certify.norms import L2, Norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.subdivide import leaves_of
-from riemannian_modules.errors import CertificateError
+from riemannian_modules.errors import CertificateError, MetricError, SignatureError
 from riemannian_modules.modules.module import Time
 
 _TIMES = {"flow": Time.CONTINUOUS, "step": Time.DISCRETE, "map": Time.STATIC}
@@ -64,16 +66,22 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     input_norm = None
     if "input_norm" in claim:
         input_norm = norm_from_data(claim["input_norm"], len(problem.variables), "claim.input_norm")
+        if not isinstance(input_norm, L2):
+            raise CertificateError("claim.input_norm: expected a norm of type 'l2'.")
+    _refuse_unknown(claim, {"statement", "kind", "bound", "norm", "input_norm"}, "claim")
+    _refuse_unknown(evidence, {"rule", "cuts"}, "evidence")
     b = number_from_data(claim.get("bound"), "claim.bound")
     for given in (norm, input_norm):
         if isinstance(given, L2) and not _is_metric(given):
             return Estimated(None, "the metric of the certificate is not proved positive definite")
-    if evidence.get("rule") != "monolithic" or (
-        input_norm is not None and not isinstance(input_norm, L2)
-    ):
+    if evidence.get("rule") != "monolithic":
         raise CertificateError(
             f"evidence: expected the rule 'monolithic', got {evidence.get('rule')!r}."
         )
+    try:
+        check_norm(problem, norm, input_norm)
+    except (MetricError, SignatureError) as fault:
+        raise CertificateError(f"claim.norm: {fault}") from None
     try:
         lower, upper = leaves_of(_cuts(evidence.get("cuts")), problem.lower, problem.upper)
     except ValueError as fault:
@@ -83,26 +91,14 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
         return Estimated(
             None, f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved"
         )
-    return _proved(data, problem, norm, b)
+    return _proved(data, problem, norm, input_norm, b)
 
 
 def _problem(data: Mapping[str, Any], time: Time) -> Problem:
     expressions = expressions_from_data(data["system"], "system", CertificateError)
     require_continuous(expressions, "certificate")
     symbols = expressions.state + expressions.inputs + expressions.parameters
-    region = data["region"]
-    rows = region if isinstance(region, list) else []
-    if [row[0] for row in rows if isinstance(row, list) and len(row) == 3] != [
-        s.name for s in symbols
-    ]:
-        raise CertificateError(
-            "region: expected one row [name, lower, upper] for each of "
-            f"{[s.name for s in symbols]}."
-        )
-    lower = np.array([number_from_data(row[1], f"region.{row[0]}") for row in rows])
-    upper = np.array([number_from_data(row[2], f"region.{row[0]}") for row in rows])
-    if not (lower <= upper).all():
-        raise CertificateError("region: a lower side exceeds its upper side.")
+    lower, upper = region_from_data(data["region"], [v.name for v in symbols])
     problem = Problem(time, expressions, lower, upper)
     if len(expressions.dx) != len(expressions.state) or (time is Time.STATIC) == bool(
         expressions.state
@@ -111,6 +107,13 @@ def _problem(data: Mapping[str, Any], time: Time) -> Problem:
     if not problem.map or not problem.variables:
         raise CertificateError("system: there is nothing to contract.")
     return problem
+
+
+def _refuse_unknown(part: Mapping[str, Any], known: set[str], where: str) -> None:
+    # What is not proved must not be shown as if it were.
+    unknown = sorted(set(part) - known)
+    if unknown:
+        raise CertificateError(f"{where}: unknown keys {unknown}; known are {sorted(known)}.")
 
 
 def _is_metric(norm: L2) -> bool:
@@ -133,16 +136,16 @@ def _cuts(data: object) -> list[tuple[int, float] | None]:
     return cuts
 
 
-def _proved(data: Mapping[str, Any], problem: Problem, norm: Norm, b: float) -> Proved:
+def _proved(
+    data: Mapping[str, Any], problem: Problem, norm: Norm, input_norm: L2 | None, b: float
+) -> Proved:
     bound: Bound = LogNormBound(b) if problem.is_flow else LipschitzBound(b)
-    rows = [row for row in data["region"] if not (row[1] == "-inf" and row[2] == "inf")]
-    region = (
-        ", ".join(f"{n} in [{float(lo):.6g}, {float(hi):.6g}]" for n, lo, hi in rows)
-        or "everywhere"
-    )
+    region = region_in_words(problem.coordinates, problem.lower.tolist(), problem.upper.tolist())
     # The words are derived again: a file cannot claim more in words than its numbers prove.
     claim = {
         **data["claim"],
-        "statement": statement_of(data["claim"]["kind"], bound, norm, overshoot(norm), region),
+        "statement": statement_of(
+            data["claim"]["kind"], bound, norm, input_norm, overshoot(norm), region
+        ),
     }
     return Proved(bound, Certificate({**data, "claim": claim}))

@@ -54,7 +54,7 @@ class Iteration:
     """One line of a fit's history.
 
     Attributes:
-        number: Counted from 0, over all attempts.
+        number: Counted from 0 in each attempt.
         loss: The loss, summed over the samples.
         mu: The mass scale in units of the running diagonal.
         gain: Decrease over predicted decrease; NaN where the step was refused.
