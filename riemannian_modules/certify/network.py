@@ -184,7 +184,8 @@ def _statement(time: Time, b: float, rows: list[list[Any]]) -> str:
     )
     return (
         f"With the same inputs, the distance of any two trajectories {what} in the "
-        f"norm max_i |z_i|_(M_i) / r_i over the network's nodes, as long as both stay in the region ({where}). Differential "
+        f"norm max_i |z_i|_(M_i) / r_i over the network's nodes, as long as both stay in "
+        f"the region ({where}). Differential "
         "condition on the whole region by the network rule (node bounds and edge gains), rounding "
         "included; that the region is invariant is not part of the claim."
     )
