@@ -53,7 +53,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     claim, evidence = data["claim"], data["evidence"]
     if (
         not isinstance(claim, dict)
-        or claim.get("kind") not in _TIMES
+        or claim.get("kind") not in list(_TIMES)
         or not isinstance(evidence, dict)
     ):
         raise CertificateError(

@@ -1,4 +1,4 @@
-"""Reference cases: what has to be proved is, its certificate verifies, and nothing beyond is claimed."""
+"""Reference cases: what must be proved is, its certificate verifies, nothing beyond is claimed."""
 
 import json
 
