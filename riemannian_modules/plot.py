@@ -257,37 +257,3 @@ def _draw_link(axis: Axes, link: Link, places: Mapping[str, tuple[float, float]]
         axis.text(
             x, y + 0.08, link.label, ha="center", va="bottom", fontsize=6.5, color="0.3", zorder=4
         )
-
-
-def contraction_figure(
-    first: Trajectory, second: Trajectory, log_norm: float, norm: Mapping[str, Any]
-) -> Figure:
-    """The distance of two trajectories over time beside the curve that is proved to lie above it.
-
-    Args:
-        first: A trajectory.
-        second: Another at the same times under the same inputs.
-        log_norm: The proved bound, 1/time; distances follow at most ``exp(log_norm t)``.
-        norm: The norm as a certificate holds it: its type, and its metric or weights.
-    """
-    from matplotlib.figure import Figure
-
-    d = first.states - second.states  # (T, n)
-    if norm["type"] == "l2":
-        distance = np.sqrt(np.einsum("ti,ij,tj->t", d, np.array(norm["metric"]), d))
-    else:
-        weights = np.array(norm["weights"])
-        is_l1 = norm["type"] == "l1"
-        distance = np.abs(d) @ weights if is_l1 else (np.abs(d) / weights).max(-1)
-    figure = Figure(figsize=(6.5, 3.6), layout="constrained")
-    axis = figure.subplots()
-    bound = distance[0] * np.exp(log_norm * (first.times - first.times[0]))
-    axis.semilogy(first.times, bound, "k--", label=f"proved: exp({log_norm:.4g} t)")
-    # Below the solver's tolerance a distance is rounding, not contraction.
-    visible = distance > 1e-7 * distance[0]
-    axis.semilogy(first.times[visible], distance[visible], label="two trajectories")
-    axis.set_xlabel("time")
-    axis.set_ylabel(f"distance ({norm['type']})")
-    axis.legend(frameon=False)
-    axis.grid(alpha=0.3)
-    return figure

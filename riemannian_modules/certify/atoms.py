@@ -166,7 +166,7 @@ def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
     groups: dict[frozenset[Any], Any] = {}
     waiting = [base**exponent for base, exponent in monomial]
     while waiting:
-        # A product may lose symbols, exp(x + y) exp(x - y), and then belong to another group: no
+        # A product may lose symbols, exp(x + y) exp(x - y), and then belongs to another group: no
         # two atoms of a monomial have the same symbols, so no atom comes twice in it.
         atom = waiting.pop()
         symbols = frozenset(atom.free_symbols)

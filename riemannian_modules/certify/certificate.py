@@ -116,11 +116,36 @@ def number_from_data(value: object, where: str) -> float:
     """The float that `number_to_data` wrote."""
     if value in ("inf", "-inf"):
         return math.inf if value == "inf" else -math.inf
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     # Whole numbers that are no doubles would be rounded, and the claim with them.
-    if is_number and abs(value) <= sys.float_info.max and float(value) == value:
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+        and float(value) == value
+    ):
         return float(value)
     raise CertificateError(f"{where}: expected a number, 'inf' or '-inf', got {value!r}.")
+
+
+def region_from_data(data: object, names: Sequence[str]) -> tuple[Array, Array]:
+    """Lower and upper sides (dim,) of a region written as rows [name, lower, upper].
+
+    Raises:
+        CertificateError: If the rows are not those of ``names`` in order, or hold no sides.
+    """
+    rows = data if isinstance(data, list) else []
+    got = [row[0] if isinstance(row, list) and len(row) == 3 else None for row in rows]
+    if got != list(names):
+        raise CertificateError(
+            f"region: expected one row [name, lower, upper] for each of {list(names)}."
+        )
+    lower = np.array([number_from_data(row[1], f"region.{row[0]}") for row in rows])
+    upper = np.array([number_from_data(row[2], f"region.{row[0]}") for row in rows])
+    if not ((lower <= upper) & (lower < np.inf) & (upper > -np.inf)).all():
+        raise CertificateError(
+            "region: a lower side exceeds its upper side, or both are infinite: it would be empty."
+        )
+    return lower, upper
 
 
 def norm_to_data(norm: Norm) -> dict[str, Any]:

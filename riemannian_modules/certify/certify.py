@@ -172,7 +172,7 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
             )
         return L2(np.eye(len(problem.map)))
     candidates: list[Norm] = []
-    if wanted is None:
+    if wanted is None or isinstance(wanted, FreeL2):
         candidates.append(L2(np.eye(len(problem.map))))
     for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
         try:

@@ -90,6 +90,8 @@ class QuadraticCriterion(Criterion):
 
     @override
     def holds_exactly(self, T: FractionMatrix, b: Fraction) -> bool:
+        if not np.isfinite(self.weight).all():
+            return False  # 2 M overflows
         W = [[Fraction(float(v)) for v in row] for row in self.weight]
         return is_negative_semidefinite_rational(
             [

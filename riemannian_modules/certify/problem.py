@@ -113,7 +113,7 @@ class Problem:
         ends = point[None], point[None]
         if not self.undefined_boxes(*ends).all():
             return False
-        relations = sp.Tuple(*self.map).atoms(sp.core.relational.Relational)
+        relations: Any = sp.Tuple(*self.map).atoms(sp.core.relational.Relational)
         gaps = tuple(relation.lhs - relation.rhs for relation in relations)
         values = compile_intervals(gaps, (self.symbols,))(columns(*ends)) if gaps else ()
         return all(bool(np.all(as_interval(value).mignitude > 0)) for value in values)
@@ -154,8 +154,10 @@ def _condition(e: Any) -> tuple[str, Any] | None:
         if e.exp.is_Integer:
             return ("nonzero", e.base) if e.exp < 0 else None
         return ("nonnegative" if e.exp > 0 else "positive", e.base)
-    if isinstance(e, (sp.log, fn.log1p)):
-        return "positive", e.args[0] + (1 if isinstance(e, fn.log1p) else 0)
+    if isinstance(e, sp.log):
+        return "positive", e.args[0]
+    if isinstance(e, fn.log1p):
+        return "positive", 1 + e.args[0]  # type: ignore[operator]
     is_partial = isinstance(e, (sp.tan, sp.asin, sp.acos, fn.power)) or (
         isinstance(e, sp.Pow) and e.base != sp.E
     )

@@ -109,7 +109,7 @@ def _extreme(
 
 def _halved(lows: Array, highs: Array, axis: int) -> tuple[Array, Array]:
     low, high = lows[:, axis], highs[:, axis]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         middle = np.where(
             np.isinf(low) & np.isinf(high), 0.0,
             np.where(np.isinf(high), 2 * np.abs(low) + 1,

@@ -7,6 +7,7 @@ linear programs.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -137,10 +138,13 @@ def _best_metric(J: Array, rays: Array, condition: float, *, is_flow: bool) -> A
 
     def solve(bound: float) -> Array | None:
         b.value = bound
-        try:
-            smallest.solve(solver=cp.CLARABEL)
-        except SolverError:
-            return None
+        with warnings.catch_warnings():
+            # An inaccurate metric is as good as any other: it is proved or refused afterwards.
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+            try:
+                smallest.solve(solver=cp.CLARABEL)
+            except SolverError:
+                return None
         if M.value is None or smallest.status not in ("optimal", "optimal_inaccurate"):
             return None
         values = np.linalg.eigvalsh(M.value)

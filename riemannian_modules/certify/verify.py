@@ -18,6 +18,7 @@ from riemannian_modules.certify.certificate import (
     load_certificate,
     norm_from_data,
     number_from_data,
+    region_from_data,
     region_in_words,
     statement_of,
 )
@@ -57,7 +58,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     claim, evidence = data["claim"], data["evidence"]
     if (
         not isinstance(claim, dict)
-        or claim.get("kind") not in _TIMES
+        or claim.get("kind") not in list(_TIMES)
         or not isinstance(evidence, dict)
     ):
         raise CertificateError(
@@ -102,18 +103,7 @@ def _problem(data: Mapping[str, Any], time: Time) -> Problem:
     expressions = expressions_from_data(data["system"], "system", CertificateError)
     require_continuous(expressions, "certificate")
     symbols = expressions.state + expressions.inputs + expressions.parameters
-    region = data["region"]
-    rows = region if isinstance(region, list) else []
-    names = [row[0] if isinstance(row, list) and len(row) == 3 else None for row in rows]
-    if names != [s.name for s in symbols]:
-        raise CertificateError(
-            "region: expected one row [name, lower, upper] for each of "
-            f"{[s.name for s in symbols]}."
-        )
-    lower = np.array([number_from_data(row[1], f"region.{row[0]}") for row in rows])
-    upper = np.array([number_from_data(row[2], f"region.{row[0]}") for row in rows])
-    if not (lower <= upper).all():
-        raise CertificateError("region: a lower side exceeds its upper side.")
+    lower, upper = region_from_data(data["region"], [v.name for v in symbols])
     problem = Problem(time, expressions, lower, upper)
     if len(expressions.dx) != len(expressions.state) or (time is Time.STATIC) == bool(
         expressions.state

@@ -1,0 +1,219 @@
+"""An answer as a table that tells a newcomer what was asked, what is proved, and by which rule."""
+
+from __future__ import annotations
+
+import decimal
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from riemannian_modules.cli.console import plain
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from riemannian_modules.certify import Answer, Estimated, Proved, Refuted
+
+Row = tuple[str, str]
+
+
+def explanation(answer: Answer, name: str) -> Table:
+    """The table of an answer: question, answer, meaning, numbers, and the rule behind each."""
+    from rich.table import Table
+
+    from riemannian_modules.certify import Proved, Refuted
+
+    table = Table(show_header=False, show_lines=True, title=plain(name), title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    if isinstance(answer, Proved):
+        rows = _proved_rows(answer)
+    elif isinstance(answer, Refuted):
+        rows = _refuted_rows(answer)
+    else:
+        rows = _open_rows(answer)
+    for title, text in rows:
+        table.add_row(title, text)
+    return table
+
+
+def _proved_rows(answer: Proved) -> Iterator[Row]:
+    data = answer.certificate.data
+    claim = data["claim"]
+    kind, b = claim["kind"], _number(answer)
+    yield "Question", _QUESTIONS[kind]
+    contracts = b < _LIMITS[kind]
+    yield "Answer", _verdict("green", "PROVED", "yes" if contracts or kind == "map" else "bounded")
+    yield "In words", _meaning(kind, b)
+    yield from _number_rows(kind, b)
+    yield from _norm_rows(claim["norm"])
+    yield "Region", _region(data["region"])
+    yield "Rule", _rule(data["evidence"])
+    yield "Statement", plain(answer.certificate.statement)
+
+
+def _refuted_rows(answer: Refuted) -> Iterator[Row]:
+    yield "Question", "Does the claim hold at every point of the region?"
+    yield "Answer", _verdict("red", "REFUTED", "no")
+    yield (
+        "In words",
+        ("At the point below the claim fails. That it fails there is proved, rounding included."),
+    )
+    yield "What fails", plain(answer.statement)
+    yield "Where", plain("\n".join(f"{n} = {v:.6g}" for n, v in answer.witness.items()))
+    yield "Violation", f"at least {answer.violation:.4g}"
+
+
+def _open_rows(answer: Estimated) -> Iterator[Row]:
+    yield "Question", "Does the claim hold at every point of the region?"
+    yield "Answer", _verdict("yellow", "UNDECIDED", "neither proved nor refuted")
+    yield "Why", plain(answer.reason)
+    if answer.undecided:
+        sides = answer.undecided[0].items()
+        text = "\n".join(f"{n} in [{a:.4g}, {b:.4g}]" for n, (a, b) in sides)
+        yield "Largest open box", plain(text)
+    yield (
+        "What may help",
+        plain(
+            "A smaller --region, more --seconds, a smaller --rate (or larger --factor), another "
+            "--norm, or the other rule: with --by-parts where it was without, or without it."
+        ),
+    )
+
+
+def _verdict(colour: str, word: str, answer: str) -> str:
+    return f"[bold {colour}]{word}[/]: {answer}"
+
+
+_QUESTIONS = {
+    "flow": "Do any two trajectories approach each other, whatever their starts in the region?",
+    "step": "Do any two trajectories approach each other, whatever their starts in the region?",
+    "map": "By how much can the map enlarge the distance of two inputs in the region?",
+}
+_LIMITS = {"flow": 0.0, "step": 1.0, "map": math.inf}
+
+
+def _number(answer: Proved) -> float:
+    from riemannian_modules.certify import LogNormBound
+
+    b = answer.bound
+    return b.rate if isinstance(b, LogNormBound) else b.factor
+
+
+def at_most(value: float) -> str:
+    """A number to six digits, rounded upwards: the shortened bound is still one."""
+    return _shown(value, decimal.ROUND_CEILING)
+
+
+def at_least(value: float) -> str:
+    """A number to six digits, rounded downwards."""
+    return _shown(value, decimal.ROUND_FLOOR)
+
+
+def _shown(value: float, rounding: str) -> str:
+    # The shortest digits that read back as the number, so that 0.07 is 0.07.
+    exact = decimal.Decimal(repr(value))
+    return f"{float(decimal.Context(prec=6, rounding=rounding).create_decimal(exact)):.6g}"
+
+
+def half_life(kind: str, b: float) -> float | None:
+    """The time (or number of steps) in which distances halve; None where none is proved."""
+    rate = -b if kind == "flow" else (-math.log(b) if kind == "step" and b > 0 else 0.0)
+    return math.log(2) / rate if rate > 0 else None
+
+
+def _meaning(kind: str, b: float) -> str:
+    halving = half_life(kind, b)
+    if kind == "map":
+        return f"Outputs are apart by at most {at_most(b)} times the distance of their inputs."
+    if halving is None:
+        bound = f"exp({at_most(b)} t)" if kind == "flow" else f"{at_most(b)} at each step"
+        return (
+            f"Distances change at most by {bound}; that trajectories approach each other is not "
+            "proved."
+        )
+    unit = "units of time" if kind == "flow" else "steps"
+    return (
+        f"The system forgets where it started. Every {at_most(halving)} {unit}, the distance of "
+        "any two runs with the same inputs falls to half or less, as long as both stay in the "
+        "region."
+    )
+
+
+def _number_rows(kind: str, b: float) -> Iterator[Row]:
+    if kind == "flow":
+        yield "Rate", f"{at_least(-b)} per unit of time" + ("" if b < 0 else " (growth)")
+    else:
+        yield "Factor", at_most(b) + (" at each step" if kind == "step" else "")
+    halving = half_life(kind, b)
+    if halving is not None:
+        what = "ln 2 / rate" if kind == "flow" else "ln 2 / -ln(factor) steps"
+        yield "Half-life", f"{at_most(halving)}  ({what})"
+
+
+def _norm_rows(norm: dict[str, Any]) -> Iterator[Row]:
+    if norm["type"] == "blocks":
+        yield (
+            "Distance",
+            plain(
+                "max over the parts i of |z_i|_(M_i) / r_i, with the metrics M_i and weights r_i "
+                "that stand in the certificate"
+            ),
+        )
+        return
+    if norm["type"] != "l2":
+        formula = "sum of w_i |z_i|" if norm["type"] == "l1" else "maximum of |z_i| / w_i"
+        weights = ", ".join(f"{w:.4g}" for w in norm["weights"][:8])
+        more = ", ..." if len(norm["weights"]) > 8 else ""
+        yield "Distance", plain(f"{formula}, with weights w = {weights}{more}")
+        return
+    import numpy as np
+
+    from riemannian_modules.certify.certify import overshoot
+    from riemannian_modules.certify.norms import L2
+
+    M = np.array(norm["metric"])
+    if np.array_equal(M, np.eye(len(M))):
+        yield "Distance", "Euclidean"
+        return
+    yield (
+        "Distance",
+        (
+            f"sqrt(z' M z) of the difference z, with a constant {len(M)} x {len(M)} metric M that "
+            "stands in the certificate"
+        ),
+    )
+    yield (
+        "Overshoot",
+        (
+            f"{at_most(overshoot(L2(M)))}: plain (Euclidean) distance may grow by this factor at "
+            "most before it shrinks (the root of M's condition number, enclosed)"
+        ),
+    )
+
+
+def _region(rows: list[list[Any]]) -> str:
+    sides = [
+        f"{n} in [{float(lo):.6g}, {float(hi):.6g}]"
+        for n, lo, hi in rows
+        if (lo, hi) != ("-inf", "inf")
+    ]
+    shown = sides if len(sides) <= 24 else [*sides[:24], f"and {len(sides) - 24} more"]
+    free = len(rows) - len(sides)
+    rest = "every value of everything" if not sides else f"every value of {free} others"
+    return plain("\n".join([*shown, *([rest] if free or not sides else [])]))
+
+
+def _rule(evidence: dict[str, Any]) -> str:
+    if evidence["rule"] == "network":
+        return (
+            "By parts: each part's own bound and the gains between parts, composed by the network "
+            "rule; every number rounded upwards"
+        )
+    boxes = sum(cut is None for cut in evidence["cuts"])
+    cover = "1 box that covers" if boxes == 1 else f"{boxes} boxes that cover"
+    return (
+        f"The system as a whole: its exact Jacobian enclosed on {cover} the region, in "
+        "interval arithmetic with outward rounding. How the norm was found does not matter to the "
+        "proof."
+    )

@@ -1,0 +1,77 @@
+"""A folder for a command's results, which appear there together or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from riemannian_modules.cli.console import remark
+
+
+@contextmanager
+def results_in(folder: Path, stale: Sequence[str] = ()) -> Generator[Path]:
+    """Give a temporary folder to write to; its files move to ``folder`` when all are written.
+
+    Opened before the work begins, it finds out at once whether the place can be written to.
+
+    Args:
+        folder: Where the results are to stand; made if it is not there.
+        stale: Names of files of an earlier run that would mislead beside new results: where this
+            run writes none of that name, they are kept as ``earlier-NAME``.
+
+    Raises:
+        typer.BadParameter: If the place is a file, or lies inside one.
+        OSError: If the place cannot be written to.
+    """
+    anchor = _existing(folder)
+    if not anchor.is_dir():
+        raise typer.BadParameter(
+            f"expected a folder for the results, got {folder}, where {anchor} is a file. Name "
+            "another folder.",
+            param_hint="'--out'",
+        )
+    try:
+        # On the same file system as the folder, so that moving a file there is one step.
+        draft = Path(tempfile.mkdtemp(prefix=".riemannian-modules-", dir=anchor))
+    except OSError as error:
+        raise OSError(
+            f"--out: {anchor} cannot be written to ({error.strerror}). Name another folder."
+        ) from None
+    try:
+        yield draft
+        _publish(draft, folder, stale)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself or the nearest of its ancestors that exists."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
+
+
+def _publish(draft: Path, folder: Path, stale: Sequence[str]) -> None:
+    names = sorted(path.name for path in draft.iterdir())
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        if name not in names and (folder / name).exists():
+            (folder / name).replace(folder / f"earlier-{name}")
+            remark(f"{folder / name} is of an earlier run; it is now earlier-{name}.")
+    for name in names:
+        (draft / name).replace(folder / name)
+    remark(f"Saved in {folder}: {', '.join(names)}")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write data as JSON for people."""
+    from riemannian_modules.spec.files import json_text, write_text
+
+    write_text(path, json_text(data))

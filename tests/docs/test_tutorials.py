@@ -1,0 +1,92 @@
+"""Every Python block and every command in the documentation runs, page by page, top to bottom."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from typer.testing import CliRunner
+
+from riemannian_modules.certify import Proved, certify
+from riemannian_modules.cli import app
+from riemannian_modules.spec.read import system_from_data
+from tests.shared import ROOT
+
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+_BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"^riemannian-modules (?P<arguments>.*?)(?:  # exit (?P<code>\d))?$")
+_NEEDS = re.compile(r"^(?:from|import) (torch)\b", re.MULTILINE)
+
+
+def blocks(text: str) -> list[tuple[int, str, str]]:
+    """The blocks of a page: the line on which the code begins, the language, the code."""
+    return [
+        (text.count("\n", 0, m.start(2)) + 1, m.group(1), m.group(2)) for m in _BLOCK.finditer(text)
+    ]
+
+
+def run_command(line: str, place: str) -> None:
+    """Run our own command line in this process; ``  # exit N`` says which exit code is meant."""
+    found = _COMMAND.match(line)
+    if found is None:
+        return  # another program's
+    arguments, _, target = found["arguments"].partition(" > ")
+    result = CliRunner().invoke(app, shlex.split(arguments, comments=True))
+    assert result.exit_code == int(found["code"] or 0), f"{place}: {line}\n{result.output}"
+    if target:
+        Path(target.strip()).write_text(result.stdout, encoding="utf-8")
+
+
+def run_page(text: str, name: str) -> None:
+    """Run a page's blocks in one namespace; tracebacks show the line on the page."""
+    space = {"__name__": "__page__"}
+    for line, language, code in blocks(text):
+        if language == "python":
+            exec(compile("\n" * (line - 1) + code, name, "exec"), space)
+        else:
+            for number, command in enumerate(code.splitlines(), line):
+                run_command(command, f"{name}:{number}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT / "docs")) for p in PAGES])
+def test_every_block_of_the_page_runs(page, tmp_path, monkeypatch):
+    text = page.read_text(encoding="utf-8")
+    for library in _NEEDS.findall(text):
+        pytest.importorskip(library)
+    monkeypatch.chdir(tmp_path)
+    with plt.rc_context({"backend": "Agg"}):
+        run_page(text, str(page))
+        plt.close("all")
+
+
+def test_the_system_file_written_by_hand_is_read_and_certified():
+    text = (ROOT / "docs" / "tutorials" / "files.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    system = system_from_data(json.loads(code))
+    answer = certify(system.module, system.region, rate=system.certify.rate)
+    assert isinstance(answer, Proved)
+
+
+def test_a_page_with_a_broken_block_fails_at_its_line():
+    text = (
+        "# Page\n\n```python\nx = 1\n```\n\ntext\n\n```python\nassert x == 1\nassert x == 2\n```\n"
+    )
+    with pytest.raises(AssertionError) as caught:
+        run_page(text, "page.md")
+    assert caught.traceback[-1].lineno + 1 == 11
+
+
+def test_a_command_with_another_exit_code_fails():
+    with pytest.raises(AssertionError, match=r"page.md:2: riemannian-modules show no_such_file"):
+        run_page("```sh\nriemannian-modules show no_such_file\n```\n", "page.md")
+    run_page("```sh\nriemannian-modules show no_such_file  # exit 2\n```\n", "page.md")
+
+
+def test_every_fence_is_found():
+    # A fence that the pattern misses (indented, with attributes) would never be run.
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        fences = re.findall(r"^\s*`{3,}\s*(?:python|py|sh|bash|console)\b", text, re.MULTILINE)
+        assert len(blocks(text)) == len(fences), page
