@@ -45,9 +45,8 @@ def _ours(graph: rm.ModuleGraph, u: Array) -> Callable[[], tuple[Array, Array]]:
     no_state = np.zeros((0, DIMENSION))
 
     def sweep() -> tuple[Array, Array]:
-        values = graph.values(x, u, theta)
-        differential = graph.differential_at(values, x, theta)
-        return values.y, differential.push_outputs(no_state, basis)
+        (_, y), (_, J) = graph.push_forward(x, u, theta, no_state, basis)
+        return y, J
 
     return sweep
 
@@ -59,7 +58,8 @@ def _by_hand(layers: list[Layer], u: Array) -> Callable[[], tuple[Array, Array]]
             y = y @ W.T + b
             J = W @ J
             y = np.tanh(y)
-            J = (1.0 - y * y)[..., None] * J
+            slope = (1.0 - y * y)[..., None]
+            J = np.multiply(slope, J, out=J) if J.ndim == slope.ndim else slope * J
         return y, J
 
     return sweep

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.graph.forward_mode import push_forward
 from riemannian_modules.graph.plan import Plan, make_plan
 from riemannian_modules.graph.schedule import Address, Task
 from riemannian_modules.graph.sweep import (
@@ -136,6 +137,15 @@ class ModuleGraph(RiemannianModule):
         s = self.signature
         sizes = (s.state.size, s.inputs.size, s.parameters.size)
         return GraphDifferential(self.plan, leaf_differentials(self.plan, values, x, theta), sizes)
+
+    @override
+    def push_forward(
+        self, x: Array, u: Array, theta: Array, t_x: Array, t_u: Array
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        # A module split into several steps has values that are not known yet; two sweeps do it.
+        if not self.plan.is_whole:
+            return super().push_forward(x, u, theta, t_x, t_u)
+        return push_forward(self.plan, x, u, theta, t_x, t_u)
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:

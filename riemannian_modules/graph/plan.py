@@ -69,6 +69,11 @@ class Plan:
     shown: tuple[Piece, ...]
 
     @cached_property
+    def is_whole(self) -> bool:
+        """Whether each leaf is computed in one step, all outputs from all inputs."""
+        return all(step.is_whole for step in self.steps)
+
+    @cached_property
     def used_up(self) -> tuple[tuple[int, ...], ...]:
         """For each step, the leaves whose outputs nothing needs after it.
 

@@ -32,7 +32,7 @@ class Values:
 
 def sweep_outputs(plan: Plan, x: Array, u: Array, theta: Array) -> list[Array]:
     """The outputs of every leaf at a batch of points."""
-    x, u = _common_batch(x, u, theta)
+    x, u = common_batch(x, u, theta)
     ys: list[Any] = [None] * len(plan.leaves)
     leaves, nothing, is_one = plan.leaves, x[..., :0], theta.ndim == 1
     for step in plan.steps:
@@ -54,7 +54,7 @@ def sweep_outputs(plan: Plan, x: Array, u: Array, theta: Array) -> list[Array]:
 
 def sweep_values(plan: Plan, x: Array, u: Array, theta: Array) -> Values:
     """Values of all leaves and of the composite, at a batch of points."""
-    x, u = _common_batch(x, u, theta)
+    x, u = common_batch(x, u, theta)
     ys = sweep_outputs(plan, x, u, theta)
     leaf_inputs = [gather(leaf, ys, u) for leaf in plan.leaves]
     dx = [
@@ -62,12 +62,17 @@ def sweep_values(plan: Plan, x: Array, u: Array, theta: Array) -> Values:
         for leaf, ui in zip(plan.leaves, leaf_inputs, strict=True)
         if not leaf.is_static
     ]
-    return Values(_join(dx, x.shape[:-1]), show(plan, ys, x.shape[:-1]), leaf_inputs, ys)
+    return Values(join(dx, x.shape[:-1]), show(plan, ys, x.shape[:-1]), leaf_inputs, ys)
 
 
 def show(plan: Plan, ys: Sequence[Array], batch: tuple[int, ...]) -> Array:
     """The composite's outputs among the leaves' outputs."""
-    return _join([ys[p.leaf][..., p.place] for p in plan.shown], batch)
+    return join([ys[p.leaf][..., p.place] for p in plan.shown], batch)
+
+
+def show_tangents(plan: Plan, ts: Sequence[Array], k: int) -> Array:
+    """The tangents of the composite's outputs among those of the leaves' outputs."""
+    return rows_of([ts[p.leaf][..., p.place, :] for p in plan.shown], k)
 
 
 def gather(leaf: Leaf, ys: Sequence[Array], u: Array) -> Array:
@@ -75,7 +80,17 @@ def gather(leaf: Leaf, ys: Sequence[Array], u: Array) -> Array:
     if leaf.whole is not None:
         return u if leaf.whole == EXTERNAL else ys[leaf.whole]
     parts = [(u if p.leaf == EXTERNAL else ys[p.leaf])[..., p.place] for p in leaf.pieces]
-    return _join(parts, u.shape[:-1])
+    return join(parts, u.shape[:-1])
+
+
+def gather_tangents(leaf: Leaf, ts: Sequence[Array], t_u: Array) -> Array:
+    """The tangents of a leaf's inputs."""
+    if leaf.whole is not None:
+        return t_u if leaf.whole == EXTERNAL else ts[leaf.whole]
+    return rows_of(
+        [(t_u if p.leaf == EXTERNAL else ts[p.leaf])[..., p.place, :] for p in leaf.pieces],
+        t_u.shape[-1],
+    )
 
 
 def _gather_known(leaf: Leaf, pieces: Sequence[Piece], ys: Sequence[Array], u: Array) -> Array:
@@ -95,14 +110,16 @@ def _keep(step: Step, leaf: Leaf, ys: list[Any], y: Array) -> None:
         ys[step.leaf][..., place] = y[..., place]
 
 
-def _common_batch(x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
+def common_batch(x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
+    """State and inputs repeated over the batch of all three."""
     if x.ndim == 1 and u.ndim == 1 and theta.ndim == 1:
         return x, u
     batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
     return np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(u, (*batch, u.shape[-1]))
 
 
-def _join(parts: Sequence[Array], batch: tuple[int, ...]) -> Array:
+def join(parts: Sequence[Array], batch: tuple[int, ...]) -> Array:
+    """Vectors one after the other; of none, an empty one for each point."""
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(parts, axis=-1) if parts else np.zeros((*batch, 0))
@@ -154,7 +171,7 @@ class GraphDifferential(Differential):
         leaf, d = self.plan.leaves[step.leaf], self.leaves[step.leaf]
         t_xi = t_x[..., leaf.state, :]
         if step.is_whole:
-            ts[step.leaf] = d.push_outputs(t_xi, self._gather(leaf, ts, t_u))
+            ts[step.leaf] = d.push_outputs(t_xi, gather_tangents(leaf, ts, t_u))
             return
         t = d.push_outputs(t_xi, self._gather_known(leaf, step.pieces, ts, t_u))
         if step.places is None:
@@ -166,14 +183,6 @@ class GraphDifferential(Differential):
         for place in step.places:
             ts[step.leaf][..., place, :] = t[..., place, :]
 
-    def _gather(self, leaf: Leaf, ts: Sequence[Array], t_u: Array) -> Array:
-        if leaf.whole is not None:
-            return t_u if leaf.whole == EXTERNAL else ts[leaf.whole]
-        return _rows(
-            [(t_u if p.leaf == EXTERNAL else ts[p.leaf])[..., p.place, :] for p in leaf.pieces],
-            t_u.shape[-1],
-        )
-
     def _gather_known(
         self, leaf: Leaf, pieces: Sequence[Piece], ts: Sequence[Array], t_u: Array
     ) -> Array:
@@ -182,7 +191,7 @@ class GraphDifferential(Differential):
             for p in pieces
         }
         k = t_u.shape[-1]
-        return _rows(
+        return rows_of(
             [
                 known.get(p.target.start, np.zeros((p.target.stop - p.target.start, k)))
                 for p in leaf.pieces
@@ -192,18 +201,15 @@ class GraphDifferential(Differential):
 
     @override
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
-        return self._shown(self._push_needed(t_x, t_u), t_u.shape[-1])
-
-    def _shown(self, ts: Sequence[Array], k: int) -> Array:
-        return _rows([ts[p.leaf][..., p.place, :] for p in self.plan.shown], k)
+        return show_tangents(self.plan, self._push_needed(t_x, t_u), t_u.shape[-1])
 
     @override
     def push_state(self, t_x: Array, t_u: Array) -> Array:
         return self._state_from(self._push_needed(t_x, t_u), t_x, t_u)
 
     def _state_from(self, ts: Sequence[Array], t_x: Array, t_u: Array) -> Array:
-        return _rows(
-            [d.push_state(t_x[..., leaf.state, :], self._gather(leaf, ts, t_u))
+        return rows_of(
+            [d.push_state(t_x[..., leaf.state, :], gather_tangents(leaf, ts, t_u))
              for leaf, d in zip(self.plan.leaves, self.leaves, strict=True) if not leaf.is_static],
             t_u.shape[-1],
         )  # fmt: skip
@@ -211,7 +217,7 @@ class GraphDifferential(Differential):
     @override
     def push(self, t_x: Array, t_u: Array) -> tuple[Array, Array]:
         ts = self._push_needed(t_x, t_u)
-        return self._state_from(ts, t_x, t_u), self._shown(ts, t_u.shape[-1])
+        return self._state_from(ts, t_x, t_u), show_tangents(self.plan, ts, t_u.shape[-1])
 
     def costates(
         self, p_dx: Array, p_y: Array, local: Sequence[Array | None] | None = None
@@ -263,7 +269,7 @@ class GraphDifferential(Differential):
             scatter(step.pieces, p_ui)
         zeros = [np.zeros((leaf.outputs, k)) for leaf in plan.leaves]
         leaf_y = [zero if p is None else p for p, zero in zip(ps, zeros, strict=True)]
-        return Costates(_rows(p_x, k), p_u, leaf_dx, leaf_y)
+        return Costates(rows_of(p_x, k), p_u, leaf_dx, leaf_y)
 
     def _add(self, total: Array | None, piece: Piece, part: Array) -> Array:
         leaf = self.plan.leaves[piece.leaf]
@@ -317,7 +323,7 @@ def leaf_differentials(
     ])  # fmt: skip
 
 
-def _rows(parts: Sequence[Array], k: int) -> Array:
+def rows_of(parts: Sequence[Array], k: int) -> Array:
     """Stack along the coordinate axis; parts without a batch are repeated over that of others."""
     if len(parts) == 1:
         return parts[0]

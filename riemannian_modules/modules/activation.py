@@ -74,6 +74,14 @@ class Activation(StructuredMap):
         return DiagonalDifferential(self.function.slope(u))
 
     @override
+    def output_with_differential(
+        self, x: Array, u: Array, theta: Array
+    ) -> tuple[Array, DiagonalDifferential]:
+        y, slope_at_value = self.output(x, u, theta), self.function.slope_at_value
+        slope = self.function.slope(u) if slope_at_value is None else slope_at_value(y)
+        return y, DiagonalDifferential(slope)
+
+    @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
         slope = diagonal_intervals(self.function.enclose_slope(u))
         return self.function.enclose_value(u), slope

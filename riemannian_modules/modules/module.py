@@ -156,6 +156,21 @@ class RiemannianModule(abc.ABC):
         """The derivative as a linear map; structured modules override this and form no matrix."""
         return DenseDifferential(self.jacobian(x, u, theta))
 
+    def output_with_differential(
+        self, x: Array, u: Array, theta: Array
+    ) -> tuple[Array, Differential]:
+        """`output` and `differential` at once; overridden where they share their costs."""
+        return self.output(x, u, theta), self.differential(x, u, theta)
+
+    def push_forward(
+        self, x: Array, u: Array, theta: Array, t_x: Array, t_u: Array
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Values ``(dx, y)`` and their tangents along ``t_x`` (..., n, k), ``t_u`` (..., m, k).
+
+        Tangents that are the same at every point of a batch may come back without its axes.
+        """
+        return self.forward(x, u, theta), self.differential(x, u, theta).push(t_x, t_u)
+
     def local_metric(self) -> LocalMetric:
         """The module's own metrics; Euclidean unless it says otherwise."""
         s = self.signature

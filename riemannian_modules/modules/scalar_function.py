@@ -35,6 +35,7 @@ class ScalarFunction:
         enclose_value: Enclosure of its values over intervals, which may be infinite.
         enclose_slope: Enclosure of its derivative; at kinks all slopes between left and right.
         exact: The function in NumPy code that can be traced.
+        slope_at_value: The derivative by the value, for functions whose value says it cheaply.
     """
 
     value: Callable[[Array], Array]
@@ -42,6 +43,7 @@ class ScalarFunction:
     enclose_value: Callable[[Interval], Interval]
     enclose_slope: Callable[[Interval], Interval]
     exact: Callable[[Any], Any]
+    slope_at_value: Callable[[Array], Array] | None = None
 
 
 @cache
@@ -58,27 +60,31 @@ def _iv() -> Any:
     return interval
 
 
-def _tanh_slope(u: Array) -> Array:
-    t = np.tanh(u)
-    return np.subtract(1.0, np.square(t, out=t), out=t) if u.ndim else 1.0 - t * t
+def _tanh_slope(t: Array) -> Array:
+    return 1.0 - t * t
 
 
 TANH = ScalarFunction(
-    np.tanh, _tanh_slope, lambda u: _iv().tanh(u), lambda u: _iv().sech2(u), np.tanh
+    np.tanh,
+    lambda u: _tanh_slope(np.tanh(u)),
+    lambda u: _iv().tanh(u),
+    lambda u: _iv().sech2(u),
+    np.tanh,
+    _tanh_slope,
 )
 
 
-def _sigmoid_slope(u: Array) -> Array:
-    s = _special().expit(u)
+def _sigmoid_slope(s: Array) -> Array:
     return s * (1.0 - s)
 
 
 SIGMOID = ScalarFunction(
     lambda u: _special().expit(u),
-    _sigmoid_slope,
+    lambda u: _sigmoid_slope(_special().expit(u)),
     lambda u: _iv().sigmoid(u),
     lambda u: 0.25 * _iv().sech2(0.5 * u),
     lambda u: _special().expit(u),
+    _sigmoid_slope,
 )
 
 SOFTPLUS = ScalarFunction(
