@@ -35,7 +35,7 @@ class Expression(rm.Flow):
     inputs = rm.space(drive="")
     outputs = rm.space(level="uM")
 
-    def equations(self, x, u, p):  # noqa: ARG002 - the rates are fixed, so p is empty
+    def equations(self, x, u, p):
         """Rates of change, and what is measured."""
         transcription = 2.0 / (1.0 + np.exp(-u.drive))
         return {

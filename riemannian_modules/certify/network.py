@@ -130,8 +130,8 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
         raise CertificateError(f"system: {fault}") from None
     if graph.time not in _KINDS or _KINDS[graph.time] != claim.get("kind"):
         raise CertificateError("claim.kind: does not fit the system's time.")
-    names = [*graph.state.coordinates, *graph.inputs.coordinates]
-    lower, upper = region_from_data(data["region"], names)
+    states = [_named(c, data["system"]["leaves"]) for c in graph.state.coordinates]
+    lower, upper = region_from_data(data["region"], [*states, *graph.inputs.coordinates])
     b = number_from_data(claim.get("bound"), "claim.bound")
     stateful = [name for name, m in graph.nodes.items() if m.state.ports]
     norm = claim.get("norm")
@@ -172,19 +172,20 @@ def _proved(b: float, data: Mapping[str, Any]) -> Proved:
 
 def _statement(time: Time, b: float, rows: list[list[Any]]) -> str:
     sides = [
-        f"{n} in [{float(lo):.6g}, {float(hi):.6g}]"
+        f"{n} in [{float(lo)!r}, {float(hi)!r}]"
         for n, lo, hi in rows
         if (lo, hi) != ("-inf", "inf")
     ]
     where = ", ".join(sides) or "everywhere"
     what = (
-        f"changes at most as exp({b:.10g} t)"
+        f"changes at most as exp({b!r} t)"
         if time is Time.CONTINUOUS
-        else f"changes at each step at most by the factor {b:.10g}"
+        else f"changes at each step at most by the factor {b!r}"
     )
     return (
-        f"The distance of any two trajectories {what} in the norm max_i |z_i|_(M_i) / r_i over "
-        f"the network's nodes, as long as both stay in the region ({where}). Differential "
+        f"With the same inputs, the distance of any two trajectories {what} in the "
+        f"norm max_i |z_i|_(M_i) / r_i over the network's nodes, as long as both stay in "
+        f"the region ({where}). Differential "
         "condition on the whole region by the network rule (node bounds and edge gains), rounding "
         "included; that the region is invariant is not part of the claim."
     )
@@ -263,6 +264,12 @@ def _graph_from_data(data: Any) -> ModuleGraph:
             f"expected leaves, edges and inputs ({type(fault).__name__}: {fault})."
         ) from None
     return wiring.build()
+
+
+def _named(coordinate: str, leaves: list[Any]) -> str:
+    """A state's coordinate ``n0.x`` by the name that its leaf has in the file."""
+    node, _, name = coordinate.partition(".")
+    return f"{leaves[int(node[1:])]['name']}.{name}"
 
 
 def _leaf_from_data(leaf: Any, where: str) -> RiemannianModule:

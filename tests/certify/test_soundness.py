@@ -24,11 +24,17 @@ from riemannian_modules.certify import (
 )
 from riemannian_modules.certify.atoms import atom_form
 from riemannian_modules.certify.ranges import atom_range, refined_range
-from riemannian_modules.errors import MetricError, RegionError, UnsupportedError
+from riemannian_modules.errors import (
+    CertificateError,
+    MetricError,
+    RegionError,
+    RiemannianError,
+    UnsupportedError,
+)
 from riemannian_modules.region import Box, box
 from tests.strategies import rngs
 
-QUICK = Budget(boxes=200, seconds=5.0)
+QUICK = Budget(boxes=100, seconds=5.0)
 
 
 class Scalar(rm.Flow):
@@ -53,11 +59,15 @@ def proved_bound(f, region, **options):
 
 
 def test_a_slope_that_jumps_is_not_bounded_by_its_own_derivative():
-    # f' = step(x) (2 - x) - x for f = max(x, 0) (2 - x) ... is 2 just right of 0, and 0 left of it.
-    f = lambda x, u, k: np.maximum(x, 0) * (2 - x) - 1.5 * x
-    assert proved_bound(f, box(x=(-2, 1))) >= 0.5 - 1e-12
-    g = lambda x, u, k: -np.maximum(x, 0) * np.tanh(x - 1) - 0.1 * x
-    assert proved_bound(g, box(x=(-2, 1))) >= float(np.tanh(1)) - 0.1 - 1e-12
+    # The slope of max(x, 0) (2 - x) is 0 left of zero and 2 right of it.
+    def parabola(x, u, k):
+        return np.maximum(x, 0) * (2 - x) - 1.5 * x
+
+    def bend(x, u, k):
+        return -np.maximum(x, 0) * np.tanh(x - 1) - 0.1 * x
+
+    assert proved_bound(parabola, box(x=(-2, 1))) >= 0.5 - 1e-12
+    assert proved_bound(bend, box(x=(-2, 1))) >= float(np.tanh(1)) - 0.1 - 1e-12
 
 
 @given(st.floats(-2.0, -0.5), st.floats(0.5, 2.0), st.floats(-1.0, 3.0))
@@ -72,19 +82,19 @@ def test_the_range_of_a_jumping_atom_holds_its_values(low, high, shift):
         sp.Piecewise((x, x > 0), (x + c, True)),
     ):
         value = sp.lambdify(x, atom, [{"step": lambda t: float(t > 0), "sign": np.sign}, "numpy"])
+        whole = atom_range(atom, (x,), np.array([[low]]), np.array([[high]]))
         for lower, upper in (
-            atom_range(atom, (x,), np.array([[low]]), np.array([[high]])),
+            (whole[0][0], whole[1][0]),
             refined_range(atom, (x,), np.array([low]), np.array([high])),
         ):
             for t in np.linspace(low, high, 23):
-                assert float(lower) - 1e-12 <= value(t) <= float(upper) + 1e-12
+                assert lower - 1e-12 <= value(t) <= upper + 1e-12
 
 
 def test_monomials_that_are_one_product_of_atoms_add_up():
     u = sp.Symbol("u", real=True)
     entry = (sp.exp(u) + 1) ** 2 - 3 * sp.exp(2 * u) + (1 + sp.sqrt(u)) ** 2 - u
     form = atom_form([[entry]])
-    at = {atom: sp.Rational(3, 7) for atom in form.atoms}
     for point in (Fraction(1, 3), Fraction(5, 2)):
         values = [
             float(a.subs(u, sp.Rational(point.numerator, point.denominator))) for a in form.atoms
@@ -94,7 +104,6 @@ def test_monomials_that_are_one_product_of_atoms_add_up():
             pytest.approx(float(entry.subs(u, sp.Rational(point.numerator, point.denominator))))
             == T
         )
-    assert at
 
 
 @given(rngs)
@@ -139,7 +148,7 @@ def test_a_map_that_is_undefined_somewhere_is_not_proved_there():
     ],
 )
 def test_a_map_that_jumps_is_refused_by_name(f):
-    with pytest.raises(UnsupportedError, match="jumps|continuous"):
+    with pytest.raises(UnsupportedError, match=r"jumps|continuous"):
         certify(Scalar(f), box(x=(-2, 2)))
 
 
@@ -151,7 +160,8 @@ def test_at_a_kink_both_slopes_count():
     ):
         assert proved_bound(f, box(x=(-1, 1))) >= 0.5
         # On the one side the other slope is no violation.
-        assert not isinstance(certify(Scalar(f), box(x=(0, 1)), norm=l2(np.eye(1))), Refuted)
+        one_side = certify(Scalar(f), box(x=(0, 1)), norm=l2(np.eye(1)), budget=QUICK)
+        assert not isinstance(one_side, Refuted)
 
 
 def test_the_gain_between_two_norms_is_that_of_both_or_refused():
@@ -177,7 +187,7 @@ def test_regions_that_are_empty_are_refused():
 
 
 def random_field(rng, n):
-    """A random vector field of polynomials, tanh and Hill terms, for NumPy, mpmath and SymPy alike."""
+    """A random field of polynomial, tanh and Hill terms, for NumPy and SymPy alike."""
     W, V = (rng.integers(-8, 9, (n, n)) / 4 for _ in range(2))
     c = rng.integers(-4, 5, (n, 3)) / 4
     kind = int(rng.integers(3))
@@ -205,12 +215,14 @@ class Field(rm.Flow):
 
 
 def jacobian_at(field, n, point):
-    """The Jacobian at one point in 50 digits, from SymPy's derivatives of the field itself."""
+    """The Jacobian at one point in 40 digits, from SymPy's derivatives of the field itself."""
     symbols = sp.symbols(f"z:{n}", real=True)
     values = field(symbols, sp.tanh)
-    table = {s: sp.Rational(*float(v).as_integer_ratio()) for s, v in zip(symbols, point)}
+    table = {
+        s: sp.Rational(*float(v).as_integer_ratio()) for s, v in zip(symbols, point, strict=True)
+    }
     exact = sp.Matrix([sp.nsimplify(v, rational=True) for v in values]).jacobian(symbols)
-    return mpmath.matrix(n, n), exact.subs(table).evalf(40)
+    return exact.subs(table).evalf(40)
 
 
 def log_norm(J, norm, n):
@@ -233,7 +245,7 @@ def test_no_point_exceeds_a_proved_log_norm(rng, n, kind):
     with mpmath.workdps(30):
         if isinstance(answer, Refuted):
             point = np.array([answer.witness[f"x[{i}]"] for i in range(n)])
-            J = jacobian_at(field, n, point)[1]
+            J = jacobian_at(field, n, point)
             assert log_norm(J, kind, n) >= answer.violation - mpmath.mpf(10) ** -25
             return
         if not isinstance(answer, Proved):
@@ -242,7 +254,7 @@ def test_no_point_exceeds_a_proved_log_norm(rng, n, kind):
         for _ in range(12):
             ends = np.where(rng.random(n) < 0.5, low, high)
             point = np.where(rng.random(n) < 0.4, ends, rng.uniform(low, high))
-            J = jacobian_at(field, n, point)[1]
+            J = jacobian_at(field, n, point)
             assert log_norm(J, kind, n) <= answer.bound.rate
 
 
@@ -329,8 +341,9 @@ def places(data, path=()):
 
 
 REPLACEMENTS = [
-    None, True, 0, 1, -1, 2, 10**400, 2**53 + 1, -0.0, 0.5, -0.5, -0.45, -3.0, 1e308, "inf", "-inf", "nan", "x", "y",
-    "0", "1/2", [], {}, [0, 0.0], [1, 0.5], ["x", -2.0, 2.0], ["+", "x", "y"], ["log", "x"], "flow", "step", "map",
+    None, True, 0, 1, -1, 2, 10**400, 2**53 + 1, -0.0, 0.5, -0.5, -0.45, -3.0, 1e308, "inf", "-inf",
+    "nan", "x", "y", "0", "1/2", [], {}, [0, 0.0], [1, 0.5], ["x", -2.0, 2.0], ["+", "x", "y"],
+    ["log", "x"], "flow", "step", "map",
 ]  # fmt: skip
 
 
@@ -353,7 +366,7 @@ def edited(data, rng):
         elif change == 2 and isinstance(holder, list):
             holder.insert(path[-1], old)
         else:
-            holder[path[-1]] = REPLACEMENTS[int(rng.integers(len(REPLACEMENTS)))]
+            holder[path[-1]] = copy.deepcopy(REPLACEMENTS[int(rng.integers(len(REPLACEMENTS)))])
     return data
 
 
@@ -367,7 +380,10 @@ def claim_holds_at_samples(data, rng):
     low, high = ([value.get(r[k], r[k]) for r in data["region"]] for k in (1, 2))
     J = sp.lambdify(symbols, sp.Matrix(system.dx).jacobian(system.state), ["numpy", "scipy"])
     for _ in range(20):
-        point = [rng.choice([a, b, rng.uniform(min(a, b), max(a, b))]) for a, b in zip(low, high)]
+        point = [
+            rng.choice([a, b, rng.uniform(min(a, b), max(a, b))])
+            for a, b in zip(low, high, strict=True)
+        ]
         A = np.array(J(*point), dtype=float)
         norm, b = claim["norm"], float(claim["bound"])
         tolerance = 1e-9 * (1 + np.abs(A).max())
@@ -395,10 +411,7 @@ def test_no_edited_certificate_proves_a_false_claim():
         data = edited(original.data, rng)
         try:
             answer = verify(data)
-        except rm.RiemannianError if hasattr(rm, "RiemannianError") else Exception as fault:
-            from riemannian_modules.errors import RiemannianError
-
-            assert isinstance(fault, RiemannianError), (data, fault)
+        except RiemannianError:  # any other error fails this test
             continue
         if isinstance(answer, Proved):
             proved += 1
@@ -413,8 +426,6 @@ def test_no_edited_certificate_proves_a_false_claim():
 
 @pytest.mark.parametrize("length", [0, 1, 100, 400])
 def test_a_truncated_file_is_refused(length, tmp_path):
-    from riemannian_modules.errors import CertificateError
-
     path = gradient_certificate().save(tmp_path / "whole.json")
     cut = tmp_path / "cut.json"
     cut.write_text(path.read_text()[: length - 1])
