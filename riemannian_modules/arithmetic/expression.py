@@ -111,7 +111,7 @@ def trace(
             "shapes. Write it with NumPy's arithmetic, elementary functions, indexing, np.stack, "
             "np.where, np.maximum and @, or subclass RiemannianModule and write `jacobian` by hand."
         ) from fault
-    if result is None:
+    if result is None or (isinstance(result, tuple) and any(part is None for part in result)):
         raise SignatureError(
             f"{name}: the map returned None; expected the derivative or successor of "
             f"{state.describe()} and the outputs {outputs.describe()}. Is a `return` missing?"

@@ -14,7 +14,7 @@ Source: Strom (1975); Russo, di Bernardo and Sontag, *A contraction approach to 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -32,8 +32,8 @@ from riemannian_modules.certify.subdivide import Budget, partition
 from riemannian_modules.door import number_array, require, require_mapping
 from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph
-from riemannian_modules.graph.enclose import enclose_leaves
-from riemannian_modules.graph.plan import Leaf, Piece
+from riemannian_modules.graph.enclose import LeafEnclosures, enclose_leaves
+from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
@@ -121,6 +121,9 @@ def network_bound(
             place = plan.leaves[j].state
             gain = weighted_gain(through[:, place], chosen[a], chosen[b])
             C[a, b] = np.nextafter(C[a, b] + gain, np.inf) if gain else C[a, b]
+    # A static leaf may be undefined where no node's own bound sees it.
+    if not all(_is_defined(graph, i, swept, box[leaf.state]) for i, leaf in enumerate(plan.leaves)):
+        C[:] = np.inf
     r = (
         _perron_weights(C, graph.time)
         if weights is None
@@ -159,7 +162,7 @@ def weighted_gain(J: Interval, M_out: Array, M_in: Array) -> float:
     over_out = _relative_factor(R_out, M_out)
     over_in = _relative_factor_inverse(X, M_in)
     middle = spectral_norm_bound(matmul(matmul(Interval.point(R_out), J), Interval.point(X)))
-    return float((_exact(middle) * over_out * over_in).upper)
+    return _product_up(_product_up(float(middle), over_out), over_in)
 
 
 def _exact(value: Array | float) -> Interval:
@@ -196,10 +199,7 @@ def _node_bound(
 ) -> tuple[Array, float]:
     """A node's metric and its own proved bound on its states and the inputs that can reach it."""
     expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
-    lower, upper = np.concatenate([x.lower, u.lower]), np.concatenate([x.upper, u.upper])
-    if np.isnan(lower).any() or np.isnan(upper).any():
-        lower[np.isnan(lower)], upper[np.isnan(upper)] = -np.inf, np.inf
-    problem = Problem(graph.time, expressions, lower, upper)
+    problem = Problem(graph.time, expressions, *_sides(x, u))
     norm = L2(metric) if metric is not None else _node_norm(problem)
     criterion = make_criterion(problem, norm)
     return norm.metric, float(partition(problem, criterion, None, NODE_BUDGET).bounds.max())
@@ -256,23 +256,51 @@ def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
         plan, Interval.point(np.zeros(0)), Interval(lower, upper), Interval.point(graph.theta)
     )
     _refuse_jumps(plan.leaves)
-    reached: dict[int, Interval] = {-1: _exact(1.0)}
-
-    def joined(pieces: Sequence[Piece]) -> Interval:
-        # An output port that is read k times stands k times in the vector that reads it.
-        reads = Counter((p.leaf, p.place.start) for p in pieces)
-        most: dict[int, int] = {}
-        for (leaf, _), count in reads.items():
-            most[leaf] = max(most.get(leaf, 0), count)
-        squares = (_exact(float(k)) * reached[leaf] ** 2 for leaf, k in most.items())
-        return iv.sqrt(sum(squares, _exact(0.0)))
-
+    nothing = Interval(lower[:0], lower[:0])
+    if not all(_is_defined(graph, i, swept, nothing) for i in range(len(plan.leaves))):
+        return np.inf
+    reached: dict[int, float] = {EXTERNAL: 1.0}
+    seen: dict[int, dict[int, Piece]] = {}  # by their targets: a leaf may be computed in stages
     for step in plan.steps:
-        leaf = plan.leaves[step.leaf]
-        own = spectral_norm_bound(swept.leaves[step.leaf].D)
-        gain = _exact(own) * joined([p for p in leaf.pieces if p.leaf in reached])
-        reached[step.leaf] = _exact(float(gain.upper))
-    return float(joined(plan.shown).upper)
+        pieces = seen.setdefault(step.leaf, {})
+        pieces |= {p.target.start: p for p in step.pieces}
+        own = float(spectral_norm_bound(swept.leaves[step.leaf].D))
+        reached[step.leaf] = _product_up(own, _joined(reached, pieces.values()))
+    return _joined(reached, plan.shown)
+
+
+def _joined(reached: Mapping[int, float], pieces: Iterable[Piece]) -> float:
+    """The gain to a vector put together of pieces of others, given the gains to those.
+
+    ``|v|^2 = sum |pieces|^2``; a coordinate that is used k times counts k times.
+    """
+    uses: dict[int, Counter[int]] = {}
+    for p in pieces:
+        uses.setdefault(p.leaf, Counter()).update(range(p.place.start, p.place.stop))
+    total = _exact(0.0)
+    for source, count in uses.items():
+        if not np.isfinite(reached[source]):
+            return np.inf
+        total = total + _exact(reached[source]) ** 2 * max(count.values(), default=0)
+    return float(iv.sqrt(total).upper)
+
+
+def _product_up(a: float, b: float) -> float:
+    return float((_exact(a) * _exact(b)).upper) if np.isfinite(a) and np.isfinite(b) else np.inf
+
+
+def _is_defined(graph: ModuleGraph, i: int, swept: LeafEnclosures, x: Interval) -> bool:
+    """Whether a leaf's map is proved defined on its states and the inputs that can reach it."""
+    leaf, u = graph.plan.leaves[i], swept.inputs[i]
+    expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
+    lower, upper = _sides(x, u)
+    return Problem(leaf.module.signature.time, expressions, lower, upper).is_defined
+
+
+def _sides(x: Interval, u: Interval) -> tuple[Array, Array]:
+    """A leaf's box; inputs of which nothing is known may be anything."""
+    lower, upper = np.concatenate([x.lower, u.lower]), np.concatenate([x.upper, u.upper])
+    return np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
 
 
 def _check_box(graph: ModuleGraph, lower: Array, upper: Array) -> None:

@@ -38,7 +38,7 @@ def test_a_loop_that_doubles_its_formula_is_refused_before_it_takes_for_ever():
         module.expressions  # noqa: B018
 
 
-@pytest.mark.parametrize("turns", [3, 8, 30])
+@pytest.mark.parametrize("turns", [8, 30])
 def test_conditions_that_depend_on_chosen_values_are_refused_while_tracing(turns: int):
     module = looped(turns, lambda s, v: np.where((s > v) & (v > 0), s - 1.0, 0.5 * s + 1.0))
     with pytest.raises(TraceError, match=r"np\.where chose"):
@@ -46,5 +46,11 @@ def test_conditions_that_depend_on_chosen_values_are_refused_while_tracing(turns
 
 
 def test_none_instead_of_a_result_is_named():
+    class Forgetful(rm.StaticMap):
+        inputs, outputs = rm.space("v"), rm.space("y")
+
+        def map(self, u: Any, p: Any) -> Any:
+            return None
+
     with pytest.raises(RiemannianError, match=r"returned None.*return"):
-        looped(1, lambda *_: None).expressions  # noqa: B018
+        Forgetful().expressions  # noqa: B018
