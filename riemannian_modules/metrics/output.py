@@ -178,7 +178,7 @@ def sketch(factors: Array, rng: np.random.Generator, columns: int) -> Array:
     factors = real_array("sketch", factors)
     _check_axes("sketch", factors, 2)
     whole_number("sketch: columns", columns, 1, MetricError)
-    if factors.size * columns > 2**33:
+    if math.prod(factors.shape) * columns > 2**33:
         raise MetricError(f"sketch: {columns} columns do not fit in memory; take fewer.")
     require("sketch", rng, np.random.Generator, "a generator such as np.random.default_rng(0)")
     shape = (*factors.shape[:-2], factors.shape[-1], columns)
