@@ -13,6 +13,7 @@ from typing import final
 
 import numpy as np
 
+from riemannian_modules.door import number_array, require_mapping
 from riemannian_modules.errors import RegionError
 from riemannian_modules.space import Array, Space
 
@@ -32,6 +33,7 @@ class Box:
         Raises:
             RegionError: If the box names something that is no port or coordinate of the spaces.
         """
+        require_mapping("Box", self.sides, "names and pairs of numbers", RegionError)
         ports = {port.name: port.coordinates() for s in spaces for port in s.ports}
         table: dict[str, Side] = {}
         for name, side in self.sides.items():
@@ -55,6 +57,9 @@ def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[fl
         RegionError: For sides that are reversed, NaN, infinite on the wrong side, or no pair of
             numbers.
     """
+    require_mapping(
+        "box", {} if sides is None else sides, "names and pairs of numbers", RegionError
+    )
     checked: dict[str, Side] = {}
     for name, side in {**(sides or {}), **named}.items():
         checked[name] = _checked(name, side)
@@ -63,7 +68,7 @@ def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[fl
 
 def _checked(name: str, side: Sequence[float]) -> Side:
     try:
-        low, high = (float(s) for s in side)
+        low, high = (number_array(name, s, RegionError).item() for s in side)
     except (TypeError, ValueError):
         raise RegionError(
             f"Region: {name!r} expects a pair (lower, upper), got {side!r}."

@@ -16,6 +16,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from riemannian_modules.door import brief, number_array, text
 from riemannian_modules.errors import DomainError, SignatureError
 
 Array = NDArray[np.float64]
@@ -29,6 +30,16 @@ class Port:
     name: str
     shape: tuple[int, ...] = ()
     unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not text("The name of a port", self.name):
+            raise SignatureError("The name of a port: expected at least one character, got none.")
+        text(f"The unit of port {self.name!r}", self.unit)
+        if not isinstance(self.shape, tuple) or not all(_is_size(n) for n in self.shape):
+            raise SignatureError(
+                f"Port {self.name!r}: expected a shape such as (), (3,) or (2, 3), got "
+                f"{brief(self.shape)}."
+            )
 
     @property
     def size(self) -> int:
@@ -62,7 +73,7 @@ class Signals:
     def __getitem__(self, name: str) -> Any:
         try:
             return self._values[name]
-        except KeyError:
+        except (KeyError, TypeError):
             known = ", ".join(self._values) or "none"
             raise SignatureError(
                 f"There is no quantity {name!r} here; known are: {known}."
@@ -85,6 +96,11 @@ class Space:
     ports: tuple[Port, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.ports, tuple) or not all(isinstance(p, Port) for p in self.ports):
+            raise SignatureError(
+                f"Space: expected a tuple of Ports, got {brief(self.ports)}. Write "
+                'space("q v") or space(q="rad", x=3).'
+            )
         names = [port.name for port in self.ports]
         twice = (
             sorted({name for name in names if names.count(name) > 1})
@@ -133,7 +149,7 @@ class Space:
         """The position of a port; raises SignatureError with the known names."""
         try:
             return self.index[name]
-        except KeyError:
+        except (KeyError, TypeError):
             known = ", ".join(self.names) or "none"
             raise SignatureError(f"Unknown name {name!r}; known are: {known}.") from None
 
@@ -162,7 +178,7 @@ class Space:
         flat = (
             self._pack_mapping(values, where)
             if isinstance(values, Mapping)
-            else (np.asarray(values, dtype=np.float64))
+            else number_array(where, values)
         )
         if flat.ndim == 0 and self.size == 1:
             flat = flat[None]
@@ -187,14 +203,17 @@ class Space:
             )
         pieces: list[Array] = []
         for port in self.ports:
-            value = np.asarray(values[port.name], dtype=np.float64)
-            if value.shape[value.ndim - len(port.shape) :] != port.shape:
+            value = number_array(f"{where}: {port.name!r}", values[port.name])
+            if (
+                value.ndim < len(port.shape)
+                or value.shape[value.ndim - len(port.shape) :] != port.shape
+            ):
                 raise SignatureError(
                     f"{where}: {port.name!r} expects shape {port.shape} (after batch axes), "
                     f"got {value.shape}."
                 )
             pieces.append(value.reshape((*value.shape[: value.ndim - len(port.shape)], port.size)))
-        batch = np.broadcast_shapes(*(piece.shape[:-1] for piece in pieces)) if pieces else ()
+        batch = _common_batch(where, self.names, [piece.shape[:-1] for piece in pieces])
         return np.concatenate(
             [np.zeros((*batch, 0)), *(np.broadcast_to(p, (*batch, p.shape[-1])) for p in pieces)],
             -1,
@@ -234,8 +253,13 @@ def space(*names: str, **ports: str | int | tuple[Any, ...]) -> Space:
     Raises:
         SignatureError: For anything else, negative sizes, or a name given twice.
     """
-    listed = [Port(name) for text in names for name in text.split()]
+    listed = [Port(name) for given in names for name in text("space", given).split()]
     return Space(tuple(listed) + tuple(_port(name, value) for name, value in ports.items()))
+
+
+def one_port(name: str, value: str | int | tuple[Any, ...]) -> Space:
+    """The space of one port, described as in `space`."""
+    return Space((_port(name, value),))
 
 
 def _port(name: str, value: object) -> Port:
@@ -245,13 +269,29 @@ def _port(name: str, value: object) -> Port:
     if isinstance(entries, tuple):
         unit = entries[-1] if entries and isinstance(entries[-1], str) else ""
         shape = entries[:-1] if unit else entries
-        if all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):
-            return Port(name, tuple(int(n) for n in shape), unit)
+        if all(_is_size(n) for n in shape):
+            return Port(name, shape, unit)
     raise SignatureError(
         f"Port {name!r}: expected a unit such as 'rad', a size such as 3, or a shape with an "
         "optional "
         f"unit such as (2, 3, 'm'), got {value!r}."
     )
+
+
+def _is_size(n: object) -> bool:
+    return isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 2**31
+
+
+def _common_batch(
+    where: str, names: tuple[str, ...], shapes: list[tuple[int, ...]]
+) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as fault:
+        raise SignatureError(
+            f"{where}: expected leading axes (batches) that broadcast, got "
+            f"{dict(zip(names, shapes, strict=True))}."
+        ) from fault
 
 
 def batch_shape(*vectors: Any) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ CORE = "riemannian_modules"
 # A room imports only from the floors below it, lowest first.
 FLOORS = (
     {"errors"},
+    {"door"},
     {"space", "bound"},
     {"region", "arithmetic"},
     {"metrics"},

@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.symbolic_array import Guard, SymbolicArray, Tracer, exact
-from riemannian_modules.errors import SignatureError
+from riemannian_modules.errors import RiemannianError, SignatureError, TraceError
 from riemannian_modules.space import Signals, Space
 
 
@@ -98,7 +98,22 @@ def trace(
         s.signals(SymbolicArray(_object_array(g), tracer))
         for s, g in zip((state, inputs, parameters), values, strict=True)
     )
-    result = equations(x, u, p)
+    try:
+        result = equations(x, u, p)
+    except RiemannianError:
+        raise
+    except Exception as fault:
+        raise TraceError(
+            f"{name}: tracing the map stopped at {type(fault).__name__}: {fault}. If it runs with "
+            "NumPy's numbers, it uses something that cannot be traced there; otherwise check the "
+            "shapes. Write it with NumPy's arithmetic, elementary functions, indexing, np.stack, "
+            "np.where, np.maximum and @, or subclass RiemannianModule and write `jacobian` by hand."
+        ) from fault
+    if result is None:
+        raise SignatureError(
+            f"{name}: the map returned None; expected the derivative or successor of "
+            f"{state.describe()} and the outputs {outputs.describe()}. Is a `return` missing?"
+        )
     # A map without declared outputs gives its state, and returns the derivative alone.
     dx, y = result if isinstance(result, tuple) and len(result) == 2 else (result, x.vector)
     flat_dx = flatten_result(dx, state, f"{name}: the state's derivative or successor", tracer)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -75,6 +76,8 @@ class Tracer:
 
 def exact(value: Any, tracer: Tracer) -> Any:
     """The exact expression of a number: floats become the binary fractions that they are."""
+    if isinstance(value, SymbolicArray) and value.ndim == 0:
+        return value.entries.item()
     if isinstance(value, sp.Basic):
         return value
     if isinstance(value, (bool, np.bool_)):
@@ -247,6 +250,39 @@ _STRUCTURAL = frozenset(
 )
 
 
+_PRODUCTS = frozenset(["dot", "vdot", "inner", "outer", "tensordot", "kron"])
+
+
+def _products(a: Any, b: Any) -> int:
+    """How many products a matrix product of two arrays takes."""
+    contracted = b.shape[-2] if b.ndim > 1 else b.size
+    return a.size * max(b.size // max(contracted, 1), 1)
+
+
+def _reduced(reduce: Callable[..., Any], entries: Any, axis: Any, keepdims: bool) -> Any:  # noqa: FBT001
+    """A reduction along one axis, several, or all, as NumPy does it for numbers."""
+    axes = range(entries.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
+    for one in sorted((a % max(entries.ndim, 1) for a in axes), reverse=True):
+        entries = np.asarray(reduce(entries, axis=one, keepdims=keepdims), dtype=object)
+    return entries
+
+
+def _symbolic(value: Any, tracer: Tracer) -> SymbolicArray:
+    return SymbolicArray(_entries(value, tracer), tracer)
+
+
+def _euclidean(tracer: Tracer, array: Any, ord: Any = None, **options: Any) -> Any:  # noqa: A002
+    if ord is not None:
+        raise tracer.refuse("np.linalg.norm of another order than the Euclidean one")
+    return np.sqrt(np.sum(_symbolic(array, tracer) ** 2, **options))
+
+
+def _clipped(array: SymbolicArray, sides: tuple[Any, ...], named: Any) -> SymbolicArray:
+    sides = (*sides, None, None)
+    low = named.get("a_min", named.get("min", sides[0]))
+    return array.clip(low, named.get("a_max", named.get("max", sides[1])))
+
+
 @final
 class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
     """An array of exact expressions that behaves as a NumPy array in plain NumPy code."""
@@ -280,34 +316,61 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __float__(self) -> float:
         raise self.tracer.refuse(
-            "the conversion of a traced value to a float (math.* instead of np.*)"
+            "the conversion of a traced value to a float (by math.*, where np.* is traced, or by "
+            "an assignment into a float array, where np.stack is)"
         )
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        raise self.tracer.refuse(
-            "the conversion of a traced value to a plain array (np.array, np.asarray)"
+    __int__ = __index__ = __complex__ = __round__ = __float__
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        """An array of traced scalars: ``np.array([x.q, x.v])`` computes on, entry by entry."""
+        if dtype is not None and np.dtype(dtype) != np.dtype(object):
+            raise self.tracer.refuse(f"the conversion of a traced value to an array of {dtype}")
+        array = np.empty(self.shape, dtype=object)
+        for place in np.ndindex(self.shape):
+            array[place] = self[place]
+        return array
+
+    def __getattr__(self, name: str) -> Any:
+        # NumPy calls these methods of the entries when a function meets an array of objects.
+        if name in _SCALAR:
+            return partial(getattr(np, name), self)
+        raise AttributeError(
+            f"a traced array has no attribute {name!r}; write it with a function of NumPy"
         )
 
     def reshape(self, *shape: Any) -> SymbolicArray:
         """The same entries in another shape."""
         return SymbolicArray(self.entries.reshape(*shape), self.tracer)
 
-    def sum(self, axis: Any = None, **_: Any) -> SymbolicArray:
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> SymbolicArray:
         """Sum of entries along an axis."""
-        if axis is None:  # one long sum, where adding one by one takes quadratic time
+        if axis is None and not keepdims:
+            # One long sum, where adding one by one takes quadratic time.
             return SymbolicArray(sp.Add(*self.entries.ravel()), self.tracer)
-        return SymbolicArray(self.entries.sum(axis=axis), self.tracer)
+        return SymbolicArray(self.entries.sum(axis=axis, keepdims=keepdims), self.tracer)
 
-    def prod(self, axis: Any = None) -> SymbolicArray:
+    def prod(self, axis: Any = None, *, keepdims: bool = False) -> SymbolicArray:
         """Product of entries along an axis."""
-        return SymbolicArray(self.entries.prod(axis=axis), self.tracer)
+        return SymbolicArray(self.entries.prod(axis=axis, keepdims=keepdims), self.tracer)
 
-    def mean(self, axis: Any = None) -> SymbolicArray:
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> SymbolicArray:
         """Mean of entries along an axis."""
-        total = self.entries.sum(axis=axis)
-        return SymbolicArray(
-            total / sp.Integer(self.entries.size // max(np.size(total), 1)), self.tracer
-        )
+        total = self.sum(axis, keepdims=keepdims)
+        return total / (self.size // max(total.size, 1))
+
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> SymbolicArray:
+        """The largest entry along an axis."""
+        return np.maximum.reduce(self, axis=axis, keepdims=keepdims)  # type: ignore[return-value]
+
+    def min(self, axis: Any = None, *, keepdims: bool = False) -> SymbolicArray:
+        """The smallest entry along an axis."""
+        return np.minimum.reduce(self, axis=axis, keepdims=keepdims)  # type: ignore[return-value]
+
+    def clip(self, min: Any = None, max: Any = None) -> SymbolicArray:  # noqa: A002 - NumPy's names
+        """The entries kept between two sides, of which one may be None."""
+        raised = self if min is None else np.maximum(self, min)
+        return raised if max is None else np.minimum(raised, max)  # type: ignore[return-value]
 
     def dot(self, other: Any) -> SymbolicArray:
         """Matrix product."""
@@ -321,6 +384,8 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         """The entries in one axis."""
         return SymbolicArray(self.entries.ravel(), self.tracer)
 
+    flatten = ravel
+
     def copy(self) -> SymbolicArray:
         """A copy."""
         return SymbolicArray(self.entries.copy(), self.tracer)
@@ -331,13 +396,15 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         extra = {k: v for k, v in kwargs.items() if k not in ("axis", "keepdims")}
         if method == "reduce" and name in ("add", "multiply", "maximum", "minimum") and not extra:
             reduce = np.frompyfunc(lambda a, b: _SCALAR[name](self.tracer, a, b), 2, 1).reduce
-            axis = kwargs.get("axis", 0)
-            flat = operands[0].ravel() if axis is None else operands[0]
-            return SymbolicArray(reduce(flat, axis=0 if axis is None else axis), self.tracer)
+            options = {"axis": kwargs.get("axis", 0), "keepdims": kwargs.get("keepdims", False)}
+            self.tracer.count(operands[0].size)
+            return SymbolicArray(_reduced(reduce, operands[0], **options), self.tracer)
+        if set(kwargs) == {"out"} and kwargs["out"][0] is inputs[0] is self and not self.ndim:
+            kwargs = {}  # ``s += x`` on a scalar binds s anew, as it does on NumPy's scalars
         if method != "__call__" or kwargs:
             raise self.tracer.refuse(f"np.{name}.{method} with {sorted(kwargs)}")
         if name == "matmul":
-            self.tracer.count(operands[0].size * max(operands[1].size // len(operands[1]), 1))
+            self.tracer.count(_products(*operands))
             return SymbolicArray(np.matmul(*operands), self.tracer)
         scalar = _SCALAR.get(name)
         if scalar is None:
@@ -351,25 +418,31 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name == "where" and len(args) == 3:
             return _where(self.tracer, *args)
         if name == "clip":
-            low, high = args[1], args[2]
-            raised = args[0] if low is None else np.maximum(args[0], low)
-            return raised if high is None else np.minimum(raised, high)
+            return _clipped(
+                SymbolicArray(_entries(args[0], self.tracer), self.tracer), args[1:], kwargs
+            )
         if name in ("amax", "max", "amin", "min"):
             reduce = np.maximum.reduce if "max" in name else np.minimum.reduce
-            return reduce(args[0], axis=kwargs.get("axis", args[1] if len(args) > 1 else None))
+            options = {"axis": None} | dict(zip(("axis", "out"), args[1:], strict=False)) | kwargs
+            return reduce(_symbolic(args[0], self.tracer), **options)
         if name == "sum" and len(args) == 1 and not kwargs:
-            return SymbolicArray(_entries(args[0], self.tracer), self.tracer).sum()
+            return _symbolic(args[0], self.tracer).sum()
         if name == "mean":
-            return args[0].mean(*args[1:], **kwargs)
+            return SymbolicArray(_entries(args[0], self.tracer), self.tracer).mean(
+                *args[1:], **kwargs
+            )
         if name == "norm":
-            return np.sqrt(np.sum(args[0] ** 2, *args[1:], **kwargs))
+            return _euclidean(self.tracer, *args, **kwargs)
         if name == "einsum":
             plain = [_entries(a, self.tracer) if not isinstance(a, str) else a for a in args]
+            self.tracer.count(sum(a.size for a in plain if not isinstance(a, str)))
             return SymbolicArray(np.einsum(*plain, optimize=False), self.tracer)
         if name not in _STRUCTURAL:
             raise self.tracer.refuse(f"np.{name}")
         if name in ("shape", "size", "ndim"):
             return getattr(args[0].entries, name)
+        if name in _PRODUCTS:
+            self.tracer.count(_products(*(_entries(a, self.tracer) for a in args[:2])))
         result = func(
             *_unwrap(args, self.tracer),
             **{k: _unwrap_option(v, self.tracer) for k, v in kwargs.items()},

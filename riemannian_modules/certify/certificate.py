@@ -16,6 +16,7 @@ import numpy as np
 
 from riemannian_modules.bound import Bound, LogNormBound
 from riemannian_modules.certify.norms import L1, L2, LInf, Norm
+from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
@@ -59,6 +60,7 @@ def load_certificate(path: str | Path) -> Certificate:
         CertificateError: If the file is missing, truncated, no JSON, or of another format or
             version.
     """
+    require("load_certificate", path, (str, Path), "a path", CertificateError)
     source = Path(path)
     try:
         data = json.loads(
@@ -66,8 +68,11 @@ def load_certificate(path: str | Path) -> Certificate:
             parse_constant=_refuse_constant,
             object_pairs_hook=_refuse_twins,
         )
-    except FileNotFoundError:
-        raise CertificateError(f"There is no certificate file {source}. Check the path.") from None
+    except OSError as fault:
+        raise CertificateError(
+            f"{source}: expected a certificate file, but it cannot be read ({fault.strerror}). "
+            "Check the path."
+        ) from None
     except (ValueError, RecursionError) as fault:
         raise CertificateError(
             f"{source}: expected a JSON certificate, but it cannot be read ({fault}). It may be "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ from riemannian_modules.certify.problem import Problem, make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
 from riemannian_modules.certify.search import find_norm
 from riemannian_modules.certify.subdivide import Budget, Partition, partition
-from riemannian_modules.errors import ConvergenceError, MetricError, SignatureError
+from riemannian_modules.door import number, require
+from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
 
@@ -68,6 +70,7 @@ def certify(
 
     Source: Lohmiller and Slotine (1998); THEORY of this library in docs/theory.md.
     """
+    _check_kinds(module, region, norm, input_norm, budget)
     problem = make_problem(module, region if region is not None else Box())
     target = _target(problem, rate, factor)
     budget = budget if budget is not None else Budget()
@@ -92,6 +95,7 @@ def contraction_rate(
     Raises:
         ConvergenceError: If nothing finite could be proved; the message says what the answer was.
     """  # fmt: skip
+    _check_kinds(module, region, norm, None, budget)
     problem = make_problem(module, region if region is not None else Box())
     fixed = norm if isinstance(norm, (L2, L1, LInf)) else _best_norm(problem, norm, None)
     if fixed is None:
@@ -115,10 +119,21 @@ def _target(problem: Problem, rate: float | None, factor: float | None) -> float
         raise SignatureError("A map has a factor, not a rate; pass factor=... instead of rate=...")
     if factor is not None and problem.is_flow:
         raise SignatureError("A flow has a rate, not a factor; pass rate=... instead of factor=...")
-    given = -rate if rate is not None else factor
-    if given is not None and not np.isfinite(given):
-        raise SignatureError(f"Expected a finite number to prove, got {given}.")
-    return given
+    if rate is not None:
+        return -number("certify: rate", rate)
+    return None if factor is None else number("certify: factor", factor)
+
+
+def _check_kinds(
+    module: object, region: object, norm: object, given: object, budget: object
+) -> None:
+    where = "certify"
+    require(where, module, RiemannianModule, "a module")
+    require(where, region, (Box, NoneType), "a region such as box(q=(-1, 1))", RegionError)
+    norms = (L2, L1, LInf, FreeL2, FreeL1, FreeLInf, NoneType)
+    require(where, norm, norms, "a norm: l2(...), l1(...) or linf(...)", MetricError)
+    require(where, given, (L2, NoneType), "an input norm l2(matrix)", MetricError)
+    require(where, budget, (Budget, NoneType), "a Budget")
 
 
 def check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:

@@ -29,7 +29,8 @@ from riemannian_modules.certify.norms import L2, FreeL2
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.search import find_norm
 from riemannian_modules.certify.subdivide import Budget, partition
-from riemannian_modules.errors import ConvergenceError, MetricError, UnsupportedError
+from riemannian_modules.door import number_array, require, require_mapping
+from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.graph.enclose import LeafEnclosures, enclose_leaves
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece
@@ -91,8 +92,13 @@ def network_bound(
         UnsupportedError: If a leaf has no exact form or the graph has no state.
         MetricError: If weights are not positive.
     """
+    require("network_bound", graph, ModuleGraph, "a composite")
+    require_mapping(
+        "network_bound: metrics", {} if metrics is None else metrics, "matrices by node"
+    )
     if graph.time is Time.STATIC:
         raise UnsupportedError("A network of maps has gains, not rates; use dag_gain.")
+    _check_box(graph, lower, upper)
     plan = graph.plan
     n = graph.state.size
     theta = Interval.point(graph.theta)
@@ -118,7 +124,11 @@ def network_bound(
     # A static leaf may be undefined where no node's own bound sees it.
     if not all(_is_defined(graph, i, swept, box[leaf.state]) for i, leaf in enumerate(plan.leaves)):
         C[:] = np.inf
-    r = _perron_weights(C, graph.time) if weights is None else weights
+    r = (
+        _perron_weights(C, graph.time)
+        if weights is None
+        else number_array("network_bound: weights", weights)
+    )
     if r.shape != (len(nodes),) or not ((r > 0) & np.isfinite(r)).all():
         raise MetricError(
             f"Network weights: expected {len(nodes)} positive numbers, got {r.tolist()}."
@@ -231,13 +241,16 @@ def _perron_weights(C: Array, time: Time) -> Array:
 def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
     """An upper bound of a DAG of maps' gain (l2, inputs to outputs), from its leaves' gains.
 
-    A leaf's inputs come from several sources; the gain to them is the root of the sum of squares.
+    A leaf's inputs come from several sources; the gain to them is the root of the sum of squares,
+    each counted as often as its ports are read.
 
     Raises:
         UnsupportedError: If the graph has a state.
     """
+    require("dag_gain", graph, ModuleGraph, "a composite")
     if graph.time is not Time.STATIC:
         raise UnsupportedError("A network with a state has a rate or factor; use network_bound.")
+    _check_box(graph, lower, upper)
     plan = graph.plan
     swept = enclose_leaves(
         plan, Interval.point(np.zeros(0)), Interval(lower, upper), Interval.point(graph.theta)

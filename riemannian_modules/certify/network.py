@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,10 @@ from riemannian_modules.certify.compose import NetworkBound, network_bound
 from riemannian_modules.certify.norms import L2, l2
 from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric
+from riemannian_modules.door import number, require, require_mapping
 from riemannian_modules.errors import (
     CertificateError,
+    RegionError,
     RiemannianError,
     SignatureError,
     UnsupportedError,
@@ -73,10 +76,15 @@ def certify_network(
         (factor is not None) and graph.time is Time.CONTINUOUS
     ):
         raise SignatureError("A flow has a rate and a step map a factor; pass the one that fits.")
+    require(
+        "certify_network", region, (Box, NoneType), "a region such as box(q=(-1, 1))", RegionError
+    )
+    given_metrics = {} if metrics is None else metrics
+    require_mapping("certify_network: metrics", given_metrics, "matrices by node")
     region = region if region is not None else Box()
     s = graph.signature
     lower, upper = region.bounds([*s.state.coordinates, *s.inputs.coordinates], (s.state, s.inputs))
-    given = {name: _metric(matrix) for name, matrix in (metrics or {}).items()}
+    given = {name: _metric(matrix) for name, matrix in given_metrics.items()}
     unknown = sorted(set(given) - set(graph.nodes))
     if unknown:
         raise SignatureError(
@@ -84,7 +92,8 @@ def certify_network(
         )
     network = network_bound(graph, lower, upper, given)
     limit = 0.0 if graph.time is Time.CONTINUOUS else 1.0
-    target = -rate if rate is not None else factor
+    target = None if factor is None else number("certify_network: factor", factor)
+    target = target if rate is None else -number("certify_network: rate", rate)
     if network.bound <= target if target is not None else network.bound < limit:
         b = network.bound if target is None else target
         return _proved(b, _data(graph, lower, upper, network, b))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.arithmetic.definite import is_positive_definite
+from riemannian_modules.door import number, number_array
 from riemannian_modules.errors import MetricError
 from riemannian_modules.space import Array
 
@@ -72,10 +73,10 @@ def l2(metric: ArrayLike | None = None, *, condition: float = 1e12) -> L2 | Free
         MetricError: If the matrix is not symmetric positive definite (proved, not guessed).
     """
     if metric is None:
-        if not condition >= 1:
+        if not number("l2: condition", condition) >= 1:
             raise MetricError(f"Expected a condition number of at least 1, got {condition}.")
         return FreeL2(float(condition))
-    M = np.array(metric, dtype=np.float64)
+    M = number_array("l2", metric, MetricError)
     if M.ndim != 2 or M.shape[0] != M.shape[1] or not np.isfinite(M).all():
         raise MetricError(f"A metric is a finite square matrix; got shape {M.shape}.")
     if not np.array_equal(M, M.T):
@@ -104,7 +105,7 @@ def linf(weights: ArrayLike | None = None) -> LInf | FreeLInf:
 
 
 def _positive(weights: ArrayLike) -> Array:
-    w = np.array(weights, dtype=np.float64)
+    w = number_array("Weights", weights, MetricError)
     if w.ndim != 1 or not (np.isfinite(w) & (w > 0)).all():
         raise MetricError(f"Weights are a vector of positive, finite numbers; got {w.tolist()}.")
     return w

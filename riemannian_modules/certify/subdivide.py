@@ -17,6 +17,8 @@ from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import inner_points
 from riemannian_modules.certify.search import sample_points
+from riemannian_modules.door import brief, number
+from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array
 
 
@@ -33,6 +35,23 @@ class Budget:
     seconds: float = 60.0
     tolerance: float = 2e-4
     progress: Callable[[int, float, float], None] | None = None
+
+    def __post_init__(self) -> None:
+        if not number("Budget: boxes", self.boxes) >= 1:
+            raise DomainError(f"Budget: expected at least 1 box, got {self.boxes}.")
+        if not (
+            number("Budget: seconds", self.seconds)
+            >= 0
+            <= number("Budget: tolerance", self.tolerance)
+        ):
+            raise DomainError(
+                f"Budget: expected seconds and a tolerance of at least 0, got {self.seconds} and "
+                f"{self.tolerance}."
+            )
+        if not (self.progress is None or callable(self.progress)):
+            raise SignatureError(
+                f"Budget: expected a function as progress, got {brief(self.progress)}."
+            )
 
 
 @final

@@ -29,6 +29,7 @@ from riemannian_modules.certify.network import verify_network
 from riemannian_modules.certify.norms import L2, Norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.subdivide import leaves_of
+from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError, MetricError, SignatureError
 from riemannian_modules.modules.module import Time
 
@@ -46,6 +47,10 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     """
     if isinstance(certificate, (str, Path)):
         certificate = load_certificate(certificate)
+    require(
+        "verify", certificate, (Certificate, Mapping), "a certificate, its data or a path",
+        CertificateError,
+    )  # fmt: skip
     data = check_format(
         certificate.data if isinstance(certificate, Certificate) else dict(certificate),
         "certificate",

@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from riemannian_modules.door import number_array, require, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array, Space
@@ -48,6 +49,7 @@ def dataset(
             samples.
         DomainError: For NaN or infinite values; the message names the first row.
     """
+    require(where, module, RiemannianModule, "a module")
     s = module.signature
     both = sorted(set(s.inputs.names) & set(s.outputs.names))
     if both:
@@ -56,6 +58,7 @@ def dataset(
             "Give both apart with paired_dataset."
         )
     wanted = (*s.inputs.names, *s.outputs.names)
+    require_mapping(where, data, "columns by name")
     unknown = [name for name in data if name not in wanted]
     missing = [name for name in wanted if name not in data]
     if unknown or missing:
@@ -90,6 +93,7 @@ def paired_dataset(
         SignatureError: For wrong names or shapes, unequal lengths, or no samples.
         DomainError: For NaN or infinite values.
     """
+    require("paired_dataset", module, RiemannianModule, "a module")
     s = module.signature
     u = s.inputs.pack(inputs, "paired_dataset: inputs")
     t = s.outputs.pack(targets, "paired_dataset: targets")
@@ -114,8 +118,8 @@ def check_fits(module: RiemannianModule, data: Dataset, where: str) -> None:
 
 def _column(where: str, name: str, values: ArrayLike) -> Array:
     try:
-        column = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        column = number_array(where, values)
+    except SignatureError as error:
         raise SignatureError(
             f"{where}: column {name!r} holds what is no number: {error}."
         ) from error

@@ -13,6 +13,7 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.door import number_array, require, require_mapping, text
 from riemannian_modules.engine.linearize import linear_model_at
 from riemannian_modules.errors import ConvergenceError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
@@ -65,13 +66,19 @@ def equilibrium(
         SignatureError: For wrong names or shapes, or a module without state.
         ConvergenceError: If no point at rest is found; says which states still move.
     """
+    require("equilibrium", module, RiemannianModule, "a module")
     name, s = type(module).__name__, module.signature
     if s.time is Time.STATIC:
         raise SignatureError(f"{name}: a static module has no state, so it has no equilibrium.")
     start = module.point(guess, u, theta)
-    if start.x.ndim != 1 or start.u.ndim != 1:
+    if start.x.ndim != 1 or start.u.ndim != 1 or start.theta.ndim != 1:
         raise SignatureError(f"{name}: equilibrium expects one point, got a batch.")
-    rest = _Rest(module, start.theta, start.u, outputs or {}, free)
+    outputs = {} if outputs is None else outputs
+    require_mapping("equilibrium: outputs", outputs, "values by name")
+    require("equilibrium: free", free, (list, tuple), "a list of names of inputs")
+    for known in free:
+        text("equilibrium: free", known)
+    rest = _Rest(module, start.theta, start.u, outputs, free)
     z, r = rest.solved(np.concatenate([start.x, start.u[rest.free]]))
     x, inputs = rest.split(z)
     return OperatingPoint(
@@ -102,7 +109,7 @@ class _Rest:
         )
         places = [np.r_[s.outputs.slice_of(name)] for name in outputs]
         self.shown = np.concatenate([np.zeros(0, dtype=int), *places])
-        wanted = [np.ravel(np.asarray(value, dtype=np.float64)) for value in outputs.values()]
+        wanted = [number_array("equilibrium: outputs", value).ravel() for value in outputs.values()]
         for name, place, value in zip(outputs, places, wanted, strict=True):
             if len(value) != len(place) or not np.isfinite(value).all():
                 raise SignatureError(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from types import NoneType
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.door import number_array, require, require_mapping
 from riemannian_modules.engine.assessment import assess
 from riemannian_modules.engine.dataset import Dataset, check_fits, dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
@@ -69,6 +71,13 @@ def fit(
             the bounds, or a map that is undefined at the start.
     """
     clock, where = time.perf_counter(), f"fit({type(module).__name__})"
+    for given, kind, expected in (
+        (loss, Loss, "a loss such as SquaredLoss()"),
+        (schedule, Schedule, "a schedule such as FullBatch()"),
+        (coupling, Coupling, "a coupling: Joint() or Layerwise()"),
+        (progress, Progress, "TerminalProgress() or NoProgress()"),
+    ):
+        require(where, given, (kind, NoneType), expected)
     loss = SquaredLoss() if loss is None else loss
     objective = _objective(where, module, data, loss, coupling)
     box = _bounds(where, module, bounds)
@@ -98,6 +107,7 @@ def _objective(
     loss: Loss,
     coupling: Coupling | None,
 ) -> Objective:
+    require(where, module, RiemannianModule, "a module")
     s = module.signature
     if s.time is not Time.STATIC or s.state.size:
         raise UnsupportedError(
@@ -119,13 +129,14 @@ def _bounds(
 ) -> Bounds:
     space = module.signature.parameters
     sides = (np.full(space.size, -np.inf), np.full(space.size, np.inf))
+    require_mapping(f"{where}: bounds", {} if bounds is None else bounds, "pairs by name")
     for name, pair in (bounds or {}).items():
         place, port = space.slice_of(name), space[name]
-        if len(pair) != 2:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise SignatureError(f"{where}: bounds of {name!r} need a lower and an upper side.")
         for side, value in zip(sides, pair, strict=True):
             if value is not None:
-                given = np.asarray(value, dtype=np.float64)
+                given = number_array(f"{where}: bounds of {name!r}", value)
                 if given.shape not in ((), port.shape) or np.isnan(given).any():
                     raise SignatureError(
                         f"{where}: bounds of {name!r} expect numbers of shape {port.shape}, got "

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.door import number_array
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array, Port, Space
 
@@ -188,7 +189,7 @@ def held_table(times: ArrayLike, values: ArrayLike) -> HeldTable:
 
 
 def _checked_table(times: ArrayLike, values: ArrayLike, least: int) -> tuple[Array, Array]:
-    t, v = np.array(times, dtype=np.float64), np.array(values, dtype=np.float64)
+    t, v = number_array("Input table: times", times), number_array("Input table: values", values)
     if t.ndim != 1 or len(t) < least or v.ndim < 1 or len(v) != len(t):
         raise SignatureError(
             f"Input table: expected at least {least} times (k,) and as many values (k, ...), got "
@@ -304,7 +305,7 @@ def _check_covers(table: LinearTable | HeldTable, port: Port, times: Array, wher
 
 
 def _shaped(given: Any, port: Port, where: str) -> Array:
-    value = np.asarray(given, dtype=np.float64)
+    value = number_array(where, given)
     if value.size != port.size or value.shape not in (port.shape, (port.size,), ()):
         raise SignatureError(f"{where}: expected shape {port.shape}, got {value.shape}.")
     if not np.isfinite(value).all():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.door import require
 from riemannian_modules.engine.linear_model import LinearModel
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule
@@ -34,6 +35,7 @@ def linearize(
         SignatureError: For wrong names and shapes, or a batch of points.
         DomainError: For NaN or infinite values, given or found in the Jacobian.
     """
+    require("linearize", module, RiemannianModule, "a module")
     point = module.point(x, u, theta)
     name = type(module).__name__
     if point.x.ndim != 1 or point.u.ndim != 1 or point.theta.ndim != 1:

@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.door import number_array, whole_number
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array
@@ -211,10 +212,13 @@ def one_hot(labels: Array, classes: int) -> Array:
         SignatureError: If the labels are not one whole number for each sample.
         DomainError: If a label is not a whole number from 0 to classes - 1.
     """
-    numbers = np.asarray(labels)
+    numbers = number_array("one_hot: labels", labels)
+    whole_number("one_hot: classes", classes, 1)
     if numbers.ndim != 1:
         raise SignatureError(f"one_hot: expected labels of shape (B,), got {numbers.shape}.")
-    if not np.isin(numbers, np.arange(classes)).all():
+    if numbers.size * classes > 2**31:
+        raise SignatureError(f"one_hot: {len(numbers)} x {classes} entries do not fit in memory.")
+    if not ((numbers >= 0) & (numbers < classes) & (numbers % 1 == 0)).all():
         raise DomainError(f"one_hot: expected labels from 0 to {classes - 1}, got {numbers[:8]}.")
     return np.eye(classes)[numbers.astype(int)]
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from riemannian_modules.door import require
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.errors import MetricError, SignatureError
 from riemannian_modules.graph.graph import ModuleGraph
@@ -174,6 +175,15 @@ def _placed(columns: Array, start: int, total: int) -> Array:
 
 
 def _check_parameters(where: str, module: RiemannianModule, point: Point) -> None:
+    require(where, module, RiemannianModule, "a module")
+    require(where, point, Point, "a point made by module.point(...)")
+    s, p = module.signature, point
+    sizes = (p.x.shape[-1], p.u.shape[-1], p.theta.shape[-1])
+    if sizes != (s.state.size, s.inputs.size, s.parameters.size):
+        raise SignatureError(
+            f"{where}: expected a point of this module, with {s.state.size} states, "
+            f"{s.inputs.size} inputs and {s.parameters.size} parameters, got {sizes}."
+        )
     if not module.signature.parameters.size:
         raise SignatureError(
             f"{where}: the module has no parameters, so there is no metric on them."

@@ -12,10 +12,11 @@ from typing import final
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.door import number, require, whole_number
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch, descend
 from riemannian_modules.engine.descent_step import Bounds, Method, place_at
 from riemannian_modules.engine.objective import Objective
-from riemannian_modules.errors import SignatureError
+from riemannian_modules.errors import DomainError
 from riemannian_modules.space import Array
 
 
@@ -39,6 +40,9 @@ class FullBatch(Schedule):
     """Every step sees all samples; at most ``max_iterations`` steps in the first attempt."""
 
     max_iterations: int = 500
+
+    def __post_init__(self) -> None:
+        whole_number("FullBatch: max_iterations", self.max_iterations, 0)
 
     @override
     def descend(
@@ -67,11 +71,12 @@ class MiniBatches(Schedule):
     damping: float = 1e-1
 
     def __post_init__(self) -> None:
-        if self.size < 1 or self.epochs < 1:
-            raise SignatureError(
-                f"MiniBatches: expected a size and epochs of at least 1, got {self.size} and "
-                f"{self.epochs}."
-            )
+        whole_number("MiniBatches: size", self.size, 1)
+        whole_number("MiniBatches: epochs", self.epochs, 1)
+        expected = "a generator such as np.random.default_rng(0)"
+        require("MiniBatches: rng", self.rng, np.random.Generator, expected)
+        if not number("MiniBatches: damping", self.damping) > 0.0:
+            raise DomainError(f"MiniBatches: expected a positive damping, got {self.damping}.")
 
     @override
     def can_retry(self) -> bool:

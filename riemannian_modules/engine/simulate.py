@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.door import brief, number, number_array, require
 from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
 from riemannian_modules.engine.integrate import (
     InitialValueProblem,
@@ -77,6 +78,7 @@ def simulate(
         ConvergenceError: If the solver does not reach the end; says when it stopped, where, and
             why.
     """
+    require("simulate", module, RiemannianModule, "a module")
     name = type(module).__name__
     t = _checked_times(times, name)
     point = module.point(x0, None, theta)
@@ -84,6 +86,14 @@ def simulate(
         raise SignatureError(
             f"{name}: simulate expects one initial state and one set of parameters, got batches of "
             f"shape {point.x.shape[:-1]} and {point.theta.shape[:-1]}. Call it once for each."
+        )
+    for what, value in (("rtol", rtol), ("atol", atol)):
+        if not number(f"{name}: {what}", value) > 0.0:
+            raise DomainError(f"{name}: expected a positive {what}, got {value}.")
+    if not (method is None or isinstance(method, type)):
+        raise SignatureError(
+            f"{name}: expected one of SciPy's solver classes as method, such as "
+            f"scipy.integrate.DOP853, or None, got {brief(method)}."
         )
     program = input_program(module.signature.inputs, inputs, t, f"{name}: inputs")
     if module.time is Time.STATIC:
@@ -97,7 +107,7 @@ def simulate(
 
 
 def _checked_times(times: ArrayLike, name: str) -> Array:
-    t = np.array(times, dtype=np.float64)
+    t = number_array(f"{name}: times", times)
     if t.ndim != 1 or len(t) == 0:
         raise SignatureError(
             f"{name}: expected times of shape (T,), the start first, got shape {t.shape}."

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.door import require
+from riemannian_modules.errors import DomainError, SignatureError, SpecError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array, Space
@@ -174,13 +175,21 @@ def read_trajectory(
         theta: Its parameters, flat or by name; its own where None.
 
     Raises:
+        SpecError: If the file is missing or cannot be read.
         SignatureError: If a column is missing or a row is short.
         DomainError: If an entry is no finite number.
     """
+    require("read_trajectory", module, RiemannianModule, "a module")
     s, values = module.signature, module.point(None, None, theta).theta
     wanted = ["time", *s.state.coordinates, *s.inputs.coordinates]
-    with Path(path).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
+    require("read_trajectory", path, (str, Path), "a path")
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise SpecError(
+            f"{path}: expected a CSV file of a trajectory, but it cannot be read ({fault})."
+        ) from None
     header = rows[0] if rows else []
     missing = [name for name in wanted if name not in header]
     if missing:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Self, final
 
+from riemannian_modules.door import brief, text
 from riemannian_modules.errors import WiringError
 from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.schedule import Address, schedule
@@ -36,7 +37,12 @@ class Wiring:
 
     def add(self, name: str, module: RiemannianModule) -> Self:
         """Add a module; the same object under two names shares its parameters."""
-        if name in self._modules:
+        if not isinstance(name, str) or not isinstance(module, RiemannianModule):
+            self._faults.append(
+                f"Expected a module under a name, got {brief(module)} under {name!r}. Make an "
+                "instance: Tanh(), not Tanh."
+            )
+        elif name in self._modules:
             self._faults.append(f"Two modules are named {name!r}; rename one.")
         elif not name or "." in name:
             self._faults.append(f"A module is named {name!r}; use a name without a dot.")
@@ -46,17 +52,17 @@ class Wiring:
 
     def connect(self, source: str, target: str) -> Self:
         """Feed the input port ``target`` ("module.port") from the output port ``source``."""
-        self._edges.append((source, target))
+        self._edges.append((text("connect", source), text("connect", target)))
         return self
 
     def input(self, name: str, *targets: str) -> Self:
         """Make an input of the composite that feeds the given input ports."""
-        self._inputs.append((name, targets))
+        self._inputs.append((text("input", name), tuple(text("input", t) for t in targets)))
         return self
 
     def output(self, name: str, source: str) -> Self:
         """Make an output of the composite from an output port."""
-        self._outputs.append((name, source))
+        self._outputs.append((text("output", name), text("output", source)))
         return self
 
     def build(self) -> ModuleGraph:
@@ -270,6 +276,8 @@ def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
     """
     rows = _named(modules) | named
     wiring = Wiring(**rows)
+    if not all(isinstance(module, RiemannianModule) for module in rows.values()):
+        return wiring.build()  # raises
     names = list(rows)
     for a, b in pairwise(names):
         for source, target in _matched(a, rows[a].signature.outputs, b, rows[b].signature.inputs):

@@ -11,6 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 from array_api_compat import device as device_of
 
+from riemannian_modules.door import number as given_number
 from riemannian_modules.errors import DomainError, MetricError
 
 Array: TypeAlias = Any  # the standard has no static type yet
@@ -55,7 +56,7 @@ def real_array(name: str, values: Array) -> Array:
 
 def positive_number(name: str, value: float) -> float:
     """``value`` as a float; DomainError unless it is positive and finite."""
-    number = float(value)
+    number = given_number(name, value)
     if not (number > 0.0 and np.isfinite(number)):
         raise DomainError(f"{name}: expected a positive finite number, got {number}.")
     return number
@@ -107,7 +108,7 @@ def rounding_unit(prototype: Array) -> float:
 def _numpy_array(name: str, values: Array) -> Array:
     try:
         return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DomainError(
             f"{name}: expected an array of real numbers, got {type(values).__name__} ({error})."
         ) from error

@@ -11,6 +11,7 @@ from typing import final
 
 from typing_extensions import override
 
+from riemannian_modules.door import require
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of
 from riemannian_modules.metrics.dense import dense_pullback
@@ -111,6 +112,9 @@ def block_diagonal_metric(blocks: Sequence[Metric]) -> BlockDiagonalMetric:
     Raises:
         MetricError: If there is no block.
     """
+    require("BlockDiagonalMetric", blocks, Sequence, "a sequence of metrics", MetricError)
+    for block in blocks:
+        require("BlockDiagonalMetric", block, Metric, "metrics as blocks", MetricError)
     if not blocks:
         raise MetricError("BlockDiagonalMetric: expected one or more blocks, got none.")
     return BlockDiagonalMetric(tuple(blocks))

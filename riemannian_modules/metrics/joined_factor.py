@@ -11,6 +11,7 @@ from typing import final
 
 from typing_extensions import override
 
+from riemannian_modules.door import require
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of
 from riemannian_modules.metrics.factor import DenseFactor, Factor
@@ -93,8 +94,16 @@ def join(parts: Sequence[Factor]) -> Factor:
     return merged[0] if len(merged) == 1 else JoinedFactor(tuple(merged))
 
 
+def check_factors(where: str, parts: Sequence[Factor]) -> None:
+    """MetricError unless ``parts`` is a sequence of factors."""
+    require(where, parts, Sequence, "a sequence of factors", MetricError)
+    for part in parts:
+        require(where, part, Factor, "factors, such as DenseFactor(array)", MetricError)
+
+
 def check_equal_rows(where: str, parts: Sequence[Factor]) -> None:
     """MetricError unless there are parts and all have equally many rows."""
+    check_factors(where, parts)
     rows = [part.dim for part in parts]
     if not rows or len(set(rows)) > 1:
         raise MetricError(

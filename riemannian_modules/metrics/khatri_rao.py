@@ -12,6 +12,7 @@ from typing import final
 from array_api_compat import device as device_of
 from typing_extensions import override
 
+from riemannian_modules.door import number
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, as_columns, namespace_of, real_array
 from riemannian_modules.metrics.factor import Factor
@@ -123,7 +124,7 @@ def khatri_rao_factor(activations: Array, cotangents: Array, scale: float = 1.0)
             "KhatriRaoFactor: expected activations (B, n_in) and cotangents (B, n_out, k), got "
             f"{tuple(A.shape)} and {tuple(D.shape)}. Give a single cotangent the last axis k = 1."
         )
-    return KhatriRaoFactor(A, D, float(scale))
+    return KhatriRaoFactor(A, D, number("KhatriRaoFactor: scale", scale))
 
 
 def _flat(cotangents: Array) -> Array:

@@ -13,6 +13,7 @@ from typing import final
 
 from typing_extensions import override
 
+from riemannian_modules.door import require
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import (
     Array,
@@ -139,6 +140,7 @@ def low_rank_metric(base: Metric, mu: float, factor: Factor | Array) -> LowRankM
         DomainError: If U holds NaN or infinities, or mu is not positive and finite.
         MetricError: If U does not have n rows.
     """
+    require("LowRankMetric", base, Metric, "a metric as base", MetricError)
     U = factor if isinstance(factor, Factor) else _dense_factor(factor)
     if U.dim != base.dim:
         raise MetricError(

@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from riemannian_modules.door import require, whole_number
 from riemannian_modules.errors import DomainError, MetricError
 from riemannian_modules.metrics.array import (
     Array,
@@ -174,9 +175,12 @@ def sketch(factors: Array, rng: np.random.Generator, columns: int) -> Array:
     Raises:
         MetricError: If ``columns`` < 1 or S is no matrix.
     """
+    factors = real_array("sketch", factors)
     _check_axes("sketch", factors, 2)
-    if columns < 1:
-        raise MetricError(f"sketch: expected at least 1 column, got {columns}.")
+    whole_number("sketch: columns", columns, 1, MetricError)
+    if factors.size * columns > 2**33:
+        raise MetricError(f"sketch: {columns} columns do not fit in memory; take fewer.")
+    require("sketch", rng, np.random.Generator, "a generator such as np.random.default_rng(0)")
     shape = (*factors.shape[:-2], factors.shape[-1], columns)
     signs = rng.integers(0, 2, shape) * 2.0 - 1.0
     return factors @ like(factors, signs / math.sqrt(columns))

@@ -6,7 +6,7 @@ Source: ``F F^T = R^T R`` with R from a QR of ``F^T``; Golub and Van Loan (2013)
 from __future__ import annotations
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of
+from riemannian_modules.metrics.array import Array, namespace_of, real_array
 
 
 def recompressed(factors: Array) -> Array:
@@ -21,6 +21,7 @@ def recompressed(factors: Array) -> Array:
     Raises:
         MetricError: If F has fewer than two axes.
     """
+    factors = real_array("recompressed", factors)
     if factors.ndim < 2:
         raise MetricError(
             f"recompressed: expected shape (..., d, r), got {tuple(factors.shape)}. "

@@ -11,6 +11,7 @@ from typing import final
 
 from typing_extensions import override
 
+from riemannian_modules.door import whole_number
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, positive_number, real_array
 from riemannian_modules.metrics.dense import dense_pullback
@@ -102,7 +103,8 @@ def scaled_identity_metric(dim: int, scale: Array = 1.0) -> ScaledIdentityMetric
         MetricError: If dim < 1, or the scale has more than one entry.
     """
     s = real_array("scale", scale)
-    if dim < 1 or s.ndim != 0:
+    whole_number("ScaledIdentityMetric: dim", dim, 1, MetricError)
+    if s.ndim != 0:
         raise MetricError(
             f"ScaledIdentityMetric: expected dim >= 1 and one scale, got dim {dim} and a scale of "
             f"shape {tuple(s.shape)}. For one scale per coordinate use diagonal_metric."

@@ -15,6 +15,7 @@ from typing_extensions import override
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of
 from riemannian_modules.metrics.factor import Factor
+from riemannian_modules.metrics.joined_factor import check_factors
 
 
 @final
@@ -85,6 +86,7 @@ def stack(parts: Sequence[Factor]) -> Factor:
     Raises:
         MetricError: If there is no part, or their numbers of columns differ.
     """
+    check_factors("stack", parts)
     columns = [part.columns for part in parts]
     if not columns or len(set(columns)) > 1:
         raise MetricError(

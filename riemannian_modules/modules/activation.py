@@ -19,7 +19,7 @@ from riemannian_modules.modules.structured_map import (
     StructuredMap,
     diagonal_intervals,
 )
-from riemannian_modules.space import Array, Signals, space
+from riemannian_modules.space import Array, Signals, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -63,7 +63,7 @@ class Activation(StructuredMap):
         Raises:
             SignatureError: If the size is no size.
         """
-        self.inputs, self.outputs = space(**{input: size}), space(**{output: size})
+        self.inputs, self.outputs = one_port(input, size), one_port(output, size)
 
     @override
     def map_values(self, u: Array, theta: Array) -> Array:

@@ -18,7 +18,7 @@ from riemannian_modules.modules.arguments import finite_matrix, finite_vector
 from riemannian_modules.modules.outer import outer_factor, pull_outer
 from riemannian_modules.modules.structured_map import StructuredMap
 from riemannian_modules.modules.weights import WeightDifferential, refuse_large_matrix
-from riemannian_modules.space import Array, Signals, space
+from riemannian_modules.space import Array, Signals, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -78,7 +78,7 @@ class Affine(StructuredMap):
                 f"{bias.shape}. Give one bias for each row of W."
             )
         self.parameters = {"W": weights, "b": np.broadcast_to(bias, (q,)).copy()}
-        self.inputs, self.outputs = space(**{input: m}), space(**{output: q})
+        self.inputs, self.outputs = one_port(input, m), one_port(output, q)
         self._shape, self._entries = (q, m), q * m
 
     def _weights(self, theta: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.door import number_array
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array
 
@@ -16,10 +17,7 @@ def finite_array(where: str, value: ArrayLike) -> Array:
         SignatureError: If it is no rectangular array of numbers.
         DomainError: If it holds NaN or infinities.
     """
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise SignatureError(f"{where}: expected an array of numbers, got {value!r}.") from error
+    array = number_array(where, value)
     if not np.isfinite(array).all():
         count = int((~np.isfinite(array)).sum())
         raise DomainError(

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.rewiring import Rewiring
-from riemannian_modules.space import space
+from riemannian_modules.space import one_port, space
 
 
 @final
@@ -28,4 +28,4 @@ class Demux(Rewiring):
         self.outputs = space(*names, **ports)
         if not self.outputs.ports:
             raise SignatureError("Demux: expected output ports, got none. Write Demux(a=3, b=2).")
-        self.inputs = space(**{input: self.outputs.size})
+        self.inputs = one_port(input, self.outputs.size)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.door import number, require
 from riemannian_modules.errors import (
     ConvergenceError,
     DomainError,
@@ -73,6 +74,7 @@ class FlowMap(RiemannianModule):
         relative: float = 1e-10,
         absolute: float = 1e-12,
     ) -> None:
+        require("FlowMap", flow, RiemannianModule, "a module in continuous time")
         s = flow.signature
         if s.time is not Time.CONTINUOUS or not s.state.size:
             raise SignatureError(
@@ -85,7 +87,7 @@ class FlowMap(RiemannianModule):
             ("relative", relative),
             ("absolute", absolute),
         ):
-            if not (math.isfinite(value) and value > 0.0):
+            if not number(f"FlowMap: {name}", value) > 0.0:
                 raise DomainError(f"FlowMap: {name} has to be positive and finite, got {value}.")
         self.flow, self.duration = flow, float(duration)
         self.relative, self.absolute = relative, absolute

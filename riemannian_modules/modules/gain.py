@@ -22,7 +22,7 @@ from riemannian_modules.modules.structured_map import (
     diagonal_intervals,
 )
 from riemannian_modules.modules.weights import WeightDifferential, refuse_large_matrix
-from riemannian_modules.space import Array, Signals, Space, space
+from riemannian_modules.space import Array, Signals, Space, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -85,7 +85,7 @@ class Gain(StructuredMap):
             DomainError: For NaN or infinite gains.
         """
         gains = finite_array("Gain: k", k)
-        self.inputs = space(**{input: gains.shape if size is None else size})
+        self.inputs = one_port(input, gains.shape if size is None else size)
         (port,) = self.inputs.ports
         if gains.shape not in ((), port.shape):
             raise SignatureError(
@@ -145,7 +145,7 @@ class MatrixGain(StructuredMap):
         gains = finite_matrix("MatrixGain: K", K)
         q, m = gains.shape
         self.parameters = {"K": gains}
-        self.inputs, self.outputs = space(**{input: m}), space(**{output: q})
+        self.inputs, self.outputs = one_port(input, m), one_port(output, q)
         self._shape = (q, m)
 
     @override

@@ -13,7 +13,7 @@ from typing_extensions import override
 from riemannian_modules.errors import DomainError
 from riemannian_modules.modules.arguments import finite_number
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Signals, space
+from riemannian_modules.space import Signals, one_port
 
 
 @final
@@ -46,7 +46,7 @@ class Lag(Flow):
             )
         self.parameters = {"tau": seconds, "k": finite_number("Lag: k", k)}
         self.state, self.inputs, self.outputs = (
-            space(**{name: size}) for name in ("x", input, output)
+            one_port(name, size) for name in ("x", input, output)
         )
 
     @override

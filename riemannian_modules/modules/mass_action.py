@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.door import names, number_array, require_mapping
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.kinetic_arguments import nonnegative
 from riemannian_modules.modules.traced import Flow
@@ -49,8 +50,13 @@ class MassAction(Flow):
         external: str = "",
         unit: str = "",
     ) -> None:
-        self.state = Space(tuple(Port(name, (), unit) for name in species.split()))
-        self.inputs = Space(tuple(Port(name, (), unit) for name in external.split()))
+        self.state = Space(
+            tuple(Port(name, (), unit) for name in names("MassAction: species", species))
+        )
+        self.inputs = Space(
+            tuple(Port(name, (), unit) for name in names("MassAction: external", external))
+        )
+        require_mapping("MassAction: rates", rates, "rate constants by name")
         self.parameters = nonnegative("MassAction", **rates)
         shape = (len(rates), len(self.state) + len(self.inputs))
         self.consumed = _coefficients("consumed", consumed, shape)
@@ -95,7 +101,7 @@ class MassAction(Flow):
 
 
 def _coefficients(name: str, given: ArrayLike, shape: tuple[int, int]) -> Any:
-    matrix = np.asarray(given, dtype=np.float64)
+    matrix = number_array(f"MassAction: {name}", given)
     if matrix.shape != shape or not (np.mod(matrix, 1.0) == 0.0).all() or (matrix < 0).any():
         raise SignatureError(
             f"MassAction: {name!r} has to be a matrix {shape} (reactions, species and external) of "

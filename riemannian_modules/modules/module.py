@@ -11,13 +11,15 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.bound import Bound
-from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_modules.door import number_array, require
+from riemannian_modules.errors import RegionError, SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
 from riemannian_modules.region import Box
@@ -213,6 +215,13 @@ class RiemannianModule(abc.ABC):
         from riemannian_modules.arithmetic.interval import Interval
         from riemannian_modules.modules.local_rate import gain_bound, log_norm_bound
 
+        require(
+            "contraction_rate",
+            region,
+            (Box, NoneType),
+            "a region such as box(q=(-1, 1))",
+            RegionError,
+        )
         s, sides = self.signature, Box() if region is None else region
         names = (*s.state.coordinates, *s.inputs.coordinates, *s.parameters.coordinates)
         low, high = sides.bounds(names, (s.state, s.inputs, s.parameters))
@@ -241,7 +250,10 @@ class RiemannianModule(abc.ABC):
     @cached_property
     def signature(self) -> Signature:
         """The module's spaces, checked once: names of states, inputs and parameters must differ."""
-        values = {name: np.asarray(v, dtype=np.float64) for name, v in self.parameters.items()}
+        values = {
+            name: number_array(f"{type(self).__name__}: {name}", v)
+            for name, v in self.parameters.items()
+        }
         parameters = Space(tuple(Port(name, v.shape) for name, v in values.items()))
         names = [*self.state.names, *self.inputs.names, *parameters.names]
         if len(set(names)) < len(names):

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.rewiring import Rewiring
-from riemannian_modules.space import space
+from riemannian_modules.space import one_port, space
 
 
 @final
@@ -30,4 +30,4 @@ class Mux(Rewiring):
         self.inputs = space(*names, **ports)
         if not self.inputs.ports:
             raise SignatureError("Mux: expected input ports, got none. Write Mux(a=3, b=2).")
-        self.outputs = space(**{output: self.inputs.size})
+        self.outputs = one_port(output, self.inputs.size)

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from typing_extensions import override
 
+from riemannian_modules.door import names
 from riemannian_modules.modules.kinetic_arguments import nonnegative, rate_unit
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Port, Signals, Space
@@ -43,7 +44,10 @@ class Pool(Flow):
         time_unit: str = "",
     ) -> None:
         rate = rate_unit(unit, time_unit)
-        self.inflows, self.outflows = tuple(inflows.split()), tuple(outflows.split())
+        self.inflows, self.outflows = (
+            names("Pool: inflows", inflows),
+            names("Pool: outflows", outflows),
+        )
         self.state = Space((Port("amount", (), unit),))
         self.inputs = Space(tuple(Port(name, (), rate) for name in self.inflows + self.outflows))
         self.parameters = nonnegative("Pool", degradation=degradation)

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.arguments import finite_matrix, matrix_of_shape
 from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Outer
 from riemannian_modules.modules.module import Time
-from riemannian_modules.space import Array, Signals, Space, space
+from riemannian_modules.space import Array, Signals, Space, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -147,7 +148,8 @@ class DiscreteStateSpace(StateSpaceSystem):
 
 def _space_of_size(where: str, given: Space | None, name: str, size: int) -> Space:
     if given is None:
-        return space(**{name: size}) if size else Space()
+        return one_port(name, size) if size else Space()
+    require(where, given, Space, 'a space such as space("q v")')
     if given.size != size:
         raise SignatureError(
             f"{where}: the matrices ask for {size} coordinates, got {given.size} "

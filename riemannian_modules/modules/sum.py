@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.door import text
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.structured_map import ParameterFreeDifferential, StructuredMap
-from riemannian_modules.space import Array, Signals, space
+from riemannian_modules.space import Array, Signals, one_port, space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -70,8 +71,13 @@ class Sum(StructuredMap):
         Raises:
             SignatureError: For other signs, or none at all.
         """
+        text("Sum: signs", signs), text("Sum: output", output)
         ports = {f"u{i}": sign for i, sign in enumerate(signs, 1)} | named
-        wrong = {name: sign for name, sign in ports.items() if sign not in ("+", "-")}
+        wrong = {
+            name: sign
+            for name, sign in ports.items()
+            if not isinstance(sign, str) or sign not in ("+", "-")
+        }
         if wrong or not ports:
             raise SignatureError(
                 f"Sum: expected '+' or '-' for at least one port, got {wrong or 'no port'}. "
@@ -79,7 +85,7 @@ class Sum(StructuredMap):
             )
         self.signs = dict(ports)
         self.inputs = space(**dict.fromkeys(ports, size))
-        self.outputs = space(**{output: size})
+        self.outputs = one_port(output, size)
         self._signs = np.array([1.0 if sign == "+" else -1.0 for sign in ports.values()])
 
     def _parts(self, vector: Any) -> list[tuple[str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.door import number_array
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signature, Time
@@ -34,6 +35,13 @@ class TracedModule(RiemannianModule):
                 f"{type(self).__name__}: unknown parameters {unknown}; known are: "
                 f"{', '.join(self.parameters) or 'none'}."
             )
+        for name, value in values.items():
+            wanted = np.shape(self.parameters[name])
+            if number_array(f"{type(self).__name__}: {name}", value).shape != wanted:
+                raise SignatureError(
+                    f"{type(self).__name__}: parameter {name!r} has shape {wanted}, got "
+                    f"{np.shape(value)}."
+                )
         self.parameters = {**self.parameters, **values}
 
     @abc.abstractmethod

@@ -11,7 +11,7 @@ from typing import Any, final
 from typing_extensions import override
 
 from riemannian_modules.modules.traced import StepMap
-from riemannian_modules.space import Signals, space
+from riemannian_modules.space import Signals, one_port
 
 
 @final
@@ -28,7 +28,7 @@ class UnitDelay(StepMap):
         """
         super().__init__()
         self.state, self.inputs, self.outputs = (
-            space(**{name: size}) for name in ("x", input, output)
+            one_port(name, size) for name in ("x", input, output)
         )
 
     @override

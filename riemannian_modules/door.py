@@ -1,0 +1,102 @@
+"""What callers hand in, checked before anything is computed with it: kinds, numbers and names.
+
+Each function returns what was given, in the type that is computed with, or raises an error of the
+library that says where, what was expected and what came.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riemannian_modules.errors import DomainError, RiemannianError, SignatureError
+
+
+def number_array(
+    where: str, value: object, error: type[RiemannianError] = SignatureError
+) -> NDArray[np.float64]:
+    """A new float64 array of ``value``, which may hold NaN and infinities; raises ``error``.
+
+    Complex numbers are refused, where NumPy would drop their imaginary parts.
+    """
+    try:
+        given = np.asarray(value)
+        if given.dtype.kind == "c":
+            raise TypeError("complex numbers are not real")
+        return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as fault:
+        raise error(
+            f"{where}: expected real numbers in a rectangular array, got {brief(value)} ({fault})."
+        ) from fault
+
+
+def number(where: str, value: object) -> float:
+    """One finite number as a float; raises SignatureError or DomainError."""
+    array = number_array(where, value)
+    if array.size != 1:
+        raise SignatureError(f"{where}: expected one number, got an array of shape {array.shape}.")
+    result = float(array.reshape(()))
+    if not math.isfinite(result):
+        raise DomainError(f"{where}: expected a finite number, got {result}.")
+    return result
+
+
+def whole_number(
+    where: str, value: object, least: int, error: type[RiemannianError] = SignatureError
+) -> int:
+    """A whole number that is at least ``least``; raises ``error``."""
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, numbers.Integral)
+        or int(value) < least
+    ):
+        raise error(f"{where}: expected a whole number of at least {least}, got {brief(value)}.")
+    return int(value)
+
+
+def text(where: str, value: object) -> str:
+    """A string, which may be empty; raises SignatureError."""
+    if not isinstance(value, str):
+        raise SignatureError(f"{where}: expected a string, got {brief(value)}.")
+    return value
+
+
+def names(where: str, value: object) -> tuple[str, ...]:
+    """Names separated by blanks; raises SignatureError."""
+    return tuple(text(where, value).split())
+
+
+def require(
+    where: str,
+    value: Any,
+    kind: type | tuple[type, ...],
+    expected: str,
+    error: type[RiemannianError] = SignatureError,
+) -> None:
+    """Raise ``error`` unless ``value`` is of the kind; ``expected`` says in words which one."""
+    if not isinstance(value, kind):
+        raise error(f"{where}: expected {expected}, got {brief(value)}.")
+
+
+def require_mapping(
+    where: str, value: Any, expected: str, error: type[RiemannianError] = SignatureError
+) -> None:
+    """Raise ``error`` unless ``value`` is a mapping whose keys are strings."""
+    require(where, value, Mapping, expected, error)
+    wrong = [key for key in value if not isinstance(key, str)]
+    if wrong:
+        raise error(f"{where}: expected names that are strings, got {wrong[:8]!r}.")
+
+
+def brief(value: object) -> str:
+    """What came, in a few words: its type, and its text where that is short."""
+    try:
+        shown = repr(value)
+    except ValueError:  # an integer with more digits than Python prints
+        shown = "a very long integer"
+    return f"{type(value).__name__} {shown if len(shown) <= 60 else shown[:57] + '...'}"
