@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.timing import paired_times
 
-REPEATS = 7
+REPEATS = 9
 LIMIT_S = 0.5
 
 

@@ -4,6 +4,7 @@ The chain alternates affine maps and activations of 16 dimensions; the loop does
 on the same arrays. Building is timed alone: its time for each module should not grow.
 """
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -77,9 +78,22 @@ def run() -> dict[str, object]:
     rows.append(many.row(f"{name}, {BATCH} points") | {"limit_ratio": BATCH_RATIO_LIMIT})
     long, short = _layers(BUILT), _layers(BUILT // 2)
     _chain(short)  # imports what building needs
-    build = paired_times(lambda: _chain(long), lambda: _chain(short), 5)
+    build = paired_times(lambda: _chain(long).plan, lambda: _chain(short).plan, 5)
     rows.append(
-        build.row(f"building {BUILT} modules, beside half of them (linear is 2)")
+        build.row(f"building {BUILT} modules with their plan, beside half of them (linear is 2)")
         | {"limit_s": BUILD_LIMIT_S}
     )
+    rows.append({
+        "name": f"memory of the sweep at {BATCH} points, beside one array of its tangents",
+        "memory_of_tangents": _peak(_ours(graph, u)) / (BATCH * DIMENSION**2 * 8),
+    })  # fmt: skip
     return {"rows": rows}
+
+
+def _peak(work: Callable[[], object]) -> int:
+    """Bytes allocated at most while it runs."""
+    tracemalloc.start()
+    work()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak

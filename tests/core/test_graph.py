@@ -92,6 +92,37 @@ def test_nesting_to_any_depth_is_the_flat_graph(rng, depth):
     )
 
 
+def shortcut(rng):
+    """Stateful and static leaves in one pass: inputs of several parts, a leaf that two others use."""
+    D = rng.standard_normal((2, 2))
+    A, B, C = (rng.standard_normal((2, 2)) for _ in range(3))
+    return (
+        rm.Wiring(plant=rm.StateSpace(A, B, C, D), tanh=rm.Tanh(2), sum=rm.Sum("++", size=2))
+        .input("u", "tanh.u")
+        .connect("tanh.y", "plant.u")
+        .connect("plant.y", "sum.u1")
+        .connect("tanh.y", "sum.u2")
+        .output("y", "sum.y")
+        .build()
+    )
+
+
+@given(rngs, st.booleans(), st.sampled_from([(), (3,), (2, 3)]))
+def test_one_sweep_of_values_and_tangents_is_two_sweeps(rng, is_staged, batch):
+    graph = loop() if is_staged else shortcut(rng)
+    assert graph.plan.is_whole is not is_staged
+    s, theta = graph.signature, graph.theta
+    x = rng.standard_normal((*batch, s.state.size))
+    u = rng.standard_normal((*batch, s.inputs.size))
+    t_x, t_u = rng.standard_normal((s.state.size, 3)), rng.standard_normal((s.inputs.size, 3))
+    values, tangents = graph.push_forward(x, u, theta, t_x, t_u)
+    for got, expected in zip(values, graph.forward(x, u, theta), strict=True):
+        assert np.array_equal(got, expected)
+    J = graph.jacobian(x, u, theta)
+    for got, P, Q in ((tangents[0], J.A, J.B), (tangents[1], J.C, J.D)):
+        assert close(got, P @ t_x + Q @ t_u, 100.0)
+
+
 @given(rngs)
 def test_a_module_in_two_places_has_one_set_of_parameters_and_the_sum_of_gradients(rng):
     layer, other = rm.Affine(rng.standard_normal((2, 2))), rm.Affine(np.zeros((2, 2)))
