@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import numpy as np
-
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from riemannian_modules.engine.trajectory import Trajectory
 
 
 @final
