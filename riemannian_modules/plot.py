@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-
 @final
 @dataclass(frozen=True, slots=True)
 class Link:

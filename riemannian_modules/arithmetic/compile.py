@@ -40,6 +40,18 @@ _INTERVAL_NAMES = (
 )
 
 
+def small_power(base: str, exponent: Any) -> str | None:
+    """``base`` to a power that products and square roots write, or None for any other."""
+    if exponent == sp.Rational(1, 2):
+        return f"sqrt({base})"
+    if exponent == sp.Rational(-1, 2):
+        return f"1.0/sqrt({base})"
+    if exponent.is_Integer and 1 < abs(exponent) <= 3:
+        product = "*".join([base] * abs(int(exponent)))
+        return product if exponent > 0 else f"1.0/({product})"
+    return f"1.0/{base}" if exponent == -1 else None
+
+
 class _Floats:
     """How terms are written for floats."""
 
@@ -67,15 +79,9 @@ class _Floats:
         )
 
     def power(self, base: str, exponent: Any) -> str:
-        if exponent == sp.Rational(1, 2):
-            return f"sqrt({base})"
-        if exponent == sp.Rational(-1, 2):
-            return f"1.0/sqrt({base})"
-        if exponent.is_Integer and 1 < abs(exponent) <= 3:
-            product = "*".join([base] * abs(int(exponent)))
-            return product if exponent > 0 else f"1.0/({product})"
-        if exponent == -1:
-            return f"1.0/{base}"
+        small = small_power(base, exponent)
+        if small is not None:
+            return small
         if exponent.is_Integer:
             return f"{base}**{float(exponent)}"
         return f"power({base}, {self.number(exponent)})"

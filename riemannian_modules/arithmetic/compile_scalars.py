@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic.compile import Groups, Writer, compile_floats
+from riemannian_modules.arithmetic.compile import Groups, Writer, compile_floats, small_power
 from riemannian_modules.space import Array
 
 Numbers = Sequence[float]
@@ -69,16 +69,8 @@ class _Scalars:
         return repr(int(value.p) / int(value.q) if value.is_Rational else float(value))
 
     def power(self, base: str, exponent: Any) -> str:
-        if exponent == sp.Rational(1, 2):
-            return f"sqrt({base})"
-        if exponent == sp.Rational(-1, 2):
-            return f"1.0/sqrt({base})"
-        if exponent.is_Integer and 1 < abs(exponent) <= 3:
-            product = "*".join([base] * abs(int(exponent)))
-            return product if exponent > 0 else f"1.0/({product})"
-        if exponent == -1:
-            return f"1.0/{base}"
-        return f"power({base}, {self.number(exponent)})"
+        small = small_power(base, exponent)
+        return f"power({base}, {self.number(exponent)})" if small is None else small
 
     def call(self, name: str, parts: list[str]) -> str:
         form = _FORMS.get(name)

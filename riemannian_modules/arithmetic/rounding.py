@@ -55,63 +55,51 @@ def quiet(function: Callable[P, R]) -> Callable[P, R]:
 
 def sum_down(f: Array) -> Array:
     """Overwrite computed sums or square roots with lower bounds of the exact ones."""
-    f = np.asarray(f)
-    np.minimum(f, MAX, out=f)
-    padding = np.asarray(np.abs(f))
-    padding *= ULP
-    f -= padding
-    return f
+    return _lowered(f, ULP, 0.0)
 
 
 def sum_up(f: Array) -> Array:
     """Overwrite computed sums or square roots with upper bounds of the exact ones."""
-    f = np.asarray(f)
-    np.maximum(f, -MAX, out=f)
-    padding = np.asarray(np.abs(f))
-    padding *= ULP
-    f += padding
-    return f
+    return _raised(f, ULP, 0.0)
 
 
 def product_down(f: Array) -> Array:
     """Overwrite computed products or quotients with lower bounds of the exact ones."""
-    f = np.asarray(f)
-    np.minimum(f, MAX, out=f)
-    padding = np.asarray(np.abs(f))
-    padding *= ULP
-    padding += SUBNORMAL
-    f -= padding
-    return f
+    return _lowered(f, ULP, SUBNORMAL)
 
 
 def product_up(f: Array) -> Array:
     """Overwrite computed products or quotients with upper bounds of the exact ones."""
-    f = np.asarray(f)
-    np.maximum(f, -MAX, out=f)
-    padding = np.asarray(np.abs(f))
-    padding *= ULP
-    padding += SUBNORMAL
-    f += padding
-    return f
+    return _raised(f, ULP, SUBNORMAL)
 
 
 def library_down(f: Array) -> Array:
     """Overwrite values of library functions with lower bounds of the exact ones."""
-    f = np.asarray(f)
-    np.minimum(f, MAX, out=f)
-    padding = np.asarray(np.abs(f))
-    padding *= LIBRARY
-    padding += NORMAL
-    f -= padding
-    return f
+    return _lowered(f, LIBRARY, NORMAL)
 
 
 def library_up(f: Array) -> Array:
     """Overwrite values of library functions with upper bounds of the exact ones."""
+    return _raised(f, LIBRARY, NORMAL)
+
+
+def _lowered(f: Array, relative: float, absolute: float) -> Array:
+    f = np.asarray(f)
+    np.minimum(f, MAX, out=f)
+    f -= _padding(f, relative, absolute)
+    return f
+
+
+def _raised(f: Array, relative: float, absolute: float) -> Array:
     f = np.asarray(f)
     np.maximum(f, -MAX, out=f)
-    padding = np.asarray(np.abs(f))
-    padding *= LIBRARY
-    padding += NORMAL
-    f += padding
+    f += _padding(f, relative, absolute)
     return f
+
+
+def _padding(f: Array, relative: float, absolute: float) -> Array:
+    padding = np.asarray(np.abs(f))
+    padding *= relative
+    if absolute:
+        padding += absolute
+    return padding

@@ -228,7 +228,7 @@ def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) ->
         }
         for i in order[:100]
     )
-    if not problem.undefined_boxes(parts.lower, parts.upper).all():
+    if not problem.defined_boxes(parts.lower, parts.upper).all():
         reason = (
             "the map may be undefined on part of the region (a root, logarithm or quotient); "
             "shrink it"

@@ -13,7 +13,8 @@ Source: Strom (1975); Russo, di Bernardo and Sontag, *A contraction approach to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -30,8 +31,8 @@ from riemannian_modules.certify.search import find_norm
 from riemannian_modules.certify.subdivide import Budget, partition
 from riemannian_modules.errors import ConvergenceError, MetricError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph
-from riemannian_modules.graph.enclose import enclose_leaves
-from riemannian_modules.graph.plan import Leaf
+from riemannian_modules.graph.enclose import LeafEnclosures, enclose_leaves
+from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
@@ -114,6 +115,9 @@ def network_bound(
             place = plan.leaves[j].state
             gain = weighted_gain(through[:, place], chosen[a], chosen[b])
             C[a, b] = np.nextafter(C[a, b] + gain, np.inf) if gain else C[a, b]
+    # A static leaf may be undefined where no node's own bound sees it.
+    if not all(_is_defined(graph, i, swept, box[leaf.state]) for i, leaf in enumerate(plan.leaves)):
+        C[:] = np.inf
     r = _perron_weights(C, graph.time) if weights is None else weights
     if r.shape != (len(nodes),) or not ((r > 0) & np.isfinite(r)).all():
         raise MetricError(
@@ -148,7 +152,7 @@ def weighted_gain(J: Interval, M_out: Array, M_in: Array) -> float:
     over_out = _relative_factor(R_out, M_out)
     over_in = _relative_factor_inverse(X, M_in)
     middle = spectral_norm_bound(matmul(matmul(Interval.point(R_out), J), Interval.point(X)))
-    return float((_exact(middle) * over_out * over_in).upper)
+    return _product_up(_product_up(float(middle), over_out), over_in)
 
 
 def _exact(value: Array | float) -> Interval:
@@ -185,10 +189,7 @@ def _node_bound(
 ) -> tuple[Array, float]:
     """A node's metric and its own proved bound on its states and the inputs that can reach it."""
     expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
-    lower, upper = np.concatenate([x.lower, u.lower]), np.concatenate([x.upper, u.upper])
-    if np.isnan(lower).any() or np.isnan(upper).any():
-        lower[np.isnan(lower)], upper[np.isnan(upper)] = -np.inf, np.inf
-    problem = Problem(graph.time, expressions, lower, upper)
+    problem = Problem(graph.time, expressions, *_sides(x, u))
     norm = L2(metric) if metric is not None else _node_norm(problem)
     criterion = make_criterion(problem, norm)
     return norm.metric, float(partition(problem, criterion, None, NODE_BUDGET).bounds.max())
@@ -242,14 +243,48 @@ def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
         plan, Interval.point(np.zeros(0)), Interval(lower, upper), Interval.point(graph.theta)
     )
     _refuse_jumps(plan.leaves)
-    reached: dict[int, Interval] = {-1: _exact(1.0)}
-
-    def joined(sources: Sequence[int]) -> Interval:
-        return iv.sqrt(sum((reached[s] ** 2 for s in sorted(set(sources))), _exact(0.0)))
-
+    nothing = Interval(lower[:0], lower[:0])
+    if not all(_is_defined(graph, i, swept, nothing) for i in range(len(plan.leaves))):
+        return np.inf
+    reached: dict[int, float] = {EXTERNAL: 1.0}
+    seen: dict[int, dict[int, Piece]] = {}  # by their targets: a leaf may be computed in stages
     for step in plan.steps:
-        leaf = plan.leaves[step.leaf]
-        own = spectral_norm_bound(swept.leaves[step.leaf].D)
-        gain = _exact(own) * joined([p.leaf for p in leaf.pieces if p.leaf in reached])
-        reached[step.leaf] = _exact(float(gain.upper))
-    return float(joined([p.leaf for p in plan.shown]).upper)
+        pieces = seen.setdefault(step.leaf, {})
+        pieces |= {p.target.start: p for p in step.pieces}
+        own = float(spectral_norm_bound(swept.leaves[step.leaf].D))
+        reached[step.leaf] = _product_up(own, _joined(reached, pieces.values()))
+    return _joined(reached, plan.shown)
+
+
+def _joined(reached: Mapping[int, float], pieces: Iterable[Piece]) -> float:
+    """The gain to a vector put together of pieces of others, given the gains to those.
+
+    ``|v|^2 = sum |pieces|^2``; a coordinate that is used k times counts k times.
+    """
+    uses: dict[int, Counter[int]] = {}
+    for p in pieces:
+        uses.setdefault(p.leaf, Counter()).update(range(p.place.start, p.place.stop))
+    total = _exact(0.0)
+    for source, count in uses.items():
+        if not np.isfinite(reached[source]):
+            return np.inf
+        total = total + _exact(reached[source]) ** 2 * max(count.values(), default=0)
+    return float(iv.sqrt(total).upper)
+
+
+def _product_up(a: float, b: float) -> float:
+    return float((_exact(a) * _exact(b)).upper) if np.isfinite(a) and np.isfinite(b) else np.inf
+
+
+def _is_defined(graph: ModuleGraph, i: int, swept: LeafEnclosures, x: Interval) -> bool:
+    """Whether a leaf's map is proved defined on its states and the inputs that can reach it."""
+    leaf, u = graph.plan.leaves[i], swept.inputs[i]
+    expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
+    lower, upper = _sides(x, u)
+    return Problem(leaf.module.signature.time, expressions, lower, upper).is_defined
+
+
+def _sides(x: Interval, u: Interval) -> tuple[Array, Array]:
+    """A leaf's box; inputs of which nothing is known may be anything."""
+    lower, upper = np.concatenate([x.lower, u.lower]), np.concatenate([x.upper, u.upper])
+    return np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)

@@ -31,7 +31,7 @@ def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Arra
     """
     result = np.full(len(lower), np.inf)
     low, high = _ranges(problem, criterion, lower, upper)
-    defined = problem.undefined_boxes(lower, upper) & ~np.isnan(low).any(1)
+    defined = problem.defined_boxes(lower, upper) & ~np.isnan(low).any(1)
     finite = defined & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
         result[finite] = _finite_bounds(criterion, low[finite], high[finite])
@@ -47,7 +47,7 @@ def boxes_prove(
 
     Boxes that fail are tried again one by one with their atoms' ranges refined.
     """
-    defined = problem.undefined_boxes(lower, upper)
+    defined = problem.defined_boxes(lower, upper)
     low, high = criterion.form.ranges(problem.symbols, lower, upper)
     proved = _ranges_prove(criterion, defined, low, high, b)
     for i in np.flatnonzero(~proved)[:MOST_REFINED]:

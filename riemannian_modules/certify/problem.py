@@ -75,7 +75,7 @@ class Problem:
     @cached_property
     def is_defined(self) -> bool:
         """Whether every domain condition is proved on the box; else nothing is decided there."""
-        return bool(self.undefined_boxes(self.lower[None], self.upper[None]).all())
+        return bool(self.defined_boxes(self.lower[None], self.upper[None]).all())
 
     @cached_property
     def conditions(self) -> tuple[tuple[str, Any], ...]:
@@ -88,7 +88,7 @@ class Problem:
         implied = [_condition(e) for e in terms if e.free_symbols]
         return tuple(dict.fromkeys([*recorded, *(c for c in implied if c is not None)]))
 
-    def undefined_boxes(self, lower: Array, upper: Array) -> Mask:
+    def defined_boxes(self, lower: Array, upper: Array) -> Mask:
         """For each box (batch, dim), whether all domain conditions are proved to hold in it."""
         conditions = self.conditions
         holds = np.ones(len(lower), dtype=bool)
@@ -111,7 +111,7 @@ class Problem:
         Where one does, the Jacobian's expression is that of one side only.
         """
         ends = point[None], point[None]
-        if not self.undefined_boxes(*ends).all():
+        if not self.defined_boxes(*ends).all():
             return False
         relations: Any = sp.Tuple(*self.map).atoms(sp.core.relational.Relational)
         gaps = tuple(relation.lhs - relation.rhs for relation in relations)

@@ -48,9 +48,10 @@ class Factor(abc.ABC):
     def cross_gram(self, other: Factor) -> Array:
         """``U^T V`` for another factor V of as many rows; shape (r, columns of V)."""
 
-    @abc.abstractmethod
     def outer(self) -> Array:
-        """``U U^T``, shape (n, n): for the primal solve, where n is at most r."""
+        """``U U^T``, shape (n, n), in O(n^2 r): for the primal solve, where n is at most r."""
+        U = self.as_matrix()
+        return U @ U.T
 
     @abc.abstractmethod
     def rows(self, start: int, stop: int) -> Array:

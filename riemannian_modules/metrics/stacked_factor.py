@@ -60,11 +60,6 @@ class StackedFactor(Factor):
         return self.rmatvec(other.as_matrix())
 
     @override
-    def outer(self) -> Array:
-        U = self.as_matrix()
-        return U @ U.T
-
-    @override
     def rows(self, start: int, stop: int) -> Array:
         blocks: list[Array] = []
         for part, first in zip(self.parts, self._starts(), strict=True):

@@ -61,11 +61,6 @@ class SumFactor(Factor):
         return sum(part.cross_gram(other) for part in self.parts)
 
     @override
-    def outer(self) -> Array:
-        U = self.as_matrix()
-        return U @ U.T
-
-    @override
     def rows(self, start: int, stop: int) -> Array:
         return sum(part.rows(start, stop) for part in self.parts)
 

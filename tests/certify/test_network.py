@@ -194,6 +194,36 @@ def test_a_row_of_maps_multiplies_gains_and_a_fork_adds_their_squares():
     assert dag_gain(fork, np.full(1, -1.0), np.full(1, 1.0)) == pytest.approx(5.0, rel=1e-9)
 
 
+def test_a_coordinate_that_is_used_twice_counts_twice():
+    twice = rm.Wiring(both=rm.Mux("first second")).input("u", "both.first", "both.second").build()
+    gain = dag_gain(twice, np.full(1, -1.0), np.full(1, 1.0))
+    assert np.sqrt(2.0) <= gain <= np.sqrt(2.0) * (1 + 1e-12)
+
+
+class Quotient(rm.StaticMap):
+    """``y = u / u``: one, where it is defined."""
+
+    inputs, outputs = rm.space("u"), rm.space("y")
+
+    def map(self, u, p):
+        return {"y": u.u / u.u}
+
+
+def test_a_network_that_is_undefined_somewhere_is_not_proved():
+    graph = (
+        rm.Wiring(node=Node(), quotient=Quotient())
+        .input("u", "quotient.u")
+        .connect("quotient.y", "node.s")
+        .build()
+    )
+    assert isinstance(certify_network(graph, rm.box(u=(1.0, 2.0))), Proved)
+    assert isinstance(certify_network(graph, rm.box(u=(-1.0, 2.0))), Estimated)
+    assert isinstance(certify_network(graph), Estimated)
+    row = Quotient() >> rm.Gain(2.0)
+    assert np.isinf(dag_gain(row, np.full(1, -1.0), np.full(1, 1.0)))
+    assert np.isfinite(dag_gain(row, np.full(1, 1.0), np.full(1, 2.0)))
+
+
 def test_requests_that_do_not_fit_are_refused():
     graph = ring(Node(), Node())
     with pytest.raises(UnsupportedError, match="state"):

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 from typer.testing import CliRunner
 
+from riemannian_modules import modules
 from riemannian_modules.certify import Proved, certify
 from riemannian_modules.cli import app
 from riemannian_modules.spec.read import system_from_data
@@ -59,6 +60,12 @@ def test_every_block_of_the_page_runs(page, tmp_path, monkeypatch):
     with plt.rc_context({"backend": "Agg"}):
         run_page(text, str(page))
         plt.close("all")
+
+
+def test_every_built_in_module_is_in_the_table():
+    text = (ROOT / "docs" / "tutorials" / "compose.md").read_text(encoding="utf-8")
+    table = text[text.index("## Built-in modules") :]
+    assert {name for name in modules.__all__ if not re.search(rf"`{name}\b", table)} == set()
 
 
 def test_the_system_file_written_by_hand_is_read_and_certified():

@@ -1,5 +1,8 @@
 """What every metric owes, held against its dense matrix."""
 
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -185,6 +188,9 @@ def test_a_pullback_along_a_null_direction_is_refused(name):
 
 def test_every_metric_is_exported_and_has_an_example():
     built = {type(build(np.random.default_rng(0), plain)[0]).__name__ for build in METRICS.values()}
+    # A file that nobody imports holds a metric that nobody would miss.
+    for file in pkgutil.iter_modules(metrics.__path__, metrics.__name__ + "."):
+        importlib.import_module(file.name)
     # By name, for a dataclass with slots leaves the class that it was made from behind.
     assert {cls.__name__ for cls in Metric.__subclasses__()} == built
     assert built <= set(metrics.__all__)

@@ -1,12 +1,16 @@
 """Every kind of module keeps the contract, and every public kind is in the list that says so."""
 
+import importlib
 import inspect
+import pkgutil
 
 import numpy as np
 import pytest
 
 import riemannian_modules as rm
+import riemannian_modules.modules as room
 from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.spec.registry import constructors
 from riemannian_modules.testing import check_module
 from tests.modules.instances import INSTANCES, Layer, Pendulum
 
@@ -25,6 +29,9 @@ def test_the_contract_is_kept(instance, seed):
 
 def kinds_of_module():
     """Concrete subclasses in the library; Flow, StepMap and StaticMap are abstract."""
+    # A file that nobody imports holds a kind that nobody would miss.
+    for file in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
+        importlib.import_module(file.name)
     found, waiting = set(), [rm.RiemannianModule]
     while waiting:
         for kind in waiting.pop().__subclasses__():
@@ -43,6 +50,12 @@ def test_every_kind_of_module_is_exported():
 def test_every_kind_of_module_is_in_the_list():
     listed = {type(instance.module) for instance in INSTANCES.values()}
     assert {kind.__name__ for kind in kinds_of_module() - listed} == set()
+
+
+def test_every_kind_of_module_can_be_named_in_files():
+    # Composites are files' graphs, and modules read from expressions their own entry.
+    others = {"ModuleGraph", "ExpressionModule"}
+    assert {kind.__name__ for kind in kinds_of_module()} - others == set(constructors())
 
 
 class Faulty(rm.RiemannianModule):
