@@ -16,6 +16,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.arithmetic.expression import too_deep
 from riemannian_modules.errors import UnsupportedError
 
 Groups = tuple[tuple[sp.Symbol, ...], ...]
@@ -271,7 +272,10 @@ def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[...
         ``f(x, u, p) -> tuple`` of floats or arrays, one for each expression; constants stay floats.
         Compiling costs some microseconds for each distinct subterm and is remembered.
     """
-    return _build(_Floats(), expressions, groups)
+    try:
+        return _build(_Floats(), expressions, groups)
+    except RecursionError:
+        raise too_deep("compile_floats") from None
 
 
 @lru_cache(maxsize=512)
@@ -279,4 +283,7 @@ def compile_intervals(
     expressions: tuple[Any, ...], groups: Groups
 ) -> Callable[..., tuple[Any, ...]]:
     """As `compile_floats`, on intervals; each result holds the exact value anywhere in the box."""
-    return _build(_Intervals(), expressions, groups)
+    try:
+        return _build(_Intervals(), expressions, groups)
+    except RecursionError:
+        raise too_deep("compile_intervals") from None

@@ -102,6 +102,8 @@ def trace(
         result = equations(x, u, p)
     except RiemannianError:
         raise
+    except RecursionError:
+        raise too_deep(name) from None
     except Exception as fault:
         raise TraceError(
             f"{name}: tracing the map stopped at {type(fault).__name__}: {fault}. If it runs with "
@@ -166,13 +168,25 @@ def _result_entries(value: Any, tracer: Tracer) -> Any:
     return _object_array([exact(v, tracer) for v in array.ravel()]).reshape(array.shape)
 
 
+def too_deep(name: str) -> TraceError:
+    """The error for expressions that are nested more deeply than SymPy can follow."""
+    return TraceError(
+        f"{name}: the formulas are nested too deeply, a few hundred operations inside each other, "
+        "as loops give. Make each turn of the loop a module and chain them, or subclass "
+        "RiemannianModule and write `jacobian` by hand."
+    )
+
+
 @lru_cache(maxsize=512)
 def derivatives(
     expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
 ) -> tuple[tuple[sp.Expr, ...], ...]:
     """The Jacobian, a row for each expression; entries that cannot depend are zero at no cost."""
     rows: list[tuple[sp.Expr, ...]] = []
-    for e in expressions:
-        free = e.free_symbols
-        rows.append(tuple(e.diff(s) if s in free else sp.S.Zero for s in symbols))
+    try:
+        for e in expressions:
+            free = e.free_symbols
+            rows.append(tuple(e.diff(s) if s in free else sp.S.Zero for s in symbols))
+    except RecursionError:
+        raise too_deep("derivatives") from None
     return tuple(rows)

@@ -18,6 +18,7 @@ import sympy as sp
 from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.errors import TraceError
 
+LARGEST_FORMULA = 200_000  # terms of one expression, shared parts counted as often as they stand
 LARGEST_TRACE = 50_000  # operations; beyond this, differentiating scalar by scalar takes minutes
 
 
@@ -38,6 +39,7 @@ class Tracer:
     module: str
     guards: list[Guard] = field(default_factory=list[Guard])
     operations: int = 0
+    sizes: dict[Any, int] = field(default_factory=dict[Any, int])
 
     def count(self, operations: int) -> None:
         """Count scalar operations; raises TraceError as soon as there are too many."""
@@ -48,6 +50,28 @@ class Tracer:
                 "are traced. Compose it of affine and activation modules, whose matrices stay "
                 "matrices, or subclass RiemannianModule and write `jacobian` by hand."
             )
+
+    def weighed(self, expression: Any) -> Any:
+        """The expression itself; raises TraceError where, written out, it is too large.
+
+        Values that are used twice are shared while a map is traced, but stand twice in formulas:
+        a loop that uses its value twice doubles them each time.
+        """
+        if self._size_of(expression) > LARGEST_FORMULA:
+            raise TraceError(
+                f"{self.module}: a formula of the map has more than {LARGEST_FORMULA} terms when "
+                "it is written out, as loops give that use a value twice each time. Make each turn "
+                "of the loop a module and chain them, or subclass RiemannianModule and write "
+                "`jacobian` by hand."
+            )
+        return expression
+
+    def _size_of(self, expression: Any) -> int:
+        known = self.sizes.get(expression)
+        if known is None:
+            known = 1 + sum(self._size_of(part) for part in expression.args)
+            self.sizes[expression] = known
+        return known
 
     def refuse(self, operation: str) -> TraceError:
         """The error for an operation that has no exact expression here."""
@@ -138,6 +162,16 @@ def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda _tracer, *args: function(*args)
 
 
+def _compared(relation: Any) -> Callable[..., Any]:
+    def apply(t: Tracer, a: Any, b: Any) -> Any:
+        condition = relation(a, b)
+        if condition.has(sp.ITE):  # which has no compiled form, and SymPy takes for ever on more
+            raise t.refuse("a comparison of what np.where chose (compare first, then choose once)")
+        return condition
+
+    return apply
+
+
 def _sigmoid(x: Any) -> Any:
     return (1 + sp.tanh(x / 2)) / 2
 
@@ -183,10 +217,10 @@ _SCALAR: dict[str, Callable[..., Any]] = {
     "erf": _plain(sp.erf),
     "erfc": _plain(lambda a: 1 - sp.erf(a)),
     "expit": _plain(_sigmoid),
-    "greater": _plain(sp.Gt),
-    "greater_equal": _plain(sp.Ge),
-    "less": _plain(sp.Lt),
-    "less_equal": _plain(sp.Le),
+    "greater": _compared(sp.Gt),
+    "greater_equal": _compared(sp.Ge),
+    "less": _compared(sp.Lt),
+    "less_equal": _compared(sp.Le),
     "logical_and": _plain(sp.And),
     "logical_or": _plain(sp.Or),
     "logical_not": _plain(sp.Not),
@@ -410,7 +444,8 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if scalar is None:
             raise self.tracer.refuse(f"np.{name}")
         self.tracer.count(np.broadcast(*operands).size)
-        apply = np.frompyfunc(lambda *args: scalar(self.tracer, *args), len(operands), 1)
+        weighed = self.tracer.weighed
+        apply = np.frompyfunc(lambda *args: weighed(scalar(self.tracer, *args)), len(operands), 1)
         return SymbolicArray(apply(*operands), self.tracer)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -42,7 +42,13 @@ class Certificate:
         """Write the certificate; the file appears whole or not at all."""
         target = Path(path)
         text = json.dumps(self.data, indent=1, allow_nan=False)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        except OSError as fault:
+            raise CertificateError(
+                f"{target}: the certificate cannot be written ({fault.strerror}). Name a file in a "
+                "folder that exists."
+            ) from None
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
