@@ -301,3 +301,14 @@ def _sides(x: Interval, u: Interval) -> tuple[Array, Array]:
     """A leaf's box; inputs of which nothing is known may be anything."""
     lower, upper = np.concatenate([x.lower, u.lower]), np.concatenate([x.upper, u.upper])
     return np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
+
+
+def _check_box(graph: ModuleGraph, lower: Array, upper: Array) -> None:
+    """Refuse sides that are not one for each state and input, or that are reversed or NaN."""
+    size = graph.state.size + graph.inputs.size
+    sides = [number_array("The region", side, RegionError) for side in (lower, upper)]
+    if any(side.shape != (size,) for side in sides) or not (sides[0] <= sides[1]).all():
+        raise RegionError(
+            f"The region: expected {size} lower and upper sides, lower <= upper, states before "
+            f"inputs, got {lower!r:.80} and {upper!r:.80}."
+        )
