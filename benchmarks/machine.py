@@ -29,11 +29,20 @@ def library_versions() -> dict[str, str]:
     return found
 
 
+def memory_gib() -> int | None:
+    """Physical memory where the system tells it, in GiB."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def machine() -> dict[str, object]:
-    """Processor, cores, system, Python and library versions."""
+    """Processor, cores, memory, system, Python and library versions."""
     return {
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
+        "memory_gib": memory_gib(),
         "system": platform.system(),
         "python": platform.python_version(),
         "libraries": library_versions(),

@@ -54,14 +54,15 @@ def _ours(graph: rm.ModuleGraph, u: Array) -> Callable[[], tuple[Array, Array]]:
 
 def _by_hand(layers: list[Layer], u: Array) -> Callable[[], tuple[Array, Array]]:
     def sweep() -> tuple[Array, Array]:
-        y, J = u, np.eye(DIMENSION)
+        y, tangents = u, np.eye(DIMENSION)
         for W, b in layers:
             y = y @ W.T + b
-            J = W @ J
+            tangents = W @ tangents
             y = np.tanh(y)
             slope = (1.0 - y * y)[..., None]
-            J = np.multiply(slope, J, out=J) if J.ndim == slope.ndim else slope * J
-        return y, J
+            is_batch = tangents.ndim == slope.ndim
+            tangents = np.multiply(slope, tangents, out=tangents if is_batch else None)
+        return y, tangents
 
     return sweep
 

@@ -20,7 +20,7 @@ from riemannian_modules.cli.arguments import (
 from riemannian_modules.cli.certify_results import save_answer
 from riemannian_modules.cli.console import output, remark, working
 from riemannian_modules.cli.exit_codes import code_of_answer
-from riemannian_modules.cli.explain import explanation
+from riemannian_modules.cli.explain import explanation, question_of
 from riemannian_modules.cli.results import results_in
 from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
 
@@ -111,8 +111,8 @@ def certify(
         else:
             answer = _proved_whole(system, place, goal, wanted, seconds)
         save_answer(system, answer, place, draft)
-    console = output()
-    console.print(explanation(answer, system.name))
+    question = question_of(system.module.signature.time, goal)
+    output().print(explanation(answer, system.name, question))
     _print_parts(answer)
     raise typer.Exit(code_of_answer(answer))
 

@@ -131,7 +131,7 @@ def contraction_figure(answer: Proved, first: Trajectory, second: Trajectory) ->
     figure = Figure(figsize=(6.5, 3.6), layout="constrained")
     axis = figure.subplots()
     bound = distance[0] * np.exp(b * (t[:kept] - t[0]))
-    axis.semilogy(t[:kept], bound, "k--", label=f"proved: exp({b:.4g} t)")
+    axis.semilogy(t[:kept], bound, "k--", zorder=3, label=f"proved: exp({b:.4g} t)")
     # Below the solver's tolerance a distance is rounding, not contraction.
     noise = 1e-7 * max(distances(norm, module, path.states).max() for path in (first, second))
     visible = distance > min(noise, 1e-3 * distance[0])

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from riemannian_modules.certify import Answer, Estimated, Proved, Refuted
+    from riemannian_modules.modules.module import Time
+    from riemannian_modules.spec.system import Goal
 
 Row = tuple[str, str]
 
 
-def explanation(answer: Answer, name: str) -> Table:
-    """The table of an answer: question, answer, meaning, numbers, and the rule behind each."""
+def explanation(answer: Answer, name: str, question: str) -> Table:
+    """The table of an answer: question, answer, meaning, numbers, and the rule behind them."""
     from rich.table import Table
 
     from riemannian_modules.certify import Proved, Refuted
@@ -32,6 +34,7 @@ def explanation(answer: Answer, name: str) -> Table:
         rows = _refuted_rows(answer)
     else:
         rows = _open_rows(answer)
+    table.add_row("Question", plain(question))
     for title, text in rows:
         table.add_row(title, text)
     return table
@@ -41,7 +44,6 @@ def _proved_rows(answer: Proved) -> Iterator[Row]:
     data = answer.certificate.data
     claim = data["claim"]
     kind, b = claim["kind"], _number(answer)
-    yield "Question", _QUESTIONS[kind]
     contracts = b < _LIMITS[kind]
     yield "Answer", _verdict("green", "PROVED", "yes" if contracts or kind == "map" else "bounded")
     yield "In words", _meaning(kind, b)
@@ -53,7 +55,6 @@ def _proved_rows(answer: Proved) -> Iterator[Row]:
 
 
 def _refuted_rows(answer: Refuted) -> Iterator[Row]:
-    yield "Question", "Does the claim hold at every point of the region?"
     yield "Answer", _verdict("red", "REFUTED", "no")
     yield (
         "In words",
@@ -65,7 +66,6 @@ def _refuted_rows(answer: Refuted) -> Iterator[Row]:
 
 
 def _open_rows(answer: Estimated) -> Iterator[Row]:
-    yield "Question", "Does the claim hold at every point of the region?"
     yield "Answer", _verdict("yellow", "UNDECIDED", "neither proved nor refuted")
     yield "Why", plain(answer.reason)
     if answer.undecided:
@@ -85,11 +85,25 @@ def _verdict(colour: str, word: str, answer: str) -> str:
     return f"[bold {colour}]{word}[/]: {answer}"
 
 
-_QUESTIONS = {
-    "flow": "Do any two trajectories approach each other, whatever their starts in the region?",
-    "step": "Do any two trajectories approach each other, whatever their starts in the region?",
-    "map": "By how much can the map enlarge the distance of two inputs in the region?",
-}
+def question_of(time: Time, goal: Goal) -> str:
+    """What `certify` is asked, in words."""
+    from riemannian_modules.modules.module import Time
+
+    if time is Time.STATIC:
+        if goal.factor is None:
+            return "By how much can the map enlarge the distance of two inputs in the region?"
+        return (
+            f"Are the outputs of any two inputs in the region apart by at most {goal.factor:g} "
+            "times the distance of the inputs?"
+        )
+    how = ""
+    if goal.rate is not None:
+        how = f" at the rate {goal.rate:g} per unit of time or faster"
+    if goal.factor is not None:
+        how = f" by the factor {goal.factor:g} at each step or faster"
+    return f"Do any two trajectories approach each other{how}, wherever in the region they start?"
+
+
 _LIMITS = {"flow": 0.0, "step": 1.0, "map": math.inf}
 
 

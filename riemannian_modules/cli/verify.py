@@ -36,5 +36,6 @@ def verify(
         raise misuse("CERTIFICATE", f"expected a certificate file, but {certificate} {what}.")
     with working("verifying"):
         answer = check(certificate)
-    output().print(explanation(answer, f"{certificate.name}, checked from its data alone"))
+    question = "Do the data of this file, and nothing else, prove its claim?"
+    output().print(explanation(answer, str(certificate), question))
     raise typer.Exit(code_of_answer(answer))

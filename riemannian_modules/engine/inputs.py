@@ -183,7 +183,7 @@ def linear_table(times: ArrayLike, values: ArrayLike) -> LinearTable:
 def held_table(times: ArrayLike, values: ArrayLike) -> HeldTable:
     """A table of inputs of which each is held until the next, the last for ever (zero-order hold).
 
-    Arguments and errors are those of `linear_table`; one row is enough.
+    Times (k,) and values (k,) or (k, *port shape), k >= 1; raises as `linear_table` does.
     """
     return HeldTable(*_checked_table(times, values, 1))
 

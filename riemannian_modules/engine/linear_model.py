@@ -1,4 +1,7 @@
-"""A linear model with named coordinates: A, B, C, D at an operating point."""
+"""A linear model with named coordinates: A, B, C, D at an operating point.
+
+Source: Kailath (1980), Linear Systems, chapter 2.
+"""
 
 from __future__ import annotations
 

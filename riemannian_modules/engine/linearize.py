@@ -1,4 +1,7 @@
-"""Linearisation of a module at a point, by its exact Jacobian."""
+"""Linearisation of a module at a point, by its exact Jacobian.
+
+Source: Astrom and Murray (2021), Feedback Systems, second edition, section 6.4.
+"""
 
 from __future__ import annotations
 

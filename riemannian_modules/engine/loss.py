@@ -12,7 +12,10 @@ from riemannian_modules.space import Array
 
 
 class Loss(abc.ABC):
-    """A sum over B samples; outputs and targets have shape (B, q)."""
+    """A sum over B samples; outputs and targets have shape (B, q), in the outputs' units.
+
+    `fit` calls `check` once: a loss raises DomainError for targets that it does not speak of.
+    """
 
     @abc.abstractmethod
     def check(self, where: str, targets: Array) -> None:

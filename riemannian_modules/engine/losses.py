@@ -93,9 +93,21 @@ class GaussianLoss(Loss):
         return float(targets.shape[-1])
 
 
+class NaturalLoss(Loss):
+    """A negative log-likelihood whose outputs are natural coordinates; its metric is Fisher's."""
+
+    @override
+    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+        return 1.0
+
+    @override
+    def spread(self, outputs: Array, targets: Array) -> float:
+        return 1.0
+
+
 @final
 @dataclass(frozen=True, slots=True)
-class BernoulliLoss(Loss):
+class BernoulliLoss(NaturalLoss):
     """Negative log-likelihood of outcomes 0 or 1 (or their frequencies); the outputs are logits."""
 
     @override
@@ -120,18 +132,10 @@ class BernoulliLoss(Loss):
         # p (1 - p) = e^-|y| / (1 + e^-|y|)^2.
         return _diagonal(np.exp(-0.5 * np.abs(outputs)) / (1.0 + np.exp(-np.abs(outputs))))
 
-    @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
-        return 1.0
-
-    @override
-    def spread(self, outputs: Array, targets: Array) -> float:
-        return 1.0
-
 
 @final
 @dataclass(frozen=True, slots=True)
-class CategoricalLoss(Loss):
+class CategoricalLoss(NaturalLoss):
     """Negative log-likelihood of one class among q; the outputs are logits, (B, q).
 
     Targets are rows of probabilities, for a known class a 1 among zeros (see `one_hot`).
@@ -161,18 +165,10 @@ class CategoricalLoss(Loss):
         root = np.exp(0.5 * _log_softmax(outputs))
         return _diagonal(root) - root[..., :, None] ** 2 * root[..., None, :]
 
-    @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
-        return 1.0
-
-    @override
-    def spread(self, outputs: Array, targets: Array) -> float:
-        return 1.0
-
 
 @final
 @dataclass(frozen=True, slots=True)
-class PoissonLoss(Loss):
+class PoissonLoss(NaturalLoss):
     """Negative log-likelihood of counts; the outputs are logarithms of the rates."""
 
     @override
@@ -195,14 +191,6 @@ class PoissonLoss(Loss):
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
         return _diagonal(np.exp(0.5 * outputs))
-
-    @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
-        return 1.0
-
-    @override
-    def spread(self, outputs: Array, targets: Array) -> float:
-        return 1.0
 
 
 def one_hot(labels: Array, classes: int) -> Array:

@@ -32,7 +32,10 @@ class Coupling(abc.ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class Joint(Coupling):
-    """All layers coupled, by a dense QR: accurate, for up to some thousand parameters."""
+    """All layers coupled, by a dense QR: accurate, for up to some thousand parameters.
+
+    O(B q p^2) time a step and O(B q p) memory, for B samples, q outputs and p parameters.
+    """
 
     @override
     def model(self, gradient: Array, metric: LayerwiseMetric) -> LocalModel:
@@ -42,7 +45,11 @@ class Joint(Coupling):
 @final
 @dataclass(frozen=True, slots=True)
 class Layerwise(Coupling):
-    """Each layer alone, by Woodbury: for many parameters, with mini-batches for many samples."""
+    """Each layer alone, by Woodbury: for many parameters, with mini-batches for many samples.
+
+    O(n r^2 + r^3) time for a layer of n parameters, r = B q for B samples and q outputs (n and r
+    exchanged where n is smaller); no p by p matrix.
+    """
 
     @override
     def model(self, gradient: Array, metric: LayerwiseMetric) -> LocalModel:

@@ -63,6 +63,15 @@ class MiniBatches(Schedule):
 
     The steps of epoch k have length ``1 / (k + 1)`` of the damped natural-gradient step, so that
     the noise of the batches averages out; the mass scale follows each batch's gain ratio.
+
+    Attributes:
+        size: Samples in a batch, at least 1.
+        epochs: Passes through all samples, at least 1.
+        rng: Source of the order of the samples; seed 0 where none is given.
+        damping: The mass scale to begin with, in units of the running diagonal.
+
+    Raises:
+        SignatureError: For a size or epochs below 1.
     """
 
     size: int

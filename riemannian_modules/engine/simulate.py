@@ -2,6 +2,9 @@
 
 Continuous modules are integrated with their exact Jacobian, discrete ones are stepped, static ones
 are evaluated. The tolerances are tight by default: a stiff system is solved to six digits unasked.
+
+Sources: Petzold (1983), SIAM J. Sci. Stat. Comput. 4, 136-148 (LSODA); Hairer and Wanner, *Solving
+Ordinary Differential Equations II*, section IV.8 (Radau).
 """
 
 from __future__ import annotations

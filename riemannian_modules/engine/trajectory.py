@@ -1,4 +1,7 @@
-"""A trajectory: a module's states, inputs and outputs at a grid of times, by name."""
+"""A trajectory: a module's states, inputs and outputs at a grid of times, by name.
+
+Source: none; the CSV file follows RFC 4180.
+"""
 
 from __future__ import annotations
 
@@ -70,15 +73,15 @@ class Trajectory:
         )
 
     def state(self, name: str) -> Array:
-        """A state by name, shape (T, *port shape)."""
+        """A state by name, shape (T, *port shape). Raises SignatureError for an unknown name."""
         return _signal(self.module.signature.state, self.states, name)
 
     def input(self, name: str) -> Array:
-        """An input by name, shape (T, *port shape)."""
+        """An input by name, shape (T, *port shape). Raises SignatureError for an unknown name."""
         return _signal(self.module.signature.inputs, self.inputs, name)
 
     def output(self, name: str) -> Array:
-        """An output by name, shape (T, *port shape)."""
+        """An output by name, shape (T, *port shape). Raises SignatureError for an unknown name."""
         return _signal(self.module.signature.outputs, self.outputs, name)
 
     @property

@@ -26,7 +26,10 @@ def plot_signals(times: Array, signals: Mapping[str, Array], units: Mapping[str,
             _draw(ax, times, signals[name], name)
         ax.set_ylabel(f"[{unit}]" if unit else "")
         ax.grid(visible=True, alpha=0.3)
-        ax.legend(loc="best", frameon=False)
+        lines = len(ax.get_lines())
+        legend = ax.legend(loc="best", frameon=False, ncols=1 + lines // 6)
+        # Many labels would else leave no room for the axes.
+        legend.set_in_layout(False)
     axes[-1].set_xlabel("time")
     return figure
 

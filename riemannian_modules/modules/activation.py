@@ -145,7 +145,12 @@ class LeakyReLU(Activation):
         input: str = "u",
         output: str = "y",
     ) -> None:
-        """As the other activations; raises DomainError for a leak outside [0, 1]."""
+        """As the other activations, for a size such as 3 or a shape such as (2, 3).
+
+        Raises:
+            DomainError: For a leak outside [0, 1], NaN or infinite.
+            SignatureError: If the size is no size.
+        """
         super().__init__(size, input=input, output=output)
         self.leak = finite_number("LeakyReLU: leak", leak)
         if not 0 <= self.leak <= 1:
@@ -165,7 +170,12 @@ class ELU(Activation):
         input: str = "u",
         output: str = "y",
     ) -> None:
-        """As the other activations; raises DomainError for an alpha that is not positive."""
+        """As the other activations, for a size such as 3 or a shape such as (2, 3).
+
+        Raises:
+            DomainError: For an alpha that is not positive, NaN or infinite.
+            SignatureError: If the size is no size.
+        """
         super().__init__(size, input=input, output=output)
         self.alpha = finite_number("ELU: alpha", alpha)
         if not self.alpha > 0:

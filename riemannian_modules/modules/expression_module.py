@@ -1,4 +1,7 @@
-"""A module given by its exact expressions, as a system file or a certificate holds them."""
+"""A module given by its exact expressions, as a system file or a certificate holds them.
+
+Source: none; `riemannian_modules.arithmetic.expression_data` is the format.
+"""
 
 from __future__ import annotations
 

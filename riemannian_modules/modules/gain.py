@@ -73,7 +73,7 @@ class Gain(StructuredMap):
         """Make the gain.
 
         Args:
-            k: One number, or an array of the ports' shape.
+            k: One number, or an array of the ports' shape such as (3,), in output by input units.
             size: The ports' size or shape and unit, as in `riemannian_modules.space`; k's shape by
                 default.
             input: Name of the input port.

@@ -32,7 +32,8 @@ class MassAction(Flow):
         external: Names of species whose amounts are inputs; reactions do not change them. A
             production rate that is an input is an external species e in the reaction ``e -> e +
             product``.
-        unit: Unit of the amounts, as "nM".
+        unit: Unit of the amounts, as "nM". A rate constant of a reaction of order k is in
+            ``unit^(1-k)`` by the unit of time.
 
     Raises:
         SignatureError: If the matrices are not of that shape, or hold other numbers than 0, 1, 2,

@@ -144,11 +144,25 @@ class RiemannianModule(abc.ABC):
 
     @abc.abstractmethod
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
-        """``(dx, y)`` at a batch of points; the inner, unchecked evaluation."""
+        """``(dx, y)`` at a batch of points; the inner, unchecked evaluation.
+
+        Args:
+            x: States (..., n), in the units of `state`.
+            u: Inputs (..., m).
+            theta: Parameters (..., p); leading axes of all three broadcast.
+
+        Returns:
+            The state's derivative (per unit of time) or successor (..., n), and outputs (..., q).
+        """
 
     @abc.abstractmethod
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
-        """All partial derivatives at a batch of points."""
+        """All partial derivatives at a batch of points, arguments as those of `forward`.
+
+        Returns:
+            A (..., n, n), B (..., n, m), C (..., q, n), D (..., q, m), and in the parameters
+            E (..., n, p) and F (..., q, p).
+        """
 
     def output(self, x: Array, u: Array, theta: Array) -> Array:
         """Y alone; outputs must not depend on inputs that `feedthrough` does not name for them."""
@@ -277,7 +291,12 @@ class RiemannianModule(abc.ABC):
         return frozenset((i, o) for i in s.inputs.names for o in s.outputs.names)
 
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
-        """The same module with other parameter values, flat or by name."""
+        """The same module with other parameter values, flat (p,) or by name; self is unchanged.
+
+        Raises:
+            SignatureError: For unknown or missing names and wrong shapes.
+            DomainError: For NaN or infinite values.
+        """
         space = self.signature.parameters
         flat = space.pack(theta, f"{type(self).__name__}: parameters")
         twin = copy.copy(self)
@@ -292,7 +311,17 @@ class RiemannianModule(abc.ABC):
         u: ArrayLike | Mapping[str, ArrayLike] | None = None,
         theta: ArrayLike | Mapping[str, ArrayLike] | None = None,
     ) -> Point:
-        """Check a user's point: names, shapes, finite numbers; None is zero, or the own theta."""
+        """Check a user's point and lay it flat; None is zero, or the own theta.
+
+        Args:
+            x: States, flat (..., n) or by name; leading axes are batches.
+            u: Inputs, flat (..., m) or by name.
+            theta: Parameters, flat (..., p) or by name.
+
+        Raises:
+            SignatureError: For unknown or missing names and wrong shapes.
+            DomainError: For NaN or infinite values.
+        """
         name, s = type(self).__name__, self.signature
         return Point(
             s.state.pack(x, f"{name}: state"),

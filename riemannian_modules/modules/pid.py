@@ -19,8 +19,8 @@ from riemannian_modules.space import Signals, space
 class PID(Flow):
     """``u = Kp e + Ki int e dt + Kd s / (tau s + 1) e`` with ``e = reference - measurement``.
 
-    Parameters Kp, Ki (1/s), Kd (s) and the filter's time constant tau (s); states "integral" of e
-    and "filtered" e.
+    Parameters Kp, Ki (Kp's unit by s), Kd (Kp's unit times s) and the filter's time constant tau
+    (s); states "integral" of e and "filtered" e.
     """
 
     state = space("integral filtered")

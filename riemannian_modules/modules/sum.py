@@ -71,7 +71,8 @@ class Sum(StructuredMap):
         Raises:
             SignatureError: For other signs, or none at all.
         """
-        text("Sum: signs", signs), text("Sum: output", output)
+        text("Sum: signs", signs)
+        text("Sum: output", output)
         ports = {f"u{i}": sign for i, sign in enumerate(signs, 1)} | named
         wrong = {
             name: sign

@@ -160,22 +160,33 @@ def _array_function(
 class Flow(TracedModule):
     """A continuous-time module ``dx/dt = f(x, u, p), y = h(x, u, p)``.
 
-    Write `equations`; it returns ``(dx, y)``, each a mapping from names to arrays or a flat array.
-    Where no `outputs` are declared, the state is the output and `equations` returns ``(dx,
-    x.vector)``.
+    Write `equations`; it returns ``(dx, y)``, each a mapping from names to arrays or a flat array,
+    dx in the states' units by the unit of time. Where no `outputs` are declared, the state is the
+    output and `equations` returns dx alone. The map is traced once, when it is first needed, at
+    a cost that grows with the number of its operations; an evaluation is then one compiled
+    function, whose cost is that of the distinct operations for all points of a batch.
+
+    Raises:
+        SignatureError: By the constructor, for parameters that the class does not declare.
+        TraceError: At the first evaluation, for an operation that cannot be traced, or a map that
+            is too large.
     """
 
     time = Time.CONTINUOUS
 
 
 class StepMap(TracedModule):
-    """A discrete-time module ``x+ = f(x, u, p), y = h(x, u, p)``, written as a `Flow` is."""
+    """A discrete-time module ``x+ = f(x, u, p), y = h(x, u, p)``; written as a `Flow` is.
+
+    `equations` returns the successor in the place of the derivative; costs and errors are a
+    `Flow`'s.
+    """
 
     time = Time.DISCRETE
 
 
 class StaticMap(TracedModule):
-    """A map without state; write `map`, which returns the outputs."""
+    """A map without state; write `map`, which returns the outputs. Costs and errors as `Flow`."""
 
     time = Time.STATIC
 

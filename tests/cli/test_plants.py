@@ -29,6 +29,7 @@ def closed_loop(plant):
 
 
 @pytest.mark.skipif(not FOLDER.exists(), reason="the published plants are not beside the checkout")
+@pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize("number", PLANTS)
 def test_a_plant_closed_by_lqr_is_simulated_proved_and_verified(number, tmp_path):
     answers = {a["id"]: a for a in json.loads((FOLDER / "answers.json").read_text())}

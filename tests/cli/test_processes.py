@@ -76,7 +76,7 @@ def test_the_help_needs_no_heavy_library():
         "    main()\n"
         "except SystemExit as end:\n"
         "    assert end.code == 0\n"
-        "heavy = {'sympy', 'cvxpy', 'matplotlib', 'networkx', 'pydantic', 'scipy'}\n"
+        "heavy = {'sympy', 'cvxpy', 'matplotlib', 'networkx', 'scipy'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     for words in ((), ("certify",)):

@@ -93,7 +93,7 @@ def test_nesting_to_any_depth_is_the_flat_graph(rng, depth):
 
 
 def shortcut(rng):
-    """Stateful and static leaves in one pass: inputs of several parts, a leaf that two others use."""
+    """A leaf with a state, one with inputs of two parts, and one that two others use."""
     D = rng.standard_normal((2, 2))
     A, B, C = (rng.standard_normal((2, 2)) for _ in range(3))
     return (
