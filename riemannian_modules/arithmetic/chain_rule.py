@@ -7,8 +7,7 @@ chapter 3), with each rule written as SymPy writes it, so that the results are S
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache, reduce
-from operator import mul
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -87,9 +86,9 @@ def _tangent(term: Any, symbol: Any, tangents: dict[Any, Any], slopes: _Slopes) 
     if term.is_Add:
         return sp.Add(*(tangents[a] for a in term.args if a in tangents))
     if term.is_Mul:
-        factors = list(term.args)
+        factors = term.args
         return sp.Add(*(
-            reduce(mul, [*factors[:i], tangents[a], *factors[i + 1 :]])
+            sp.Mul(*factors[:i], tangents[a], *factors[i + 1 :])
             for i, a in enumerate(factors)
             if tangents.get(a, zero) != 0
         ))  # fmt: skip
