@@ -1,6 +1,6 @@
 """Exact expressions of a module's map: traced once from NumPy code, then differentiated.
 
-Source: operator overloading on exact terms; derivatives by SymPy. Constants are exact binary
+Source: operator overloading on exact terms; derivatives by the chain rule. Constants are exact binary
 numbers, so an expression is the mathematical map that a program stands for, free of the program's
 rounding.
 """
@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
+from riemannian_modules.arithmetic.chain_rule import partial_derivatives
 from riemannian_modules.arithmetic.symbolic_array import SymbolicArray, exact
 from riemannian_modules.arithmetic.tracer import Guard, Tracer
 from riemannian_modules.errors import RiemannianError, SignatureError, TraceError
@@ -182,12 +183,12 @@ def too_deep(name: str) -> TraceError:
 def derivatives(
     expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
 ) -> tuple[tuple[sp.Expr, ...], ...]:
-    """The Jacobian, a row for each expression; entries that cannot depend are zero at no cost."""
-    rows: list[tuple[sp.Expr, ...]] = []
+    """The Jacobian, a row for each expression; entries that cannot depend are zero at no cost.
+
+    Raises:
+        TraceError: If the expressions are nested more deeply than SymPy can follow.
+    """
     try:
-        for e in expressions:
-            free = e.free_symbols
-            rows.append(tuple(e.diff(s) if s in free else sp.S.Zero for s in symbols))
+        return tuple(partial_derivatives(expressions, symbols))
     except RecursionError:
         raise too_deep("derivatives") from None
-    return tuple(rows)

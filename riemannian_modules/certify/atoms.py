@@ -9,6 +9,7 @@ intervals: a convex test (a log-norm, definiteness) that holds at the corners ho
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.certify.ranges import atom_range, refined_range
+from riemannian_modules.certify.ranges import atom_range, natural_range, refined_range
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 
@@ -66,11 +67,19 @@ class AtomForm:
         return tuple(np.stack([e[k] for e in ends], 1) if ends else empty for k in (0, 1))  # type: ignore[return-value]
 
     def refined(
-        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array, deadline: float = np.inf
     ) -> tuple[Array, Array]:
-        """As `ranges`, for one box (dim,), as tight as cutting it makes them; each (1, atoms)."""
-        ends = [refined_range(a, symbols, lower, upper) for a in self.atoms]
-        return np.array([[e[0] for e in ends]]), np.array([[e[1] for e in ends]])
+        """As `ranges`, for one box (dim,), as tight as cutting it makes them; each (1, atoms).
+
+        Atoms that are not reached before the ``deadline`` (of `time.monotonic`) are only enclosed.
+        """
+        result = np.empty((2, 1, len(self.atoms)))
+        for j, atom in enumerate(self.atoms):
+            if time.monotonic() < deadline:
+                result[:, 0, j] = refined_range(atom, symbols, lower, upper)
+            else:
+                result[:, :, j] = natural_range(atom, symbols, lower[None], upper[None])
+        return result[0], result[1]
 
     @cached_property
     def _enclosures(self) -> list[Interval]:

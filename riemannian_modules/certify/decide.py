@@ -23,14 +23,18 @@ EXACT_CORNERS = 512
 FEW, MOST_REFINED = 2, 256
 
 
-def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> Array:
+def box_bounds(
+    problem: Problem, criterion: Criterion, lower: Array, upper: Array, deadline: float = np.inf
+) -> Array:
     """The smallest b found that is proved on each box (batch, dim); inf where none was.
+
+    After the ``deadline`` (of `time.monotonic`) the atoms' ranges are refined no further.
 
     Cost: ``2^atoms`` small eigenvalue problems a box, vectorised, or one interval matrix where the
     atoms are too many for corners.
     """
     result = np.full(len(lower), np.inf)
-    low, high = _ranges(problem, criterion, lower, upper)
+    low, high = _ranges(problem, criterion, lower, upper, deadline)
     defined = problem.defined_boxes(lower, upper) & ~np.isnan(low).any(1)
     finite = defined & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
@@ -57,13 +61,14 @@ def boxes_prove(
 
 
 def _ranges(
-    problem: Problem, criterion: Criterion, lower: Array, upper: Array
+    problem: Problem, criterion: Criterion, lower: Array, upper: Array, deadline: float
 ) -> tuple[Array, Array]:
     """The atoms' ranges, refined for few boxes, where the time is well spent."""
     if len(lower) > FEW:
         return criterion.form.ranges(problem.symbols, lower, upper)
     ends = [
-        criterion.form.refined(problem.symbols, lo, hi) for lo, hi in zip(lower, upper, strict=True)
+        criterion.form.refined(problem.symbols, lo, hi, deadline)
+        for lo, hi in zip(lower, upper, strict=True)
     ]
     return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
 

@@ -101,13 +101,11 @@ def partition(
         budget: Limits.
         hopeless: A b beyond which a sample ends the search: the claim is false then.
     """
-    started = time.monotonic()
-    point, sampled = worst_point(problem, criterion)
-    root = _Node(
-        problem.lower,
-        problem.upper,
-        float(box_bounds(problem, criterion, problem.lower[None], problem.upper[None])[0]),
-    )
+    deadline = time.monotonic() + budget.seconds
+    point, sampled = worst_point(problem, criterion, deadline)
+    ends = problem.lower, problem.upper
+    bounds = box_bounds(problem, criterion, ends[0][None], ends[1][None], deadline)
+    root = _Node(*ends, float(bounds[0]))
     leaves, count = [root], 1
     while True:
         worst = max(leaf.bound for leaf in leaves)
@@ -116,7 +114,7 @@ def partition(
         goal = (
             target if target is not None else sampled + budget.tolerance * max(abs(sampled), 1e-12)
         )
-        is_spent = count >= budget.boxes or time.monotonic() - started > budget.seconds
+        is_spent = count >= budget.boxes or time.monotonic() > deadline
         if worst <= goal or sampled > hopeless or is_spent:
             return _result(root, sampled, point)
         leaves.sort(key=lambda leaf: leaf.bound)
@@ -130,6 +128,7 @@ def partition(
             criterion,
             np.stack([c.lower for c in children]),
             np.stack([c.upper for c in children]),
+            deadline,
         )
         for child, bound in zip(children, bounds, strict=True):
             child.bound = float(bound)
@@ -144,17 +143,20 @@ def partition(
 
 
 def worst_point(
-    problem: Problem, criterion: Criterion, count: int = 512, rounds: int = 12
+    problem: Problem, criterion: Criterion, deadline: float, count: int = 512, rounds: int = 12
 ) -> tuple[Array, float]:
     """A point of the region (dim,) where the test needs the largest b that was found, and that b.
 
-    Sampling, then coordinate moves of the best points, ever smaller. Untrusted.
+    Sampling, then coordinate moves of the best points, ever smaller, until the ``deadline`` (of
+    `time.monotonic`). Untrusted.
     """
     rng = np.random.default_rng(1)
     points = sample_points(problem, rng, count)
     values = needed(problem, criterion, points)
     width = np.where(np.isfinite(problem.upper - problem.lower), problem.upper - problem.lower, 1.0)
     for k in range(rounds):
+        if time.monotonic() > deadline:
+            break
         best = points[np.argsort(values)[-16:]]
         moved = np.repeat(best, count // 16, axis=0)
         axis = rng.integers(0, max(len(width), 1), len(moved))
