@@ -1,8 +1,8 @@
 """Exact expressions of a module's map: traced once from NumPy code, then differentiated.
 
-Source: operator overloading on exact terms; derivatives by the chain rule. Constants are exact binary
-numbers, so an expression is the mathematical map that a program stands for, free of the program's
-rounding.
+Source: operator overloading on exact terms; derivatives by the chain rule. Constants are exact
+binary numbers, so an expression is the mathematical map that a program stands for, free of the
+program's rounding.
 """
 
 from __future__ import annotations
