@@ -16,7 +16,8 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.chain_rule import partial_derivatives
-from riemannian_modules.arithmetic.symbolic_array import Guard, SymbolicArray, Tracer, exact
+from riemannian_modules.arithmetic.symbolic_array import SymbolicArray, exact
+from riemannian_modules.arithmetic.tracer import Guard, Tracer
 from riemannian_modules.errors import RiemannianError, SignatureError, TraceError
 from riemannian_modules.space import Signals, Space
 
@@ -87,7 +88,7 @@ def trace(
 
     Raises:
         TraceError: If an operation cannot be traced, or the map is too large (see
-            ``LARGEST_TRACE`` of symbolic_array).
+            ``LARGEST_TRACE`` of tracer).
         SignatureError: If names or shapes of the results are not those that were declared.
     """
     tracer = Tracer(name)

@@ -16,7 +16,7 @@ import sympy as sp
 
 from riemannian_modules.arithmetic.compile import FUNCTION_NAMES, RELATION_NAMES
 from riemannian_modules.arithmetic.expression import Expressions
-from riemannian_modules.arithmetic.symbolic_array import Guard
+from riemannian_modules.arithmetic.tracer import Guard
 from riemannian_modules.errors import RiemannianError, SpecError, UnsupportedError
 
 LARGEST_TERM_COUNT = 400_000  # operations read from one file; ten times what is traced

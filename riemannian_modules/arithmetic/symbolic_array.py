@@ -7,7 +7,6 @@ exact binary number that it is, so that the expression is the program without it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from typing import Any, final
@@ -15,87 +14,9 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.arithmetic.scalar_rules import SCALAR_RULES
+from riemannian_modules.arithmetic.tracer import Tracer
 from riemannian_modules.errors import TraceError
-
-LARGEST_FORMULA = 200_000  # terms of one expression, shared parts counted as often as they stand
-LARGEST_TRACE = 50_000  # operations; beyond this, differentiating scalar by scalar takes minutes
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """A condition for a map to be defined: ``kind`` says what ``expression`` has to be."""
-
-    kind: str  # "nonnegative", "positive" or "nonzero"
-    expression: Any
-
-
-@final
-@dataclass(eq=False, slots=True)
-class Tracer:
-    """What one tracing collects: whose map it is and the domain conditions met so far."""
-
-    module: str
-    guards: list[Guard] = field(default_factory=list[Guard])
-    operations: int = 0
-    sizes: dict[Any, int] = field(default_factory=dict[Any, int])
-
-    def count(self, operations: int) -> None:
-        """Count scalar operations; raises TraceError as soon as there are too many."""
-        self.operations += operations
-        if self.operations > LARGEST_TRACE:
-            raise TraceError(
-                f"{self.module}: the map has more than the {LARGEST_TRACE} scalar operations that "
-                "are traced. Compose it of affine and activation modules, whose matrices stay "
-                "matrices, or subclass RiemannianModule and write `jacobian` by hand."
-            )
-
-    def weighed(self, expression: Any) -> Any:
-        """The expression itself; raises TraceError where, written out, it is too large.
-
-        Values that are used twice are shared while a map is traced, but stand twice in formulas:
-        a loop that uses its value twice doubles them each time.
-        """
-        if self._size_of(expression) > LARGEST_FORMULA:
-            raise TraceError(
-                f"{self.module}: a formula of the map has more than {LARGEST_FORMULA} terms when "
-                "it is written out, as loops give that use a value twice each time. Make each turn "
-                "of the loop a module and chain them, or subclass RiemannianModule and write "
-                "`jacobian` by hand."
-            )
-        return expression
-
-    def _size_of(self, expression: Any) -> int:
-        known = self.sizes.get(expression)
-        if known is None:
-            known = 1 + sum(self._size_of(part) for part in expression.args)
-            self.sizes[expression] = known
-        return known
-
-    def refuse(self, operation: str) -> TraceError:
-        """The error for an operation that has no exact expression here."""
-        return TraceError(
-            f"{self.module}: cannot trace {operation}. Write the map with NumPy's arithmetic, "
-            "elementary functions, indexing, np.stack, np.where, np.maximum and @; or compose it "
-            "of affine and activation modules; or subclass RiemannianModule and write `jacobian` "
-            "by hand."
-        )
-
-    def guard(self, kind: str, expression: Any) -> None:
-        """Remember a domain condition, unless a constant fulfils it."""
-        if expression.is_Rational:
-            holds = {
-                "nonnegative": expression >= 0,
-                "positive": expression > 0,
-                "nonzero": expression != 0,
-            }
-            if holds[kind]:
-                return
-            raise TraceError(
-                f"{self.module}: {expression} should be {kind}, but it is a constant that is not."
-            )
-        self.guards.append(Guard(kind, expression))
 
 
 def exact(value: Any, tracer: Tracer) -> Any:
@@ -117,120 +38,6 @@ def exact(value: Any, tracer: Tracer) -> Any:
     raise tracer.refuse(f"a value of type {type(value).__name__}")
 
 
-def _divide(t: Tracer, a: Any, b: Any) -> Any:
-    t.guard("nonzero", b)
-    return a / b
-
-
-def _power(t: Tracer, x: Any, y: Any) -> Any:
-    if y.is_Integer:
-        if y < 0:
-            t.guard("nonzero", x)
-        return x**y
-    t.guard(
-        "nonnegative"
-        if y.is_Rational and y > 0
-        else "positive"
-        if y.is_Rational
-        else "nonnegative",
-        x,
-    )
-    return fn.power(x, y)
-
-
-def _root(x: Any) -> Any:
-    return fn.real_power(x, sp.Rational(1, 2))
-
-
-def _guarded(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def apply(t: Tracer, x: Any) -> Any:
-        t.guard(kind, x)
-        return function(x)
-
-    return apply
-
-
-def _arcus(function: Callable[..., Any]) -> Callable[..., Any]:
-    def apply(t: Tracer, x: Any) -> Any:
-        t.guard("nonnegative", 1 - x**2)
-        return function(x)
-
-    return apply
-
-
-def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda _tracer, *args: function(*args)
-
-
-def _compared(relation: Any) -> Callable[..., Any]:
-    def apply(t: Tracer, a: Any, b: Any) -> Any:
-        condition = relation(a, b)
-        if condition.has(sp.ITE):  # which has no compiled form, and SymPy takes for ever on more
-            raise t.refuse("a comparison of what np.where chose (compare first, then choose once)")
-        return condition
-
-    return apply
-
-
-def _sigmoid(x: Any) -> Any:
-    return (1 + sp.tanh(x / 2)) / 2
-
-
-_SCALAR: dict[str, Callable[..., Any]] = {
-    "add": _plain(lambda a, b: a + b),
-    "subtract": _plain(lambda a, b: a - b),
-    "multiply": _plain(lambda a, b: a * b),
-    "divide": _divide,
-    "negative": _plain(lambda a: -a),
-    "positive": _plain(lambda a: a),
-    "power": _power,
-    "float_power": _power,
-    "square": _plain(lambda a: a**2),
-    "reciprocal": lambda t, a: _divide(t, sp.Integer(1), a),
-    "sqrt": _guarded("nonnegative", _root),
-    "exp": _plain(sp.exp),
-    "exp2": _plain(lambda a: sp.exp(a * sp.log(2))),
-    "expm1": _plain(fn.expm1),
-    "log": _guarded("positive", sp.log),
-    "log2": _guarded("positive", lambda a: sp.log(a) / sp.log(2)),
-    "log10": _guarded("positive", lambda a: sp.log(a) / sp.log(10)),
-    "log1p": lambda t, a: (t.guard("positive", 1 + a), fn.log1p(a))[1],
-    "sin": _plain(sp.sin),
-    "cos": _plain(sp.cos),
-    "tan": lambda t, a: (t.guard("nonzero", sp.cos(a)), sp.tan(a))[1],
-    "sinh": _plain(sp.sinh),
-    "cosh": _plain(sp.cosh),
-    "tanh": _plain(sp.tanh),
-    "arcsin": _arcus(sp.asin),
-    "arccos": _arcus(sp.acos),
-    "arctan": _plain(sp.atan),
-    "arcsinh": _plain(sp.asinh),
-    "absolute": _plain(fn.absolute),
-    "fabs": _plain(fn.absolute),
-    "sign": _plain(fn.sign),
-    "maximum": _plain(fn.maximum),
-    "minimum": _plain(fn.minimum),
-    "fmax": _plain(fn.maximum),
-    "fmin": _plain(fn.minimum),
-    "hypot": _plain(lambda a, b: _root(a**2 + b**2)),
-    "logaddexp": _plain(lambda a, b: b + fn.softplus(a - b)),
-    "erf": _plain(sp.erf),
-    "erfc": _plain(lambda a: 1 - sp.erf(a)),
-    "expit": _plain(_sigmoid),
-    "greater": _compared(sp.Gt),
-    "greater_equal": _compared(sp.Ge),
-    "less": _compared(sp.Lt),
-    "less_equal": _compared(sp.Le),
-    "logical_and": _plain(sp.And),
-    "logical_or": _plain(sp.Or),
-    "logical_not": _plain(sp.Not),
-    "bitwise_and": _plain(sp.And),
-    "bitwise_or": _plain(sp.Or),
-    "invert": _plain(sp.Not),
-}
-
-# Functions that only move entries, or add and multiply them: they run on the array of objects
-# itself.
 _STRUCTURAL = frozenset(
     [
         "stack",
@@ -367,7 +174,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         # NumPy calls these methods of the entries when a function meets an array of objects.
-        if name in _SCALAR:
+        if name in SCALAR_RULES:
             return partial(getattr(np, name), self)
         raise AttributeError(
             f"a traced array has no attribute {name!r}; write it with a function of NumPy"
@@ -429,7 +236,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         operands = [_entries(value, self.tracer) for value in inputs]
         extra = {k: v for k, v in kwargs.items() if k not in ("axis", "keepdims")}
         if method == "reduce" and name in ("add", "multiply", "maximum", "minimum") and not extra:
-            reduce = np.frompyfunc(lambda a, b: _SCALAR[name](self.tracer, a, b), 2, 1).reduce
+            reduce = np.frompyfunc(lambda a, b: SCALAR_RULES[name](self.tracer, a, b), 2, 1).reduce
             options = {"axis": kwargs.get("axis", 0), "keepdims": kwargs.get("keepdims", False)}
             self.tracer.count(operands[0].size)
             return SymbolicArray(_reduced(reduce, operands[0], **options), self.tracer)
@@ -440,7 +247,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name == "matmul":
             self.tracer.count(_products(*operands))
             return SymbolicArray(np.matmul(*operands), self.tracer)
-        scalar = _SCALAR.get(name)
+        scalar = SCALAR_RULES.get(name)
         if scalar is None:
             raise self.tracer.refuse(f"np.{name}")
         self.tracer.count(np.broadcast(*operands).size)

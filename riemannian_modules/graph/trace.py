@@ -8,7 +8,8 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import flatten_result
-from riemannian_modules.arithmetic.symbolic_array import SymbolicArray, Tracer
+from riemannian_modules.arithmetic.symbolic_array import SymbolicArray
+from riemannian_modules.arithmetic.tracer import Tracer
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Plan
 
 

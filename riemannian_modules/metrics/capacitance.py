@@ -24,10 +24,15 @@ _MOST_STEPS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capacitance:
-    """``lower lower^T = mu I + W^T W``, lower (r, r); a solve takes ``steps`` of refinement."""
+    """``lower lower^T = mu I + W^T W``, lower (r, r); a solve takes ``steps`` of refinement.
+
+    Where ``noisy``, a solve with it magnifies the rounding of its right-hand side enough to spoil
+    what refinement has won; see ``ridge``.
+    """
 
     lower: Array
     steps: int
+    noisy: bool
 
 
 def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitance:
@@ -44,12 +49,12 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
         tall: Gives W; called where QR is needed alone.
 
     Raises:
-        MetricError: If mu is lost beside ``|W|^2`` (below about 1e-28 of it in float64), or the
+        MetricError: If mu is lost beside ``|W|^2`` (below about 1e-27 of it in float64), or the
             Gram matrix overflows.
     """
     xp, size = namespace_of(gram), gram.shape[0]
     if size == 0:
-        return Capacitance(gram, 0)
+        return Capacitance(gram, 0, noisy=False)
     eps = rounding_unit(gram)
     condition = float(xp.linalg.matrix_norm(gram)) / mu
     if not math.isfinite(condition):
@@ -60,7 +65,8 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
     rho = _GRAM_ERROR * eps * condition
     if rho <= eps ** (1.0 / (_MOST_STEPS + 1)):
         shifted = gram + mu * xp.eye(size, dtype=gram.dtype, device=device_of(gram))
-        return Capacitance(cholesky_factor("mu I + W^T W", shifted), _steps(rho, condition))
+        lower = cholesky_factor("mu I + W^T W", shifted)
+        return Capacitance(lower, _steps(rho, condition), noisy=False)
     rho = _GRAM_ERROR * eps * math.sqrt(condition)
     if rho > 0.1:
         raise MetricError(
@@ -68,7 +74,7 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
             f"beside |U|^2 = {condition * mu:.3g}: the metric is singular in floating point. "
             "Raise mu or scale U down."
         )
-    return Capacitance(_lower_by_rows(tall(), mu), _steps(rho, condition))
+    return Capacitance(_lower_by_rows(tall(), mu), _steps(rho, condition), noisy=True)
 
 
 def _steps(rho: float, condition: float) -> int:

@@ -40,9 +40,10 @@ class LowRankMetric(Metric):
     beside whitening by R; memory O(r^2) beside U for an identity base, another U for a general one.
 
     Accuracy, held against sixty digits: backward error of a few units of rounding for all mu above
-    about 1e-28 ``|U|^2`` (float64). At mu = 1e-12 a general right-hand side is solved to 13 digits.
-    One in the range of U, as gradients are, is solved as well as its own rounding allows, ``eps
-    cond(M)``; use ``solve_factor`` there, which for r < n loses no more than ``eps cond(U)``.
+    about 1e-27 ``|U|^2`` (float64; smaller ones are refused). At mu = 1e-12 a general right-hand
+    side is solved to 13 digits. One in the range of U, as gradients are, is solved as well as its
+    own rounding allows, ``eps cond(M)``; use ``solve_factor`` there, which for r < n loses no more
+    than ``eps cond(U)``.
     """
 
     base: Metric

@@ -1,13 +1,22 @@
 """Solves with ``mu I + W W^T``, where W is a factor.
 
 Sources: Woodbury (1950), Princeton Stat. Res. Group memo 42; Hager (1989), SIAM Review 31, 221-239;
-Bjorck (1987), Linear Algebra Appl. 88/89, 31-48.
+Bjorck (1987), Linear Algebra Appl. 88/89, 31-48; for corrections above rounding alone, Hansen
+(1998), Rank-Deficient and Discrete Ill-Posed Problems, chapter 3 (truncated SVD).
 
 The textbook form ``(b - W (mu I + W^T W)^{-1} W^T b) / mu`` subtracts numbers that agree in all but
 a part mu / sigma^2, then divides by mu: its backward error grows like ``eps kappa``, with
 ``kappa = |W|^2 / mu``. Here ``c = b - W w`` is seen as the residual of the ridge regression
 ``min |b - W w|^2 + mu |w|^2``, which is stationary where ``W^T c = mu w``. Refinement enforces that
 equation with c as computed, so that what is left of the error in c is relative to c, not to b.
+
+Since ``N x - b = (c + W w - b) + W (W^T c - mu w) / mu`` for ``x = c / mu``, the backward error is
+rounding once ``p = W^T c - mu w`` is as small as the rounding of ``W^T c``, ``eps |W| |c|``. A
+correction ``d = (mu I + W^T W)^{-1} p`` must not answer to that rounding: for singular values of W
+below sqrt(mu) it is magnified to ``|d| = eps |W| |c| / mu``, and ``W d``, rounded in its turn,
+moves c by ``eps^2 kappa |c|`` in directions where W is large. That exceeds ``eps |c|`` for
+``kappa > 1 / eps``. So there d is made only of the eigenvectors along which p rises above rounding,
+and refinement ends when none is left.
 """
 
 from __future__ import annotations
@@ -20,10 +29,12 @@ from typing import final
 
 from typing_extensions import override
 
-from riemannian_modules.metrics.array import Array, as_columns, namespace_of
+from riemannian_modules.metrics.array import Array, as_columns, namespace_of, rounding_unit
 from riemannian_modules.metrics.capacitance import Capacitance, capacitance
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.triangular import solve_lower, solve_lower_adjoint
+
+_SPARE_STEPS = 2  # a direction may rise above rounding again after others have been corrected
 
 
 class Ridge(abc.ABC):
@@ -77,6 +88,8 @@ class DualRidge(Ridge):
         W, mu = self.factor, self.mu
         w = self._dual_solve(W.rmatvec(b))
         c = b - W.matvec(w)
+        if self._capacitance.noisy:
+            return self._refined_above_noise(w, c) / mu
         for _ in range(self._capacitance.steps):
             correction = self._dual_solve(W.rmatvec(c) - mu * w)
             w = w + correction
@@ -125,6 +138,23 @@ class DualRidge(Ridge):
         # Singular values of the triangle keep the small ones that eigenvalues of the Gram lose.
         V, s, _ = namespace_of(self.factor.prototype).linalg.svd(self._capacitance.lower)
         return V, s
+
+    def _refined_above_noise(self, w: Array, c: Array) -> Array:
+        """The residual c, corrected along those eigenvectors where ``p`` exceeds rounding."""
+        W, (V, s) = self.factor, self._spectrum
+        xp, shape = namespace_of(c), c.shape
+        w, c = as_columns(w), as_columns(c)
+        # Sums of n and r rounded terms err by the root of their number (Higham and Mary, 2019,
+        # SIAM J. Sci. Comput. 41, A2815-A2835). Over r vectors: 2 sqrt(r (n + r)) < 2 (n + r).
+        noise = 2.0 * math.sqrt(W.dim + W.columns) * rounding_unit(c) * s[0]
+        for _ in range(self._capacitance.steps + _SPARE_STEPS):
+            p = V.T @ (W.rmatvec(c) - self.mu * w)
+            above = xp.abs(p) > noise * xp.linalg.vector_norm(c, axis=0)
+            if not bool(xp.any(above)):
+                break
+            correction = V @ xp.where(above, p / (s * s)[:, None], xp.zeros_like(p))
+            w, c = w + correction, c - W.matvec(correction)
+        return xp.reshape(c, shape)
 
     def _dual_solve(self, z: Array) -> Array:
         lower = self._capacitance.lower

@@ -82,8 +82,8 @@ def test_shared_terms_are_written_once():
 
         def map(self, u, p):
             y = u.u
-            for _ in range(30):
-                y = np.sin(y) * np.cos(y)  # 2**30 operations if written out
+            for _ in range(15):
+                y = np.sin(y) * np.cos(y)  # 2**15 operations if written out
             return [y]
 
     written = Doubling().expressions

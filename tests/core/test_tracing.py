@@ -13,7 +13,7 @@ import riemannian_modules as rm
 from riemannian_modules.arithmetic.compile import compile_floats, compile_intervals
 from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.arithmetic.interval import interval
-from riemannian_modules.arithmetic.symbolic_array import LARGEST_TRACE
+from riemannian_modules.arithmetic.tracer import LARGEST_TRACE
 from riemannian_modules.errors import SignatureError, TraceError, UnsupportedError
 from tests.strategies import rngs
 

@@ -1,0 +1,130 @@
+"""The scalar operations that are traced: for each NumPy name, its exact expression.
+
+Operations that are not defined everywhere note their domain condition down with the tracer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+
+from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.arithmetic.tracer import Tracer
+
+
+def _divide(t: Tracer, a: Any, b: Any) -> Any:
+    t.guard("nonzero", b)
+    return a / b
+
+
+def _power(t: Tracer, x: Any, y: Any) -> Any:
+    if y.is_Integer:
+        if y < 0:
+            t.guard("nonzero", x)
+        return x**y
+    t.guard(
+        "nonnegative"
+        if y.is_Rational and y > 0
+        else "positive"
+        if y.is_Rational
+        else "nonnegative",
+        x,
+    )
+    return fn.power(x, y)
+
+
+def _root(x: Any) -> Any:
+    return fn.real_power(x, sp.Rational(1, 2))
+
+
+def _guarded(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(t: Tracer, x: Any) -> Any:
+        t.guard(kind, x)
+        return function(x)
+
+    return apply
+
+
+def _arcus(function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(t: Tracer, x: Any) -> Any:
+        t.guard("nonnegative", 1 - x**2)
+        return function(x)
+
+    return apply
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda _tracer, *args: function(*args)
+
+
+def _compared(relation: Any) -> Callable[..., Any]:
+    def apply(t: Tracer, a: Any, b: Any) -> Any:
+        condition = relation(a, b)
+        if condition.has(sp.ITE):  # which has no compiled form, and SymPy takes for ever on more
+            raise t.refuse("a comparison of what np.where chose (compare first, then choose once)")
+        return condition
+
+    return apply
+
+
+def _sigmoid(x: Any) -> Any:
+    return (1 + sp.tanh(x / 2)) / 2
+
+
+SCALAR_RULES: dict[str, Callable[..., Any]] = {
+    "add": _plain(lambda a, b: a + b),
+    "subtract": _plain(lambda a, b: a - b),
+    "multiply": _plain(lambda a, b: a * b),
+    "divide": _divide,
+    "negative": _plain(lambda a: -a),
+    "positive": _plain(lambda a: a),
+    "power": _power,
+    "float_power": _power,
+    "square": _plain(lambda a: a**2),
+    "reciprocal": lambda t, a: _divide(t, sp.Integer(1), a),
+    "sqrt": _guarded("nonnegative", _root),
+    "exp": _plain(sp.exp),
+    "exp2": _plain(lambda a: sp.exp(a * sp.log(2))),
+    "expm1": _plain(fn.expm1),
+    "log": _guarded("positive", sp.log),
+    "log2": _guarded("positive", lambda a: sp.log(a) / sp.log(2)),
+    "log10": _guarded("positive", lambda a: sp.log(a) / sp.log(10)),
+    "log1p": lambda t, a: (t.guard("positive", 1 + a), fn.log1p(a))[1],
+    "sin": _plain(sp.sin),
+    "cos": _plain(sp.cos),
+    "tan": lambda t, a: (t.guard("nonzero", sp.cos(a)), sp.tan(a))[1],
+    "sinh": _plain(sp.sinh),
+    "cosh": _plain(sp.cosh),
+    "tanh": _plain(sp.tanh),
+    "arcsin": _arcus(sp.asin),
+    "arccos": _arcus(sp.acos),
+    "arctan": _plain(sp.atan),
+    "arcsinh": _plain(sp.asinh),
+    "absolute": _plain(fn.absolute),
+    "fabs": _plain(fn.absolute),
+    "sign": _plain(fn.sign),
+    "maximum": _plain(fn.maximum),
+    "minimum": _plain(fn.minimum),
+    "fmax": _plain(fn.maximum),
+    "fmin": _plain(fn.minimum),
+    "hypot": _plain(lambda a, b: _root(a**2 + b**2)),
+    "logaddexp": _plain(lambda a, b: b + fn.softplus(a - b)),
+    "erf": _plain(sp.erf),
+    "erfc": _plain(lambda a: 1 - sp.erf(a)),
+    "expit": _plain(_sigmoid),
+    "greater": _compared(sp.Gt),
+    "greater_equal": _compared(sp.Ge),
+    "less": _compared(sp.Lt),
+    "less_equal": _compared(sp.Le),
+    "logical_and": _plain(sp.And),
+    "logical_or": _plain(sp.Or),
+    "logical_not": _plain(sp.Not),
+    "bitwise_and": _plain(sp.And),
+    "bitwise_or": _plain(sp.Or),
+    "invert": _plain(sp.Not),
+}
+
+# Functions that only move entries, or add and multiply them: they run on the array of objects
+# itself.
