@@ -20,15 +20,19 @@ def linear_parameters(module: RiemannianModule) -> tuple[int, ...]:
     """
     if module.signature.parameters.size > _MOST_PARAMETERS:
         return ()
+    from riemannian_modules.arithmetic.expression import derivatives
+
     try:
         expressions = module.expressions
+        parameters = expressions.parameters
+        slopes = derivatives(expressions.y, parameters)
+        second = [
+            derivatives(tuple(row[i] for row in slopes), parameters) for i in range(len(parameters))
+        ]
     except (TraceError, UnsupportedError):
         return ()
-    parameters = expressions.parameters
-    slopes = [[y.diff(b) for y in expressions.y] for b in parameters]
     couples = [
-        [any(slope.has(c) and slope.diff(c) != 0 for slope in slopes[i]) for c in parameters]
-        for i in range(len(parameters))
+        [any(row[j] != 0 for row in rows) for j in range(len(parameters))] for rows in second
     ]
     chosen: list[int] = []
     alone = [i for i in range(len(parameters)) if not couples[i][i]]

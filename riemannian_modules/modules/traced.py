@@ -7,7 +7,8 @@ and for intervals, when it is first needed.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike
 from typing_extensions import override
 
 from riemannian_modules.door import number_array
-from riemannian_modules.errors import SignatureError
+from riemannian_modules.errors import SignatureError, TraceError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signature, Time
 from riemannian_modules.space import Array, Signals
@@ -58,12 +59,14 @@ class TracedModule(RiemannianModule):
     @cached_property
     def _values(self) -> Callable[[Array, Array, Array], Array]:
         e = self.expressions
-        return _array_function((*e.dx, *e.y), e.arguments, (len(e.dx) + len(e.y),))
+        with _faults_named(self):
+            return _array_function((*e.dx, *e.y), e.arguments, (len(e.dx) + len(e.y),))
 
     @cached_property
     def _outputs(self) -> Callable[[Array, Array, Array], Array]:
         e = self.expressions
-        return _array_function(e.y, e.arguments, (len(e.y),))
+        with _faults_named(self):
+            return _array_function(e.y, e.arguments, (len(e.y),))
 
     @cached_property
     def _jacobian(self) -> Callable[[Array, Array, Array], Array]:
@@ -71,8 +74,9 @@ class TracedModule(RiemannianModule):
 
         e = self.expressions
         columns = (*e.state, *e.inputs, *e.parameters)
-        rows = derivatives((*e.dx, *e.y), columns)
-        return _array_function(sum(rows, ()), e.arguments, (len(rows), len(columns)))
+        with _faults_named(self):
+            rows = derivatives((*e.dx, *e.y), columns)
+            return _array_function(sum(rows, ()), e.arguments, (len(rows), len(columns)))
 
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
@@ -100,8 +104,9 @@ class TracedModule(RiemannianModule):
 
         e = self.expressions
         n, m, q = len(e.state), len(e.inputs), len(e.y)
-        rows = derivatives((*e.dx, *e.y), (*e.state, *e.inputs))
-        compiled = compile_intervals((*e.dx, *e.y, *sum(rows, ())), e.arguments)
+        with _faults_named(self):
+            rows = derivatives((*e.dx, *e.y), (*e.state, *e.inputs))
+            compiled = compile_intervals((*e.dx, *e.y, *sum(rows, ())), e.arguments)
         batch = np.broadcast_shapes(*(part.lower.shape[:-1] for part in (x, u, theta)))
         results = compiled(*(_columns(part) for part in (x, u, theta)))
         flat = stack([as_interval(r).broadcast_to(batch) for r in results], -1)
@@ -125,6 +130,15 @@ class TracedModule(RiemannianModule):
             for i, place_i in zip(inputs.ports, inputs.slices, strict=True)
             if set(e.inputs[place_i]) & set().union(*(y.free_symbols for y in e.y[place_o]))
         )
+
+
+@contextmanager
+def _faults_named(module: RiemannianModule) -> Generator[None]:
+    """Put the module's name before errors of differentiation and compilation, which know none."""
+    try:
+        yield
+    except TraceError as fault:
+        raise TraceError(f"{type(module).__name__}: {fault}") from None
 
 
 def _columns(part: Any) -> list[Any]:

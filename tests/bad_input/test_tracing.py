@@ -32,6 +32,12 @@ def test_formulas_nested_too_deeply_are_refused_with_the_way_out(turns: int):
         module.jacobian(np.zeros(0), np.ones(1), module.theta)
 
 
+def test_a_formula_too_deep_to_compile_is_refused_in_the_name_of_its_module():
+    module = looped(300, lambda s, v: np.sin(s) + v)
+    with pytest.raises(TraceError, match=r"Looped: .*nested too deeply.*chain"):
+        module.jacobian(np.zeros(0), np.ones(1), module.theta)
+
+
 @pytest.mark.parametrize("turns", [10, 100, 200])
 def test_formulas_nested_less_deeply_have_their_derivative(turns: int):
     module = looped(turns, lambda s, _: np.tanh(s))

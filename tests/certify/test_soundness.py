@@ -20,6 +20,7 @@ from riemannian_modules.certify import (
     l1,
     l2,
     linf,
+    subdivide,
     verify,
 )
 from riemannian_modules.certify.atoms import atom_form
@@ -279,6 +280,33 @@ def test_a_linear_rate_is_proved_only_where_sturm_chains_agree(rng, n):
     answer = certify(Linear(), norm=l2(np.eye(n)), rate=float(rate), budget=QUICK)
     assert isinstance(answer, Proved) == is_true
     assert isinstance(answer, Refuted) != is_true
+
+
+@given(rngs)
+def test_ranges_hold_the_values_at_points_also_when_time_is_spent(rng):
+    x, y = symbols = sp.symbols("x y", real=True)
+    form = atom_form([[x**2 * sp.tanh(x) * sp.exp(-x) + y, sp.sin(x) * x / (1 + (x - y) ** 2)]])
+    low = rng.uniform(-2, 1.5, 2)
+    high = low + rng.uniform(0.01, 1, 2)
+    points = rng.uniform(low, high, (20, 2))
+    at_low, at_high = form.ranges(symbols, points, points)
+    for deadline in (0.0, np.inf):
+        lower, upper = form.refined(symbols, low, high, deadline)
+        assert (lower <= at_high).all()
+        assert (at_low <= upper).all()
+
+
+def test_a_spent_budget_samples_once_and_refines_nothing(monkeypatch):
+    sampled = []
+    counted = subdivide.needed
+    monkeypatch.setattr(subdivide, "needed", lambda *args: sampled.append(1) or counted(*args))
+    module = Scalar(lambda x, u, k: -2 * x + np.tanh(np.tanh(k * x)))
+    answer = certify(
+        module, box(x=(-1, 1)), norm=l2(np.eye(1)), budget=Budget(boxes=50, seconds=0.0)
+    )
+    assert len(sampled) == 1
+    # At x = 0 the slope is -2 + 1; what is proved without refinement is no better than that.
+    assert isinstance(answer, Estimated) or answer.bound.rate <= 1.0
 
 
 @given(rngs)
