@@ -10,12 +10,13 @@ RiemannianError
 ├── RegionError        a region that is empty, reversed or of the wrong names
 ├── ConvergenceError   a solver, integrator or fit that did not arrive
 ├── CertificateError   a certificate that is truncated, of another version or inconsistent
+├── OutputError        a file of results that cannot be written
 ├── SpecError          a system file that cannot be read; names the place in the file
 └── UnsupportedError   something that is refused by name rather than done wrongly
 ```
 
 Each is also the built-in error that a Python user expects (ValueError, TypeError, RuntimeError,
-NotImplementedError).
+OSError, NotImplementedError).
 Every message says where, what was expected, what came, and how to mend it.
 """
 
@@ -65,6 +66,10 @@ class CertificateError(RiemannianError, ValueError):
 
 class SpecError(RiemannianError, ValueError):
     """A system file does not describe a system."""
+
+
+class OutputError(RiemannianError, OSError):
+    """A result cannot be written where it was asked for; nothing half-written is left."""
 
 
 class UnsupportedError(RiemannianError, NotImplementedError):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, final
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.spec.files import write_bytes
 from riemannian_modules.spec.write import connections, shown_by
+from riemannian_modules.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +120,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure whole or not at all."""
     content = io.BytesIO()
     figure.savefig(content, format=Path(path).suffix.removeprefix(".") or "png", dpi=150)
-    write_bytes(path, content.getvalue())
+    write_whole(path, content.getvalue())
 
 
 def graph_figure(graph: ModuleGraph) -> Figure:

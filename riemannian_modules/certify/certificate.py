@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from riemannian_modules.certify.norms import L1, L2, LInf, Norm
 from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
+from riemannian_modules.whole_file import write_whole
 
 FORMAT, VERSION = "riemannian-modules certificate", 1
 
@@ -40,23 +39,7 @@ class Certificate:
 
     def save(self, path: str | Path) -> Path:
         """Write the certificate; the file appears whole or not at all."""
-        target = Path(path)
-        text = json.dumps(self.data, indent=1, allow_nan=False)
-        try:
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        except OSError as fault:
-            raise CertificateError(
-                f"{target}: the certificate cannot be written ({fault.strerror}). Name a file in a "
-                "folder that exists."
-            ) from None
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(name, target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        return target
+        return write_whole(path, json.dumps(self.data, indent=1, allow_nan=False))
 
 
 def load_certificate(path: str | Path) -> Certificate:

@@ -16,9 +16,10 @@ import numpy as np
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.estimate import Estimate
-from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.errors import OutputError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
+from riemannian_modules.whole_file import write_whole
 
 
 @final
@@ -154,14 +155,20 @@ class FitResult:
         Each file appears whole or not at all.
         """
         place = Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise OutputError(
+                f"{place}: the folder for the fit cannot be made ({fault.strerror}). Name a folder "
+                "that exists or can be made."
+            ) from None
         table = io.StringIO()
         fields = list(Iteration.__dataclass_fields__)
         writer = csv.DictWriter(table, fields, lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(line) for line in self.history)
-        _write(place / "history.csv", table.getvalue())
-        _write(place / "fit.json", json.dumps(self.summary(), indent=2) + "\n")
+        write_whole(place / "history.csv", table.getvalue())
+        write_whole(place / "fit.json", json.dumps(self.summary(), indent=2) + "\n")
 
     def __str__(self) -> str:
         known = self.uncertainty is not None
@@ -175,10 +182,3 @@ class FitResult:
 
 def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a sibling first, which then takes the name: no half-written file is ever seen."""
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

@@ -6,6 +6,7 @@ Source: none; the CSV file follows RFC 4180.
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from riemannian_modules.errors import DomainError, SignatureError, SpecError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array, Space
+from riemannian_modules.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,13 +119,11 @@ class Trajectory:
         outputs are the state itself they are left out. The file appears whole or not at all.
         """
         names, table = self._columns()
-        path = Path(path)
-        unfinished = path.with_name(path.name + ".part")
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(names)
-            writer.writerows([repr(v) for v in row] for row in table.tolist())
-        unfinished.replace(path)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(names)
+        writer.writerows([repr(v) for v in row] for row in table.tolist())
+        write_whole(path, text.getvalue())
 
     def _columns(self) -> tuple[list[str], Array]:
         s = self.module.signature

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +14,7 @@ from riemannian_modules.spec.models import file_model
 from riemannian_modules.spec.read import system_from_data
 from riemannian_modules.spec.system import System
 from riemannian_modules.spec.write import system_to_data
+from riemannian_modules.whole_file import write_whole
 
 
 def load_system(path: str | os.PathLike[str]) -> System:
@@ -108,18 +108,4 @@ def _lines(value: Any, indent: str) -> str:
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file whole or not at all."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file beside its place and move it there, so that a reader never sees half of it."""
-    target = Path(path)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, text)
