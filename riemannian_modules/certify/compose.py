@@ -19,18 +19,25 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.definite import spectral_norm_bound
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
 from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.norms import L2, FreeL2
+from riemannian_modules.certify.norms import L2, FreeL2, l2
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.search import find_norm
 from riemannian_modules.certify.subdivide import Budget, partition
 from riemannian_modules.door import number_array, require, require_mapping
-from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, UnsupportedError
+from riemannian_modules.errors import (
+    ConvergenceError,
+    MetricError,
+    RegionError,
+    SignatureError,
+    UnsupportedError,
+)
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.graph.enclose import LeafEnclosures, enclose_leaves
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece
@@ -73,7 +80,7 @@ def network_bound(
     graph: ModuleGraph,
     lower: Array,
     upper: Array,
-    metrics: Mapping[str, Array] | None = None,
+    metrics: Mapping[str, ArrayLike] | None = None,
     weights: Array | None = None,
 ) -> NetworkBound:
     """The bound of a composite from those of its nodes.
@@ -90,7 +97,8 @@ def network_bound(
 
     Raises:
         UnsupportedError: If a leaf has no exact form or the graph has no state.
-        MetricError: If weights are not positive.
+        MetricError: If weights are not positive, or a metric is not proved to be one of its node.
+        SignatureError: If a metric is given for a node that does not exist.
     """
     require("network_bound", graph, ModuleGraph, "a composite")
     require_mapping(
@@ -99,20 +107,19 @@ def network_bound(
     if graph.time is Time.STATIC:
         raise UnsupportedError("A network of maps has gains, not rates; use dag_gain.")
     _check_box(graph, lower, upper)
+    given = _node_metrics(graph, metrics or {})
     plan = graph.plan
     n = graph.state.size
     theta = Interval.point(graph.theta)
     box = Interval(lower, upper)
     swept = enclose_leaves(plan, box[:n], box[n:], theta)
     nodes = [i for i, leaf in enumerate(plan.leaves) if not leaf.is_static]
-    _refuse_jumps([plan.leaves[i] for i in range(len(plan.leaves))])
+    _refuse_jumps(plan.leaves)
     chosen: list[Array] = []
     C = np.zeros((len(nodes), len(nodes)))
     for a, i in enumerate(nodes):
         leaf = plan.leaves[i]
-        M, own = _node_bound(
-            graph, leaf, box[leaf.state], swept.inputs[i], (metrics or {}).get(leaf.name)
-        )
+        M, own = _node_bound(graph, leaf, box[leaf.state], swept.inputs[i], given.get(leaf.name))
         chosen.append(M)
         C[a, a] = own
     for a, i in enumerate(nodes):
@@ -136,6 +143,25 @@ def network_bound(
     return NetworkBound(
         tuple(plan.leaves[i].name for i in nodes), tuple(chosen), C, r, comparison_bound(C, r)
     )
+
+
+def _node_metrics(graph: ModuleGraph, metrics: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """The metrics that are given, each proved symmetric, definite and of its node's size.
+
+    All that follows rests on it: a Cholesky factor reads one triangle of whatever it is given.
+    """
+    unknown = sorted(set(metrics) - set(graph.nodes))
+    if unknown:
+        raise SignatureError(
+            f"metrics: there are no nodes {unknown}; known are: {', '.join(graph.nodes)}."
+        )
+    given: dict[str, Array] = {}
+    for name, matrix in metrics.items():
+        norm, size = l2(matrix), graph.nodes[name].signature.state.size
+        if not isinstance(norm, L2) or len(norm.metric) != size:
+            raise MetricError(f"metrics: the metric of node {name!r} must be ({size}, {size}).")
+        given[name] = norm.metric
+    return given
 
 
 def comparison_bound(C: Array, r: Array) -> float:

@@ -23,7 +23,6 @@ from riemannian_modules.certify.certificate import (
     region_from_data,
 )
 from riemannian_modules.certify.compose import NetworkBound, network_bound
-from riemannian_modules.certify.norms import L2, l2
 from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric
 from riemannian_modules.door import number, require, require_mapping
@@ -84,13 +83,7 @@ def certify_network(
     region = region if region is not None else Box()
     s = graph.signature
     lower, upper = region.bounds([*s.state.coordinates, *s.inputs.coordinates], (s.state, s.inputs))
-    given = {name: _metric(matrix) for name, matrix in given_metrics.items()}
-    unknown = sorted(set(given) - set(graph.nodes))
-    if unknown:
-        raise SignatureError(
-            f"metrics: there are no nodes {unknown}; known are: {', '.join(graph.nodes)}."
-        )
-    network = network_bound(graph, lower, upper, given)
+    network = network_bound(graph, lower, upper, given_metrics)
     limit = 0.0 if graph.time is Time.CONTINUOUS else 1.0
     target = None if factor is None else number("certify_network: factor", factor)
     target = target if rate is None else -number("certify_network: rate", rate)
@@ -107,12 +100,6 @@ def certify_network(
         None,
         f"the network rule gives {network.bound:.6g}, not below {asked:.6g}: {_blame(network)}",
     )
-
-
-def _metric(matrix: ArrayLike) -> Array:
-    norm = l2(matrix)
-    assert isinstance(norm, L2)
-    return norm.metric
 
 
 def _blame(network: NetworkBound) -> str:

@@ -21,7 +21,7 @@ from riemannian_modules.certify import (
     verify,
 )
 from riemannian_modules.certify.compose import comparison_bound, weighted_gain
-from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_modules.errors import MetricError, SignatureError, UnsupportedError
 from tests.strategies import rngs
 
 
@@ -222,6 +222,18 @@ def test_a_network_that_is_undefined_somewhere_is_not_proved():
     row = Quotient() >> rm.Gain(2.0)
     assert np.isinf(dag_gain(row, np.full(1, -1.0), np.full(1, 1.0)))
     assert np.isfinite(dag_gain(row, np.full(1, 1.0), np.full(1, 2.0)))
+
+
+@pytest.mark.parametrize(
+    "matrix", [[[1.0, 5.0], [0.0, 1.0]], [[1.0, 2.0], [2.0, 1.0]], [[1.0]], [[np.nan, 0], [0, 1]]]
+)
+def test_what_is_no_metric_of_the_node_is_refused_and_never_bounds_anything(matrix):
+    plant = rm.StateSpace([[-1.0, 0.5], [0.0, -2.0]], [[1.0], [0.0]], [[1.0, 0.0]])
+    graph = rm.Wiring(plant=plant).input("r", "plant.u").build()
+    with pytest.raises(MetricError, match=r"metric|Metric"):
+        network_bound(graph, *everywhere(graph), metrics={"plant": np.array(matrix)})
+    with pytest.raises(SignatureError, match="no nodes"):
+        network_bound(graph, *everywhere(graph), metrics={"plan": np.eye(2)})
 
 
 def test_requests_that_do_not_fit_are_refused():
