@@ -26,7 +26,17 @@ from riemannian_modules.certify.certificate import (
 )
 from riemannian_modules.certify.criterion import make_criterion
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
-from riemannian_modules.certify.norms import L1, L2, FreeL1, FreeL2, FreeLInf, FreeNorm, LInf, Norm
+from riemannian_modules.certify.norms import (
+    L1,
+    L2,
+    FreeL1,
+    FreeL2,
+    FreeLInf,
+    FreeNorm,
+    LInf,
+    Norm,
+    proved_norm,
+)
 from riemannian_modules.certify.problem import Problem, make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
 from riemannian_modules.certify.search import find_norm
@@ -80,6 +90,7 @@ def certify(
     found = _best_norm(problem, norm, input_norm)
     if found is None:
         return _without_norm(problem, target)
+    check_norm(problem, found, input_norm)
     return _certify_in(problem, found, input_norm, target, budget, norm_is_free=True)
 
 
@@ -137,7 +148,10 @@ def _check_kinds(
 
 
 def check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
-    """Refuse norms that do not fit the problem, with MetricError or SignatureError."""
+    """Refuse what is no norm or does not fit the problem, with MetricError or SignatureError."""
+    for given in (norm, input_norm):
+        if given is not None:
+            proved_norm(given)
     size = len(problem.map)
     got = len(norm.metric) if isinstance(norm, L2) else len(norm.weights)
     if got != size:
@@ -176,8 +190,8 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
         candidates.append(L2(np.eye(len(problem.map))))
     for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
         try:
-            candidates.append(find_norm(problem, free))
-        except ConvergenceError:
+            candidates.append(proved_norm(find_norm(problem, free)))
+        except (ConvergenceError, MetricError):
             continue
     best: tuple[float, Norm] | None = None
     for candidate in candidates:

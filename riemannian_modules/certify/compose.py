@@ -26,7 +26,7 @@ from riemannian_modules.arithmetic.definite import spectral_norm_bound
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
 from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.norms import L2, FreeL2, l2
+from riemannian_modules.certify.norms import L2, FreeL2, l2, proved_norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.search import find_norm
 from riemannian_modules.certify.subdivide import Budget, partition
@@ -233,8 +233,8 @@ def _node_bound(
 
 def _node_norm(problem: Problem) -> L2:
     try:
-        norm = find_norm(problem, FreeL2())
-    except ConvergenceError:
+        norm = proved_norm(find_norm(problem, FreeL2()))
+    except (ConvergenceError, MetricError):
         norm = None
     return norm if isinstance(norm, L2) else L2(np.eye(len(problem.map)))
 

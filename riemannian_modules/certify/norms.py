@@ -104,6 +104,20 @@ def linf(weights: ArrayLike | None = None) -> LInf | FreeLInf:
     return FreeLInf() if weights is None else LInf(_positive(weights))
 
 
+def proved_norm(norm: Norm) -> Norm:
+    """The norm, proved to be one: a metric symmetric positive definite, weights positive.
+
+    Norms that a search found, or that were made without `l2`, `l1` and `linf`, pass here before any
+    bound rests on them. Raises MetricError.
+    """
+    if isinstance(norm, L2):
+        found = l2(norm.metric)
+    else:
+        found = l1(norm.weights) if isinstance(norm, L1) else linf(norm.weights)
+    assert not isinstance(found, (FreeL2, FreeL1, FreeLInf))  # only None gives a free norm
+    return found
+
+
 def _positive(weights: ArrayLike) -> Array:
     w = number_array("Weights", weights, MetricError)
     if w.ndim != 1 or not (np.isfinite(w) & (w > 0)).all():

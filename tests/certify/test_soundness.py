@@ -24,6 +24,8 @@ from riemannian_modules.certify import (
     verify,
 )
 from riemannian_modules.certify.atoms import atom_form
+from riemannian_modules.certify.certify import contraction_rate
+from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.ranges import atom_range, refined_range
 from riemannian_modules.errors import (
     CertificateError,
@@ -473,3 +475,28 @@ def test_words_that_claim_more_are_replaced_and_guards_that_are_missing_come_bac
     data["system"]["guards"] = []
     data["region"] = [[n, -1.0 if n == "u" else lo, hi] for n, lo, hi in data["region"]]
     assert isinstance(verify(data), Estimated)
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        L2(np.array([[1.0, 5.0], [0.0, 1.0]])),
+        L2(np.diag([1.0, -1.0])),
+        L2(np.array([[np.nan, 0.0], [0.0, 1.0]])),
+        LInf(np.array([1.0, -1.0])),
+        L1(np.array([0.0, 1.0])),
+    ],
+)
+def test_what_is_no_norm_proves_nothing_however_it_was_made(norm):
+    class Cascade(rm.Flow):
+        state = rm.space("x y")
+
+        def equations(self, x, u, p):
+            return {"x": -x.x + 10.0 * x.y, "y": -x.y}
+
+    for ask in (certify, contraction_rate):
+        with pytest.raises(MetricError):
+            ask(Cascade(), norm=norm)
+    if isinstance(norm, L2):
+        with pytest.raises(MetricError):
+            certify(rm.MatrixGain(np.eye(2)), input_norm=norm)
