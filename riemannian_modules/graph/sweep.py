@@ -151,13 +151,6 @@ class GraphDifferential(Differential):
     leaves: tuple[Differential, ...]
     sizes: tuple[int, int, int]
 
-    def push_leaves(self, t_x: Array, t_u: Array) -> list[Array]:
-        """Tangents of every leaf's outputs."""
-        ts: list[Any] = [None] * len(self.plan.leaves)
-        for step in self.plan.steps:
-            self._push_step(step, ts, t_x, t_u)
-        return ts
-
     def _push_needed(self, t_x: Array, t_u: Array) -> list[Any]:
         """Tangents of outputs that are shown or feed a state; others are let go when used up."""
         ts: list[Any] = [None] * len(self.plan.leaves)
