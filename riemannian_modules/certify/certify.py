@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from types import NoneType
 from typing import Any, Literal
@@ -227,7 +228,8 @@ def _certify_in(
     *, norm_is_free: bool = False,
 ) -> Answer:  # fmt: skip
     problem = with_metric(problem, norm)
-    criterion = prepared_criterion(problem, norm, input_norm)
+    deadline = time.monotonic() + budget.seconds
+    criterion = prepared_criterion(problem, norm, input_norm, deadline)
     limit = _limit(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     parts = partition(problem, criterion, target, budget, hopeless)
