@@ -15,6 +15,7 @@ from riemannian_modules.arithmetic.expression_data import expressions_to_data
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.budget import Budget
 from riemannian_modules.certify.certificate import (
     FORMAT,
     VERSION,
@@ -40,7 +41,7 @@ from riemannian_modules.certify.norms import (
 from riemannian_modules.certify.problem import Problem, make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
 from riemannian_modules.certify.search import find_norm
-from riemannian_modules.certify.subdivide import Budget, Partition, partition
+from riemannian_modules.certify.subdivide import Partition, partition
 from riemannian_modules.door import number, require
 from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
