@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike
 
 from riemannian_modules.arithmetic.expression_data import expressions_from_data
 from riemannian_modules.certify.answer import Estimated, Proved
-from riemannian_modules.certify.certificate import (
-    Certificate,
+from riemannian_modules.certify.certificate import Certificate
+from riemannian_modules.certify.certificate_data import (
     array_from_data,
     norm_from_data,
     number_from_data,

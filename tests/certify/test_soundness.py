@@ -20,8 +20,8 @@ from riemannian_modules.certify import (
     l1,
     l2,
     linf,
-    subdivide,
     verify,
+    witness,
 )
 from riemannian_modules.certify.atoms import atom_form
 from riemannian_modules.certify.certify import contraction_rate
@@ -311,8 +311,8 @@ def test_ranges_hold_the_values_at_points_also_when_time_is_spent(rng):
 
 def test_a_spent_budget_samples_once_and_refines_nothing(monkeypatch):
     sampled = []
-    counted = subdivide.needed
-    monkeypatch.setattr(subdivide, "needed", lambda *args: sampled.append(1) or counted(*args))
+    counted = witness.needed
+    monkeypatch.setattr(witness, "needed", lambda *args: sampled.append(1) or counted(*args))
     module = Scalar(lambda x, u, k: -2 * x + np.tanh(np.tanh(k * x)))
     answer = certify(
         module, box(x=(-1, 1)), norm=l2(np.eye(1)), budget=Budget(boxes=50, seconds=0.0)
