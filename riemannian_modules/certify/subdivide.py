@@ -16,7 +16,7 @@ from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import inner_points
-from riemannian_modules.certify.search import sample_points
+from riemannian_modules.certify.samples import sample_points
 from riemannian_modules.door import brief, number
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array
