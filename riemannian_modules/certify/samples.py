@@ -23,8 +23,10 @@ def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
     Where the corners are too many, some of them stand for all; where an atom's range is not known,
     Jacobians at sampled points do.
     """
-    form = atom_form(problem.jacobian)
-    low, high = (side[0] for side in form.refined(problem.symbols, problem.lower, problem.upper))
+    form = atom_form(problem.jacobian, problem.derived)
+    form = form.with_known(form.lemmas(problem.symbols, problem.lower, problem.upper))
+    ends = form.ranges(problem.symbols, problem.lower[None], problem.upper[None])
+    low, high = (side[0] for side in ends)
     if np.isnan(low).any():
         J = sampled_jacobians(problem, np.random.default_rng(0), MOST_VERTICES)
         return J, np.zeros((0, *form.shape))
@@ -67,7 +69,7 @@ def sample_points(problem: Problem, rng: np.random.Generator, count: int) -> Arr
     reach = 10.0 ** rng.uniform(-3, 3, points.shape)
     points = np.where(np.isinf(high) & (rng.random(points.shape) < 0.6), points + reach, points)
     points = np.where(np.isinf(low) & (rng.random(points.shape) < 0.6), points - reach, points)
-    return np.clip(points, low, high)
+    return np.clip(problem.constraints.pulled_in(np.clip(points, low, high)), low, high)
 
 
 def sampled_jacobians(problem: Problem, rng: np.random.Generator, count: int) -> Array:
@@ -77,9 +79,8 @@ def sampled_jacobians(problem: Problem, rng: np.random.Generator, count: int) ->
 
 def jacobians_at(problem: Problem, points: Array) -> Array:
     """Jacobians at points (count, dim), in plain floating point; shape (count, n, m)."""
-    shape = (len(problem.map), len(problem.variables))
     flat = values_at(problem, tuple(e for row in problem.jacobian for e in row), points)
-    J = flat.reshape(len(points), *shape)
+    J = flat.reshape(len(points), len(problem.jacobian), -1)
     return J[np.isfinite(J).all((1, 2))]
 
 
