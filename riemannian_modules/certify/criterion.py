@@ -18,12 +18,14 @@ import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 import sympy as sp
 from typing_extensions import override
 
+from riemannian_modules.arithmetic.affine_matrix import AffineMatrix
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.log_norm import log_norm_inf, norm_inf
@@ -54,6 +56,13 @@ class Criterion(abc.ABC):
     @abc.abstractmethod
     def proves(self, T: Interval, b: Array) -> Mask:
         """Whether the test with b (...) is proved for every matrix in T (..., rows, columns)."""
+
+    def proves_over(self, low: Array, high: Array, b: float) -> Mask:
+        """Whether the test with b is proved over boxes of finite atoms (batch, atoms), quickly.
+
+        One interval matrix a box: what fails may still be proved corner by corner.
+        """
+        return self.proves(self.form.over(low, high), np.full(len(low), b))
 
     @abc.abstractmethod
     def holds_exactly(self, T: FractionMatrix, b: Fraction) -> bool:
@@ -87,6 +96,21 @@ class QuadraticCriterion(Criterion):
         return is_positive_definite(
             Interval.point(self.weight) * Interval.point(b[..., None, None]) - T
         )
+
+    @override
+    def proves_over(self, low: Array, high: Array, b: float) -> Mask:
+        terms = [Interval.point(b), *self.form.terms(low, high)]
+        return self._pencil.are_positive_definite(terms)
+
+    @cached_property
+    def _pencil(self) -> AffineMatrix:
+        """``b W - T`` as a matrix linear in b and in the products of atoms."""
+        W = {place: Fraction(float(v)) for place, v in np.ndenumerate(self.weight)}
+        products = [
+            {place: -value for place, value in entries.items()}
+            for entries in self.form.coefficients
+        ]
+        return AffineMatrix(len(self.weight), (W, *products))
 
     @override
     def holds_exactly(self, T: FractionMatrix, b: Fraction) -> bool:

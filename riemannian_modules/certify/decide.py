@@ -12,6 +12,7 @@ import numpy as np
 
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import Mask
+from riemannian_modules.arithmetic.threads import each_chunk
 from riemannian_modules.certify.atoms import MOST_CORNERS, AtomForm, corners
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.problem import Problem
@@ -21,6 +22,7 @@ from riemannian_modules.space import Array
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-7)
 EXACT_CORNERS = 512
 FEW, MOST_REFINED = 2, 256
+CHUNK = 16_384  # boxes decided at once: large enough for threads, small enough for the cache
 
 
 def box_bounds(
@@ -51,9 +53,14 @@ def boxes_prove(
 
     Boxes that fail are tried again one by one with their atoms' ranges refined.
     """
-    defined = problem.defined_boxes(lower, upper)
-    low, high = criterion.form.ranges(problem.symbols, lower, upper)
-    proved = _ranges_prove(criterion, defined, low, high, b)
+    defined, proved = np.zeros((2, len(lower)), dtype=bool)
+
+    def decide(part: slice) -> None:
+        defined[part] = problem.defined_boxes(lower[part], upper[part])
+        low, high = criterion.form.ranges(problem.symbols, lower[part], upper[part])
+        proved[part] = _ranges_prove(criterion, defined[part], low, high, b)
+
+    each_chunk(decide, len(lower), CHUNK)
     for i in np.flatnonzero(~proved)[:MOST_REFINED]:
         refined = criterion.form.refined(problem.symbols, lower[i], upper[i])
         proved[i] = _ranges_prove(criterion, defined[i : i + 1], *refined, b)[0]
@@ -78,9 +85,12 @@ def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, 
     proved: Mask = np.asarray(defined & ~np.isnan(low).any(1))
     finite = proved & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
-        T = _matrices(criterion.form, low[finite], high[finite])
-        held: Mask = np.asarray(criterion.proves(T, np.full(T.shape[:2], b)).all(1))
         where = np.flatnonzero(finite)
+        held = criterion.proves_over(low[finite], high[finite], b)
+        left = np.flatnonzero(~held)
+        if left.size and criterion.form.corner_count <= MOST_CORNERS:
+            T = criterion.form.at(corners(low[where[left]], high[where[left]]))
+            held[left] = criterion.proves(T, np.full(T.shape[:2], b)).all(1)
         for k in np.flatnonzero(~held):
             held[k] = _exactly(
                 criterion, criterion.form, low[where[k]], high[where[k]], Fraction(b)
