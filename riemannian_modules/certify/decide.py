@@ -14,30 +14,32 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.arithmetic.threads import each_chunk
 from riemannian_modules.certify.atoms import MOST_CORNERS, AtomForm, corners
-from riemannian_modules.certify.criterion import Criterion
+from riemannian_modules.certify.criterion import Criterion, ExactTest
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.space import Array
 
 # A bound is raised by these parts of the matrices' size until it can be proved in floating point.
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-7)
 EXACT_CORNERS = 512
-FEW, MOST_REFINED = 2, 256
+CLOSE = 1e-6  # only what a bound raised by this part proves is worth exact rationals
+CORNERS_AT_ONCE = 200_000
 CHUNK = 16_384  # boxes decided at once: large enough for threads, small enough for the cache
 
 
-def box_bounds(
-    problem: Problem, criterion: Criterion, lower: Array, upper: Array, deadline: float = np.inf
-) -> Array:
+def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> Array:
     """The smallest b found that is proved on each box (batch, dim); inf where none was.
 
-    After the ``deadline`` (of `time.monotonic`) the atoms' ranges are refined no further.
+    Boxes outside of the region's constraints need none: -inf.
 
     Cost: ``2^atoms`` small eigenvalue problems a box, vectorised, or one interval matrix where the
     atoms are too many for corners.
     """
     result = np.full(len(lower), np.inf)
-    low, high = _ranges(problem, criterion, lower, upper, deadline)
+    low, high = criterion.form.ranges(problem.symbols, lower, upper)
     defined = problem.defined_boxes(lower, upper) & ~np.isnan(low).any(1)
+    outside = problem.constraints.outside(lower, upper)
+    result[outside] = -np.inf
+    defined &= ~outside
     finite = defined & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
         result[finite] = _finite_bounds(criterion, low[finite], high[finite])
@@ -49,35 +51,16 @@ def box_bounds(
 def boxes_prove(
     problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float
 ) -> Mask:
-    """Whether the test with b is proved on each box, exact ties included where corners are few.
-
-    Boxes that fail are tried again one by one with their atoms' ranges refined.
-    """
-    defined, proved = np.zeros((2, len(lower)), dtype=bool)
+    """Whether the test with b is proved on each box, exact ties included where corners are few."""
+    proved = np.zeros(len(lower), dtype=bool)
 
     def decide(part: slice) -> None:
-        defined[part] = problem.defined_boxes(lower[part], upper[part])
+        defined = problem.defined_boxes(lower[part], upper[part])
         low, high = criterion.form.ranges(problem.symbols, lower[part], upper[part])
-        proved[part] = _ranges_prove(criterion, defined[part], low, high, b)
+        proved[part] = _ranges_prove(criterion, defined, low, high, b)
 
     each_chunk(decide, len(lower), CHUNK)
-    for i in np.flatnonzero(~proved)[:MOST_REFINED]:
-        refined = criterion.form.refined(problem.symbols, lower[i], upper[i])
-        proved[i] = _ranges_prove(criterion, defined[i : i + 1], *refined, b)[0]
-    return proved
-
-
-def _ranges(
-    problem: Problem, criterion: Criterion, lower: Array, upper: Array, deadline: float
-) -> tuple[Array, Array]:
-    """The atoms' ranges, refined for few boxes, where the time is well spent."""
-    if len(lower) > FEW:
-        return criterion.form.ranges(problem.symbols, lower, upper)
-    ends = [
-        criterion.form.refined(problem.symbols, lo, hi, deadline)
-        for lo, hi in zip(lower, upper, strict=True)
-    ]
-    return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
+    return np.asarray(proved | problem.constraints.outside(lower, upper))
 
 
 def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, b: float) -> Mask:
@@ -88,17 +71,31 @@ def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, 
         where = np.flatnonzero(finite)
         held = criterion.proves_over(low[finite], high[finite], b)
         left = np.flatnonzero(~held)
-        if left.size and criterion.form.corner_count <= MOST_CORNERS:
-            T = criterion.form.at(corners(low[where[left]], high[where[left]]))
-            held[left] = criterion.proves(T, np.full(T.shape[:2], b)).all(1)
-        for k in np.flatnonzero(~held):
-            held[k] = _exactly(
-                criterion, criterion.form, low[where[k]], high[where[k]], Fraction(b)
-            )
+        if criterion.form.corner_count <= MOST_CORNERS:
+            ends = low[where[left]], high[where[left]]
+            held[left], is_close = _corners_prove(criterion, *ends, b)
+            left = left[is_close]
+        for k in left:
+            held[k] = _exactly(criterion.exact_test(Fraction(b)), low[where[k]], high[where[k]])
         proved[where] = held
     for i in np.flatnonzero(proved & ~finite):
-        proved[i] = _exactly(criterion, criterion.form, low[i], high[i], Fraction(b))
+        proved[i] = _exactly(criterion.exact_test(Fraction(b)), low[i], high[i])
     return proved
+
+
+def _corners_prove(criterion: Criterion, low: Array, high: Array, b: float) -> tuple[Mask, Mask]:
+    """Whether the test with b is proved at all corners, and where not, whether a tie may hold."""
+    held, is_close = np.zeros((2, len(low)), dtype=bool)
+    step = max(1, CORNERS_AT_ONCE // criterion.form.corner_count)
+    for start in range(0, len(low), step):
+        part = slice(start, start + step)
+        T = criterion.form.at(corners(low[part], high[part]))
+        held[part] = criterion.proves(T, np.full(T.shape[:2], b)).all(1)
+        size = T.magnitude.max(axis=(1, 2, 3))
+        raised = b + CLOSE * (abs(b) + size / criterion.smallest_weight)
+        near = np.broadcast_to(raised[:, None], T.shape[:2])
+        is_close[part] = ~held[part] & criterion.proves(T, near).all(1)
+    return held, is_close
 
 
 def _matrices(form: AtomForm, low: Array, high: Array) -> Interval:
@@ -109,7 +106,7 @@ def _matrices(form: AtomForm, low: Array, high: Array) -> Interval:
 
 
 def _finite_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
-    step = max(1, 200_000 // min(criterion.form.corner_count, MOST_CORNERS))
+    step = max(1, CORNERS_AT_ONCE // min(criterion.form.corner_count, MOST_CORNERS))
     return np.concatenate(
         [
             _chunk_bounds(criterion, low[i : i + step], high[i : i + step])
@@ -127,7 +124,7 @@ def _chunk_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
         start = start + np.linalg.norm(T.radius[:, 0], axis=(-1, -2)) / criterion.smallest_weight
     result = np.full(len(low), np.inf)
     for margin in MARGINS:
-        left = np.flatnonzero(np.isinf(result))
+        left = np.flatnonzero(np.isinf(result) & np.isfinite(start))
         if not left.size:
             break
         b = start[left] + margin * (size[left] / criterion.smallest_weight + np.abs(start[left]))
@@ -145,17 +142,18 @@ def _unbounded_bound(criterion: Criterion, low: Array, high: Array) -> float:
     start = float(_finite_bounds(criterion, ends[None], others[None])[0])
     return (
         start
-        if np.isfinite(start) and _exactly(criterion, criterion.form, low, high, Fraction(start))
+        if np.isfinite(start) and _exactly(criterion.exact_test(Fraction(start)), low, high)
         else np.inf
     )
 
 
-def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: Fraction) -> bool:
+def _exactly(test: ExactTest, low: Array, high: Array) -> bool:
     """The test over a box of atoms in exact rationals; sides may be infinite.
 
     Along an unbounded atom, T(l + t) = T(l) + t T' with T' affine in the other atoms. The test is
-    subadditive, so it holds for every t >= 0 when it holds at l with b and for T' with 0.
+    subadditive, so it holds for every t >= 0 when it holds at l and its slope form for T'.
     """
+    form = test.form
     used = sorted({j for members in form.products for j in members})
     rays = [j for j in used if not (np.isfinite(low[j]) and np.isfinite(high[j]))]
     if rays:
@@ -165,8 +163,10 @@ def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: F
         fixed_low[j] = fixed_high[j] = anchor
         slope = form.slope(j)
         directions = [+1] * (not np.isfinite(high[j])) + [-1] * (not np.isfinite(low[j]))
-        return _exactly(criterion, form, fixed_low, fixed_high, b) and all(
-            _exactly(criterion, slope.scaled(sign), fixed_low, fixed_high, Fraction(0))
+        return _exactly(test, fixed_low, fixed_high) and all(
+            _exactly(
+                ExactTest(slope.scaled(sign), test.at_slopes, test.at_slopes), fixed_low, fixed_high
+            )
             for sign in directions
         )
     free = [j for j in used if low[j] != high[j]]
@@ -176,6 +176,6 @@ def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: F
     for choice in range(2 ** len(free)):
         for bit, j in enumerate(free):
             corner[j] = Fraction(float(high[j] if choice >> bit & 1 else low[j]))
-        if not criterion.holds_exactly(form.at_exact(corner), b):
+        if not test.at_values(form.at_exact(corner)):
             return False
     return True
