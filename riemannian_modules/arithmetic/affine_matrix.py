@@ -60,7 +60,8 @@ class AffineMatrix:
         """Whether S is proved positive definite for all members of the intervals t, (batch,).
 
         Args:
-            t: One interval array for each k, each of shape (batch,) or ().
+            t: One interval array for each k, each of shape (batch,) or (), one of them at least
+                (batch,).
 
         Cost: 2 K n^2 / 2 multiplications and one Cholesky factorisation a box, a few hundred
         nanoseconds for n = 6; up to ``2^(n-1)`` factorisations where sign corners are needed.

@@ -135,7 +135,7 @@ class QuadraticCriterion(Criterion):
 
     @override
     def proves_over(self, low: Array, high: Array, b: float) -> Mask:
-        terms = [Interval.point(b), *self.form.terms(low, high)]
+        terms = [Interval.point(np.full(len(low), b)), *self.form.terms(low, high)]
         return self._pencil.are_positive_definite(terms)
 
     @cached_property
