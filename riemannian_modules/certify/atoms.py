@@ -145,10 +145,11 @@ class AtomForm:
 
     def terms(self, lower: Array, upper: Array) -> list[Interval]:
         """Each term's product of atoms over boxes of atoms (batch, atoms), shape (batch,) or ()."""
-        atoms = [
-            Interval(*(np.ascontiguousarray(end[:, j]) for end in (lower, upper)))
-            for j in range(lower.shape[1])
+        ends = [
+            [np.ascontiguousarray(end[:, j]) for j in range(lower.shape[1])]
+            for end in ([lower] if lower is upper else [lower, upper])
         ]
+        atoms = [Interval(*pair) for pair in zip(ends[0], ends[-1], strict=True)]
         return [
             reduce(mul, (atoms[j] for j in members), Interval.point(1.0))
             if len(members) != 1
