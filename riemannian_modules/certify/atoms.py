@@ -14,8 +14,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import product
+from operator import mul
 from typing import Any, final
 
 import numpy as np
@@ -141,6 +142,20 @@ class AtomForm:
                 factor = factor * Interval(lower[..., j, None, None], upper[..., j, None, None])
             total = total + coefficient * factor
         return total
+
+    def terms(self, lower: Array, upper: Array) -> list[Interval]:
+        """Each term's product of atoms over boxes of atoms (batch, atoms), shape (batch,) or ()."""
+        ends = [
+            [np.ascontiguousarray(end[:, j]) for j in range(lower.shape[1])]
+            for end in ([lower] if lower is upper else [lower, upper])
+        ]
+        atoms = [Interval(*pair) for pair in zip(ends[0], ends[-1], strict=True)]
+        return [
+            reduce(mul, (atoms[j] for j in members), Interval.point(1.0))
+            if len(members) != 1
+            else atoms[members[0]]
+            for members in self.products
+        ]
 
     def at(self, corners: Array) -> Interval:
         """Enclosures of T at exact atom values (..., atoms), shape (..., rows, columns)."""
