@@ -40,6 +40,15 @@ def tidy(matrix: Matrix) -> Matrix:
     return rounded if same else matrix
 
 
+def fractions(matrix: Matrix) -> Matrix:
+    """The same matrix in fractions."""
+    if matrix.dtype != np.float64:
+        return matrix
+    out = np.empty(matrix.shape, dtype=object)
+    out.ravel()[:] = [Fraction(entry) for entry in matrix.ravel().tolist()]
+    return out
+
+
 def product(P: Matrix, Q: Matrix) -> Matrix:
     """``P Q`` exactly. Selections cost a float product, others products of whole numbers.
 
@@ -74,7 +83,7 @@ def total(P: Matrix, Q: Matrix) -> Matrix:
         error = (P - (s - back)) + (Q - back)
         if np.isfinite(s).all() and not error.any():
             return s
-    return tidy(_fractions(P) + _fractions(Q))
+    return tidy(fractions(P) + fractions(Q))
 
 
 def enclosed(matrix: Matrix) -> Interval:
@@ -117,7 +126,9 @@ def matrix_from_data(data: object, shape: tuple[int, int], where: str) -> Matrix
     out.ravel()[:] = [Fraction(0)] * out.size
     if isinstance(data, list):
         rows = cast(list[Any], data)
-        if len(rows) != shape[0] or any(not isinstance(r, list) or len(r) != shape[1] for r in rows):
+        if len(rows) != shape[0] or any(
+            not isinstance(r, list) or len(r) != shape[1] for r in rows
+        ):
             raise CertificateError(f"{where}: expected a matrix of shape {shape}.")
         entries = [(i, j, e) for i, row in enumerate(rows) for j, e in enumerate(row)]
     elif isinstance(data, dict) and set(cast(Any, data)) == {"shape", "entries"}:
@@ -152,7 +163,11 @@ def _entry_to_data(entry: Any) -> float | str:
 def _entry_from_data(value: object, where: str) -> Fraction:
     if isinstance(value, str):
         parts = value.removeprefix("-").split("/")
-        if len(parts) <= 2 and len(value) <= 4000 and all(p.isascii() and p.isdigit() for p in parts):
+        if (
+            len(parts) <= 2
+            and len(value) <= 4000
+            and all(p.isascii() and p.isdigit() for p in parts)
+        ):
             if len(parts) == 1 or int(parts[1]) != 0:
                 return Fraction(value)
         raise CertificateError(f"{where}: expected a number or 'p/q', got {value!r:.60}.")
@@ -176,14 +191,6 @@ def _single_products(P: Array, Q: Array) -> Array | None:
         if (np.frexp(sizes)[0] == 0.5).all() and sizes.min() * kept.min() >= 2.0**-1000:
             return R if np.isfinite(R).all() else None
     return None
-
-
-def _fractions(matrix: Matrix) -> Matrix:
-    if matrix.dtype != np.float64:
-        return matrix
-    out = np.empty(matrix.shape, dtype=object)
-    out.ravel()[:] = [Fraction(entry) for entry in matrix.ravel().tolist()]
-    return out
 
 
 def _whole(matrix: Matrix) -> tuple[Matrix, int]:
