@@ -101,7 +101,7 @@ def enclosed(matrix: Matrix) -> Interval:
 def nearest(matrix: Matrix) -> Array:
     """The matrix in doubles, rounded; for search, not for proof."""
     if matrix.dtype == np.float64:
-        return cast(Array, matrix)
+        return cast("Array", matrix)
     return np.array([float(e) for e in matrix.ravel()]).reshape(matrix.shape)
 
 
@@ -125,14 +125,14 @@ def matrix_from_data(data: object, shape: tuple[int, int], where: str) -> Matrix
     out = np.empty(shape, dtype=object)
     out.ravel()[:] = [Fraction(0)] * out.size
     if isinstance(data, list):
-        rows = cast(list[Any], data)
+        rows = cast("list[Any]", data)
         if len(rows) != shape[0] or any(
             not isinstance(r, list) or len(r) != shape[1] for r in rows
         ):
             raise CertificateError(f"{where}: expected a matrix of shape {shape}.")
         entries = [(i, j, e) for i, row in enumerate(rows) for j, e in enumerate(row)]
-    elif isinstance(data, dict) and set(cast(Any, data)) == {"shape", "entries"}:
-        sparse = cast(dict[str, Any], data)
+    elif isinstance(data, dict) and set(cast("Any", data)) == {"shape", "entries"}:
+        sparse = cast("dict[str, Any]", data)
         if sparse["shape"] != list(shape) or not isinstance(sparse["entries"], list):
             raise CertificateError(f"{where}: expected a matrix of shape {shape}.")
         entries = [_checked_entry(e, shape, where) for e in sparse["entries"]]
@@ -148,7 +148,7 @@ def matrix_from_data(data: object, shape: tuple[int, int], where: str) -> Matrix
 def _checked_entry(entry: Any, shape: tuple[int, int], where: str) -> tuple[int, int, Any]:
     if (
         not isinstance(entry, list)
-        or len(cast(list[Any], entry)) != 3
+        or len(cast("list[Any]", entry)) != 3
         or any(type(k) is not int for k in entry[:2])
         or not (0 <= entry[0] < shape[0] and 0 <= entry[1] < shape[1])
     ):

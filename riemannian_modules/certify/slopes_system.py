@@ -125,9 +125,9 @@ def form_from_data(
 
 def _slopes_from_data(data: object) -> tuple[Slope, ...]:
     slopes: list[Slope] = []
-    for entry in cast(list[Any], data) if isinstance(data, list) else [data]:
+    for entry in cast("list[Any]", data) if isinstance(data, list) else [data]:
         run = [entry, 1] if isinstance(entry, str) else entry
-        pair = cast(list[Any], run) if isinstance(run, list) else []
+        pair = cast("list[Any]", run) if isinstance(run, list) else []
         if len(pair) == 2 and isinstance(pair[0], str):
             name, count = pair
             if name not in SLOPES or type(count) is not int or not 0 <= count <= LARGEST:
