@@ -25,10 +25,12 @@ from riemannian_modules.certify.slopes_certificate import (
     certificate_of,
     proof_from_data,
 )
+from riemannian_modules.certify.slopes_chain import chain_multipliers
 from riemannian_modules.certify.slopes_form import slopes_problem
 from riemannian_modules.certify.slopes_metric import find_metric
 from riemannian_modules.certify.slopes_proof import proves
 from riemannian_modules.certify.slopes_search import (
+    GAP,
     Point,
     compression_of,
     feasible_start,
@@ -47,6 +49,7 @@ __all__ = ["SlopesForm", "certify_slopes", "slopes_problem", "verify_slopes"]
 
 SECONDS = 60.0  # of search, where no budget is given
 INFLATION = (0.0, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # of b, relative, until a proof succeeds
+MOST_AT_ONCE = 1_200  # neurons whose multipliers are searched together
 MOST_POINTS = 6  # of the search that are tried
 
 
@@ -69,7 +72,7 @@ def certify_slopes(
         input_norm: For static maps, the norm of the inputs; Euclidean when None.
         rate: For flows, the rate to prove (1/time); None for the best that is found.
         factor: For steps and maps, the Lipschitz constant to prove; None for the best.
-        budget: Its seconds limit the search.
+        budget: Its seconds limit the search; a tolerance above the default ends it early.
 
     Returns:
         `Proved` with a certificate, or `Estimated` with the reason; never `Refuted`.
@@ -78,6 +81,7 @@ def certify_slopes(
         SignatureError, MetricError, RegionError: For requests that do not fit the module.
 
     Cost: O(m^3) a step of the search for m neurons, some 50 to 200 steps; free metrics cost more.
+    Chains of more than 1,200 neurons are searched layer by layer, which is looser.
     """
     form = module if isinstance(module, SlopesForm) else slopes_problem(module, region)
     if form is None:
@@ -91,7 +95,7 @@ def certify_slopes(
     M = _output_metric(form, norm, target, seconds)
     N = _input_metric(form, input_norm)
     H = compression_of(form) if N is None else None
-    points = _searched(form, M, N, H, seconds)
+    points = _searched(form, M, N, H, seconds, _gap(budget))
     if not points:
         return Estimated(None, "no multipliers were found; loops may have no unique solution")
     return _proved(form, (M, N), points, H, target)
@@ -111,6 +115,12 @@ def verify_slopes(data: Mapping[str, Any]) -> Answer:
     if not proves(proof.form, proof.bound, metrics, proof.multipliers, proof.compression):
         return Estimated(None, "the matrix inequality of the multipliers is not proved")
     return Proved(proof.as_bound, certificate_of(proof))
+
+
+def _gap(budget: Budget | None) -> float:
+    # b^2 is searched for maps, whose relative gap is twice that of b.
+    is_coarse = budget is not None and budget.tolerance > Budget().tolerance
+    return 2.0 * budget.tolerance if budget is not None and is_coarse else GAP
 
 
 def _target(form: SlopesForm, rate: float | None, factor: float | None) -> float | None:
@@ -157,17 +167,24 @@ def _checked(norm: L2, size: int, where: str) -> Array:
 
 
 def _searched(
-    form: SlopesForm, M: Array, N: Array | None, H: Array | None, seconds: float
+    form: SlopesForm, M: Array, N: Array | None, H: Array | None, seconds: float, gap: float
 ) -> list[Point]:
     """Bounds and multipliers, the best first."""
-    pencil = pencil_of(form, M, N, H)
-    start = feasible_start(form, pencil, seconds)
-    if start is None:
-        return []
-    points = follow_centres(pencil, start, seconds)
+    points = _large_chain(form, M, N) if len(form.slopes) > MOST_AT_ONCE else None
+    if points is None:
+        pencil = pencil_of(form, M, N, H)
+        start = feasible_start(form, pencil, seconds)
+        if start is None:
+            return []
+        points = follow_centres(pencil, start, seconds, gap=gap)
     is_flow = form.time is Time.CONTINUOUS
     bounds = [(r if is_flow else float(np.sqrt(max(r, 0.0))), t) for r, t in points]
     return bounds[::-1]
+
+
+def _large_chain(form: SlopesForm, M: Array, N: Array | None) -> list[Point] | None:
+    found = chain_multipliers(form, M) if N is None else None
+    return [found] if found is not None else None
 
 
 def _proved(

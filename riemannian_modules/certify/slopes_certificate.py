@@ -37,10 +37,11 @@ from riemannian_modules.space import Array
 VERSION = 2
 KINDS = {Time.CONTINUOUS: "flow", Time.DISCRETE: "step", Time.STATIC: "map"}
 _TIMES = {kind: time for time, kind in KINDS.items()}
+_SECTOR = "2 sum t_i (dw_i - alpha_i dv_i)(beta_i dv_i - dw_i)"
 _SYMBOLS = {
-    "flow": "2 dx'M(A dx + B dw) + 2 sum t_i (dw_i - alpha_i dv_i)(beta_i dv_i - dw_i) <= 2 b dx'M dx",
-    "step": "|A dx + B dw|_M^2 + 2 sum t_i (dw_i - alpha_i dv_i)(beta_i dv_i - dw_i) <= b^2 |dx|_M^2",
-    "map": "|A dx + B dw|_M^2 + 2 sum t_i (dw_i - alpha_i dv_i)(beta_i dv_i - dw_i) <= b^2 |dx|_N^2",
+    "flow": f"2 dx' M (A dx + B dw) + {_SECTOR} <= 2 b |dx|_M^2",
+    "step": f"|A dx + B dw|_M^2 + {_SECTOR} <= b^2 |dx|_M^2",
+    "map": f"|A dx + B dw|_M^2 + {_SECTOR} <= b^2 |dx|_N^2",
 }
 _MOST_SIDES = 20  # named in words
 
@@ -163,13 +164,14 @@ def _keys(
 
 
 def _sides(rows: object) -> tuple[tuple[str, ...], Array, Array]:
-    entries = rows if isinstance(rows, list) else []
-    names = tuple(row[0] if isinstance(row, list) and row else None for row in entries)
-    if not names or any(not isinstance(n, str) for n in names) or len(set(names)) != len(names):
+    entries: list[Any] = rows if isinstance(rows, list) else []
+    first: list[Any] = [row[0] if isinstance(row, list) and row else None for row in entries]
+    names = tuple(name for name in first if isinstance(name, str))
+    if not names or len(set(names)) != len(first):
         raise CertificateError(
             "region.sides: expected rows [name, lower, upper] by distinct names."
         )
-    return names, *region_from_data(rows, names)
+    return names, *region_from_data(entries, names)
 
 
 def _words(form: SlopesForm) -> str:

@@ -4,7 +4,7 @@ A certificate speaks of the matrices that a module means, so that products of we
 connections have) and quotients (as ``1 / tau``) must not be rounded. A matrix is an array of
 float64, each entry standing for itself, or an object array of `Fraction`.
 
-Source: Knuth (1998), The Art of Computer Programming 2, section 4.2.2, for the exact error of a sum.
+Source: Knuth (1998), The Art of Computer Programming 2, section 4.2.2, for the error of a sum.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def tidy(matrix: Matrix) -> Matrix:
     if matrix.dtype == np.float64:
         return matrix
     rounded = np.array([float(e) for e in matrix.ravel()]).reshape(matrix.shape)
-    same = all(Fraction(r) == e for r, e in zip(rounded.ravel().tolist(), matrix.ravel()))
+    same = all(
+        Fraction(r) == e for r, e in zip(rounded.ravel().tolist(), matrix.ravel(), strict=True)
+    )
     return rounded if same else matrix
 
 
@@ -163,13 +165,9 @@ def _entry_to_data(entry: Any) -> float | str:
 def _entry_from_data(value: object, where: str) -> Fraction:
     if isinstance(value, str):
         parts = value.removeprefix("-").split("/")
-        if (
-            len(parts) <= 2
-            and len(value) <= 4000
-            and all(p.isascii() and p.isdigit() for p in parts)
-        ):
-            if len(parts) == 1 or int(parts[1]) != 0:
-                return Fraction(value)
+        is_number = len(value) <= 4000 and all(p.isascii() and p.isdigit() for p in parts)
+        if is_number and len(parts) <= 2 and (len(parts) == 1 or int(parts[1]) != 0):
+            return Fraction(value)
         raise CertificateError(f"{where}: expected a number or 'p/q', got {value!r:.60}.")
     number = number_from_data(value, where)
     if not math.isfinite(number):

@@ -1,8 +1,8 @@
 """The joint search for a metric and multipliers: untrusted floating point, proved elsewhere.
 
 At a given b the inequality ``F_b(M, t) > 0`` is linear in (M, t). A barrier method minimises r in
-``F_b(M, t) + r E > 0, I / condition < M < I, t > 0``, E the identity on x; at each centre b falls to
-a little above the smallest value that (M, t) allow, so that r starts again at zero.
+``F_b(M, t) + r E > 0, I / condition < M < I, t > 0``, E the identity on x; at each centre b falls
+to a little above the smallest value that (M, t) allow, so that r starts again at zero.
 
 Source: Boyd and El Ghaoui (1993), Method of centers for minimizing generalized eigenvalues, Linear
     Algebra Appl. 188, 63-111; Crouzeix and Ferland (1991), Math. Programming 52, 191-207, for the

@@ -61,18 +61,18 @@ class Pencil:
 
 def pencil_of(form: SlopesForm, M: Array, N: Array | None, compression: Array | None) -> Pencil:
     """The pencil of a form with metric M of the outputs and N of the inputs (None: identity)."""
-    A, B, C, D = (nearest(matrix) for matrix in (form.A, form.B, form.C, form.D))
-    n, m = A.shape[1], len(form.slopes)
+    through, B, entering, D = (nearest(matrix) for matrix in (form.A, form.B, form.C, form.D))
+    n, m = through.shape[1], len(form.slopes)
     if compression is not None:
-        C0 = C[form.touched]
-        n, A = len(C0), np.zeros((len(A), len(C0)))
-        C = np.zeros((m, n))
-        C[form.touched, np.arange(n)] = 1.0
+        C0 = entering[form.touched]
+        n, through = len(C0), np.zeros((len(through), len(C0)))
+        entering = np.zeros((m, n))
+        entering[form.touched, np.arange(n)] = 1.0
         limit = 2.0 * compression - compression @ (C0 @ C0.T) @ compression
     else:
         is_step = form.time is not Time.STATIC
         limit = M if is_step else (np.eye(n) if N is None else N)
-    out, reads = np.hstack([A, B]), np.hstack([C, D])
+    out, reads = np.hstack([through, B]), np.hstack([entering, D])
     if form.time is Time.CONTINUOUS:
         limit = 2.0 * limit
         motion = np.vstack([M @ out, np.zeros((m, n + m))])
@@ -119,7 +119,8 @@ def feasible_start(form: SlopesForm, pencil: Pencil, seconds: float) -> Point | 
             break
     else:
         return None
-    size = float(np.abs(pencil.constant).max(initial=0.0)) + float(t.max(initial=0.0)) + 1e-300
+    sizes = (np.abs(pencil.constant), t, 1e-6 * np.abs(pencil.root) ** 2)
+    size = sum(float(part.max(initial=0.0)) for part in sizes)
     for r in size * 4.0 ** np.arange(-20.0, 60.0):
         if pencil.factor(r, t) is not None:
             return 2.0 * r, t
@@ -147,9 +148,17 @@ def _loops(own: Pencil, seconds: float) -> Array | None:
 
 
 def follow_centres(
-    pencil: Pencil, start: Point, seconds: float, stop: Callable[[Point], bool] | None = None
+    pencil: Pencil,
+    start: Point,
+    seconds: float,
+    stop: Callable[[Point], bool] | None = None,
+    gap: float = GAP,
 ) -> list[Point]:
-    """Centres of the barrier with r weighted more and more: feasible points, the best one last."""
+    """Centres of the barrier with r weighted more and more: feasible points, the best one last.
+
+    It ends after ``seconds``, when ``stop`` says so, or when r is within ``gap`` (relative) of the
+    least one.
+    """
     r, t = start
     ends = monotonic() + seconds
     points: list[Point] = [start]
@@ -163,7 +172,7 @@ def follow_centres(
         points.append((r, t))
         if is_done or (stop is not None and stop((r, t))):
             break
-        if (size + 2 * m) / weight <= GAP * max(abs(r), 1e-12):
+        if (size + 2 * m) / weight <= gap * max(abs(r), 1e-12):
             break
         weight *= GROWTH
     return points
@@ -244,7 +253,7 @@ def cholesky(matrix: Array) -> Array | None:
         L = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         return None
-    return L if np.isfinite(L).all() else None
+    return np.asarray(L, dtype=np.float64) if np.isfinite(L).all() else None
 
 
 def _solved(L: Array, right: Array) -> Array:

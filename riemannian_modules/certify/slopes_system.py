@@ -5,8 +5,8 @@ derivative or successor of the state x, or the outputs of a static map with inpu
 a and c, which hold biases and the inputs of a system with a state, cancel in differences: a claim
 holds for all of them alike.
 
-Source: Fazlyab, Robey, Hassani, Morari and Pappas (2019), arXiv:1906.04893; El Ghaoui, Gu, Travacca,
-    Askari and Tsai (2021), Implicit deep learning, SIAM J. Math. Data Sci. 3.
+Source: Fazlyab, Robey, Hassani, Morari and Pappas (2019), arXiv:1906.04893; El Ghaoui, Gu,
+    Travacca, Askari and Tsai (2021), Implicit deep learning, SIAM J. Math. Data Sci. 3.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from itertools import groupby
 from typing import Any, cast, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from riemannian_modules.certify.certificate import number_from_data
 from riemannian_modules.certify.slope_table import SLOPES
@@ -77,7 +78,7 @@ class SlopesForm:
         return None
 
     @cached_property
-    def touched(self) -> Array:
+    def touched(self) -> NDArray[np.intp]:
         """The rows of C that are not zero: the neurons that x reaches at once."""
         return np.flatnonzero((self.C != 0).any(axis=1))
 

@@ -94,39 +94,41 @@ class Reader:
     def _product(self, e: Any) -> Row:
         constants = [f for f in e.args if not f.free_symbols]
         others = [f for f in e.args if f.free_symbols]
-        constant = sp.Mul(*constants)
+        constant: Any = sp.Mul(*constants)
         if len(others) == 1 and constant.is_Rational:
-            return _scaled(Fraction(constant.p, constant.q), self.affine(others[0]))
+            return _scaled(_fraction(constant), self.affine(others[0]))
         if len(others) == 2 and constant.is_Rational:
             for gate, factor in (others, reversed(others)):
                 scale, slope, argument = self._gated(gate, factor)
                 if scale is not None:
                     neuron = self._neuron((slope, argument), slope, argument)
-                    return _scaled(scale * Fraction(constant.p, constant.q), neuron)
+                    return _scaled(scale * _fraction(constant), neuron)
         raise NotSlopes(str(e))
 
     def _gated(self, gate: Any, factor: Any) -> tuple[Fraction | None, str, Any]:
         """For ``factor * gate`` with the gate of silu or gelu: scale, name and argument."""
-        name, scale, argument = "silu", sp.Integer(1), _logistic_argument(gate)
-        if argument is None and gate.is_Add and len(gate.args) == 2 and sp.Integer(1) in gate.args:
-            # factor (1 + erf(s / sqrt 2)) = 2 gelu(s) for factor = s.
-            (curve,) = (part for part in gate.args if part != 1)
-            if isinstance(curve, sp.erf):
-                name, scale, argument = "gelu", sp.Integer(2), sp.expand(curve.args[0] * sp.sqrt(2))
+        name, scale, argument = "silu", Fraction(1), _logistic_argument(gate)
+        if argument is None and gate.is_Add and len(gate.args) == 2 and gate.args[0].is_Rational:
+            # s c (1 + tanh(s / 2)) = 2 c silu(s), s c (1 + erf(s / sqrt 2)) = 2 c gelu(s).
+            constant, other = gate.args
+            curve, scale = other / constant, 2 * _fraction(constant)
+            if isinstance(curve, sp.tanh):
+                argument = 2 * _only(curve)
+            elif isinstance(curve, sp.erf):
+                name, argument = "gelu", sp.expand(_only(curve) * sp.sqrt(2))
         if argument is None:
             return None, name, argument
         symbol = next(iter(sorted(argument.free_symbols, key=str)))
         slope = sp.expand(argument).coeff(symbol)
-        ratio = sp.expand(factor).coeff(symbol) / slope if slope != 0 else sp.Integer(0)
+        ratio: Any = sp.expand(factor).coeff(symbol) / slope if slope != 0 else sp.Integer(0)
         if ratio.is_Rational and ratio != 0 and sp.expand(factor - ratio * argument) == 0:
-            scale = ratio * scale
-            return Fraction(scale.p, scale.q), name, argument
+            return scale * _fraction(ratio), name, argument
         return None, name, argument
 
     def _larger(self, e: Any) -> Row:
-        inside = next((a for a in e.args if isinstance(a, (fn.maximum, fn.minimum))), None)
+        inside: Any = next((a for a in e.args if isinstance(a, (fn.maximum, fn.minimum))), None)
         if inside is not None and type(inside) is not type(e):
-            limits = [a for part in (e, inside) for a in part.args if a.is_Rational]
+            limits: list[Any] = [a for part in (e, inside) for a in part.args if a.is_Rational]
             free = [a for a in inside.args if not a.is_Rational]
             ordered = limits[::-1] if isinstance(e, fn.minimum) else limits
             if len(limits) == 2 and len(free) == 1 and ordered[0] <= ordered[1]:
@@ -134,37 +136,51 @@ class Reader:
         a, b = e.args
         # max(a, b) = b + max(a - b, 0), min(a, b) = b - max(b - a, 0).
         sign = 1 if isinstance(e, fn.maximum) else -1
-        neuron = self._neuron(("relu", sign * (a - b)), "relu", sign * (a - b))
+        gap = sign * _difference(a, b)
+        neuron = self._neuron(("relu", gap), "relu", gap)
         return _sum([self.affine(b), _scaled(Fraction(sign), neuron)])
 
     def _switched(self, e: Any) -> Row:
         if len(e.args) != 2:
             raise NotSlopes(str(e))
-        (first, condition), (second, _) = e.args
-        if not isinstance(condition, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
+        (first, condition), (second, otherwise) = e.args
+        kinds = (sp.Gt, sp.Ge, sp.Lt, sp.Le)
+        if otherwise != sp.true or not isinstance(condition, kinds):
             raise NotSlopes(str(e))
-        border: Any = condition.lhs - condition.rhs
+        left, right = condition.args
+        border: Any = _difference(left, right)
         if isinstance(condition, (sp.Lt, sp.Le)):
             border = -border
-        # Where border > 0 the first: with first - second = k border it is second + k max(border, 0).
+        # The first where border > 0; if first - second = k border: second + k max(border, 0).
         symbol = next(iter(sorted(border.free_symbols, key=str)), None)
         slope = sp.expand(border).coeff(symbol) if symbol is not None else sp.Integer(0)
-        ratio = sp.expand(first - second).coeff(symbol) / slope if slope != 0 else sp.nan
+        ratio: Any = sp.expand(first - second).coeff(symbol) / slope if slope != 0 else sp.nan
         if ratio.is_Rational and sp.expand(first - second - ratio * border) == 0:
             neuron = self._neuron(("relu", border), "relu", border)
-            return _sum([self.affine(second), _scaled(Fraction(ratio.p, ratio.q), neuron)])
+            return _sum([self.affine(second), _scaled(_fraction(ratio), neuron)])
         # elu: u where u >= 0, else alpha expm1(min(u, 0)), whose slope is alpha exp(u).
         alpha = second / fn.expm1(fn.minimum(first, 0))
         if border == first and alpha.is_Rational and alpha > 0:
-            return self._neuron(e, (0.0, float(_rounded_up(max(alpha, 1)))), first)
+            return self._neuron(e, (0.0, _rounded_up(max(alpha, sp.Integer(1)))), first)
         raise NotSlopes(str(e))
+
+
+def _fraction(value: Any) -> Fraction:
+    return Fraction(int(value.p), int(value.q))
+
+
+def _difference(left: Any, right: Any) -> Any:
+    return left - right
+
+
+def _only(e: Any) -> Any:
+    """The one argument of a function; SymPy's own types for arguments know no arithmetic."""
+    return e.args[0]
 
 
 def _rounded_up(value: Any) -> float:
     nearest = float(value)
-    return (
-        nearest if Fraction(nearest) >= Fraction(value.p, value.q) else np.nextafter(nearest, 9e9)
-    )
+    return nearest if Fraction(nearest) >= _fraction(value) else float(np.nextafter(nearest, 9e99))
 
 
 def _logistic_argument(e: Any) -> Any:
@@ -175,7 +191,7 @@ def _logistic_argument(e: Any) -> Any:
         (other,) = (part for part in e.args if part != sp.Rational(1, 2))
         curve = 2 * other
         if isinstance(curve, sp.tanh):
-            return 2 * curve.args[0]
+            return 2 * _only(curve)
     return None
 
 
@@ -184,7 +200,7 @@ def _negated_exponent(base: Any) -> Any:
     if base.is_Add and len(base.args) == 2 and sp.Integer(1) in base.args:
         (other,) = (part for part in base.args if part != 1)
         if isinstance(other, sp.exp):
-            return -other.args[0]
+            return -_only(other)
     return None
 
 
