@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -155,19 +155,24 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]]) -> AtomForm:
         UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
     """
     rows, columns = len(matrix), len(matrix[0]) if matrix else 0
+    entries = {(i, j): entry for i, row in enumerate(matrix) for j, entry in enumerate(row)}
+    return sparse_atom_form(entries, (rows, columns))
+
+
+def sparse_atom_form(
+    entries: Mapping[tuple[int, int], sp.Expr], shape: tuple[int, int]
+) -> AtomForm:
+    """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
     atoms: dict[sp.Expr, int] = {}
     terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
-    for i, row in enumerate(matrix):
-        for j, entry in enumerate(row):
-            for monomial, coefficient in polynomial(entry).items():
-                members = tuple(
-                    sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
-                )
-                # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
-                place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
-                place[i, j] = place.get((i, j), Fraction(0)) + value
+    for (i, j), entry in entries.items():
+        for monomial, coefficient in polynomial(entry).items():
+            members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
+            # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
+            place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
+            place[i, j] = place.get((i, j), Fraction(0)) + value
     kept = {m: c for m, c in terms.items() if any(c.values())}
-    return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()))
+    return AtomForm(shape, tuple(atoms), tuple(kept), tuple(kept.values()))
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
