@@ -23,7 +23,7 @@ from riemannian_modules.certify.atom_ranges import AtomRanges
 from riemannian_modules.certify.atoms import AtomForm, corners, sparse_atom_form
 from riemannian_modules.certify.criterion import Criterion, make_criterion
 from riemannian_modules.certify.cut_tree import NO_CUTS, Cuts, Leaf, sides_of
-from riemannian_modules.certify.decide import FEW, box_bounds, boxes_prove
+from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.norms import L2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import inner_points
@@ -201,13 +201,8 @@ class _Block:
             value = self._entry(low, high)
             top = value.upper if self.is_flow else value.magnitude
             return np.where(np.isnan(top), np.inf, top)
-        # With more than FEW boxes, the ranges are taken as they are.
-        pad = max(0, FEW + 1 - len(low))
-        below, above = (
-            np.concatenate([side, np.repeat(side[:1], pad, axis=0)]) for side in (low, high)
-        )
         problem, criterion = self._map
-        return box_bounds(problem, criterion, below, above)[: len(lower)]
+        return box_bounds(problem, criterion, low, high)
 
     def proves(self, b: float, lower: Array, upper: Array) -> Mask:
         """Whether b is proved on each box (batch, dim)."""

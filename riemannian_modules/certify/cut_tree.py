@@ -16,13 +16,13 @@ NO_CUTS: Cuts = (None,)
 
 @final
 class Leaf:
-    """A box of the tree, cut or not; ``low`` and ``high`` are what is proved on it."""
+    """A box of the tree, cut or not; ``high`` is the bound that is proved on it."""
 
-    __slots__ = ("cut", "high", "left", "low", "lower", "right", "upper")
+    __slots__ = ("cut", "high", "left", "lower", "right", "upper")
 
     def __init__(self, lower: Array, upper: Array) -> None:
         self.lower, self.upper = lower, upper
-        self.low = self.high = np.nan
+        self.high = np.inf
         self.cut: tuple[int, float] | None = None
         self.left: Leaf | None = None
         self.right: Leaf | None = None

@@ -13,29 +13,29 @@ import numpy as np
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.atoms import MOST_CORNERS, AtomForm, corners
-from riemannian_modules.certify.criterion import Criterion
+from riemannian_modules.certify.criterion import Criterion, ExactTest
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.space import Array
 
 # A bound is raised by these parts of the matrices' size until it can be proved in floating point.
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-7)
 EXACT_CORNERS = 512
-FEW, MOST_REFINED = 2, 256
 
 
-def box_bounds(
-    problem: Problem, criterion: Criterion, lower: Array, upper: Array, deadline: float = np.inf
-) -> Array:
+def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> Array:
     """The smallest b found that is proved on each box (batch, dim); inf where none was.
 
-    After the ``deadline`` (of `time.monotonic`) the atoms' ranges are refined no further.
+    Boxes outside of the region's constraints need none: -inf.
 
     Cost: ``2^atoms`` small eigenvalue problems a box, vectorised, or one interval matrix where the
     atoms are too many for corners.
     """
     result = np.full(len(lower), np.inf)
-    low, high = _ranges(problem, criterion, lower, upper, deadline)
+    low, high = criterion.form.ranges(problem.symbols, lower, upper)
     defined = problem.defined_boxes(lower, upper) & ~np.isnan(low).any(1)
+    outside = problem.constraints.outside(lower, upper)
+    result[outside] = -np.inf
+    defined &= ~outside
     finite = defined & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
         result[finite] = _finite_bounds(criterion, low[finite], high[finite])
@@ -47,30 +47,11 @@ def box_bounds(
 def boxes_prove(
     problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float
 ) -> Mask:
-    """Whether the test with b is proved on each box, exact ties included where corners are few.
-
-    Boxes that fail are tried again one by one with their atoms' ranges refined.
-    """
+    """Whether the test with b is proved on each box, exact ties included where corners are few."""
     defined = problem.defined_boxes(lower, upper)
     low, high = criterion.form.ranges(problem.symbols, lower, upper)
     proved = _ranges_prove(criterion, defined, low, high, b)
-    for i in np.flatnonzero(~proved)[:MOST_REFINED]:
-        refined = criterion.form.refined(problem.symbols, lower[i], upper[i])
-        proved[i] = _ranges_prove(criterion, defined[i : i + 1], *refined, b)[0]
-    return proved
-
-
-def _ranges(
-    problem: Problem, criterion: Criterion, lower: Array, upper: Array, deadline: float
-) -> tuple[Array, Array]:
-    """The atoms' ranges, refined for few boxes, where the time is well spent."""
-    if len(lower) > FEW:
-        return criterion.form.ranges(problem.symbols, lower, upper)
-    ends = [
-        criterion.form.refined(problem.symbols, lo, hi, deadline)
-        for lo, hi in zip(lower, upper, strict=True)
-    ]
-    return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
+    return np.asarray(proved | problem.constraints.outside(lower, upper))
 
 
 def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, b: float) -> Mask:
@@ -82,12 +63,10 @@ def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, 
         held: Mask = np.asarray(criterion.proves(T, np.full(T.shape[:2], b)).all(1))
         where = np.flatnonzero(finite)
         for k in np.flatnonzero(~held):
-            held[k] = _exactly(
-                criterion, criterion.form, low[where[k]], high[where[k]], Fraction(b)
-            )
+            held[k] = _exactly(criterion.exact_test(Fraction(b)), low[where[k]], high[where[k]])
         proved[where] = held
     for i in np.flatnonzero(proved & ~finite):
-        proved[i] = _exactly(criterion, criterion.form, low[i], high[i], Fraction(b))
+        proved[i] = _exactly(criterion.exact_test(Fraction(b)), low[i], high[i])
     return proved
 
 
@@ -117,7 +96,7 @@ def _chunk_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
         start = start + np.linalg.norm(T.radius[:, 0], axis=(-1, -2)) / criterion.smallest_weight
     result = np.full(len(low), np.inf)
     for margin in MARGINS:
-        left = np.flatnonzero(np.isinf(result))
+        left = np.flatnonzero(np.isinf(result) & np.isfinite(start))
         if not left.size:
             break
         b = start[left] + margin * (size[left] / criterion.smallest_weight + np.abs(start[left]))
@@ -135,17 +114,18 @@ def _unbounded_bound(criterion: Criterion, low: Array, high: Array) -> float:
     start = float(_finite_bounds(criterion, ends[None], others[None])[0])
     return (
         start
-        if np.isfinite(start) and _exactly(criterion, criterion.form, low, high, Fraction(start))
+        if np.isfinite(start) and _exactly(criterion.exact_test(Fraction(start)), low, high)
         else np.inf
     )
 
 
-def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: Fraction) -> bool:
+def _exactly(test: ExactTest, low: Array, high: Array) -> bool:
     """The test over a box of atoms in exact rationals; sides may be infinite.
 
     Along an unbounded atom, T(l + t) = T(l) + t T' with T' affine in the other atoms. The test is
-    subadditive, so it holds for every t >= 0 when it holds at l with b and for T' with 0.
+    subadditive, so it holds for every t >= 0 when it holds at l and its slope form for T'.
     """
+    form = test.form
     used = sorted({j for members in form.products for j in members})
     rays = [j for j in used if not (np.isfinite(low[j]) and np.isfinite(high[j]))]
     if rays:
@@ -155,8 +135,10 @@ def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: F
         fixed_low[j] = fixed_high[j] = anchor
         slope = form.slope(j)
         directions = [+1] * (not np.isfinite(high[j])) + [-1] * (not np.isfinite(low[j]))
-        return _exactly(criterion, form, fixed_low, fixed_high, b) and all(
-            _exactly(criterion, slope.scaled(sign), fixed_low, fixed_high, Fraction(0))
+        return _exactly(test, fixed_low, fixed_high) and all(
+            _exactly(
+                ExactTest(slope.scaled(sign), test.at_slopes, test.at_slopes), fixed_low, fixed_high
+            )
             for sign in directions
         )
     free = [j for j in used if low[j] != high[j]]
@@ -166,6 +148,6 @@ def _exactly(criterion: Criterion, form: AtomForm, low: Array, high: Array, b: F
     for choice in range(2 ** len(free)):
         for bit, j in enumerate(free):
             corner[j] = Fraction(float(high[j] if choice >> bit & 1 else low[j]))
-        if not criterion.holds_exactly(form.at_exact(corner), b):
+        if not test.at_values(form.at_exact(corner)):
             return False
     return True

@@ -47,8 +47,11 @@ def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
 
     Where the corners are too many, Jacobians at sampled points stand for them.
     """
-    form = atom_form(problem.jacobian)
-    low, high = (side[0] for side in form.refined(problem.symbols, problem.lower, problem.upper))
+    form = atom_form(problem.jacobian, problem.derived)
+    form = form.with_known(form.lemmas(problem.symbols, problem.lower, problem.upper))
+    low, high = (
+        side[0] for side in form.ranges(problem.symbols, problem.lower[None], problem.upper[None])
+    )
     if np.isnan(low).any() or len(low) > 12:
         return sampled_jacobians(problem, np.random.default_rng(0), MOST_VERTICES), np.zeros(
             (0, 0, 0)
@@ -81,7 +84,7 @@ def sample_points(problem: Problem, rng: np.random.Generator, count: int) -> Arr
     reach = 10.0 ** rng.uniform(-3, 3, points.shape)
     points = np.where(np.isinf(high) & (rng.random(points.shape) < 0.6), points + reach, points)
     points = np.where(np.isinf(low) & (rng.random(points.shape) < 0.6), points - reach, points)
-    return np.clip(points, low, high)
+    return np.clip(problem.constraints.pulled_in(np.clip(points, low, high)), low, high)
 
 
 def sampled_jacobians(problem: Problem, rng: np.random.Generator, count: int) -> Array:
@@ -99,7 +102,7 @@ def jacobians_at(problem: Problem, points: Array) -> Array:
     flat = np.stack(
         [np.broadcast_to(np.asarray(v, dtype=float), (len(points),)) for v in values], -1
     )
-    J = flat.reshape(len(points), len(problem.map), len(problem.variables))
+    J = flat.reshape(len(points), len(problem.jacobian), -1)
     return J[np.isfinite(J).all((1, 2))]
 
 

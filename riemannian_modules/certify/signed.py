@@ -22,11 +22,9 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.certify.atom_ranges import Range
 from riemannian_modules.certify.blocks import Blocks
+from riemannian_modules.certify.ranges import RangeLemma
 from riemannian_modules.certify.sparse_definite import (
-    SparseSymmetric,
     is_sparse_semidefinite,
     sparse_symmetric,
 )
@@ -45,7 +43,7 @@ class AtomBox:
 
     low: Array
     high: Array
-    ranges: tuple[Range, ...]
+    ranges: tuple[RangeLemma, ...]
 
 
 def atom_box(blocks: Blocks) -> AtomBox:
@@ -192,13 +190,3 @@ def _largest(T: Any, W: Any) -> float:
         return float(eigsh(T, 1, W, sigma=above, which="LM", v0=start)[0][0])
     except (np.linalg.LinAlgError, ArpackError, RuntimeError):
         return np.inf
-
-
-def symmetric_of(size: int, metric: Entries) -> SparseSymmetric:
-    """A metric as a sparse symmetric matrix."""
-    return sparse_symmetric(size, {at: v for at, v in metric.items() if at[0] <= at[1]})
-
-
-def point_of(low: Array, high: Array) -> Interval:
-    """The box of atoms as intervals."""
-    return Interval(low, high)

@@ -104,7 +104,7 @@ def partition(
     deadline = time.monotonic() + budget.seconds
     point, sampled = worst_point(problem, criterion, deadline)
     ends = problem.lower, problem.upper
-    bounds = box_bounds(problem, criterion, ends[0][None], ends[1][None], deadline)
+    bounds = box_bounds(problem, criterion, ends[0][None], ends[1][None])
     root = _Node(*ends, float(bounds[0]))
     leaves, count = [root], 1
     while True:
@@ -128,7 +128,6 @@ def partition(
             criterion,
             np.stack([c.lower for c in children]),
             np.stack([c.upper for c in children]),
-            deadline,
         )
         for child, bound in zip(children, bounds, strict=True):
             child.bound = float(bound)
@@ -184,7 +183,9 @@ def needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
     finite = np.isfinite(T).all((1, 2))
     values = np.full(len(points), -np.inf)
     if finite.any():
-        values[finite] = criterion.estimate(T[finite])
+        found = criterion.estimate(T[finite])
+        # Where a metric is not definite in floating point, the sample says nothing.
+        values[finite] = np.where(np.isposinf(found), -np.inf, found)
     return values
 
 
@@ -214,8 +215,11 @@ def _split(problem: Problem, criterion: Criterion, leaf: _Node) -> list[_Node]:
 
 def _moving_axes(problem: Problem, criterion: Criterion) -> list[int]:
     """The sides that the test depends on; cutting others changes nothing."""
-    terms = [*criterion.form.atoms, *(g.expression for g in problem.expressions.guards)]
-    moving = {s for e in terms for s in e.free_symbols}
+    conditions = {s for _, e in problem.conditions for s in e.free_symbols}
+    constrained = {n for c in problem.constraints.rows for n in c.coefficients}
+    constrained |= {n for c in problem.constraints.balls for n in c.names}
+    moving = criterion.form.symbols | conditions
+    moving |= {s for s in problem.symbols if s.name in constrained}
     return [i for i, s in enumerate(problem.symbols) if s in moving]
 
 

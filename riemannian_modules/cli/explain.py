@@ -183,7 +183,7 @@ def _norm_rows(norm: dict[str, Any]) -> Iterator[Row]:
         return
     import numpy as np
 
-    from riemannian_modules.certify.certify import overshoot
+    from riemannian_modules.certify.claim import overshoot
     from riemannian_modules.certify.norms import L2
 
     M = np.array(norm["metric"])
