@@ -7,8 +7,8 @@ atoms; alike blocks over alike boxes are bounded once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, final
@@ -106,6 +106,42 @@ class Blocks:
             found.bound, tuple(None if c is None else (axes[c[0]], c[1]) for c in found.cuts)
         )
 
+    def key(self, to: int, source: int, M_to: Array, M_from: Array, check: BlockBound) -> Any:
+        """Equal for checks of which one is proved exactly when the other is."""
+        form = self.forms.get((to, source))
+        if form is None:
+            return to, source
+        alike, axes = _Block(self, form, is_own=to == source, metrics=(M_to, M_from)).key()
+        local = {axis: k for k, axis in enumerate(axes)}
+        if not all(c is None or c[0] in local for c in check.cuts):
+            return to, source
+        cuts = tuple(None if c is None else (local[c[0]], c[1]) for c in check.cuts)
+        return alike, check.bound, cuts
+
+    def alike(self, node: int, found: Callable[[Problem], Array]) -> Array:
+        """What is found of a node's own linear map over its atoms' ranges, once for all alike."""
+        size = len(self.groups[node])
+        form = self.forms.get((node, node))
+        if form is None:
+            return np.eye(size)
+        block = _Block(self, form, is_own=True, metrics=(np.eye(size), np.eye(size)))
+        key = "alike", *block.key()[0]
+        if key not in self._found:
+            problem = block.problem
+            ends = [self.ranges.tight(a) for a in form.atoms]
+            low, high = problem.lower.copy(), problem.upper.copy()
+            if form.atoms:
+                low[size:], high[size:] = zip(*((e.lower, e.upper) for e in ends), strict=True)
+            is_known = not (np.isnan(low).any() or np.isnan(high).any())
+            self._found[key] = (
+                found(replace(problem, lower=low, upper=high)) if is_known else np.eye(size)
+            )
+        return self._found[key]
+
+    @cached_property
+    def _found(self) -> dict[Any, Array]:
+        return {}
+
     def proves(
         self, to: int, source: int, M_to: Array, M_from: Array, b: float, boxes: tuple[Array, Array]
     ) -> bool:
@@ -201,18 +237,16 @@ class _Block:
             value = self._entry(low, high)
             top = value.upper if self.is_flow else value.magnitude
             return np.where(np.isnan(top), np.inf, top)
-        problem, criterion = self._map
-        return box_bounds(problem, criterion, low, high)
+        return box_bounds(self.problem, self.criterion, low, high)
 
     def proves(self, b: float, lower: Array, upper: Array) -> Mask:
         """Whether b is proved on each box (batch, dim)."""
         if self.is_scalar:
             return np.asarray(self.bounds(lower, upper) <= b)
-        problem, criterion = self._map
-        return boxes_prove(problem, criterion, *self._atoms(lower, upper), b)
+        return boxes_prove(self.problem, self.criterion, *self._atoms(lower, upper), b)
 
     def _atoms(self, lower: Array, upper: Array) -> tuple[Array, Array]:
-        """The atoms' ranges on boxes, (batch, atoms), as a box of `_map`'s symbols."""
+        """The atoms' ranges on boxes, (batch, atoms), as a box of `problem`'s symbols."""
         ends = [self.system.ranges.plain(a, lower, upper) for a in self.form.atoms]
         free = np.full((len(lower), 0 if self.is_scalar else self.form.shape[1]), np.inf)
         low, high = ([np.nan_to_num(e[k], nan=s, posinf=np.inf, neginf=-np.inf) for e in ends]
@@ -235,7 +269,7 @@ class _Block:
         return Interval(values.lower.min(1), values.upper.max(1))
 
     @cached_property
-    def _map(self) -> tuple[Problem, Criterion]:
+    def problem(self) -> Problem:
         """The block as a linear map of its own variables, the atoms as its parameters."""
         rows, columns = self.form.shape
         z = tuple(sp.Symbol(f"_z{k}", real=True) for k in range(columns))
@@ -245,17 +279,18 @@ class _Block:
             for (i, j), c in entries.items():
                 exact = sp.Rational(c.numerator, c.denominator)
                 values[i] += sp.Mul(exact, *(a[k] for k in members)) * z[j]
-        is_own, time = self.is_own, self.system.problem.time if self.is_own else Time.STATIC
-        out = tuple(values)
-        expressions = Expressions(
-            z if is_own else (), () if is_own else z, a,
-            out if is_own else (), () if is_own else out, (),
-        )  # fmt: skip
-        size = columns + len(a)
-        problem = Problem(time, expressions, np.full(size, -np.inf), np.full(size, np.inf))
+        out, free = tuple(values), np.full(columns + len(a), np.inf)
+        if self.is_own:
+            time, expressions = self.system.problem.time, Expressions(z, (), a, out, (), ())
+        else:
+            time, expressions = Time.STATIC, Expressions((), z, a, (), out, ())
+        return Problem(time, expressions, -free, free)
+
+    @cached_property
+    def criterion(self) -> Criterion:
+        """What the metrics ask of the map."""
         M_to, M_from = (L2(M) for M in self.metrics)
-        criterion = make_criterion(problem, M_to, None if is_own else M_from)
-        return problem, criterion
+        return make_criterion(self.problem, M_to, None if self.is_own else M_from)
 
 
 def _uncut(root: Leaf) -> BlockBound:
