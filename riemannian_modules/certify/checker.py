@@ -144,7 +144,7 @@ SLOPES = {  # of each function by its operands x, y, z
     "log1p": ["1 / (1 + x)"], "softplus": ["(1 + tanh(x / 2)) / 2"], "absolute": ["sign(x)"],
     "maximum": ["step(x - y)", "1 - step(x - y)"], "minimum": ["step(y - x)", "1 - step(y - x)"],
     "power": ["y * power(x, y - 1)", "power(x, y) * log(x)"], "step": ["0"], "unit": ["1"],
-    "where": ["where(1, 0, z)", "where(0, 1, z)", "0"], "pi": [], "e": [],
+    "where": ["", "", ""], "pi": [], "e": [],
 }
 
 # 3. Terms: {monomial: coefficient}, a monomial being sorted pairs (generator, exponent). Generators
@@ -241,7 +241,8 @@ def slope(g, s):
         if op == "root": op, args = "power", (args[1], number(Q(1, args[0])))
         named, texts = dict(zip("xyz", args)), SLOPES.get(op, [])
         if op == "power" and not symbols(args[1]): texts = ["y * x**(y - 1)", "0"]
-        MEMO[g, s] = number(1) if op == "symbol" else add(*(
+        if op == "where": MEMO[g, s] = apply(op, derivative(args[0], s), derivative(args[1], s), args[2])
+        else: MEMO[g, s] = number(1) if op == "symbol" else add(*(
             mul(infix(text, **named), derivative(a, s)) for text, a in zip(texts, args) if s in symbols(a)))
     return MEMO[g, s]
 def put(t, table):
