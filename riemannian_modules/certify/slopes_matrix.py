@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.certify.certificate import number_from_data
+from riemannian_modules.certify.certificate_data import number_from_data
 from riemannian_modules.errors import CertificateError, UnsupportedError
 from riemannian_modules.space import Array
 
