@@ -27,7 +27,7 @@ from riemannian_modules.arithmetic.definite import (
 )
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
-from riemannian_modules.certify.certificate import array_from_data, number_from_data
+from riemannian_modules.certify.certificate_data import array_from_data, number_from_data
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.space import Array
