@@ -48,8 +48,10 @@ from riemannian_modules.space import Array
 __all__ = ["SlopesForm", "certify_slopes", "slopes_problem", "verify_slopes"]
 
 SECONDS = 60.0  # of search, where no budget is given
+ENOUGH = 1e-9  # of b, relative: inflation with which the best point found is taken
 INFLATION = (0.0, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # of b, relative, until a proof succeeds
 MOST_AT_ONCE = 1_200  # neurons whose multipliers are searched together
+MOST_FINE, COARSE = 200, 1e-7  # beyond so many neurons, b^2 is found to this part
 MOST_POINTS = 6  # of the search that are tried
 
 
@@ -176,7 +178,8 @@ def _searched(
         start = feasible_start(form, pencil, seconds)
         if start is None:
             return []
-        points = follow_centres(pencil, start, seconds, gap=gap)
+        fine = gap if len(form.slopes) <= MOST_FINE else max(gap, COARSE)
+        points = follow_centres(pencil, start, seconds, gap=fine)
     is_flow = form.time is Time.CONTINUOUS
     bounds = [(r if is_flow else float(np.sqrt(max(r, 0.0))), t) for r, t in points]
     return bounds[::-1]
@@ -206,6 +209,8 @@ def _proved(
         proved = _smallest(form, metrics, b, t, H)
         if proved is not None and (best is None or proved < best[0]):
             best = (proved, t)
+        if best is not None and best[0] - found <= ENOUGH * abs(found):
+            break
     if best is None or (target is None and best[0] >= limit):
         asked = target if target is not None else limit
         bound: Bound = (

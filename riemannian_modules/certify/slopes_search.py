@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from time import monotonic
 from typing import Any, final
 
@@ -33,7 +34,7 @@ Point = tuple[float, Array]  # r and t
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Pencil:
     """``F(r, t) = r root root^T + constant - sum t_i (p_i q_i^T + q_i p_i^T)``, of order s.
 
@@ -49,10 +50,19 @@ class Pencil:
     above: Array
     below: Array
 
+    @cached_property
+    def limit(self) -> Array:
+        """``N = root root^T``, (s, s)."""
+        return self.root @ self.root.T
+
+    def turned(self, r: float, t: Array) -> Array:
+        """The part that is linear in r and t, (s, s)."""
+        half = self.above.T @ (t[:, None] * self.below)
+        return r * self.limit - half - half.T
+
     def at(self, r: float, t: Array) -> Array:
         """The matrix, (s, s)."""
-        half = self.above.T @ (t[:, None] * self.below)
-        return r * (self.root @ self.root.T) + self.constant - half - half.T
+        return self.turned(r, t) + self.constant
 
     def factor(self, r: float, t: Array) -> Array | None:
         """Its lower Cholesky factor, or None if it is not positive definite."""
@@ -183,7 +193,8 @@ def _centred(
 ) -> tuple[float, Array, bool]:
     """Newton's method for one centre; also whether rounding has put an end to it."""
     for _ in range(MOST_STEPS):
-        L = pencil.factor(r, t)
+        F = pencil.at(r, t)
+        L = cholesky(F)
         if L is None:
             return r, t, True
         dr, dt, decrement = _newton(pencil, L, t, weight, most)
@@ -192,17 +203,16 @@ def _centred(
         step = 1.0 if decrement < 0.25 else 1.0 / (1.0 + np.sqrt(decrement))
         if decrement >= 0.25:
             step = _longest(t, dt, step)
-        value = _barrier(L, t, most)
+        value, turn = _barrier(L, t, most), pencil.turned(dr, dt)
         for _ in range(30):
-            tried = r + step * dr, t + step * dt
             # The change of weight * r is far below the rounding of its value.
-            change = weight * step * dr + _value(pencil, *tried, most) - value
+            change = weight * step * dr + _value(F + step * turn, t + step * dt, most) - value
             if change <= -0.01 * step * decrement:
                 break
             step *= 0.5
         else:
             return r, t, True
-        r, t = tried
+        r, t = r + step * dr, t + step * dt
     return r, t, False
 
 
@@ -213,11 +223,11 @@ def _longest(t: Array, dt: Array, least: float) -> float:
     return max(least, min(1.0, 0.95 * room))
 
 
-def _value(pencil: Pencil, r: float, t: Array, most: float) -> float:
-    """The barrier at a point, infinite outside."""
+def _value(F: Array, t: Array, most: float) -> float:
+    """The barrier where the matrix is F, infinite outside."""
     if not ((t > 0).all() and (t < most).all()):
         return np.inf
-    L = pencil.factor(r, t)
+    L = cholesky(F)
     return _barrier(L, t, most) if L is not None else np.inf
 
 
