@@ -19,6 +19,7 @@ import numpy as np
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.implicit_layer import implicit_layer
 from riemannian_modules.certify.norms import L2, FreeL2, FreeNorm, Norm, proved_norm
 from riemannian_modules.certify.slopes_certificate import (
     SlopesProof,
@@ -45,7 +46,7 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
 from riemannian_modules.space import Array
 
-__all__ = ["SlopesForm", "certify_slopes", "slopes_problem", "verify_slopes"]
+__all__ = ["SlopesForm", "certify_slopes", "implicit_layer", "slopes_problem", "verify_slopes"]
 
 SECONDS = 60.0  # of search, where no budget is given
 ENOUGH = 1e-9  # of b, relative: inflation with which the best point found is taken
@@ -97,7 +98,8 @@ def certify_slopes(
     M = _output_metric(form, norm, target, seconds)
     N = _input_metric(form, input_norm)
     H = compression_of(form) if N is None else None
-    points = _searched(form, M, N, H, seconds, _gap(budget))
+    with np.errstate(all="ignore"):  # what overflows here is refused by the proof
+        points = _searched(form, M, N, H, seconds, _gap(budget))
     if not points:
         return Estimated(None, "no multipliers were found; loops may have no unique solution")
     return _proved(form, (M, N), points, H, target)

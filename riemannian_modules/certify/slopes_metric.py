@@ -64,7 +64,8 @@ def find_metric(
     if condition <= 1.0:
         return np.eye(n)
     is_free = condition > CONDITION
-    found = _descend(_Family(form, min(condition, CONDITION)), seconds)
+    with np.errstate(all="ignore"):  # what overflows here is refused by the proof
+        found = _descend(_Family(form, min(condition, CONDITION)), seconds)
     if not found:
         return None
     best = min(f.b for f in found)
@@ -150,8 +151,11 @@ def _descend(family: _Family, seconds: float) -> list[_Found]:
         dense = family.dense_at(b)
         if weight == 0.0:
             weight = max(-_newton(family, dense, y, 0.0)[2], 1e-6)
-        y = _centre(family, dense, y, weight, ends)
-        low = family.smallest(y)
+        try:
+            y = _centre(family, dense, y, weight, ends)
+            low = family.smallest(y)
+        except np.linalg.LinAlgError:  # rounding has put an end to it
+            break
         values = np.linalg.eigvalsh(family.metric(y))
         found.append(_Found(low, family.metric(y), float(values[-1] / values[0])))
         # r lies above the least one by about gap: a large fall of r asks for the same weight again.
