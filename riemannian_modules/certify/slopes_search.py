@@ -30,6 +30,8 @@ GROWTH = 12.0  # of the weight of r, from one centre to the next
 MOST_STEPS = 300  # Newton steps for one centre
 CLOSE = 0.1  # squared decrement at which a centre is good enough
 
+LARGEST_RATIO = 1e8  # of multipliers to where they start: linear neurons ask for infinite ones
+
 Point = tuple[float, Array]  # r and t
 
 
@@ -173,7 +175,7 @@ def follow_centres(
     ends = monotonic() + seconds
     points: list[Point] = [start]
     size, m = len(pencil.constant), len(t)
-    most = 1e12 * float(t.max(initial=1e-300))
+    most = LARGEST_RATIO * float(t.max(initial=1e-300))
     L = pencil.factor(r, t)
     assert L is not None
     weight = float((_solved(L, pencil.root) ** 2).sum())
