@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.chain_rule import partial_derivatives
-from riemannian_modules.arithmetic.symbolic_array import SymbolicArray, exact
+from riemannian_modules.arithmetic.symbolic_array import SymbolicArray, entries_of, exact
 from riemannian_modules.arithmetic.tracer import Guard, Tracer
 from riemannian_modules.errors import RiemannianError, SignatureError, TraceError
 from riemannian_modules.space import Signals, Space
@@ -124,6 +124,37 @@ def trace(
     flat_y = flatten_result(y, outputs, f"{name}: the outputs", tracer)
     guards = tuple(dict.fromkeys(tracer.guards))
     return Expressions(state_symbols, input_symbols, free, flat_dx, flat_y, guards)
+
+
+def trace_arrays(
+    name: str,
+    function: Callable[[Signals, Signals, Signals], Mapping[str, Any]],
+    state: Space,
+    inputs: Space,
+    parameters: Space,
+) -> dict[str, Any]:
+    """Run ``function(x, u, p)`` once on symbols; the exact entries of the arrays that it returns.
+
+    Returns:
+        Object arrays of expressions in the symbols of the three spaces, by the names returned.
+
+    Raises:
+        TraceError: If an operation cannot be traced.
+    """
+    tracer = Tracer(name)
+    x, u, p = (
+        s.signals(SymbolicArray(_object_array(symbols_of(s)), tracer))
+        for s in (state, inputs, parameters)
+    )
+    try:
+        return {key: entries_of(value, tracer) for key, value in function(x, u, p).items()}
+    except RiemannianError:
+        raise
+    except Exception as fault:
+        raise TraceError(
+            f"{name}: tracing stopped at {type(fault).__name__}: {fault}. Write it with NumPy's "
+            "arithmetic, elementary functions, indexing, np.stack and @."
+        ) from fault
 
 
 def _object_array(items: Sequence[Any]) -> Any:

@@ -86,6 +86,23 @@ def expressions_from_data(
     return _Reader(error).expressions(data, where)
 
 
+def terms_to_data(symbols: Sequence[sp.Symbol], terms: Sequence[Any]) -> dict[str, Any]:
+    """Write terms in known symbols as ``{"let": bindings, "terms": terms}``; errors as above."""
+    writer = _Writer((symbols,))
+    written = writer.write(list(terms))
+    return {"let": writer.bindings, "terms": written}
+
+
+def terms_from_data(
+    data: object,
+    symbols: Sequence[sp.Symbol],
+    where: str = "terms",
+    error: type[RiemannianError] = SpecError,
+) -> tuple[Any, ...]:
+    """Read what `terms_to_data` wrote; errors as `expressions_from_data`."""
+    return _Reader(error).terms(data, symbols, where)
+
+
 @final
 class _Writer:
     def __init__(self, groups: Sequence[Sequence[sp.Symbol]]) -> None:
@@ -202,6 +219,13 @@ class _Reader:
             for i, g in enumerate(self._list(parts["guards"], f"{where}/guards"))
         )
         return Expressions(symbols[0], symbols[1], symbols[2], dx, y, guards)
+
+    def terms(self, data: object, symbols: Sequence[sp.Symbol], where: str) -> tuple[Any, ...]:
+        parts = self._keys(data, ("let", "terms"), where)
+        self._names.update({s.name: s for s in symbols})
+        for i, binding in enumerate(self._list(parts["let"], f"{where}/let")):
+            self._bind(binding, f"{where}/let/{i}")
+        return self._terms(parts["terms"], f"{where}/terms")
 
     def _keys(self, data: object, keys: tuple[str, ...], where: str) -> dict[str, Any]:
         if not isinstance(data, dict) or set(data) != set(keys):

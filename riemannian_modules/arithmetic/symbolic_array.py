@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
+from riemannian_modules.arithmetic import symbolic_linear
 from riemannian_modules.arithmetic.scalar_rules import SCALAR_RULES
 from riemannian_modules.arithmetic.tracer import Tracer
 from riemannian_modules.errors import TraceError
@@ -91,6 +92,11 @@ _STRUCTURAL = frozenset(
 )
 
 
+_LINEAR: dict[str, Callable[..., Any]] = {
+    "det": symbolic_linear.determinant,
+    "inv": symbolic_linear.inverse,
+    "solve": symbolic_linear.solve,
+}
 _PRODUCTS = frozenset(["dot", "vdot", "inner", "outer", "tensordot", "kron"])
 
 
@@ -109,7 +115,7 @@ def _reduced(reduce: Callable[..., Any], entries: Any, axis: Any, keepdims: bool
 
 
 def _symbolic(value: Any, tracer: Tracer) -> SymbolicArray:
-    return SymbolicArray(_entries(value, tracer), tracer)
+    return SymbolicArray(entries_of(value, tracer), tracer)
 
 
 def _euclidean(tracer: Tracer, array: Any, ord: Any = None, **options: Any) -> Any:  # noqa: A002
@@ -233,7 +239,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = ufunc.__name__
-        operands = [_entries(value, self.tracer) for value in inputs]
+        operands = [entries_of(value, self.tracer) for value in inputs]
         extra = {k: v for k, v in kwargs.items() if k not in ("axis", "keepdims")}
         if method == "reduce" and name in ("add", "multiply", "maximum", "minimum") and not extra:
             reduce = np.frompyfunc(lambda a, b: SCALAR_RULES[name](self.tracer, a, b), 2, 1).reduce
@@ -260,9 +266,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name == "where" and len(args) == 3:
             return _where(self.tracer, *args)
         if name == "clip":
-            return _clipped(
-                SymbolicArray(_entries(args[0], self.tracer), self.tracer), args[1:], kwargs
-            )
+            return _clipped(_symbolic(args[0], self.tracer), args[1:], kwargs)
         if name in ("amax", "max", "amin", "min"):
             reduce = np.maximum.reduce if "max" in name else np.minimum.reduce
             options = {"axis": None} | dict(zip(("axis", "out"), args[1:], strict=False)) | kwargs
@@ -270,36 +274,41 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name == "sum" and len(args) == 1 and not kwargs:
             return _symbolic(args[0], self.tracer).sum()
         if name == "mean":
-            return SymbolicArray(_entries(args[0], self.tracer), self.tracer).mean(
-                *args[1:], **kwargs
-            )
+            return _symbolic(args[0], self.tracer).mean(*args[1:], **kwargs)
         if name == "norm":
             return _euclidean(self.tracer, *args, **kwargs)
         if name == "einsum":
-            plain = [_entries(a, self.tracer) if not isinstance(a, str) else a for a in args]
+            plain = [entries_of(a, self.tracer) if not isinstance(a, str) else a for a in args]
             self.tracer.count(sum(a.size for a in plain if not isinstance(a, str)))
             return SymbolicArray(np.einsum(*plain, optimize=False), self.tracer)
+        if name in _LINEAR:
+            plain = [entries_of(a, self.tracer) for a in args]
+            return SymbolicArray(_LINEAR[name](*plain, self.tracer), self.tracer)
+        return self._structural(func, args, kwargs)
+
+    def _structural(self, func: Any, args: Any, kwargs: Any) -> Any:
+        name = func.__name__
         if name not in _STRUCTURAL:
             raise self.tracer.refuse(f"np.{name}")
         if name in ("shape", "size", "ndim"):
             return getattr(args[0].entries, name)
         if name in _PRODUCTS:
-            self.tracer.count(_products(*(_entries(a, self.tracer) for a in args[:2])))
+            self.tracer.count(_products(*(entries_of(a, self.tracer) for a in args[:2])))
         result = func(
             *_unwrap(args, self.tracer),
             **{k: _unwrap_option(v, self.tracer) for k, v in kwargs.items()},
         )
         if isinstance(result, (list, tuple)):
             return [SymbolicArray(r, self.tracer) for r in result]
-        return SymbolicArray(_entries(result, self.tracer), self.tracer)
+        return SymbolicArray(entries_of(result, self.tracer), self.tracer)
 
 
-def _entries(value: Any, tracer: Tracer) -> Any:
+def entries_of(value: Any, tracer: Tracer) -> Any:
     """The object array of exact expressions of any operand."""
     if isinstance(value, SymbolicArray):
         return value.entries
     if isinstance(value, (list, tuple)):
-        parts = [_entries(part, tracer) for part in value]
+        parts = [entries_of(part, tracer) for part in value]
         return np.stack(parts) if parts else np.empty(0, dtype=object)
     array = np.asarray(value)
     out = np.empty(array.shape, dtype=object)
@@ -311,7 +320,7 @@ def _entries(value: Any, tracer: Tracer) -> Any:
 def _unwrap(value: Any, tracer: Tracer) -> Any:
     """Arguments of a structural function: arrays become entries, integers and axes stay."""
     if isinstance(value, (SymbolicArray, np.ndarray)):
-        return _entries(value, tracer)
+        return entries_of(value, tracer)
     if isinstance(value, float):
         return exact(value, tracer)
     if isinstance(value, (list, tuple)):
@@ -320,12 +329,12 @@ def _unwrap(value: Any, tracer: Tracer) -> Any:
 
 
 def _unwrap_option(value: Any, tracer: Tracer) -> Any:
-    return _entries(value, tracer) if isinstance(value, SymbolicArray) else value
+    return entries_of(value, tracer) if isinstance(value, SymbolicArray) else value
 
 
 def _where(tracer: Tracer, condition: Any, chosen: Any, other: Any) -> SymbolicArray:
     def pick(c: Any, a: Any, b: Any) -> Any:
         return sp.Piecewise((a, c), (b, True))
 
-    parts = [_entries(value, tracer) for value in (condition, chosen, other)]
+    parts = [entries_of(value, tracer) for value in (condition, chosen, other)]
     return SymbolicArray(np.frompyfunc(pick, 3, 1)(*parts), tracer)

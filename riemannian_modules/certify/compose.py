@@ -26,7 +26,7 @@ from riemannian_modules.arithmetic.definite import spectral_norm_bound
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
 from riemannian_modules.certify.budget import Budget
-from riemannian_modules.certify.criterion import make_criterion
+from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.norms import L2, FreeL2, l2, proved_norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.search import find_norm
@@ -108,7 +108,7 @@ def network_bound(
     if graph.time is Time.STATIC:
         raise UnsupportedError("A network of maps has gains, not rates; use dag_gain.")
     _check_box(graph, lower, upper)
-    given = _node_metrics(graph, metrics or {})
+    given = node_metrics(graph, metrics or {})
     plan = graph.plan
     n = graph.state.size
     theta = Interval.point(graph.theta)
@@ -146,7 +146,7 @@ def network_bound(
     )
 
 
-def _node_metrics(graph: ModuleGraph, metrics: Mapping[str, ArrayLike]) -> dict[str, Array]:
+def node_metrics(graph: ModuleGraph, metrics: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """The metrics that are given, each proved symmetric, definite and of its node's size.
 
     All that follows rests on it: a Cholesky factor reads one triangle of whatever it is given.
@@ -228,7 +228,7 @@ def _node_bound(
     expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
     problem = Problem(graph.time, expressions, *_sides(x, u))
     norm = L2(metric) if metric is not None else _node_norm(problem)
-    criterion = make_criterion(problem, norm)
+    criterion = prepared_criterion(problem, norm)
     return norm.metric, float(partition(problem, criterion, None, NODE_BUDGET).bounds.max())
 
 

@@ -72,6 +72,7 @@ def _plan(
 ) -> tuple[tuple[_Measure, ...], tuple[_Measure, ...], Array]:
     """The atoms, the domain conditions, and how far each product of atoms can move b."""
     place: dict[Any, int] = {s: i for i, s in enumerate(problem.symbols)}
+    place_of = {s.name: s for s in problem.symbols}
 
     def measure(e: sp.Expr) -> _Measure:
         return _Measure(e, tuple(sorted(place[s] for s in e.free_symbols if s in place)))
@@ -85,8 +86,14 @@ def _plan(
         with np.errstate(all="ignore"):
             size = np.maximum(criterion.estimate(matrix[None]), criterion.estimate(-matrix[None]))
         weights[t] = size[0] if np.isfinite(size[0]) else 1.0
-    conditions = tuple(dict.fromkeys(e for _, e in problem.conditions))
-    return tuple(map(measure, form.atoms)), tuple(map(measure, conditions)), weights
+    limits: list[Any] = [d.term for d in problem.derived]
+    limits += [
+        sp.Add(*(place_of[name] ** 2 for name in ball.names)) for ball in problem.constraints.balls
+    ]
+    conditions = tuple(dict.fromkeys([*(e for _, e in problem.conditions), *limits]))
+    spelled: dict[Any, Any] = {d.symbol: d.term for d in form.derived}
+    atoms: list[Any] = [a.xreplace(spelled) for a in form.atoms]
+    return tuple(map(measure, atoms)), tuple(map(measure, conditions)), weights
 
 
 def _measured(

@@ -134,7 +134,7 @@ class _Search:
             return
         point, sampled = worst_point(problem, criterion, self.deadline)
         ends = problem.lower, problem.upper
-        bound = box_bounds(problem, criterion, ends[0][None], ends[1][None], self.deadline)
+        bound = box_bounds(problem, criterion, ends[0][None], ends[1][None])
         tree = CutTree(*ends, float(bound[0]))
         origin = problem, criterion, target
         self.state = SearchState(origin, tree, point, sampled, question=question or {})

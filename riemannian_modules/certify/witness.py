@@ -15,7 +15,7 @@ from riemannian_modules.certify.cutting import chosen_cuts
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import inner_points
-from riemannian_modules.certify.search import sample_points
+from riemannian_modules.certify.samples import sample_points
 from riemannian_modules.space import Array
 
 BEAM, MOST_LEVELS = 8, 200
@@ -23,14 +23,17 @@ Witness = tuple[Array, float]  # a point (dim,) and the b that is needed there
 
 
 def needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
-    """The b that the test needs at points; -inf where it is undefined there."""
+    """The b that the test needs at points; -inf where it is undefined, or outside the region."""
     low, high = criterion.form.ranges(problem.symbols, points, points)
     with np.errstate(invalid="ignore", over="ignore"):
         T = criterion.form.at(0.5 * low + 0.5 * high).midpoint
     finite = np.isfinite(T).all((1, 2))
     values = np.full(len(points), -np.inf)
     if finite.any():
-        values[finite] = criterion.estimate(T[finite])
+        found = criterion.estimate(T[finite])
+        # Where a metric is not definite in floating point, the sample says nothing.
+        values[finite] = np.where(np.isposinf(found), -np.inf, found)
+    values[problem.constraints.outside(points, points)] = -np.inf
     return values
 
 
@@ -67,6 +70,7 @@ def worst_point(
         )
         choice = ends[rng.integers(0, 4, len(moved)), rows]
         moved[rows, axis] = np.where(np.isfinite(choice), choice, moved[rows, axis] + step)
+        moved = problem.constraints.pulled_in(np.clip(moved, problem.lower, problem.upper))
         moved = np.clip(moved, problem.lower, problem.upper)
         points, values = (
             np.concatenate([best, moved]),
@@ -124,7 +128,7 @@ def probe(
         if not can.any():
             break
         lower, upper = halves(lower[can], upper[can], axes[can], places[can])
-        bounds = box_bounds(problem, criterion, lower, upper, deadline)
+        bounds = box_bounds(problem, criterion, lower, upper)
         best = max(best, worst_inside(problem, criterion, lower, upper), key=lambda w: w[1])
     return best
 

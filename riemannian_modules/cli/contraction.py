@@ -58,7 +58,7 @@ def two_starts(x0: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
 
 def sides_of(answer: Proved) -> tuple[Array, Array]:
     """Lower and upper sides of a certificate's region, states first, then inputs."""
-    rows = answer.certificate.data["region"]
+    rows = answer.certificate.data["region"]["sides"]
     return np.array([float(r[1]) for r in rows]), np.array([float(r[2]) for r in rows])
 
 
