@@ -151,7 +151,7 @@ class QuadraticCriterion(Criterion):
     @override
     def proves_corners(self, low: Array, high: Array, b: Array) -> Mask:
         places = corners(low, high)
-        flat = places.reshape(-1, places.shape[-1])
+        flat = places.reshape(places.shape[0] * places.shape[1], places.shape[2])
         terms = self.form.terms(flat, flat)
         held = self._pencil.are_positive_definite(
             [Interval.point(np.repeat(b, places.shape[1])), *terms]
@@ -160,9 +160,11 @@ class QuadraticCriterion(Criterion):
 
     @override
     def corners_need(self, low: Array, high: Array) -> Array:
+        if not self.form.products:
+            return np.zeros(len(low))
         # Uphill from corner to corner: an eigenvector's quadratic form is largest at the next one.
         places = corners(low, high)
-        flat = places.reshape(-1, places.shape[-1])
+        flat = places.reshape(places.shape[0] * places.shape[1], places.shape[2])
         shape = places.shape[:2]
         t = np.stack([part.lower * np.ones(len(flat)) for part in self.form.terms(flat, flat)], -1)
         t = t.reshape(*shape, -1)

@@ -201,10 +201,10 @@ def fingerprint_of(problem: Problem, criterion: Criterion, target: float | None)
 
 
 def _digest(digest: Any, value: Any) -> None:
-    # The matrix's atoms follow from the problem and the norm, and are left out.
     if isinstance(value, AtomForm):
-        return
-    if isinstance(value, Expressions):
+        # Not what is known of its atoms' ranges, which may depend on the time that was left.
+        _digest(digest, (value.shape, value.atoms, value.products, value.coefficients))
+    elif isinstance(value, Expressions):
         digest.update(json.dumps(expressions_to_data(value), sort_keys=True).encode())
     elif isinstance(value, np.ndarray):
         digest.update(f"{value.dtype.str}{value.shape}".encode() + value.tobytes())
