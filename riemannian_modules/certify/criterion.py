@@ -160,6 +160,8 @@ class QuadraticCriterion(Criterion):
 
     @override
     def corners_need(self, low: Array, high: Array) -> Array:
+        if not self.form.products:
+            return np.zeros(len(low))
         # Uphill from corner to corner: an eigenvector's quadratic form is largest at the next one.
         places = corners(low, high)
         flat = places.reshape(len(low) * places.shape[1], places.shape[2])
