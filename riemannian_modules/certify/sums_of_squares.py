@@ -98,11 +98,10 @@ class SumOfSquares:
             T = [[plus(T[i][j], times(g, extra[i][j])) for j in range(n)] for i in range(n)]
         return T
 
-    def to_data(self, symbols: Sequence[sp.Symbol]) -> dict[str, Any]:
-        """As JSON data; sides of symbols by name, others by their place among `ranges`."""
+    def to_data(self, symbols: Sequence[sp.Symbol], ranges: Sequence[Side]) -> dict[str, Any]:
+        """As JSON data; sides of symbols by name, others by their place among ``ranges``."""
         data = self._gram_data(self.main, symbols)
         if self.multipliers:
-            ranges = self.ranges()
             data["multipliers"] = [
                 {
                     "constraint": {"side": str(side.generator)}
@@ -133,7 +132,9 @@ def verify_sos(matrix: Sequence[Sequence[Any]], evidence: SumOfSquares) -> bool:
     """
     n = len(matrix)
     if any(matrix[i][j] != matrix[j][i] for i in range(n) for j in range(i)):
-        return False
+        matrix = [[sp.expand(e) for e in row] for row in matrix]
+        if any(matrix[i][j] != matrix[j][i] for i in range(n) for j in range(i)):
+            return False
     grams = (evidence.main, *(gram for _, gram in evidence.multipliers))
     if not all(0 <= i < n for gram in grams for i in gram.rows):
         return False
@@ -142,5 +143,7 @@ def verify_sos(matrix: Sequence[Sequence[Any]], evidence: SumOfSquares) -> bool:
     ):
         return False
     shown = evidence.matrix(n)
-    is_identity = all(evidence.ring.read(matrix[i][j]) == shown[i][j] for i in range(n) for j in range(i, n))
+    is_identity = all(
+        evidence.ring.read(matrix[i][j]) == shown[i][j] for i in range(n) for j in range(i, n)
+    )
     return is_identity and all(gram.is_semidefinite() for gram in grams)
