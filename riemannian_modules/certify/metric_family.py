@@ -18,6 +18,7 @@ from typing import Any, final
 import sympy as sp
 
 from riemannian_modules.certify.gram_program import Place, Shape, monomials, places, shape_of
+from riemannian_modules.certify.linear_forms import Row, nullspace
 from riemannian_modules.certify.polynomial_ring import (
     Poly,
     Powers,
@@ -31,7 +32,6 @@ from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
 from riemannian_modules.certify.sums_of_squares import PolyMatrix, Side
 
-Row = dict[int, Fraction]  # a linear form of the parameters
 
 
 @final
@@ -81,22 +81,44 @@ class Family:
         family = self
         while True:
             metric, test = family.shapes()
-            rows = [family._row(family.weights, p) for p in metric.unreached | test.unreached]
-            rows += [family._row(family.loads, p) for p in test.unreached]
-            rows = [row for row in rows if row]
-            if not rows:
-                return family
-            null = nullspace(rows, len(family.weights))
-            size = family.size
-            family = replace(
+            family, before = (
+                family.annulled(
+                    [{p: Fraction(1)} for p in metric.unreached],
+                    [{p: Fraction(1)} for p in test.unreached],
+                ),
                 family,
-                weights=tuple(combination(family.weights, v, size) for v in null),
-                loads=tuple(combination(family.loads, v, size) for v in null),
             )
+            if len(family.weights) == len(before.weights):
+                return family
 
-    def _row(self, matrices: tuple[PolyMatrix, ...], place: Place) -> Row:
-        i, j, m = place
-        return {p: T[i][j][m] for p, T in enumerate(matrices) if m in T[i][j]}
+    def annulled(
+        self,
+        of_metric: Sequence[dict[Place, Fraction]],
+        of_test: Sequence[dict[Place, Fraction]],
+    ) -> Family:
+        """Only the metrics for which combinations of coefficients vanish, of M or of ``c M - L``.
+
+        Those of ``c M - L`` vanish for every c.
+        """
+        rows = [self._row(self.weights, y) for y in (*of_metric, *of_test)]
+        rows += [self._row(self.loads, y) for y in of_test]
+        rows = [row for row in rows if row]
+        if not rows:
+            return self
+        null = nullspace(rows, len(self.weights))
+        return replace(
+            self,
+            weights=tuple(combination(self.weights, v, self.size) for v in null),
+            loads=tuple(combination(self.loads, v, self.size) for v in null),
+        )
+
+    def _row(self, matrices: tuple[PolyMatrix, ...], y: dict[Place, Fraction]) -> Row:
+        row: Row = {}
+        for (i, j, m), c in y.items():
+            for p, T in enumerate(matrices):
+                if m in T[i][j]:
+                    row[p] = row.get(p, Fraction(0)) + c * T[i][j][m]
+        return {p: v for p, v in row.items() if v}
 
 
 def polynomial_family(
@@ -187,40 +209,3 @@ def combination(
                     for m, c in T[i][j].items():
                         entry[m] = entry.get(m, Fraction(0)) + factor * c
     return [[{m: c for m, c in e.items() if c} for e in row] for row in result]
-
-
-def nullspace(rows: Sequence[Row], size: int) -> list[list[Fraction]]:
-    """A basis of the vectors (size,) that all rows annul, exact."""
-    pivots: dict[int, Row] = {}  # each row solved for its pivot: row[pivot] == 1
-    for given in rows:
-        row = dict(given)
-        for p in [p for p in row if p in pivots]:
-            _eliminate(row, pivots[p], p)
-        if not row:
-            continue
-        p = min(row)
-        scale = row[p]
-        row = {k: v / scale for k, v in row.items()}
-        for other in pivots.values():
-            _eliminate(other, row, p)
-        pivots[p] = row
-    basis: list[list[Fraction]] = []
-    for free in (k for k in range(size) if k not in pivots):
-        v = [Fraction(0)] * size
-        v[free] = Fraction(1)
-        for p, row in pivots.items():
-            v[p] = -row.get(free, Fraction(0))
-        basis.append(v)
-    return basis
-
-
-def _eliminate(row: Row, by: Row, pivot: int) -> None:
-    factor = row.get(pivot)
-    if not factor:
-        return
-    for k, v in by.items():
-        left = row.get(k, Fraction(0)) - factor * v
-        if left:
-            row[k] = left
-        else:
-            row.pop(k, None)

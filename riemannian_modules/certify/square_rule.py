@@ -30,7 +30,7 @@ from riemannian_modules.certify.generalised import (
 from riemannian_modules.certify.gram_program import prove_sos
 from riemannian_modules.certify.metric_family import generator_sides
 from riemannian_modules.certify.norms import L2, FieldL2
-from riemannian_modules.certify.polynomial_metric import bounds_to_try
+from riemannian_modules.certify.polynomial_metric import bounds_to_try, prove_definite
 from riemannian_modules.certify.polynomial_ring import Ring, ring_of
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
@@ -131,22 +131,14 @@ def prove_positive(
 ) -> tuple[Any, Fraction, SumOfSquares, Array] | None:
     """A weight w, a margin > 0, a proof of ``w M - margin I >= 0`` and a point where M > 0."""
     M = field.entries
-    n = len(M)
     point = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
     if not _is_definite_at(field, problem.symbols, point):
         return None
-    trace = sp.expand(1 + sp.Add(*(M[i][i] for i in range(n))))
-    for w in dict.fromkeys((sp.Integer(1), trace ** max(n - 1, 1))):
-        for bits in (4, 8, 14, 20, 30):
-            margin = Fraction(1, 2**bits)
-            shift = sp.Rational(1, 2**bits)
-            matrix = [
-                [sp.expand(w * M[i][j]) - (shift if i == j else 0) for j in range(n)]
-                for i in range(n)
-            ]
-            found = _prove(problem, matrix)
-            if found is not None:
-                return w, margin, found, point
+    ring = ring_of((e for row in M for e in row), problem.expressions.state)
+    for sides in dict.fromkeys(((), generator_sides(problem, ring))):
+        found = prove_definite(field, ring, sides)
+        if found is not None:
+            return *found, point
     return None
 
 

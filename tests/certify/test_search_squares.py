@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import riemannian_modules as rm
 from riemannian_modules.certify import certify, l2
 from riemannian_modules.certify.gram_program import prove_sos, shape_of
-from riemannian_modules.certify.metric_family import nullspace, polynomial_family
+from riemannian_modules.certify.linear_forms import nullspace
+from riemannian_modules.certify.metric_family import polynomial_family
 from riemannian_modules.certify.norms import FieldL2
 from riemannian_modules.certify.polynomial_metric import find_by_squares
 from riemannian_modules.certify.polynomial_ring import ring_of
