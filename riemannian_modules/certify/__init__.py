@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from riemannian_modules.bound import LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
+from riemannian_modules.certify.budget import Budget, Progress
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
 from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound
@@ -17,7 +18,6 @@ from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.network import certify_network
 from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
 from riemannian_modules.certify.quotient import across_laws, across_symmetries, quotient
-from riemannian_modules.certify.subdivide import Budget
 from riemannian_modules.certify.trajectories import (
     Trajectories,
     enclose_equilibrium,
@@ -35,6 +35,7 @@ __all__ = [
     "LipschitzBound",
     "LogNormBound",
     "NetworkBound",
+    "Progress",
     "Proved",
     "Refuted",
     "Symmetry",

@@ -9,6 +9,7 @@ intervals: a convex test (a log-norm, definiteness) that holds at the corners ho
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -102,13 +103,18 @@ class AtomForm:
         return replace(self, known=known)
 
     def lemmas(
-        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array, deadline: float = np.inf
     ) -> dict[int, RangeLemma]:
-        """Tight ranges on one box (dim,) of the atoms for which a cut box gives a tighter one."""
-        every, low, high = self.extended(symbols, lower[None], upper[None])
+        """Tight ranges on one box (dim,) of the atoms for which a cut box gives a tighter one.
+
+        Atoms that are not reached before the ``deadline`` (of `time.monotonic`) are left out.
+        """
         found: dict[int, RangeLemma] = {}
+        own = set(symbols)
         for j, atom in enumerate(self.atoms):
-            lemma = range_lemma(atom, every, low[0], high[0])
+            if time.monotonic() >= deadline or not atom.free_symbols <= own:
+                continue
+            lemma = range_lemma(atom, symbols, lower, upper)
             if lemma is not None:
                 found[j] = lemma
         return found
