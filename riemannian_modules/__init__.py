@@ -43,7 +43,7 @@ from riemannian_modules.modules import (
 )
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.traced import Flow, StaticMap, StepMap
-from riemannian_modules.region import Box, box
+from riemannian_modules.region import Box, ball, box, simplex
 from riemannian_modules.space import Port, Space, space
 
 __all__ = [
@@ -90,7 +90,9 @@ __all__ = [
     "TransferFunction",
     "UnitDelay",
     "Wiring",
+    "ball",
     "box",
     "chain",
+    "simplex",
     "space",
 ]

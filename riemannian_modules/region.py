@@ -1,7 +1,7 @@
-"""Boxes: the sets of states, inputs and parameters that a claim speaks of.
+"""Regions: the convex sets of states, inputs and parameters that a claim speaks of.
 
-Sides may be infinite. A coordinate that a box does not name is unbounded, which makes a claim
-stronger.
+A box, whose sides may be infinite, and what linear constraints and balls leave of it. A coordinate
+that a region does not name is unbounded, which makes a claim stronger.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from riemannian_modules.door import number_array, require_mapping
 from riemannian_modules.errors import RegionError
@@ -22,10 +23,56 @@ Side = tuple[float, float]
 
 @final
 @dataclass(frozen=True, slots=True)
+class Linear:
+    """``lower <= sum of coefficient * coordinate <= upper``; a side may be infinite."""
+
+    coefficients: Mapping[str, float]
+    lower: float
+    upper: float
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Ball:
+    """``|z - center|_M <= radius`` for some coordinates z (k,); M is (k, k), Euclidean if None."""
+
+    names: tuple[str, ...]
+    center: Array
+    radius: float
+    metric: Array | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Box:
-    """A product of intervals, by names of ports (all coordinates alike) or coordinates ``x[0]``."""
+    """Intervals by names of ports (all coordinates alike) or coordinates ``x[0]``, cut further.
+
+    Attributes:
+        sides: The intervals.
+        constraints: Linear constraints and balls; the region is what they leave of the box.
+    """
 
     sides: Mapping[str, Side] = field(default_factory=dict[str, Side])
+    constraints: tuple[Linear | Ball, ...] = ()
+
+    def linear(
+        self, coefficients: Mapping[str, float], lower: float = -math.inf, upper: float = math.inf
+    ) -> Box:
+        """This region where also ``lower <= sum of coefficient * coordinate <= upper``.
+
+        Raises:
+            RegionError: For coefficients that are no finite numbers, or reversed sides.
+        """
+        require_mapping("linear", coefficients, "names and numbers", RegionError)
+        table = {
+            name: number_array(name, c, RegionError).item() for name, c in coefficients.items()
+        }
+        if not table or not all(math.isfinite(c) for c in table.values()):
+            raise RegionError(
+                f"linear: expected finite coefficients by coordinate, got {dict(coefficients)}."
+            )
+        low, high = _checked("linear", (lower, upper))
+        return Box(self.sides, (*self.constraints, Linear(table, low, high)))
 
     def bounds(self, coordinates: Sequence[str], spaces: Sequence[Space]) -> tuple[Array, Array]:
         """Lower and upper sides, each (len(coordinates),), of the named coordinates of some spaces.
@@ -49,6 +96,41 @@ class Box:
         sides = [_checked(c, table.get(c, (-math.inf, math.inf))) for c in coordinates]
         return np.array([s[0] for s in sides]), np.array([s[1] for s in sides])
 
+    def constraints_on(
+        self, coordinates: Sequence[str], spaces: Sequence[Space]
+    ) -> tuple[Linear | Ball, ...]:
+        """The constraints with names of ports spelled out as coordinates.
+
+        Raises:
+            RegionError: If a constraint names something that is none of ``coordinates``.
+        """
+        ports = {port.name: port.coordinates() for s in spaces for port in s.ports}
+        spelled: list[Linear | Ball] = []
+        for c in self.constraints:
+            names = tuple(c.coefficients) if isinstance(c, Linear) else c.names
+            every = [(ports.get(name, [name]), k) for k, name in enumerate(names)]
+            unknown = sorted({n for group, _ in every for n in group} - set(coordinates))
+            if unknown:
+                raise RegionError(
+                    f"The region's constraints speak of {unknown}, which are no states, inputs or "
+                    f"uncertain parameters here; known are: {', '.join(coordinates) or 'none'}."
+                )
+            if isinstance(c, Linear):
+                table = {n: c.coefficients[names[k]] for group, k in every for n in group}
+                spelled.append(Linear(table, c.lower, c.upper))
+            elif all(len(group) == 1 for group, _ in every):
+                spelled.append(Ball(tuple(g[0] for g, _ in every), c.center, c.radius, c.metric))
+            elif c.metric is None:
+                flat = [(n, float(c.center[k])) for group, k in every for n in group]
+                spelled.append(
+                    Ball(tuple(n for n, _ in flat), np.array([v for _, v in flat]), c.radius)
+                )
+            else:
+                raise RegionError(
+                    "ball: with a metric, name each coordinate, such as 'x[0]', not whole ports."
+                )
+        return tuple(spelled)
+
 
 def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[float]) -> Box:
     """A region: ``box(q=(-1, 1), v=(0, inf))``, or with dotted names ``box({"plant.q": (-1, 1)})``.
@@ -64,6 +146,66 @@ def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[fl
     for name, side in {**(sides or {}), **named}.items():
         checked[name] = _checked(name, side)
     return Box(checked)
+
+
+def ball(center: Mapping[str, float], radius: float, metric: ArrayLike | None = None) -> Box:
+    """The points within ``radius`` of ``center``, by coordinates: ``ball({"q": 0, "v": 0}, 1.5)``.
+
+    Args:
+        center: Coordinates (k,) and their values; what is not named is unbounded.
+        radius: In the units of the coordinates, or of the metric's norm.
+        metric: Symmetric positive definite (k, k); Euclidean when None.
+
+    Raises:
+        RegionError: For a radius that is not positive, or a matrix that is no metric.
+    """
+    require_mapping("ball", center, "coordinates and numbers", RegionError)
+    names = tuple(center)
+    c = np.array([number_array(n, v, RegionError).item() for n, v in center.items()])
+    r = number_array("ball: radius", radius, RegionError).item()
+    if not names or not (r > 0 and math.isfinite(r) and np.isfinite(c).all()):
+        raise RegionError(
+            f"ball: expected a finite center and a positive radius, got {center} and {radius}."
+        )
+    M = None if metric is None else _ball_metric(metric, len(names))
+    # Half-widths sqrt((M^-1)_ii) r, with room for the rounding of the inverse: the box only has to
+    # hold the ball, which alone says what the region is.
+    spread = np.ones(len(c)) if M is None else np.sqrt(np.diagonal(np.linalg.inv(M))) * (1 + 1e-9)
+    half = r * spread * (1 + 1e-12)
+    size = np.abs(c) + half
+    sides = {
+        n: (float(v - h - 1e-15 * s), float(v + h + 1e-15 * s))
+        for n, v, h, s in zip(names, c, half, size, strict=True)
+    }
+    return Box(sides, (Ball(names, c, r, M),))
+
+
+def simplex(names: Sequence[str], total: float = 1.0) -> Box:
+    """The points with coordinates of at least 0 that sum to ``total``: shares, probabilities.
+
+    Raises:
+        RegionError: If ``total`` is not positive, or no coordinates are named.
+    """
+    named = list(names)
+    t = number_array("simplex: total", total, RegionError).item()
+    if not named or isinstance(names, str) or not (t > 0 and math.isfinite(t)):
+        raise RegionError(
+            'simplex: expected a list of coordinates such as ["x[0]", "x[1]"] and a positive '
+            f"total, got {names!r} and {total!r}."
+        )
+    return box(dict.fromkeys(named, (0.0, t))).linear(dict.fromkeys(named, 1.0), t, t)
+
+
+def _ball_metric(metric: ArrayLike, size: int) -> Array:
+    M = number_array("ball: metric", metric, RegionError)
+    is_metric = M.shape == (size, size) and np.isfinite(M).all() and np.array_equal(M, M.T)
+    # A condition number of up to 1e7 keeps the rounding of the inverse below the room for it.
+    if not is_metric or not np.linalg.eigvalsh(M)[0] > 1e-7 * np.abs(M).max():
+        raise RegionError(
+            f"ball: expected a symmetric positive definite metric ({size}, {size}) with a "
+            "condition number below 1e7."
+        )
+    return M
 
 
 def _checked(name: str, side: Sequence[float]) -> Side:

@@ -266,9 +266,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name == "where" and len(args) == 3:
             return _where(self.tracer, *args)
         if name == "clip":
-            return _clipped(
-                SymbolicArray(entries_of(args[0], self.tracer), self.tracer), args[1:], kwargs
-            )
+            return _clipped(_symbolic(args[0], self.tracer), args[1:], kwargs)
         if name in ("amax", "max", "amin", "min"):
             reduce = np.maximum.reduce if "max" in name else np.minimum.reduce
             options = {"axis": None} | dict(zip(("axis", "out"), args[1:], strict=False)) | kwargs
@@ -276,9 +274,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name == "sum" and len(args) == 1 and not kwargs:
             return _symbolic(args[0], self.tracer).sum()
         if name == "mean":
-            return SymbolicArray(entries_of(args[0], self.tracer), self.tracer).mean(
-                *args[1:], **kwargs
-            )
+            return _symbolic(args[0], self.tracer).mean(*args[1:], **kwargs)
         if name == "norm":
             return _euclidean(self.tracer, *args, **kwargs)
         if name == "einsum":
@@ -288,6 +284,10 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name in _LINEAR:
             plain = [entries_of(a, self.tracer) for a in args]
             return SymbolicArray(_LINEAR[name](*plain, self.tracer), self.tracer)
+        return self._structural(func, args, kwargs)
+
+    def _structural(self, func: Any, args: Any, kwargs: Any) -> Any:
+        name = func.__name__
         if name not in _STRUCTURAL:
             raise self.tracer.refuse(f"np.{name}")
         if name in ("shape", "size", "ndim"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from riemannian_modules.bound import LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
+from riemannian_modules.certify.budget import Budget, Progress
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
 from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound
 from riemannian_modules.certify.network import certify_network
-from riemannian_modules.certify.norms import l1, l2, linf
-from riemannian_modules.certify.subdivide import Budget
+from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
 from riemannian_modules.certify.verify import verify
 
 __all__ = [
@@ -20,14 +20,17 @@ __all__ = [
     "LipschitzBound",
     "LogNormBound",
     "NetworkBound",
+    "Progress",
     "Proved",
     "Refuted",
     "certify",
     "certify_network",
     "contraction_rate",
+    "coordinates",
     "dag_gain",
     "l1",
     "l2",
+    "learned_l2",
     "linf",
     "load_certificate",
     "network_bound",

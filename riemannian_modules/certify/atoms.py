@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import product
+from operator import mul
 from typing import Any, final
 
 import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.certify.ranges import atom_range, natural_range, refined_range
+from riemannian_modules.certify.constraints import Derived
+from riemannian_modules.certify.ranges import RangeLemma, atom_range, range_lemma
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 
@@ -43,17 +45,28 @@ class AtomForm:
         atoms: The atoms' expressions.
         products: For each term, the atoms that it multiplies (positions; empty for the constant).
         coefficients: For each term, its entries {(i, j): exact rational}.
+        derived: Symbols of the atoms that stand for linear terms bounded by the region.
+        known: For atoms by position, ranges that are proved to hold on the whole region.
     """
 
     shape: tuple[int, int]
     atoms: tuple[sp.Expr, ...]
     products: tuple[tuple[int, ...], ...]
     coefficients: tuple[dict[tuple[int, int], Fraction], ...]
+    derived: tuple[Derived, ...] = ()
+    known: Mapping[int, RangeLemma] = field(default_factory=dict[int, RangeLemma])
 
     @cached_property
     def corner_count(self) -> int:
         """Number of corners of the atoms' box."""
         return 2 ** len(self.atoms)
+
+    @cached_property
+    def symbols(self) -> frozenset[sp.Symbol]:
+        """The coordinates that the atoms depend on."""
+        terms: dict[Any, Any] = {d.symbol: d.term for d in self.derived}
+        mentioned: set[Any] = {s for a in self.atoms for s in a.free_symbols}
+        return frozenset(t for s in mentioned for t in terms.get(s, s).free_symbols)
 
     def ranges(
         self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
@@ -62,24 +75,50 @@ class AtomForm:
 
         NaN marks an atom that may be undefined somewhere in the box.
         """
-        ends = [atom_range(a, symbols, lower, upper) for a in self.atoms]
-        empty = np.zeros((len(lower), 0))
-        return tuple(np.stack([e[k] for e in ends], 1) if ends else empty for k in (0, 1))  # type: ignore[return-value]
-
-    def refined(
-        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array, deadline: float = np.inf
-    ) -> tuple[Array, Array]:
-        """As `ranges`, for one box (dim,), as tight as cutting it makes them; each (1, atoms).
-
-        Atoms that are not reached before the ``deadline`` (of `time.monotonic`) are only enclosed.
-        """
-        result = np.empty((2, 1, len(self.atoms)))
+        every, low, high = self.extended(symbols, lower, upper)
+        result = np.empty((2, len(lower), len(self.atoms)))
         for j, atom in enumerate(self.atoms):
-            if time.monotonic() < deadline:
-                result[:, 0, j] = refined_range(atom, symbols, lower, upper)
-            else:
-                result[:, :, j] = natural_range(atom, symbols, lower[None], upper[None])
+            result[:, :, j] = atom_range(atom, every, low, high)
+            if j in self.known:
+                # Both enclose the atom where it is defined, so their intersection does.
+                lemma, undefined = self.known[j], np.isnan(result[:, :, j])
+                cut = np.clip(result[:, :, j], lemma.lower, lemma.upper)
+                result[:, :, j] = np.where(undefined, np.nan, cut)
         return result[0], result[1]
+
+    def extended(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+    ) -> tuple[tuple[sp.Symbol, ...], Array, Array]:
+        """Symbols and boxes (batch, dim) with a column for each derived symbol."""
+        if not self.derived:
+            return symbols, lower, upper
+        ends = [d.columns(symbols, lower, upper) for d in self.derived]
+        return (
+            (*symbols, *(d.symbol for d in self.derived)),
+            np.column_stack([lower, *(low for low, _ in ends)]),
+            np.column_stack([upper, *(high for _, high in ends)]),
+        )
+
+    def with_known(self, known: Mapping[int, RangeLemma]) -> AtomForm:
+        """This matrix with ranges of atoms that are proved to hold on the whole region."""
+        return replace(self, known=known)
+
+    def lemmas(
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array, deadline: float = np.inf
+    ) -> dict[int, RangeLemma]:
+        """Tight ranges on one box (dim,) of the atoms for which a cut box gives a tighter one.
+
+        Atoms that are not reached before the ``deadline`` (of `time.monotonic`) are left out.
+        """
+        found: dict[int, RangeLemma] = {}
+        own = set(symbols)
+        for j, atom in enumerate(self.atoms):
+            if time.monotonic() >= deadline or not atom.free_symbols <= own:
+                continue
+            lemma = range_lemma(atom, symbols, lower, upper)
+            if lemma is not None:
+                found[j] = lemma
+        return found
 
     @cached_property
     def _enclosures(self) -> list[Interval]:
@@ -103,6 +142,20 @@ class AtomForm:
                 factor = factor * Interval(lower[..., j, None, None], upper[..., j, None, None])
             total = total + coefficient * factor
         return total
+
+    def terms(self, lower: Array, upper: Array) -> list[Interval]:
+        """Each term's product of atoms over boxes of atoms (batch, atoms), shape (batch,) or ()."""
+        ends = [
+            [np.ascontiguousarray(end[:, j]) for j in range(lower.shape[1])]
+            for end in ([lower] if lower is upper else [lower, upper])
+        ]
+        atoms = [Interval(*pair) for pair in zip(ends[0], ends[-1], strict=True)]
+        return [
+            reduce(mul, (atoms[j] for j in members), Interval.point(1.0))
+            if len(members) != 1
+            else atoms[members[0]]
+            for members in self.products
+        ]
 
     def at(self, corners: Array) -> Interval:
         """Enclosures of T at exact atom values (..., atoms), shape (..., rows, columns)."""
@@ -129,6 +182,17 @@ class AtomForm:
             tuple({place: factor * v for place, v in c.items()} for c in self.coefficients),
         )
 
+    def minus(
+        self, terms: Mapping[tuple[int, ...], Mapping[tuple[int, int], Fraction]]
+    ) -> AtomForm:
+        """This matrix less some terms in the same atoms."""
+        table = {m: dict(c) for m, c in zip(self.products, self.coefficients, strict=True)}
+        for members, entries in terms.items():
+            place = table.setdefault(members, {})
+            for at, value in entries.items():
+                place[at] = place.get(at, Fraction(0)) - value
+        return replace(self, products=tuple(table), coefficients=tuple(table.values()))
+
     def slope(self, atom: int) -> AtomForm:
         """The derivative of T by one atom: again affine in each of the others."""
         kept = [
@@ -148,18 +212,19 @@ def corners(lower: Array, upper: Array) -> Array:
     return np.where(choice, upper[:, None, :], lower[:, None, :])
 
 
-def atom_form(matrix: Sequence[Sequence[sp.Expr]]) -> AtomForm:
-    """Multiply a matrix of expressions out into atoms.
+def atom_form(matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] = ()) -> AtomForm:
+    """Multiply a matrix of expressions out into atoms, with symbols for linear terms in functions.
 
     Raises:
         UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
     """
     rows, columns = len(matrix), len(matrix[0]) if matrix else 0
+    short = {t: s for d in derived for t, s in ((d.term, d.symbol), (-d.term, -d.symbol))}
     atoms: dict[sp.Expr, int] = {}
     terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
     for i, row in enumerate(matrix):
         for j, entry in enumerate(row):
-            for monomial, coefficient in polynomial(entry).items():
+            for monomial, coefficient in polynomial(entry.xreplace(short)).items():
                 members = tuple(
                     sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
                 )
@@ -167,7 +232,7 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]]) -> AtomForm:
                 place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
                 place[i, j] = place.get((i, j), Fraction(0)) + value
     kept = {m: c for m, c in terms.items() if any(c.values())}
-    return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()))
+    return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()), derived)
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:

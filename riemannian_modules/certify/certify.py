@@ -2,57 +2,66 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from types import NoneType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from riemannian_modules.arithmetic.definite import (
-    largest_eigenvalue_bound,
-    smallest_eigenvalue_bound,
-)
 from riemannian_modules.arithmetic.expression_data import expressions_to_data
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
-from riemannian_modules.certify.certificate import (
-    FORMAT,
-    VERSION,
-    Certificate,
-    norm_to_data,
-    number_to_data,
-    region_in_words,
-    statement_of,
-)
-from riemannian_modules.certify.criterion import make_criterion
+from riemannian_modules.certify.budget import Budget
+from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
+from riemannian_modules.certify.certificate_data import region_to_data
+from riemannian_modules.certify.claim import check_norm, claim_to_data, with_metric
+from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
+from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
+from riemannian_modules.certify.fields import traced_norm
+from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.norms import (
     L1,
     L2,
+    FactorL2,
+    FieldL2,
     FreeL1,
     FreeL2,
+    FreeLearnedL2,
     FreeLInf,
     FreeNorm,
+    FreePolynomialL2,
     LInf,
     Norm,
+    WrittenFactor,
+    WrittenL2,
+    WrittenNorm,
     proved_norm,
 )
 from riemannian_modules.certify.problem import Problem, make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
 from riemannian_modules.certify.search import find_norm
-from riemannian_modules.certify.subdivide import Budget, Partition, partition
+from riemannian_modules.certify.statement import bound_of
+from riemannian_modules.certify.subdivide import Partition, partition
 from riemannian_modules.door import number, require
 from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
+
+AnyNorm = Norm | FreeNorm | WrittenNorm | Literal["auto"]
+_GIVEN = (L2, L1, LInf, FieldL2, FactorL2)
+_FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
 
 
 def certify(
     module: RiemannianModule,
     region: Box | None = None,
     *,
-    norm: Norm | FreeNorm | None = None,
+    norm: AnyNorm | None = None,
     input_norm: L2 | None = None,
+    horizontal: Horizontal | None = None,
     rate: float | None = None,
     factor: float | None = None,
     budget: Budget | None = None,
@@ -62,11 +71,13 @@ def certify(
     Args:
         module: A flow, a step map, or a static map, whose gain (Lipschitz constant) is then
             bounded.
-        region: Box of states, inputs and uncertain parameters; what it does not name is unbounded
+        region: States, inputs and uncertain parameters; what it does not name is unbounded
             (states and inputs) or fixed at the module's value (parameters). None: everywhere.
-        norm: The norm: `l2`, `l1` or `linf`, given or free; None tries the identity and the free
-            ones.
+        norm: The norm: `l2` (constant, or a function of the point), `coordinates`, `l1` or `linf`,
+            given or free; "auto" and None try the identity and the free ones.
         input_norm: For static maps, the norm of the inputs; Euclidean when None.
+        horizontal: The directions that count, where conserved or symmetric ones do not (see
+            `quotient`); the norm is one of those coordinates then.
         rate: For flows, the rate to prove (1/time); None for the best that is found.
         factor: For maps, the Lipschitz constant to prove; None for the best that is found.
         budget: Limits of time and boxes.
@@ -80,14 +91,15 @@ def certify(
 
     Source: Lohmiller and Slotine (1998); THEORY of this library in docs/theory.md.
     """
-    _check_kinds(module, region, norm, input_norm, budget)
-    problem = make_problem(module, region if region is not None else Box())
+    _check_kinds(module, region, norm, input_norm, horizontal, budget)
+    problem = _problem(module, region, horizontal)
     target = _target(problem, rate, factor)
     budget = budget if budget is not None else Budget()
-    if norm is not None and not isinstance(norm, (FreeL2, FreeL1, FreeLInf)):
-        check_norm(problem, norm, input_norm)
-        return _certify_in(problem, norm, input_norm, target, budget)
-    found = _best_norm(problem, norm, input_norm)
+    given = _given_norm(norm, module, problem)
+    if given is not None:
+        check_norm(problem, given, input_norm)
+        return _certify_in(problem, given, input_norm, target, budget)
+    found = _best_norm(problem, norm if isinstance(norm, _FREE) else None, input_norm)
     if found is None:
         return _without_norm(problem, target)
     check_norm(problem, found, input_norm)
@@ -98,7 +110,7 @@ def contraction_rate(
     module: RiemannianModule,
     region: Box | None = None,
     *,
-    norm: Norm | FreeNorm | None = None,
+    norm: AnyNorm | None = None,
     budget: Budget | None = None,
 ) -> Bound:
     """The best proved bound: the log-norm of a flow (negative: contracting), or the gain of a map.
@@ -106,15 +118,18 @@ def contraction_rate(
     Raises:
         ConvergenceError: If nothing finite could be proved; the message says what the answer was.
     """  # fmt: skip
-    _check_kinds(module, region, norm, None, budget)
-    problem = make_problem(module, region if region is not None else Box())
-    fixed = norm if isinstance(norm, (L2, L1, LInf)) else _best_norm(problem, norm, None)
+    _check_kinds(module, region, norm, None, None, budget)
+    problem = _problem(module, region, None)
+    fixed = _given_norm(norm, module, problem)
+    if fixed is None:
+        fixed = _best_norm(problem, norm if isinstance(norm, _FREE) else None, None)
     if fixed is None:
         raise ConvergenceError(
             "No norm was found in which a bound can be proved. Make the region smaller."
         )
     check_norm(problem, fixed, None)
-    criterion = make_criterion(problem, fixed)
+    problem = with_metric(problem, fixed)
+    criterion = prepared_criterion(problem, fixed)
     b = float(
         partition(problem, criterion, None, budget if budget is not None else Budget()).bounds.max()
     )
@@ -123,6 +138,31 @@ def contraction_rate(
             "Nothing finite could be proved on this region. Bound its unbounded sides."
         )
     return LogNormBound(b) if problem.is_flow else LipschitzBound(b)
+
+
+def _problem(
+    module: RiemannianModule, region: Box | None, horizontal: Horizontal | None
+) -> Problem:
+    problem = make_problem(module, region if region is not None else Box())
+    if horizontal is None:
+        return problem
+    if problem.time is Time.STATIC or horizontal.R.shape[0] != len(problem.map):
+        raise SignatureError(
+            f"horizontal: its directions have {horizontal.R.shape[0]} coordinates; the state of "
+            f"{type(module).__name__} has {len(problem.expressions.state)}."
+        )
+    if not horizontal.holds_for(problem.jacobian):
+        raise SignatureError(
+            f"horizontal: the directions left out are not proved to be of the kind "
+            f"{horizontal.kind!r} for {type(module).__name__}; find them with `quotient`."
+        )
+    return replace(problem, horizontal=horizontal)
+
+
+def _given_norm(norm: AnyNorm | None, module: RiemannianModule, problem: Problem) -> Norm | None:
+    if isinstance(norm, (WrittenL2, WrittenFactor)):
+        return traced_norm(norm, module, problem)
+    return norm if isinstance(norm, _GIVEN) else None
 
 
 def _target(problem: Problem, rate: float | None, factor: float | None) -> float | None:
@@ -136,44 +176,25 @@ def _target(problem: Problem, rate: float | None, factor: float | None) -> float
 
 
 def _check_kinds(
-    module: object, region: object, norm: object, given: object, budget: object
+    module: object,
+    region: object,
+    norm: object,
+    given: object,
+    horizontal: object,
+    budget: object,
 ) -> None:
     where = "certify"
     require(where, module, RiemannianModule, "a module")
     require(where, region, (Box, NoneType), "a region such as box(q=(-1, 1))", RegionError)
-    norms = (L2, L1, LInf, FreeL2, FreeL1, FreeLInf, NoneType)
-    require(where, norm, norms, "a norm: l2(...), l1(...) or linf(...)", MetricError)
+    norms = (*_GIVEN, *_FREE, WrittenL2, WrittenFactor, NoneType)
+    if not (isinstance(norm, str) and norm == "auto"):
+        require(
+            where, norm, norms, 'a norm: l2(...), coordinates(...), l1(...), linf(...) or "auto"',
+            MetricError,
+        )  # fmt: skip
+    require(where, horizontal, (Horizontal, NoneType), "directions, from quotient(module)")
     require(where, given, (L2, NoneType), "an input norm l2(matrix)", MetricError)
     require(where, budget, (Budget, NoneType), "a Budget")
-
-
-def check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
-    """Refuse what is no norm or does not fit the problem, with MetricError or SignatureError."""
-    for given in (norm, input_norm):
-        if given is not None:
-            proved_norm(given)
-    size = len(problem.map)
-    got = len(norm.metric) if isinstance(norm, L2) else len(norm.weights)
-    if got != size:
-        names = ", ".join(v.name for v in problem.variables)
-        raise MetricError(
-            f"The norm has {got} coordinates; the module's distance has {size} ({names})."
-        )
-    if not problem.variables:
-        raise SignatureError(
-            "The module has neither state nor inputs, so there is nothing to contract."
-        )
-    if not isinstance(norm, L2) and size != len(problem.variables):
-        raise MetricError("Weighted l1 and linf gains need as many inputs as outputs; use l2(...).")
-    if input_norm is not None and problem.time is not Time.STATIC:
-        raise SignatureError("input_norm is for static maps; a state's distance has one norm.")
-    if input_norm is not None and not isinstance(norm, L2):
-        raise MetricError("input_norm is an l2 norm; the outputs' norm has to be one too: l2(...).")
-    if input_norm is not None and len(input_norm.metric) != len(problem.variables):
-        raise MetricError(
-            f"input_norm has {len(input_norm.metric)} coordinates, the inputs have "
-            f"{len(problem.variables)}."
-        )
 
 
 def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None) -> Norm | None:
@@ -184,10 +205,10 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
                 "Weights of a static map's gain are to be given, not found: linf([1.0, ...]) or "
                 "l1([1.0, ...]), or norm=None for the Euclidean gain."
             )
-        return L2(np.eye(len(problem.map)))
+        return L2(np.eye(problem.size))
     candidates: list[Norm] = []
     if wanted is None or isinstance(wanted, FreeL2):
-        candidates.append(L2(np.eye(len(problem.map))))
+        candidates.append(L2(np.eye(problem.size)))
     for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
         try:
             candidates.append(proved_norm(find_norm(problem, free)))
@@ -195,8 +216,9 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
             continue
     best: tuple[float, Norm] | None = None
     for candidate in candidates:
-        criterion = make_criterion(problem, candidate, input_norm)
-        b = float(box_bounds(problem, criterion, problem.lower[None], problem.upper[None])[0])
+        own = with_metric(problem, candidate)
+        criterion = prepared_criterion(own, candidate, input_norm)
+        b = float(box_bounds(own, criterion, problem.lower[None], problem.upper[None])[0])
         if best is None or b < best[0] - 1e-9 * abs(best[0]):
             best = (b, candidate)
     return best[1] if best is not None else None
@@ -206,7 +228,9 @@ def _certify_in(
     problem: Problem, norm: Norm, input_norm: L2 | None, target: float | None, budget: Budget,
     *, norm_is_free: bool = False,
 ) -> Answer:  # fmt: skip
-    criterion = make_criterion(problem, norm, input_norm)
+    problem = with_metric(problem, norm)
+    deadline = time.monotonic() + budget.seconds
+    criterion = prepared_criterion(problem, norm, input_norm, deadline)
     limit = _limit(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     parts = partition(problem, criterion, target, budget, hopeless)
@@ -214,7 +238,7 @@ def _certify_in(
     if np.isfinite(b) and (target is not None or b < limit):
         held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
         if held.all():
-            return _proved(problem, norm, input_norm, parts, b)
+            return _proved(problem, norm, input_norm, criterion, parts, b)
         undecided = ~held
     else:
         undecided = parts.bounds >= (limit if target is None else target)
@@ -275,37 +299,22 @@ def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) ->
 
 
 def _proved(
-    problem: Problem, norm: Norm, input_norm: L2 | None, parts: Partition, b: float
+    problem: Problem,
+    norm: Norm,
+    input_norm: L2 | None,
+    criterion: Criterion,
+    parts: Partition,
+    b: float,
 ) -> Proved:
-    bound: Bound = LogNormBound(b) if problem.is_flow else LipschitzBound(b)
-    kind = {Time.CONTINUOUS: "flow", Time.DISCRETE: "step", Time.STATIC: "map"}[problem.time]
-    sides = list(zip(problem.coordinates, problem.lower, problem.upper, strict=True))
-    region = region_in_words(problem.coordinates, problem.lower.tolist(), problem.upper.tolist())
-    claim: dict[str, Any] = {
-        "statement": statement_of(kind, bound, norm, input_norm, overshoot(norm), region),
-        "kind": kind, "bound": b, "norm": norm_to_data(norm),
-    }  # fmt: skip
-    if input_norm is not None:
-        claim["input_norm"] = norm_to_data(input_norm)
+    claim = claim_to_data(problem, norm, input_norm, b)
     data = {
         "format": FORMAT,
         "version": VERSION,
         "claim": claim,
-        "region": [[n, number_to_data(lo), number_to_data(hi)] for n, lo, hi in sides],
-        "system": expressions_to_data(problem.expressions),
-        "evidence": {"rule": "monolithic", "cuts": [list(c) if c else None for c in parts.cuts]},
+        "region": region_to_data(
+            problem.coordinates, problem.lower, problem.upper, problem.constraints
+        ),
+        "system": {"type": "expressions", **expressions_to_data(problem.expressions)},
+        "evidence": evidence_to_data(problem, norm, criterion, parts.cuts),
     }
-    return Proved(bound, Certificate(data))
-
-
-def overshoot(norm: Norm) -> float:
-    """``sqrt(cond M)``, rounded up: by how much Euclidean distances may grow before they shrink."""
-    if not isinstance(norm, L2):
-        return float("nan")
-    floor = float(smallest_eigenvalue_bound(norm.metric))
-    return (
-        # The quotient and the root are each off by half a unit in the last place.
-        float(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor) * (1 + 1e-15))
-        if floor > 0
-        else np.inf
-    )
+    return Proved(bound_of(claim["kind"], b), Certificate(data))

@@ -5,6 +5,10 @@ a map.
 
 - l2, flow: ``2 b M - (M J + J^T M) >= 0``.
 - l2, map: ``[[b M_in, J^T M_out], [M_out J, b M_out]] >= 0``, which is ``J^T M_out J <= b^2 M_in``.
+- l2, flow, metric M(x): ``2 b M - (Mdot + M J + J^T M) >= 0`` and M > 0 at every point.
+- l2, flow, coordinates Theta(x): ``2 b I - (F + F^T) >= 0``, ``F = (Thetadot + Theta J)
+  Theta^-1``, and Theta regular at every point.
+- l2, step, metric M(x): ``[[b M, J^T M'], [M' J, b M']] >= 0`` with M' = M(f(x)), and both > 0.
 - l1 and linf: the weighted column or row sums of J are at most b.
 
 The left sides are convex in J, hence in each atom: they hold on a box of atoms when they hold at
@@ -15,26 +19,43 @@ test is subadditive along rays).
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, final
+from functools import cached_property
+from typing import final
 
 import numpy as np
 import sympy as sp
 from typing_extensions import override
 
+from riemannian_modules.arithmetic.affine_matrix import AffineMatrix
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.log_norm import log_norm_inf, norm_inf
-from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
+from riemannian_modules.arithmetic.rational_definite import (
+    is_negative_definite_rational,
+    is_negative_semidefinite_rational,
+)
 from riemannian_modules.arithmetic.rounding import Mask
-from riemannian_modules.certify.atoms import AtomForm, atom_form
-from riemannian_modules.certify.norms import L2, LInf, Norm
+from riemannian_modules.certify.atoms import AtomForm, atom_form, corners
+from riemannian_modules.certify.generalised import (
+    cancelled,
+    generalised_jacobian,
+    material_derivative,
+    product,
+    successor_metric,
+    symmetric_sum,
+)
+from riemannian_modules.certify.horizontal import exact_rows
+from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.ranges import RangeLemma
 from riemannian_modules.space import Array
 
+ASCENTS = 3  # a corner that they miss only costs time: what is proved does not rest on them
 FractionMatrix = Sequence[Sequence[Fraction]]
+Rows = Sequence[Sequence[sp.Expr]]
 
 
 class Criterion(abc.ABC):
@@ -55,9 +76,43 @@ class Criterion(abc.ABC):
     def proves(self, T: Interval, b: Array) -> Mask:
         """Whether the test with b (...) is proved for every matrix in T (..., rows, columns)."""
 
+    def proves_over(self, low: Array, high: Array, b: float) -> Mask:
+        """Whether the test with b is proved over boxes of finite atoms (batch, atoms), quickly.
+
+        One interval matrix a box: what fails may still be proved corner by corner.
+        """
+        return self.proves(self.form.over(low, high), np.full(len(low), b))
+
+    def corners_need(self, low: Array, high: Array) -> Array:
+        """The b that the corners of boxes of atoms (batch, atoms) need, or less: untrusted."""
+        return self.estimate(self.form.at(corners(low, high)).midpoint).max(1)
+
+    def proves_corners(self, low: Array, high: Array, b: Array) -> Mask:
+        """Whether the test with b (batch,) is proved at each corner, (batch, corners)."""
+        T = self.form.at(corners(low, high))
+        return self.proves(T, np.broadcast_to(b[:, None], T.shape[:2]))
+
     @abc.abstractmethod
-    def holds_exactly(self, T: FractionMatrix, b: Fraction) -> bool:
-        """The test in exact rationals, ties included."""
+    def exact_test(self, b: Fraction) -> ExactTest:
+        """The test with b in exact rationals, ties included."""
+
+    @abc.abstractmethod
+    def with_known(self, known: Mapping[int, RangeLemma]) -> Criterion:
+        """This test with ranges of atoms that are proved to hold on the whole region."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class ExactTest:
+    """An exact matrix, affine in each atom, and what is asked of its values and of its slopes.
+
+    ``at_slopes`` is asked along unbounded atoms; with ``at_values`` at the anchor it gives the test
+    on the whole ray.
+    """
+
+    form: AtomForm
+    at_values: Callable[[FractionMatrix], bool]
+    at_slopes: Callable[[FractionMatrix], bool]
 
 
 @final
@@ -89,16 +144,146 @@ class QuadraticCriterion(Criterion):
         )
 
     @override
-    def holds_exactly(self, T: FractionMatrix, b: Fraction) -> bool:
-        if not np.isfinite(self.weight).all():
-            return False  # 2 M overflows
-        W = [[Fraction(float(v)) for v in row] for row in self.weight]
-        return is_negative_semidefinite_rational(
-            [
-                [t - b * w for t, w in zip(t_row, w_row, strict=True)]
-                for t_row, w_row in zip(T, W, strict=True)
-            ]
+    def proves_over(self, low: Array, high: Array, b: float) -> Mask:
+        terms = [Interval.point(np.full(len(low), b)), *self.form.terms(low, high)]
+        return self._pencil.are_positive_definite(terms)
+
+    @override
+    def proves_corners(self, low: Array, high: Array, b: Array) -> Mask:
+        places = corners(low, high)
+        flat = places.reshape(-1, places.shape[-1])
+        terms = self.form.terms(flat, flat)
+        held = self._pencil.are_positive_definite(
+            [Interval.point(np.repeat(b, places.shape[1])), *terms]
         )
+        return held.reshape(places.shape[:2])
+
+    @override
+    def corners_need(self, low: Array, high: Array) -> Array:
+        # Uphill from corner to corner: an eigenvector's quadratic form is largest at the next one.
+        places = corners(low, high)
+        flat = places.reshape(-1, places.shape[-1])
+        shape = places.shape[:2]
+        t = np.stack([part.lower * np.ones(len(flat)) for part in self.form.terms(flat, flat)], -1)
+        t = t.reshape(*shape, -1)
+        matrices, rows = self._whitened, np.arange(len(low))
+        now, worst = np.tensordot(t.mean(1), matrices, 1), np.full(len(low), -np.inf)
+        for _ in range(ASCENTS):
+            values, vectors = np.linalg.eigh(now)
+            worst = np.maximum(worst, values[:, -1])
+            v = vectors[:, :, -1]
+            forms = np.einsum("kbi,bi->bk", np.tensordot(matrices, v, (2, 1)).swapaxes(1, 2), v)
+            chosen = np.einsum("bck,bk->bc", t, forms).argmax(1)
+            now = np.tensordot(t[rows, chosen], matrices, 1)
+        return np.maximum(worst, np.linalg.eigvalsh(now)[:, -1])
+
+    @cached_property
+    def _whitened(self) -> Array:
+        """Each term's coefficients in coordinates where W is the identity, (terms, n, n)."""
+        L = np.linalg.cholesky(self.weight)
+        dense = np.zeros((len(self.form.products), *self.form.shape))
+        for k, entries in enumerate(self.form.coefficients):
+            for place, value in entries.items():
+                dense[k][place] = float(value)
+        half = np.linalg.solve(L, dense)
+        whole = np.linalg.solve(L, np.swapaxes(half, -1, -2))
+        return 0.5 * (whole + np.swapaxes(whole, -1, -2))
+
+    @cached_property
+    def _pencil(self) -> AffineMatrix:
+        """``b W - T`` as a matrix linear in b and in the products of atoms."""
+        W = {place: Fraction(float(v)) for place, v in np.ndenumerate(self.weight)}
+        products = [
+            {place: -value for place, value in entries.items()}
+            for entries in self.form.coefficients
+        ]
+        return AffineMatrix(len(self.weight), (W, *products))
+
+    @override
+    def exact_test(self, b: Fraction) -> ExactTest:
+        W = {
+            place: Fraction(float(v)) for place, v in np.ndenumerate(self.weight) if np.isfinite(v)
+        }
+        if len(W) < self.weight.size:  # 2 M overflows
+            return ExactTest(self.form, _never, _never)
+        return ExactTest(self.form.minus({(): {k: b * v for k, v in W.items()}}), _nsd, _nsd)
+
+    @override
+    def with_known(self, known: Mapping[int, RangeLemma]) -> QuadraticCriterion:
+        return replace(self, form=self.form.with_known(known))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class FieldCriterion(Criterion):
+    """``b W(a) - T(a) >= 0`` and ``W(a) > 0``, of the stacked matrix [T; W] in common atoms."""
+
+    form: AtomForm
+
+    @property
+    @override
+    def smallest_weight(self) -> float:
+        return 1.0
+
+    def halves(self, T: Interval) -> tuple[Interval, Interval]:
+        """T and W."""
+        n = T.shape[-1]
+        return T[..., :n, :], T[..., n:, :]
+
+    @override
+    def estimate(self, T: Array) -> Array:
+        n = T.shape[-1]
+        S, W = T[..., :n, :], T[..., n:, :]
+        result = np.full(S.shape[:-2], np.inf)
+        # Where W is not definite at a corner, the box is too large: nothing is proved on it.
+        fine = np.linalg.eigvalsh(W)[..., 0] > 1e-14 * np.abs(W).max((-1, -2))
+        if fine.any():
+            L = np.linalg.cholesky(W[fine])
+            half = np.linalg.solve(L, S[fine])
+            whole = np.linalg.solve(L, np.swapaxes(half, -1, -2))
+            values = np.linalg.eigvalsh(0.5 * (whole + np.swapaxes(whole, -1, -2)))
+            result[fine] = values[..., -1]
+        return result
+
+    @override
+    def proves(self, T: Interval, b: Array) -> Mask:
+        S, W = self.halves(T)
+        margin = W * Interval.point(b[..., None, None]) - S
+        return is_positive_definite(margin) & is_positive_definite(W)
+
+    @override
+    def exact_test(self, b: Fraction) -> ExactTest:
+        n = self.form.shape[1]
+
+        def parts(T: FractionMatrix) -> tuple[list[list[Fraction]], list[list[Fraction]]]:
+            S, W = T[:n], T[n:]
+            margin = [
+                [s - b * w for s, w in zip(s_row, w_row, strict=True)]
+                for s_row, w_row in zip(S, W, strict=True)
+            ]
+            return margin, [[-w for w in row] for row in W]
+
+        def at_values(T: FractionMatrix) -> bool:
+            margin, negative = parts(T)
+            return _nsd(margin) and is_negative_definite_rational(negative)
+
+        def at_slopes(T: FractionMatrix) -> bool:
+            return all(_nsd(part) for part in parts(T))
+
+        return ExactTest(self.form, at_values, at_slopes)
+
+    @override
+    def with_known(self, known: Mapping[int, RangeLemma]) -> FieldCriterion:
+        return replace(self, form=self.form.with_known(known))
+
+
+def _nsd(matrix: FractionMatrix) -> bool:
+    return is_negative_semidefinite_rational(matrix)
+
+
+def _never(matrix: FractionMatrix) -> bool:
+    del matrix
+    return False
 
 
 @final
@@ -135,64 +320,108 @@ class RowSumCriterion(Criterion):
         return bound <= b
 
     @override
-    def holds_exactly(self, T: FractionMatrix, b: Fraction) -> bool:
+    def exact_test(self, b: Fraction) -> ExactTest:
         w = [Fraction(float(v)) for v in self.weights]
-        return all(
-            sum((abs(t) * w[j] for j, t in enumerate(row) if j != i), Fraction(0))
-            + (row[i] if self.is_flow else abs(row[i])) * w[i]
-            <= b * w[i]
-            for i, row in enumerate(T)
-        )
+
+        def rows_below(bound: Fraction) -> Callable[[FractionMatrix], bool]:
+            def holds(T: FractionMatrix) -> bool:
+                return all(
+                    sum((abs(t) * w[j] for j, t in enumerate(row) if j != i), Fraction(0))
+                    + (row[i] if self.is_flow else abs(row[i])) * w[i]
+                    <= bound * w[i]
+                    for i, row in enumerate(T)
+                )
+
+            return holds
+
+        return ExactTest(self.form, rows_below(b), rows_below(Fraction(0)))
+
+    @override
+    def with_known(self, known: Mapping[int, RangeLemma]) -> RowSumCriterion:
+        return replace(self, form=self.form.with_known(known))
 
 
-def make_criterion(problem: Problem, norm: Norm, input_norm: L2 | None = None) -> Criterion:
+def make_criterion(
+    problem: Problem,
+    norm: Norm,
+    input_norm: L2 | None = None,
+    matrix: Rows | None = None,
+    weight: Rows | None = None,
+) -> Criterion:
     """The test that a norm asks of a problem's Jacobian; exact cancellations happen in here.
 
     Args:
         problem: The problem.
         norm: The norm of the state, or of a static map's outputs.
         input_norm: The norm of a static map's inputs; Euclidean when None.
+        matrix: The tested matrix in other terms (see `tested_matrix`), proved equal elsewhere.
+        weight: The weight of b in other terms, for metrics that change with the point.
+    """
+    S = tested_matrix(problem, norm) if matrix is None else matrix
+    if isinstance(norm, (LInf, L1)):
+        return RowSumCriterion(atom_form(S, problem.derived), norm.weights, problem.is_flow)
+    if isinstance(norm, FieldL2):
+        W = weight if weight is not None else tested_weight(problem, norm)
+        return FieldCriterion(atom_form([*_signed(problem, S), *W], problem.derived))
+    n = problem.size
+    if problem.is_flow:
+        doubled = 2.0 * (norm.metric if isinstance(norm, L2) else np.eye(n))
+        return QuadraticCriterion(atom_form(S, problem.derived), doubled)
+    M = norm.metric if isinstance(norm, L2) else np.eye(n)
+    m = len(S[0])
+    M_in = input_norm.metric if input_norm is not None else M if problem.is_square else np.eye(m)
+    both = np.zeros((m + n, m + n))
+    both[:m, :m], both[m:, m:] = M_in, M
+    return QuadraticCriterion(atom_form(_signed(problem, S), problem.derived), both)
+
+
+def tested_matrix(problem: Problem, norm: Norm) -> Rows:
+    """The matrix whose atoms a norm's test bounds, multiplied out as far as it has to be.
+
+    Flows: ``M J + J^T M`` (with Mdot for a metric M(x)), or ``F + F^T`` in coordinates Theta. Maps:
+    the block ``M J``, or ``M(f) J``. l1 and linf: J, transposed for l1.
     """
     J = [list(row) for row in problem.jacobian]
-    if isinstance(norm, L2):
-        M_in = np.eye(len(problem.variables)) if input_norm is None else input_norm.metric
-        return _quadratic(
-            J, problem, norm.metric, norm.metric if problem.map is problem.expressions.dx else M_in
-        )
     if isinstance(norm, LInf):
-        return RowSumCriterion(atom_form(J), norm.weights, problem.is_flow)
-    # |J|_1,w is the linf norm of the transpose: column j of J weighs sum_i w_i |J_ij| / w_j, which
-    # is row j of J^T with the weights v_i = w_i in the place of linf's: sum_i |J^T_ji| v_i / v_j.
-    transposed = [list(column) for column in zip(*J, strict=True)]
-    return RowSumCriterion(atom_form(transposed), norm.weights, problem.is_flow)
+        return J
+    if isinstance(norm, L1):
+        # |J|_1,w is the linf norm of the transpose: column j of J weighs sum_i w_i |J_ij| / w_j,
+        # which is row j of J^T with the weights v_i = w_i in the place of linf's: sum_i |J^T_ji|
+        # v_i / v_j.
+        return [list(column) for column in zip(*J, strict=True)]
+    if isinstance(norm, FactorL2):
+        return symmetric_sum(generalised_jacobian(problem, norm, J))
+    if isinstance(norm, FieldL2):
+        M = successor_metric(problem, norm) if not problem.is_flow else norm.entries
+        generalised = cancelled(product(M, J))
+        if not problem.is_flow:
+            return generalised
+        return [
+            [s + d for s, d in zip(s_row, d_row, strict=True)]
+            for s_row, d_row in zip(
+                symmetric_sum(generalised), material_derivative(problem, norm), strict=True
+            )
+        ]
+    MJ = product(exact_rows(norm.metric), J)
+    return symmetric_sum(MJ) if problem.is_flow else MJ
 
 
-def _quadratic(
-    J: list[list[sp.Expr]], problem: Problem, M: Array, M_in: Array
-) -> QuadraticCriterion:
-    exact = _rational(M)
-    MJ = _product(exact, J)
-    n, m = len(J), len(J[0])
+def _signed(problem: Problem, S: Rows) -> list[list[sp.Expr]]:
+    """T: the matrix itself for flows, ``-[[0, S^T], [S, 0]]`` for maps."""
     if problem.is_flow:
-        S = [[MJ[i][j] + MJ[j][i] for j in range(n)] for i in range(n)]
-        return QuadraticCriterion(atom_form(S), 2.0 * M)
-    size = m + n
-    block: list[list[sp.Expr]] = [[sp.S.Zero] * size for _ in range(size)]
+        return [list(row) for row in S]
+    n, m = len(S), len(S[0])
+    block: list[list[sp.Expr]] = [[sp.S.Zero] * (m + n) for _ in range(m + n)]
     for i in range(n):
         for j in range(m):
-            block[m + i][j] = block[j][m + i] = -MJ[i][j]
-    weight = np.zeros((size, size))
-    weight[:m, :m], weight[m:, m:] = M_in, M
-    return QuadraticCriterion(atom_form(block), weight)
+            block[m + i][j] = block[j][m + i] = -S[i][j]
+    return block
 
 
-def _rational(M: Array) -> list[list[Any]]:
-    return [[sp.Rational(*float(v).as_integer_ratio()) for v in row] for row in M]
-
-
-def _product(M: list[list[Any]], J: list[list[sp.Expr]]) -> list[list[sp.Expr]]:
-    columns = list(zip(*J, strict=True))
-    return [
-        [sp.Add(*(a * b for a, b in zip(row, c, strict=True) if a != 0)) for c in columns]
-        for row in M
-    ]
+def tested_weight(problem: Problem, norm: FieldL2) -> list[list[sp.Expr]]:
+    """W, what b multiplies: 2 M for flows, ``blockdiag(M, M(f))`` for steps."""
+    if problem.is_flow:
+        return [[2 * e for e in row] for row in norm.entries]
+    M, after, n = norm.entries, successor_metric(problem, norm), problem.size
+    zero = [sp.S.Zero] * n
+    return [[*row, *zero] for row in M] + [[*zero, *row] for row in after]

@@ -117,7 +117,7 @@ def _rates(
 
 
 def _check_inputs(entries: Matrix, rates: Mapping[sp.Symbol, sp.Expr], problem: Problem) -> None:
-    mentioned = {s for row in entries for e in row for s in e.free_symbols}
+    mentioned: set[Any] = {s for row in entries for e in row for s in e.free_symbols}
     missing = sorted(s.name for s in mentioned & set(problem.expressions.inputs) if s not in rates)
     if problem.is_flow and missing:
         raise MetricError(

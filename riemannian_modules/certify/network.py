@@ -13,16 +13,15 @@ from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.expression_data import expressions_from_data, expressions_to_data
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
-from riemannian_modules.certify.certificate import (
-    FORMAT,
-    VERSION,
-    Certificate,
+from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
+from riemannian_modules.certify.certificate_data import (
     array_from_data,
     number_from_data,
-    number_to_data,
     region_from_data,
+    region_to_data,
 )
 from riemannian_modules.certify.compose import NetworkBound, network_bound
+from riemannian_modules.certify.constraints import Constraints
 from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric
 from riemannian_modules.door import number, require, require_mapping
@@ -127,7 +126,11 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
     if graph.time not in _KINDS or _KINDS[graph.time] != claim.get("kind"):
         raise CertificateError("claim.kind: does not fit the system's time.")
     states = [_named(c, data["system"]["leaves"]) for c in graph.state.coordinates]
-    lower, upper = region_from_data(data["region"], [*states, *graph.inputs.coordinates])
+    lower, upper, constraints = region_from_data(
+        data["region"], [*states, *graph.inputs.coordinates]
+    )
+    if constraints:
+        raise CertificateError("region: the network rule knows boxes only.")
     b = number_from_data(claim.get("bound"), "claim.bound")
     stateful = [name for name, m in graph.nodes.items() if m.state.ports]
     norm = claim.get("norm")
@@ -155,7 +158,7 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
         return Estimated(None, f"the network rule gives {network.bound:.17g}, not {b:.17g}")
     proved = {
         **data,
-        "claim": {**claim, "statement": _statement(graph.time, b, data["region"])},
+        "claim": {**claim, "statement": _statement(graph.time, b, data["region"]["sides"])},
         "evidence": evidence,
     }
     return _proved(b, proved)
@@ -191,10 +194,7 @@ def _data(
     graph: ModuleGraph, lower: Array, upper: Array, network: NetworkBound, b: float
 ) -> dict[str, Any]:
     names = [*graph.signature.state.coordinates, *graph.signature.inputs.coordinates]
-    region = [
-        [n, number_to_data(lo), number_to_data(hi)]
-        for n, lo, hi in zip(names, lower, upper, strict=True)
-    ]
+    region = region_to_data(names, lower, upper, Constraints(tuple(names)))
     norm = {
         "type": "blocks",
         "nodes": list(network.nodes),
@@ -205,7 +205,7 @@ def _data(
         "format": FORMAT,
         "version": VERSION,
         "claim": {
-            "statement": _statement(graph.time, b, region),
+            "statement": _statement(graph.time, b, region["sides"]),
             "kind": _KINDS[graph.time],
             "bound": b,
             "norm": norm,

@@ -7,7 +7,7 @@ and that the map has no jumps, which a Jacobian does not see.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
 
@@ -19,7 +19,9 @@ from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import Expressions, derivatives
 from riemannian_modules.arithmetic.interval import Interval, as_interval
 from riemannian_modules.arithmetic.rounding import Mask
-from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.certify.constraints import Constraints, Derived
+from riemannian_modules.certify.horizontal import Horizontal
+from riemannian_modules.errors import RegionError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
 from riemannian_modules.space import Array
@@ -35,12 +37,18 @@ class Problem:
             inputs).
         expressions: The map with fixed parameters put in exactly; uncertain ones stay symbols.
         lower, upper: Sides of the box for ``symbols``, in that order.
+        constraints: What cuts the box further.
+        horizontal: The directions that count, where conserved or symmetric ones do not.
+        metric_terms: Terms of a metric that changes with the point, which must be defined as well.
     """
 
     time: Time
     expressions: Expressions
     lower: Array
     upper: Array
+    constraints: Constraints = field(default_factory=Constraints)
+    horizontal: Horizontal | None = None
+    metric_terms: tuple[sp.Expr, ...] = ()
 
     @property
     def symbols(self) -> tuple[sp.Symbol, ...]:
@@ -69,8 +77,24 @@ class Problem:
 
     @cached_property
     def jacobian(self) -> tuple[tuple[sp.Expr, ...], ...]:
-        """The exact Jacobian, a row for each value."""
-        return derivatives(self.map, self.variables)
+        """The exact Jacobian, a row for each value; ``L J R`` where directions are left out."""
+        J = derivatives(self.map, self.variables)
+        return J if self.horizontal is None else self.horizontal.reduced(J)
+
+    @property
+    def size(self) -> int:
+        """The number of coordinates of the norm: rows of the Jacobian."""
+        return len(self.map) if self.horizontal is None else len(self.horizontal.L)
+
+    @property
+    def is_square(self) -> bool:
+        """Whether one norm measures both what is differentiated and what by."""
+        return self.time is not Time.STATIC
+
+    @cached_property
+    def derived(self) -> tuple[Derived, ...]:
+        """Linear terms that the region bounds, as symbols of their own."""
+        return self.constraints.derived(self.symbols)
 
     @cached_property
     def is_defined(self) -> bool:
@@ -84,7 +108,7 @@ class Problem:
         Guards alone would do for a traced map; those of a file may be missing.
         """
         recorded = [(g.kind, g.expression) for g in self.expressions.guards]
-        terms = sp.preorder_traversal(sp.Tuple(*self.map))
+        terms = sp.preorder_traversal(sp.Tuple(*self.map, *self.metric_terms))
         implied = [_condition(e) for e in terms if e.free_symbols]
         return tuple(dict.fromkeys([*recorded, *(c for c in implied if c is not None)]))
 
@@ -144,8 +168,16 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
         expressions = module.expressions_at(module.theta)
     require_continuous(expressions, type(module).__name__)
     symbols = expressions.state + expressions.inputs + expressions.parameters
-    lower, upper = region.bounds([v.name for v in symbols], (s.state, s.inputs, s.parameters))
-    return Problem(s.time, expressions, lower, upper)
+    names, spaces = [v.name for v in symbols], (s.state, s.inputs, s.parameters)
+    lower, upper = region.bounds(names, spaces)
+    constraints = Constraints(tuple(names), region.constraints_on(names, spaces))
+    problem = Problem(s.time, expressions, lower, upper, constraints)
+    if constraints and constraints.outside(lower[None], upper[None])[0]:
+        raise RegionError(
+            "The region is empty: its constraints leave nothing of its box. Widen the sides or the "
+            "constraints."
+        )
+    return problem
 
 
 def _condition(e: Any) -> tuple[str, Any] | None:

@@ -6,8 +6,9 @@ Every bound is an interval enclosure, so the intersection contains the true rang
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import sympy as sp
@@ -17,13 +18,14 @@ from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.space import Array
 
-SLICES = 32
-ROUNDS = 30
+ROUNDS = 40
+MOST_AXES = 3
 MOST_BOXES = 4096
 FACTORED = 120  # operations up to which derivatives are brought over one denominator
-WIDTH = 1e-9  # relative accuracy at which refining stops
+WIDTH = 1e-8  # relative accuracy at which refining stops
 
 
 def atom_range(
@@ -70,62 +72,118 @@ def natural_range(
     return value.lower.copy(), value.upper.copy()
 
 
-def refined_range(
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class RangeLemma:
+    """An expression lies within [lower, upper] on a box; the cuts, in preorder, show it."""
+
+    lower: float
+    upper: float
+    cuts: tuple[tuple[int, float] | None, ...]
+
+
+def range_lemma(
     atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
-) -> tuple[float, float]:
-    """Range of one expression on one box (dim,), by cutting the box where the extremes may lie."""
-    axes = [i for i, s in enumerate(symbols) if s in atom.free_symbols]
-    if not axes or len(axes) > 3:
-        low, high = atom_range(atom, symbols, lower[None], upper[None])
-        return float(low[0]), float(high[0])
-    floor = _extreme(atom, symbols, axes, lower, upper, largest=False)
-    ceiling = _extreme(atom, symbols, axes, lower, upper, largest=True)
-    return floor, ceiling
+) -> RangeLemma | None:
+    """The range of one expression on one box (dim,), by cutting the box where it exceeds samples.
+
+    None where cutting gives nothing: the natural range is exact, or there are too many axes.
+    """
+    axes, _ = _repeated(atom, symbols)
+    if not axes or len(axes) > MOST_AXES:
+        return None
+    tree = _Cuts(lower, upper)
+    reached = np.array([np.inf, -np.inf])
+    for depth in range(ROUNDS * len(axes)):
+        low, high = tree.lower[tree.open], tree.upper[tree.open]
+        bottom, top = atom_range(atom, symbols, low, high)
+        at = _evaluate(atom, symbols, *[inner_points(low, high)] * 2)
+        with np.errstate(invalid="ignore"):
+            reached[0] = np.fmin(reached[0], np.fmin.reduce(at.upper))
+            reached[1] = np.fmax(reached[1], np.fmax.reduce(at.lower))
+        room = WIDTH * np.maximum(np.abs(reached), 1e-12)
+        done = (bottom >= reached[0] - room[0]) & (top <= reached[1] + room[1])
+        tree.bound(bottom, top)
+        if done.all() or len(tree.lower) > MOST_BOXES:
+            break
+        tree.cut(~done, axes[depth % len(axes)])
+    else:
+        low, high = tree.lower[tree.open], tree.upper[tree.open]
+        tree.bound(*atom_range(atom, symbols, low, high))
+    return tree.lemma()
 
 
-def _extreme(
-    atom: sp.Expr,
-    symbols: tuple[sp.Symbol, ...],
-    axes: list[int],
-    lower: Array,
-    upper: Array,
-    *,
-    largest: bool,
-) -> float:
-    """A rigorous bound of the largest (smallest) value: boxes that cannot hold it are dropped."""
-    lows, highs = lower[None].copy(), upper[None].copy()
-    for _ in range(ROUNDS):
-        while True:
-            for axis in axes:
-                lows, highs = _halved(lows, highs, axis)
-            if len(lows) >= SLICES:
-                break
-        low, high = atom_range(atom, symbols, lows, highs)
-        bound = high.max() if largest else low.min()
-        if np.isnan(bound) or len(lows) > MOST_BOXES:
-            return float(bound)
-        middle = inner_points(lows, highs)
-        at = _evaluate(atom, symbols, middle, middle)
-        reached = np.nanmax(at.lower) if largest else np.nanmin(at.upper)
-        if abs(bound - reached) <= WIDTH * max(abs(bound), 1e-12):
-            return float(bound)
-        kept = high >= reached if largest else low <= reached
-        lows, highs = lows[kept], highs[kept]
-    low, high = atom_range(atom, symbols, lows, highs)
-    return float(high.max() if largest else low.min())
+@final
+class _Cuts:
+    """A tree of cuts of one box, cut level by level."""
+
+    def __init__(self, lower: Array, upper: Array) -> None:
+        self.lower, self.upper = lower[None].copy(), upper[None].copy()
+        self.range = np.array([[-np.inf, np.inf]])
+        self.left = np.array([-1])  # a node's first child, the second follows; -1 for a leaf
+        self.place: list[tuple[int, float] | None] = [None]
+        self.open = np.array([0])
+
+    def bound(self, bottom: Array, top: Array) -> None:
+        """Note the open nodes' ranges."""
+        self.range[self.open] = np.column_stack([bottom, top])
+
+    def cut(self, wanted: Mask, axis: int) -> None:
+        """Cut the open nodes that are wanted; their halves are open then."""
+        nodes = self.open[wanted]
+        low, high = self.lower[nodes], self.upper[nodes]
+        middle = _middles(low[:, axis], high[:, axis])
+        inside = (low[:, axis] < middle) & (middle < high[:, axis])
+        nodes, low, high, middle = nodes[inside], low[inside], high[inside], middle[inside]
+        first = len(self.lower) + 2 * np.arange(len(nodes))
+        children = np.repeat(low, 2, axis=0), np.repeat(high, 2, axis=0)
+        children[1][0::2, axis] = children[0][1::2, axis] = middle
+        self.left[nodes] = first
+        for node, m in zip(nodes.tolist(), middle.tolist(), strict=True):
+            self.place[node] = (axis, m)
+        self.place += [None] * (2 * len(nodes))
+        self.lower = np.concatenate([self.lower, children[0]])
+        self.upper = np.concatenate([self.upper, children[1]])
+        self.left = np.concatenate([self.left, np.full(2 * len(nodes), -1)])
+        self.range = np.concatenate([self.range, np.tile([-np.inf, np.inf], (2 * len(nodes), 1))])
+        # A node that could not be cut along this axis waits for the next one.
+        waiting = np.setdiff1d(self.open[wanted], nodes)
+        self.open = np.concatenate(
+            [waiting, np.arange(len(self.lower) - 2 * len(nodes), len(self.lower))]
+        )
+
+    def lemma(self) -> RangeLemma | None:
+        """What the leaves prove; None where it is nothing."""
+        leaves = self.left < 0
+        low, high = self.range[leaves, 0].min(), self.range[leaves, 1].max()
+        if not (np.isfinite(low) or np.isfinite(high)):
+            return None
+        cuts: list[tuple[int, float] | None] = []
+        stack = [0]
+        while stack:
+            node = stack.pop()
+            cuts.append(self.place[node])
+            if self.left[node] >= 0:
+                stack += [int(self.left[node]) + 1, int(self.left[node])]
+        return RangeLemma(float(low), float(high), tuple(cuts))
 
 
-def _halved(lows: Array, highs: Array, axis: int) -> tuple[Array, Array]:
-    low, high = lows[:, axis], highs[:, axis]
+def lemma_holds(
+    lemma: RangeLemma, atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+) -> bool:
+    """Whether the lemma is proved on the leaves (leaves, dim) that its cuts make of a box."""
+    bottom, top = atom_range(atom, symbols, lower, upper)
+    return bool(((bottom >= lemma.lower) & (top <= lemma.upper)).all())
+
+
+def _middles(low: Array, high: Array) -> Array:
+    """Where sides (batch,) are cut: in the middle, or twice as far out where unbounded."""
     with np.errstate(invalid="ignore", over="ignore"):
-        middle = np.where(
+        return np.where(
             np.isinf(low) & np.isinf(high), 0.0,
             np.where(np.isinf(high), 2 * np.abs(low) + 1,
                      np.where(np.isinf(low), -2 * np.abs(high) - 1, 0.5 * low + 0.5 * high)),
         )  # fmt: skip
-    left, right = highs.copy(), lows.copy()
-    left[:, axis] = right[:, axis] = middle
-    return np.concatenate([lows, right]), np.concatenate([left, highs])
 
 
 def inner_points(lows: Array, highs: Array) -> Array:

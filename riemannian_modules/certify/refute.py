@@ -14,9 +14,9 @@ from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.interval import Interval, as_interval
 from riemannian_modules.arithmetic.interval_matrix import matmul, quadratic_form
 from riemannian_modules.certify.answer import Refuted
-from riemannian_modules.certify.criterion import Criterion, QuadraticCriterion
+from riemannian_modules.certify.criterion import Criterion, FieldCriterion, QuadraticCriterion
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.search import jacobians_at, sample_points
+from riemannian_modules.certify.samples import jacobians_at, sample_points
 from riemannian_modules.space import Array
 
 
@@ -25,7 +25,7 @@ def jacobian_enclosure(problem: Problem, point: Array) -> Interval:
     entries = tuple(e for row in problem.jacobian for e in row)
     values = compile_intervals(entries, (problem.symbols,))([Interval.point(v) for v in point])
     flat = [as_interval(v) for v in values]
-    shape = (len(problem.map), len(problem.variables))
+    shape = (len(problem.jacobian), -1)
     return Interval(
         np.array([float(v.lower) for v in flat]).reshape(shape),
         np.array([float(v.upper) for v in flat]).reshape(shape),
@@ -36,12 +36,14 @@ def refute_in_norm(
     problem: Problem, criterion: Criterion, b: float, point: Array
 ) -> Refuted | None:
     """Prove that at ``point`` (dim,) the test in a given norm needs more than b, or None."""
-    if not problem.is_regular_at(point):
+    if not problem.is_regular_at(point) or not problem.constraints.contains(point):
         return None
     low, high = criterion.form.ranges(problem.symbols, point[None], point[None])
     T = criterion.form.over(low, high)[0]
     if isinstance(criterion, QuadraticCriterion):
-        direction, excess = _quadratic_excess(T, criterion.weight, b)
+        direction, excess = _quadratic_excess(T, Interval.point(criterion.weight), b)
+    elif isinstance(criterion, FieldCriterion):
+        direction, excess = _quadratic_excess(*criterion.halves(T), b)
     else:
         direction, excess = None, _row_excess(T, criterion, b)
     if not excess > 0:
@@ -54,15 +56,15 @@ def refute_in_norm(
     )  # fmt: skip
 
 
-def _quadratic_excess(T: Interval, weight: Array, b: float) -> tuple[Array, float]:
+def _quadratic_excess(T: Interval, weight: Interval, b: float) -> tuple[Array, float]:
     # v^T (T - b W) v / v^T W v at an approximate eigenvector: any v with a positive value is a
     # witness.
-    L = np.linalg.cholesky(weight)
+    L = np.linalg.cholesky(weight.midpoint)
     half = np.linalg.solve(L, np.linalg.solve(L, T.midpoint).T)
     vectors = np.linalg.eigh(0.5 * (half + half.T))[1]
     v = np.asarray(np.linalg.solve(L.T, vectors[:, -1]), dtype=np.float64)
-    excess = quadratic_form(T - Interval.point(weight) * Interval.point(b), v)
-    size = quadratic_form(Interval.point(weight), v)
+    excess = quadratic_form(T - weight * Interval.point(b), v)
+    size = quadratic_form(weight, v)
     return v, float((excess / size).lower)
 
 
@@ -87,7 +89,7 @@ def refute_in_any_metric(problem: Problem, b: float, point: Array | None = None)
     Ties count: eigenvalues whose real parts sum to zero leave a flow no positive rate (b = 0). To
     refute the bound b itself, pass the next larger number. ``point`` is a point to try first.
     """
-    if len(problem.map) != len(problem.variables) or not np.isfinite(b):
+    if not problem.is_square or not np.isfinite(b):
         return None
     rng = np.random.default_rng(2)
     given = np.zeros((0, len(problem.symbols))) if point is None else point[None]
@@ -99,7 +101,9 @@ def refute_in_any_metric(problem: Problem, b: float, point: Array | None = None)
     eigenvalues = np.linalg.eigvals(J)
     size = (eigenvalues.real if problem.is_flow else np.abs(eigenvalues)).max(1)
     for place in np.argsort(-size, kind="stable")[:4]:
-        if not problem.is_regular_at(points[place]):
+        if not problem.is_regular_at(points[place]) or not problem.constraints.contains(
+            points[place]
+        ):
             continue
         found = _unstable(jacobian_enclosure(problem, points[place]), b, is_flow=problem.is_flow)
         if found is not None:

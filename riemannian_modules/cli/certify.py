@@ -27,7 +27,7 @@ from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedEr
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from riemannian_modules.certify import Answer
+    from riemannian_modules.certify import Answer, Progress
     from riemannian_modules.certify.norms import FreeNorm, Norm
     from riemannian_modules.region import Box
     from riemannian_modules.spec import System
@@ -190,12 +190,12 @@ def _proved_by_parts(system: System, place: Box, goal: Goal) -> Answer:
     return certify_network(system.module, place, rate=goal.rate, factor=goal.factor)
 
 
-def _progress(status: Status | None) -> Callable[[int, float, float], None]:
-    def tell(boxes: int, proved: float, sampled: float) -> None:
+def _progress(status: Status | None) -> Callable[[Progress], None]:
+    def tell(now: Progress) -> None:
         if status is not None:
             status.update(
-                f"{boxes} boxes; proved bound {proved:.6g}, samples need {sampled:.6g} (Ctrl-C to "
-                "stop)"
+                f"{now.boxes} boxes, {100 * now.undecided:.3g} % of the region open; proved bound "
+                f"{now.bound:.6g}, samples need {now.sampled:.6g} (Ctrl-C to stop)"
             )
 
     return tell

@@ -144,7 +144,7 @@ REFUSED = {
     "np.mod": (lambda v, w: v % w, "np.remainder"),
     "equality": (lambda v, w: np.where(v == w, v, w), "np.equal"),
     "np.sort": (lambda v, w: np.sort(v), "np.sort"),
-    "np.linalg.inv": (lambda v, w: np.linalg.inv(np.outer(v, v)), "np.inv"),
+    "np.linalg.eig": (lambda v, w: np.linalg.eig(np.outer(v, v))[0], "np.eig"),
     "np.interp": (lambda v, w: np.interp(v, [0.0, 1.0], [0.0, 1.0]), "interp|plain array"),
     "norm of another order": (lambda v, w: np.linalg.norm(v, 1) * w, "order"),
     "largest from a start": (lambda v, w: np.max(v, initial=2.0) * w, "initial"),

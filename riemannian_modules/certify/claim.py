@@ -1,0 +1,133 @@
+"""The claim of a certificate: the norms that fit a problem, and the claim's data and words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.arithmetic.definite import (
+    largest_eigenvalue_bound,
+    smallest_eigenvalue_bound,
+)
+from riemannian_modules.certify.certificate_data import norm_to_data
+from riemannian_modules.certify.generalised import regularity
+from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm, proved_norm
+from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.statement import (
+    bound_of,
+    region_in_words,
+    statement_of,
+    symbols_of_claim,
+)
+from riemannian_modules.errors import MetricError, SignatureError
+from riemannian_modules.modules.module import Time
+
+KINDS = {Time.CONTINUOUS: "flow", Time.DISCRETE: "step", Time.STATIC: "map"}
+
+
+def check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
+    """Refuse what is no norm or does not fit the problem, with MetricError or SignatureError."""
+    for given in (norm, input_norm):
+        if given is not None:
+            proved_norm(given)
+    size = problem.size
+    got = norm_size(norm)
+    if got != size:
+        names = ", ".join(v.name for v in problem.variables)
+        raise MetricError(
+            f"The norm has {got} coordinates; the module's distance has {size} ({names})."
+        )
+    if not problem.variables:
+        raise SignatureError(
+            "The module has neither state nor inputs, so there is nothing to contract."
+        )
+    if isinstance(norm, (FieldL2, FactorL2)) and problem.time is Time.STATIC:
+        raise MetricError("A static map's gain is between constant metrics; use l2(matrix).")
+    if isinstance(norm, FactorL2) and problem.time is Time.DISCRETE:
+        raise MetricError("For a step map, pass the metric Theta^T Theta itself: l2(function).")
+    if isinstance(norm, (FieldL2, FactorL2)) and problem.horizontal is not None:
+        raise MetricError("With directions left out, the metric is constant; use l2(matrix).")
+    if (
+        isinstance(norm, (L1, LInf))
+        and len(norm.weights) != len(problem.variables)
+        and (problem.horizontal is None)
+    ):
+        raise MetricError("Weighted l1 and linf gains need as many inputs as outputs; use l2(...).")
+    if input_norm is not None and problem.time is not Time.STATIC:
+        raise SignatureError("input_norm is for static maps; a state's distance has one norm.")
+    if input_norm is not None and not isinstance(norm, L2):
+        raise MetricError("input_norm is an l2 norm; the outputs' norm has to be one too: l2(...).")
+    if input_norm is not None and len(input_norm.metric) != len(problem.variables):
+        raise MetricError(
+            f"input_norm has {len(input_norm.metric)} coordinates, the inputs have "
+            f"{len(problem.variables)}."
+        )
+
+
+def norm_size(norm: Norm) -> int:
+    """The number of coordinates that a norm measures."""
+    if isinstance(norm, L2):
+        return len(norm.metric)
+    return len(norm.weights) if isinstance(norm, (L1, LInf)) else len(norm.entries)
+
+
+def with_metric(problem: Problem, norm: Norm) -> Problem:
+    """The problem with what a metric that changes with the point asks to be defined.
+
+    Raises:
+        MetricError: If the metric jumps or has kinks, or its coordinates are nowhere regular.
+    """
+    if not isinstance(norm, (FieldL2, FactorL2)):
+        return problem
+    terms = [e for row in norm.entries for e in row] + list(norm.rates.values())
+    rough = (fn.sign, fn.step, fn.maximum, fn.minimum, fn.absolute, sp.Piecewise)
+    if any(e.has(*rough) for e in terms):
+        raise MetricError("A metric is smooth; write it without abs, sign, where, max or min.")
+    if isinstance(norm, FactorL2):
+        bottom = regularity(norm)
+        if bottom == 0:
+            raise MetricError("The coordinates are singular everywhere: the determinant is 0.")
+        terms.append(1 / bottom)
+    return replace(problem, metric_terms=tuple(terms))
+
+
+def claim_to_data(problem: Problem, norm: Norm, input_norm: L2 | None, b: float) -> dict[str, Any]:
+    """The claim as data, with its words and symbols derived from the numbers."""
+    kind, horizontal = KINDS[problem.time], problem.horizontal
+    bound = bound_of(kind, b)
+    region = region_in_words(problem.coordinates, problem.lower, problem.upper, problem.constraints)
+    claim: dict[str, Any] = {
+        "statement": statement_of(
+            kind, bound, norm, input_norm, overshoot(norm), region, horizontal
+        ),
+        "symbols": symbols_of_claim(kind, bound, norm, horizontal),
+        "kind": kind,
+        "bound": b,
+        "norm": norm_to_data(norm, problem.symbols),
+    }
+    if input_norm is not None:
+        claim["input_norm"] = norm_to_data(input_norm)
+    if horizontal is not None:
+        claim["horizontal"] = {
+            "L": horizontal.L.tolist(),
+            "R": horizontal.R.tolist(),
+            "kind": horizontal.kind,
+        }
+    return claim
+
+
+def overshoot(norm: Norm) -> float:
+    """``sqrt(cond M)``, rounded up: by how much Euclidean distances may grow before they shrink."""
+    if not isinstance(norm, L2):
+        return float("nan")
+    floor = float(smallest_eigenvalue_bound(norm.metric))
+    return (
+        # The quotient and the root are each off by half a unit in the last place.
+        float(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor) * (1 + 1e-15))
+        if floor > 0
+        else np.inf
+    )
