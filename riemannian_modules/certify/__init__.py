@@ -8,7 +8,7 @@ from riemannian_modules.certify.budget import Budget, Progress
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
 from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound
-from riemannian_modules.certify.network import certify_network
+from riemannian_modules.certify.network import certify_network, network_rate
 from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
 from riemannian_modules.certify.verify import verify
 
@@ -34,5 +34,6 @@ __all__ = [
     "linf",
     "load_certificate",
     "network_bound",
+    "network_rate",
     "verify",
 ]

@@ -219,20 +219,27 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] 
         UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
     """
     rows, columns = len(matrix), len(matrix[0]) if matrix else 0
+    entries = {(i, j): entry for i, row in enumerate(matrix) for j, entry in enumerate(row)}
+    return sparse_atom_form(entries, (rows, columns), derived)
+
+
+def sparse_atom_form(
+    entries: Mapping[tuple[int, int], sp.Expr],
+    shape: tuple[int, int],
+    derived: Sequence[Derived] = (),
+) -> AtomForm:
+    """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
     short = {t: s for d in derived for t, s in ((d.term, d.symbol), (-d.term, -d.symbol))}
     atoms: dict[sp.Expr, int] = {}
     terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
-    for i, row in enumerate(matrix):
-        for j, entry in enumerate(row):
-            for monomial, coefficient in polynomial(entry.xreplace(short)).items():
-                members = tuple(
-                    sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
-                )
-                # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
-                place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
-                place[i, j] = place.get((i, j), Fraction(0)) + value
+    for (i, j), entry in entries.items():
+        for monomial, coefficient in polynomial(entry.xreplace(short)).items():
+            members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
+            # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
+            place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
+            place[i, j] = place.get((i, j), Fraction(0)) + value
     kept = {m: c for m, c in terms.items() if any(c.values())}
-    return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()), derived)
+    return AtomForm(shape, tuple(atoms), tuple(kept), tuple(kept.values()), tuple(derived))
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
