@@ -8,6 +8,7 @@ from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
 from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound
 from riemannian_modules.certify.network import certify_network, network_rate
+from riemannian_modules.certify.network_table import TableRow, network_table
 from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
 from riemannian_modules.certify.subdivide import Budget
 from riemannian_modules.certify.verify import verify
@@ -22,6 +23,7 @@ __all__ = [
     "NetworkBound",
     "Proved",
     "Refuted",
+    "TableRow",
     "certify",
     "certify_network",
     "contraction_rate",
@@ -34,5 +36,6 @@ __all__ = [
     "load_certificate",
     "network_bound",
     "network_rate",
+    "network_table",
     "verify",
 ]

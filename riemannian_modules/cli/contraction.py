@@ -6,7 +6,7 @@ ends where a trajectory leaves the region, for nothing is claimed of what is out
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from riemannian_modules.certify import Proved
     from riemannian_modules.engine.trajectory import Trajectory
-    from riemannian_modules.modules.module import RiemannianModule
     from riemannian_modules.space import Array
     from riemannian_modules.spec import System
 
@@ -84,19 +83,28 @@ def logarithmic_rate(answer: Proved) -> float:
         return bound.rate if isinstance(bound, LogNormBound) else float(np.log(bound.factor))
 
 
-def distances(norm: Mapping[str, Any], module: RiemannianModule, d: Array) -> Array:
+def distances(norm: Mapping[str, Any], d: Array) -> Array:
     """The norms (T,) of differences d (T, n), with a norm as a certificate holds it."""
     if norm["type"] == "blocks":
-        places = {leaf.name: leaf.state for leaf in module.plan.leaves}  # type: ignore[attr-defined]
+        exponents = norm.get("exponents", [0] * len(norm["groups"]))
+        weights = np.ldexp(norm["weights"], np.subtract(exponents, min(exponents)))
         parts = [
-            _quadratic(np.array(M), d[:, places[name]]) / r
-            for name, M, r in zip(norm["nodes"], norm["metrics"], norm["weights"], strict=True)
+            _quadratic(np.array(M), d[:, group]) / r
+            for group, M, r in zip(norm["groups"], norm["metrics"], weights, strict=True)
         ]
         return np.max(parts, axis=0)
+    if "entries" in norm:
+        return _sparse_quadratic(norm["entries"], d)
     if norm["type"] == "l2":
         return _quadratic(np.array(norm["metric"]), d)
     weights = np.array(norm["weights"])
     return np.abs(d) @ weights if norm["type"] == "l1" else (np.abs(d) / weights).max(-1)
+
+
+def _sparse_quadratic(entries: Sequence[Sequence[Any]], d: Array) -> Array:
+    i, j = (np.array([row[k] for row in entries]) for k in (0, 1))
+    v = np.array([row[2] for row in entries]) * np.where(i == j, 1.0, 2.0)
+    return np.sqrt(np.maximum((d[:, i] * v * d[:, j]).sum(1), 0.0))
 
 
 def _quadratic(M: Array, d: Array) -> Array:
@@ -125,15 +133,15 @@ def contraction_figure(answer: Proved, first: Trajectory, second: Trajectory) ->
     from matplotlib.figure import Figure
 
     norm, b = answer.certificate.data["claim"]["norm"], logarithmic_rate(answer)
-    module, t = first.module, first.times
-    distance = distances(norm, module, first.states - second.states)  # (T,)
+    t = first.times
+    distance = distances(norm, first.states - second.states)  # (T,)
     kept = time_inside(answer, first, second)
     figure = Figure(figsize=(6.5, 3.6), layout="constrained")
     axis = figure.subplots()
     bound = distance[0] * np.exp(b * (t[:kept] - t[0]))
     axis.semilogy(t[:kept], bound, "k--", zorder=3, label=f"proved: exp({b:.4g} t)")
     # Below the solver's tolerance a distance is rounding, not contraction.
-    noise = 1e-7 * max(distances(norm, module, path.states).max() for path in (first, second))
+    noise = 1e-7 * max(distances(norm, path.states).max() for path in (first, second))
     visible = distance > min(noise, 1e-3 * distance[0])
     axis.semilogy(t[visible], distance[visible], label="distance of two trajectories")
     if kept < len(t):

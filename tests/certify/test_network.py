@@ -20,7 +20,8 @@ from riemannian_modules.certify import (
     network_bound,
     verify,
 )
-from riemannian_modules.certify.compose import comparison_bound, weighted_gain
+from riemannian_modules.certify.compose import comparison_bound
+from riemannian_modules.certify.gain import weighted_gain
 from riemannian_modules.errors import MetricError, SignatureError, UnsupportedError
 from tests.strategies import rngs
 
