@@ -1,4 +1,4 @@
-"""The composition rules: each equals its closed form, is never below the truth, and shows its steps."""
+"""The composition rules: each is its closed form, never below the truth, and shows its steps."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_a_dags_gain_is_the_entry_of_the_resolvent(rng, n):
 
 
 def test_a_loop_is_no_dag():
-    with pytest.raises(WiringError, match="a -> b|b -> a"):
+    with pytest.raises(WiringError, match="close a loop"):
         dag_rule({("a", "b"): 0.5, ("b", "a"): 0.5}, "a", "b")
 
 
@@ -115,8 +115,8 @@ def test_a_conversion_bounds_one_distance_by_another(rng, n):
 
 
 def test_maps_that_contract_in_different_metrics_make_no_contraction():
-    # A contracts in diag(1, t^2) with a gain near its spectral radius, B = A^T in its inverse; their
-    # product has the radius 4.486.
+    # A contracts in diag(1, t^2) with a gain near its spectral radius, B = A^T in its inverse;
+    # their product has the radius 4.486.
     A, t = np.array([[0.5, 2.0], [0.0, 0.5]]), 100.0
     M, N = np.diag([1.0, t**2]), np.diag([t**2, 1.0])
     gain = np.linalg.norm(np.diag([1, t]) @ A @ np.diag([1, 1 / t]), 2) * (1 + 1e-12)
