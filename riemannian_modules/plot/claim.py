@@ -12,7 +12,10 @@ from riemannian_modules.space import Array
 def region_of(answer: Proved) -> Box:
     """The box of a proof's region, by coordinates: states, inputs, uncertain parameters."""
     return box(
-        {row[0]: (float(row[1]), float(row[2])) for row in answer.certificate.data["region"]["sides"]}
+        {
+            row[0]: (float(row[1]), float(row[2]))
+            for row in answer.certificate.data["region"]["sides"]
+        }
     )
 
 

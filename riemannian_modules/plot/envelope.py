@@ -86,7 +86,7 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
     factor = overshoot_of(norm)
     for path, colour in zip(paths[1:], [*COLOURS] * len(paths), strict=False):
         d = path.states - first.states
-        _draw_distance(ax, t, distances(norm, first.module, d), _noise(norm, path), colour, "-")
+        _draw_distance(ax, t, distances(norm, d), _noise(norm, path), colour, "-")
         if factor is not None:
             _draw_distance(ax, t, np.linalg.norm(d, axis=1), _noise(None, path), colour, ":")
     ax.plot([], [], "-", color=COLOURS[0], label=f"distance ({_name(norm)})")
@@ -113,11 +113,7 @@ def _draw_distance(
 
 
 def _noise(norm: Mapping[str, Any] | None, path: Trajectory) -> float:
-    size = (
-        np.linalg.norm(path.states, axis=1)
-        if norm is None
-        else distances(norm, path.module, path.states)
-    )
+    size = np.linalg.norm(path.states, axis=1) if norm is None else distances(norm, path.states)
     return NOISE * float(size.max())
 
 
@@ -130,25 +126,34 @@ def overshoot_of(norm: Mapping[str, Any]) -> float | None:
     from riemannian_modules.certify.claim import overshoot
     from riemannian_modules.certify.norms import L2
 
-    if norm["type"] != "l2":
+    if norm["type"] != "l2" or "metric" not in norm:
         return None
     M = np.array(norm["metric"], dtype=np.float64)
     return None if np.array_equal(M, np.eye(len(M))) else overshoot(L2(M))
 
 
-def distances(norm: Mapping[str, Any], module: RiemannianModule, d: Array) -> Array:
+def distances(norm: Mapping[str, Any], d: Array) -> Array:
     """The norms (T,) of differences d (T, n), with a norm as a certificate holds it."""
     if norm["type"] == "blocks":
-        places = {leaf.name: leaf.state for leaf in module.plan.leaves}  # type: ignore[attr-defined]
+        exponents = norm.get("exponents", [0] * len(norm["groups"]))
+        weights = np.ldexp(norm["weights"], np.subtract(exponents, min(exponents)))
         parts = [
-            _quadratic(np.array(M), d[:, places[name]]) / r
-            for name, M, r in zip(norm["nodes"], norm["metrics"], norm["weights"], strict=True)
+            _quadratic(np.array(M), d[:, group]) / r
+            for group, M, r in zip(norm["groups"], norm["metrics"], weights, strict=True)
         ]
         return np.max(parts, axis=0)
+    if "entries" in norm:
+        return _sparse_quadratic(norm["entries"], d)
     if norm["type"] == "l2":
         return _quadratic(np.array(norm["metric"]), d)
     weights = np.array(norm["weights"])
     return np.abs(d) @ weights if norm["type"] == "l1" else (np.abs(d) / weights).max(-1)
+
+
+def _sparse_quadratic(entries: Sequence[Sequence[Any]], d: Array) -> Array:
+    i, j = (np.array([row[k] for row in entries]) for k in (0, 1))
+    v = np.array([row[2] for row in entries]) * np.where(i == j, 1.0, 2.0)
+    return np.sqrt(np.maximum((d[:, i] * v * d[:, j]).sum(1), 0.0))
 
 
 def _quadratic(M: Array, d: Array) -> Array:
