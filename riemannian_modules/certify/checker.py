@@ -650,6 +650,7 @@ def sums(R, b, kind, J, n, m, norm, evidence):
     B = {(i, i if kind == "flow" else -1): number(b) for i in range(n)}
     R.proves("weighted sums are at most the bound", combined((1, B), (-1, T)), dominated(w, kind == "flow"), cuts)
 def l2(norm, n):
+    if norm["type"] != "l2": raise Malformed(f"a norm of type {norm['type']!r} is none of this rule")
     if "metric" in norm: return metric(fields(norm, "type metric")[1], n)
     _, size, entries = fields(norm, "type size entries")
     M = {(i, j): number(real(v)) for i, j, v in entries if v}
@@ -668,7 +669,8 @@ def constant(R, b, kind, J, n, m, norm, claim, evidence):
 def field(R, b, kind, J, n, norm, evidence, along, parameters):
     """A metric M(x), or M = Theta^T Theta: 2 b M - (Mdot + M J + J^T M) >= 0 and M > 0."""
     key, cuts = "metric_terms" if "metric_terms" in norm else "factor_terms", start(R, evidence)
-    _, terms, rates = fields(norm, "type " + key, "rates")
+    sort, terms, rates = fields(norm, "type " + key, "rates")
+    if sort != "l2": raise Malformed(f"a norm of type {sort!r} is none of this rule")
     A = square(R, terms, n, n)
     R.needs(A.values())
     if any(KINDS[g][0] in KINKS for t in A.values() for g in below(t)): raise NotProved("the metric has kinks")
