@@ -37,6 +37,7 @@ def times(x, y):
     ends = x[0] * y[0], x[0] * y[1], x[1] * y[0], x[1] * y[1]
     return clip(min(ends) >> P, -(-max(ends) >> P))
 def power(x, p):
+    if p == 1: return x
     lo, hi = x
     if p < 0:
         if lo <= 0 <= hi: raise NotProved("division by a number that may be zero")
@@ -208,16 +209,18 @@ def multiplied(s, t):
     if len(s) * len(t) > 200_000: raise NotProved("multiplying out gives too many terms")
     if s.keys() == t.keys() == {()}: return {(): s[()] * t[()]}
     return add(*(monomial(m + n, c * d) for m, c in s.items() for n, d in t.items()))
-def denominator(t):  # the monomial of negative powers in t
+def cleared(t):
+    """A monomial of negative powers, and t divided by it."""
     lowest = {}
     for g, e in (f for m in t for f in m): lowest[g] = min(lowest.get(g, 0), e)
-    return monomial(lowest.items(), Q(1))
+    lift = tuple((g, -e) for g, e in lowest.items())
+    return monomial(lowest.items(), Q(1)), add(*(monomial(m + lift, c) for m, c in t.items()))
 def expanded(t, whole=False):
     """t with its sums multiplied out; with whole, t times its denominators, and sin^2 = 1 - cos^2.
 
     If that is empty, t vanishes wherever it is defined.
     """
-    if whole: t = multiplied(t, raised(denominator(t), Q(-1)))
+    if whole: t = cleared(t)[1]
     def sums(g, e):
         op, args = KINDS[g]
         if op == "unit" and e > 0: return args * e
@@ -307,13 +310,15 @@ def read_terms(data, names, key="terms"):
 # under "linear" it has bounds of linear terms, which cut the natural ranges of these terms.
 def value(t, box):
     """The natural interval extension."""
-    x = plus((0, 0), *(reduce(times, (power(on(g, box), e) for g, e in m), near(c)) for m, c in t.items()))
+    x = plus((0, 0), *(near(c) if not m else of_monomial(m, box) if c == 1 else
+                       times(of_monomial(m, box), near(c)) for m, c in t.items()))
     for form, limit in box.get("linear", ()):
         c = t.get(min(form), 0) / form[min(form)]
         if c and (rest := minus(t, scaled(form, c))).keys() <= {()}:
             x = both(x, plus(times(near(c), limit), near(rest.get((), Q(0)))))
     if x[0] > x[1]: raise Outside
     return x
+def of_monomial(m, box): return reduce(times, [power(on(g, box), e) for g, e in m])
 def on(g, box):
     if g not in box:
         op, args = KINDS[g]
@@ -326,9 +331,10 @@ def slope_range(t, s, box):
     key = s, *sorted(t.items())
     if key not in MEMO:
         d = derivative(t, s)
-        MEMO[key] = d, denominator(d), expanded(multiplied(d, raised(denominator(d), Q(-1))))
-    d, below, above = MEMO[key]
-    return both(value(d, box), times(value(above, box), value(below, box)))
+        under, above = cleared(d)
+        MEMO[key] = d, under, expanded(above)
+    d, under, above = MEMO[key]
+    return both(value(d, box), times(value(above, box), value(under, box)))
 def spread(t, box):
     """A tighter range: cut with the mean-value form, and with the ends of monotone symbols.
 
@@ -415,26 +421,26 @@ def positive(entries, strict):
         for table, entry in ((rows, lo + hi), (radius, hi - lo)):
             if entry: table.setdefault(i, {})[j] = table.setdefault(j, {})[i] = entry
     if any(row.get(i, 0) <= 0 for i, row in rows.items()) or radius.keys() - rows.keys(): return False
-    if radius:
-        # |x^T D x| <= sum x_i^2 (R v)_i / v_i for |D| <= R and any v > 0: the diagonal pays for the
-        # radius. A few steps of power iteration bring v near the best, the Perron vector.
-        top = max(row[i] for i, row in rows.items())
-        v = {i: isqrt((top << 128) // rows[i][i]) for i in radius}
-        for _ in range(5):
+    # |x^T D x| <= sum x_i^2 (R v)_i / v_i for |D| <= R and any v > 0: the diagonal pays for the
+    # radius. A few steps of power iteration bring v near the best, the Perron vector.
+    top = max((row[i] for i, row in rows.items()), default=0)
+    v = {i: isqrt((top << 128) // rows[i][i]) for i in radius}
+    for steps in (0, 6) if radius else (0,):
+        for _ in range(steps):
             u = {i: (sum(r * v[j] for j, r in row.items()) << 64) // rows[i][i] for i, row in radius.items()}
             t = 1 + max(u[i] // v[i] for i in v)
             v = {i: v[i] * t + u[i] for i in v}
-        for i, row in radius.items(): rows[i][i] -= -(-sum(r * v[j] for j, r in row.items()) // v[i])
-    # Floors move entries by below 1, hence x^T A x by at most n |x|^2 a step: the diagonal pays for
-    # that, too. What fails by a hair's breadth is decided in fractions.
-    large = {i: {j: a << 64 for j, a in row.items()} for i, row in rows.items()}
-    if eliminates(large, int.__floordiv__, 1, strict): return True
-    raised_ = {i: {**row, i: row[i] + (row[i] >> 30)} for i, row in large.items()}
-    return eliminates(raised_, int.__floordiv__, 0, strict) and eliminates(
-        {i: {j: Q(a) for j, a in row.items()} for i, row in rows.items()}, Q.__truediv__, 0, strict)
+        lowered = {i: dict(row) for i, row in rows.items()}
+        for i, row in radius.items(): lowered[i][i] += sum(r * v[j] for j, r in row.items()) // -v[i]
+        # Floors move entries by below 1, hence x^T A x by at most n |x|^2 a step: the diagonal pays
+        # for that, too. What fails by a hair's breadth is decided in fractions.
+        if eliminates({i: {j: a << 64 for j, a in row.items()} for i, row in lowered.items()}, int.__floordiv__, 1, strict):
+            return True
+    above = {i: {j: (a << 64) + (i == j) * (a << 34) for j, a in row.items()} for i, row in lowered.items()}
+    return eliminates(above, int.__floordiv__, 0, strict) and eliminates(
+        {i: {j: Q(a) for j, a in row.items()} for i, row in lowered.items()}, Q.__truediv__, 0, strict)
 def eliminates(rows, divide, loss, strict):
     """Whether all pivots are positive, or zero in a zero row; sparsest row first."""
-    rows = {i: dict(row) for i, row in rows.items()}
     while rows:
         i = min(rows, key=lambda k: len(rows[k]))
         row = rows.pop(i)
@@ -466,11 +472,18 @@ def combined(*pairs):  # the sum of c A for pairs (c, A)
     return {place: t for place, parts in places.items() if (t := add(*parts))}
 def dot(A, *rest):
     if not rest: return A
-    rows, sums = {}, {}
-    for (k, j), t in dot(*rest).items(): rows.setdefault(k, []).append((j, t))
+    B, rows, sums = dot(*rest), {}, {}
+    constant, p, q = all({*t} == {()} for X in (A, B) for t in X.values()), 1, 1
+    if constant:  # in integers, which is faster
+        p, q = (lcm(*(t[()].denominator for t in X.values())) for X in (A, B))
+        A, B = ({place: int(t[()] * s) for place, t in X.items()} for X, s in ((A, p), (B, q)))
+    for (k, j), t in B.items(): rows.setdefault(k, []).append((j, t))
     for (i, k), s in A.items():
-        for j, t in rows.get(k, ()): sums.setdefault((i, j), []).append(multiplied(s, t))
-    return {place: t for place, parts in sums.items() if (t := add(*parts))}
+        for j, t in rows.get(k, ()):
+            if constant: sums[i, j] = sums.get((i, j), 0) + s * t
+            else: sums.setdefault((i, j), []).append(multiplied(s, t))
+    found = {place: number(Q(x, p * q)) if constant else add(*x) for place, x in sums.items()}
+    return {place: t for place, t in found.items() if t}
 def upper(A, n): return {(i, i): {} for i in range(n)} | {(i, j): t for (i, j), t in A.items() if i <= j}
 def gain(b, M_in, m, M, n, MJ):  # [[b M_in, J^T M], [M J, b M]], that is |J z|_M <= b |z|_M_in
     return upper(combined((b, M_in), (b, shifted(M, m, m)), (1, shifted(transposed(MJ), 0, m))), m + n)
@@ -571,7 +584,7 @@ class Region:
             count += 1
             try:
                 box = self.box(sides)
-                ranges = {a: both(value(t, box), self.lemmas.get(a, ALL)) for a, t in atoms.items()}
+                ranges = {a: both(of_monomial(a, box), self.lemmas.get(a, ALL)) for a in atoms}
                 if passes(form, ranges, test, strict): continue
                 if not passes(form, {a: both(ranges[a], spread(t, box)) for a, t in atoms.items()}, test, strict):
                     raise NotProved("the test of the matrix fails")
@@ -654,7 +667,7 @@ def l2(norm, n):
     if "metric" in norm: return metric(fields(norm, "type metric")[1], n)
     _, size, entries = fields(norm, "type size entries")
     M = {(i, j): number(real(v)) for i, j, v in entries if v}
-    if size != n or len({(i, j) for i, j, _ in entries}) < len(entries) or any(not 0 <= i <= j < n for i, j in M):
+    if size != n or len({(i, j) for i, j, _ in entries}) < len(entries) or any(not 0 <= i <= j < n or {type(i), type(j)} != {int} for i, j, _ in entries):
         raise Malformed("a sparse metric has entries i <= j, each once")
     return metric(M | transposed(M), n)
 def constant(R, b, kind, J, n, m, norm, claim, evidence):

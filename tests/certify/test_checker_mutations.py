@@ -88,6 +88,8 @@ def edited(value, rng):
         return rest
     rest = dict(value)
     keys = list(rest)
+    if not keys:
+        return {"x": 0}
     i, j = (keys[int(rng.integers(len(keys)))] for _ in range(2))
     choice = rng.integers(3)
     if choice == 0:
