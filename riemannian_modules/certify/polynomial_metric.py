@@ -152,9 +152,7 @@ class MetricProgram:
         self._metric_rows = self._rows(self._blocks[0], [family.weights])
         self._test_rows = self._rows(self._blocks[1], [family.weights, family.loads])
 
-    def _rows(
-        self, blocks: Sequence[GramBlock], parts: list[Any]
-    ) -> dict[Place, dict[int, float]]:
+    def _rows(self, blocks: Sequence[GramBlock], parts: list[Any]) -> dict[Place, dict[int, float]]:
         rows: defaultdict[Place, dict[int, float]] = defaultdict(dict)
         for block, factor in zip(blocks, self._factors, strict=True):
             for place, row in block.coefficients(factor).items():
@@ -198,7 +196,8 @@ class MetricProgram:
         Coefficients that the smaller bases do not reach have to vanish, exactly.
         """
         metric, test = (
-            (face(bases[0], G), *bases[1:]) for bases, G in zip(self._bases, found.grams, strict=True)
+            (face(bases[0], G), *bases[1:])
+            for bases, G in zip(self._bases, found.grams, strict=True)
         )
         if [len(metric[0]), len(test[0])] == [len(bases[0]) for bases in self._bases]:
             return None
@@ -221,9 +220,7 @@ class MetricProgram:
         order = sorted(known)
         number = {p: i for i, p in enumerate(order)}
         rows = [{number[p]: c for p, c in column.items()} for column in columns]
-        return [
-            {order[i]: c for i, c in enumerate(y) if c} for y in nullspace(rows, len(order))
-        ]
+        return [{order[i]: c for i, c in enumerate(y) if c} for y in nullspace(rows, len(order))]
 
 
 def metric_program(family: Family) -> MetricProgram:
