@@ -41,7 +41,7 @@ def test_equal_boxes_cover_the_region_and_are_equal():
 def test_a_tool_that_is_not_there_is_told_so(monkeypatch):
     nothing = peers.Peer("nothing", "no_such_package", "peer_immrax.py", "everything")
     monkeypatch.setattr(certification, "PEERS", (nothing,))
-    ours, row = certification.case_rows(MAKERS["couplings that cancel"]())
+    ((ours, row),) = certification.case_rows([MAKERS["couplings that cancel"]()])
     assert row["said"] == "not installed"
     assert "tightness" not in row
     assert ours["covers"] == "rounding, certificate"
@@ -53,7 +53,7 @@ def test_balls_of_flint_agree_with_ours_to_their_slack():
     problem = make_problem(case.module, box(case.sides))
     lower, upper = certification.equal_boxes(problem, 64)
     task = certification.task_of(case, problem, lower, upper)
-    answer = peers.ask(peers.PEERS[2], task)
+    (answer,) = peers.ask(peers.PEERS[2], [task])
     # Rigorous too, so never below the truth; it does not see the cancellation, so it is above ours.
     assert case.truth <= answer["bound"]
     criterion = make_criterion(problem, l2(case.metric))
