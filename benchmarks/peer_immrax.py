@@ -9,7 +9,6 @@ import time
 import immrax as irx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 jax.config.update("jax_enable_x64", True)  # noqa: FBT003 jax asks for it so
 NAMES = {n: getattr(jnp, n) for n in ("tanh", "sin", "cos", "exp", "sqrt", "log", "cosh", "sinh")}

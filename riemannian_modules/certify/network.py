@@ -15,7 +15,7 @@ from riemannian_modules.certify.certificate import Certificate
 from riemannian_modules.certify.comparison import comparison_rows
 from riemannian_modules.certify.compose import node_metrics
 from riemannian_modules.certify.network_data import network_to_data
-from riemannian_modules.certify.network_proof import NetworkProofs, NetworkRule, Rule, node_names
+from riemannian_modules.certify.network_proof import NetworkProofs, NetworkRule, Rule
 from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric
 from riemannian_modules.certify.statement import bound_of
@@ -142,7 +142,7 @@ def _proofs(
         if given:
             raise SignatureError("metrics: one module has no nodes to give metrics for.")
         groups, own = tuple((i,) for i in range(n)), {}
-        names = node_names(groups, problem.coordinates[:n])
+        names = problem.coordinates[:n]
     blocks = Blocks(problem, tuple(g for g in groups if g))
     kept = tuple(name for name, g in zip(names, groups, strict=True) if g)
     return NetworkProofs(blocks, kept, own)

@@ -165,7 +165,9 @@ def overshoot_of(norm: Mapping[str, Any]) -> float | None:
 def distances(norm: Mapping[str, Any], d: Array) -> Array:
     """The norms (T,) of differences d (T, n), with a constant norm as a certificate holds it."""
     if norm["type"] == "blocks":
-        weights = np.array(norm["weights"]) * 2.0 ** np.array(norm.get("exponents", 0.0))
+        exponents = norm.get("exponents", [0] * len(norm["groups"]))
+        # Only ratios of distances are drawn, so a common power of two is left out.
+        weights = np.ldexp(norm["weights"], np.subtract(exponents, min(exponents)))
         parts = np.stack(
             [
                 _quadratic(np.array(M), d[:, group])

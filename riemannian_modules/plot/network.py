@@ -10,7 +10,7 @@ import numpy as np
 
 from riemannian_modules.certify.answer import Proved
 from riemannian_modules.certify.compose import NetworkBound
-from riemannian_modules.certify.network_proof import node_names
+from riemannian_modules.certify.network_table import comparison_of
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph
@@ -59,14 +59,10 @@ def part_bounds(proof: Proved | NetworkBound) -> PartBounds:
         raise UnsupportedError(
             "network_graph: the proof has no bounds of parts; make it with certify_network."
         )
-    names = node_names(data["claim"]["norm"]["groups"], data["system"]["symbols"]["state"])
-    own, gains = dict.fromkeys(names, 0.0), list[tuple[str, str, float]]()
-    for check in data["evidence"]["checks"]:
-        to, source, value = names[check["to"]], names[check["from"]], float(check["bound"])
-        if to == source:
-            own[to] = value
-        elif value > 0:
-            gains.append((source, to, value))
+    names, comparison, _ = comparison_of(data)
+    own = dict.fromkeys(names, 0.0)
+    own |= {names[i]: value for (i, j), value in comparison.entries.items() if i == j}
+    gains = [(names[j], names[i], v) for (i, j), v in comparison.entries.items() if i != j]
     return PartBounds(own, gains, float(data["claim"]["bound"]))
 
 
