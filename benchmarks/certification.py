@@ -31,6 +31,7 @@ from riemannian_modules.region import box
 
 Row = dict[str, Any]
 REPEATS = 3
+SLACK = 1e-9  # of the truth, which is computed in floating point
 
 # - BB^T + e_0 e_0^T for integer B of rank 2: on the null vector z of B^T it is z_0^2 > 0.
 HALF = [[-657050932988665, 283751814759276, -153138252087514],
@@ -39,6 +40,7 @@ HALF = [[-657050932988665, 283751814759276, -153138252087514],
 # Rump's polynomial with its sign changed, at (77617, 33096); in floating point it is -1.1726.
 RUMP = "-((333.75 - v0**2)*v1**6 + v0**2*(11*v0**2*v1**2 - 121*v1**4 - 2) + 5.5*v1**8 + v0/(2*v1))"
 AT = (77617.0, 33096.0)
+SLOPE = "-8*v0/(v0**2 + 1)**2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def measured(case: str, tool: str, truth: float, boxes: int, result: Mapping[str
         "case": case, "tool": tool, "rate": -bound, "true_rate": -truth, "tightness": bound / truth,
         "boxes": boxes, "boxes_per_second": boxes / took, "seconds": took,
         **({"method": result["method"]} if "method" in result else {}),
+        **({"false": "a faster rate than is true"} if bound < truth - SLACK * abs(truth) else {}),
     }  # fmt: skip
 
 
@@ -192,6 +195,18 @@ def root_by_us() -> str:
     return "undefined, the box stays undecided" if math.isnan(low) else f"[{low:.4g}, {high:.4g}]"
 
 
+def slope_by_us() -> str:
+    """The enclosure of a slope of a Hill function, as a quotient of intervals."""
+    p = sp.Symbol("v0")
+    ends = [Interval(np.array([0.57]), np.array([0.58]))]
+    (value,) = compile_intervals((sp.sympify(SLOPE),), ((p,),))(ends)
+    low, high = (float(np.asarray(end).item()) for end in value.bounds)
+    # The steepest slope of 4/(1 + p^2), at p = 1/sqrt(3), is -3 sqrt(3)/2.
+    if not low <= -1.5 * math.sqrt(3) <= high:
+        raise AssertionError("our enclosure misses the steepest slope")
+    return f"[{low:.10g}, {high:.10g}]"
+
+
 TRAPS = (
     Trap(
         "Rump's polynomial at a point", "0.8273960599...",
@@ -205,6 +220,10 @@ TRAPS = (
         "root of 1 - p + p^2 over p in [0, 1.5]", "[0.866, 1.323]",
         {"kind": "point", "expression": "sqrt(1 - v0 + v0**2)", "lower": [0.0], "upper": [1.5]},
         root_by_us,
+    ),
+    Trap(
+        "-8 p / (p^2 + 1)^2 over p in [0.57, 0.58]", "reaches -2.5980762 at p = 1/sqrt(3)",
+        {"kind": "point", "expression": SLOPE, "lower": [0.57], "upper": [0.58]}, slope_by_us,
     ),
 )  # fmt: skip
 

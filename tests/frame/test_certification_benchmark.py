@@ -65,6 +65,13 @@ def test_our_answers_to_the_traps_hold():
     assert "holds 0.82739" in certification.rump_by_us()
     assert "not accepted" in certification.eigenvalue_by_us()
     assert "undecided" in certification.root_by_us()
+    assert "-2.6" in certification.slope_by_us()
+
+
+def test_a_rate_that_is_more_than_true_is_called_false():
+    told = certification.measured("c", "t", -0.5, 8, {"bound": -0.5001, "seconds": 1.0})
+    assert "false" in told
+    assert "false" not in certification.measured("c", "t", -0.5, 8, {"bound": -0.5, "seconds": 1.0})
 
 
 def test_the_eigenvalue_that_is_accepted_in_floating_point_is_positive():
