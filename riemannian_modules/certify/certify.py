@@ -20,6 +20,7 @@ from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.fields import traced_norm
 from riemannian_modules.certify.horizontal import Horizontal
+from riemannian_modules.certify.network import certify_network, network_rate
 from riemannian_modules.certify.norms import (
     L1,
     L2,
@@ -51,6 +52,7 @@ from riemannian_modules.region import Box
 AnyNorm = Norm | FreeNorm | WrittenNorm | Literal["auto"]
 _GIVEN = (L2, L1, LInf, FieldL2, FactorL2)
 _FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
+LARGEST_WHOLE = 64  # states up to which one dense metric is sought; beyond, the rules of networks
 
 
 def certify(
@@ -90,6 +92,8 @@ def certify(
     Source: Lohmiller and Slotine (1998); THEORY of this library in docs/theory.md.
     """
     _check_kinds(module, region, norm, input_norm, horizontal, budget)
+    if norm is None and horizontal is None and module.signature.state.size > LARGEST_WHOLE:
+        return certify_network(module, region, rate=rate, factor=factor)
     problem = _problem(module, region, horizontal)
     target = _target(problem, rate, factor)
     budget = budget if budget is not None else Budget()
@@ -117,6 +121,8 @@ def contraction_rate(
         ConvergenceError: If nothing finite could be proved; the message says what the answer was.
     """  # fmt: skip
     _check_kinds(module, region, norm, None, None, budget)
+    if norm is None and module.signature.state.size > LARGEST_WHOLE:
+        return network_rate(module, region)
     problem = _problem(module, region, None)
     fixed = _given_norm(norm, module, problem)
     if fixed is None:
