@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.certify.cut_tree import NO_CUTS
+from riemannian_modules.certify.leaves import NO_CUTS
 from riemannian_modules.certify.ranges import RangeLemma, atom_range, range_lemma
 from riemannian_modules.space import Array
 

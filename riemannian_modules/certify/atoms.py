@@ -9,12 +9,14 @@ intervals: a convex test (a log-norm, definiteness) that holds at the corners ho
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import product
+from operator import mul
 from typing import Any, final
 
 import numpy as np
@@ -102,13 +104,18 @@ class AtomForm:
         return replace(self, known=known)
 
     def lemmas(
-        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+        self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array, deadline: float = np.inf
     ) -> dict[int, RangeLemma]:
-        """Tight ranges on one box (dim,) of the atoms for which a cut box gives a tighter one."""
-        every, low, high = self.extended(symbols, lower[None], upper[None])
+        """Tight ranges on one box (dim,) of the atoms for which a cut box gives a tighter one.
+
+        Atoms that are not reached before the ``deadline`` (of `time.monotonic`) are left out.
+        """
         found: dict[int, RangeLemma] = {}
+        own = set(symbols)
         for j, atom in enumerate(self.atoms):
-            lemma = range_lemma(atom, every, low[0], high[0])
+            if time.monotonic() >= deadline or not atom.free_symbols <= own:
+                continue
+            lemma = range_lemma(atom, symbols, lower, upper)
             if lemma is not None:
                 found[j] = lemma
         return found
@@ -135,6 +142,20 @@ class AtomForm:
                 factor = factor * Interval(lower[..., j, None, None], upper[..., j, None, None])
             total = total + coefficient * factor
         return total
+
+    def terms(self, lower: Array, upper: Array) -> list[Interval]:
+        """Each term's product of atoms over boxes of atoms (batch, atoms), shape (batch,) or ()."""
+        ends = [
+            [np.ascontiguousarray(end[:, j]) for j in range(lower.shape[1])]
+            for end in ([lower] if lower is upper else [lower, upper])
+        ]
+        atoms = [Interval(*pair) for pair in zip(ends[0], ends[-1], strict=True)]
+        return [
+            reduce(mul, (atoms[j] for j in members), Interval.point(1.0))
+            if len(members) != 1
+            else atoms[members[0]]
+            for members in self.products
+        ]
 
     def at(self, corners: Array) -> Interval:
         """Enclosures of T at exact atom values (..., atoms), shape (..., rows, columns)."""

@@ -22,8 +22,8 @@ from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.atom_ranges import AtomRanges
 from riemannian_modules.certify.atoms import AtomForm, corners, sparse_atom_form
 from riemannian_modules.certify.criterion import Criterion, make_criterion
-from riemannian_modules.certify.cut_tree import NO_CUTS, Cuts, Leaf, sides_of
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
+from riemannian_modules.certify.leaves import NO_CUTS, Cuts, Leaf, sides_of
 from riemannian_modules.certify.norms import L2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import inner_points

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from types import NoneType
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from riemannian_modules.arithmetic.expression_data import expressions_to_data
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.budget import Budget
 from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import region_to_data
 from riemannian_modules.certify.claim import check_norm, claim_to_data, with_metric
@@ -43,7 +45,7 @@ from riemannian_modules.certify.problem import Problem, make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
 from riemannian_modules.certify.search import find_norm
 from riemannian_modules.certify.statement import bound_of
-from riemannian_modules.certify.subdivide import Budget, Partition, partition
+from riemannian_modules.certify.subdivide import Partition, partition
 from riemannian_modules.door import number, require
 from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -233,7 +235,8 @@ def _certify_in(
     *, norm_is_free: bool = False,
 ) -> Answer:  # fmt: skip
     problem = with_metric(problem, norm)
-    criterion = prepared_criterion(problem, norm, input_norm)
+    deadline = time.monotonic() + budget.seconds
+    criterion = prepared_criterion(problem, norm, input_norm, deadline)
     limit = _limit(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     parts = partition(problem, criterion, target, budget, hopeless)

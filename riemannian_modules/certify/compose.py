@@ -25,12 +25,13 @@ from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.definite import spectral_norm_bound
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
+from riemannian_modules.certify.budget import Budget
 from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.gain import exact, product_up, weighted_gain
 from riemannian_modules.certify.norms import L2, FreeL2, l2, proved_norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.search import find_norm
-from riemannian_modules.certify.subdivide import Budget, partition
+from riemannian_modules.certify.subdivide import partition
 from riemannian_modules.door import number_array, require, require_mapping
 from riemannian_modules.errors import (
     ConvergenceError,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression_data import terms_from_data, terms_to_data
@@ -38,11 +39,18 @@ from riemannian_modules.space import Array
 _KEYS = {"rule", "cuts", "matrix", "ranges", "congruence", "weight"}
 
 
-def prepared_criterion(problem: Problem, norm: Norm, input_norm: L2 | None = None) -> Criterion:
-    """The test of a norm, with the ranges of its atoms on the whole region as tight as they get."""
+def prepared_criterion(
+    problem: Problem, norm: Norm, input_norm: L2 | None = None, deadline: float = np.inf
+) -> Criterion:
+    """The test of a norm, with the ranges of its atoms on the whole region as tight as they get.
+
+    After the ``deadline`` (of `time.monotonic`) ranges stay as they are.
+    """
     criterion = make_criterion(problem, norm, input_norm, *_changed_basis(problem, norm)[1:])
     form = criterion.form
-    return criterion.with_known(form.lemmas(problem.symbols, problem.lower, problem.upper))
+    return criterion.with_known(
+        form.lemmas(problem.symbols, problem.lower, problem.upper, deadline)
+    )
 
 
 def evidence_to_data(

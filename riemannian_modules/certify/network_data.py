@@ -26,7 +26,7 @@ from riemannian_modules.certify.certificate_data import (
     region_to_data,
 )
 from riemannian_modules.certify.comparison import Comparison, Weights, sparse_comparison_bound
-from riemannian_modules.certify.cut_tree import NO_CUTS
+from riemannian_modules.certify.leaves import NO_CUTS
 from riemannian_modules.certify.network_claim import claim_of
 from riemannian_modules.certify.network_proof import NetworkRule, Rule
 from riemannian_modules.certify.problem_data import problem_from_data

@@ -20,7 +20,7 @@ from riemannian_modules.certify.certificate_data import (
     number_to_data,
     refuse_unknown,
 )
-from riemannian_modules.certify.cut_tree import NO_CUTS
+from riemannian_modules.certify.leaves import NO_CUTS
 from riemannian_modules.certify.network_claim import claim_of
 from riemannian_modules.certify.network_proof import SignedRule
 from riemannian_modules.certify.problem_data import problem_from_data

@@ -1,88 +1,79 @@
 """Branch and bound: boxes of a region are split, worst first, until the bound is tight.
 
-The tree of splits is the proof's skeleton: its leaves cover the region by construction.
+The tree of splits is the proof's skeleton: its leaves cover the region by construction. What is
+found depends on the problem alone: not on who measures the boxes, nor on how often a search is put
+down and taken up again; only where it ends depends on the time it is given.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
-from typing import final
+from functools import cached_property
+from typing import Any, final
 
 import numpy as np
 
+from riemannian_modules.certify.budget import Budget, Progress
 from riemannian_modules.certify.criterion import Criterion
+from riemannian_modules.certify.cut_tree import CutTree, Ids
 from riemannian_modules.certify.decide import box_bounds
+from riemannian_modules.certify.pieces import Job, Measurer, Piece, piece_size
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.ranges import inner_points
-from riemannian_modules.certify.search import sample_points
-from riemannian_modules.door import brief, number
-from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.certify.search_state import SearchState, require_same
+from riemannian_modules.certify.witness import probe, regular_near, worst_point
+from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
-
-@final
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """When to stop: after ``boxes`` or ``seconds``, or once within ``tolerance`` of the best.
-
-    Attributes:
-        progress: Called with (boxes so far, proved bound, sampled bound) after each batch.
-    """
-
-    boxes: int = 20_000
-    seconds: float = 60.0
-    tolerance: float = 2e-4
-    progress: Callable[[int, float, float], None] | None = None
-
-    def __post_init__(self) -> None:
-        if not number("Budget: boxes", self.boxes) >= 1:
-            raise DomainError(f"Budget: expected at least 1 box, got {self.boxes}.")
-        if not (
-            number("Budget: seconds", self.seconds)
-            >= 0
-            <= number("Budget: tolerance", self.tolerance)
-        ):
-            raise DomainError(
-                f"Budget: expected seconds and a tolerance of at least 0, got {self.seconds} and "
-                f"{self.tolerance}."
-            )
-        if not (self.progress is None or callable(self.progress)):
-            raise SignatureError(
-                f"Budget: expected a function as progress, got {brief(self.progress)}."
-            )
+SMALLEST_BATCH = 256
+PROBED = 32  # the worst boxes that a probe for a witness starts from
+SAVE_EVERY = 30.0  # seconds
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Partition:
     """A region cut into boxes.
 
     Attributes:
-        cuts: The tree in preorder: (axis, place) for a cut, None for a leaf.
-        lower, upper: Sides of the leaves in the same order, (leaves, dim).
-        bounds: For each leaf, the b that is proved on it; inf where none was.
+        tree: The cuts.
         sampled: The largest b at sampled points: no bound below it is true (up to rounding).
-        point: Where it was sampled.
+        point: Where it was sampled, or nearby where the map has a kink just there, (dim,).
+        state: The search, to go on from.
+        was_interrupted: Whether the search was ended by the user (KeyboardInterrupt).
     """
 
-    cuts: tuple[tuple[int, float] | None, ...]
-    lower: Array
-    upper: Array
-    bounds: Array
+    tree: CutTree
     sampled: float
     point: Array
+    state: SearchState
+    was_interrupted: bool = False
 
+    @cached_property
+    def cuts(self) -> tuple[tuple[int, float] | None, ...]:
+        """The tree in preorder: (axis, place) for a cut, None for a leaf."""
+        return self.tree.cuts()
 
-class _Node:
-    __slots__ = ("axis", "bound", "left", "lower", "place", "right", "upper")
+    @cached_property
+    def _sides(self) -> tuple[Array, Array]:
+        return self.tree.leaf_boxes()
 
-    def __init__(self, lower: Array, upper: Array, bound: float) -> None:
-        self.lower, self.upper, self.bound = lower, upper, bound
-        self.axis, self.place = -1, 0.0
-        self.left: _Node | None = None
-        self.right: _Node | None = None
+    @property
+    def lower(self) -> Array:
+        """Lower sides of the leaves in the same order, (leaves, dim)."""
+        return self._sides[0]
+
+    @property
+    def upper(self) -> Array:
+        """Upper sides of the leaves in the same order, (leaves, dim)."""
+        return self._sides[1]
+
+    @cached_property
+    def bounds(self) -> Array:
+        """For each leaf, the b that is proved on it; inf where none was."""
+        return self.tree.bound[self.tree.leaves()]
 
 
 def partition(
@@ -91,6 +82,9 @@ def partition(
     target: float | None,
     budget: Budget,
     hopeless: float = np.inf,
+    *,
+    resume: SearchState | None = None,
+    question: Mapping[str, Any] | None = None,
 ) -> Partition:
     """Cut the region until ``target`` is proved, or the best b is known within the tolerance.
 
@@ -100,156 +94,170 @@ def partition(
         target: The b to reach; None to come within the budget's tolerance of the sampled bound.
         budget: Limits.
         hopeless: A b beyond which a sample ends the search: the claim is false then.
+        resume: A search of the same problem to go on with; it is changed in place.
+        question: JSON data to be saved with the search.
+
+    Raises:
+        RegionError: If ``resume`` is a search of something else.
+        OutputError: If the budget names a file that cannot be written.
     """
-    deadline = time.monotonic() + budget.seconds
-    point, sampled = worst_point(problem, criterion, deadline)
-    ends = problem.lower, problem.upper
-    bounds = box_bounds(problem, criterion, ends[0][None], ends[1][None])
-    root = _Node(*ends, float(bounds[0]))
-    leaves, count = [root], 1
-    while True:
-        worst = max(leaf.bound for leaf in leaves)
-        if budget.progress is not None:
-            budget.progress(count, worst, sampled)
-        goal = (
-            target if target is not None else sampled + budget.tolerance * max(abs(sampled), 1e-12)
+    search = _Search(problem, criterion, target, budget, hopeless, resume, question)
+    was_interrupted = False
+    try:
+        search.run()
+    except KeyboardInterrupt:
+        was_interrupted = True
+        search.repair()
+    search.save()
+    state = search.state
+    point, _ = regular_near(problem, criterion, (state.point, state.sampled), hopeless)
+    return Partition(state.tree, state.sampled, point, state, was_interrupted)
+
+
+@final
+class _Search:
+    """One session of a search."""
+
+    def __init__(
+        self, problem: Problem, criterion: Criterion, target: float | None, budget: Budget,
+        hopeless: float, resume: SearchState | None, question: Mapping[str, Any] | None,
+    ) -> None:  # fmt: skip
+        self.began = self.saved = time.monotonic()
+        self.deadline = self.began + budget.seconds
+        self.problem, self.criterion, self.target = problem, criterion, target
+        self.budget, self.hopeless = budget, hopeless
+        self.piece = piece_size(criterion)
+        self.measurer = Measurer(problem, criterion, budget.executor, self.deadline)
+        if resume is not None:
+            require_same(resume, problem, criterion, target)
+            self.state = resume
+            return
+        point, sampled = worst_point(problem, criterion, self.deadline)
+        ends = problem.lower, problem.upper
+        bound = box_bounds(problem, criterion, ends[0][None], ends[1][None])
+        tree = CutTree(*ends, float(bound[0]))
+        origin = problem, criterion, target
+        self.state = SearchState(origin, tree, point, sampled, question=question or {})
+
+    @property
+    def goal(self) -> float:
+        """The bound below which a box is settled; it never falls while samples are added."""
+        if self.target is not None:
+            return self.target
+        sampled = self.state.sampled
+        if not np.isfinite(sampled):
+            return sampled
+        return sampled + self.budget.tolerance * max(abs(sampled), 1e-12)
+
+    @property
+    def is_spent(self) -> bool:
+        return self.state.boxes >= self.budget.boxes or time.monotonic() > self.deadline
+
+    def run(self) -> None:
+        """Batch after batch, until all is settled, or hopeless, or the budget is spent."""
+        state = self.state
+        while True:
+            if not state.queue.size and not self._choose():
+                return
+            if self.is_spent:
+                return
+            self._cut_queue()
+            if time.monotonic() - self.saved > SAVE_EVERY:
+                self.save()
+
+    def _choose(self) -> bool:
+        """Put the next batch into the queue; False where the search is at its end."""
+        state = self.state
+        left = state.tree.open_boxes(self.goal)
+        self._tell(left)
+        if not left.size or state.sampled > self.hopeless or self.is_spent:
+            return False
+        batches = state.batches + 1
+        if batches & (batches - 1) == 0 and batches >= 4 and np.isfinite(self.hopeless):
+            self._probe(left)
+            if state.sampled > self.hopeless:
+                return False
+        # Whatever is open has to be cut in the end, so taking many at once loses little.
+        most = max(SMALLEST_BATCH, left.size // 4)
+        state.queue, state.batches = (
+            worst_of(left, state.tree.bound[left], min(most, self.budget.batch)),
+            batches,
         )
-        is_spent = count >= budget.boxes or time.monotonic() > deadline
-        if worst <= goal or sampled > hopeless or is_spent:
-            return _result(root, sampled, point)
-        leaves.sort(key=lambda leaf: leaf.bound)
-        cut = [leaf for leaf in leaves[-256:] if leaf.bound > goal]
-        leaves = leaves[: len(leaves) - len(cut)] if len(cut) < len(leaves) else []
-        children = [child for leaf in cut for child in _split(problem, criterion, leaf)]
-        if not children:
-            return _result(root, sampled, point)
-        bounds = box_bounds(
-            problem,
-            criterion,
-            np.stack([c.lower for c in children]),
-            np.stack([c.upper for c in children]),
+        return True
+
+    def _probe(self, left: Ids) -> None:
+        """Look for a witness in the worst boxes."""
+        tree = self.state.tree
+        worst = worst_of(left, tree.bound[left], PROBED)
+        sides, bounds = tree.boxes(worst), tree.bound[worst]
+        self._note(
+            probe(self.problem, self.criterion, *sides, bounds, self.hopeless, self.deadline)
         )
-        for child, bound in zip(children, bounds, strict=True):
-            child.bound = float(bound)
-        leaves += children
-        count += len(children)
-        middles = inner_points(
-            np.stack([c.lower for c in children]), np.stack([c.upper for c in children])
+
+    def _note(self, found: tuple[Array, float] | None) -> None:
+        if found is not None and found[1] > self.state.sampled:
+            self.state.point, self.state.sampled = found
+
+    def _cut_queue(self) -> None:
+        """Cut the boxes of the queue, piece by piece; what is not reached stays in it."""
+        state = self.state
+        parts = [state.queue[i : i + self.piece] for i in range(0, state.queue.size, self.piece)]
+        jobs = [Job(*state.tree.boxes(ids), state.tree.bound[ids]) for ids in parts]
+        results = self.measurer.pieces(jobs)
+        try:
+            for ids, piece in zip(parts, results, strict=False):
+                self._apply(ids, piece)
+                if self.is_spent:
+                    return
+        except BrokenExecutor as fault:
+            self.save()
+            raise ConvergenceError(
+                f"partition: the budget's executor broke ({fault}). The search is kept in the "
+                "budget's file if it names one; go on from there with another executor."
+            ) from fault
+        finally:
+            results.close()  # type: ignore[attr-defined]
+
+    def _apply(self, ids: Ids, piece: Piece) -> None:
+        can = piece.axes >= 0
+        self.state.tree.add(ids[can], piece.axes[can], piece.places[can], piece.bounds)
+        self.state.tree.close(ids[~can])
+        self._note(piece.witness)
+        self.state.queue = self.state.queue[len(ids) :]
+
+    def _tell(self, left: Ids) -> None:
+        if self.budget.progress is None:
+            return
+        tree = self.state.tree
+        bound = float(tree.bound[tree.child == 0].max())
+        seconds = time.monotonic() - self.began
+        self.budget.progress(
+            Progress(tree.count, tree.share(left), bound, self.state.sampled, seconds)
         )
-        values = needed(problem, criterion, middles)
-        if values.max() > sampled:
-            point, sampled = middles[int(values.argmax())], float(values.max())
+
+    def repair(self) -> None:
+        """After an interruption anywhere: no cut is left half made."""
+        state = self.state
+        state.tree.repair()
+        state.queue = state.queue[state.queue < state.tree.count]
+        state.queue = state.queue[state.tree.axis[state.queue] == -1]
+
+    def save(self) -> None:
+        """Write the search to the budget's file, if it names one."""
+        self.saved = time.monotonic()
+        if self.budget.save is not None:
+            self.state.save(self.budget.save)
 
 
-def worst_point(
-    problem: Problem, criterion: Criterion, deadline: float, count: int = 512, rounds: int = 12
-) -> tuple[Array, float]:
-    """A point of the region (dim,) where the test needs the largest b that was found, and that b.
-
-    Sampling, then coordinate moves of the best points, ever smaller, until the ``deadline`` (of
-    `time.monotonic`). Untrusted.
-    """
-    rng = np.random.default_rng(1)
-    points = sample_points(problem, rng, count)
-    values = needed(problem, criterion, points)
-    width = np.where(np.isfinite(problem.upper - problem.lower), problem.upper - problem.lower, 1.0)
-    for k in range(rounds):
-        if time.monotonic() > deadline:
-            break
-        best = points[np.argsort(values)[-16:]]
-        moved = np.repeat(best, count // 16, axis=0)
-        axis = rng.integers(0, max(len(width), 1), len(moved))
-        rows = np.arange(len(moved))
-        step = rng.standard_normal(len(moved)) * width[axis] * 0.5**k
-        ends = np.stack(
-            [problem.lower[axis], problem.upper[axis], 0.0 * step, moved[rows, axis] + step]
-        )
-        choice = ends[rng.integers(0, 4, len(moved)), rows]
-        moved[rows, axis] = np.where(np.isfinite(choice), choice, moved[rows, axis] + step)
-        moved = np.clip(moved, problem.lower, problem.upper)
-        points, values = (
-            np.concatenate([best, moved]),
-            np.concatenate([np.sort(values)[-16:], needed(problem, criterion, moved)]),
-        )
-    place = int(np.argmax(values))
-    return points[place], float(values[place])
-
-
-def needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
-    """The b that the test needs at points; -inf where it is undefined there."""
-    low, high = criterion.form.ranges(problem.symbols, points, points)
-    with np.errstate(invalid="ignore", over="ignore"):
-        T = criterion.form.at(0.5 * low + 0.5 * high).midpoint
-    finite = np.isfinite(T).all((1, 2))
-    values = np.full(len(points), -np.inf)
-    if finite.any():
-        found = criterion.estimate(T[finite])
-        # Where a metric is not definite in floating point, the sample says nothing.
-        values[finite] = np.where(np.isposinf(found), -np.inf, found)
-    return values
-
-
-def _split(problem: Problem, criterion: Criterion, leaf: _Node) -> list[_Node]:
-    """Cut a box across the side whose halves narrow the atoms most; a point gives none."""
-    best: tuple[float, int, float] | None = None
-    for axis in _moving_axes(problem, criterion):
-        place = _middle(leaf.lower[axis], leaf.upper[axis])
-        if not leaf.lower[axis] < place < leaf.upper[axis]:
-            continue
-        lower, upper = np.stack([leaf.lower] * 2), np.stack([leaf.upper] * 2)
-        upper[0, axis] = lower[1, axis] = place
-        low, high = criterion.form.ranges(problem.symbols, lower, upper)
-        width = np.nan_to_num(np.arctan(high) - np.arctan(low), nan=4.0).sum() + 1e-9 * (
-            upper[0, axis] != leaf.upper[axis]
-        ) / (1 + leaf.upper[axis] - leaf.lower[axis])
-        if best is None or width < best[0]:
-            best = (float(width), axis, place)
-    if best is None:
-        return []
-    _, leaf.axis, leaf.place = best
-    left, right = (_Node(leaf.lower.copy(), leaf.upper.copy(), np.inf) for _ in range(2))
-    left.upper[leaf.axis] = right.lower[leaf.axis] = leaf.place
-    leaf.left, leaf.right = left, right
-    return [left, right]
-
-
-def _moving_axes(problem: Problem, criterion: Criterion) -> list[int]:
-    """The sides that the test depends on; cutting others changes nothing."""
-    conditions = {s for _, e in problem.conditions for s in e.free_symbols}
-    constrained = {n for c in problem.constraints.rows for n in c.coefficients}
-    constrained |= {n for c in problem.constraints.balls for n in c.names}
-    moving = criterion.form.symbols | conditions
-    moving |= {s for s in problem.symbols if s.name in constrained}
-    return [i for i, s in enumerate(problem.symbols) if s in moving]
-
-
-def _middle(low: float, high: float) -> float:
-    """Where a side is cut: in the middle, or twice as far out where it is unbounded."""
-    if np.isinf(low) and np.isinf(high):
-        return 0.0
-    if np.isinf(high):
-        return 2.0 * abs(low) + 1.0
-    if np.isinf(low):
-        return -2.0 * abs(high) - 1.0
-    return 0.5 * low + 0.5 * high
-
-
-def _result(root: _Node, sampled: float, point: Array) -> Partition:
-    cuts: list[tuple[int, float] | None] = []
-    leaves: list[_Node] = []
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node.left is None or node.right is None:
-            cuts.append(None)
-            leaves.append(node)
-        else:
-            cuts.append((node.axis, node.place))
-            stack += [node.right, node.left]
-    return Partition(
-        tuple(cuts), np.stack([n.lower for n in leaves]), np.stack([n.upper for n in leaves]),
-        np.array([n.bound for n in leaves]), sampled, point,
-    )  # fmt: skip
+def worst_of(boxes: Ids, bounds: Array, most: int) -> Ids:
+    """The boxes with the largest bounds, at most ``most``; of equals, those made first."""
+    if len(boxes) <= most:
+        return boxes
+    least = np.partition(bounds, -most)[-most]
+    kept = bounds > least
+    ties = np.flatnonzero(bounds == least)[: most - int(kept.sum())]
+    kept[ties] = True
+    return boxes[kept]
 
 
 def leaves_of(

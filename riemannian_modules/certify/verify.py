@@ -25,10 +25,20 @@ from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.problem_data import TIMES, problem_from_data
 from riemannian_modules.certify.signed_data import is_sparse_claim, verify_signed
 from riemannian_modules.certify.statement import bound_of
+from riemannian_modules.certify.trajectories import verify_trajectories
 from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError, MetricError, SignatureError
 
-_CLAIM = {"statement", "symbols", "kind", "bound", "norm", "input_norm", "horizontal"}
+_CLAIM = {
+    "statement",
+    "symbols",
+    "kind",
+    "bound",
+    "norm",
+    "input_norm",
+    "horizontal",
+    "trajectories",
+}
 
 
 def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
@@ -98,6 +108,11 @@ def verify_monolithic(data: Mapping[str, Any]) -> Answer:
             None, f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved"
         )
     # The words are derived again: a file cannot claim more in words than its numbers prove.
+    if "trajectories" in claim:
+        found = verify_trajectories(data, problem)
+        return found if isinstance(found, Estimated) else Proved(
+            bound_of(claim["kind"], b), found.certificate
+        )  # fmt: skip
     words = claim_to_data(problem, norm, input_norm, b)
     return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
 

@@ -27,11 +27,17 @@ from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedEr
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from riemannian_modules.certify import Answer
+    from riemannian_modules.certify import Answer, Progress
     from riemannian_modules.certify.norms import FreeNorm, Norm
     from riemannian_modules.region import Box
     from riemannian_modules.spec import System
     from riemannian_modules.spec.system import Goal
+
+
+# What an earlier run may have left, which would mislead beside another answer.
+STALE = (
+    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", "undecided.png",
+)  # fmt: skip
 
 
 @final
@@ -79,8 +85,11 @@ def certify(
     shows the numbers. A composite that is too large as one system is proved by parts unasked.
 
     Saves `certificate.json`, which `verify` proves again from its data alone, `summary.json`,
-    `graph.png`, `contraction.png` (two trajectories whose distance stays below the proved curve)
-    and, by parts, `parts.csv`.
+    and pictures: `graph.png`, `contraction.png` (two trajectories whose distance stays below the
+    proved curve), `rates.png` (the rate that is proved on each box of a slice of the region), and
+    by parts `parts.csv` and `parts.png` (modules in the colour of their rates, edges as wide as
+    their gains). What stays open is in `undecided.png`: the boxes that are left, the largest in
+    front.
 
     For example:
 
@@ -104,7 +113,7 @@ def certify(
     if by_parts and wanted is not None:
         raise misuse("--norm", "the parts have a norm of their own with --by-parts; omit one.")
     place = box(region_sides(system.region.sides, region or []))
-    with results_in(out, stale=("certificate.json", "contraction.png", "parts.csv")) as draft:
+    with results_in(out, stale=STALE) as draft:
         if by_parts:
             with working("proving the parts"):
                 answer = _proved_by_parts(system, place, goal)
@@ -181,12 +190,12 @@ def _proved_by_parts(system: System, place: Box, goal: Goal) -> Answer:
     return certify_network(system.module, place, rate=goal.rate, factor=goal.factor)
 
 
-def _progress(status: Status | None) -> Callable[[int, float, float], None]:
-    def tell(boxes: int, proved: float, sampled: float) -> None:
+def _progress(status: Status | None) -> Callable[[Progress], None]:
+    def tell(now: Progress) -> None:
         if status is not None:
             status.update(
-                f"{boxes} boxes; proved bound {proved:.6g}, samples need {sampled:.6g} (Ctrl-C to "
-                "stop)"
+                f"{now.boxes} boxes, {100 * now.undecided:.3g} % of the region open; proved bound "
+                f"{now.bound:.6g}, samples need {now.sampled:.6g} (Ctrl-C to stop)"
             )
 
     return tell

@@ -193,6 +193,12 @@ def _norm_rows(norm: dict[str, Any]) -> Iterator[Row]:
     from riemannian_modules.certify.claim import overshoot
     from riemannian_modules.certify.norms import L2
 
+    if "metric" not in norm:
+        yield (
+            "Distance",
+            "along the shortest path, measured with a metric M(x) that stands in the certificate",
+        )
+        return
     M = np.array(norm["metric"])
     if np.array_equal(M, np.eye(len(M))):
         yield "Distance", "Euclidean"
@@ -213,13 +219,17 @@ def _norm_rows(norm: dict[str, Any]) -> Iterator[Row]:
     )
 
 
-def _region(rows: list[list[Any]]) -> str:
+def _region(region: dict[str, Any]) -> str:
+    rows: list[list[Any]] = region["sides"]
     sides = [
         f"{n} in [{float(lo):.6g}, {float(hi):.6g}]"
         for n, lo, hi in rows
         if (lo, hi) != ("-inf", "inf")
     ]
     shown = sides if len(sides) <= 24 else [*sides[:24], f"and {len(sides) - 24} more"]
+    cut = len(region.get("linear", ())) + len(region.get("balls", ()))
+    if cut:
+        shown.append(f"cut by {cut} constraints (see the statement)")
     free = len(rows) - len(sides)
     rest = "every value of everything" if not sides else f"every value of {free} others"
     return plain("\n".join([*shown, *([rest] if free or not sides else [])]))
