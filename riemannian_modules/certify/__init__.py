@@ -15,7 +15,7 @@ from riemannian_modules.certify.conservation import (
     symmetries,
 )
 from riemannian_modules.certify.horizontal import Horizontal
-from riemannian_modules.certify.network import certify_network
+from riemannian_modules.certify.network import certify_network, network_rate
 from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
 from riemannian_modules.certify.quotient import across_laws, across_symmetries, quotient
 from riemannian_modules.certify.trajectories import (
@@ -55,6 +55,7 @@ __all__ = [
     "linf",
     "load_certificate",
     "network_bound",
+    "network_rate",
     "prove_trajectories",
     "quotient",
     "symmetries",

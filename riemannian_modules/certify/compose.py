@@ -108,7 +108,7 @@ def network_bound(
     if graph.time is Time.STATIC:
         raise UnsupportedError("A network of maps has gains, not rates; use dag_gain.")
     _check_box(graph, lower, upper)
-    given = _node_metrics(graph, metrics or {})
+    given = node_metrics(graph, metrics or {})
     plan = graph.plan
     n = graph.state.size
     theta = Interval.point(graph.theta)
@@ -146,7 +146,7 @@ def network_bound(
     )
 
 
-def _node_metrics(graph: ModuleGraph, metrics: Mapping[str, ArrayLike]) -> dict[str, Array]:
+def node_metrics(graph: ModuleGraph, metrics: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """The metrics that are given, each proved symmetric, definite and of its node's size.
 
     All that follows rests on it: a Cholesky factor reads one triangle of whatever it is given.

@@ -22,12 +22,14 @@ import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import final
 
 import numpy as np
 import sympy as sp
 from typing_extensions import override
 
+from riemannian_modules.arithmetic.affine_matrix import AffineMatrix
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.log_norm import log_norm_inf, norm_inf
@@ -36,7 +38,7 @@ from riemannian_modules.arithmetic.rational_definite import (
     is_negative_semidefinite_rational,
 )
 from riemannian_modules.arithmetic.rounding import Mask
-from riemannian_modules.certify.atoms import AtomForm, atom_form
+from riemannian_modules.certify.atoms import AtomForm, atom_form, corners
 from riemannian_modules.certify.generalised import (
     cancelled,
     generalised_jacobian,
@@ -51,6 +53,7 @@ from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma
 from riemannian_modules.space import Array
 
+ASCENTS = 3  # a corner that they miss only costs time: what is proved does not rest on them
 FractionMatrix = Sequence[Sequence[Fraction]]
 Rows = Sequence[Sequence[sp.Expr]]
 
@@ -72,6 +75,22 @@ class Criterion(abc.ABC):
     @abc.abstractmethod
     def proves(self, T: Interval, b: Array) -> Mask:
         """Whether the test with b (...) is proved for every matrix in T (..., rows, columns)."""
+
+    def proves_over(self, low: Array, high: Array, b: float) -> Mask:
+        """Whether the test with b is proved over boxes of finite atoms (batch, atoms), quickly.
+
+        One interval matrix a box: what fails may still be proved corner by corner.
+        """
+        return self.proves(self.form.over(low, high), np.full(len(low), b))
+
+    def corners_need(self, low: Array, high: Array) -> Array:
+        """The b that the corners of boxes of atoms (batch, atoms) need, or less: untrusted."""
+        return self.estimate(self.form.at(corners(low, high)).midpoint).max(1)
+
+    def proves_corners(self, low: Array, high: Array, b: Array) -> Mask:
+        """Whether the test with b (batch,) is proved at each corner, (batch, corners)."""
+        T = self.form.at(corners(low, high))
+        return self.proves(T, np.broadcast_to(b[:, None], T.shape[:2]))
 
     @abc.abstractmethod
     def exact_test(self, b: Fraction) -> ExactTest:
@@ -123,6 +142,62 @@ class QuadraticCriterion(Criterion):
         return is_positive_definite(
             Interval.point(self.weight) * Interval.point(b[..., None, None]) - T
         )
+
+    @override
+    def proves_over(self, low: Array, high: Array, b: float) -> Mask:
+        terms = [Interval.point(np.full(len(low), b)), *self.form.terms(low, high)]
+        return self._pencil.are_positive_definite(terms)
+
+    @override
+    def proves_corners(self, low: Array, high: Array, b: Array) -> Mask:
+        places = corners(low, high)
+        flat = places.reshape(-1, places.shape[-1])
+        terms = self.form.terms(flat, flat)
+        held = self._pencil.are_positive_definite(
+            [Interval.point(np.repeat(b, places.shape[1])), *terms]
+        )
+        return held.reshape(places.shape[:2])
+
+    @override
+    def corners_need(self, low: Array, high: Array) -> Array:
+        # Uphill from corner to corner: an eigenvector's quadratic form is largest at the next one.
+        places = corners(low, high)
+        flat = places.reshape(-1, places.shape[-1])
+        shape = places.shape[:2]
+        t = np.stack([part.lower * np.ones(len(flat)) for part in self.form.terms(flat, flat)], -1)
+        t = t.reshape(*shape, -1)
+        matrices, rows = self._whitened, np.arange(len(low))
+        now, worst = np.tensordot(t.mean(1), matrices, 1), np.full(len(low), -np.inf)
+        for _ in range(ASCENTS):
+            values, vectors = np.linalg.eigh(now)
+            worst = np.maximum(worst, values[:, -1])
+            v = vectors[:, :, -1]
+            forms = np.einsum("kbi,bi->bk", np.tensordot(matrices, v, (2, 1)).swapaxes(1, 2), v)
+            chosen = np.einsum("bck,bk->bc", t, forms).argmax(1)
+            now = np.tensordot(t[rows, chosen], matrices, 1)
+        return np.maximum(worst, np.linalg.eigvalsh(now)[:, -1])
+
+    @cached_property
+    def _whitened(self) -> Array:
+        """Each term's coefficients in coordinates where W is the identity, (terms, n, n)."""
+        L = np.linalg.cholesky(self.weight)
+        dense = np.zeros((len(self.form.products), *self.form.shape))
+        for k, entries in enumerate(self.form.coefficients):
+            for place, value in entries.items():
+                dense[k][place] = float(value)
+        half = np.linalg.solve(L, dense)
+        whole = np.linalg.solve(L, np.swapaxes(half, -1, -2))
+        return 0.5 * (whole + np.swapaxes(whole, -1, -2))
+
+    @cached_property
+    def _pencil(self) -> AffineMatrix:
+        """``b W - T`` as a matrix linear in b and in the products of atoms."""
+        W = {place: Fraction(float(v)) for place, v in np.ndenumerate(self.weight)}
+        products = [
+            {place: -value for place, value in entries.items()}
+            for entries in self.form.coefficients
+        ]
+        return AffineMatrix(len(self.weight), (W, *products))
 
     @override
     def exact_test(self, b: Fraction) -> ExactTest:

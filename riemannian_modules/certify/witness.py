@@ -15,7 +15,7 @@ from riemannian_modules.certify.cutting import chosen_cuts
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import inner_points
-from riemannian_modules.certify.search import sample_points
+from riemannian_modules.certify.samples import sample_points
 from riemannian_modules.space import Array
 
 BEAM, MOST_LEVELS = 8, 200

@@ -1,0 +1,134 @@
+"""The checker proves certificates with closed forms, refuses what is false, and runs alone."""
+
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from riemannian_modules.certify import checker
+from tests.certify.hand_written import FALSE_CHANGES, TRUE, changed
+
+FILE = Path(checker.__file__)
+
+
+def outcome(data, tmp_path):
+    """The exit code of the checker for data written to a file."""
+    path = tmp_path / "certificate.json"
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return checker.main([str(path)])
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_what_a_closed_form_says_is_proved(name, tmp_path, capsys):
+    assert outcome(TRUE[name], tmp_path) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.startswith("PROVED\n")
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_a_claim_slightly_beyond_the_truth_is_not(name, tmp_path):
+    assert outcome(changed(TRUE[name], *FALSE_CHANGES[name]), tmp_path) == 4
+
+
+def test_the_claim_is_derived_from_the_numbers_not_from_the_words(tmp_path, capsys):
+    boast = changed(TRUE["tanh"], ("claim", "statement"), "contracts with rate 100")
+    assert outcome(boast, tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "100" not in said
+    assert "d|z|/dt <= -0.5 |z|" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("version",), 1),
+        (("format",), "other"),
+        (("extra",), 1),
+        (("claim", "extra"), 1),
+        (("evidence", "extra"), 1),
+        (("region", "extra"), 1),
+        (("system", "extra"), 1),
+        (("claim", "bound"), "strong"),
+        (("claim", "bound"), True),
+        (("claim", "bound"), 2**60 + 1),
+        (("claim", "kind"), "jump"),
+        (("claim", "norm", "metric"), [[1, 0]]),
+        (("region", "sides", 0), ["x", 1, 0]),
+        (("region", "sides", 0, 0), "z"),
+        (("evidence", "cuts"), []),
+        (("evidence", "cuts"), [None, None]),
+        (("evidence", "cuts"), [[-1, 0.0], None, None]),
+        (("evidence", "cuts"), [[2, 0.0], None, None]),
+        (("evidence", "cuts"), [[0.0, 0.0], None, None]),
+        (("evidence", "cuts"), [[0, 0.0], None]),
+        (("system", "dx", 0), "unknown"),
+        (("system", "dx", 0), ["tanh"]),
+        (("system", "dx", 0), ["tanh", "x", "y"]),
+        (("system", "dx", 0), ["launch", "x"]),
+        (("system", "dx", 0), "1/0"),
+        (("system", "dx", 0), "0x10"),
+        (("system", "dx"), ["x"]),
+        (("system", "let"), [["$0", "x"], ["$0", "y"]]),
+        (("system", "let"), [["x", "1"]]),
+        (("system", "symbols", "state"), ["x", "x"]),
+        (("system",), []),
+        (("claim",), None),
+    ],
+)  # fmt: skip
+def test_what_breaks_the_format_is_no_certificate(path, value, tmp_path):
+    assert outcome(changed(TRUE["tanh"], path, value), tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"format": NaN}', '{"a": 1, "a": 1}', "1e999", "null", '"x"', "[" * 10**5]
+)  # fmt: skip
+def test_what_is_no_json_object_is_no_certificate(text, tmp_path):
+    assert outcome(text, tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        ["sign", "x"],
+        ["step", "x"],
+        ["^", ["+", "x", "1"], "-1"],
+        ["log", "x"],
+        ["^", "x", "1/2"],
+        ["tan", "x"],
+        ["arcsin", "x"],
+        ["power", "x", "1/3"],
+        ["piecewise", ["x", ["less", "x", "1"]], ["0", ["true"]]],
+    ],
+)  # fmt: skip
+def test_maps_that_may_jump_or_be_undefined_are_not_proved(term, tmp_path):
+    dx = ["+", ["*", "-9", "y"], ["*", "0", "x"], term]
+    assert outcome(changed(TRUE["tanh"], ("system", "dx", 1), dx), tmp_path) == 4
+
+
+@pytest.mark.parametrize("metric", [[[1, 2], [2, 1]], [[1, 1], [1, 1]], [[1, 0.5], [0, 1]], [[-1, 0], [0, -1]]])  # fmt: skip
+def test_a_metric_that_is_none_proves_nothing(metric, tmp_path):
+    assert outcome(changed(TRUE["tanh"], ("claim", "norm", "metric"), metric), tmp_path) == 4
+
+
+def test_a_leaf_is_named_when_it_fails(tmp_path, capsys):
+    assert outcome(changed(TRUE["cubic, cut"], ("claim", "bound"), 1.5), tmp_path) == 4
+    assert "leaf 1, x in [-1, -0.5]" in capsys.readouterr().err
+
+
+def test_the_file_runs_alone_in_an_empty_folder(tmp_path):
+    alone = shutil.copy(FILE, tmp_path / "checker.py")
+    (tmp_path / "c.json").write_text(json.dumps(TRUE["tanh"]))
+    (tmp_path / "c.json.gz").write_bytes(gzip.compress(json.dumps(TRUE["linf"]).encode()))
+    (tmp_path / "false.json").write_text(
+        json.dumps(changed(TRUE["tanh"], *FALSE_CHANGES["tanh"]))
+    )
+
+    def code(*arguments):
+        command = [sys.executable, "-I", str(alone), *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode
+
+    assert [code("c.json"), code("c.json.gz"), code("false.json")] == [0, 0, 4]
+    assert [code("missing.json"), code(), code("c.json", "c.json")] == [1, 2, 2]
