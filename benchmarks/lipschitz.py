@@ -56,7 +56,7 @@ def _plain(weights: list[Array]) -> float:
     T = cp.diag(cp.Variable(m, nonneg=True))
     inequality: Any = A.T @ T @ B + B.T @ T @ A - 2 * (B.T @ T @ B) - squared * first + last
     cp.Problem(cp.Minimize(squared), [inequality << 0]).solve(solver=cp.CLARABEL)
-    return float(np.sqrt(squared.value))
+    return float(squared.value or 0.0) ** 0.5
 
 
 def _ours(weights: list[Array]) -> tuple[Proved, float]:

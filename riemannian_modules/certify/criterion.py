@@ -151,7 +151,7 @@ class QuadraticCriterion(Criterion):
     @override
     def proves_corners(self, low: Array, high: Array, b: Array) -> Mask:
         places = corners(low, high)
-        flat = places.reshape(-1, places.shape[-1])
+        flat = places.reshape(len(low) * places.shape[1], places.shape[2])
         terms = self.form.terms(flat, flat)
         held = self._pencil.are_positive_definite(
             [Interval.point(np.repeat(b, places.shape[1])), *terms]
@@ -160,13 +160,16 @@ class QuadraticCriterion(Criterion):
 
     @override
     def corners_need(self, low: Array, high: Array) -> Array:
+        if not self.form.products:
+            return np.zeros(len(low))
         # Uphill from corner to corner: an eigenvector's quadratic form is largest at the next one.
         places = corners(low, high)
-        flat = places.reshape(-1, places.shape[-1])
-        shape = places.shape[:2]
-        t = np.stack([part.lower * np.ones(len(flat)) for part in self.form.terms(flat, flat)], -1)
-        t = t.reshape(*shape, -1)
+        flat = places.reshape(len(low) * places.shape[1], places.shape[2])
         matrices, rows = self._whitened, np.arange(len(low))
+        t = np.empty((len(flat), len(matrices)))
+        for k, term in enumerate(self.form.terms(flat, flat)):
+            t[:, k] = term.lower
+        t = t.reshape(*places.shape[:2], -1)
         now, worst = np.tensordot(t.mean(1), matrices, 1), np.full(len(low), -np.inf)
         for _ in range(ASCENTS):
             values, vectors = np.linalg.eigh(now)

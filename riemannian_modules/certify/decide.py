@@ -105,7 +105,8 @@ def _corners_prove(criterion: Criterion, low: Array, high: Array, b: float) -> t
 def _sizes(criterion: Criterion, low: Array, high: Array) -> Array:
     """By what a bound changes at most, about, when the matrices change by their own size."""
     largest = criterion.form.over(low, high).magnitude.max(axis=(1, 2))
-    return np.maximum(largest, 1e-300) / criterion.smallest_weight
+    # Sizes that the proofs can tell from zero.
+    return np.maximum(largest, 1e-100) / criterion.smallest_weight
 
 
 def _finite_bounds(criterion: Criterion, low: Array, high: Array) -> Array:

@@ -19,6 +19,7 @@ import numpy as np
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.implicit_layer import implicit_layer
 from riemannian_modules.certify.norms import L2, FreeL2, FreeNorm, Norm, proved_norm
 from riemannian_modules.certify.slopes_certificate import (
     SlopesProof,
@@ -45,11 +46,13 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
 from riemannian_modules.space import Array
 
-__all__ = ["SlopesForm", "certify_slopes", "slopes_problem", "verify_slopes"]
+__all__ = ["SlopesForm", "certify_slopes", "implicit_layer", "slopes_problem", "verify_slopes"]
 
 SECONDS = 60.0  # of search, where no budget is given
+ENOUGH = 1e-9  # of b, relative: inflation with which the best point found is taken
 INFLATION = (0.0, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # of b, relative, until a proof succeeds
 MOST_AT_ONCE = 1_200  # neurons whose multipliers are searched together
+MOST_FINE, COARSE = 200, 1e-7  # beyond so many neurons, b^2 is found to this part
 MOST_POINTS = 6  # of the search that are tried
 
 
@@ -95,7 +98,8 @@ def certify_slopes(
     M = _output_metric(form, norm, target, seconds)
     N = _input_metric(form, input_norm)
     H = compression_of(form) if N is None else None
-    points = _searched(form, M, N, H, seconds, _gap(budget))
+    with np.errstate(all="ignore"):  # what overflows here is refused by the proof
+        points = _searched(form, M, N, H, seconds, _gap(budget))
     if not points:
         return Estimated(None, "no multipliers were found; loops may have no unique solution")
     return _proved(form, (M, N), points, H, target)
@@ -176,7 +180,8 @@ def _searched(
         start = feasible_start(form, pencil, seconds)
         if start is None:
             return []
-        points = follow_centres(pencil, start, seconds, gap=gap)
+        fine = gap if len(form.slopes) <= MOST_FINE else max(gap, COARSE)
+        points = follow_centres(pencil, start, seconds, gap=fine)
     is_flow = form.time is Time.CONTINUOUS
     bounds = [(r if is_flow else float(np.sqrt(max(r, 0.0))), t) for r, t in points]
     return bounds[::-1]
@@ -206,6 +211,8 @@ def _proved(
         proved = _smallest(form, metrics, b, t, H)
         if proved is not None and (best is None or proved < best[0]):
             best = (proved, t)
+        if best is not None and best[0] - found <= ENOUGH * abs(found):
+            break
     if best is None or (target is None and best[0] >= limit):
         asked = target if target is not None else limit
         bound: Bound = (

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.certify.certificate import number_from_data
+from riemannian_modules.certify.certificate_data import number_from_data
 from riemannian_modules.errors import CertificateError, UnsupportedError
 from riemannian_modules.space import Array
 
@@ -124,14 +124,16 @@ def matrix_from_data(data: object, shape: tuple[int, int], where: str) -> Matrix
     Raises:
         CertificateError: If it has another shape, an entry twice, or entries that are no numbers.
     """
-    out = np.empty(shape, dtype=object)
-    out.ravel()[:] = [Fraction(0)] * out.size
     if isinstance(data, list):
         rows = cast("list[Any]", data)
         if len(rows) != shape[0] or any(
             not isinstance(r, list) or len(r) != shape[1] for r in rows
         ):
             raise CertificateError(f"{where}: expected a matrix of shape {shape}.")
+        if all(type(entry) is float for row in rows for entry in row):
+            plain = np.array(rows, dtype=np.float64).reshape(shape)
+            if np.isfinite(plain).all():
+                return plain
         entries = [(i, j, e) for i, row in enumerate(rows) for j, e in enumerate(row)]
     elif isinstance(data, dict) and set(cast("Any", data)) == {"shape", "entries"}:
         sparse = cast("dict[str, Any]", data)
@@ -142,6 +144,7 @@ def matrix_from_data(data: object, shape: tuple[int, int], where: str) -> Matrix
             raise CertificateError(f"{where}: an entry is given twice.")
     else:
         raise CertificateError(f"{where}: expected rows, or 'shape' and 'entries'.")
+    out = fractions(np.zeros(shape))
     for i, j, value in entries:
         out[i, j] = _entry_from_data(value, where)
     return tidy(out)

@@ -19,6 +19,7 @@ import numpy as np
 
 from riemannian_modules.certify.slopes_matrix import nearest
 from riemannian_modules.certify.slopes_search import (
+    LARGEST_RATIO,
     cholesky,
     feasible_start,
     follow_centres,
@@ -64,7 +65,8 @@ def find_metric(
     if condition <= 1.0:
         return np.eye(n)
     is_free = condition > CONDITION
-    found = _descend(_Family(form, min(condition, CONDITION)), seconds)
+    with np.errstate(all="ignore"):  # what overflows here is refused by the proof
+        found = _descend(_Family(form, min(condition, CONDITION)), seconds)
     if not found:
         return None
     best = min(f.b for f in found)
@@ -84,6 +86,7 @@ class _Family:
         self.form, self.condition = form, condition
         self.n, self.m = form.A.shape[0], len(form.slopes)
         self.is_flow = form.time is Time.CONTINUOUS
+        self.most = np.inf  # for multipliers
         self.rows, self.columns = np.tril_indices(self.n)
         self.start_pencil = pencil_of(form, np.eye(self.n), None, None)
         self.still = self.start_pencil.constant
@@ -140,6 +143,7 @@ def _descend(family: _Family, seconds: float) -> list[_Found]:
     # The best multipliers for the identity are where the joint search begins.
     points = follow_centres(family.start_pencil, start, 0.3 * seconds)
     t = points[max(len(points) - 6, 0)][1]
+    family.most = LARGEST_RATIO * float(t.max(initial=1.0))
     middle = 0.5 * (1.0 + 1.0 / family.condition)
     y = np.concatenate([[0.0], middle * np.eye(family.n)[family.rows, family.columns], middle * t])
     low = family.smallest(y)
@@ -150,8 +154,11 @@ def _descend(family: _Family, seconds: float) -> list[_Found]:
         dense = family.dense_at(b)
         if weight == 0.0:
             weight = max(-_newton(family, dense, y, 0.0)[2], 1e-6)
-        y = _centre(family, dense, y, weight, ends)
-        low = family.smallest(y)
+        try:
+            y = _centre(family, dense, y, weight, ends)
+            low = family.smallest(y)
+        except np.linalg.LinAlgError:  # rounding has put an end to it
+            break
         values = np.linalg.eigvalsh(family.metric(y))
         found.append(_Found(low, family.metric(y), float(values[-1] / values[0])))
         # r lies above the least one by about gap: a large fall of r asks for the same weight again.
@@ -193,9 +200,9 @@ def _metric_blocks(family: _Family, y: Array) -> list[tuple[Array, float]]:
 def _value(family: _Family, dense: Array, y: Array) -> float:
     """The barrier at a point, infinite outside."""
     t = y[len(dense) :]
-    if not (t > 0).all():
+    if not ((t > 0).all() and (t < family.most).all()):
         return np.inf
-    total = -float(np.log(t).sum())
+    total = -float((np.log(t) + np.log1p(-t / family.most)).sum())
     for matrix in (family.matrix(dense, y), *(block for block, _ in _metric_blocks(family, y))):
         L = cholesky(matrix)
         if L is None:
@@ -217,7 +224,8 @@ def _newton(family: _Family, dense: Array, y: Array, weight: float) -> tuple[Arr
     P, Q = inverse @ family.start_pencil.above.T, inverse @ family.start_pencil.below.T
     PQ = P.T @ Q
     gradient[:k] = -np.trace(inner, axis1=1, axis2=2)
-    gradient[k:] = 2.0 * np.diagonal(PQ) - 1.0 / y[k:]
+    room = family.most - y[k:]
+    gradient[k:] = 2.0 * np.diagonal(PQ) - 1.0 / y[k:] + 1.0 / room
     H[:k, :k] = flat @ flat.T
     H[k:, k:] = 2.0 * ((P.T @ P) * (Q.T @ Q) + PQ * PQ.T)
     H[:k, k:] = -2.0 * ((inner @ Q) * P).sum(axis=1)
@@ -231,7 +239,7 @@ def _newton(family: _Family, dense: Array, y: Array, weight: float) -> tuple[Arr
         flat = white.reshape(k - 1, -1)
         gradient[1:k] -= sign * np.trace(white, axis1=1, axis2=2)
         H[1:k, 1:k] += flat @ flat.T
-    H[np.arange(k, len(y)), np.arange(k, len(y))] += y[k:] ** -2
+    H[np.arange(k, len(y)), np.arange(k, len(y))] += y[k:] ** -2 + room**-2
     at_rest = float(gradient[0])
     gradient[0] += weight
     scale = 1.0 / np.sqrt(np.diagonal(H))

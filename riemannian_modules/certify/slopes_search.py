@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from time import monotonic
 from typing import Any, final
 
@@ -29,11 +30,13 @@ GROWTH = 12.0  # of the weight of r, from one centre to the next
 MOST_STEPS = 300  # Newton steps for one centre
 CLOSE = 0.1  # squared decrement at which a centre is good enough
 
+LARGEST_RATIO = 1e8  # of multipliers to where they start: linear neurons ask for infinite ones
+
 Point = tuple[float, Array]  # r and t
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Pencil:
     """``F(r, t) = r root root^T + constant - sum t_i (p_i q_i^T + q_i p_i^T)``, of order s.
 
@@ -49,10 +52,19 @@ class Pencil:
     above: Array
     below: Array
 
+    @cached_property
+    def limit(self) -> Array:
+        """``N = root root^T``, (s, s)."""
+        return self.root @ self.root.T
+
+    def turned(self, r: float, t: Array) -> Array:
+        """The part that is linear in r and t, (s, s)."""
+        half = self.above.T @ (t[:, None] * self.below)
+        return r * self.limit - half - half.T
+
     def at(self, r: float, t: Array) -> Array:
         """The matrix, (s, s)."""
-        half = self.above.T @ (t[:, None] * self.below)
-        return r * (self.root @ self.root.T) + self.constant - half - half.T
+        return self.turned(r, t) + self.constant
 
     def factor(self, r: float, t: Array) -> Array | None:
         """Its lower Cholesky factor, or None if it is not positive definite."""
@@ -163,7 +175,7 @@ def follow_centres(
     ends = monotonic() + seconds
     points: list[Point] = [start]
     size, m = len(pencil.constant), len(t)
-    most = 1e12 * float(t.max(initial=1e-300))
+    most = LARGEST_RATIO * float(t.max(initial=1e-300))
     L = pencil.factor(r, t)
     assert L is not None
     weight = float((_solved(L, pencil.root) ** 2).sum())
@@ -183,7 +195,8 @@ def _centred(
 ) -> tuple[float, Array, bool]:
     """Newton's method for one centre; also whether rounding has put an end to it."""
     for _ in range(MOST_STEPS):
-        L = pencil.factor(r, t)
+        F = pencil.at(r, t)
+        L = cholesky(F)
         if L is None:
             return r, t, True
         dr, dt, decrement = _newton(pencil, L, t, weight, most)
@@ -192,17 +205,16 @@ def _centred(
         step = 1.0 if decrement < 0.25 else 1.0 / (1.0 + np.sqrt(decrement))
         if decrement >= 0.25:
             step = _longest(t, dt, step)
-        value = _barrier(L, t, most)
+        value, turn = _barrier(L, t, most), pencil.turned(dr, dt)
         for _ in range(30):
-            tried = r + step * dr, t + step * dt
             # The change of weight * r is far below the rounding of its value.
-            change = weight * step * dr + _value(pencil, *tried, most) - value
+            change = weight * step * dr + _value(F + step * turn, t + step * dt, most) - value
             if change <= -0.01 * step * decrement:
                 break
             step *= 0.5
         else:
             return r, t, True
-        r, t = tried
+        r, t = r + step * dr, t + step * dt
     return r, t, False
 
 
@@ -213,11 +225,11 @@ def _longest(t: Array, dt: Array, least: float) -> float:
     return max(least, min(1.0, 0.95 * room))
 
 
-def _value(pencil: Pencil, r: float, t: Array, most: float) -> float:
-    """The barrier at a point, infinite outside."""
+def _value(F: Array, t: Array, most: float) -> float:
+    """The barrier where the matrix is F, infinite outside."""
     if not ((t > 0).all() and (t < most).all()):
         return np.inf
-    L = pencil.factor(r, t)
+    L = cholesky(F)
     return _barrier(L, t, most) if L is not None else np.inf
 
 

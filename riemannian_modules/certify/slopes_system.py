@@ -20,7 +20,7 @@ from typing import Any, cast, final
 import numpy as np
 from numpy.typing import NDArray
 
-from riemannian_modules.certify.certificate import number_from_data
+from riemannian_modules.certify.certificate_data import number_from_data
 from riemannian_modules.certify.slope_table import SLOPES
 from riemannian_modules.certify.slopes_matrix import Matrix, matrix_from_data, matrix_to_data
 from riemannian_modules.errors import CertificateError

@@ -14,6 +14,7 @@ from riemannian_modules.cli.console import plain
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from riemannian_modules.certify import NetworkBound
     from riemannian_modules.space import Array
 
 MOST_ROWS = 40
@@ -27,6 +28,15 @@ def comparison(data: Mapping[str, Any]) -> tuple[list[str], Array, Array]:
     for source, target, value in data["evidence"]["table"]:
         C[names.index(target), names.index(source)] = value
     return names, C, np.array(norm["weights"], dtype=np.float64)
+
+
+def network_bound_of(data: Mapping[str, Any]) -> NetworkBound:
+    """The bound of a network as its certificate tells it."""
+    from riemannian_modules.certify import NetworkBound
+
+    names, C, r = comparison(data)
+    metrics = tuple(np.array(M) for M in data["claim"]["norm"]["metrics"])
+    return NetworkBound(tuple(names), metrics, C, r, float(data["claim"]["bound"]))
 
 
 def parts_table(data: Mapping[str, Any]) -> Table:

@@ -17,8 +17,7 @@ import pytest
 import riemannian_modules as rm
 from riemannian_modules.certify import l2
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
-from riemannian_modules.certify.slopes import certify_slopes, verify_slopes
-from riemannian_modules.certify.slopes_system import SlopesForm
+from riemannian_modules.certify.slopes import certify_slopes, implicit_layer, verify_slopes
 from riemannian_modules.errors import RiemannianError
 from riemannian_modules.modules import (
     ELU,
@@ -40,7 +39,6 @@ from riemannian_modules.modules import (
     Tanh,
     UnitDelay,
 )
-from riemannian_modules.modules.module import Time
 from tests.shared import shared_path
 
 Array = Any
@@ -236,23 +234,13 @@ def test_states_and_layers_in_a_loop_are_one_form() -> None:
     assert np.abs(np.linalg.eigvals(J)).max() <= answer.factor < 1
 
 
-def implicit(A: Array, B: Array, C: Array, name: str = "relu") -> SlopesForm:
-    """``z = phi(A z + B u + b), y = C z``."""
-    n, m = B.shape[1], len(A)
-    names = tuple(f"u[{i}]" for i in range(n))
-    sides = np.full(n, -np.inf), np.full(n, np.inf)
-    return SlopesForm(
-        Time.STATIC, np.zeros((len(C), n)), C, B, A, (name,) * m, names, *sides
-    )  # fmt: skip
-
-
 def test_an_implicit_layer_has_one_solution_and_the_proved_constant() -> None:
     rng = np.random.default_rng(5)
     A = rng.normal(size=(6, 6))
     A = 0.8 * (A - A.T) - 0.3 * np.eye(6)  # well posed, though of a norm above one
     assert np.linalg.norm(A, 2) > 1
     B, C = rng.normal(size=(6, 3)), rng.normal(size=(2, 6))
-    answer = proved(certify_slopes(implicit(A, B, C)))
+    answer = proved(certify_slopes(implicit_layer(A, B, C)))
     worst = 0.0
     for _ in range(2000):
         S = np.diag(rng.random(6).round())
@@ -261,10 +249,21 @@ def test_an_implicit_layer_has_one_solution_and_the_proved_constant() -> None:
 
 
 def test_an_implicit_layer_without_a_unique_solution_is_not_proved() -> None:
-    answer = certify_slopes(implicit(np.array([[1.0]]), np.eye(1), np.eye(1)))  # z = max(z + u, 0)
+    answer = certify_slopes(implicit_layer([[1.0]], [[1.0]], [[1.0]]))  # z = max(z + u, 0)
     assert isinstance(answer, Estimated)
-    below = certify_slopes(implicit(np.array([[0.75]]), np.eye(1), np.eye(1)))
+    below = certify_slopes(implicit_layer([[0.75]], [[1.0]], [[1.0]]))
     assert proved(below).factor == pytest.approx(4.0, rel=1e-7)
+
+
+def test_implicit_layers_say_what_does_not_fit() -> None:
+    for A, B, C, slope in [
+        (np.eye(2), np.ones((3, 1)), np.ones((1, 2)), "relu"),
+        (np.eye(2), np.ones((2, 1)), np.ones((1, 2)), "cube"),
+        (np.eye(2), np.ones((2, 1)), np.full((1, 2), np.nan), "relu"),
+        (np.eye(2), np.ones((2, 1)), np.ones((1, 2)), (1.0, 0.0)),
+    ]:
+        with pytest.raises(RiemannianError, match="implicit_layer"):
+            implicit_layer(A, B, C, activation=slope)  # type: ignore[arg-type]
 
 
 def test_wide_inputs_cost_what_the_first_layer_costs() -> None:

@@ -1,0 +1,215 @@
+"""A slice of a region in boxes, each with the bound that is proved on it.
+
+Source: none; every box is decided by the same test as a proof, rounding included.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Proved
+from riemannian_modules.certify.certificate_data import norm_from_data
+from riemannian_modules.certify.criterion import Criterion, make_criterion
+from riemannian_modules.certify.decide import box_bounds
+from riemannian_modules.certify.norms import Norm
+from riemannian_modules.certify.problem import Problem, make_problem
+from riemannian_modules.door import number, require_mapping
+from riemannian_modules.errors import RegionError, UnsupportedError
+from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.plot.claim import region_of
+from riemannian_modules.region import Box, Side
+from riemannian_modules.space import Array
+
+REACH = 5.0  # how much is shown of an unbounded side, in the coordinate's unit
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class RateSlice:
+    """Boxes of two coordinates, and what is proved on each for every value of the others.
+
+    Attributes:
+        plane: The coordinates.
+        lower, upper: Sides of the boxes, (boxes, 2), in the coordinates' units.
+        bounds: The log-norm or gain that is proved on each box, (boxes,); inf where none is.
+        others: The other coordinates that matter, with their sides.
+        kind: The type of the bounds.
+    """
+
+    plane: tuple[str, str]
+    lower: Array
+    upper: Array
+    bounds: Array
+    others: Mapping[str, Side]
+    kind: type[Bound]  # type: ignore[valid-type]
+
+    @property
+    def rates(self) -> Array:
+        """Rates of a flow (1/time), factors of a map; NaN where nothing is proved."""
+        values = -self.bounds if self.kind is LogNormBound else self.bounds
+        return np.where(np.isfinite(values), values, np.nan)
+
+
+def proved_slice(
+    module: RiemannianModule,
+    proof: Proved | Norm,
+    region: Box | None = None,
+    plane: Sequence[str] | None = None,
+    *,
+    at: Mapping[str, float] | None = None,
+    view: Mapping[str, Side] | None = None,
+    boxes: int = 1024,
+    seconds: float = 10.0,
+) -> RateSlice:
+    """Prove a bound on each box of a plane through a region.
+
+    Args:
+        module: What the proof is about.
+        proof: A proof, whose norm and region are taken; or a norm.
+        region: The region; a proof's own, or everywhere, where None.
+        plane: Two coordinates; where None, the first two that the Jacobian depends on.
+        at: Values of other coordinates; those not named take every value of the region.
+        view: What to show of a coordinate of the plane. Where None, the whole side, and of an
+            unbounded one a part.
+        boxes: How many boxes there may be.
+        seconds: How long to go on cutting.
+
+    Returns:
+        The boxes. Each cut makes four of one until a limit is met; what is proved of a box
+        holds on its parts.
+
+    Raises:
+        RegionError: For unknown coordinates or values outside the region.
+        UnsupportedError: For a proof by parts, which has no bound for a box.
+    """
+    if region is None:
+        region = region_of(proof) if isinstance(proof, Proved) else Box()
+    problem = make_problem(module, region)
+    criterion = make_criterion(problem, _norm_of(proof, problem))
+    problem = _fixed(problem, at or {})
+    axes = _axes(problem, criterion, plane)
+    low, high = _window(problem, axes, view or {})
+    rows = _cut(problem, criterion, (low, high), axes, boxes, seconds)
+    moving = _moving(problem, criterion)
+    sides = zip(problem.coordinates, problem.lower.tolist(), problem.upper.tolist(), strict=True)
+    others = {c: (a, b) for i, (c, a, b) in enumerate(sides) if i in moving and i not in axes}
+    names = problem.coordinates[axes[0]], problem.coordinates[axes[1]]
+    kind = LogNormBound if problem.is_flow else LipschitzBound
+    return RateSlice(names, rows[0][:, axes], rows[1][:, axes], rows[2], others, kind)
+
+
+def _norm_of(proof: Proved | Norm, problem: Problem) -> Norm:
+    if not isinstance(proof, Proved):
+        return proof
+    norm = proof.certificate.data["claim"]["norm"]
+    if norm["type"] == "blocks":
+        raise UnsupportedError(
+            "proved_slice: a proof by parts has bounds of parts, none for a box of the whole. "
+            "Draw it with network_graph, or give a norm of the whole state."
+        )
+    return norm_from_data(norm, problem.size, "claim.norm", problem.symbols)
+
+
+def _fixed(problem: Problem, at: Mapping[str, float]) -> Problem:
+    require_mapping("proved_slice: at", at, "numbers by coordinates", RegionError)
+    lower, upper = problem.lower.copy(), problem.upper.copy()
+    for name, given in at.items():
+        i, value = _place(problem, name), number(f"proved_slice: {name}", given)
+        if not lower[i] <= value <= upper[i]:
+            raise RegionError(
+                f"proved_slice: expected {name} in [{lower[i]:g}, {upper[i]:g}], its side of the "
+                f"region, got {value:g}."
+            )
+        lower[i] = upper[i] = value
+    return Problem(problem.time, problem.expressions, lower, upper)
+
+
+def _place(problem: Problem, name: str) -> int:
+    if name not in problem.coordinates:
+        raise RegionError(
+            f"proved_slice: unknown coordinate {name!r}; known are: "
+            f"{', '.join(problem.coordinates)}."
+        )
+    return problem.coordinates.index(name)
+
+
+def _moving(problem: Problem, criterion: Criterion) -> list[int]:
+    """The coordinates that the test depends on."""
+    symbols = {s for atom in criterion.form.atoms for s in atom.free_symbols}
+    return [i for i, s in enumerate(problem.symbols) if s in symbols]
+
+
+def _axes(problem: Problem, criterion: Criterion, plane: Sequence[str] | None) -> list[int]:
+    if plane is not None:
+        axes = [_place(problem, name) for name in plane]
+        if len(set(axes)) != 2:
+            raise RegionError(f"proved_slice: expected two coordinates, got {list(plane)}.")
+        for i in axes:
+            if not problem.lower[i] < problem.upper[i]:
+                raise RegionError(
+                    f"proved_slice: {problem.coordinates[i]} does not vary in this region; choose "
+                    "another coordinate."
+                )
+        return axes
+    wide = np.flatnonzero(problem.lower < problem.upper).tolist()
+    order = [i for i in _moving(problem, criterion) if i in wide]
+    order += [i for i in wide if i not in order]
+    if len(order) < 2:
+        raise RegionError(
+            "proved_slice: the region has fewer than two coordinates that vary; a slice needs two."
+        )
+    return sorted(order[:2])
+
+
+def _window(problem: Problem, axes: Sequence[int], view: Mapping[str, Side]) -> tuple[Array, Array]:
+    """The region's box, its sides in the plane cut to what is shown."""
+    lower, upper = problem.lower.copy(), problem.upper.copy()
+    for i in axes:
+        a, b = lower[i], upper[i]
+        shown_low = a if np.isfinite(a) else (b - 2 * REACH if np.isfinite(b) else -REACH)
+        shown_high = b if np.isfinite(b) else (a + 2 * REACH if np.isfinite(a) else REACH)
+        lower[i], upper[i] = shown_low, shown_high
+    for name, side in view.items():
+        i = _place(problem, name)
+        low, high = (number(f"proved_slice: view of {name}", s) for s in side)
+        if not max(low, problem.lower[i]) < min(high, problem.upper[i]):
+            raise RegionError(
+                f"proved_slice: the view of {name}, ({low:g}, {high:g}), lies outside of the "
+                f"region's side [{problem.lower[i]:g}, {problem.upper[i]:g}]."
+            )
+        lower[i], upper[i] = max(low, problem.lower[i]), min(high, problem.upper[i])
+    return lower, upper
+
+
+def _cut(
+    problem: Problem, criterion: Criterion, window: tuple[Array, Array], axes: Sequence[int],
+    boxes: int, seconds: float,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Lower and upper sides (boxes, dim) and proved bounds (boxes,), cut as far as limits allow."""
+    started = time.monotonic()
+    lower, upper = (side[None] for side in window)
+    bounds = box_bounds(problem, criterion, lower, upper)
+    moving = [i for i in axes if i in _moving(problem, criterion)]
+    while moving and len(lower) * 2 ** len(moving) <= boxes:
+        spent = time.monotonic() - started
+        for i in moving:
+            lower, upper, bounds = _halved(lower, upper, bounds, i)
+        # What is proved of a box holds on its parts.
+        bounds = np.minimum(bounds, box_bounds(problem, criterion, lower, upper))
+        last = time.monotonic() - started - spent
+        if spent + last * (1 + 2 ** len(moving)) > seconds:
+            break
+    return lower, upper, bounds
+
+
+def _halved(lower: Array, upper: Array, bounds: Array, axis: int) -> tuple[Array, Array, Array]:
+    middle = 0.5 * lower[:, axis] + 0.5 * upper[:, axis]
+    left, right = upper.copy(), lower.copy()
+    left[:, axis] = right[:, axis] = middle
+    return np.concatenate([lower, right]), np.concatenate([left, upper]), np.tile(bounds, 2)
