@@ -33,14 +33,8 @@ from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError, MetricError, SignatureError
 
 _CLAIM = {
-    "statement",
-    "symbols",
-    "kind",
-    "bound",
-    "norm",
-    "input_norm",
-    "horizontal",
-    "trajectories",
+    *("statement", "symbols", "kind", "bound", "norm", "input_norm"),
+    *("horizontal", "trajectories"),
 }
 
 
