@@ -16,6 +16,7 @@ from riemannian_modules.certify.conservation import (
 )
 from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.network import certify_network, network_rate
+from riemannian_modules.certify.network_table import TableRow, network_table
 from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
 from riemannian_modules.certify.quotient import across_laws, across_symmetries, quotient
 from riemannian_modules.certify.trajectories import (
@@ -39,6 +40,7 @@ __all__ = [
     "Proved",
     "Refuted",
     "Symmetry",
+    "TableRow",
     "Trajectories",
     "across_laws",
     "across_symmetries",
@@ -56,6 +58,7 @@ __all__ = [
     "load_certificate",
     "network_bound",
     "network_rate",
+    "network_table",
     "prove_trajectories",
     "quotient",
     "symmetries",

@@ -22,8 +22,8 @@ import numpy as np
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.cone_program import ConeProgram
-from riemannian_modules.certify.polynomial_ring import Poly, Powers, Ring
 from riemannian_modules.certify.linear_forms import nullspace
+from riemannian_modules.certify.polynomial_ring import Poly, Powers, Ring
 from riemannian_modules.certify.sums_of_squares import Gram, PolyMatrix, Side, SumOfSquares
 from riemannian_modules.space import Array
 
@@ -170,9 +170,7 @@ def _times_poly(row: dict[Place, Fraction], factor: Poly) -> dict[Place, Fractio
     return {place: c for place, c in found.items() if c}
 
 
-def prove_sos(
-    matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...] = ()
-) -> SumOfSquares | None:
+def prove_sos(matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...] = ()) -> SumOfSquares | None:
     """A sum of squares that proves a polynomial matrix to be >= 0 on a region; None if none found.
 
     Args:
@@ -379,7 +377,10 @@ def _gram(block: GramBlock, entries: list[Fraction]) -> Gram | None:
         return None
     elements = sorted({e for form in block.forms for e in form}, key=lambda e: (sum(e[1]), e))
     U = [[form.get(e, Fraction(0)) for form in block.forms] for e in elements]
-    half = [[sum((u * g for u, g in zip(row, col, strict=True) if u), Fraction(0)) for col in G] for row in U]
+    half = [
+        [sum((u * g for u, g in zip(row, col, strict=True) if u), Fraction(0)) for col in G]
+        for row in U
+    ]
     whole = tuple(
         tuple(
             sum((h * u for h, u in zip(half[i], U[j], strict=True) if u), Fraction(0))

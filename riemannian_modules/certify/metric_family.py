@@ -33,7 +33,6 @@ from riemannian_modules.certify.ranges import natural_range
 from riemannian_modules.certify.sums_of_squares import PolyMatrix, Side
 
 
-
 @final
 @dataclass(frozen=True, eq=False)
 class Family:
@@ -121,9 +120,7 @@ class Family:
         return {p: v for p, v in row.items() if v}
 
 
-def polynomial_family(
-    problem: Problem, degree: int, variables: Sequence[sp.Symbol]
-) -> Family:
+def polynomial_family(problem: Problem, degree: int, variables: Sequence[sp.Symbol]) -> Family:
     """All metrics whose entries are polynomials of a degree in some of the state's symbols."""
     state = problem.expressions.state
     ring = ring_of(
@@ -160,7 +157,9 @@ def generator_sides(problem: Problem, ring: Ring) -> tuple[Side, ...]:
 
 def _flow_load(W: PolyMatrix, f: Sequence[Poly], J: PolyMatrix) -> PolyMatrix:
     n = len(f)
-    product = [[_sum(times(W[i][k], J[k][j]) for k in range(n)) for j in range(n)] for i in range(n)]
+    product = [
+        [_sum(times(W[i][k], J[k][j]) for k in range(n)) for j in range(n)] for i in range(n)
+    ]
     along = [
         [_sum(times(derivative(W[i][j], k), f[k]) for k in range(n)) for j in range(n)]
         for i in range(n)
@@ -173,8 +172,12 @@ def _flow_load(W: PolyMatrix, f: Sequence[Poly], J: PolyMatrix) -> PolyMatrix:
 def _step_load(W: PolyMatrix, f: Sequence[Poly], J: PolyMatrix) -> PolyMatrix:
     n = len(f)
     after = [[_substituted(e, f) for e in row] for row in W]
-    half = [[_sum(times(after[i][k], J[k][j]) for k in range(n)) for j in range(n)] for i in range(n)]
-    return [[_sum(times(J[k][i], half[k][j]) for k in range(n)) for j in range(n)] for i in range(n)]
+    half = [
+        [_sum(times(after[i][k], J[k][j]) for k in range(n)) for j in range(n)] for i in range(n)
+    ]
+    return [
+        [_sum(times(J[k][i], half[k][j]) for k in range(n)) for j in range(n)] for i in range(n)
+    ]
 
 
 def _substituted(p: Poly, f: Sequence[Poly]) -> Poly:

@@ -7,7 +7,7 @@ loops whose sign helps. A proof holds everything that its certificate says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -215,15 +215,3 @@ def _found_metric(problem: Problem) -> Array:
 
 _ONE = np.eye(1)
 _ONE.setflags(write=False)
-
-
-def node_names(groups: Sequence[Sequence[int]], coordinates: Sequence[str]) -> tuple[str, ...]:
-    """Names of blocks: the part before the last dot that all coordinates share, else the first."""
-    names: list[str] = []
-    for group in groups:
-        heads = {coordinates[i].rpartition(".")[0] for i in group}
-        head = heads.pop() if len(heads) == 1 else ""
-        names.append(head or coordinates[group[0]])
-    return (
-        tuple(names) if len(set(names)) == len(names) else tuple(coordinates[g[0]] for g in groups)
-    )

@@ -92,6 +92,4 @@ def times(a: Poly, b: Poly) -> Poly:
 
 def derivative(a: Poly, k: int) -> Poly:
     """The partial derivative by generator k, others held."""
-    return {
-        (*m[:k], m[k] - 1, *m[k + 1 :]): c * m[k] for m, c in a.items() if m[k]
-    }
+    return {(*m[:k], m[k] - 1, *m[k + 1 :]): c * m[k] for m, c in a.items() if m[k]}

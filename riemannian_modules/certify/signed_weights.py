@@ -17,7 +17,12 @@ import numpy as np
 
 from riemannian_modules.certify.blocks import Blocks
 from riemannian_modules.certify.comparison import Comparison, abscissa, find_weights
-from riemannian_modules.certify.signed import AtomBox, block_metric, signed_test
+from riemannian_modules.certify.signed import (
+    AtomBox,
+    block_metric,
+    signed_estimate,
+    signed_test,
+)
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
@@ -42,11 +47,24 @@ def signed_weights(
         found.append(_balanced(C))
     kept = [d / d.min() for d in found if np.isfinite(d).all() and d.max() / d.min() < WIDEST]
     yield from kept
-    if 1 < n <= len(blocks.problem.map) <= MOST_IMPROVED:
-        for d in kept:
-            better = _improved(blocks, metrics, atoms, d)
-            if better.max() / better.min() < WIDEST:
-                yield better / better.min()
+    if not 1 < n <= len(blocks.problem.map) <= MOST_IMPROVED:
+        return
+    tests = [signed_test(blocks, block_metric(blocks.groups, metrics, d)) for d in kept]
+    needed = [signed_estimate(test, atoms.low, atoms.high) for test in tests]
+    best = int(np.argmin(needed))
+    points = _corners(atoms)
+    if np.isfinite(needed[best]) and needed[best] > _floor(blocks, points) + 1e-4 * abs(
+        needed[best]
+    ):
+        better = _improved(blocks, metrics, points, kept[best])
+        if better.max() / better.min() < WIDEST:
+            yield better / better.min()
+
+
+def _floor(blocks: Blocks, points: Array) -> float:
+    """No metric needs less than the largest spectral abscissa (radius) at some points of atoms."""
+    eigenvalues = np.linalg.eigvals(blocks.jacobian.at(points).midpoint)
+    return float((eigenvalues.real if blocks.problem.is_flow else np.abs(eigenvalues)).max())
 
 
 def _perron(C: Comparison, limit: float) -> Array | None:
@@ -105,11 +123,11 @@ def _simple(ratio: float) -> float:
     return near if abs(near - ratio) <= 1e-9 * ratio else ratio
 
 
-def _improved(blocks: Blocks, metrics: Sequence[Array], atoms: AtomBox, d: Array) -> Array:
-    """Descent on a smooth maximum of the eigenvalues of all corners, ever sharper."""
+def _improved(blocks: Blocks, metrics: Sequence[Array], points: Array, d: Array) -> Array:
+    """Descent on a smooth maximum of the eigenvalues at points of atoms, ever sharper."""
     from scipy.optimize import minimize
 
-    tests = [_dense_parts(blocks, metrics, atoms, k) for k in range(len(d))]
+    tests = [_dense_parts(blocks, metrics, points, k) for k in range(len(d))]
     T, W = np.stack([t for t, _ in tests]), np.stack([w for _, w in tests])  # (n, corners, N, N)
     shares = np.log(d)
     size = float(np.abs(T).max()) or 1.0
@@ -125,27 +143,26 @@ def _improved(blocks: Blocks, metrics: Sequence[Array], atoms: AtomBox, d: Array
 
 
 def _dense_parts(
-    blocks: Blocks, metrics: Sequence[Array], atoms: AtomBox, node: int
+    blocks: Blocks, metrics: Sequence[Array], points: Array, node: int
 ) -> tuple[Array, Array]:
-    """T and W of one node's share of the metric at some corners of the atoms' box."""
+    """T and W of one node's share of the metric at some points of atoms (points, atoms)."""
     d = np.zeros(len(blocks.groups))
     d[node] = 1.0
     test = signed_test(blocks, block_metric(blocks.groups, metrics, d))
-    finite = np.isfinite(atoms.low), np.isfinite(atoms.high)
-    low = np.where(finite[0], atoms.low, np.where(finite[1], atoms.high, 0.0))
-    high = np.where(finite[1], atoms.high, low)
-    choices = _corner_choices(len(low), low != high)
-    parts = [test.centre(p, p) for p in (np.where(c, high, low) for c in choices)]
+    parts = [test.centre(p, p) for p in points]
     return np.stack([t.toarray() for t, _ in parts]), np.stack([w.toarray() for _, w in parts])
 
 
-def _corner_choices(count: int, moving: Array) -> Array:
-    """Both extreme corners, each atom alone, and some at random; at most 24."""
-    rng = np.random.default_rng(3)
+def _corners(atoms: AtomBox) -> Array:
+    """At most 24 corners of the atoms' box: both extremes, atoms alone, some at random."""
+    finite = np.isfinite(atoms.low), np.isfinite(atoms.high)
+    low = np.where(finite[0], atoms.low, np.where(finite[1], atoms.high, 0.0))
+    high = np.where(finite[1], atoms.high, low)
+    count, moving, rng = len(low), low != high, np.random.default_rng(3)
     rows = [np.zeros(count, dtype=bool), np.ones(count, dtype=bool)]
     rows += [np.arange(count) == j for j in np.flatnonzero(moving)[:8]]
     rows += [rng.random(count) < 0.5 for _ in range(14)]
-    return np.unique(np.stack(rows) & moving, axis=0)
+    return np.where(np.unique(np.stack(rows) & moving, axis=0), high, low)
 
 
 def _smooth_largest(T: Array, W: Array, d: Array, tau: float) -> tuple[float, Array]:
@@ -160,6 +177,8 @@ def _smooth_largest(T: Array, W: Array, d: Array, tau: float) -> tuple[float, Ar
     total = weight.sum()
     V = np.linalg.solve(np.swapaxes(L, -1, -2), vectors)  # W-orthonormal
     share = weight / total
-    slope = np.einsum("cik,ncij,cjk,ck->n", V, T, V, share, optimize=True)
-    slope -= np.einsum("cik,ncij,cjk,ck->n", V, W, V, share * values, optimize=True)
+    # d lambda / d d_k = v^T (T_k - lambda W_k) v for W-orthonormal v.
+    first = np.einsum("cik,ck,cjk->cij", V, share, V, optimize=True)
+    second = np.einsum("cik,ck,cjk->cij", V, share * values, V, optimize=True)
+    slope = np.einsum("ncij,cij->n", T, first) - np.einsum("ncij,cij->n", W, second)
     return float(top + np.log(total) / tau), d * slope

@@ -36,7 +36,6 @@ from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
 from riemannian_modules.certify.sums_of_squares import (
     Gram,
-    PolyMatrix,
     Side,
     SumOfSquares,
     verify_sos,
@@ -56,9 +55,7 @@ def rate_matrix(problem: Problem, norm: FieldL2, b: float) -> list[list[Any]]:
     if problem.is_flow:
         load = symmetric_sum(product(M, J))
         rate = material_derivative(problem, norm)
-        return [
-            [2 * exact * M[i][j] - load[i][j] - rate[i][j] for j in range(n)] for i in range(n)
-        ]
+        return [[2 * exact * M[i][j] - load[i][j] - rate[i][j] for j in range(n)] for i in range(n)]
     transposed = [list(column) for column in zip(*J, strict=True)]
     load = product(transposed, product(successor_metric(problem, norm), J))
     return [[exact**2 * M[i][j] - load[i][j] for j in range(n)] for i in range(n)]
@@ -186,9 +183,7 @@ def _data(
     return data
 
 
-def squares_hold(
-    problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[str, Any]
-) -> bool:
+def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[str, Any]) -> bool:
     """Whether the evidence of the rule proves the bound b, from its data alone.
 
     Raises:

@@ -178,7 +178,7 @@ def test_plain_distance_would_break_the_curve():
     plain = np.linalg.norm(first.states - second.states, axis=1)
     assert plain.max() > 2 * plain[0]
     norm = answer.certificate.data["claim"]["norm"]
-    d = distances(norm, SHEAR, first.states - second.states)
+    d = distances(norm, first.states - second.states)
     assert d.max() == d[0]
 
 
