@@ -40,6 +40,7 @@ from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
 PARTS = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
+GOOD = 3  # of the PARTS: bounds that no higher degree is tried to better
 INSIDE = 1e-9  # smallest margin of both Gram matrices, traces one a basis element, that counts
 BITS = (4, 8, 12, 16, 24, 32, 40)
 MARGINS = (4, 10, 16, 24)  # bits after the point of margins that are tried
@@ -64,12 +65,21 @@ def find_by_squares(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
     J_symbols = sp.Tuple(*(e for row in problem.jacobian for e in row)).free_symbols
     state = problem.expressions.state
     few = [s for s in state if s in J_symbols]
+    tries = bounds_to_try(problem)
+    best: FieldL2 | None = None
     for variables in [few, list(state)] if len(few) < len(state) else [few]:
-        program = metric_program(polynomial_family(problem, wanted.degree, variables).reduced())
-        for c in bounds_to_try(problem):
-            field = _at_bound(program, c)
-            if field is not None:
-                return field
+        # A lower degree is tried first: where it reaches the best bound nearly, it is simpler.
+        for degree in range(wanted.degree % 2, wanted.degree + 1, 2):
+            program = metric_program(polynomial_family(problem, degree, variables).reduced())
+            for k, c in enumerate(tries):
+                field = _at_bound(program, c)
+                if field is not None:
+                    best, tries = field, tries[:k]
+                    break
+            if best is not None and len(tries) <= GOOD:
+                return best
+    if best is not None:
+        return best
     raise ConvergenceError(
         f"No polynomial metric of degree {wanted.degree} was found by sums of squares. Raise the "
         "degree, or shrink the region."
@@ -235,6 +245,7 @@ def rounded_metric(family: Family, found: Found, c: float) -> FieldL2 | None:
     """The metric with parameters of as few bits as can be proved at the same bound."""
     size = 2.0 ** np.ceil(np.log2(np.abs(found.theta).max()))
     ring = family.ring
+    singular = 0
     for bits in BITS:
         step = Fraction(float(size)) / 2**bits
         theta = [round(Fraction(float(v)) / step) * step for v in found.theta]
@@ -243,6 +254,9 @@ def rounded_metric(family: Family, found: Found, c: float) -> FieldL2 | None:
             field = FieldL2(tuple(tuple(ring.expression(e) for e in row) for row in M))
             if prove_definite(field, ring, family.sides) is not None:
                 return field
+            singular += 1
+        if singular > 1:  # more bits do not make it definite
+            break
     return None
 
 
