@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from types import NoneType
 from typing import Any, Literal
@@ -17,7 +18,6 @@ from riemannian_modules.certify.budget import Budget
 from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import region_to_data
 from riemannian_modules.certify.claim import check_norm, claim_to_data, with_metric
-from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.fields import traced_norm
@@ -43,6 +43,7 @@ from riemannian_modules.certify.norms import (
 from riemannian_modules.certify.problem import Problem, make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
 from riemannian_modules.certify.search import find_norm
+from riemannian_modules.certify.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.certify.subdivide import Partition, partition
 from riemannian_modules.door import number, require
@@ -229,6 +230,10 @@ def _certify_in(
     *, norm_is_free: bool = False,
 ) -> Answer:  # fmt: skip
     problem = with_metric(problem, norm)
+    if norm_is_free and isinstance(norm, FieldL2) and not _is_bounded(problem):
+        squares = prove_by_squares(problem, norm, target)
+        if squares is not None:
+            return _proved(problem, norm, input_norm, *squares)
     deadline = time.monotonic() + budget.seconds
     criterion = prepared_criterion(problem, norm, input_norm, deadline)
     limit = _limit(problem)
@@ -238,7 +243,8 @@ def _certify_in(
     if np.isfinite(b) and (target is not None or b < limit):
         held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
         if held.all():
-            return _proved(problem, norm, input_norm, criterion, parts, b)
+            evidence = evidence_to_data(problem, norm, criterion, parts.cuts)
+            return _proved(problem, norm, input_norm, b, evidence)
         undecided = ~held
     else:
         undecided = parts.bounds >= (limit if target is None else target)
@@ -246,7 +252,15 @@ def _certify_in(
     beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
     refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
     refuted = refuted or refute_in_any_metric(problem, beyond, parts.point)
+    if refuted is None and not norm_is_free and isinstance(norm, FieldL2):
+        squares = prove_by_squares(problem, norm, target)
+        if squares is not None:
+            return _proved(problem, norm, input_norm, *squares)
     return refuted if refuted is not None else _estimated(problem, parts, undecided, asked)
+
+
+def _is_bounded(problem: Problem) -> bool:
+    return bool(np.isfinite(problem.lower).all() and np.isfinite(problem.upper).all())
 
 
 def _limit(problem: Problem) -> float:
@@ -302,9 +316,8 @@ def _proved(
     problem: Problem,
     norm: Norm,
     input_norm: L2 | None,
-    criterion: Criterion,
-    parts: Partition,
     b: float,
+    evidence: Mapping[str, Any],
 ) -> Proved:
     claim = claim_to_data(problem, norm, input_norm, b)
     data = {
@@ -315,6 +328,6 @@ def _proved(
             problem.coordinates, problem.lower, problem.upper, problem.constraints
         ),
         "system": {"type": "expressions", **expressions_to_data(problem.expressions)},
-        "evidence": evidence_to_data(problem, norm, criterion, parts.cuts),
+        "evidence": evidence,
     }
     return Proved(bound_of(claim["kind"], b), Certificate(data))

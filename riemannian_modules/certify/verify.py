@@ -20,10 +20,11 @@ from riemannian_modules.certify.decide import boxes_prove
 from riemannian_modules.certify.evidence import evidence_from_data
 from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.network_data import verify_network
-from riemannian_modules.certify.norms import L2, proved_norm
+from riemannian_modules.certify.norms import L2, FieldL2, proved_norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.problem_data import TIMES, problem_from_data
 from riemannian_modules.certify.signed_data import is_sparse_claim, verify_signed
+from riemannian_modules.certify.square_rule import squares_hold
 from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.certify.trajectories import verify_trajectories
 from riemannian_modules.door import require
@@ -117,6 +118,26 @@ def verify_monolithic(data: Mapping[str, Any]) -> Answer:
     return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
 
 
+def verify_squares(data: Mapping[str, Any]) -> Answer:
+    """Prove a claim by exact sums of squares again; see `verify`."""
+    known = {"statement", "symbols", "kind", "bound", "norm"}
+    claim = refuse_unknown(data["claim"], known, "claim")
+    problem = _problem(data, claim)
+    norm = norm_from_data(claim.get("norm"), problem.size, "claim.norm", problem.symbols)
+    b = number_from_data(claim.get("bound"), "claim.bound")
+    if not isinstance(norm, (L2, FieldL2)) or claim["kind"] == "map":
+        raise CertificateError("evidence: sums of squares prove l2 norms of states, nothing else.")
+    try:
+        check_norm(problem, norm, None)
+        problem = with_metric(problem, norm)
+    except (MetricError, SignatureError) as fault:
+        raise CertificateError(f"claim.norm: {fault}") from None
+    if not squares_hold(problem, norm, b, data["evidence"]):
+        return Estimated(None, "the certificate's sums of squares do not prove its claim")
+    words = claim_to_data(problem, norm, None, b)
+    return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
+
+
 def _problem(data: Mapping[str, Any], claim: Mapping[str, Any]) -> Problem:
     problem = problem_from_data(data, claim["kind"])
     return problem if "horizontal" not in claim else _horizontal(problem, claim["horizontal"])
@@ -138,4 +159,8 @@ def _horizontal(problem: Problem, data: object) -> Problem:
     return replace(problem, horizontal=horizontal)
 
 
-_VERIFIERS = {"monolithic": verify_monolithic, "network": verify_network}
+_VERIFIERS = {
+    "monolithic": verify_monolithic,
+    "network": verify_network,
+    "sos": verify_squares,
+}
