@@ -1,8 +1,8 @@
 """Certifying rings and cascades of many modules: rate against the closed form, time and memory.
 
 Each row is one new process, so its peak memory is its own; imports are in the memory and not in the
-time, which is the processor's. The ring is that of the Goodwin oscillator, whose best constant metric has a closed form; a
-cascade's is the rate of its slowest node.
+time, which is the processor's. The ring is that of the Goodwin oscillator, whose best constant
+metric has a closed form; a cascade's is the rate of its slowest node.
 """
 
 import resource
