@@ -8,7 +8,8 @@ the truth.
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -30,6 +31,7 @@ from riemannian_modules.region import box
 
 Row = dict[str, Any]
 REPEATS = 3
+SLACK = 1e-9  # of the truth, which is computed in floating point
 
 # - BB^T + e_0 e_0^T for integer B of rank 2: on the null vector z of B^T it is z_0^2 > 0.
 HALF = [[-657050932988665, 283751814759276, -153138252087514],
@@ -38,6 +40,17 @@ HALF = [[-657050932988665, 283751814759276, -153138252087514],
 # Rump's polynomial with its sign changed, at (77617, 33096); in floating point it is -1.1726.
 RUMP = "-((333.75 - v0**2)*v1**6 + v0**2*(11*v0**2*v1**2 - 121*v1**4 - 2) + 5.5*v1**8 + v0/(2*v1))"
 AT = (77617.0, 33096.0)
+SLOPE = "-8*v0/(v0**2 + 1)**2"
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """A question on which floating point misleads: its task, what we say to it, and the truth."""
+
+    name: str
+    truth: str
+    task: Row
+    ours: Callable[[], str]
 
 
 def equal_boxes(problem: Problem, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,23 +88,31 @@ def measured(case: str, tool: str, truth: float, boxes: int, result: Mapping[str
         "case": case, "tool": tool, "rate": -bound, "true_rate": -truth, "tightness": bound / truth,
         "boxes": boxes, "boxes_per_second": boxes / took, "seconds": took,
         **({"method": result["method"]} if "method" in result else {}),
+        **({"false": "a faster rate than is true"} if bound < truth - SLACK * abs(truth) else {}),
     }  # fmt: skip
 
 
-def case_rows(case: Case) -> list[Row]:
-    """All tools on one case, ours first."""
+def our_row(case: Case) -> tuple[Row, Row]:
+    """Our numbers on one case, and the task for the other tools."""
     problem = make_problem(case.module, box(case.sides))
     criterion = make_criterion(problem, l2(case.metric))
     lower, upper = equal_boxes(problem, case.boxes)
     bound = float(box_bounds(problem, criterion, lower, upper).max())
     times = [seconds(lambda: box_bounds(problem, criterion, lower, upper)) for _ in range(REPEATS)]
     ours = {"bound": bound, "seconds": min(times)}
-    rows = [measured(case.name, "ours", case.truth, len(lower), ours)]
-    rows[0]["covers"] = "rounding, certificate"
-    task = task_of(case, problem, lower, upper)
+    row = measured(case.name, "ours", case.truth, len(lower), ours)
+    return {**row, "covers": "rounding, certificate"}, task_of(case, problem, lower, upper)
+
+
+def case_rows(cases: Sequence[Case]) -> list[list[Row]]:
+    """All tools on each case, ours first."""
+    pairs = [our_row(case) for case in cases]
+    rows = [[ours] for ours, _ in pairs]
     for peer in PEERS:
-        row = measured(case.name, peer.name, case.truth, len(lower), ask(peer, task))
-        rows.append({**row, "omits": peer.omits})
+        answers = ask(peer, [task for _, task in pairs])
+        for found, case, answer in zip(rows, cases, answers, strict=True):
+            row = measured(case.name, peer.name, case.truth, found[0]["boxes"], answer)
+            found.append({**row, "omits": peer.omits})
     return rows
 
 
@@ -108,19 +129,14 @@ def table_row(row: Row, ours: Row) -> Row:
 
 def trap_rows() -> list[Row]:
     """What each tool says where floating point misleads, ours first."""
+    answers = {peer.name: ask(peer, [trap.task for trap in TRAPS]) for peer in PEERS}
     rows: list[Row] = []
-    for name, truth, task, ours in (
-        ("Rump's polynomial at a point", "0.8273960599...",
-         {"kind": "point", "expression": RUMP, "lower": AT, "upper": AT}, rump_by_us),
-        ("largest eigenvalue of a 3 by 3 matrix of integers", "positive, proved below",
-         {"kind": "eigenvalue", "matrix": HALF}, eigenvalue_by_us),
-        ("root of 1 - p + p^2 over p in [0, 1.5]", "[0.866, 1.323]",
-         {"kind": "point", "expression": "sqrt(1 - v0 + v0**2)", "lower": [0.0], "upper": [1.5]},
-         root_by_us),
-    ):  # fmt: skip
-        rows.append({"name": f"{name}: ours", "said": ours(), "truth": truth})
-        rows += [{"name": f"{name}: {p.name}", "said": said(ask(p, task)), "truth": truth}
-                 for p in PEERS]  # fmt: skip
+    for k, trap in enumerate(TRAPS):
+        rows.append({"name": f"{trap.name}: ours", "said": trap.ours(), "truth": trap.truth})
+        for tool, told in answers.items():
+            rows.append(
+                {"name": f"{trap.name}: {tool}", "said": said(told[k]), "truth": trap.truth}
+            )
     return rows
 
 
@@ -179,22 +195,53 @@ def root_by_us() -> str:
     return "undefined, the box stays undecided" if math.isnan(low) else f"[{low:.4g}, {high:.4g}]"
 
 
+def slope_by_us() -> str:
+    """The enclosure of a slope of a Hill function, as a quotient of intervals."""
+    p = sp.Symbol("v0")
+    ends = [Interval(np.array([0.57]), np.array([0.58]))]
+    (value,) = compile_intervals((sp.sympify(SLOPE),), ((p,),))(ends)
+    low, high = (float(np.asarray(end).item()) for end in value.bounds)
+    # The steepest slope of 4/(1 + p^2), at p = 1/sqrt(3), is -3 sqrt(3)/2.
+    if not low <= -1.5 * math.sqrt(3) <= high:
+        raise AssertionError("our enclosure misses the steepest slope")
+    return f"[{low:.10g}, {high:.10g}]"
+
+
+TRAPS = (
+    Trap(
+        "Rump's polynomial at a point", "0.8273960599...",
+        {"kind": "point", "expression": RUMP, "lower": AT, "upper": AT}, rump_by_us,
+    ),
+    Trap(
+        "largest eigenvalue of a 3 by 3 matrix of integers", "positive",
+        {"kind": "eigenvalue", "matrix": HALF}, eigenvalue_by_us,
+    ),
+    Trap(
+        "root of 1 - p + p^2 over p in [0, 1.5]", "[0.866, 1.323]",
+        {"kind": "point", "expression": "sqrt(1 - v0 + v0**2)", "lower": [0.0], "upper": [1.5]},
+        root_by_us,
+    ),
+    Trap(
+        "-8 p / (p^2 + 1)^2 over p in [0.57, 0.58]", "reaches -2.5980762 at p = 1/sqrt(3)",
+        {"kind": "point", "expression": SLOPE, "lower": [0.57], "upper": [0.58]}, slope_by_us,
+    ),
+)  # fmt: skip
+
+
 def run() -> dict[str, Any]:
     """All cases, then the traps; ``comparison`` holds the numbers of the plot."""
     rows: list[Row] = []
     numbers: list[Row] = []
-    for make in MAKERS.values():
-        found = case_rows(make())
+    for found in case_rows([make() for make in MAKERS.values()]):
         numbers += found
         rows += [table_row(row, found[0]) for row in found]
+    speed = {(r["case"], r["tool"]): r.get("boxes_per_second") for r in numbers}
     for peer in PEERS:
-        ratios = [r["boxes_per_second"] for r in numbers if r["tool"] == peer.name
-                  and "boxes_per_second" in r]  # fmt: skip
+        ratios = [v / speed[case, peer.name] for (case, tool), v in speed.items()
+                  if tool == "ours" and speed[case, peer.name]]  # fmt: skip
         if ratios:
-            ours = [r["boxes_per_second"] for r in numbers if r["tool"] == "ours"]
-            pairs = zip(ours, ratios, strict=False)
             rows.append({"name": f"boxes per second, ours / {peer.name}",
-                         "median": statistics.median(a / b for a, b in pairs)})  # fmt: skip
+                         "median": statistics.median(ratios)})  # fmt: skip
     return {"rows": [*rows, *trap_rows()], "comparison": numbers}
 
 

@@ -92,11 +92,19 @@ def largest_eigenvalue(task):
     return {"value": float(torch.linalg.eigvalsh(matrix)[-1])}
 
 
-if __name__ == "__main__":
-    request = json.load(sys.stdin)
+def answered(task):
+    """The answer to one task; what goes wrong in one leaves the others alone."""
     kinds = {"boxes": enclosures, "point": points, "eigenvalue": largest_eigenvalue}
-    answer = kinds[request["kind"]](request)
-    values = {
+    try:
+        answer = kinds[task["kind"]](task)
+    except Exception as error:  # noqa: BLE001 the reader is told whatever it is
+        return {"failed": f"{type(error).__name__}: {error}"[:200]}
+    # JSON has no words for what is not finite.
+    return {
         k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in answer.items()
     }
-    print(json.dumps(values | {"version": importlib.metadata.version("auto-LiRPA")}))
+
+
+if __name__ == "__main__":
+    answers = [answered(task) for task in json.load(sys.stdin)]
+    print(json.dumps({"version": importlib.metadata.version("auto-LiRPA"), "answers": answers}))

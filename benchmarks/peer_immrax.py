@@ -2,13 +2,13 @@
 
 import importlib.metadata
 import json
+import math
 import sys
 import time
 
 import immrax as irx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 jax.config.update("jax_enable_x64", True)  # noqa: FBT003 jax asks for it so
 NAMES = {n: getattr(jnp, n) for n in ("tanh", "sin", "cos", "exp", "sqrt", "log", "cosh", "sinh")}
@@ -62,9 +62,19 @@ def largest_eigenvalue(task):
     return {"value": float(jnp.linalg.eigvalsh(jnp.array(task["matrix"], dtype=float))[-1])}
 
 
-if __name__ == "__main__":
-    request = json.load(sys.stdin)
+def answered(task):
+    """The answer to one task; what goes wrong in one leaves the others alone."""
     kinds = {"boxes": enclosures, "point": points, "eigenvalue": largest_eigenvalue}
-    answer = kinds[request["kind"]](request)
-    values = {k: str(v) if not np.isfinite(v) else v for k, v in answer.items()}
-    print(json.dumps(values | {"version": importlib.metadata.version("immrax")}))
+    try:
+        answer = kinds[task["kind"]](task)
+    except Exception as error:  # noqa: BLE001 the reader is told whatever it is
+        return {"failed": f"{type(error).__name__}: {error}"[:200]}
+    # JSON has no words for what is not finite.
+    return {
+        k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in answer.items()
+    }
+
+
+if __name__ == "__main__":
+    answers = [answered(task) for task in json.load(sys.stdin)]
+    print(json.dumps({"version": importlib.metadata.version("immrax"), "answers": answers}))

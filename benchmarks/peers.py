@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -51,19 +51,21 @@ def interpreter_for(package: str) -> str | None:
     return None
 
 
-def ask(peer: Peer, task: Mapping[str, Any]) -> dict[str, Any]:
-    """What a tool answers; ``{"failed": reason}`` where it does not."""
+def ask(peer: Peer, tasks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A tool's answers, one a task; ``{"failed": reason}`` where there is none."""
     interpreter = interpreter_for(peer.package)
     if interpreter is None:
-        return {"failed": "not installed"}
+        return [{"failed": "not installed"} for _ in tasks]
     script = Path(__file__).parent / peer.script
     try:
         done = subprocess.run(
-            [interpreter, "-I", str(script)], input=json.dumps(task), capture_output=True,
+            [interpreter, "-I", str(script)], input=json.dumps(tasks), capture_output=True,
             text=True, timeout=TIMEOUT_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return {"failed": f"no answer in {TIMEOUT_S:g} s"}
+        return [{"failed": f"no answer in {TIMEOUT_S:g} s"} for _ in tasks]
     if done.returncode != 0:
-        return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}
-    return json.loads(done.stdout.strip().splitlines()[-1])
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1][:200]
+        return [{"failed": reason} for _ in tasks]
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    return [{**answer, "version": told["version"]} for answer in told["answers"]]

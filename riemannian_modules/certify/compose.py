@@ -38,11 +38,13 @@ from riemannian_modules.errors import (
     MetricError,
     RegionError,
     SignatureError,
+    TraceError,
     UnsupportedError,
 )
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.graph.enclose import LeafEnclosures, enclose_leaves
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece
+from riemannian_modules.modules.affine import Affine
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
@@ -196,7 +198,13 @@ def _node_norm(problem: Problem) -> L2:
 
 def _refuse_jumps(leaves: Sequence[Leaf]) -> None:
     for leaf in leaves:
-        require_continuous(leaf.module.expressions, leaf.name)
+        try:
+            require_continuous(leaf.module.expressions, leaf.name)
+        except TraceError:
+            # Of the modules too large for exact terms, only layers of the library are known to be
+            # continuous: `x -> W x + b` is.
+            if not isinstance(leaf.module, Affine):
+                raise
 
 
 def _perron_weights(C: Array, time: Time) -> Array:
@@ -269,7 +277,11 @@ def _joined(reached: Mapping[int, float], pieces: Iterable[Piece]) -> float:
 def _is_defined(graph: ModuleGraph, i: int, swept: LeafEnclosures, x: Interval) -> bool:
     """Whether a leaf's map is proved defined on its states and the inputs that can reach it."""
     leaf, u = graph.plan.leaves[i], swept.inputs[i]
-    expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
+    try:
+        expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
+    except TraceError:
+        # Too large for exact terms: where it may be undefined, its own enclosure is undecided.
+        return bool(swept.leaves[i].y.is_decided.all() and swept.leaves[i].dx.is_decided.all())
     lower, upper = _sides(x, u)
     return Problem(leaf.module.signature.time, expressions, lower, upper).is_defined
 

@@ -19,6 +19,7 @@ test is subadditive along rays).
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -38,6 +39,7 @@ from riemannian_modules.arithmetic.rational_definite import (
     is_negative_semidefinite_rational,
 )
 from riemannian_modules.arithmetic.rounding import Mask
+from riemannian_modules.certify import uphill
 from riemannian_modules.certify.atoms import AtomForm, atom_form, corners
 from riemannian_modules.certify.generalised import (
     cancelled,
@@ -53,7 +55,6 @@ from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma
 from riemannian_modules.space import Array
 
-ASCENTS = 3  # a corner that they miss only costs time: what is proved does not rest on them
 FractionMatrix = Sequence[Sequence[Fraction]]
 Rows = Sequence[Sequence[sp.Expr]]
 
@@ -87,10 +88,13 @@ class Criterion(abc.ABC):
         """The b that the corners of boxes of atoms (batch, atoms) need, or less: untrusted."""
         return self.estimate(self.form.at(corners(low, high)).midpoint).max(1)
 
-    def proves_corners(self, low: Array, high: Array, b: Array) -> Mask:
-        """Whether the test with b (batch,) is proved at each corner, (batch, corners)."""
-        T = self.form.at(corners(low, high))
-        return self.proves(T, np.broadcast_to(b[:, None], T.shape[:2]))
+    def worst_places(self, low: Array, high: Array) -> Array:
+        """A place in each box of atoms (batch, atoms) where the test may well fail: untrusted."""
+        return 0.5 * low + 0.5 * high
+
+    def proves_at(self, places: Array, b: Array) -> Mask:
+        """Whether the test with b (...) is proved at exact values of the atoms (..., atoms)."""
+        return self.proves(self.form.at(places), np.broadcast_to(b, places.shape[:-1]))
 
     @abc.abstractmethod
     def exact_test(self, b: Fraction) -> ExactTest:
@@ -149,48 +153,24 @@ class QuadraticCriterion(Criterion):
         return self._pencil.are_positive_definite(terms)
 
     @override
-    def proves_corners(self, low: Array, high: Array, b: Array) -> Mask:
-        places = corners(low, high)
-        flat = places.reshape(len(low) * places.shape[1], places.shape[2])
+    def proves_at(self, places: Array, b: Array) -> Mask:
+        flat = places.reshape(math.prod(places.shape[:-1]), places.shape[-1])
         terms = self.form.terms(flat, flat)
-        held = self._pencil.are_positive_definite(
-            [Interval.point(np.repeat(b, places.shape[1])), *terms]
-        )
-        return held.reshape(places.shape[:2])
+        bounds = np.broadcast_to(b, places.shape[:-1]).ravel()
+        held = self._pencil.are_positive_definite([Interval.point(bounds), *terms])
+        return held.reshape(places.shape[:-1])
+
+    @override
+    def worst_places(self, low: Array, high: Array) -> Array:
+        return uphill.worst_places(self.form, self._whitened, low, high)
 
     @override
     def corners_need(self, low: Array, high: Array) -> Array:
-        if not self.form.products:
-            return np.zeros(len(low))
-        # Uphill from corner to corner: an eigenvector's quadratic form is largest at the next one.
-        places = corners(low, high)
-        flat = places.reshape(len(low) * places.shape[1], places.shape[2])
-        matrices, rows = self._whitened, np.arange(len(low))
-        t = np.empty((len(flat), len(matrices)))
-        for k, term in enumerate(self.form.terms(flat, flat)):
-            t[:, k] = term.lower
-        t = t.reshape(*places.shape[:2], -1)
-        now, worst = np.tensordot(t.mean(1), matrices, 1), np.full(len(low), -np.inf)
-        for _ in range(ASCENTS):
-            values, vectors = np.linalg.eigh(now)
-            worst = np.maximum(worst, values[:, -1])
-            v = vectors[:, :, -1]
-            forms = np.einsum("kbi,bi->bk", np.tensordot(matrices, v, (2, 1)).swapaxes(1, 2), v)
-            chosen = np.einsum("bck,bk->bc", t, forms).argmax(1)
-            now = np.tensordot(t[rows, chosen], matrices, 1)
-        return np.maximum(worst, np.linalg.eigvalsh(now)[:, -1])
+        return uphill.corners_need(self.form, self._whitened, low, high)
 
     @cached_property
     def _whitened(self) -> Array:
-        """Each term's coefficients in coordinates where W is the identity, (terms, n, n)."""
-        L = np.linalg.cholesky(self.weight)
-        dense = np.zeros((len(self.form.products), *self.form.shape))
-        for k, entries in enumerate(self.form.coefficients):
-            for place, value in entries.items():
-                dense[k][place] = float(value)
-        half = np.linalg.solve(L, dense)
-        whole = np.linalg.solve(L, np.swapaxes(half, -1, -2))
-        return 0.5 * (whole + np.swapaxes(whole, -1, -2))
+        return uphill.whitened(self.form, self.weight)
 
     @cached_property
     def _pencil(self) -> AffineMatrix:

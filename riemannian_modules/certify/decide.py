@@ -92,13 +92,14 @@ def _corners_prove(criterion: Criterion, low: Array, high: Array, b: float) -> t
     step = max(1, CORNERS_AT_ONCE // criterion.form.corner_count)
     for start in range(0, len(low), step):
         part = slice(start, start + step)
-        held[part] = criterion.proves_corners(
-            low[part], high[part], np.full(len(low[part]), b)
-        ).all(1)
-        left = start + np.flatnonzero(~held[part])
-        if left.size:
-            raised = b + CLOSE * (abs(b) + _sizes(criterion, low[left], high[left]))
-            is_close[left] = criterion.proves_corners(low[left], high[left], raised).all(1)
+        raised = b + CLOSE * (abs(b) + _sizes(criterion, low[part], high[part]))
+        # A place that fails by more than rounding settles it.
+        near = criterion.proves_at(criterion.worst_places(low[part], high[part]), raised)
+        left = start + np.flatnonzero(near)
+        held[left] = criterion.proves_at(corners(low[left], high[left]), np.array(b)).all(1)
+        left = left[~held[left]]
+        places = corners(low[left], high[left])
+        is_close[left] = criterion.proves_at(places, raised[left - start, None]).all(1)
     return held, is_close
 
 
@@ -119,7 +120,9 @@ def _finite_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
 
 def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     def proves(places: Places, b: Array) -> Mask:
-        return criterion.proves_corners(low[places], high[places], b).all(1)
+        return np.asarray(
+            criterion.proves_at(corners(low[places], high[places]), b[:, None]).all(1)
+        )
 
     sizes, start = _sizes(criterion, low, high), criterion.corners_need(low, high)
     result = _raised(proves, start, sizes)
@@ -127,8 +130,9 @@ def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     if left.size:
         # The corners that stand out are measured one by one.
         b = start[left] + MARGINS[-1] * (sizes[left] + np.abs(start[left]))
-        boxes, places = np.nonzero(~criterion.proves_corners(low[left], high[left], b))
-        T = criterion.form.at(corners(low[left], high[left])[boxes, places])
+        places = corners(low[left], high[left])
+        boxes, which = np.nonzero(~criterion.proves_at(places, b[:, None]))
+        T = criterion.form.at(places[boxes, which])
         full = np.full(len(low), -np.inf)
         np.maximum.at(full, left[boxes], criterion.estimate(T.midpoint))
         result[left] = _raised(proves, full, sizes)[left]

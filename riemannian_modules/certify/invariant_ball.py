@@ -25,6 +25,7 @@ from riemannian_modules.arithmetic.definite import (
     largest_eigenvalue_bound,
     smallest_eigenvalue_bound,
 )
+from riemannian_modules.arithmetic.integer_kernel import echelon
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.norms import L1, L2, LInf
@@ -84,15 +85,22 @@ def dual_squared(norm: L2 | L1 | LInf, a: Exact) -> Fraction:
     if isinstance(norm, LInf):
         return _dot([abs(v) for v in a], _fractions(norm.weights)) ** 2
     M = norm.metric
+    floor = float(smallest_eigenvalue_bound(M))
     guess: Array = np.asarray(np.linalg.solve(M, [float(v) for v in a]), dtype=np.float64)
-    y = _fractions(guess)
+    # Where M is so badly conditioned that floats say nothing, it is solved exactly: e = 0.
+    y = _fractions(guess) if floor > 0 and np.isfinite(guess).all() else _solved(M, a)
     My = [_dot(_fractions(row), y) for row in M]
     e = [v - w for v, w in zip(a, My, strict=True)]
-    floor = float(smallest_eigenvalue_bound(M))
     rest = _dot(e, e)
-    if rest and not floor > 0:
-        raise ZeroDivisionError("the metric's eigenvalues are not bounded away from zero")
     return 2 * _dot(a, y) - _dot(y, My) + (rest / Fraction(floor) if rest else 0)
+
+
+def _solved(M: Array, a: Exact) -> list[Fraction]:
+    """The exact solution of ``M y = a`` for a regular M (n, n)."""
+    n = len(a)
+    rows = [dict(enumerate([*_fractions(row), v])) for row, v in zip(M, a, strict=True)]
+    reduced = echelon(rows)
+    return [reduced[i].get(n, Fraction(0)) for i in range(n)]
 
 
 def room(

@@ -35,7 +35,7 @@ MOST_REFUTED = 64  # coordinates up to which a violation is sought with dense ma
 
 
 def certify_network(
-    system: RiemannianModule,
+    graph: RiemannianModule,
     region: Box | None = None,
     *,
     metrics: Mapping[str, ArrayLike] | None = None,
@@ -50,7 +50,7 @@ def certify_network(
     with nodes and edges; alike nodes are looked at once.
 
     Args:
-        system: A composite with a state, whose nodes are the blocks; or one module, whose
+        graph: A composite with a state, whose nodes are the blocks; or one module, whose
             coordinates are.
         region: States, inputs and uncertain parameters; other parameters are fixed.
         metrics: For some nodes, their metric; the others' are found.
@@ -66,8 +66,8 @@ def certify_network(
         UnsupportedError: If the system has no state or may jump.
         TraceError: If a leaf is too large for exact terms; `network_bound` encloses it.
     """
-    target = _target(system, rate, factor)
-    proofs = _proofs(system, region, metrics)
+    target = _target(graph, rate, factor)
+    proofs = _proofs(graph, region, metrics)
     if not proofs.blocks.problem.is_defined:
         return Estimated(
             None, "the map may be undefined on part of the region (a root or quotient); shrink it"
@@ -87,7 +87,7 @@ def certify_network(
 
 
 def network_rate(
-    system: RiemannianModule,
+    graph: RiemannianModule,
     region: Box | None = None,
     *,
     metrics: Mapping[str, ArrayLike] | None = None,
@@ -99,8 +99,8 @@ def network_rate(
     Raises:
         ConvergenceError: If nothing finite could be proved.
     """
-    _target(system, None, None)
-    proofs = _proofs(system, region, metrics)
+    _target(graph, None, None)
+    proofs = _proofs(graph, region, metrics)
     best = _best(proofs, None) if proofs.blocks.problem.is_defined else None
     if best is None or not np.isfinite(best.bound):
         raise ConvergenceError(

@@ -25,7 +25,7 @@ from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.witness import Witness, halves, worst_inside
 from riemannian_modules.space import Array
 
-LARGEST_PIECE, SMALLEST_PIECE, ENTRIES = 256, 4, 2_000_000
+LARGEST_PIECE, SMALLEST_PIECE, ENTRIES = 128, 4, 2_000_000
 MOST_PAYLOADS = 8
 
 

@@ -154,7 +154,7 @@ def _dense_parts(
 
 
 def _corners(atoms: AtomBox) -> Array:
-    """Some corners of the atoms' box: both extremes, each atom alone, some at random; at most 24."""
+    """At most 24 corners of the atoms' box: both extremes, atoms alone, some at random."""
     finite = np.isfinite(atoms.low), np.isfinite(atoms.high)
     low = np.where(finite[0], atoms.low, np.where(finite[1], atoms.high, 0.0))
     high = np.where(finite[1], atoms.high, low)

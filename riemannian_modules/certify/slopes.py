@@ -37,6 +37,7 @@ from riemannian_modules.certify.slopes_search import (
     feasible_start,
     follow_centres,
     pencil_of,
+    shortened,
 )
 from riemannian_modules.certify.slopes_system import SlopesForm
 from riemannian_modules.certify.subdivide import Budget
@@ -184,7 +185,8 @@ def _searched(
         points = follow_centres(pencil, start, seconds, gap=fine)
     is_flow = form.time is Time.CONTINUOUS
     bounds = [(r if is_flow else float(np.sqrt(max(r, 0.0))), t) for r, t in points]
-    return bounds[::-1]
+    # Multipliers count to second order near the best ones; short ones are quick to check exactly.
+    return [(b, shortened(t, 36)) for b, t in bounds[::-1]]
 
 
 def _large_chain(form: SlopesForm, M: Array, N: Array | None) -> list[Point] | None:

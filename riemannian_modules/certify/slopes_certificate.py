@@ -16,25 +16,23 @@ from riemannian_modules.arithmetic.definite import (
     smallest_eigenvalue_bound,
 )
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
-from riemannian_modules.certify.certificate import (
-    FORMAT,
-    Certificate,
+from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
+from riemannian_modules.certify.certificate_data import (
     array_from_data,
     norm_from_data,
     norm_to_data,
     number_from_data,
-    number_to_data,
     region_from_data,
-    region_in_words,
-    statement_of,
+    region_to_data,
 )
+from riemannian_modules.certify.constraints import Constraints
 from riemannian_modules.certify.norms import L2, proved_norm
 from riemannian_modules.certify.slopes_system import SlopesForm, form_from_data, form_to_data
+from riemannian_modules.certify.statement import region_in_words, statement_of
 from riemannian_modules.errors import CertificateError, MetricError
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
-VERSION = 2
 KINDS = {Time.CONTINUOUS: "flow", Time.DISCRETE: "step", Time.STATIC: "map"}
 _TIMES = {kind: time for time, kind in KINDS.items()}
 _SECTOR = "2 sum t_i (dw_i - alpha_i dv_i)(beta_i dv_i - dw_i)"
@@ -78,7 +76,6 @@ def certificate_of(proof: SlopesProof) -> Certificate:
     """The certificate, words derived from the numbers."""
     form = proof.form
     kind = KINDS[form.time]
-    sides = zip(form.names, form.lower.tolist(), form.upper.tolist(), strict=True)
     claim: dict[str, Any] = {
         "statement": statement_of(
             kind, proof.as_bound, proof.norm, proof.input_norm, _overshoot(proof.norm), _words(form)
@@ -93,7 +90,7 @@ def certificate_of(proof: SlopesProof) -> Certificate:
         evidence["compression"] = proof.compression.tolist()
     return Certificate({
         "format": FORMAT, "version": VERSION, "claim": claim,
-        "region": {"sides": [[n, number_to_data(lo), number_to_data(hi)] for n, lo, hi in sides]},
+        "region": region_to_data(form.names, form.lower, form.upper, Constraints(form.names)),
         "system": form_to_data(form),
         "evidence": evidence,
     })  # fmt: skip
@@ -171,14 +168,15 @@ def _sides(rows: object) -> tuple[tuple[str, ...], Array, Array]:
         raise CertificateError(
             "region.sides: expected rows [name, lower, upper] by distinct names."
         )
-    return names, *region_from_data(entries, names)
+    lower, upper, _ = region_from_data({"sides": entries}, names)
+    return names, lower, upper
 
 
 def _words(form: SlopesForm) -> str:
     bounded = np.isfinite(form.lower) | np.isfinite(form.upper)
     if bounded.sum() > _MOST_SIDES:
         return f"a box with {int(bounded.sum())} bounded sides, as in the certificate"
-    return region_in_words(form.names, form.lower.tolist(), form.upper.tolist())
+    return region_in_words(form.names, form.lower, form.upper, Constraints(form.names))
 
 
 def _overshoot(norm: L2) -> float:

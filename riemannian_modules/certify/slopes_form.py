@@ -98,7 +98,7 @@ def slopes_problem(module: RiemannianModule, region: Box | None = None) -> Slope
         if sum(len(leaf.slopes) for leaf in leaves) > MOST_COORDINATES:
             return None
         return _assembled(graph.plan, leaves, s.time, base.size, (names, lower, upper))
-    except (NotSlopes, UnsupportedError, TraceError):
+    except (NotSlopes, UnsupportedError, TraceError, RecursionError):
         return None
 
 

@@ -107,7 +107,14 @@ def compression_of(form: SlopesForm) -> Array | None:
     G = C0 @ C0.T
     # A little more on the diagonal keeps directions that x cannot reach expensive.
     H = np.linalg.inv(G + 1e-12 * np.trace(G) / len(G) * np.eye(len(G)))
-    return 0.5 * (H + H.T)
+    # The loss is quadratic in H's error, and short numbers are quick to multiply exactly.
+    return shortened(0.5 * (H + H.T), 26)
+
+
+def shortened(values: Array, bits: int) -> Array:
+    """The numbers rounded to so many bits each."""
+    mantissas, exponents = np.frexp(values)
+    return np.ldexp(np.round(np.ldexp(mantissas, bits)), exponents - bits)
 
 
 def feasible_start(form: SlopesForm, pencil: Pencil, seconds: float) -> Point | None:

@@ -116,6 +116,9 @@ class Reader:
                 argument = 2 * _only(curve)
             elif isinstance(curve, sp.erf):
                 name, argument = "gelu", sp.expand(_only(curve) * sp.sqrt(2))
+        if argument is None and isinstance(gate, sp.Pow) and gate.exp == -1:
+            # s / (1 + |s|)
+            name, argument = "softsign", _magnitude_argument(gate.base)
         if argument is None:
             return None, name, argument
         symbol = next(iter(sorted(argument.free_symbols, key=str)))
@@ -201,6 +204,14 @@ def _negated_exponent(base: Any) -> Any:
         (other,) = (part for part in base.args if part != 1)
         if isinstance(other, sp.exp):
             return -_only(other)
+    return None
+
+
+def _magnitude_argument(base: Any) -> Any:
+    """s, if the term is ``1 + |s|``."""
+    if base.is_Add and len(base.args) == 2 and base.args[0] == 1:
+        magnitude = base.args[1]
+        return _only(magnitude) if isinstance(magnitude, fn.absolute) else None
     return None
 
 

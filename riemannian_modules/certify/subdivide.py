@@ -27,7 +27,7 @@ from riemannian_modules.certify.witness import probe, regular_near, worst_point
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
-SMALLEST_BATCH = 256
+SMALLEST_BATCH = 512
 PROBED = 32  # the worst boxes that a probe for a witness starts from
 SAVE_EVERY = 30.0  # seconds
 

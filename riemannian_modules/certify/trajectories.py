@@ -21,14 +21,12 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.arithmetic.expression_data import expressions_from_data
 from riemannian_modules.certify.answer import Estimated, Proved
 from riemannian_modules.certify.certificate import Certificate
 from riemannian_modules.certify.certificate_data import (
     array_from_data,
     norm_from_data,
     number_from_data,
-    region_from_data,
 )
 from riemannian_modules.certify.claim import claim_to_data
 from riemannian_modules.certify.invariant_ball import (
@@ -43,6 +41,7 @@ from riemannian_modules.certify.invariant_ball import (
 )
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.problem_data import problem_from_data
 from riemannian_modules.certify.rest import approximate_equilibrium, drift_squared
 from riemannian_modules.door import number, number_array, require, require_mapping
 from riemannian_modules.errors import CertificateError, SignatureError
@@ -200,12 +199,7 @@ def _opened(answer: Proved) -> tuple[Mapping[str, Any], Problem, L2 | L1 | LInf]
         raise SignatureError(f"{where}: a static map has no trajectories; pass a flow or step map.")
     if data["system"].get("type") != "expressions":
         raise SignatureError(f"{where}: expected a system written as expressions.")
-    system = {key: value for key, value in data["system"].items() if key != "type"}
-    expressions = expressions_from_data(system, "system", CertificateError)
-    symbols = expressions.state + expressions.inputs + expressions.parameters
-    region = region_from_data(data["region"], [s.name for s in symbols])
-    time = Time.CONTINUOUS if claim["kind"] == "flow" else Time.DISCRETE
-    problem = Problem(time, expressions, *region)
+    problem = problem_from_data(data, claim["kind"])
     norm = _constant_norm(claim, len(problem.variables))
     if norm is None:
         raise SignatureError(

@@ -20,10 +20,12 @@ from riemannian_modules.certify.decide import boxes_prove
 from riemannian_modules.certify.evidence import evidence_from_data
 from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.network_data import verify_network
-from riemannian_modules.certify.norms import L2, FieldL2, proved_norm
+from riemannian_modules.certify.norms import L2, FieldL2, Norm, proved_norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.problem_data import TIMES, problem_from_data
+from riemannian_modules.certify.quotient import check_horizontal
 from riemannian_modules.certify.signed_data import is_sparse_claim, verify_signed
+from riemannian_modules.certify.slopes import verify_slopes
 from riemannian_modules.certify.square_rule import squares_hold
 from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.certify.trajectories import verify_trajectories
@@ -31,14 +33,8 @@ from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError, MetricError, SignatureError
 
 _CLAIM = {
-    "statement",
-    "symbols",
-    "kind",
-    "bound",
-    "norm",
-    "input_norm",
-    "horizontal",
-    "trajectories",
+    *("statement", "symbols", "kind", "bound", "norm", "input_norm"),
+    *("horizontal", "trajectories"),
 }
 
 
@@ -102,40 +98,34 @@ def verify_monolithic(data: Mapping[str, Any]) -> Answer:
         problem = with_metric(problem, norm)
     except (MetricError, SignatureError) as fault:
         raise CertificateError(f"claim.norm: {fault}") from None
-    criterion, lower, upper = evidence_from_data(data["evidence"], problem, norm, input_norm)
-    held = boxes_prove(problem, criterion, lower, upper, b)
-    if not held.all():
-        return Estimated(
-            None, f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved"
-        )
+    reason = _unproved(data["evidence"], problem, norm, input_norm, b)
+    if reason is not None:
+        return Estimated(None, reason)
     # The words are derived again: a file cannot claim more in words than its numbers prove.
+    words = claim_to_data(problem, norm, input_norm, b)
     if "trajectories" in claim:
         found = verify_trajectories(data, problem)
-        return found if isinstance(found, Estimated) else Proved(
-            bound_of(claim["kind"], b), found.certificate
-        )  # fmt: skip
-    words = claim_to_data(problem, norm, input_norm, b)
+        if isinstance(found, Estimated):
+            return found
+        words["trajectories"] = claim["trajectories"]
+        words["statement"] = " ".join((words["statement"], *found.statements))
     return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
 
 
-def verify_squares(data: Mapping[str, Any]) -> Answer:
-    """Prove a claim by exact sums of squares again; see `verify`."""
-    known = {"statement", "symbols", "kind", "bound", "norm"}
-    claim = refuse_unknown(data["claim"], known, "claim")
-    problem = _problem(data, claim)
-    norm = norm_from_data(claim.get("norm"), problem.size, "claim.norm", problem.symbols)
-    b = number_from_data(claim.get("bound"), "claim.bound")
-    if not isinstance(norm, (L2, FieldL2)) or claim["kind"] == "map":
-        raise CertificateError("evidence: sums of squares prove l2 norms of states, nothing else.")
-    try:
-        check_norm(problem, norm, None)
-        problem = with_metric(problem, norm)
-    except (MetricError, SignatureError) as fault:
-        raise CertificateError(f"claim.norm: {fault}") from None
-    if not squares_hold(problem, norm, b, data["evidence"]):
-        return Estimated(None, "the certificate's sums of squares do not prove its claim")
-    words = claim_to_data(problem, norm, None, b)
-    return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
+def _unproved(
+    evidence: Mapping[str, Any], problem: Problem, norm: Norm, input_norm: L2 | None, b: float
+) -> str | None:
+    """Why the evidence does not prove the bound, or None if it does."""
+    if evidence["rule"] == "sos":
+        if not isinstance(norm, (L2, FieldL2)) or input_norm is not None:
+            raise CertificateError("evidence: sums of squares are for l2 norms of a state.")
+        holds = squares_hold(problem, norm, b, evidence)
+        return None if holds else "the sums of squares of the certificate are not proved"
+    criterion, lower, upper = evidence_from_data(evidence, problem, norm, input_norm)
+    held = boxes_prove(problem, criterion, lower, upper, b)
+    if held.all():
+        return None
+    return f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved"
 
 
 def _problem(data: Mapping[str, Any], claim: Mapping[str, Any]) -> Problem:
@@ -152,7 +142,7 @@ def _horizontal(problem: Problem, data: object) -> Problem:
     L = array_from_data(part.get("L"), (k, n), "claim.horizontal.L")
     R = array_from_data(part.get("R"), (n, k), "claim.horizontal.R")
     horizontal = Horizontal(L, R, part["kind"])
-    if not horizontal.holds_for(problem.jacobian):
+    if not check_horizontal(problem, horizontal):
         raise CertificateError(
             "claim.horizontal: L R = I, or the identity of its kind, is not proved for the system."
         )
@@ -161,6 +151,7 @@ def _horizontal(problem: Problem, data: object) -> Problem:
 
 _VERIFIERS = {
     "monolithic": verify_monolithic,
+    "sos": verify_monolithic,
     "network": verify_network,
-    "sos": verify_squares,
+    "slopes": verify_slopes,
 }

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from riemannian_modules.certify import Answer, Estimated, Proved
-    from riemannian_modules.graph import ModuleGraph
     from riemannian_modules.region import Box
     from riemannian_modules.spec import System
 
@@ -55,14 +54,15 @@ def _undecided(answer: Estimated) -> Figure | None:
     return undecided_boxes(answer) if len(answer.undecided[0]) > 1 else None
 
 
-def _rates(system: System, answer: Proved) -> Figure | None:
+def _rates(answer: Proved) -> Figure | None:
     """The rates over the region, where they differ from place to place."""
     from riemannian_modules.plot import proved_slice, rate_slices
-    from riemannian_modules.plot.claim import region_of
+    from riemannian_modules.plot.claim import sides_of
 
-    if sum(low < high for low, high in region_of(answer).sides.values()) < 2:
+    lower, upper = sides_of(answer)
+    if (lower < upper).sum() < 2:
         return None
-    shown = proved_slice(system.module, answer, seconds=SLICE_SECONDS)
+    shown = proved_slice(answer, seconds=SLICE_SECONDS)
     return rate_slices(shown) if len(shown.bounds) > 1 else None
 
 
@@ -73,27 +73,23 @@ def _trajectories(system: System, answer: Proved) -> Figure:
     return draw_envelope(answer, two_trajectories(system, answer))
 
 
-def _parts(graph: ModuleGraph, answer: Proved) -> Figure:
-    from riemannian_modules.cli.parts import network_bound_of
+def _parts(system: System, answer: Proved) -> Figure:
     from riemannian_modules.plot import network_graph
 
-    return network_graph(graph, network_bound_of(answer.certificate.data))
+    return network_graph(system.module, answer)
 
 
 def _save_proof(system: System, answer: Proved, folder: Path) -> None:
     from riemannian_modules.cli.parts import parts_csv
-    from riemannian_modules.graph import ModuleGraph
     from riemannian_modules.spec.files import write_text
 
     data = answer.certificate.data
     answer.certificate.save(folder / "certificate.json")
     if data["evidence"]["rule"] == "network":
         write_text(folder / "parts.csv", parts_csv(data))
-        graph = system.module
-        if isinstance(graph, ModuleGraph):
-            _save_picture(folder / "parts.png", lambda: _parts(graph, answer))
+        _save_picture(folder / "parts.png", lambda: _parts(system, answer))
     else:
-        _save_picture(folder / "rates.png", lambda: _rates(system, answer))
+        _save_picture(folder / "rates.png", lambda: _rates(answer))
     if data["claim"]["kind"] != "map":
         _save_picture(folder / "contraction.png", lambda: _trajectories(system, answer))
 

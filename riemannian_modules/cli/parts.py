@@ -14,23 +14,9 @@ from riemannian_modules.cli.console import plain
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from riemannian_modules.certify import NetworkBound
     from riemannian_modules.certify.comparison import Comparison
 
 MOST_ROWS = 40
-
-
-def network_bound_of(data: Mapping[str, Any]) -> NetworkBound:
-    """The bound of a network as its certificate tells it."""
-    from riemannian_modules.certify import NetworkBound
-    from riemannian_modules.certify.network_table import comparison_of
-
-    names, C, r = comparison_of(data)
-    metrics = tuple(np.array(M) for M in data["claim"]["norm"]["metrics"])
-    weights = np.ldexp(r.values, r.exponents - r.exponents.min())
-    return NetworkBound(
-        tuple(names), metrics, C.matrix.toarray(), weights, float(data["claim"]["bound"])
-    )
 
 
 def parts_table(data: Mapping[str, Any]) -> Table:

@@ -7,7 +7,7 @@ from riemannian_modules.plot.figure_file import save_figure
 from riemannian_modules.plot.links import Link, links_of, type_name
 from riemannian_modules.plot.mermaid import graph_to_mermaid
 from riemannian_modules.plot.network import network_graph
-from riemannian_modules.plot.rate_slice import RateSlice, proved_slice
+from riemannian_modules.plot.rate_slice import RateSlice, proved_slice, slice_in_norm
 from riemannian_modules.plot.rates import rate_slices
 from riemannian_modules.plot.undecided import undecided_boxes
 
@@ -25,6 +25,7 @@ __all__ = [
     "rate_against_conditioning",
     "rate_slices",
     "save_figure",
+    "slice_in_norm",
     "type_name",
     "undecided_boxes",
 ]

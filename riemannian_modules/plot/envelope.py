@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.certify.answer import Proved
+from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.door import number_array, require
 from riemannian_modules.engine.simulate import simulate
 from riemannian_modules.engine.trajectory import Trajectory
-from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.plot.canvas import COLOURS, canvas
-from riemannian_modules.plot.claim import logarithmic_rate, sides_of
+from riemannian_modules.plot.claim import directions_of, inside, logarithmic_rate
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
         )
     figure, ax = canvas(axes, 6.5, 3.8)
     norm, b = answer.certificate.data["claim"]["norm"], logarithmic_rate(answer)
+    if not {"metric", "weights", "entries"} & set(norm):
+        raise UnsupportedError(
+            "envelope: the proof's distance is along shortest paths of a metric M(x), which this "
+            "picture does not measure. Prove a rate in a constant metric: norm=l2()."
+        )
+    horizontal = directions_of(answer)
     first, t = paths[0], paths[0].times
     kept = time_inside(answer, *paths)
     shown = t[:kept]
@@ -85,10 +92,12 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
     ax.semilogy(shown, curve, "k--", lw=1.8, zorder=3, label=f"proved: exp({b:.4g} t)")
     factor = overshoot_of(norm)
     for path, colour in zip(paths[1:], [*COLOURS] * len(paths), strict=False):
-        d = path.states - first.states
-        _draw_distance(ax, t, distances(norm, d), _noise(norm, path), colour, "-")
+        d = _counted(path.states - first.states, horizontal)
+        _draw_distance(ax, t, distances(norm, d), _noise(norm, path, horizontal), colour, "-")
         if factor is not None:
-            _draw_distance(ax, t, np.linalg.norm(d, axis=1), _noise(None, path), colour, ":")
+            _draw_distance(
+                ax, t, np.linalg.norm(d, axis=1), _noise(None, path, horizontal), colour, ":"
+            )
     ax.plot([], [], "-", color=COLOURS[0], label=f"distance ({_name(norm)})")
     if factor is not None:
         ax.semilogy(shown, factor * curve, color="0.45", ls="-.", lw=1.4, zorder=3,
@@ -112,8 +121,29 @@ def _draw_distance(
         ax.semilogy(t[visible], part, color=colour, ls=style, lw=1.4 if style == "-" else 1.0)
 
 
-def _noise(norm: Mapping[str, Any] | None, path: Trajectory) -> float:
-    size = np.linalg.norm(path.states, axis=1) if norm is None else distances(norm, path.states)
+def _counted(d: Array, horizontal: Horizontal | None) -> Array:
+    """Differences (T, n) in the coordinates (T, k) that a proof counts.
+
+    Raises:
+        DomainError: If trajectories differ in what is conserved, of which nothing is claimed.
+    """
+    if horizontal is None:
+        return d
+    L, R = horizontal.L, horizontal.R
+    rest = d[0] - R @ (L @ d[0])
+    if horizontal.kind == "conservation" and np.linalg.norm(rest) > 1e-9 * np.linalg.norm(d[0]):
+        raise DomainError(
+            "envelope: the proof speaks of trajectories with the same conserved quantities, and "
+            "the starts differ in them. Choose starts whose difference they do not see."
+        )
+    return d @ L.T
+
+
+def _noise(
+    norm: Mapping[str, Any] | None, path: Trajectory, directions: Horizontal | None
+) -> float:
+    states = path.states if directions is None else path.states @ directions.L.T
+    size = np.linalg.norm(states, axis=1) if norm is None else distances(norm, states)
     return NOISE * float(size.max())
 
 
@@ -133,27 +163,25 @@ def overshoot_of(norm: Mapping[str, Any]) -> float | None:
 
 
 def distances(norm: Mapping[str, Any], d: Array) -> Array:
-    """The norms (T,) of differences d (T, n), with a norm as a certificate holds it."""
+    """The norms (T,) of differences d (T, n), with a constant norm as a certificate holds it."""
     if norm["type"] == "blocks":
         exponents = norm.get("exponents", [0] * len(norm["groups"]))
+        # Only ratios of distances are drawn, so a common power of two is left out.
         weights = np.ldexp(norm["weights"], np.subtract(exponents, min(exponents)))
-        parts = [
-            _quadratic(np.array(M), d[:, group]) / r
-            for group, M, r in zip(norm["groups"], norm["metrics"], weights, strict=True)
-        ]
-        return np.max(parts, axis=0)
+        parts = np.stack(
+            [
+                _quadratic(np.array(M), d[:, group])
+                for M, group in zip(norm["metrics"], norm["groups"], strict=True)
+            ]
+        )
+        return (parts.T / weights).max(1) if norm["combine"] == "linf" else weights @ parts
     if "entries" in norm:
-        return _sparse_quadratic(norm["entries"], d)
+        squares = [(v if i == j else 2 * v) * d[:, i] * d[:, j] for i, j, v in norm["entries"]]
+        return np.sqrt(np.maximum(np.sum(squares, axis=0), 0.0))
     if norm["type"] == "l2":
         return _quadratic(np.array(norm["metric"]), d)
     weights = np.array(norm["weights"])
     return np.abs(d) @ weights if norm["type"] == "l1" else (np.abs(d) / weights).max(-1)
-
-
-def _sparse_quadratic(entries: Sequence[Sequence[Any]], d: Array) -> Array:
-    i, j = (np.array([row[k] for row in entries]) for k in (0, 1))
-    v = np.array([row[2] for row in entries]) * np.where(i == j, 1.0, 2.0)
-    return np.sqrt(np.maximum((d[:, i] * v * d[:, j]).sum(1), 0.0))
 
 
 def _quadratic(M: Array, d: Array) -> Array:
@@ -163,9 +191,5 @@ def _quadratic(M: Array, d: Array) -> Array:
 
 def time_inside(answer: Proved, *paths: Trajectory) -> int:
     """For how many of the times all trajectories have been in the region from the start on."""
-    lower, upper = sides_of(answer)
-    n = paths[0].states.shape[1]
-    inside = np.ones(len(paths[0]), dtype=bool)
-    for path in paths:
-        inside &= ((path.states >= lower[:n]) & (path.states <= upper[:n])).all(1)
-    return len(inside) if inside.all() else int(np.argmin(inside))
+    held = np.all([inside(answer, path.states, path.inputs) for path in paths], axis=0)
+    return len(held) if held.all() else int(np.argmin(held))

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.certificate_data import norm_from_data
-from riemannian_modules.certify.criterion import Criterion, make_criterion
+from riemannian_modules.certify.claim import check_norm, with_metric
+from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.decide import box_bounds
-from riemannian_modules.certify.norms import Norm
+from riemannian_modules.certify.evidence import prepared_criterion
+from riemannian_modules.certify.fields import traced_norm
+from riemannian_modules.certify.norms import Norm, WrittenFactor, WrittenL2, WrittenNorm
 from riemannian_modules.certify.problem import Problem, make_problem
 from riemannian_modules.door import number, require_mapping
-from riemannian_modules.errors import RegionError, UnsupportedError
+from riemannian_modules.errors import RegionError
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.plot.claim import region_of
-from riemannian_modules.region import Box, Side
+from riemannian_modules.plot.claim import opened
+from riemannian_modules.region import Ball, Box, Linear, Side
 from riemannian_modules.space import Array
 
 REACH = 5.0  # how much is shown of an unbounded side, in the coordinate's unit
@@ -57,9 +59,7 @@ class RateSlice:
 
 
 def proved_slice(
-    module: RiemannianModule,
-    proof: Proved | Norm,
-    region: Box | None = None,
+    proof: Proved,
     plane: Sequence[str] | None = None,
     *,
     at: Mapping[str, float] | None = None,
@@ -67,12 +67,10 @@ def proved_slice(
     boxes: int = 1024,
     seconds: float = 10.0,
 ) -> RateSlice:
-    """Prove a bound on each box of a plane through a region.
+    """Prove a bound on each box of a plane through a proof's region, in the proof's norm.
 
     Args:
-        module: What the proof is about.
-        proof: A proof, whose norm and region are taken; or a norm.
-        region: The region; a proof's own, or everywhere, where None.
+        proof: What was proved of the whole region; never is less proved of a part.
         plane: Two coordinates; where None, the first two that the Jacobian depends on.
         at: Values of other coordinates; those not named take every value of the region.
         view: What to show of a coordinate of the plane. Where None, the whole side, and of an
@@ -82,59 +80,89 @@ def proved_slice(
 
     Returns:
         The boxes. Each cut makes four of one until a limit is met; what is proved of a box
-        holds on its parts.
+        holds on its parts. Boxes outside of a region's constraints are left out.
 
     Raises:
         RegionError: For unknown coordinates or values outside the region.
         UnsupportedError: For a proof by parts, which has no bound for a box.
     """
-    if region is None:
-        region = region_of(proof) if isinstance(proof, Proved) else Box()
-    problem = make_problem(module, region)
-    criterion = make_criterion(problem, _norm_of(proof, problem))
-    problem = _fixed(problem, at or {})
+    return _slice(*opened(proof), plane, at or {}, view or {}, (boxes, seconds))
+
+
+def slice_in_norm(
+    module: RiemannianModule,
+    norm: Norm | WrittenNorm,
+    region: Box | None = None,
+    plane: Sequence[str] | None = None,
+    *,
+    at: Mapping[str, float] | None = None,
+    view: Mapping[str, Side] | None = None,
+    boxes: int = 1024,
+    seconds: float = 10.0,
+) -> RateSlice:
+    """As `proved_slice`, in a norm that is given, whether the module contracts in it or not.
+
+    Args:
+        module: A flow, a step map, or a static map.
+        norm: The norm.
+        region: The region; everywhere where None.
+        plane: As for `proved_slice`, like what follows.
+        at: Values of other coordinates.
+        view: What to show of a coordinate of the plane.
+        boxes: How many boxes there may be.
+        seconds: How long to go on cutting.
+
+    Raises:
+        RegionError: For unknown coordinates or values outside the region.
+        MetricError: For a norm that does not fit the module.
+    """
+    problem = make_problem(module, region if region is not None else Box())
+    if isinstance(norm, (WrittenL2, WrittenFactor)):
+        norm = traced_norm(norm, module, problem)
+    check_norm(problem, norm, None)
+    problem = with_metric(problem, norm)
+    criterion = prepared_criterion(problem, norm, None, time.monotonic() + seconds)
+    return _slice(problem, criterion, plane, at or {}, view or {}, (boxes, seconds))
+
+
+def _slice(
+    problem: Problem, criterion: Criterion, plane: Sequence[str] | None, at: Mapping[str, float],
+    view: Mapping[str, Side], limits: tuple[int, float],
+) -> RateSlice:  # fmt: skip
+    problem = _fixed(problem, at)
     axes = _axes(problem, criterion, plane)
-    low, high = _window(problem, axes, view or {})
-    rows = _cut(problem, criterion, (low, high), axes, boxes, seconds)
+    lower, upper, bounds = _cut(problem, criterion, _window(problem, axes, view), axes, limits)
+    inside = bounds > -np.inf  # boxes outside of constraints need no bound
+    if not inside.any():
+        raise RegionError("A slice: no box of this plane meets the region's constraints.")
     moving = _moving(problem, criterion)
     sides = zip(problem.coordinates, problem.lower.tolist(), problem.upper.tolist(), strict=True)
     others = {c: (a, b) for i, (c, a, b) in enumerate(sides) if i in moving and i not in axes}
     names = problem.coordinates[axes[0]], problem.coordinates[axes[1]]
     kind = LogNormBound if problem.is_flow else LipschitzBound
-    return RateSlice(names, rows[0][:, axes], rows[1][:, axes], rows[2], others, kind)
-
-
-def _norm_of(proof: Proved | Norm, problem: Problem) -> Norm:
-    if not isinstance(proof, Proved):
-        return proof
-    norm = proof.certificate.data["claim"]["norm"]
-    if norm["type"] == "blocks":
-        raise UnsupportedError(
-            "proved_slice: a proof by parts has bounds of parts, none for a box of the whole. "
-            "Draw it with network_graph, or give a norm of the whole state."
-        )
-    return norm_from_data(norm, problem.size, "claim.norm", problem.symbols)
+    return RateSlice(
+        names, lower[inside][:, axes], upper[inside][:, axes], bounds[inside], others, kind
+    )
 
 
 def _fixed(problem: Problem, at: Mapping[str, float]) -> Problem:
-    require_mapping("proved_slice: at", at, "numbers by coordinates", RegionError)
+    require_mapping("slice: at", at, "numbers by coordinates", RegionError)
     lower, upper = problem.lower.copy(), problem.upper.copy()
     for name, given in at.items():
-        i, value = _place(problem, name), number(f"proved_slice: {name}", given)
+        i, value = _place(problem, name), number(f"slice: {name}", given)
         if not lower[i] <= value <= upper[i]:
             raise RegionError(
-                f"proved_slice: expected {name} in [{lower[i]:g}, {upper[i]:g}], its side of the "
+                f"slice: expected {name} in [{lower[i]:g}, {upper[i]:g}], its side of the "
                 f"region, got {value:g}."
             )
         lower[i] = upper[i] = value
-    return Problem(problem.time, problem.expressions, lower, upper)
+    return replace(problem, lower=lower, upper=upper)
 
 
 def _place(problem: Problem, name: str) -> int:
     if name not in problem.coordinates:
         raise RegionError(
-            f"proved_slice: unknown coordinate {name!r}; known are: "
-            f"{', '.join(problem.coordinates)}."
+            f"slice: unknown coordinate {name!r}; known are: {', '.join(problem.coordinates)}."
         )
     return problem.coordinates.index(name)
 
@@ -149,11 +177,11 @@ def _axes(problem: Problem, criterion: Criterion, plane: Sequence[str] | None) -
     if plane is not None:
         axes = [_place(problem, name) for name in plane]
         if len(set(axes)) != 2:
-            raise RegionError(f"proved_slice: expected two coordinates, got {list(plane)}.")
+            raise RegionError(f"slice: expected two coordinates, got {list(plane)}.")
         for i in axes:
             if not problem.lower[i] < problem.upper[i]:
                 raise RegionError(
-                    f"proved_slice: {problem.coordinates[i]} does not vary in this region; choose "
+                    f"slice: {problem.coordinates[i]} does not vary in this region; choose "
                     "another coordinate."
                 )
         return axes
@@ -162,7 +190,7 @@ def _axes(problem: Problem, criterion: Criterion, plane: Sequence[str] | None) -
     order += [i for i in wide if i not in order]
     if len(order) < 2:
         raise RegionError(
-            "proved_slice: the region has fewer than two coordinates that vary; a slice needs two."
+            "slice: the region has fewer than two coordinates that vary; a slice needs two."
         )
     return sorted(order[:2])
 
@@ -177,10 +205,10 @@ def _window(problem: Problem, axes: Sequence[int], view: Mapping[str, Side]) -> 
         lower[i], upper[i] = shown_low, shown_high
     for name, side in view.items():
         i = _place(problem, name)
-        low, high = (number(f"proved_slice: view of {name}", s) for s in side)
+        low, high = (number(f"slice: view of {name}", s) for s in side)
         if not max(low, problem.lower[i]) < min(high, problem.upper[i]):
             raise RegionError(
-                f"proved_slice: the view of {name}, ({low:g}, {high:g}), lies outside of the "
+                f"slice: the view of {name}, ({low:g}, {high:g}), lies outside of the "
                 f"region's side [{problem.lower[i]:g}, {problem.upper[i]:g}]."
             )
         lower[i], upper[i] = max(low, problem.lower[i]), min(high, problem.upper[i])
@@ -189,13 +217,16 @@ def _window(problem: Problem, axes: Sequence[int], view: Mapping[str, Side]) -> 
 
 def _cut(
     problem: Problem, criterion: Criterion, window: tuple[Array, Array], axes: Sequence[int],
-    boxes: int, seconds: float,
+    limits: tuple[int, float],
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Lower and upper sides (boxes, dim) and proved bounds (boxes,), cut as far as limits allow."""
+    boxes, seconds = limits
     started = time.monotonic()
     lower, upper = (side[None] for side in window)
     bounds = box_bounds(problem, criterion, lower, upper)
-    moving = [i for i in axes if i in _moving(problem, criterion)]
+    cut = {name for c in problem.constraints.members for name in _names(c)}
+    matters = {*_moving(problem, criterion), *(problem.coordinates.index(n) for n in cut)}
+    moving = [i for i in axes if i in matters]
     while moving and len(lower) * 2 ** len(moving) <= boxes:
         spent = time.monotonic() - started
         for i in moving:
@@ -206,6 +237,10 @@ def _cut(
         if spent + last * (1 + 2 ** len(moving)) > seconds:
             break
     return lower, upper, bounds
+
+
+def _names(constraint: Linear | Ball) -> tuple[str, ...]:
+    return tuple(constraint.coefficients) if isinstance(constraint, Linear) else constraint.names
 
 
 def _halved(lower: Array, upper: Array, bounds: Array, axis: int) -> tuple[Array, Array, Array]:

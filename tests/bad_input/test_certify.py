@@ -44,6 +44,10 @@ CALLS = {
             "factor": None,
         },
     ),
+    "network_rate": (
+        ce.network_rate,
+        {"graph": closed_loop(), "region": REGION, "metrics": {"p": np.eye(2)}},
+    ),
     "network_bound": (
         ce.network_bound,
         {

@@ -232,8 +232,8 @@ def test_edits_of_a_signed_certificate_are_not_proved():
     assert isinstance(edited(lambda t: entry(t, 5, -1.0)), Estimated)
     assert isinstance(edited(lambda t: entry(t, 5, 3.0)), Estimated)
     assert isinstance(edited(lambda t: t["evidence"].pop("ranges")), Estimated)
-    assert isinstance(edited(lambda t: t["region"]["sides"][39].__setitem__(1, "-inf")), Estimated)
     for change in (
+        lambda t: t["region"]["sides"][39].__setitem__(1, "-inf"),
         lambda t: t["evidence"]["ranges"][0].update(upper=0.3),
         lambda t: t["evidence"]["ranges"][0].update(cuts=[None]),
         lambda t: t["evidence"].update(cuts=[[0, 1.0], None, None]),

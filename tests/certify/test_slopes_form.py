@@ -30,6 +30,7 @@ VALUES: dict[str, Any] = {
     "gelu": lambda v: v * special.ndtr(v), "relu": lambda v: np.maximum(v, 0.0),
     "saturation": lambda v: np.clip(v, -1.0, 1.0), "sigmoid": special.expit,
     "silu": lambda v: v * special.expit(v), "sin": np.sin, "softplus": lambda v: np.logaddexp(v, 0),
+    "softsign": lambda v: v / (1 + abs(v)),
     "tanh": np.tanh,
 }  # fmt: skip
 
@@ -102,6 +103,22 @@ def test_gates_are_recognised_as_gelu_and_silu() -> None:
     assert form is not None
     assert set(form.slopes) <= {"silu", "sigmoid", "tanh"}
     assert form.slopes.count("silu") == 4
+
+
+def test_softsign_is_recognised() -> None:
+    class Soft(rm.StepMap):
+        state = rm.space(x=2)
+
+        def equations(self, x: Any, u: Any, p: Any) -> Any:
+            v = x.x - 3 * x.x[::-1]
+            return 0.5 * v / (1 + np.abs(v))
+
+    form = slopes_problem(Soft())
+    assert form is not None
+    assert form.slopes == ("softsign", "softsign")
+    for x in np.random.default_rng(3).normal(size=(20, 2)):
+        expected, _ = Soft().forward(x, np.zeros(0), np.zeros(0))
+        assert values_of(form, x) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -347,6 +347,11 @@ def test_the_dual_norm_is_bounded_from_above_and_tightly(rng, n):
     assert float(dual_squared(LInf(w), a)) == pytest.approx((size @ w) ** 2)
 
 
+def test_the_dual_norm_of_a_nearly_singular_metric_is_exact():
+    M = np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]])  # det M = 2^-52
+    assert dual_squared(L2(M), [Fraction(1), Fraction(0)]) == 2**52 + 1
+
+
 @given(st.fractions(min_value=0), st.integers(-900, 900))
 def test_roots_are_the_nearest_floats_on_their_side(value, exponent):
     value = value * Fraction(2) ** exponent

@@ -41,7 +41,7 @@ def test_equal_boxes_cover_the_region_and_are_equal():
 def test_a_tool_that_is_not_there_is_told_so(monkeypatch):
     nothing = peers.Peer("nothing", "no_such_package", "peer_immrax.py", "everything")
     monkeypatch.setattr(certification, "PEERS", (nothing,))
-    ours, row = certification.case_rows(MAKERS["couplings that cancel"]())
+    ((ours, row),) = certification.case_rows([MAKERS["couplings that cancel"]()])
     assert row["said"] == "not installed"
     assert "tightness" not in row
     assert ours["covers"] == "rounding, certificate"
@@ -53,7 +53,7 @@ def test_balls_of_flint_agree_with_ours_to_their_slack():
     problem = make_problem(case.module, box(case.sides))
     lower, upper = certification.equal_boxes(problem, 64)
     task = certification.task_of(case, problem, lower, upper)
-    answer = peers.ask(peers.PEERS[2], task)
+    (answer,) = peers.ask(peers.PEERS[2], [task])
     # Rigorous too, so never below the truth; it does not see the cancellation, so it is above ours.
     assert case.truth <= answer["bound"]
     criterion = make_criterion(problem, l2(case.metric))
@@ -65,6 +65,13 @@ def test_our_answers_to_the_traps_hold():
     assert "holds 0.82739" in certification.rump_by_us()
     assert "not accepted" in certification.eigenvalue_by_us()
     assert "undecided" in certification.root_by_us()
+    assert "-2.6" in certification.slope_by_us()
+
+
+def test_a_rate_that_is_more_than_true_is_called_false():
+    told = certification.measured("c", "t", -0.5, 8, {"bound": -0.5001, "seconds": 1.0})
+    assert "false" in told
+    assert "false" not in certification.measured("c", "t", -0.5, 8, {"bound": -0.5, "seconds": 1.0})
 
 
 def test_the_eigenvalue_that_is_accepted_in_floating_point_is_positive():

@@ -15,10 +15,11 @@ from riemannian_modules.plot import (
     rate_against_conditioning,
     rate_slices,
     save_figure,
+    slice_in_norm,
     undecided_boxes,
 )
-from riemannian_modules.plot.network import gains_of, widths_of
-from riemannian_modules.region import box
+from riemannian_modules.plot.network import part_bounds, widths_of
+from riemannian_modules.region import ball, box
 from tests.cli.commands import PNG, ring
 from tests.strategies import rngs
 
@@ -43,7 +44,7 @@ def true_rate(x):
 
 
 def test_each_box_has_a_rate_that_holds_on_it_and_the_boxes_cover_the_plane():
-    shown = proved_slice(Bend(), EUCLID, PLACE, ("x", "y"), boxes=64)
+    shown = slice_in_norm(Bend(), EUCLID, PLACE, ("x", "y"), boxes=64)
     area = (shown.upper - shown.lower).prod(1).sum()
     assert area == pytest.approx(2 * 4, rel=1e-12)
     for low, high, rate in zip(shown.lower[:, 0], shown.upper[:, 0], shown.rates, strict=True):
@@ -53,8 +54,8 @@ def test_each_box_has_a_rate_that_holds_on_it_and_the_boxes_cover_the_plane():
 
 
 def test_more_boxes_never_lower_the_rate_of_a_place():
-    coarse = proved_slice(Bend(), EUCLID, PLACE, boxes=4)
-    fine = proved_slice(Bend(), EUCLID, PLACE, boxes=256)
+    coarse = slice_in_norm(Bend(), EUCLID, PLACE, boxes=4)
+    fine = slice_in_norm(Bend(), EUCLID, PLACE, boxes=256)
     assert len(coarse.bounds) < len(fine.bounds)
     for low, high, rate in zip(fine.lower, fine.upper, fine.rates, strict=True):
         holds = (coarse.lower <= low).all(1) & (high <= coarse.upper).all(1)
@@ -63,7 +64,7 @@ def test_more_boxes_never_lower_the_rate_of_a_place():
 
 
 def test_a_patch_for_each_box_in_a_colour_that_rises_with_the_rate():
-    shown = proved_slice(Bend(), EUCLID, PLACE, boxes=64)
+    shown = slice_in_norm(Bend(), EUCLID, PLACE, boxes=64)
     axes = rate_slices(shown).axes[0]
     (patches,) = axes.collections
     assert len(patches.get_paths()) == len(shown.bounds)
@@ -86,7 +87,7 @@ def test_boxes_on_which_nothing_is_proved_are_told_from_those_on_which_distances
             return {"x": -np.sqrt(x.x), "y": x.y * (x.x - 2)}
 
     # The root is undefined below 0, its slope unbounded at 0; y grows where x > 2.
-    shown = proved_slice(Root(), EUCLID, box(x=(-1, 3), y=(0, 1)), ("x", "y"), boxes=64)
+    shown = slice_in_norm(Root(), EUCLID, box(x=(-1, 3), y=(0, 1)), ("x", "y"), boxes=64)
     unknown = shown.lower[:, 0] <= 0
     assert np.isnan(shown.rates[unknown]).all()
     assert np.isfinite(shown.rates[~unknown]).all()
@@ -105,8 +106,8 @@ def test_coordinates_off_the_plane_take_a_value_or_every_value_of_the_region():
             return {"x": -x.x - x.x * x.z**2, "y": -x.y - x.y**3, "z": -9 * x.z}
 
     place = box(x=(-1e-3, 1e-3), y=(1, 2), z=(1, 2))
-    free = proved_slice(Three(), EUCLID_3, place, ("x", "y"))
-    fixed = proved_slice(Three(), EUCLID_3, place, ("x", "y"), at={"z": 2.0})
+    free = slice_in_norm(Three(), EUCLID_3, place, ("x", "y"))
+    fixed = slice_in_norm(Three(), EUCLID_3, place, ("x", "y"), at={"z": 2.0})
     # Near x = 0 the rate is about the smaller of 1 + z^2 and 1 + 3 y^2.
     assert free.rates.max() <= 2.0
     assert fixed.rates.max() > 4.0
@@ -120,13 +121,13 @@ EUCLID_3 = l2(np.eye(3))
 
 def test_a_proof_gives_its_norm_and_region_and_no_box_falls_below_its_rate():
     answer = certify(Bend(), PLACE, norm=l2())
-    shown = proved_slice(Bend(), answer, boxes=256)
+    shown = proved_slice(answer, boxes=256)
     assert shown.rates.min() >= answer.rate * (1 - 1e-9)
     assert (shown.lower.min(0).tolist(), shown.upper.max(0).tolist()) == ([-1, -2], [1, 2])
 
 
 def test_of_an_unbounded_side_a_part_is_shown():
-    shown = proved_slice(Bend(), EUCLID, box(x=(0, np.inf)), ("x", "y"), view={"y": (-1, 1)})
+    shown = slice_in_norm(Bend(), EUCLID, box(x=(0, np.inf)), ("x", "y"), view={"y": (-1, 1)})
     assert shown.lower[:, 0].min() == 0.0
     assert np.isfinite(shown.upper).all()
     assert (shown.lower[:, 1].min(), shown.upper[:, 1].max()) == (-1.0, 1.0)
@@ -144,7 +145,7 @@ def test_of_an_unbounded_side_a_part_is_shown():
 )
 def test_slices_that_do_not_fit_the_region_are_refused(words, message):
     with pytest.raises(RegionError, match=message):
-        proved_slice(Bend(), EUCLID, box(**PLACE.sides, c=(1, 1)), **words)
+        slice_in_norm(Bend(), EUCLID, box(**PLACE.sides, c=(1, 1)), **words)
 
 
 def test_a_proof_by_parts_has_no_bound_for_a_box():
@@ -152,7 +153,7 @@ def test_a_proof_by_parts_has_no_bound_for_a_box():
 
     answer = certify_network(ring(), box({"a.q": (-1, 1), "b.q": (-1, 1)}))
     with pytest.raises(UnsupportedError, match="network_graph"):
-        proved_slice(ring(), answer)
+        proved_slice(answer)
 
 
 OPEN = Estimated(
@@ -225,12 +226,48 @@ def test_modules_have_the_colours_of_their_rates_and_edges_the_widths_of_their_g
     assert boxes["b"].get_bbox_patch().get_facecolor() == colour(1.0)
     assert boxes["a"].get_bbox_patch().get_facecolor() == colour(0.0)
     assert f"{own['a']:.4g}" in boxes["a"].get_text()
-    gains = {(a, b): g for a, b, g in gains_of(bound)}
+    gains = {(a, b): g for a, b, g in part_bounds(bound).gains}
     widths = sorted(p.get_linewidth() for p in axes.patches)
     assert len(widths) == len(gains) == 2
     assert widths == sorted(widths_of(np.array(list(gains.values()))).tolist())
     assert {f"{g:.3g}" for g in gains.values()} <= {t.get_text() for t in axes.texts}
     assert "rate" in bar.get_ylabel()
+
+
+def test_a_proof_by_parts_has_the_bounds_of_its_checks():
+    from riemannian_modules.certify import certify_network
+
+    place = box({"a.q": (-1, 1), "b.q": (-1, 1)})
+    answer = certify_network(ring(), place)
+    parts = part_bounds(answer)
+    assert set(parts.own) == {"a", "b"}
+    assert {(a, b) for a, b, _ in parts.gains} == {("a", "b"), ("b", "a")}
+    # The bound is the Perron value of these numbers, which weights reach to a part in a thousand.
+    C = np.diag([parts.own["a"], parts.own["b"]])
+    for source, target, gain in parts.gains:
+        C["ab".index(target), "ab".index(source)] = gain
+    assert np.linalg.eigvals(C).real.max() <= parts.bound <= 0
+    assert len(network_graph(ring(), answer).axes[0].patches) == 2
+    with pytest.raises(UnsupportedError, match="certify_network"):
+        network_graph(ring(), certify(ring(), place))
+
+
+def test_a_region_of_constraints_is_drawn_without_what_they_cut_off():
+    shown = slice_in_norm(Bend(), EUCLID, ball({"x": 0.0, "y": 0.0}, 1.0), ("x", "y"), boxes=256)
+    nearest = np.maximum(np.maximum(shown.lower, -shown.upper), 0.0)
+    assert (np.linalg.norm(nearest, axis=1) <= 1.0).all()
+    area = (shown.upper - shown.lower).prod(1).sum()
+    assert np.pi <= area < 4.0
+
+
+@pytest.mark.parametrize("norm", [l2(lambda x, u, p: np.array([[2.0 + 0 * x.x, 0], [0, 1]]))])
+def test_metrics_that_change_with_the_point_have_slices_and_their_envelope_is_refused(norm):
+    answer = certify(Bend(), PLACE, norm=norm)
+    shown = proved_slice(answer, boxes=64)
+    assert shown.rates.min() >= answer.rate * (1 - 1e-9)
+    if "metric" not in answer.certificate.data["claim"]["norm"]:
+        with pytest.raises(UnsupportedError, match="constant metric"):
+            envelope(Bend(), answer, [[0.0, 0.0], [1.0, 1.0]], [0.0, 1.0])
 
 
 @given(rngs)
@@ -283,7 +320,7 @@ def test_a_picture_can_be_drawn_into_axes_and_saved(tmp_path):
 
     figure = Figure()
     left, right = figure.subplots(1, 2)
-    assert rate_slices(proved_slice(Bend(), EUCLID, PLACE, boxes=16), left) is figure
+    assert rate_slices(slice_in_norm(Bend(), EUCLID, PLACE, boxes=16), left) is figure
     assert undecided_boxes(OPEN, axes=right) is figure
     save_figure(figure, tmp_path / "both.png")
     assert (tmp_path / "both.png").read_bytes().startswith(PNG)

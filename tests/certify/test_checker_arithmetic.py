@@ -1,0 +1,236 @@
+"""The checker's own arithmetic holds against Arb, SymPy and exact fractions."""
+
+import math
+from fractions import Fraction
+
+import flint
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riemannian_modules.arithmetic.rational_definite import (
+    is_negative_definite_rational,
+    is_negative_semidefinite_rational,
+)
+from riemannian_modules.certify import checker as c
+from tests.strategies import rngs
+
+ARB = {
+    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh",
+    "cosh": "cosh", "tanh": "tanh", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
+    "arcsinh": "asinh", "erf": "erf", "expm1": "expm1", "log1p": "log1p",
+}  # fmt: skip
+floats = st.floats(allow_nan=False, allow_infinity=False)
+ADVERSARIAL = [
+    0.0, 5e-324, 2.0**-200, 2.0**-96, 2.0**-53, 0.5, math.pi / 4, math.pi / 2, math.pi, 3 * math.pi / 2,
+    1.0, 1 - 2.0**-53, 1 + 2.0**-52, math.e, math.log(2), 22 / 7, 355 / 113, 11.99, 12.0, 12.01, 40.0,
+    133.0, 500.0, 709.8, 1178.0, 1179.0, 1e5, 1e15, 1e22, 1e100, 1e300,
+]  # fmt: skip
+arguments = st.one_of(
+    floats, st.floats(-2, 2), st.floats(-20, 20), st.sampled_from(ADVERSARIAL),
+    st.sampled_from(ADVERSARIAL).map(lambda v: -v),
+)  # fmt: skip
+
+
+def as_rational(units):
+    return flint.arb(flint.fmpq(units, c.ONE))
+
+
+def true_value(name, units):
+    """The function at a whole number of units, as a ball of 900 bits; NaN outside of its domain."""
+    x = as_rational(units)
+    if name == "softplus":
+        return (1 + x.exp()).log()
+    return getattr(x, ARB[name])()
+
+
+def contains(interval, ball):
+    lo, hi = interval
+    return (lo <= -c.BIG or not as_rational(lo) > ball) and (
+        hi >= c.BIG or not as_rational(hi) < ball
+    )
+
+
+@pytest.mark.parametrize("name", [*ARB, "softplus"])
+@settings(max_examples=80, deadline=None)
+@given(x=arguments, width=st.one_of(st.just(0.0), st.floats(0, 4), st.floats(0, 1e-12)), share=st.floats(0, 1))  # fmt: skip
+def test_enclosures_contain_the_function_at_every_point_of_an_interval(name, x, width, share):
+    flint.ctx.prec = 3000
+    lo, hi = c.near(Fraction(x))[0], c.near(Fraction(x) + Fraction(width))[1]
+    try:
+        found = c.FUNCTIONS[name]((lo, hi))
+    except c.NotProved:
+        return
+    for at in (lo, hi, lo + int((hi - lo) * Fraction(share))):
+        ball = true_value(name, at)
+        assert ball.is_finite(), (name, at)
+        assert contains(found, ball)
+
+
+@pytest.mark.parametrize("name", ["exp", "sin", "cos", "tanh", "log", "arctan", "erf", "softplus"])
+def test_enclosures_at_points_are_narrow(name):
+    for x in (0.125, 0.7, 1.0, 3.3, 9.5):
+        lo, hi = c.FUNCTIONS[name](c.near(Fraction(x)))
+        assert 0 <= hi - lo <= c.ONE * math.exp(abs(x)) * 2.0**-150
+
+
+@pytest.mark.parametrize(
+    ("name", "x"),
+    [("log", 0), ("log", -1), ("log1p", -1), ("arcsin", 1.5), ("arccos", -1.5), ("tan", math.pi / 2)],
+)  # fmt: skip
+def test_intervals_that_leave_the_domain_are_not_enclosed(name, x):
+    lo, hi = c.near(Fraction(x))
+    with pytest.raises(c.NotProved):
+        c.FUNCTIONS[name]((lo - c.ONE // 8, hi + c.ONE // 8))
+
+
+@given(*[st.tuples(floats, floats).map(sorted)] * 2, st.sampled_from(["plus", "times"]))
+def test_sums_and_products_round_outwards(x, y, operation):
+    X, Y = ((c.near(Fraction(lo))[0], c.near(Fraction(hi))[1]) for lo, hi in (x, y))
+    lo, hi = getattr(c, operation)(X, Y)
+    for a in x:
+        for b in y:
+            exact = (Fraction(a) + Fraction(b) if operation == "plus" else Fraction(a) * Fraction(b)) * c.ONE
+            assert lo <= exact
+            assert hi >= exact
+
+
+@pytest.mark.parametrize("operation", ["plus", "times"])
+def test_infinite_ends_stay_infinite(operation):
+    small = (1, 2)
+    assert getattr(c, operation)((0, c.INF), small)[1] == c.INF
+    assert getattr(c, operation)((-c.INF, 0), small)[0] == -c.INF
+    assert c.plus((-c.INF, 0), (c.BIG, c.BIG))[0] == -c.INF
+    assert c.times((0, 0), (-c.INF, c.INF)) == (0, 0)
+
+
+@given(st.tuples(floats, floats).map(sorted), st.integers(-5, 5).filter(bool))
+def test_powers_contain_the_powers_of_the_ends(x, k):
+    lo, hi = c.near(Fraction(x[0]))[0], c.near(Fraction(x[1]))[1]
+    try:
+        low, high = c.power((lo, hi), k)
+    except c.NotProved:
+        assert k < 0
+        assert lo <= 0 <= hi
+        return
+    for end in (lo, hi, (lo + hi) // 2):
+        if end == 0 > k:
+            continue
+        exact = Fraction(end, c.ONE) ** k * c.ONE
+        assert low <= exact or low in (c.BIG, -c.INF)
+        assert high >= exact or high in (-c.BIG, c.INF)
+
+
+@given(st.floats(0, 1e300), st.integers(2, 9))
+def test_roots_contain_what_they_are_the_roots_of(x, q):
+    units = c.near(Fraction(x))[0]
+    lo, hi = c.root((units, units), q)
+    exact = Fraction(units, c.ONE)
+    assert Fraction(lo, c.ONE) ** q <= exact <= Fraction(hi, c.ONE) ** q
+
+
+def entries(matrix, radius=None):
+    n = len(matrix)
+    R = radius or [[0] * n for _ in range(n)]
+    return {
+        (i, j): (matrix[i][j] - R[i][j], matrix[i][j] + R[i][j]) for i in range(n) for j in range(i, n)
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(rngs, st.integers(1, 6), st.sampled_from([1, 3, 10**6, 2**200]), st.integers(-1, 1))
+def test_definiteness_is_decided_as_in_fractions_on_a_hair_line(rng, n, scale, nudge):
+    B = rng.integers(-3, 4, (n, max(n - 1, 1))).astype(object)
+    A = B @ B.T * scale  # semidefinite, and singular for n > 1
+    A = [[int(A[i, j]) + nudge * (i == j) for j in range(n)] for i in range(n)]
+    negative = [[-v for v in row] for row in A]
+    assert c.positive(entries(A), False) == is_negative_semidefinite_rational(negative)
+    assert c.positive(entries(A), True) == is_negative_definite_rational(negative)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rngs, st.integers(2, 5))
+def test_no_interval_matrix_with_an_indefinite_member_is_accepted(rng, n):
+    A = rng.integers(-4, 5, (n, n))
+    A = (A + A.T + np.diag(rng.integers(0, 12, n))).astype(object) * 2**40
+    R = rng.integers(0, 3, (n, n))
+    R = ((R + R.T) * int(rng.integers(0, 2**38))).astype(object)
+    if not c.positive(entries(A.tolist(), R.tolist()), False):
+        return
+    for _ in range(30):
+        S = rng.integers(-1, 2, (n, n))
+        S = np.triu(S) + np.triu(S, 1).T
+        assert is_negative_semidefinite_rational((-(A + S.astype(object) * R)).tolist())
+
+
+x, y, p = sp.symbols("x y p", real=True)
+EXPRESSIONS = [
+    x**3 * y - 2 * x / (1 + x**2), sp.tanh(x * y + p) ** 2, sp.exp(x - y) * sp.exp(y) / x,
+    sp.sqrt(1 + x**2) ** 3, sp.sin(x) ** 2 + sp.cos(x * y) ** 3, sp.log(1 + x**2) * sp.atan(y),
+    (x + y) ** 5 / (1 + p**2) ** 2, sp.sinh(x) * sp.cosh(y) * sp.tan(p), sp.erf(x) * sp.asinh(y * x),
+    x ** sp.Rational(5, 3), 1 / (x + 1 / (1 + y**2)), sp.asin(p / 4) + sp.acos(p * x / 9),
+]  # fmt: skip
+
+
+def term_of(expression):
+    from riemannian_modules.arithmetic.expression_data import terms_to_data
+
+    names = {s.name: c.apply("symbol", s.name) for s in (x, y, p)}
+    (term,) = c.read_terms(terms_to_data((x, y, p), [expression]), names)
+    return term
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)
+@pytest.mark.parametrize("by", [x, y, p], ids=str)
+def test_derivatives_are_those_of_sympy(expression, by):
+    (symbol,) = c.symbols(c.apply("symbol", by.name))
+    found = c.derivative(term_of(expression), symbol)
+    table = {x: sp.Rational(7, 8), y: sp.Rational(3, 4), p: sp.Rational(5, 4)}
+    box = {
+        next(iter(c.symbols(c.apply("symbol", s.name)))): c.near(Fraction(int(v.p), int(v.q)))
+        for s, v in table.items()
+    }
+    exact = sp.diff(expression, by).subs(table).evalf(60)
+    for t in (found, c.expanded(found)):
+        lo, hi = c.value(t, dict(box))
+        assert sp.Float(lo, 80) / c.ONE - 1e-40 <= exact <= sp.Float(hi, 80) / c.ONE + 1e-40
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1,
+        1 / (1 + x**2) * (1 + x**2) - 1,
+        x / (x + y) + y / (x + y) - 1,
+        1 / (1 + 1 / (1 + x**2)) - (1 + x**2) / (2 + x**2),
+        sp.sqrt(1 + x**2) ** 2 - 1 - x**2,
+        sp.exp(x + y) - sp.exp(x) * sp.exp(y),
+        (x + y) ** 3 - x**3 - 3 * x**2 * y - 3 * x * y**2 - y**3,
+    ],
+    ids=str,
+)
+def test_identities_vanish_and_what_is_off_by_a_little_does_not(identity):
+    assert c.vanishes(term_of(identity))
+    assert not c.vanishes(term_of(identity + sp.Rational(1, 10**30) * x))
+
+
+@settings(max_examples=60, deadline=None)
+@given(rngs, st.sampled_from(EXPRESSIONS[:9]))
+def test_ranges_contain_the_values_inside(rng, expression):
+    names = [next(iter(c.symbols(c.apply("symbol", s.name)))) for s in (x, y, p)]
+    low = rng.integers(1, 16, 3)
+    high = low + rng.integers(0, 12, 3)
+    box = {g: (int(a) * c.ONE // 16, int(b) * c.ONE // 16) for g, a, b in zip(names, low, high, strict=True)}
+    term = term_of(expression)
+    try:
+        found = [c.value(term, dict(box)), c.spread(term, dict(box))]
+    except c.NotProved:
+        return
+    for _ in range(8):
+        point = {g: (v, v) for g, (a, b) in box.items() for v in [a + (b - a) * int(rng.integers(0, 65)) // 64]}
+        lo, hi = c.value(term, point)
+        for a, b in found:
+            assert a <= hi
+            assert b >= lo
