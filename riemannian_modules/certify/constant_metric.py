@@ -7,6 +7,7 @@ Theory* (1994), chapter 5 (quadratic rates by generalised eigenvalue problems).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def _linear_metric(J: Array) -> Array:
         if np.linalg.cond(vectors) ** 2 <= MODEST:
             # In the coordinates of the eigenvectors the Jacobian is diagonal: nothing is given up.
             W = np.linalg.inv(vectors)
-            whole: Array = np.asarray(np.real(W.conj().T @ W), dtype=np.float64)
+            whole: Any = np.real(W.conj().T @ W)
             return _unit(whole)
     T = np.diag(_balance(J[None]))
     inverse = np.diag(1.0 / np.diag(T))
