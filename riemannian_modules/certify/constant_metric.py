@@ -84,7 +84,7 @@ def _linear_metric(J: Array) -> Array:
     abscissa = float(np.real(values).max())
     scale = abs(abscissa) if abscissa != 0 else float(np.abs(J).max()) or 1.0
     shifted = balanced - (abscissa + 5e-4 * scale) * np.eye(len(J))
-    solution = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
+    solution: Any = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
     return _unit(T @ solution @ T)
 
 
