@@ -16,6 +16,8 @@ torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 NAMES = {n: getattr(torch, n) for n in ("tanh", "sin", "cos", "exp", "sqrt", "log")}
 REPEATS = 3
+# Its backward methods ("backward", "CROWN-IBP") stop with an IndexError on these expressions.
+METHODS = ("IBP",)
 
 
 class Entries(torch.nn.Module):
@@ -62,7 +64,7 @@ def enclosures(task):
         ).max()
 
     answers = []
-    for method in ("backward", "CROWN-IBP", "IBP"):
+    for method in METHODS:
         try:
             entries = bounds_of([task["jacobian"][i] for i in moving], lower, upper, method)
             worst = float(bound(entries))
