@@ -114,7 +114,7 @@ class FreePolynomialL2:
 class FreeLearnedL2:
     """Some smooth metric, learned from samples of the region and then proved."""
 
-    features: int = 6
+    features: int = 3
 
 
 @final
@@ -219,8 +219,8 @@ def coordinates(theta: Written, *, rates: Written | None = None) -> WrittenFacto
     return WrittenFactor(theta, _function_or_none("coordinates: rates", rates))
 
 
-def learned_l2(features: int = 6) -> FreeLearnedL2:
-    """A smooth metric that is learned from samples of the region, then proved on all of it."""
+def learned_l2(features: int = 3) -> FreeLearnedL2:
+    """A metric with so many hidden units, learned from samples of the region, then proved on it."""
     if not isinstance(features, int) or not 1 <= features <= 64:
         raise MetricError(f"learned_l2: expected 1 to 64 features, got {features!r}.")
     return FreeLearnedL2(features)

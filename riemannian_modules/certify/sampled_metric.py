@@ -1,4 +1,4 @@
-"""The search for a polynomial metric on a bounded region, from samples of it: untrusted.
+"""The search for a metric on a bounded region, from samples of it: untrusted.
 
 Any smooth map will do, polynomial or not: the inequalities are imposed at points, the most violated
 of many joining a few.
@@ -18,7 +18,7 @@ import sympy as sp
 
 from riemannian_modules.certify.cone_program import symmetric_basis
 from riemannian_modules.certify.gram_program import monomials
-from riemannian_modules.certify.norms import FieldL2, FreePolynomialL2
+from riemannian_modules.certify.norms import FieldL2, FreeLearnedL2, FreePolynomialL2
 from riemannian_modules.certify.pencils import Limits, SampledPencils, feasible, smallest_bound
 from riemannian_modules.certify.polynomial_metric import equilibrium_bound
 from riemannian_modules.certify.problem import Problem
@@ -27,6 +27,7 @@ from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
 POINTS = 2000
+LAYERS = 3  # random hidden layers that are tried
 CONDITION = 1e5  # of a metric at any point, where no other limit is asked for
 BITS = (4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 30)
 SLACK = 3e-4  # of the best bound's size, given up for a metric with room on all sides
@@ -35,33 +36,11 @@ PARTS = (1e-3, 0.03, 0.2, 0.5, 1.0, 2.0, 5.0)  # of the best bound's size, given
 
 @final
 @dataclass(frozen=True, eq=False)
-class Monomials:
-    """Monomials of the state's symbols, each shifted and scaled to [-1, 1] on a region."""
+class Features:
+    """Functions of the state whose linear combinations are a metric's entries; 1 comes first."""
 
     problem: Problem
-    degree: int
-
-    @cached_property
-    def _scale(self) -> tuple[list[Any], list[Any]]:
-        n = len(self.problem.expressions.state)
-        low, high = self.problem.lower[:n], self.problem.upper[:n]
-        half = 2.0 ** np.ceil(np.log2(np.maximum(0.5 * (high - low), 1e-300)))
-        middle = np.round(0.5 * (low + high) / half * 8) / 8 * half  # few bits: short expressions
-        exact = [[sp.Rational(*float(v).as_integer_ratio()) for v in a] for a in (middle, half)]
-        return exact[0], exact[1]
-
-    @cached_property
-    def terms(self) -> tuple[sp.Expr, ...]:
-        """The monomials as expressions."""
-        middle, half = self._scale
-        state = self.problem.expressions.state
-        used = sp.Tuple(*(e for row in self.problem.jacobian for e in row)).free_symbols
-        each = [self.degree if s in used else 0 for s in state]
-        scaled = [(s - m) / h for s, m, h in zip(state, middle, half, strict=True)]
-        return tuple(
-            sp.Mul(*(s**k for s, k in zip(scaled, powers, strict=True)))
-            for powers in monomials(self.degree, each)
-        )
+    terms: tuple[sp.Expr, ...]
 
     @cached_property
     def rates(self) -> tuple[sp.Expr, ...]:
@@ -81,19 +60,90 @@ class Monomials:
         return tuple(t.xreplace(table) for t in terms)
 
 
+def scaled_state(problem: Problem) -> list[Any]:
+    """The state's symbols, each shifted and scaled to about [-1, 1] on a bounded region."""
+    state = problem.expressions.state
+    low, high = problem.lower[: len(state)], problem.upper[: len(state)]
+    half = 2.0 ** np.ceil(np.log2(np.maximum(0.5 * (high - low), 1e-300)))
+    middle = np.round(0.5 * (low + high) / half * 8) / 8 * half  # few bits: short expressions
+    exact = [[sp.Rational(*float(v).as_integer_ratio()) for v in a] for a in (middle, half)]
+    return [(s - m) / h for s, m, h in zip(state, *exact, strict=True)]
+
+
+def monomial_features(problem: Problem, degree: int) -> Features:
+    """All monomials up to a degree, in the coordinates that the Jacobian mentions."""
+    used = _mentioned(problem)
+    each = [degree if s in used else 0 for s in problem.expressions.state]
+    scaled = scaled_state(problem)
+    return Features(
+        problem,
+        tuple(
+            sp.Mul(*(s**k for s, k in zip(scaled, powers, strict=True)))
+            for powers in monomials(degree, each)
+        ),
+    )
+
+
+def neural_features(problem: Problem, count: int, seed: int) -> Features:
+    """1 and ``count`` hidden units ``tanh(w . x + c)`` with random weights of few bits."""
+    rng = np.random.default_rng(seed)
+    used = _mentioned(problem)
+    pairs = zip(scaled_state(problem), problem.expressions.state, strict=True)
+    scaled = [x for x, s in pairs if s in used]
+    w = np.round(rng.standard_normal((count, len(scaled) + 1)) * 8) / 8
+    units = (
+        sp.tanh(
+            sp.Add(sp.Rational(c), *(sp.Rational(v) * x for v, x in zip(row, scaled, strict=True)))
+        )
+        for *row, c in w.tolist()
+    )
+    return Features(problem, (sp.S.One, *units))
+
+
+def _mentioned(problem: Problem) -> set[Any]:
+    return set(sp.Tuple(*(e for row in problem.jacobian for e in row)).free_symbols)
+
+
+def find_learned(problem: Problem, wanted: FreeLearnedL2) -> FieldL2:
+    """A metric with a small hidden layer: of a few random layers the one with the best bound.
+
+    The output layer is the best one for its hidden layer at samples (a semidefinite program).
+
+    Raises:
+        ConvergenceError: If none is found.
+    """
+    best: tuple[float, FieldL2] | None = None
+    for seed in range(LAYERS):
+        features = neural_features(problem, wanted.features, seed)
+        try:
+            found = _best_of(features, CONDITION)
+        except ConvergenceError:
+            continue
+        if best is None or found[0] < best[0]:
+            best = found
+    if best is None:
+        raise ConvergenceError("No metric was learned from samples of the region.")
+    return best[1]
+
+
 def find_by_samples(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
     """A polynomial metric of the wanted degree on a bounded region.
 
     Raises:
         ConvergenceError: If none is found.
     """
-    family = Monomials(problem, wanted.degree)
-    n = problem.size
+    family = monomial_features(problem, wanted.degree)
+    return _best_of(family, min(wanted.condition, CONDITION))[1]
+
+
+def _best_of(family: Features, condition: float) -> tuple[float, FieldL2]:
+    """The best metric of a family and its bound at the samples."""
+    problem, n = family.problem, family.problem.size
     basis = symmetric_basis(n, [range(n)])
     pencils = sampled_pencils(problem, family, basis)
     identity = np.zeros(pencils.size)
     identity[: len(basis)] = [float(B.diagonal().any()) for B in basis]  # 1 comes first
-    limits = Limits(np.eye(n), min(wanted.condition, CONDITION))
+    limits = Limits(np.eye(n), condition)
     # Steps from the identity may be slow, through metrics that are hardly better; one program for a
     # bound that may be within reach jumps ahead.
     best = equilibrium_bound(problem)
@@ -102,11 +152,11 @@ def find_by_samples(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
     start = next((theta for theta in found if theta is not None), identity)
     bound, theta = smallest_bound(pencils, start, limits)
     if not np.isfinite(bound):
-        raise ConvergenceError("No polynomial metric was found from samples of the region.")
+        raise ConvergenceError("No metric of this family was found from samples of the region.")
     limit = bound + SLACK * abs(bound)
     roomy = feasible(pencils, limit, limits)
     rounded = rounded_parameters(pencils, theta if roomy is None else roomy, limit)
-    return field_of(family.terms, basis, rounded)
+    return bound, field_of(family.terms, basis, rounded)
 
 
 def rounded_parameters(pencils: SampledPencils, theta: Array, limit: float) -> Array:
@@ -120,8 +170,8 @@ def rounded_parameters(pencils: SampledPencils, theta: Array, limit: float) -> A
     return rounded
 
 
-def sampled_pencils(problem: Problem, family: Monomials, basis: Array) -> SampledPencils:
-    """Weights and loads of all (monomial, basis matrix) pairs at points of the region."""
+def sampled_pencils(problem: Problem, family: Features, basis: Array) -> SampledPencils:
+    """Weights and loads of all (feature, basis matrix) pairs at points of the region."""
     points = sample_points(problem, np.random.default_rng(0), POINTS)
     entries = tuple(e for row in problem.jacobian for e in row)
     second = family.rates if problem.is_flow else family.successors
@@ -142,7 +192,7 @@ def sampled_pencils(problem: Problem, family: Monomials, basis: Array) -> Sample
 
 
 def field_of(terms: Sequence[sp.Expr], basis: Array, theta: Array) -> FieldL2:
-    """The metric of dyadic parameters (monomial, basis matrix), exact."""
+    """The metric of dyadic parameters (feature, basis matrix), exact."""
     table = theta.reshape(len(terms), len(basis))
     n = basis.shape[-1]
     M: list[list[Any]] = [[sp.S.Zero] * n for _ in range(n)]

@@ -19,9 +19,10 @@ from riemannian_modules.certify.norms import (
 )
 from riemannian_modules.certify.polynomial_metric import find_by_squares
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.sampled_metric import find_by_samples
+from riemannian_modules.certify.sampled_metric import find_by_samples, find_learned
 from riemannian_modules.certify.samples import jacobian_vertices
 from riemannian_modules.certify.weights import best_weights
+from riemannian_modules.errors import ConvergenceError
 
 
 def find_norm(problem: Problem, wanted: FreeNorm) -> Norm:
@@ -33,7 +34,9 @@ def find_norm(problem: Problem, wanted: FreeNorm) -> Norm:
     if isinstance(wanted, FreePolynomialL2):
         return find_polynomial_metric(problem, wanted)
     if isinstance(wanted, FreeLearnedL2):
-        return find_polynomial_metric(problem, FreePolynomialL2(4))
+        if not np.isfinite(np.concatenate([problem.lower, problem.upper])).all():
+            raise ConvergenceError("A metric is learned on a bounded region; bound its sides.")
+        return find_learned(problem, wanted)
     J, rays = jacobian_vertices(problem)
     if isinstance(wanted, FreeL2):
         return L2(constant_metric(J, rays, condition=wanted.condition, is_flow=problem.is_flow))
