@@ -6,6 +6,7 @@
 import argparse
 import importlib
 import json
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine
+from benchmarks.peers import SETTING
 
 Row = Mapping[str, Any]
 COLUMNS = ("ours_s", "reference_s", "ratio")
@@ -59,7 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (all)")
     parser.add_argument("--out", type=Path, help="write the results to this JSON file")
+    parser.add_argument(
+        "--peers", action="append", default=[], metavar="PYTHON",
+        help="an interpreter that has other tools, see benchmarks/peers.txt; may be repeated",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
+    if options.peers:
+        os.environ[SETTING] = os.pathsep.join(options.peers)
     known = found_benchmarks()
     unknown = sorted(set(options.names) - set(known))
     if unknown:
@@ -68,12 +76,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: dict[str, object] = {}
     for name in options.names or known:
         start = time.perf_counter()
-        results[name] = outcome = importlib.import_module(f"benchmarks.{name}").run()
+        benchmark = importlib.import_module(f"benchmarks.{name}")
+        results[name] = outcome = benchmark.run()
         console.print(table(name, outcome["rows"]))
         console.print(f"[dim]{name}: {time.perf_counter() - start:.1f} s[/dim]")
         # Written after each benchmark, so that an interrupted run keeps what it measured.
         if options.out:
             write_json(options.out, {"machine": machine(), "benchmarks": results})
+            # A benchmark with a plot has it drawn beside the results.
+            draw = getattr(benchmark, "draw", None)
+            if draw is not None:
+                draw(outcome).savefig(options.out.with_name(f"{name}.png"), dpi=150)
     return 0
 
 

@@ -13,6 +13,7 @@ HEAVY = (
     "cvxpy",
     "matplotlib",
     "networkx",
+    "numba",
     "pydantic",
     "rich",
     "scipy.integrate",

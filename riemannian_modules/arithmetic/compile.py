@@ -29,6 +29,8 @@ FUNCTION_NAMES: dict[Any, str] = {
     fn.step: "step", fn.softplus: "softplus", fn.power: "power", fn.power_log: "power_log",
 }  # fmt: skip
 
+# What SymPy itself makes of roots of squares: compiled, but written to no file.
+_SYMPY_NAMES: dict[Any, str] = {sp.Abs: "absolute", sp.sign: "sign"}
 
 _NUMPY_NAMES = (
     "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p maximum "
@@ -36,8 +38,8 @@ _NUMPY_NAMES = (
 )
 _INTERVAL_NAMES = (
     "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p erf maximum "
-    "minimum absolute softplus power where less less_equal greater greater_equal logical_and "
-    "logical_or logical_not"
+    "minimum absolute softplus power power_log where less less_equal greater greater_equal "
+    "logical_and logical_or logical_not"
 )
 
 
@@ -104,7 +106,6 @@ class _Intervals:
         # Steps and signs stand in derivatives of kinked functions: at the kink, Clarke's hull.
         self.namespace["step"] = lambda x: _between(iv, x, 0.0)
         self.namespace["sign"] = lambda x: _between(iv, x, -1.0)
-        self.namespace["power_log"] = lambda x, y: iv.power(x, y) * iv.log(x)
         self._constants: dict[Any, str] = {}
 
     def number(self, value: Any) -> str:
@@ -226,7 +227,8 @@ class Writer:
             return self.target.call("power", parts)
         if isinstance(term, sp.Piecewise):
             return self._piecewise(parts)
-        name = FUNCTION_NAMES.get(term.func) or RELATION_NAMES.get(term.func)
+        names = FUNCTION_NAMES | _SYMPY_NAMES | RELATION_NAMES
+        name = names.get(term.func)
         if name is None:
             raise UnsupportedError(f"No compiled form is known for {term.func}; rewrite {term}.")
         if name in ("logical_and", "logical_or"):

@@ -1,26 +1,13 @@
 """Verified bounds of the eigenvalues of interval matrices.
 
 All speak of the symmetric part ``(A + A^T) / 2`` of every matrix ``A`` in the interval matrix,
-symmetric or not: they bound ``x^T A x``. An undecided or unbounded entry gives False, or an
-infinite bound, never a decision.
-
-*Radius.* For ``|D| <= R``, R symmetric, and any ``v > 0``: ``|x^T D x| <= |x|^T R |x| <= sum_i
-x_i^2 (R v)_i / v_i``, as the matrix ``diag((R v)_i / v_i) - R`` has nonpositive off-diagonal
-entries and maps ``v > 0`` to 0, so is positive semidefinite (Perron).
-
-*Cholesky* (Demmel 1989; Rump 2006). If the floating-point Cholesky factorisation of ``B`` (order n,
-in any order of summation) runs to its end, then ``L L^T = B + E`` with ``|E_ij| <= g sqrt(B_ii
-B_jj)``, ``g = gamma_{n+1} / (1 - gamma_{n+1})``, so ``x^T B x >= -n g sum_i B_ii x_i^2``. If the
-diagonal of ``B`` lies below that of ``A`` by more than ``n g A_ii`` plus a radius' share, all ``A +
-D`` are positive definite. Diagonals within ``2^-500 .. 2^500`` keep underflow, at most ``(n + max
-sqrt(B_ii)) 2^-1074`` an entry, a factor ``2^200`` below that margin; others are refused.
+symmetric or not: they bound ``x^T A x``. An undecided entry, or one that is unbounded on a side
+that counts, gives False, or an infinite bound, never a decision. Cholesky with its rounding bound,
+the radius' share by Perron and sign corners are in `triangles`.
 
 *Eigenbasis.* For any float ``V`` and ``|V^T V - I|_2 <= e < 1``, ``V`` is regular and with ``x = V
 y``, ``x^T A x = y^T (V^T A V) y`` and ``(1 - e) |y|^2 <= |x|^2 <= (1 + e) |y|^2``. So a Gershgorin
 bound g of ``V^T A V`` gives ``g / (1 - e)`` if ``g >= 0``, ``g / (1 + e)`` if not.
-
-*Sign corners* (Hertz 1992; Rohn 1994). ``x^T A x`` over ``|A - H| <= R`` is largest at ``H + R o s
-s^T``, ``s = sign(x)``: a finite, exact test.
 
 Source: Rump (2006), Verification of positive definiteness, BIT 46, 433-452; Rump (2010), Acta
 Numerica 19, 287-449.
@@ -46,11 +33,19 @@ from riemannian_modules.arithmetic.rounding import (
     sum_down,
     sum_up,
 )
+from riemannian_modules.arithmetic.threads import each_chunk
+from riemannian_modules.arithmetic.triangles import (
+    CORNER_ORDER,
+    are_positive_definite,
+    centres_factorise,
+    chunk_length,
+    compiled_loops,
+    lower_triangle,
+)
 from riemannian_modules.errors import DomainError
 
-_CORNER_ORDER = 10  # 2^9 Cholesky factorisations at most
-_CHUNK = 1024  # matrices factorised at once: keeps them in the cache
-_SMALLEST, _LARGEST = 2.0**-500, 2.0**500
+_SMALLEST = 2.0**-500
+_CHUNK = 16_384  # matrices that a thread takes at once
 
 
 def is_negative_definite(S: Interval | Array) -> Mask:
@@ -65,26 +60,55 @@ def is_negative_definite(S: Interval | Array) -> Mask:
 
 def is_positive_definite(S: Interval | Array) -> Mask:
     """Whether each ``S`` (..., n, n) is proved positive definite (its members' symmetric part)."""
-    flat = S.reshape(-1, *S.shape[-2:])
-    proved = np.zeros(flat.shape[0], dtype=bool)
-    for start in range(0, len(proved), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        proved[part] = _proves(_symmetric_part(as_ball(flat[part])))
-    return proved.reshape(S.shape[:-2])
+    lower, upper = S.bounds if isinstance(S, Interval) else (np.asarray(S),) * 2
+    n = _order(lower)
+    # One form of arrays alone, so that the loops are compiled for no other.
+    ends = [
+        np.require(end.reshape(-1, n, n), np.float64, ["C", "W"])
+        for end in ([lower] if lower is upper else [lower, upper])
+    ]
+    proved = np.zeros(len(ends[0]), dtype=bool)
+    loops = compiled_loops(len(proved), n)
+
+    def decide(part: slice) -> None:
+        if loops is None:
+            proved[part] = _proves(*(end[part] for end in ends))
+        else:
+            loops.bounds_prove(ends[0][part], ends[-1][part], proved[part], CORNER_ORDER)
+
+    each_chunk(decide, len(proved), chunk_length(n) if loops is None else _CHUNK)
+    if n > CORNER_ORDER and lower is not upper:
+        left = np.flatnonzero(~proved)
+        proved[left] = _eigenbasis_proves(Interval(ends[0][left], ends[1][left]))
+    return proved.reshape(lower.shape[:-2])
 
 
-@quiet
-def _proves(ball: Ball) -> Mask:
-    H, R = ball.centre, ball.radius
-    proved = _cholesky_proves(H, R)
-    # Where the centre itself fails, every sound test must fail.
-    left = np.flatnonzero(~proved & R.any(axis=(-1, -2)))
-    left = left[_cholesky_proves(H[left], np.zeros_like(H[left]))]
-    if left.size and H.shape[-1] <= _CORNER_ORDER:
-        proved[left] = _corners_prove(H[left], R[left])
-    elif left.size:
-        proved[left] = largest_eigenvalue_bound(Ball(-H[left], R[left])) < 0
+def _proves(lower: Array, *upper: Array) -> Mask:
+    """The decision on bounds (batch, n, n); exact matrices come without upper ones."""
+    low = _batch_last(lower)
+    return are_positive_definite(lower_triangle(low, _batch_last(upper[0]) if upper else low))
+
+
+def _eigenbasis_proves(S: Interval) -> Mask:
+    # Where the centre alone fails the cheap test, every sound test must fail.
+    centres = lower_triangle(_batch_last(S.lower), _batch_last(S.upper))
+    left = np.flatnonzero(centres_factorise(centres))
+    proved = np.zeros(len(S), dtype=bool)
+    proved[left] = largest_eigenvalue_bound(-S[left]) < 0
     return proved
+
+
+def _batch_last(matrices: Array) -> Array:
+    return np.ascontiguousarray(np.moveaxis(matrices, 0, -1))
+
+
+def _order(matrices: Array) -> int:
+    if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2]:
+        raise DomainError(
+            f"Definiteness: expected square matrices (..., n, n), got shape {matrices.shape}. "
+            "Only spectral norms speak of rectangular ones."
+        )
+    return matrices.shape[-1]
 
 
 @quiet
@@ -151,11 +175,7 @@ def spectral_norm_bound(A: Interval | Ball | Array) -> Array:
 
 def _symmetric_part(ball: Ball) -> Ball:
     H, R = ball.centre, ball.radius
-    if H.shape[-1] != H.shape[-2]:
-        raise DomainError(
-            f"Definiteness: expected square matrices (..., n, n), got shape {H.shape}. "
-            "Only spectral norms speak of rectangular ones."
-        )
+    _order(H)
     transposed_H, transposed_R = H.swapaxes(-1, -2), R.swapaxes(-1, -2)
     if np.array_equal(H, transposed_H) and np.array_equal(R, transposed_R):
         return ball
@@ -207,59 +227,3 @@ def _approximate_eigenvectors(H: Array) -> Array:
     except np.linalg.LinAlgError:
         # Any basis is sound; the identity leaves plain Gershgorin.
         return np.broadcast_to(np.eye(H.shape[-1]), H.shape).copy()
-
-
-def _cholesky_proves(H: Array, R: Array) -> Mask:
-    # Whether H plus anything within R is positive definite, for symmetric (b, n, n) batches.
-    return _factorises(*_lowered(H, R))
-
-
-def _lowered(H: Array, R: Array) -> tuple[Array, Mask]:
-    # H with its diagonal lowered by the radius' share and by the margin of the factorisation; (n,
-    # n, b).
-    n = H.shape[-1]
-    diagonal = np.diagonal(H, axis1=-2, axis2=-1)
-    inside = np.asarray(np.all((diagonal >= _SMALLEST) & (diagonal <= _LARGEST), axis=-1))
-    lowered = diagonal
-    if R.any():
-        # Scaled by the diagonal, the radius is measured against the margin that it eats.
-        scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-        weights = scale * _perron_vector(
-            scale[..., :, None] * R * scale[..., None, :], np.ones_like(scale)
-        )
-        lowered = sum_down(diagonal - _radius_shares(R, weights))
-    # n g <= n (n + 1) u (1 + 4 n u) < n (n + 3) 2^-53; twice that leaves room for the roundings
-    # here.
-    margin = sum_up(n * (n + 3) * ULP * diagonal)
-    lowered = sum_down(lowered - margin)
-    matrices = np.moveaxis(H, 0, -1).copy()
-    matrices[np.arange(n), np.arange(n)] = lowered.T
-    return matrices, inside
-
-
-def _factorises(A: Array, inside: Mask) -> Mask:
-    # Outer-product Cholesky on (n, n, b), all of b at once; A is overwritten. NaN makes pivots
-    # fail.
-    proved = inside.copy()
-    for j in range(len(A)):
-        pivot = A[j, j]
-        proved &= pivot > 0
-        if j + 1 < len(A):
-            column = A[j + 1 :, j] / np.sqrt(pivot)
-            A[j + 1 :, j + 1 :] -= column[:, None] * column[None, :]
-    # An infinite entry leaves NaN or -inf on a later pivot; a pivot of inf is refused here.
-    return proved & np.isfinite(A).all(axis=(0, 1))
-
-
-def _corners_prove(H: Array, R: Array) -> Mask:
-    # Signs of x and -x give the same corner. Each corner is a float matrix with the radius of its
-    # rounding.
-    n = H.shape[-1]
-    rounding = product_up(ULP * (np.abs(H) + R))
-    proved = np.ones(len(H), dtype=bool)
-    for code in range(2 ** (n - 1)):
-        signs = np.where((code >> np.arange(n)) & 1, -1.0, 1.0)
-        left = np.flatnonzero(proved)
-        corner = H[left] - signs[:, None] * R[left] * signs[None, :]
-        proved[left] = _cholesky_proves(corner, rounding[left])
-    return proved

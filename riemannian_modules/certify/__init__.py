@@ -8,31 +8,59 @@ from riemannian_modules.certify.budget import Budget, Progress
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
 from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound
-from riemannian_modules.certify.network import certify_network
+from riemannian_modules.certify.conservation import (
+    ConservationLaw,
+    Symmetry,
+    conservation_laws,
+    symmetries,
+)
+from riemannian_modules.certify.horizontal import Horizontal
+from riemannian_modules.certify.network import certify_network, network_rate
+from riemannian_modules.certify.network_table import TableRow, network_table
 from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
+from riemannian_modules.certify.quotient import across_laws, across_symmetries, quotient
+from riemannian_modules.certify.trajectories import (
+    Trajectories,
+    enclose_equilibrium,
+    prove_trajectories,
+)
 from riemannian_modules.certify.verify import verify
 
 __all__ = [
     "Answer",
     "Budget",
     "Certificate",
+    "ConservationLaw",
     "Estimated",
+    "Horizontal",
     "LipschitzBound",
     "LogNormBound",
     "NetworkBound",
     "Progress",
     "Proved",
     "Refuted",
+    "Symmetry",
+    "TableRow",
+    "Trajectories",
+    "across_laws",
+    "across_symmetries",
     "certify",
     "certify_network",
+    "conservation_laws",
     "contraction_rate",
     "coordinates",
     "dag_gain",
+    "enclose_equilibrium",
     "l1",
     "l2",
     "learned_l2",
     "linf",
     "load_certificate",
     "network_bound",
+    "network_rate",
+    "network_table",
+    "prove_trajectories",
+    "quotient",
+    "symmetries",
     "verify",
 ]

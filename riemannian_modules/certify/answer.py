@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.certificate import Certificate
@@ -13,11 +13,28 @@ from riemannian_modules.space import Array
 
 @final
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """One rule that was tried: the bound that it proved, or None and why."""
+
+    rule: str
+    bound: Bound | None
+    outcome: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Proved:
-    """The bound holds at every point of the region, rounding included; the certificate says why."""
+    """The bound holds at every point of the region, rounding included; the certificate says why.
+
+    Attributes:
+        bound: The bound.
+        certificate: The claim and its evidence as data.
+        tried: The rules that were tried, and what each of them gave.
+    """
 
     bound: Bound
     certificate: Certificate
+    tried: tuple[Tried, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -47,11 +64,15 @@ class Estimated:
         reason: Why it was not decided, and what would decide it.
         undecided: Boxes that are left, each a mapping from coordinates to (lower, upper), largest
             first.
+        tried: The rules that were tried, and what each of them gave.
+        search: The search so far: ``certify(..., resume=answer.search)`` goes on from there.
     """
 
     bound: Bound | None
     reason: str
     undecided: tuple[Mapping[str, tuple[float, float]], ...] = field(default=())
+    tried: tuple[Tried, ...] = ()
+    search: Any = None
 
     def __str__(self) -> str:
         return f"undecided: {self.reason}"

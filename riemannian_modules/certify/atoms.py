@@ -14,8 +14,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import product
+from operator import mul
 from typing import Any, final
 
 import numpy as np
@@ -142,6 +143,20 @@ class AtomForm:
             total = total + coefficient * factor
         return total
 
+    def terms(self, lower: Array, upper: Array) -> list[Interval]:
+        """Each term's product of atoms over boxes of atoms (batch, atoms), shape (batch,) or ()."""
+        ends = [
+            [np.ascontiguousarray(end[:, j]) for j in range(lower.shape[1])]
+            for end in ([lower] if lower is upper else [lower, upper])
+        ]
+        atoms = [Interval(*pair) for pair in zip(ends[0], ends[-1], strict=True)]
+        return [
+            reduce(mul, (atoms[j] for j in members), Interval.point(1.0))
+            if len(members) != 1
+            else atoms[members[0]]
+            for members in self.products
+        ]
+
     def at(self, corners: Array) -> Interval:
         """Enclosures of T at exact atom values (..., atoms), shape (..., rows, columns)."""
         return self.over(corners, corners)
@@ -204,20 +219,27 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] 
         UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
     """
     rows, columns = len(matrix), len(matrix[0]) if matrix else 0
+    entries = {(i, j): entry for i, row in enumerate(matrix) for j, entry in enumerate(row)}
+    return sparse_atom_form(entries, (rows, columns), derived)
+
+
+def sparse_atom_form(
+    entries: Mapping[tuple[int, int], sp.Expr],
+    shape: tuple[int, int],
+    derived: Sequence[Derived] = (),
+) -> AtomForm:
+    """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
     short = {t: s for d in derived for t, s in ((d.term, d.symbol), (-d.term, -d.symbol))}
     atoms: dict[sp.Expr, int] = {}
     terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
-    for i, row in enumerate(matrix):
-        for j, entry in enumerate(row):
-            for monomial, coefficient in polynomial(entry.xreplace(short)).items():
-                members = tuple(
-                    sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial))
-                )
-                # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
-                place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
-                place[i, j] = place.get((i, j), Fraction(0)) + value
+    for (i, j), entry in entries.items():
+        for monomial, coefficient in polynomial(entry.xreplace(short)).items():
+            members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
+            # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
+            place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
+            place[i, j] = place.get((i, j), Fraction(0)) + value
     kept = {m: c for m, c in terms.items() if any(c.values())}
-    return AtomForm((rows, columns), tuple(atoms), tuple(kept), tuple(kept.values()), derived)
+    return AtomForm(shape, tuple(atoms), tuple(kept), tuple(kept.values()), tuple(derived))
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:

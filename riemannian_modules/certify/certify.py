@@ -2,57 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
+from pathlib import Path
 from types import NoneType
-from typing import Any, Literal
 
-import numpy as np
-
-from riemannian_modules.arithmetic.expression_data import expressions_to_data
-from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
-from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.answer import Answer
 from riemannian_modules.certify.budget import Budget
-from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
-from riemannian_modules.certify.certificate_data import region_to_data
-from riemannian_modules.certify.claim import check_norm, claim_to_data, with_metric
-from riemannian_modules.certify.criterion import Criterion
-from riemannian_modules.certify.decide import box_bounds, boxes_prove
-from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
-from riemannian_modules.certify.fields import traced_norm
 from riemannian_modules.certify.horizontal import Horizontal
-from riemannian_modules.certify.norms import (
-    L1,
-    L2,
-    FactorL2,
-    FieldL2,
-    FreeL1,
-    FreeL2,
-    FreeLearnedL2,
-    FreeLInf,
-    FreeNorm,
-    FreePolynomialL2,
-    LInf,
-    Norm,
-    WrittenFactor,
-    WrittenL2,
-    WrittenNorm,
-    proved_norm,
+from riemannian_modules.certify.network import network_rate
+from riemannian_modules.certify.norms import L2, WrittenFactor, WrittenL2
+from riemannian_modules.certify.search_state import SearchState, load_search
+from riemannian_modules.certify.trials import (
+    FREE,
+    GIVEN,
+    LARGEST_WHOLE,
+    AnyNorm,
+    Request,
+    answered,
+    best_bound,
 )
-from riemannian_modules.certify.problem import Problem, make_problem
-from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
-from riemannian_modules.certify.search import find_norm
-from riemannian_modules.certify.statement import bound_of
-from riemannian_modules.certify.subdivide import Partition, partition
 from riemannian_modules.door import number, require
-from riemannian_modules.errors import ConvergenceError, MetricError, RegionError, SignatureError
+from riemannian_modules.errors import MetricError, RegionError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
-
-AnyNorm = Norm | FreeNorm | WrittenNorm | Literal["auto"]
-_GIVEN = (L2, L1, LInf, FieldL2, FactorL2)
-_FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
 
 
 def certify(
@@ -65,8 +37,13 @@ def certify(
     rate: float | None = None,
     factor: float | None = None,
     budget: Budget | None = None,
+    resume: SearchState | str | Path | None = None,
 ) -> Answer:
     """Prove how fast a module contracts on a region; or refute it; or say that it is open.
+
+    Rules are tried one after the other: the system as a whole; where that is open, multipliers for
+    slope-restricted functions and, for composites, the network rules. Static maps start with the
+    multipliers. ``answer.tried`` tells which rule gave which number.
 
     Args:
         module: A flow, a step map, or a static map, whose gain (Lipschitz constant) is then
@@ -81,6 +58,8 @@ def certify(
         rate: For flows, the rate to prove (1/time); None for the best that is found.
         factor: For maps, the Lipschitz constant to prove; None for the best that is found.
         budget: Limits of time and boxes.
+        resume: A search that ended early, ``answer.search`` or the file of ``budget.save``, to go
+            on with; its norm is kept.
 
     Returns:
         `Proved` with a bound and a certificate, `Refuted` with a witness, or `Estimated`.
@@ -92,18 +71,13 @@ def certify(
     Source: Lohmiller and Slotine (1998); THEORY of this library in docs/theory.md.
     """
     _check_kinds(module, region, norm, input_norm, horizontal, budget)
-    problem = _problem(module, region, horizontal)
-    target = _target(problem, rate, factor)
-    budget = budget if budget is not None else Budget()
-    given = _given_norm(norm, module, problem)
-    if given is not None:
-        check_norm(problem, given, input_norm)
-        return _certify_in(problem, given, input_norm, target, budget)
-    found = _best_norm(problem, norm if isinstance(norm, _FREE) else None, input_norm)
-    if found is None:
-        return _without_norm(problem, target)
-    check_norm(problem, found, input_norm)
-    return _certify_in(problem, found, input_norm, target, budget, norm_is_free=True)
+    _check_target(module, rate, factor)
+    request = Request(
+        module, region, norm, input_norm, horizontal, rate, factor,
+        budget if budget is not None else Budget(),
+        load_search(resume) if isinstance(resume, (str, Path)) else resume,
+    )  # fmt: skip
+    return answered(request)
 
 
 def contraction_rate(
@@ -119,60 +93,23 @@ def contraction_rate(
         ConvergenceError: If nothing finite could be proved; the message says what the answer was.
     """  # fmt: skip
     _check_kinds(module, region, norm, None, None, budget)
-    problem = _problem(module, region, None)
-    fixed = _given_norm(norm, module, problem)
-    if fixed is None:
-        fixed = _best_norm(problem, norm if isinstance(norm, _FREE) else None, None)
-    if fixed is None:
-        raise ConvergenceError(
-            "No norm was found in which a bound can be proved. Make the region smaller."
-        )
-    check_norm(problem, fixed, None)
-    problem = with_metric(problem, fixed)
-    criterion = prepared_criterion(problem, fixed)
-    b = float(
-        partition(problem, criterion, None, budget if budget is not None else Budget()).bounds.max()
+    if norm is None and module.signature.state.size > LARGEST_WHOLE:
+        return network_rate(module, region)
+    b = best_bound(
+        Request(module, region, norm, None, None, None, None, budget if budget else Budget(), None)
     )
-    if not np.isfinite(b):
-        raise ConvergenceError(
-            "Nothing finite could be proved on this region. Bound its unbounded sides."
-        )
-    return LogNormBound(b) if problem.is_flow else LipschitzBound(b)
+    return LogNormBound(b) if module.signature.time is Time.CONTINUOUS else LipschitzBound(b)
 
 
-def _problem(
-    module: RiemannianModule, region: Box | None, horizontal: Horizontal | None
-) -> Problem:
-    problem = make_problem(module, region if region is not None else Box())
-    if horizontal is None:
-        return problem
-    if problem.time is Time.STATIC or horizontal.R.shape[0] != len(problem.map):
-        raise SignatureError(
-            f"horizontal: its directions have {horizontal.R.shape[0]} coordinates; the state of "
-            f"{type(module).__name__} has {len(problem.expressions.state)}."
-        )
-    if not horizontal.holds_for(problem.jacobian):
-        raise SignatureError(
-            f"horizontal: the directions left out are not proved to be of the kind "
-            f"{horizontal.kind!r} for {type(module).__name__}; find them with `quotient`."
-        )
-    return replace(problem, horizontal=horizontal)
-
-
-def _given_norm(norm: AnyNorm | None, module: RiemannianModule, problem: Problem) -> Norm | None:
-    if isinstance(norm, (WrittenL2, WrittenFactor)):
-        return traced_norm(norm, module, problem)
-    return norm if isinstance(norm, _GIVEN) else None
-
-
-def _target(problem: Problem, rate: float | None, factor: float | None) -> float | None:
-    if rate is not None and not problem.is_flow:
+def _check_target(module: RiemannianModule, rate: float | None, factor: float | None) -> None:
+    is_flow = module.signature.time is Time.CONTINUOUS
+    if rate is not None and not is_flow:
         raise SignatureError("A map has a factor, not a rate; pass factor=... instead of rate=...")
-    if factor is not None and problem.is_flow:
+    if factor is not None and is_flow:
         raise SignatureError("A flow has a rate, not a factor; pass rate=... instead of factor=...")
-    if rate is not None:
-        return -number("certify: rate", rate)
-    return None if factor is None else number("certify: factor", factor)
+    for name, value in (("rate", rate), ("factor", factor)):
+        if value is not None:
+            number(f"certify: {name}", value)
 
 
 def _check_kinds(
@@ -186,7 +123,7 @@ def _check_kinds(
     where = "certify"
     require(where, module, RiemannianModule, "a module")
     require(where, region, (Box, NoneType), "a region such as box(q=(-1, 1))", RegionError)
-    norms = (*_GIVEN, *_FREE, WrittenL2, WrittenFactor, NoneType)
+    norms = (*GIVEN, *FREE, WrittenL2, WrittenFactor, NoneType)
     if not (isinstance(norm, str) and norm == "auto"):
         require(
             where, norm, norms, 'a norm: l2(...), coordinates(...), l1(...), linf(...) or "auto"',
@@ -195,126 +132,3 @@ def _check_kinds(
     require(where, horizontal, (Horizontal, NoneType), "directions, from quotient(module)")
     require(where, given, (L2, NoneType), "an input norm l2(matrix)", MetricError)
     require(where, budget, (Budget, NoneType), "a Budget")
-
-
-def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None) -> Norm | None:
-    """The norm with the smallest bound on the whole region at once, or among its samples."""
-    if problem.time is Time.STATIC:
-        if isinstance(wanted, (FreeL1, FreeLInf)):
-            raise SignatureError(
-                "Weights of a static map's gain are to be given, not found: linf([1.0, ...]) or "
-                "l1([1.0, ...]), or norm=None for the Euclidean gain."
-            )
-        return L2(np.eye(problem.size))
-    candidates: list[Norm] = []
-    if wanted is None or isinstance(wanted, FreeL2):
-        candidates.append(L2(np.eye(problem.size)))
-    for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
-        try:
-            candidates.append(proved_norm(find_norm(problem, free)))
-        except (ConvergenceError, MetricError):
-            continue
-    best: tuple[float, Norm] | None = None
-    for candidate in candidates:
-        own = with_metric(problem, candidate)
-        criterion = prepared_criterion(own, candidate, input_norm)
-        b = float(box_bounds(own, criterion, problem.lower[None], problem.upper[None])[0])
-        if best is None or b < best[0] - 1e-9 * abs(best[0]):
-            best = (b, candidate)
-    return best[1] if best is not None else None
-
-
-def _certify_in(
-    problem: Problem, norm: Norm, input_norm: L2 | None, target: float | None, budget: Budget,
-    *, norm_is_free: bool = False,
-) -> Answer:  # fmt: skip
-    problem = with_metric(problem, norm)
-    deadline = time.monotonic() + budget.seconds
-    criterion = prepared_criterion(problem, norm, input_norm, deadline)
-    limit = _limit(problem)
-    hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
-    parts = partition(problem, criterion, target, budget, hopeless)
-    b = float(parts.bounds.max()) if target is None else target
-    if np.isfinite(b) and (target is not None or b < limit):
-        held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
-        if held.all():
-            return _proved(problem, norm, input_norm, criterion, parts, b)
-        undecided = ~held
-    else:
-        undecided = parts.bounds >= (limit if target is None else target)
-    asked = target if target is not None else limit
-    beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
-    refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
-    refuted = refuted or refute_in_any_metric(problem, beyond, parts.point)
-    return refuted if refuted is not None else _estimated(problem, parts, undecided, asked)
-
-
-def _limit(problem: Problem) -> float:
-    """The bound below which a module contracts; a static map's gain may be anything."""
-    return {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[problem.time]
-
-
-def _without_norm(problem: Problem, target: float | None) -> Answer:
-    b = target if target is not None else _limit(problem)
-    refuted = refute_in_any_metric(
-        problem, float(np.nextafter(b, np.inf)) if target is not None else b
-    )
-    return (
-        refuted
-        if refuted is not None
-        else Estimated(
-            None,
-            "no norm of the wanted kind was found; give one, allow another kind, or shrink the "
-            "region",
-        )
-    )
-
-
-def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) -> Estimated:
-    bound: Any = (LogNormBound if problem.is_flow else LipschitzBound)(parts.sampled)
-    order = np.flatnonzero(undecided)
-    order = order[np.argsort(-(parts.upper[order] - parts.lower[order]).sum(1), kind="stable")]
-    boxes = tuple(
-        {
-            c: (float(lo), float(hi))
-            for c, lo, hi in zip(problem.coordinates, parts.lower[i], parts.upper[i], strict=True)
-        }
-        for i in order[:100]
-    )
-    if not problem.defined_boxes(parts.lower, parts.upper).all():
-        reason = (
-            "the map may be undefined on part of the region (a root, logarithm or quotient); "
-            "shrink it"
-        )
-    elif parts.sampled > b:
-        reason = (
-            f"samples need {parts.sampled:.6g}, more than {b:.6g}, but no violation could be proved"
-        )
-    else:
-        reason = (
-            f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach "
-            f"{parts.sampled:.6g} of {b:.6g}); a larger budget or a smaller region may decide them"
-        )
-    return Estimated(bound, reason, boxes)
-
-
-def _proved(
-    problem: Problem,
-    norm: Norm,
-    input_norm: L2 | None,
-    criterion: Criterion,
-    parts: Partition,
-    b: float,
-) -> Proved:
-    claim = claim_to_data(problem, norm, input_norm, b)
-    data = {
-        "format": FORMAT,
-        "version": VERSION,
-        "claim": claim,
-        "region": region_to_data(
-            problem.coordinates, problem.lower, problem.upper, problem.constraints
-        ),
-        "system": {"type": "expressions", **expressions_to_data(problem.expressions)},
-        "evidence": evidence_to_data(problem, norm, criterion, parts.cuts),
-    }
-    return Proved(bound_of(claim["kind"], b), Certificate(data))

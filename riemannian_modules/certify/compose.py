@@ -27,6 +27,7 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
 from riemannian_modules.certify.budget import Budget
 from riemannian_modules.certify.evidence import prepared_criterion
+from riemannian_modules.certify.gain import exact, product_up, weighted_gain
 from riemannian_modules.certify.norms import L2, FreeL2, l2, proved_norm
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.search import find_norm
@@ -37,11 +38,13 @@ from riemannian_modules.errors import (
     MetricError,
     RegionError,
     SignatureError,
+    TraceError,
     UnsupportedError,
 )
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.graph.enclose import LeafEnclosures, enclose_leaves
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece
+from riemannian_modules.modules.affine import Affine
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
@@ -108,7 +111,7 @@ def network_bound(
     if graph.time is Time.STATIC:
         raise UnsupportedError("A network of maps has gains, not rates; use dag_gain.")
     _check_box(graph, lower, upper)
-    given = _node_metrics(graph, metrics or {})
+    given = node_metrics(graph, metrics or {})
     plan = graph.plan
     n = graph.state.size
     theta = Interval.point(graph.theta)
@@ -146,7 +149,7 @@ def network_bound(
     )
 
 
-def _node_metrics(graph: ModuleGraph, metrics: Mapping[str, ArrayLike]) -> dict[str, Array]:
+def node_metrics(graph: ModuleGraph, metrics: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """The metrics that are given, each proved symmetric, definite and of its node's size.
 
     All that follows rests on it: a Cholesky factor reads one triangle of whatever it is given.
@@ -174,53 +177,6 @@ def comparison_bound(C: Array, r: Array) -> float:
     return float(rows.upper.max())
 
 
-def weighted_gain(J: Interval, M_out: Array, M_in: Array) -> float:
-    """Upper bound of ``|P_out J P_in^{-1}|`` over an interval matrix; 0 where J is exactly zero.
-
-    With approximate Cholesky factors P ~ sqrt(M), ``|P_out J P_in^{-1}|`` is bounded by three
-    norms: the middle one of the rounded ``R_out J R_in^{-1}``, the outer ones of how far R^T R is
-    from M.
-    """
-    if not J.lower.any() and not J.upper.any():
-        return 0.0
-    R_out: Array = np.linalg.cholesky(M_out).T.astype(np.float64)
-    X: Array = np.linalg.inv(np.linalg.cholesky(M_in).T).astype(np.float64)
-    # |z|_M <= s |R z| when M <= s^2 R^T R, and |X R z| small: both proved below.
-    over_out = _relative_factor(R_out, M_out)
-    over_in = _relative_factor_inverse(X, M_in)
-    middle = spectral_norm_bound(matmul(matmul(Interval.point(R_out), J), Interval.point(X)))
-    return _product_up(_product_up(float(middle), over_out), over_in)
-
-
-def _exact(value: Array | float) -> Interval:
-    """A float as a scalar interval of no width."""
-    return Interval.point(np.array(float(value)))
-
-
-def _relative_factor(R: Array, M: Array) -> float:
-    # M <= s^2 R^T R, with Y ~ R^{-1}: |Y^T (M) Y| bounds M in the coordinates w = Y^{-1} z, and
-    # |Y^{-1} z| = |R z + (Y^{-1} - R) z| is compared with |R z| through E = R Y - I: |w| <= |R
-    # z|/(1-|E|).
-    Y = np.linalg.inv(R)
-    E = spectral_norm_bound(matmul(Interval.point(R), Interval.point(Y)) - np.eye(len(R)))
-    inner = spectral_norm_bound(
-        matmul(matmul(Interval.point(Y.T), Interval.point(M)), Interval.point(Y))
-    )
-    if not E < 0.5:
-        return np.inf
-    return float((iv.sqrt(_exact(inner)) / (1.0 - _exact(E))).upper)
-
-
-def _relative_factor_inverse(X: Array, M: Array) -> float:
-    # z = X w reaches every z, and |z|_M^2 = w^T (X^T M X) w >= (1 - |X^T M X - I|) |w|^2, so that
-    # |w| <= |z|_M / sqrt(1 - d).
-    G = matmul(matmul(Interval.point(X.T), Interval.point(M)), Interval.point(X))
-    d = spectral_norm_bound(G - np.eye(len(M)))
-    if not d < 0.5:
-        return np.inf
-    return float((1.0 / iv.sqrt(1.0 - _exact(d))).upper)
-
-
 def _node_bound(
     graph: ModuleGraph, leaf: Leaf, x: Interval, u: Interval, metric: Array | None
 ) -> tuple[Array, float]:
@@ -242,7 +198,13 @@ def _node_norm(problem: Problem) -> L2:
 
 def _refuse_jumps(leaves: Sequence[Leaf]) -> None:
     for leaf in leaves:
-        require_continuous(leaf.module.expressions, leaf.name)
+        try:
+            require_continuous(leaf.module.expressions, leaf.name)
+        except TraceError:
+            # Of the modules too large for exact terms, only layers of the library are known to be
+            # continuous: `x -> W x + b` is.
+            if not isinstance(leaf.module, Affine):
+                raise
 
 
 def _perron_weights(C: Array, time: Time) -> Array:
@@ -292,7 +254,7 @@ def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
         pieces = seen.setdefault(step.leaf, {})
         pieces |= {p.target.start: p for p in step.pieces}
         own = float(spectral_norm_bound(swept.leaves[step.leaf].D))
-        reached[step.leaf] = _product_up(own, _joined(reached, pieces.values()))
+        reached[step.leaf] = product_up(own, _joined(reached, pieces.values()))
     return _joined(reached, plan.shown)
 
 
@@ -304,22 +266,22 @@ def _joined(reached: Mapping[int, float], pieces: Iterable[Piece]) -> float:
     uses: dict[int, Counter[int]] = {}
     for p in pieces:
         uses.setdefault(p.leaf, Counter()).update(range(p.place.start, p.place.stop))
-    total = _exact(0.0)
+    total = exact(0.0)
     for source, count in uses.items():
         if not np.isfinite(reached[source]):
             return np.inf
-        total = total + _exact(reached[source]) ** 2 * max(count.values(), default=0)
+        total = total + exact(reached[source]) ** 2 * max(count.values(), default=0)
     return float(iv.sqrt(total).upper)
-
-
-def _product_up(a: float, b: float) -> float:
-    return float((_exact(a) * _exact(b)).upper) if np.isfinite(a) and np.isfinite(b) else np.inf
 
 
 def _is_defined(graph: ModuleGraph, i: int, swept: LeafEnclosures, x: Interval) -> bool:
     """Whether a leaf's map is proved defined on its states and the inputs that can reach it."""
     leaf, u = graph.plan.leaves[i], swept.inputs[i]
-    expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
+    try:
+        expressions = leaf.module.expressions_at(graph.theta[leaf.theta])
+    except TraceError:
+        # Too large for exact terms: where it may be undefined, its own enclosure is undecided.
+        return bool(swept.leaves[i].y.is_decided.all() and swept.leaves[i].dx.is_decided.all())
     lower, upper = _sides(x, u)
     return Problem(leaf.module.signature.time, expressions, lower, upper).is_defined
 

@@ -19,15 +19,18 @@ test is subadditive along rays).
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import final
 
 import numpy as np
 import sympy as sp
 from typing_extensions import override
 
+from riemannian_modules.arithmetic.affine_matrix import AffineMatrix
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.log_norm import log_norm_inf, norm_inf
@@ -36,7 +39,8 @@ from riemannian_modules.arithmetic.rational_definite import (
     is_negative_semidefinite_rational,
 )
 from riemannian_modules.arithmetic.rounding import Mask
-from riemannian_modules.certify.atoms import AtomForm, atom_form
+from riemannian_modules.certify import uphill
+from riemannian_modules.certify.atoms import AtomForm, atom_form, corners
 from riemannian_modules.certify.generalised import (
     cancelled,
     generalised_jacobian,
@@ -72,6 +76,25 @@ class Criterion(abc.ABC):
     @abc.abstractmethod
     def proves(self, T: Interval, b: Array) -> Mask:
         """Whether the test with b (...) is proved for every matrix in T (..., rows, columns)."""
+
+    def proves_over(self, low: Array, high: Array, b: float) -> Mask:
+        """Whether the test with b is proved over boxes of finite atoms (batch, atoms), quickly.
+
+        One interval matrix a box: what fails may still be proved corner by corner.
+        """
+        return self.proves(self.form.over(low, high), np.full(len(low), b))
+
+    def corners_need(self, low: Array, high: Array) -> Array:
+        """The b that the corners of boxes of atoms (batch, atoms) need, or less: untrusted."""
+        return self.estimate(self.form.at(corners(low, high)).midpoint).max(1)
+
+    def worst_places(self, low: Array, high: Array) -> Array:
+        """A place in each box of atoms (batch, atoms) where the test may well fail: untrusted."""
+        return 0.5 * low + 0.5 * high
+
+    def proves_at(self, places: Array, b: Array) -> Mask:
+        """Whether the test with b (...) is proved at exact values of the atoms (..., atoms)."""
+        return self.proves(self.form.at(places), np.broadcast_to(b, places.shape[:-1]))
 
     @abc.abstractmethod
     def exact_test(self, b: Fraction) -> ExactTest:
@@ -123,6 +146,41 @@ class QuadraticCriterion(Criterion):
         return is_positive_definite(
             Interval.point(self.weight) * Interval.point(b[..., None, None]) - T
         )
+
+    @override
+    def proves_over(self, low: Array, high: Array, b: float) -> Mask:
+        terms = [Interval.point(np.full(len(low), b)), *self.form.terms(low, high)]
+        return self._pencil.are_positive_definite(terms)
+
+    @override
+    def proves_at(self, places: Array, b: Array) -> Mask:
+        flat = places.reshape(math.prod(places.shape[:-1]), places.shape[-1])
+        terms = self.form.terms(flat, flat)
+        bounds = np.broadcast_to(b, places.shape[:-1]).ravel()
+        held = self._pencil.are_positive_definite([Interval.point(bounds), *terms])
+        return held.reshape(places.shape[:-1])
+
+    @override
+    def worst_places(self, low: Array, high: Array) -> Array:
+        return uphill.worst_places(self.form, self._whitened, low, high)
+
+    @override
+    def corners_need(self, low: Array, high: Array) -> Array:
+        return uphill.corners_need(self.form, self._whitened, low, high)
+
+    @cached_property
+    def _whitened(self) -> Array:
+        return uphill.whitened(self.form, self.weight)
+
+    @cached_property
+    def _pencil(self) -> AffineMatrix:
+        """``b W - T`` as a matrix linear in b and in the products of atoms."""
+        W = {place: Fraction(float(v)) for place, v in np.ndenumerate(self.weight)}
+        products = [
+            {place: -value for place, value in entries.items()}
+            for entries in self.form.coefficients
+        ]
+        return AffineMatrix(len(self.weight), (W, *products))
 
     @override
     def exact_test(self, b: Fraction) -> ExactTest:

@@ -163,6 +163,17 @@ class CutTree:
             lower[part], upper[part] = self.boxes(leaves[part])
         return lower, upper
 
+    def cuts_lie_inside(self) -> bool:
+        """Whether each cut lies strictly between the sides of its box, as in trees made here."""
+        cut = np.flatnonzero(self.child > 0)
+        for i in range(0, len(cut), _BLOCK):
+            some = cut[i : i + _BLOCK]
+            lower, upper = self.boxes(some)
+            rows, axes, places = np.arange(len(some)), self.axis[some], self.place[some]
+            if not ((lower[rows, axes] < places) & (places < upper[rows, axes])).all():
+                return False
+        return True
+
     def _reserve(self, count: int) -> None:
         # The last to be grown tells, so that an interrupted growth is done again.
         if count <= len(self._child):

@@ -86,13 +86,13 @@ def _plan(
         with np.errstate(all="ignore"):
             size = np.maximum(criterion.estimate(matrix[None]), criterion.estimate(-matrix[None]))
         weights[t] = size[0] if np.isfinite(size[0]) else 1.0
-    limits = [d.term for d in problem.derived]
+    limits: list[Any] = [d.term for d in problem.derived]
     limits += [
         sp.Add(*(place_of[name] ** 2 for name in ball.names)) for ball in problem.constraints.balls
     ]
     conditions = tuple(dict.fromkeys([*(e for _, e in problem.conditions), *limits]))
-    spelled = {d.symbol: d.term for d in form.derived}
-    atoms = [a.xreplace(spelled) for a in form.atoms]
+    spelled: dict[Any, Any] = {d.symbol: d.term for d in form.derived}
+    atoms: list[Any] = [a.xreplace(spelled) for a in form.atoms]
     return tuple(map(measure, atoms)), tuple(map(measure, conditions)), weights
 
 

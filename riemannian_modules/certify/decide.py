@@ -6,20 +6,27 @@ interval enclosures of the atoms, convexity of the test (`criterion`), and verif
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
-from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import Mask
-from riemannian_modules.certify.atoms import MOST_CORNERS, AtomForm, corners
+from riemannian_modules.arithmetic.threads import each_chunk
+from riemannian_modules.certify.atoms import MOST_CORNERS, corners
 from riemannian_modules.certify.criterion import Criterion, ExactTest
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.space import Array
 
+Places = NDArray[np.intp]
+
 # A bound is raised by these parts of the matrices' size until it can be proved in floating point.
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-7)
 EXACT_CORNERS = 512
+CLOSE = 1e-6  # only what a bound raised by this part proves is worth exact rationals
+CORNERS_AT_ONCE = 200_000
+CHUNK = 16_384  # boxes decided at once: large enough for threads, small enough for the cache
 
 
 def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Array) -> Array:
@@ -48,9 +55,14 @@ def boxes_prove(
     problem: Problem, criterion: Criterion, lower: Array, upper: Array, b: float
 ) -> Mask:
     """Whether the test with b is proved on each box, exact ties included where corners are few."""
-    defined = problem.defined_boxes(lower, upper)
-    low, high = criterion.form.ranges(problem.symbols, lower, upper)
-    proved = _ranges_prove(criterion, defined, low, high, b)
+    proved = np.zeros(len(lower), dtype=bool)
+
+    def decide(part: slice) -> None:
+        defined = problem.defined_boxes(lower[part], upper[part])
+        low, high = criterion.form.ranges(problem.symbols, lower[part], upper[part])
+        proved[part] = _ranges_prove(criterion, defined, low, high, b)
+
+    each_chunk(decide, len(lower), CHUNK)
     return np.asarray(proved | problem.constraints.outside(lower, upper))
 
 
@@ -59,10 +71,14 @@ def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, 
     proved: Mask = np.asarray(defined & ~np.isnan(low).any(1))
     finite = proved & np.isfinite(low).all(1) & np.isfinite(high).all(1)
     if finite.any():
-        T = _matrices(criterion.form, low[finite], high[finite])
-        held: Mask = np.asarray(criterion.proves(T, np.full(T.shape[:2], b)).all(1))
         where = np.flatnonzero(finite)
-        for k in np.flatnonzero(~held):
+        held = criterion.proves_over(low[finite], high[finite], b)
+        left = np.flatnonzero(~held)
+        if criterion.form.corner_count <= MOST_CORNERS:
+            ends = low[where[left]], high[where[left]]
+            held[left], is_close = _corners_prove(criterion, *ends, b)
+            left = left[is_close]
+        for k in left:
             held[k] = _exactly(criterion.exact_test(Fraction(b)), low[where[k]], high[where[k]])
         proved[where] = held
     for i in np.flatnonzero(proved & ~finite):
@@ -70,39 +86,76 @@ def _ranges_prove(criterion: Criterion, defined: Mask, low: Array, high: Array, 
     return proved
 
 
-def _matrices(form: AtomForm, low: Array, high: Array) -> Interval:
-    """T at the corners of the atoms' boxes, or over the whole boxes where corners are too many."""
-    if form.corner_count <= MOST_CORNERS:
-        return form.at(corners(low, high))
-    return form.over(low, high)[:, None]
+def _corners_prove(criterion: Criterion, low: Array, high: Array, b: float) -> tuple[Mask, Mask]:
+    """Whether the test with b is proved at all corners, and where not, whether a tie may hold."""
+    held, is_close = np.zeros((2, len(low)), dtype=bool)
+    step = max(1, CORNERS_AT_ONCE // criterion.form.corner_count)
+    for start in range(0, len(low), step):
+        part = slice(start, start + step)
+        raised = b + CLOSE * (abs(b) + _sizes(criterion, low[part], high[part]))
+        # A place that fails by more than rounding settles it.
+        near = criterion.proves_at(criterion.worst_places(low[part], high[part]), raised)
+        left = start + np.flatnonzero(near)
+        held[left] = criterion.proves_at(corners(low[left], high[left]), np.array(b)).all(1)
+        left = left[~held[left]]
+        places = corners(low[left], high[left])
+        is_close[left] = criterion.proves_at(places, raised[left - start, None]).all(1)
+    return held, is_close
+
+
+def _sizes(criterion: Criterion, low: Array, high: Array) -> Array:
+    """By what a bound changes at most, about, when the matrices change by their own size."""
+    largest = criterion.form.over(low, high).magnitude.max(axis=(1, 2))
+    # Sizes that the proofs can tell from zero.
+    return np.maximum(largest, 1e-100) / criterion.smallest_weight
 
 
 def _finite_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
-    step = max(1, 200_000 // min(criterion.form.corner_count, MOST_CORNERS))
+    step = max(1, CORNERS_AT_ONCE // min(criterion.form.corner_count, MOST_CORNERS))
+    bounds = _corner_bounds if criterion.form.corner_count <= MOST_CORNERS else _whole_bounds
     return np.concatenate(
-        [
-            _chunk_bounds(criterion, low[i : i + step], high[i : i + step])
-            for i in range(0, len(low), step)
-        ]
+        [bounds(criterion, low[i : i + step], high[i : i + step]) for i in range(0, len(low), step)]
     )
 
 
-def _chunk_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
-    T = _matrices(criterion.form, low, high)
-    middle = T.midpoint
-    size = np.maximum(np.abs(middle).max(axis=(1, 2, 3)), 1e-300)
-    start = criterion.estimate(middle).max(1)
-    if criterion.form.corner_count > MOST_CORNERS:
-        start = start + np.linalg.norm(T.radius[:, 0], axis=(-1, -2)) / criterion.smallest_weight
-    result = np.full(len(low), np.inf)
+def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
+    def proves(places: Places, b: Array) -> Mask:
+        return criterion.proves_at(corners(low[places], high[places]), b[:, None]).all(1)
+
+    sizes, start = _sizes(criterion, low, high), criterion.corners_need(low, high)
+    result = _raised(proves, start, sizes)
+    left = np.flatnonzero(np.isinf(result) & np.isfinite(start))
+    if left.size:
+        # The corners that stand out are measured one by one.
+        b = start[left] + MARGINS[-1] * (sizes[left] + np.abs(start[left]))
+        places = corners(low[left], high[left])
+        boxes, which = np.nonzero(~criterion.proves_at(places, b[:, None]))
+        T = criterion.form.at(places[boxes, which])
+        full = np.full(len(low), -np.inf)
+        np.maximum.at(full, left[boxes], criterion.estimate(T.midpoint))
+        result[left] = _raised(proves, full, sizes)[left]
+    return result
+
+
+def _whole_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
+    T = criterion.form.over(low, high)
+    spread = np.linalg.norm(T.radius, axis=(-1, -2)) / criterion.smallest_weight
+    return _raised(
+        lambda places, b: criterion.proves(T[places], b),
+        criterion.estimate(T.midpoint) + spread,
+        _sizes(criterion, low, high),
+    )
+
+
+def _raised(proves: Callable[[Places, Array], Mask], start: Array, sizes: Array) -> Array:
+    """Bounds from ``start`` upwards until they are proved; inf where none was."""
+    result = np.full(len(start), np.inf)
     for margin in MARGINS:
         left = np.flatnonzero(np.isinf(result) & np.isfinite(start))
         if not left.size:
             break
-        b = start[left] + margin * (size[left] / criterion.smallest_weight + np.abs(start[left]))
-        proved = criterion.proves(
-            T[left], np.broadcast_to(b[:, None], (len(left), T.shape[1]))
-        ).all(1)
+        b = start[left] + margin * (sizes[left] + np.abs(start[left]))
+        proved = proves(left, b)
         result[left[proved]] = b[proved]
     return result
 

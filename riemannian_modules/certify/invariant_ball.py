@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -25,11 +25,12 @@ from riemannian_modules.arithmetic.definite import (
     largest_eigenvalue_bound,
     smallest_eigenvalue_bound,
 )
+from riemannian_modules.arithmetic.integer_kernel import echelon
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
-from riemannian_modules.certify.certificate_data import array_from_data, number_from_data
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.region import Ball, Linear
 from riemannian_modules.space import Array
 
 MOST_MOVING = 10  # atoms whose corners are all tried
@@ -44,63 +45,33 @@ class HalfSpace:
     coefficients: Mapping[str, Fraction]
     bound: Fraction
 
-    def __str__(self) -> str:
-        terms = " + ".join(f"{float(c):.6g} {n}" for n, c in self.coefficients.items())
-        return f"{terms} <= {float(self.bound):.6g}"
+
+Wall = HalfSpace | Ball
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Disk:
-    """``|z - center|_M <= radius`` for the named coordinates z (k,); M (k, k)."""
-
-    names: tuple[str, ...]
-    center: Array
-    radius: float
-    metric: Array
-
-    def __str__(self) -> str:
-        return f"the ball of radius {self.radius:.6g} in {', '.join(self.names)}"
-
-
-Wall = HalfSpace | Disk
-
-
-def walls(data: Mapping[str, Any], problem: Problem) -> list[Wall]:
-    """What bounds the state: sides, linear constraints and balls that mention it."""
+def walls(problem: Problem) -> list[Wall]:
+    """What bounds the state: the sides, linear constraints and balls that mention it."""
     state = {s.name for s in problem.variables}
-    rows = [([[name, 1.0]], low, high) for name, low, high in sides_of(data)]
-    region = data["region"] if isinstance(data["region"], dict) else {}
-    rows += [tuple(row) for row in region.get("linear", [])]
-    walls: list[Wall] = []
-    for terms, low, high in rows:
-        a = {str(name): Fraction(number_from_data(c, "region.linear")) for name, c in terms}
+    sides = zip(problem.coordinates, problem.lower.tolist(), problem.upper.tolist(), strict=True)
+    rows = [Linear({name: 1.0}, low, high) for name, low, high in sides]
+    result: list[Wall] = []
+    for row in (*rows, *problem.constraints.rows):
+        a = {name: Fraction(c) for name, c in row.coefficients.items()}
         if not any(a.get(name) for name in state):
             continue
-        bottom, top = (number_from_data(v, "region.linear") for v in (low, high))
-        if math.isfinite(top):
-            walls.append(HalfSpace(a, Fraction(top)))
-        if math.isfinite(bottom):
-            walls.append(HalfSpace({n: -c for n, c in a.items()}, -Fraction(bottom)))
-    for ball in region.get("balls", []):
-        size = len(ball["names"])
-        if state & set(ball["names"]):
-            metric = ball.get("metric", np.eye(size).tolist())
-            walls.append(
-                Disk(
-                    tuple(ball["names"]),
-                    array_from_data(ball["center"], (size,), "region.balls"),
-                    number_from_data(ball["radius"], "region.balls"),
-                    array_from_data(metric, (size, size), "region.balls"),
-                )
-            )
-    return walls
+        if math.isfinite(row.upper):
+            result.append(HalfSpace(a, Fraction(row.upper)))
+        if math.isfinite(row.lower):
+            result.append(HalfSpace({n: -c for n, c in a.items()}, -Fraction(row.lower)))
+    return [*result, *(ball for ball in problem.constraints.balls if state & set(ball.names))]
 
 
-def sides_of(data: Mapping[str, Any]) -> Sequence[Any]:
-    """The rows [name, lower, upper] of a certificate's region."""
-    region = data["region"]
-    return region["sides"] if isinstance(region, dict) else region
+def in_words(wall: Wall) -> str:
+    """A wall, for messages."""
+    if isinstance(wall, Ball):
+        return f"the ball of radius {wall.radius:.6g} in {', '.join(wall.names)}"
+    terms = " + ".join(f"{float(c):.6g} {n}" for n, c in wall.coefficients.items())
+    return f"{terms} <= {float(wall.bound):.6g}"
 
 
 def dual_squared(norm: L2 | L1 | LInf, a: Exact) -> Fraction:
@@ -114,15 +85,24 @@ def dual_squared(norm: L2 | L1 | LInf, a: Exact) -> Fraction:
     if isinstance(norm, LInf):
         return _dot([abs(v) for v in a], _fractions(norm.weights)) ** 2
     M = norm.metric
+    floor = float(smallest_eigenvalue_bound(M))
     guess: Array = np.asarray(np.linalg.solve(M, [float(v) for v in a]), dtype=np.float64)
-    y = _fractions(guess)
+    if floor > 0 and np.isfinite(guess).all():
+        y = _fractions(guess)
+    else:  # so badly conditioned that floats say nothing
+        y = _solved(M, a)
     My = [_dot(_fractions(row), y) for row in M]
     e = [v - w for v, w in zip(a, My, strict=True)]
-    floor = float(smallest_eigenvalue_bound(M))
     rest = _dot(e, e)
-    if rest and not floor > 0:
-        raise ZeroDivisionError("the metric's eigenvalues are not bounded away from zero")
     return 2 * _dot(a, y) - _dot(y, My) + (rest / Fraction(floor) if rest else 0)
+
+
+def _solved(M: Array, a: Exact) -> list[Fraction]:
+    """The exact solution of ``M y = a`` for a regular M (n, n)."""
+    n = len(a)
+    rows = [dict(enumerate([*_fractions(row), v])) for row, v in zip(M, a, strict=True)]
+    reduced = echelon(rows)
+    return [reduced[i].get(n, Fraction(0)) for i in range(n)]
 
 
 def room(
@@ -148,7 +128,11 @@ def room(
     if any(name not in center for name in wall.names):
         return Fraction(-1)
     away = [center[n] - v for n, v in zip(wall.names, _fractions(wall.center), strict=True)]
-    metric = [_fractions(row) for row in wall.metric]
+    metric = [
+        _fractions(row) for row in (np.eye(len(away)) if wall.metric is None else wall.metric)
+    ]
+    if not is_negative_semidefinite_rational([[-v for v in row] for row in metric]):
+        return Fraction(-1)
     offset = _dot(away, [_dot(row, away) for row in metric])
     gap = Fraction(wall.radius) - Fraction(root_up(offset))
     growth = _growth_squared(norm, metric, [names.index(n) for n in wall.names], len(names))

@@ -1,279 +1,184 @@
-"""Certificates of composites by the network rule of `compose`."""
+"""Certification of networks by composition: nodes' own bounds, gains between them, signs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import NoneType
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.arithmetic.definite import is_positive_definite
-from riemannian_modules.arithmetic.expression_data import expressions_from_data, expressions_to_data
-from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.bound import Bound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
-from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
-from riemannian_modules.certify.certificate_data import (
-    array_from_data,
-    number_from_data,
-    region_from_data,
-    region_to_data,
-)
-from riemannian_modules.certify.compose import NetworkBound, network_bound
-from riemannian_modules.certify.constraints import Constraints
+from riemannian_modules.certify.blocks import Blocks
+from riemannian_modules.certify.certificate import Certificate
+from riemannian_modules.certify.comparison import comparison_rows
+from riemannian_modules.certify.compose import node_metrics
+from riemannian_modules.certify.network_data import network_to_data
+from riemannian_modules.certify.network_proof import NetworkProofs, NetworkRule, Rule
 from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric
+from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.door import number, require, require_mapping
 from riemannian_modules.errors import (
-    CertificateError,
+    ConvergenceError,
     RegionError,
-    RiemannianError,
     SignatureError,
     UnsupportedError,
 )
-from riemannian_modules.graph import ModuleGraph, Wiring
-from riemannian_modules.modules.expression_module import ExpressionModule
+from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
-from riemannian_modules.space import Array, Port, Space
 
-_KINDS = {Time.CONTINUOUS: "flow", Time.DISCRETE: "step"}
+CLEARLY = 1e-3  # relative
+MOST_REFUTED = 64  # coordinates up to which a violation is sought with dense matrices
 
 
 def certify_network(
-    graph: ModuleGraph,
+    graph: RiemannianModule,
     region: Box | None = None,
     *,
     metrics: Mapping[str, ArrayLike] | None = None,
     rate: float | None = None,
     factor: float | None = None,
 ) -> Answer:
-    """Prove that a network contracts from its nodes' rates and its edges' gains (THEORY section 6).
+    """Prove that a network contracts, by composition (THEORY section 6), cheapest rule first.
 
-    Cost grows with nodes times states, not with the products of all nodes' nonlinearities, so it
-    reaches networks that are too large to be certified as one system; it is blind to couplings that
-    cancel.
+    The network rule compares nodes' own bounds with the gains between them; it is exact for
+    cascades, at the price of weights that spread far: asking for less rate narrows them. Where
+    there are loops, the signed rule keeps the couplings' signs. Cost and memory grow about linearly
+    with nodes and edges; alike nodes are looked at once.
 
     Args:
-        graph: A composite with a state.
-        region: Box of states and inputs; parameters are fixed at their values.
+        graph: A composite with a state, whose nodes are the blocks; or one module, whose
+            coordinates are.
+        region: States, inputs and uncertain parameters; other parameters are fixed.
         metrics: For some nodes, their metric; the others' are found.
-        rate: For flows, the rate to prove; None for the best found.
+        rate: For flows, the rate to prove, negative for a bound of growth; None for the best found.
         factor: For steps, the Lipschitz constant to prove.
 
     Returns:
-        `Proved` in the norm ``max_i |z_i|_{M_i} / r_i``, `Refuted` with a witness, or `Estimated`,
-        which names the nodes and gains that are too large.
+        `Proved`, in ``max_i |z_i|_{M_i} / r_i`` or in the l2 norm of ``blkdiag(d_i M_i)``;
+        `network_table` tells which rule gave which number. `Refuted` with a witness, or
+        `Estimated`, which names the nodes and gains that are too large.
+
+    Raises:
+        UnsupportedError: If the system has no state or may jump.
+        TraceError: If a leaf is too large for exact terms; `network_bound` encloses it.
     """
-    if not isinstance(graph, ModuleGraph) or graph.time is Time.STATIC:
-        raise UnsupportedError(
-            "certify_network needs a composite with a state; use certify for one module."
+    target = _target(graph, rate, factor)
+    proofs = _proofs(graph, region, metrics)
+    if not proofs.blocks.problem.is_defined:
+        return Estimated(
+            None, "the map may be undefined on part of the region (a root or quotient); shrink it"
         )
-    if ((rate is not None) and graph.time is Time.DISCRETE) or (
-        (factor is not None) and graph.time is Time.CONTINUOUS
-    ):
+    best = _best(proofs, target)
+    asked = proofs.limit if target is None else target
+    if best is not None and (best.bound <= asked if target is not None else best.bound < asked):
+        b = best.bound if target is None else target
+        data = network_to_data(proofs.blocks, best, b)
+        return Proved(bound_of(data["claim"]["kind"], b), Certificate(data))
+    if len(proofs.blocks.problem.map) <= MOST_REFUTED:
+        beyond = asked if target is None else float(np.nextafter(asked, np.inf))
+        refuted = refute_in_any_metric(proofs.blocks.problem, beyond)
+        if refuted is not None:
+            return refuted
+    return Estimated(None, _reason(proofs, best, asked))
+
+
+def network_rate(
+    graph: RiemannianModule,
+    region: Box | None = None,
+    *,
+    metrics: Mapping[str, ArrayLike] | None = None,
+) -> Bound:
+    """The best bound proved by composition: a flow's log-norm or a step's Lipschitz constant.
+
+    A log-norm above zero bounds growth. Arguments as those of `certify_network`.
+
+    Raises:
+        ConvergenceError: If nothing finite could be proved.
+    """
+    _target(graph, None, None)
+    proofs = _proofs(graph, region, metrics)
+    best = _best(proofs, None) if proofs.blocks.problem.is_defined else None
+    if best is None or not np.isfinite(best.bound):
+        raise ConvergenceError(
+            "Nothing finite could be proved on this region. Bound its unbounded sides."
+        )
+    return bound_of("flow" if proofs.blocks.problem.is_flow else "step", best.bound)
+
+
+def _target(system: RiemannianModule, rate: float | None, factor: float | None) -> float | None:
+    require("certify_network", system, RiemannianModule, "a composite with a state")
+    if system.signature.time is Time.STATIC:
+        raise UnsupportedError(
+            "certify_network needs a system with a state; use certify, or dag_gain for maps."
+        )
+    is_flow = system.signature.time is Time.CONTINUOUS
+    if (rate is not None and not is_flow) or (factor is not None and is_flow):
         raise SignatureError("A flow has a rate and a step map a factor; pass the one that fits.")
+    if rate is not None:
+        return -number("certify_network: rate", rate)
+    return None if factor is None else number("certify_network: factor", factor)
+
+
+def _proofs(
+    system: RiemannianModule, region: Box | None, metrics: Mapping[str, ArrayLike] | None
+) -> NetworkProofs:
     require(
         "certify_network", region, (Box, NoneType), "a region such as box(q=(-1, 1))", RegionError
     )
-    given_metrics = {} if metrics is None else metrics
-    require_mapping("certify_network: metrics", given_metrics, "matrices by node")
-    region = region if region is not None else Box()
-    s = graph.signature
-    lower, upper = region.bounds([*s.state.coordinates, *s.inputs.coordinates], (s.state, s.inputs))
-    network = network_bound(graph, lower, upper, given_metrics)
-    limit = 0.0 if graph.time is Time.CONTINUOUS else 1.0
-    target = None if factor is None else number("certify_network: factor", factor)
-    target = target if rate is None else -number("certify_network: rate", rate)
-    if network.bound <= target if target is not None else network.bound < limit:
-        b = network.bound if target is None else target
-        return _proved(b, _data(graph, lower, upper, network, b))
-    asked = limit if target is None else target
-    refuted = refute_in_any_metric(
-        make_problem(graph, region), asked if target is None else np.nextafter(asked, np.inf)
-    )
-    if refuted is not None:
-        return refuted
-    return Estimated(
-        None,
-        f"the network rule gives {network.bound:.6g}, not below {asked:.6g}: {_blame(network)}",
-    )
+    given = {} if metrics is None else metrics
+    require_mapping("certify_network: metrics", given, "matrices by node")
+    problem = make_problem(system, region if region is not None else Box())
+    n = len(problem.map)
+    if isinstance(system, ModuleGraph):
+        leaves = [leaf for leaf in system.plan.leaves if not leaf.is_static]
+        groups = tuple(tuple(range(n)[leaf.state]) for leaf in leaves)
+        names = tuple(leaf.name for leaf in leaves)
+        own = node_metrics(system, given)
+    else:
+        if given:
+            raise SignatureError("metrics: one module has no nodes to give metrics for.")
+        groups, own = tuple((i,) for i in range(n)), {}
+        names = problem.coordinates[:n]
+    blocks = Blocks(problem, tuple(g for g in groups if g))
+    kept = tuple(name for name, g in zip(names, groups, strict=True) if g)
+    return NetworkProofs(blocks, kept, own)
 
 
-def _blame(network: NetworkBound) -> str:
+def _best(proofs: NetworkProofs, target: float | None) -> Rule | None:
+    """The first proof of the target, or the best; a later rule has to win `CLEARLY`."""
+    best: Rule | None = None
+    for rule in proofs.rules(target):
+        if best is None or rule.bound < best.bound - CLEARLY * abs(best.bound):
+            best = rule
+        if target is not None and best.bound <= target:
+            break
+    return best
+
+
+def _reason(proofs: NetworkProofs, best: Rule | None, asked: float) -> str:
+    worst = "no rule gives a finite bound"
+    if best is not None:
+        worst = f"the {best.name} rule gives {best.bound:.6g}, not below {asked:.6g}"
+    return f"{worst}: {_blame(proofs, best)}"
+
+
+def _blame(proofs: NetworkProofs, best: Rule | None) -> str:
     """The row of the comparison matrix that is worst, in words."""
-    rows = (network.matrix @ network.weights) / network.weights
-    i = int(np.argmax(rows))
-    gains = [
-        f"{network.nodes[j]} -> {network.nodes[i]}: {g:.4g}"
-        for j, g in enumerate(network.matrix[i])
-        if j != i and g > 1e-60
-    ]
+    C, names = proofs.comparison, proofs.names
+    infinite = [i for (i, _), v in C.entries.items() if not np.isfinite(v)]
+    if infinite:
+        i = infinite[0]
+    elif isinstance(best, NetworkRule):
+        i = int(np.argmax([float(row) for row in comparison_rows(C, best.weights)]))
+    else:
+        i = int(np.argmax(C.matrix.sum(axis=1)))
+    gains = [f"{names[k]} -> {names[j]}: {g:.4g}" for (j, k), g in C.entries.items() if j == i != k]
+    own = C.entries.get((i, i), 0.0)
     return (
-        f"{network.nodes[i]} has {network.matrix[i, i]:.4g} of its own against the gains "
-        f"{'; '.join(gains) or 'none'}. Lower a gain, or certify the composite as one system."
+        f"{names[i]} has {own:.4g} of its own against the gains {'; '.join(gains) or 'none'}. "
+        "Lower a gain, or certify the composite as one system."
     )
-
-
-def verify_network(data: Mapping[str, Any]) -> Answer:
-    """Prove a network certificate again from its data alone; see `verify`."""
-    claim, evidence = data["claim"], data["evidence"]
-    try:
-        graph = _graph_from_data(data["system"])
-    except RiemannianError as fault:
-        raise CertificateError(f"system: {fault}") from None
-    if graph.time not in _KINDS or _KINDS[graph.time] != claim.get("kind"):
-        raise CertificateError("claim.kind: does not fit the system's time.")
-    states = [_named(c, data["system"]["leaves"]) for c in graph.state.coordinates]
-    lower, upper, constraints = region_from_data(
-        data["region"], [*states, *graph.inputs.coordinates]
-    )
-    if constraints:
-        raise CertificateError("region: the network rule knows boxes only.")
-    b = number_from_data(claim.get("bound"), "claim.bound")
-    stateful = [name for name, m in graph.nodes.items() if m.state.ports]
-    norm = claim.get("norm")
-    if (
-        not isinstance(norm, dict)
-        or norm.get("type") != "blocks"
-        or len(norm.get("metrics", ())) != len(stateful)
-    ):
-        raise CertificateError(
-            "claim.norm: expected a norm of type 'blocks' with one metric a node."
-        )
-    metrics: dict[str, Array] = {}
-    for name, matrix in zip(stateful, norm["metrics"], strict=True):
-        size = graph.nodes[name].state.size
-        metrics[name] = array_from_data(matrix, (size, size), "claim.norm.metrics")
-        if not (
-            np.array_equal(metrics[name], metrics[name].T) and is_positive_definite(metrics[name])
-        ):
-            return Estimated(None, f"the metric of node {name} is not proved positive definite")
-    weights = array_from_data(norm.get("weights"), (len(stateful),), "claim.norm.weights")
-    if not (weights > 0).all():
-        raise CertificateError("claim.norm.weights: expected positive numbers.")
-    network = network_bound(graph, lower, upper, metrics, weights)
-    if not network.bound <= b:
-        return Estimated(None, f"the network rule gives {network.bound:.17g}, not {b:.17g}")
-    proved = {
-        **data,
-        "claim": {**claim, "statement": _statement(graph.time, b, data["region"]["sides"])},
-        "evidence": evidence,
-    }
-    return _proved(b, proved)
-
-
-def _proved(b: float, data: Mapping[str, Any]) -> Proved:
-    bound: Bound = LogNormBound(b) if data["claim"]["kind"] == "flow" else LipschitzBound(b)
-    return Proved(bound, Certificate(data))
-
-
-def _statement(time: Time, b: float, rows: list[list[Any]]) -> str:
-    sides = [
-        f"{n} in [{float(lo)!r}, {float(hi)!r}]"
-        for n, lo, hi in rows
-        if (lo, hi) != ("-inf", "inf")
-    ]
-    where = ", ".join(sides) or "everywhere"
-    what = (
-        f"changes at most as exp({b!r} t)"
-        if time is Time.CONTINUOUS
-        else f"changes at each step at most by the factor {b!r}"
-    )
-    return (
-        f"With the same inputs, the distance of any two trajectories {what} in the "
-        f"norm max_i |z_i|_(M_i) / r_i over the network's nodes, as long as both stay in "
-        f"the region ({where}). Differential "
-        "condition on the whole region by the network rule (node bounds and edge gains), rounding "
-        "included; that the region is invariant is not part of the claim."
-    )
-
-
-def _data(
-    graph: ModuleGraph, lower: Array, upper: Array, network: NetworkBound, b: float
-) -> dict[str, Any]:
-    names = [*graph.signature.state.coordinates, *graph.signature.inputs.coordinates]
-    region = region_to_data(names, lower, upper, Constraints(tuple(names)))
-    norm = {
-        "type": "blocks",
-        "nodes": list(network.nodes),
-        "metrics": [M.tolist() for M in network.metrics],
-        "weights": network.weights.tolist(),
-    }
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "claim": {
-            "statement": _statement(graph.time, b, region["sides"]),
-            "kind": _KINDS[graph.time],
-            "bound": b,
-            "norm": norm,
-        },
-        "region": region,
-        "system": _graph_to_data(graph),
-        "evidence": {"rule": "network", "table": [list(row) for row in network.table()]},
-    }
-
-
-def _graph_to_data(graph: ModuleGraph) -> dict[str, Any]:
-    """Leaves as expressions with their parameters fixed exactly, and the wiring by position."""
-    index = {name: i for i, name in enumerate(graph.nodes)}
-    leaves = [
-        {
-            "name": leaf.name,
-            "time": leaf.module.signature.time.value,
-            "state": _space_to_data(leaf.module.signature.state),
-            "inputs": _space_to_data(leaf.module.signature.inputs),
-            "outputs": _space_to_data(leaf.module.signature.outputs),
-            "expressions": expressions_to_data(leaf.module.expressions_at(graph.theta[leaf.theta])),
-        }
-        for leaf in graph.plan.leaves
-    ]
-    fed: dict[str, list[list[Any]]] = {name: [] for name in graph.signature.inputs.names}
-    for (node, port), name in graph.fed.items():
-        fed[name].append([index[node], port])
-    return {
-        "leaves": leaves,
-        "edges": [[index[a], out, index[b], port] for (b, port), (a, out) in graph.sources.items()],
-        "inputs": [[name, targets] for name, targets in fed.items()],
-    }
-
-
-def _space_to_data(space: Space) -> list[list[Any]]:
-    return [[port.name, list(port.shape)] for port in space.ports]
-
-
-def _graph_from_data(data: Any) -> ModuleGraph:
-    try:
-        wiring = Wiring()
-        for i, leaf in enumerate(data["leaves"]):
-            wiring.add(f"n{i}", _leaf_from_data(leaf, f"system.leaves[{i}]"))
-        for a, out, b, port in data["edges"]:
-            wiring.connect(f"n{int(a)}.{out}", f"n{int(b)}.{port}")
-        for name, targets in data["inputs"]:
-            wiring.input(str(name), *(f"n{int(i)}.{port}" for i, port in targets))
-    except (KeyError, TypeError, ValueError) as fault:
-        if isinstance(fault, RiemannianError):
-            raise
-        raise CertificateError(
-            f"expected leaves, edges and inputs ({type(fault).__name__}: {fault})."
-        ) from None
-    return wiring.build()
-
-
-def _named(coordinate: str, leaves: list[Any]) -> str:
-    """A state's coordinate ``n0.x`` by the name that its leaf has in the file."""
-    node, _, name = coordinate.partition(".")
-    return f"{leaves[int(node[1:])]['name']}.{name}"
-
-
-def _leaf_from_data(leaf: Any, where: str) -> RiemannianModule:
-    spaces = tuple(
-        Space(tuple(Port(str(name), tuple(int(k) for k in shape)) for name, shape in leaf[part]))
-        for part in ("state", "inputs", "outputs")
-    )
-    expressions = expressions_from_data(
-        leaf["expressions"], f"{where}.expressions", CertificateError
-    )
-    return ExpressionModule(str(leaf["name"]), Time(leaf["time"]), spaces, {}, expressions)  # type: ignore[arg-type]

@@ -54,6 +54,11 @@ class Pencils(abc.ABC):
     def rays(self) -> Array:
         """Loads (rays, size, n, n) that must not be positive: slopes along unbounded atoms."""
 
+    @property
+    @abc.abstractmethod
+    def needed(self) -> list[int]:
+        """Samples without which a program would leave parameters unbounded."""
+
     @abc.abstractmethod
     def distinct(self, samples: list[int]) -> list[int]:
         """Those of the samples whose metrics are distinct."""
@@ -107,6 +112,11 @@ class ConstantPencils(Pencils):
         loads = [_load(self.basis, R, is_flow=self.is_flow) for R in self.slopes]
         return np.stack(loads) if loads else np.zeros((0, *self.basis.shape))
 
+    @property
+    @override
+    def needed(self) -> list[int]:
+        return []
+
     @override
     def distinct(self, samples: list[int]) -> list[int]:
         return samples[:1]
@@ -153,6 +163,13 @@ class SampledPencils(Pencils):
     def rays(self) -> Array:
         return np.zeros((0, *self.weights.shape[1:]))
 
+    @property
+    @override
+    def needed(self) -> list[int]:
+        # Twice as many points as monomials: a metric that is small there is small in between.
+        n = self.order
+        return list(range(min(self.count, 3 + 4 * self.size // (n * (n + 1)))))
+
     @override
     def distinct(self, samples: list[int]) -> list[int]:
         return samples
@@ -193,7 +210,7 @@ def smallest_bound(pencils: Pencils, start: Array, limits: Limits) -> tuple[floa
     """
     theta, seen = start, pencils.bounds(start)
     best = float(seen.max())
-    chosen = _worst(seen, FIRST, [])
+    chosen = sorted({*_worst(seen, FIRST, []), *pencils.needed})
     for _ in range(STEPS):
         found = _step(pencils, chosen, theta, best, limits)
         if found is None:
@@ -205,12 +222,41 @@ def smallest_bound(pencils: Pencils, start: Array, limits: Limits) -> tuple[floa
         joining = [s for s in _worst(seen, MORE, chosen) if seen[s] > seen[chosen].max()]
         if bound < best:
             best, theta = bound, trial
-        # Samples far from deciding leave: should they matter again, they join again.
-        idle = seen[chosen].max() - max(IDLE * abs(gain), 1e-3 * abs(best))
-        chosen = [*(s for s in chosen if seen[s] > idle or len(chosen) <= FEW), *joining]
+        if better:
+            # Samples far from deciding leave: should they matter again, they join again.
+            idle = seen[chosen].max() - max(IDLE * abs(gain), 1e-3 * abs(best))
+            few = len(chosen) <= FEW
+            kept = {*pencils.needed, *(s for s in chosen if seen[s] > idle or few)}
+            chosen = sorted(kept)
+        chosen = [*chosen, *joining]
         if gain >= -TOLERANCE * abs(best) or not (better or joining):
             break
     return best, theta
+
+
+def feasible(pencils: Pencils, c: float, limits: Limits) -> Array | None:
+    """Parameters of a metric with bounds of at most c at all samples, or None if none is found."""
+    n = pencils.order
+    nothing = np.zeros((n, n))
+    chosen = pencils.needed or [0]
+    for _ in range(STEPS):
+        program = ConeProgram(np.append(np.zeros(pencils.size), 1.0))
+        for sample in chosen:
+            W, load = pencils.weight(sample), pencils.load(sample)
+            pencil = np.concatenate([c * W - load, np.eye(n)[None]])
+            program.require_semidefinite(pencil, nothing)
+            still = np.concatenate([W, nothing[None]])
+            program.require_semidefinite(-still, limits.unit)
+            program.require_semidefinite(still, -limits.unit / limits.condition)
+        x = program.solve()
+        if x is None or x[-1] >= 0:
+            return None
+        seen = pencils.bounds(x[:-1])
+        joining = [s for s in _worst(seen, 2 * MORE, chosen) if seen[s] > c]
+        if seen.max() <= c or not joining:
+            return x[:-1] if np.isfinite(seen).all() else None
+        chosen = [*chosen, *joining]
+    return None
 
 
 def tamest(pencils: Pencils, theta: Array, bound: float, unit: Array) -> tuple[float, Array] | None:

@@ -25,7 +25,7 @@ from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.witness import Witness, halves, worst_inside
 from riemannian_modules.space import Array
 
-LARGEST_PIECE, SMALLEST_PIECE, ENTRIES = 256, 4, 2_000_000
+LARGEST_PIECE, SMALLEST_PIECE, ENTRIES = 128, 4, 2_000_000
 MOST_PAYLOADS = 8
 
 
@@ -66,7 +66,7 @@ def piece_size(criterion: Criterion) -> int:
     return min(max(fitting, SMALLEST_PIECE), LARGEST_PIECE)
 
 
-def measure(problem: Problem, criterion: Criterion, job: Job, deadline: float) -> Piece:
+def measure(problem: Problem, criterion: Criterion, job: Job) -> Piece:
     """Cut the boxes of a job and bound their halves."""
     axes, places = chosen_cuts(problem, criterion, job.lower, job.upper, job.bounds)
     can = axes >= 0
@@ -94,17 +94,15 @@ class Measurer:
             for job in jobs:
                 if time.monotonic() > self._deadline:
                     return
-                yield measure(self._problem, self._criterion, job, self._deadline)
+                yield measure(self._problem, self._criterion, job)
         else:
             yield from self._elsewhere(self._executor, jobs)
 
     def _elsewhere(self, executor: Executor, jobs: Sequence[Job]) -> Iterator[Piece]:
         if self._payload is None:
             self._payload = pickle.dumps((self._problem, self._criterion))
-        # Clocks differ between machines: what is sent is how long is left.
-        left = self._deadline - time.monotonic()
         futures: list[Future[Piece]] = [
-            executor.submit(_measure_elsewhere, self._payload, job, left) for job in jobs
+            executor.submit(_measure_elsewhere, self._payload, job) for job in jobs
         ]
         try:
             for future in futures:
@@ -119,9 +117,8 @@ class Measurer:
                 future.cancel()
 
 
-def _measure_elsewhere(payload: bytes, job: Job, left: float) -> Piece:
-    problem, criterion = _unpacked(payload)
-    return measure(problem, criterion, job, time.monotonic() + left)
+def _measure_elsewhere(payload: bytes, job: Job) -> Piece:
+    return measure(*_unpacked(payload), job)
 
 
 @lru_cache(maxsize=MOST_PAYLOADS)

@@ -5,8 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from riemannian_modules.certify.constant_metric import constant_metric
-from riemannian_modules.certify.norms import L1, L2, FreeL2, FreeLInf, FreeNorm, LInf, Norm
+from riemannian_modules.certify.norms import (
+    L1,
+    L2,
+    FieldL2,
+    FreeL2,
+    FreeLearnedL2,
+    FreeLInf,
+    FreeNorm,
+    FreePolynomialL2,
+    LInf,
+    Norm,
+)
+from riemannian_modules.certify.polynomial_metric import find_by_squares
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.sampled_metric import find_by_samples
 from riemannian_modules.certify.samples import jacobian_vertices
 from riemannian_modules.certify.weights import best_weights
 
@@ -17,6 +30,10 @@ def find_norm(problem: Problem, wanted: FreeNorm) -> Norm:
     Raises:
         ConvergenceError: If no norm of this kind was found.
     """
+    if isinstance(wanted, FreePolynomialL2):
+        return find_polynomial_metric(problem, wanted)
+    if isinstance(wanted, FreeLearnedL2):
+        return find_polynomial_metric(problem, FreePolynomialL2(4))
     J, rays = jacobian_vertices(problem)
     if isinstance(wanted, FreeL2):
         return L2(constant_metric(J, rays, condition=wanted.condition, is_flow=problem.is_flow))
@@ -24,3 +41,13 @@ def find_norm(problem: Problem, wanted: FreeNorm) -> Norm:
         return LInf(best_weights(J, rays, is_flow=problem.is_flow))
     transposed = np.swapaxes(J, -1, -2), np.swapaxes(rays, -1, -2)
     return L1(best_weights(*transposed, is_flow=problem.is_flow))
+
+
+def find_polynomial_metric(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
+    """A metric whose entries are polynomials of the state: by samples where the region is bounded.
+
+    Raises:
+        ConvergenceError: If none is found.
+    """
+    bounded = bool(np.isfinite(problem.lower).all() and np.isfinite(problem.upper).all())
+    return find_by_samples(problem, wanted) if bounded else find_by_squares(problem, wanted)

@@ -141,6 +141,7 @@ def _state(data: Any) -> SearchState:
     tree = CutTree(lower, upper, float(bounds[0]))
     tree.add(boxes[:cuts].astype(np.int64), axes[:cuts].astype(np.int64), places, bounds[1:])
     tree.close(boxes[cuts:].astype(np.int64))
+    _expect(tree.cuts_lie_inside(), "a cut lies outside of its box")
     leaves = (tree.axis == -1)[queue] if np.isin(queue, np.arange(tree.count)).all() else [False]
     _expect(bool(np.all(leaves)), "its queue holds what is no leaf")
     (sampled,) = _unpacked(data["sampled"], "<f8")
@@ -165,17 +166,28 @@ def _unpacked(text: str, kind: str) -> NDArray[Any]:
     return np.frombuffer(base64.b64decode(text, validate=True), dtype=kind).astype(kind[1:])
 
 
-def require_same(state: SearchState, fingerprint: str) -> None:
+def require_same(
+    state: SearchState, problem: Problem, criterion: Criterion, target: float | None
+) -> None:
     """Refuse to go on with a search of something else.
 
     Raises:
-        RegionError: If the fingerprints differ.
+        RegionError: If the fingerprints differ, or the search left the problem's region.
     """
+    fingerprint = fingerprint_of(problem, criterion, target)
     if state.fingerprint != fingerprint:
         raise RegionError(
             "resume: this search is of another problem: its system, region, norm or target differ "
             f"(fingerprints {state.fingerprint[:12]} and {fingerprint[:12]}). Ask for the same as "
             "then, or search anew without it."
+        )
+    # A fingerprint is a file's word only; leaves have to cover the region that is claimed.
+    low, high = problem.lower, problem.upper
+    same = np.array_equal(state.tree.lower, low) and np.array_equal(state.tree.upper, high)
+    if not same or not ((low <= state.point) & (state.point <= high)).all():
+        raise RegionError(
+            "resume: expected a search of the problem's region, but its boxes or its sample are of "
+            "another. The file was changed; search anew without it."
         )
 
 
@@ -189,10 +201,10 @@ def fingerprint_of(problem: Problem, criterion: Criterion, target: float | None)
 
 
 def _digest(digest: Any, value: Any) -> None:
-    # The matrix's atoms follow from the problem and the norm, and are left out.
     if isinstance(value, AtomForm):
-        return
-    if isinstance(value, Expressions):
+        # Not what is known of its atoms' ranges, which may depend on the time that was left.
+        _digest(digest, (value.shape, value.atoms, value.products, value.coefficients))
+    elif isinstance(value, Expressions):
         digest.update(json.dumps(expressions_to_data(value), sort_keys=True).encode())
     elif isinstance(value, np.ndarray):
         digest.update(f"{value.dtype.str}{value.shape}".encode() + value.tobytes())

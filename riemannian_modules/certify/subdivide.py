@@ -22,12 +22,12 @@ from riemannian_modules.certify.cut_tree import CutTree, Ids
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.pieces import Job, Measurer, Piece, piece_size
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.search_state import SearchState, fingerprint_of, require_same
-from riemannian_modules.certify.witness import probe, worst_point
+from riemannian_modules.certify.search_state import SearchState, require_same
+from riemannian_modules.certify.witness import probe, regular_near, worst_point
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
-SMALLEST_BATCH = 256
+SMALLEST_BATCH = 512
 PROBED = 32  # the worst boxes that a probe for a witness starts from
 SAVE_EVERY = 30.0  # seconds
 
@@ -40,7 +40,7 @@ class Partition:
     Attributes:
         tree: The cuts.
         sampled: The largest b at sampled points: no bound below it is true (up to rounding).
-        point: Where it was sampled, (dim,).
+        point: Where it was sampled, or nearby where the map has a kink just there, (dim,).
         state: The search, to go on from.
         was_interrupted: Whether the search was ended by the user (KeyboardInterrupt).
     """
@@ -110,7 +110,8 @@ def partition(
         search.repair()
     search.save()
     state = search.state
-    return Partition(state.tree, state.sampled, state.point, state, was_interrupted)
+    point, _ = regular_near(problem, criterion, (state.point, state.sampled), hopeless)
+    return Partition(state.tree, state.sampled, point, state, was_interrupted)
 
 
 @final
@@ -128,7 +129,7 @@ class _Search:
         self.piece = piece_size(criterion)
         self.measurer = Measurer(problem, criterion, budget.executor, self.deadline)
         if resume is not None:
-            require_same(resume, fingerprint_of(problem, criterion, target))
+            require_same(resume, problem, criterion, target)
             self.state = resume
             return
         point, sampled = worst_point(problem, criterion, self.deadline)
@@ -172,7 +173,7 @@ class _Search:
         if not left.size or state.sampled > self.hopeless or self.is_spent:
             return False
         batches = state.batches + 1
-        if batches & (batches - 1) == 0 and batches >= 4:
+        if batches & (batches - 1) == 0 and batches >= 4 and np.isfinite(self.hopeless):
             self._probe(left)
             if state.sampled > self.hopeless:
                 return False
@@ -188,11 +189,10 @@ class _Search:
         """Look for a witness in the worst boxes."""
         tree = self.state.tree
         worst = worst_of(left, tree.bound[left], PROBED)
-        aim = max(self.state.sampled, min(self.hopeless, self.goal))
-        found = probe(
-            self.problem, self.criterion, *tree.boxes(worst), tree.bound[worst], aim, self.deadline
+        sides, bounds = tree.boxes(worst), tree.bound[worst]
+        self._note(
+            probe(self.problem, self.criterion, *sides, bounds, self.hopeless, self.deadline)
         )
-        self._note(found)
 
     def _note(self, found: tuple[Array, float] | None) -> None:
         if found is not None and found[1] > self.state.sampled:

@@ -21,7 +21,6 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.arithmetic.expression_data import expressions_from_data
 from riemannian_modules.certify.answer import Estimated, Proved
 from riemannian_modules.certify.certificate import Certificate
 from riemannian_modules.certify.certificate_data import (
@@ -29,18 +28,20 @@ from riemannian_modules.certify.certificate_data import (
     norm_from_data,
     number_from_data,
 )
+from riemannian_modules.certify.claim import claim_to_data
 from riemannian_modules.certify.invariant_ball import (
     Wall,
     enclosure,
+    in_words,
     overshoot,
     room,
     root_down,
     root_up,
-    sides_of,
     walls,
 )
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.problem_data import problem_from_data
 from riemannian_modules.certify.rest import approximate_equilibrium, drift_squared
 from riemannian_modules.door import number, number_array, require, require_mapping
 from riemannian_modules.errors import CertificateError, SignatureError
@@ -96,12 +97,14 @@ def prove_trajectories(
     data, problem, norm = _opened(answer)
     c = _center(problem, center)
     if radius is not None:
-        return _claimed(data, problem, c, number("prove_trajectories: radius", radius))
-    limits = _limits(norm, problem, c, data)
+        return _claimed(data, problem, norm, c, number("prove_trajectories: radius", radius))
+    limits = _limits(norm, problem, c)
     if limits:
-        return _claimed(data, problem, c, root_down(max(Fraction(0), min(v for v, _ in limits))))
+        return _claimed(
+            data, problem, norm, c, root_down(max(Fraction(0), min(v for v, _ in limits)))
+        )
     least = _equilibrium_radius(norm, problem, c, _decay(data, problem))
-    return _claimed(data, problem, c, 1.0 if least is None else max(1.0, 2.0 * least))
+    return _claimed(data, problem, norm, c, 1.0 if least is None else max(1.0, 2.0 * least))
 
 
 def enclose_equilibrium(
@@ -111,7 +114,7 @@ def enclose_equilibrium(
     data, problem, norm = _opened(answer)
     c = _center(problem, center)
     least = _equilibrium_radius(norm, problem, c, _decay(data, problem))
-    return _claimed(data, problem, c, 1.0 if least is None else least)
+    return _claimed(data, problem, norm, c, 1.0 if least is None else least)
 
 
 def verify_trajectories(data: Mapping[str, Any], problem: Problem) -> Trajectories | Estimated:
@@ -134,24 +137,35 @@ def verify_trajectories(data: Mapping[str, Any], problem: Problem) -> Trajectori
     missing = _missing(claim, norm, decay, r)
     if missing or norm is None:
         return Estimated(None, missing)
-    for limit, wall in _limits(norm, problem, c, data):
+    for limit, wall in _limits(norm, problem, c):
         if Fraction(r) ** 2 > limit:
-            return Estimated(None, f"the ball does not lie in the region: {wall} is not proved")
+            return Estimated(
+                None, f"the ball does not lie in the region: {in_words(wall)} is not proved"
+            )
     least = _equilibrium_radius(norm, problem, c, decay)
     if least is None or least > r:
         return Estimated(None, _too_small(problem, least, r))
+    sentences = trajectories_in_words(claim, problem, least)
+    b = number_from_data(claim["bound"], "claim.bound")
+    # The words are derived again, as `verify` does: a file cannot claim more than is proved.
+    words = claim_to_data(problem, norm, None, b)
+    whole = {
+        **words,
+        "statement": " ".join((words["statement"], *sentences)),
+        "symbols": f"{words['symbols']}; {_symbols(problem)}",
+        "trajectories": {"center": c.tolist(), "radius": r},
+    }
     names = [s.name for s in problem.variables]
     return Trajectories(
-        c, r, least, enclosure(norm, names, c, least), overshoot(norm),
-        trajectories_in_words(data, problem, least), Certificate(dict(data)),
+        c, r, least, enclosure(norm, names, c, least), overshoot(norm), sentences,
+        Certificate({**data, "claim": whole}),
     )  # fmt: skip
 
 
 def trajectories_in_words(
-    data: Mapping[str, Any], problem: Problem, equilibrium_radius: float
+    claim: Mapping[str, Any], problem: Problem, equilibrium_radius: float
 ) -> tuple[str, ...]:
     """The sentences that ``claim.trajectories`` stands for; numbers with all their digits."""
-    claim = data["claim"]
     b, ball = number_from_data(claim["bound"], "claim.bound"), claim["trajectories"]
     at = ", ".join(
         f"{s.name} = {v!r}" for s, v in zip(problem.variables, ball["center"], strict=True)
@@ -166,9 +180,14 @@ def trajectories_in_words(
         "Every trajectory from the ball converges to that equilibrium, its distance shrinking at "
         f"least {speed} in this norm.",
     )
-    if not walls(data, problem):
+    if not walls(problem):
         sentences += ("The same holds for every ball of a larger radius: nothing bounds it.",)
     return sentences
+
+
+def _symbols(problem: Problem) -> str:
+    moved = "|f(c, u, p)| <= -b r" if problem.is_flow else "|F(c, u, p) - c| <= (1 - b) r"
+    return f"{moved} for the ball |x - c| <= r inside of the region"
 
 
 def _opened(answer: Proved) -> tuple[Mapping[str, Any], Problem, L2 | L1 | LInf]:
@@ -178,13 +197,9 @@ def _opened(answer: Proved) -> tuple[Mapping[str, Any], Problem, L2 | L1 | LInf]
     claim = data["claim"]
     if claim["kind"] == "map":
         raise SignatureError(f"{where}: a static map has no trajectories; pass a flow or step map.")
-    if "dx" not in data["system"]:
+    if data["system"].get("type") != "expressions":
         raise SignatureError(f"{where}: expected a system written as expressions.")
-    expressions = expressions_from_data(data["system"], "system", CertificateError)
-    sides = sides_of(data)
-    lower, upper = (np.array([number_from_data(row[k], "region") for row in sides]) for k in (1, 2))
-    time = Time.CONTINUOUS if claim["kind"] == "flow" else Time.DISCRETE
-    problem = Problem(time, expressions, lower, upper)
+    problem = problem_from_data(data, claim["kind"])
     norm = _constant_norm(claim, len(problem.variables))
     if norm is None:
         raise SignatureError(
@@ -195,21 +210,12 @@ def _opened(answer: Proved) -> tuple[Mapping[str, Any], Problem, L2 | L1 | LInf]
 
 
 def _claimed(
-    data: Mapping[str, Any], problem: Problem, center: Array, radius: float
+    data: Mapping[str, Any], problem: Problem, norm: L2 | L1 | LInf, center: Array, radius: float
 ) -> Trajectories | Estimated:
+    b = number_from_data(data["claim"]["bound"], "claim.bound")
     ball = {"center": center.tolist(), "radius": radius}
-    proved = verify_trajectories(
-        {**data, "claim": {**data["claim"], "trajectories": ball}}, problem
-    )
-    if isinstance(proved, Estimated):
-        return proved
-    words = " ".join((str(data["claim"]["statement"]), *proved.statements))
-    claim = {**proved.certificate.data["claim"], "statement": words}
-    whole = Certificate({**proved.certificate.data, "claim": claim})
-    return Trajectories(
-        proved.center, proved.radius, proved.equilibrium_radius, proved.equilibrium,
-        proved.overshoot, proved.statements, whole,
-    )  # fmt: skip
+    claim = {**claim_to_data(problem, norm, None, b), "trajectories": ball}
+    return verify_trajectories({**data, "claim": claim}, problem)
 
 
 def _decay(data: Mapping[str, Any], problem: Problem) -> Fraction:
@@ -262,11 +268,9 @@ def _constant_norm(claim: Mapping[str, Any], size: int) -> L2 | L1 | LInf | None
     return norm if isinstance(norm, (L2, L1, LInf)) else None
 
 
-def _limits(
-    norm: L2 | L1 | LInf, problem: Problem, c: Array, data: Mapping[str, Any]
-) -> list[tuple[Fraction, Wall]]:
+def _limits(norm: L2 | L1 | LInf, problem: Problem, c: Array) -> list[tuple[Fraction, Wall]]:
     center = {s.name: Fraction(v) for s, v in zip(problem.variables, c.tolist(), strict=True)}
-    return [(room(norm, wall, center, problem), wall) for wall in walls(data, problem)]
+    return [(room(norm, wall, center, problem), wall) for wall in walls(problem)]
 
 
 def _equilibrium_radius(

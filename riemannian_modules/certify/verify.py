@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from riemannian_modules.arithmetic.expression_data import expressions_from_data
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.certificate import Certificate, check_format, load_certificate
 from riemannian_modules.certify.certificate_data import (
@@ -15,22 +14,28 @@ from riemannian_modules.certify.certificate_data import (
     norm_from_data,
     number_from_data,
     refuse_unknown,
-    region_from_data,
 )
 from riemannian_modules.certify.claim import check_norm, claim_to_data, with_metric
 from riemannian_modules.certify.decide import boxes_prove
 from riemannian_modules.certify.evidence import evidence_from_data
 from riemannian_modules.certify.horizontal import Horizontal
-from riemannian_modules.certify.network import verify_network
-from riemannian_modules.certify.norms import L2, proved_norm
-from riemannian_modules.certify.problem import Problem, require_continuous
+from riemannian_modules.certify.network_data import verify_network
+from riemannian_modules.certify.norms import L2, FieldL2, Norm, proved_norm
+from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.problem_data import TIMES, problem_from_data
+from riemannian_modules.certify.quotient import check_horizontal
+from riemannian_modules.certify.signed_data import is_sparse_claim, verify_signed
+from riemannian_modules.certify.slopes import verify_slopes
+from riemannian_modules.certify.square_rule import squares_hold
 from riemannian_modules.certify.statement import bound_of
+from riemannian_modules.certify.trajectories import verify_trajectories
 from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError, MetricError, SignatureError
-from riemannian_modules.modules.module import Time
 
-_TIMES = {"flow": Time.CONTINUOUS, "step": Time.DISCRETE, "map": Time.STATIC}
-_CLAIM = {"statement", "symbols", "kind", "bound", "norm", "input_norm", "horizontal"}
+_CLAIM = {
+    *("statement", "symbols", "kind", "bound", "norm", "input_norm"),
+    *("horizontal", "trajectories"),
+}
 
 
 def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
@@ -55,7 +60,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     claim, evidence = data["claim"], data["evidence"]
     if (
         not isinstance(claim, dict)
-        or claim.get("kind") not in list(_TIMES)
+        or claim.get("kind") not in list(TIMES)
         or not isinstance(evidence, dict)
     ):
         raise CertificateError(
@@ -72,6 +77,8 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
 
 def verify_monolithic(data: Mapping[str, Any]) -> Answer:
     """Prove a claim about one system of expressions again, leaf by leaf; see `verify`."""
+    if is_sparse_claim(data):
+        return verify_signed(data)
     claim = refuse_unknown(data["claim"], _CLAIM, "claim")
     problem = _problem(data, claim)
     norm = norm_from_data(claim.get("norm"), problem.size, "claim.norm", problem.symbols)
@@ -91,34 +98,38 @@ def verify_monolithic(data: Mapping[str, Any]) -> Answer:
         problem = with_metric(problem, norm)
     except (MetricError, SignatureError) as fault:
         raise CertificateError(f"claim.norm: {fault}") from None
-    criterion, lower, upper = evidence_from_data(data["evidence"], problem, norm, input_norm)
-    held = boxes_prove(problem, criterion, lower, upper, b)
-    if not held.all():
-        return Estimated(
-            None, f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved"
-        )
+    reason = _unproved(data["evidence"], problem, norm, input_norm, b)
+    if reason is not None:
+        return Estimated(None, reason)
     # The words are derived again: a file cannot claim more in words than its numbers prove.
     words = claim_to_data(problem, norm, input_norm, b)
+    if "trajectories" in claim:
+        found = verify_trajectories(data, problem)
+        if isinstance(found, Estimated):
+            return found
+        words["trajectories"] = claim["trajectories"]
+        words["statement"] = " ".join((words["statement"], *found.statements))
     return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
 
 
+def _unproved(
+    evidence: Mapping[str, Any], problem: Problem, norm: Norm, input_norm: L2 | None, b: float
+) -> str | None:
+    """Why the evidence does not prove the bound, or None if it does."""
+    if evidence["rule"] == "sos":
+        if not isinstance(norm, (L2, FieldL2)) or input_norm is not None:
+            raise CertificateError("evidence: sums of squares are for l2 norms of a state.")
+        holds = squares_hold(problem, norm, b, evidence)
+        return None if holds else "the sums of squares of the certificate are not proved"
+    criterion, lower, upper = evidence_from_data(evidence, problem, norm, input_norm)
+    held = boxes_prove(problem, criterion, lower, upper, b)
+    if held.all():
+        return None
+    return f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved"
+
+
 def _problem(data: Mapping[str, Any], claim: Mapping[str, Any]) -> Problem:
-    time = _TIMES[claim["kind"]]
-    system = data["system"]
-    if not isinstance(system, dict) or system.get("type") != "expressions":
-        raise CertificateError("system: expected a system of type 'expressions'.")
-    rest = {key: value for key, value in system.items() if key != "type"}
-    expressions = expressions_from_data(rest, "system", CertificateError)
-    require_continuous(expressions, "certificate")
-    symbols = expressions.state + expressions.inputs + expressions.parameters
-    lower, upper, constraints = region_from_data(data["region"], [v.name for v in symbols])
-    problem = Problem(time, expressions, lower, upper, constraints)
-    if len(expressions.dx) != len(expressions.state) or (time is Time.STATIC) == bool(
-        expressions.state
-    ):
-        raise CertificateError("system: the state and its derivative do not fit the kind of claim.")
-    if not problem.map or not problem.variables:
-        raise CertificateError("system: there is nothing to contract.")
+    problem = problem_from_data(data, claim["kind"])
     return problem if "horizontal" not in claim else _horizontal(problem, claim["horizontal"])
 
 
@@ -131,11 +142,16 @@ def _horizontal(problem: Problem, data: object) -> Problem:
     L = array_from_data(part.get("L"), (k, n), "claim.horizontal.L")
     R = array_from_data(part.get("R"), (n, k), "claim.horizontal.R")
     horizontal = Horizontal(L, R, part["kind"])
-    if not horizontal.holds_for(problem.jacobian):
+    if not check_horizontal(problem, horizontal):
         raise CertificateError(
             "claim.horizontal: L R = I, or the identity of its kind, is not proved for the system."
         )
     return replace(problem, horizontal=horizontal)
 
 
-_VERIFIERS = {"monolithic": verify_monolithic, "network": verify_network}
+_VERIFIERS = {
+    "monolithic": verify_monolithic,
+    "sos": verify_monolithic,
+    "network": verify_network,
+    "slopes": verify_slopes,
+}

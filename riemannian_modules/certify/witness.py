@@ -80,6 +80,30 @@ def worst_point(
     return points[place], float(values[place])
 
 
+def regular_near(
+    problem: Problem, criterion: Criterion, witness: Witness, beyond: float
+) -> Witness:
+    """A point near a witness that needs more than ``beyond`` too, and where the map has no kink.
+
+    At a kink the Jacobian's expression is that of one side only, and refutes nothing. The witness
+    itself where it is regular, or where no better one is found.
+    """
+    if witness[1] <= beyond or problem.is_regular_at(witness[0]):
+        return witness
+    rng = np.random.default_rng(3)
+    width = np.minimum(problem.upper - problem.lower, 1.0)
+    scale = 10.0 ** -rng.uniform(1, 12, (128, 1))
+    points = np.clip(
+        witness[0] + scale * width * rng.standard_normal((128, len(width))),
+        problem.lower, problem.upper,
+    )  # fmt: skip
+    values = needed(problem, criterion, points)
+    for i in np.argsort(-values, kind="stable")[:16]:
+        if values[i] > beyond and problem.is_regular_at(points[i]):
+            return points[i], float(values[i])
+    return witness
+
+
 def probe(
     problem: Problem, criterion: Criterion, lower: Array, upper: Array, bounds: Array,
     aim: float, deadline: float,

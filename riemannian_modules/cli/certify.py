@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from riemannian_modules.spec.system import Goal
 
 
+# What an earlier run may have left, which would mislead beside another answer.
+STALE = (
+    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", "undecided.png",
+)  # fmt: skip
+
+
 @final
 class NormChoice(enum.StrEnum):
     """The kinds of norm that are searched."""
@@ -79,8 +85,11 @@ def certify(
     shows the numbers. A composite that is too large as one system is proved by parts unasked.
 
     Saves `certificate.json`, which `verify` proves again from its data alone, `summary.json`,
-    `graph.png`, `contraction.png` (two trajectories whose distance stays below the proved curve)
-    and, by parts, `parts.csv`.
+    and pictures: `graph.png`, `contraction.png` (two trajectories whose distance stays below the
+    proved curve), `rates.png` (the rate that is proved on each box of a slice of the region), and
+    by parts `parts.csv` and `parts.png` (modules in the colour of their rates, edges as wide as
+    their gains). What stays open is in `undecided.png`: the boxes that are left, the largest in
+    front.
 
     For example:
 
@@ -104,7 +113,7 @@ def certify(
     if by_parts and wanted is not None:
         raise misuse("--norm", "the parts have a norm of their own with --by-parts; omit one.")
     place = box(region_sides(system.region.sides, region or []))
-    with results_in(out, stale=("certificate.json", "contraction.png", "parts.csv")) as draft:
+    with results_in(out, stale=STALE) as draft:
         if by_parts:
             with working("proving the parts"):
                 answer = _proved_by_parts(system, place, goal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,18 @@ from riemannian_modules.cli.results import write_json
 from riemannian_modules.errors import RiemannianError
 
 if TYPE_CHECKING:
-    from riemannian_modules.certify import Answer, Proved
+    from matplotlib.figure import Figure
+
+    from riemannian_modules.certify import Answer, Estimated, Proved
     from riemannian_modules.region import Box
     from riemannian_modules.spec import System
+
+SLICE_SECONDS = 3.0  # for the picture of rates, beyond the search's own time
 
 
 def save_answer(system: System, answer: Answer, region: Box, folder: Path) -> None:
     """Write what an answer is worth keeping of: a proof with its certificate and pictures."""
-    from riemannian_modules.certify import Proved
+    from riemannian_modules.certify import Estimated, Proved
     from riemannian_modules.graph import ModuleGraph
     from riemannian_modules.plot import draw_graph
 
@@ -26,27 +31,67 @@ def save_answer(system: System, answer: Answer, region: Box, folder: Path) -> No
         draw_graph(system.module, folder / "graph.png")
     if isinstance(answer, Proved):
         _save_proof(system, answer, folder)
+    elif isinstance(answer, Estimated) and answer.undecided:
+        _save_picture(folder / "undecided.png", lambda: _undecided(answer))
+
+
+def _save_picture(path: Path, draw: Callable[[], Figure | None]) -> None:
+    """A picture if there is one to draw; an answer stands without it."""
+    from riemannian_modules.plot import save_figure
+
+    try:
+        figure = draw()
+    except RiemannianError as error:
+        remark(f"No {path.name}: {error}")
+        return
+    if figure is not None:
+        save_figure(figure, path)
+
+
+def _undecided(answer: Estimated) -> Figure | None:
+    from riemannian_modules.plot import undecided_boxes
+
+    return undecided_boxes(answer) if len(answer.undecided[0]) > 1 else None
+
+
+def _rates(answer: Proved) -> Figure | None:
+    """The rates over the region, where they differ from place to place."""
+    from riemannian_modules.plot import proved_slice, rate_slices
+    from riemannian_modules.plot.claim import sides_of
+
+    lower, upper = sides_of(answer)
+    if (lower < upper).sum() < 2:
+        return None
+    shown = proved_slice(answer, seconds=SLICE_SECONDS)
+    return rate_slices(shown) if len(shown.bounds) > 1 else None
+
+
+def _trajectories(system: System, answer: Proved) -> Figure:
+    from riemannian_modules.cli.contraction import two_trajectories
+    from riemannian_modules.plot import draw_envelope
+
+    return draw_envelope(answer, two_trajectories(system, answer))
+
+
+def _parts(system: System, answer: Proved) -> Figure:
+    from riemannian_modules.plot import network_graph
+
+    return network_graph(system.module, answer)
 
 
 def _save_proof(system: System, answer: Proved, folder: Path) -> None:
-    from riemannian_modules.cli.contraction import contraction_figure, two_trajectories
     from riemannian_modules.cli.parts import parts_csv
-    from riemannian_modules.plot import save_figure
     from riemannian_modules.spec.files import write_text
 
     data = answer.certificate.data
     answer.certificate.save(folder / "certificate.json")
     if data["evidence"]["rule"] == "network":
         write_text(folder / "parts.csv", parts_csv(data))
-    if data["claim"]["kind"] == "map":
-        return
-    try:
-        pair = two_trajectories(system, answer)
-    except RiemannianError as error:
-        # The proof stands without its picture.
-        remark(f"No picture of two trajectories: {error}")
-        return
-    save_figure(contraction_figure(answer, *pair), folder / "contraction.png")
+        _save_picture(folder / "parts.png", lambda: _parts(system, answer))
+    else:
+        _save_picture(folder / "rates.png", lambda: _rates(answer))
+    if data["claim"]["kind"] != "map":
+        _save_picture(folder / "contraction.png", lambda: _trajectories(system, answer))
 
 
 def _summary(answer: Answer, name: str, region: Box) -> dict[str, Any]:

@@ -14,27 +14,19 @@ from riemannian_modules.cli.console import plain
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from riemannian_modules.space import Array
+    from riemannian_modules.certify.comparison import Comparison
 
 MOST_ROWS = 40
-
-
-def comparison(data: Mapping[str, Any]) -> tuple[list[str], Array, Array]:
-    """The parts' names, the comparison matrix C (n, n) and the weights r (n,) of a certificate."""
-    norm = data["claim"]["norm"]
-    names = list(norm["nodes"])
-    C = np.zeros((len(names), len(names)))
-    for source, target, value in data["evidence"]["table"]:
-        C[names.index(target), names.index(source)] = value
-    return names, C, np.array(norm["weights"], dtype=np.float64)
 
 
 def parts_table(data: Mapping[str, Any]) -> Table:
     """For each part its own bound, the gains into it, its weight, and what they add up to."""
     from rich.table import Table
 
-    names, C, r = comparison(data)
-    sums = C @ r / r
+    from riemannian_modules.certify.network_table import comparison_of
+
+    names, C, r = comparison_of(data)
+    logs, gains = np.log2(r.values) + r.exponents, gains_of(C)
     table = Table(
         title="The parts: the bound is the largest number of the last column",
         title_justify="left",
@@ -47,22 +39,34 @@ def parts_table(data: Mapping[str, Any]) -> Table:
     table.add_column("weight", justify="right")
     table.add_column("total", justify="right")
     for i in range(min(len(names), MOST_ROWS)):
-        gains = [f"{names[j]}: {C[i, j]:.6g}" for j in np.flatnonzero(C[i]) if j != i]
-        table.add_row(
-            plain(names[i]), f"{C[i, i]:.6g}", plain("\n".join(gains) or "none"), f"{r[i]:.6g}",
-            f"{sums[i]:.6g}",
-        )  # fmt: skip
+        own = C.entries.get((i, i), 0.0)
+        total = own + sum(g * 2.0 ** (logs[j] - logs[i]) for j, g in gains[i])
+        shown = "\n".join(f"{names[j]}: {g:.6g}" for j, g in gains[i]) or "none"
+        weight = f"{2.0 ** logs[i]:.6g}" if abs(logs[i]) < 300 else f"2^{logs[i]:.6g}"
+        table.add_row(plain(names[i]), f"{own:.6g}", plain(shown), weight, f"{total:.6g}")
     if len(names) > MOST_ROWS:
         table.add_row(f"and {len(names) - MOST_ROWS} more in parts.csv", "", "", "", "")
     return table
 
 
 def parts_csv(data: Mapping[str, Any]) -> str:
-    """The same numbers with all digits: a row (from, to, value, weights of both) for each."""
-    names, C, r = comparison(data)
+    """The same numbers with all digits: rows (from, to, value, both weights' log2)."""
+    from riemannian_modules.certify.network_table import comparison_of
+
+    names, C, r = comparison_of(data)
+    logs = (np.log2(r.values) + r.exponents).tolist()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["from", "to", "value", "weight_from", "weight_to"])
-    for i, j in zip(*np.nonzero(C), strict=True):
-        writer.writerow([names[j], names[i], repr(float(C[i, j])), float(r[j]), float(r[i])])
+    writer.writerow(["from", "to", "value", "log2_weight_from", "log2_weight_to"])
+    for (i, j), value in sorted(C.entries.items()):
+        writer.writerow([names[j], names[i], repr(value), logs[j], logs[i]])
     return text.getvalue()
+
+
+def gains_of(C: Comparison) -> list[list[tuple[int, float]]]:
+    """For each part, those that feed it and with which gain."""
+    gains: list[list[tuple[int, float]]] = [[] for _ in range(C.size)]
+    for (i, j), value in C.entries.items():
+        if i != j:
+            gains[i].append((j, value))
+    return gains

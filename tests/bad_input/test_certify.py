@@ -44,6 +44,10 @@ CALLS = {
             "factor": None,
         },
     ),
+    "network_rate": (
+        ce.network_rate,
+        {"graph": closed_loop(), "region": REGION, "metrics": {"p": np.eye(2)}},
+    ),
     "network_bound": (
         ce.network_bound,
         {
@@ -61,7 +65,18 @@ CALLS = {
     "l1": (ce.l1, {"weights": np.ones(2)}),
     "l2": (ce.l2, {"metric": np.eye(2), "condition": 1e3}),
     "linf": (ce.linf, {"weights": np.ones(2)}),
-    "Budget": (ce.Budget, {"boxes": 5, "seconds": 1.0, "tolerance": 0.1, "progress": None}),
+    "Budget": (
+        ce.Budget,
+        {
+            "boxes": 5,
+            "seconds": 1.0,
+            "tolerance": 0.1,
+            "progress": None,
+            "executor": None,
+            "batch": 10,
+            "save": None,
+        },
+    ),
 }
 
 

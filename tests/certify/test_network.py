@@ -14,14 +14,19 @@ from riemannian_modules.certify import (
     Estimated,
     Proved,
     Refuted,
-    certify,
     certify_network,
     dag_gain,
     network_bound,
     verify,
 )
-from riemannian_modules.certify.compose import comparison_bound, weighted_gain
-from riemannian_modules.errors import MetricError, SignatureError, UnsupportedError
+from riemannian_modules.certify.compose import comparison_bound
+from riemannian_modules.certify.gain import weighted_gain
+from riemannian_modules.errors import (
+    CertificateError,
+    MetricError,
+    SignatureError,
+    UnsupportedError,
+)
 from tests.strategies import rngs
 
 
@@ -106,12 +111,12 @@ def test_a_loop_gain_above_one_is_refuted_with_a_witness():
     assert np.sqrt(slopes.prod()) - 1 >= answer.violation
 
 
-def test_cancelling_couplings_are_seen_by_the_whole_alone():
-    graph = ring(Node(g=1.2), Node(g=-1.2))
-    by_parts, whole = certify_network(graph), certify(graph)
-    assert isinstance(by_parts, Estimated)
-    assert "1.2" in by_parts.reason
-    assert isinstance(whole, Proved)
+def test_couplings_that_cancel_are_seen_by_the_signed_rule():
+    # With slopes s, t in [0, 1] the symmetric part is -1 off 0.6 (s - t), at most 0.6 in magnitude.
+    answer = certify_network(ring(Node(g=1.2), Node(g=-1.2)))
+    assert isinstance(answer, Proved)
+    assert answer.rate == pytest.approx(0.4, abs=1e-9)
+    assert answer.rate <= 0.4
 
 
 def test_a_rate_beyond_the_bound_is_not_proved():
@@ -140,6 +145,7 @@ def test_edits_that_strengthen_a_claim_are_not_proved():
     answer = certify_network(ring(Node(g=0.5), Node(g=0.4)))
     assert isinstance(answer, Proved)
     data = json.loads(json.dumps(answer.certificate.data))
+    assert data["evidence"]["rule"] == "network"
 
     def edited(part, **change):
         twin = copy.deepcopy(data)
@@ -148,9 +154,20 @@ def test_edits_that_strengthen_a_claim_are_not_proved():
 
     assert isinstance(edited("claim", bound=data["claim"]["bound"] - 0.05), Estimated)
     assert isinstance(edited("norm", weights=[1.0, 100.0]), Estimated)
+    assert isinstance(edited("norm", exponents=[0, 9]), Estimated)
     assert isinstance(edited("norm", metrics=[[[-1.0]], [[1.0]]]), Estimated)
-    # The table is for readers; what is claimed does not rest on it.
-    assert isinstance(edited("evidence", table=[]), Proved)
+    assert isinstance(edited("evidence", checks=data["evidence"]["checks"][:-1]), Estimated)
+    lowered = [
+        c | {"bound": 0.9 * c["bound"]} for c in data["evidence"]["checks"] if c["bound"] > 0
+    ]
+    own = [c for c in data["evidence"]["checks"] if c["bound"] <= 0]
+    assert isinstance(edited("evidence", checks=own + lowered), Estimated)
+    with pytest.raises(CertificateError, match="unknown keys"):
+        edited("evidence", table=[])
+    with pytest.raises(CertificateError, match="once"):
+        edited("evidence", checks=data["evidence"]["checks"] * 2)
+    with pytest.raises(CertificateError, match="every state once"):
+        edited("norm", groups=[[0], [0]])
 
 
 @given(rngs, st.integers(1, 4), st.integers(1, 4))

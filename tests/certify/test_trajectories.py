@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Estimated, Proved, certify, l1, l2, linf
+from riemannian_modules.certify import Estimated, Proved, certify, l1, l2, linf, quotient, verify
 from riemannian_modules.certify.invariant_ball import dual_squared, root_down, root_up
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.problem import make_problem
@@ -23,6 +23,7 @@ from riemannian_modules.certify.trajectories import (
     verify_trajectories,
 )
 from riemannian_modules.errors import CertificateError, SignatureError
+from riemannian_modules.region import Box
 from tests.cases import systems as s
 from tests.strategies import rngs
 
@@ -184,6 +185,36 @@ def test_the_certificate_says_which_statements_it_proves():
     assert "exactly one equilibrium" in claim["statement"]
 
 
+def test_the_file_verifies_and_says_the_same(tmp_path):
+    found = trajectories(*TILTED)
+    again = verify(found.certificate.save(tmp_path / "ball.json"))
+    assert isinstance(again, Proved), again
+    assert again.certificate.data["claim"] == found.certificate.data["claim"]
+    once_more = prove_trajectories(again, center=found.center)
+    assert once_more.certificate.statement == found.certificate.statement
+    wide = forged(found, radius=2 * found.radius)
+    assert isinstance(verify(wide), Estimated)
+    boast = {
+        **forged(found),
+        "claim": {**found.certificate.data["claim"], "statement": "It flies."},
+    }
+    assert verify(boast).certificate.statement == found.certificate.statement
+
+
+def test_across_a_conservation_law_nothing_is_claimed_of_trajectories():
+    class Exchange(rm.Flow):
+        state = rm.space(x="", y="")
+
+        def equations(self, x, u, p):
+            return {"x": x.y - x.x, "y": x.x - x.y}
+
+    answer = certify(Exchange(), norm=l2(np.eye(1)), horizontal=quotient(Exchange()))
+    assert isinstance(answer, Proved)
+    assert answer.rate == pytest.approx(2.0)
+    with pytest.raises(SignatureError, match="constant norm"):
+        prove_trajectories(answer)
+
+
 def forged(found, **changes):
     claim = found.certificate.data["claim"]
     ball = {**claim["trajectories"], **changes}
@@ -257,12 +288,11 @@ def test_a_region_without_equilibrium_is_refused():
         assert isinstance(found, Estimated)
 
 
-def constrained(norm=None, **region):
-    """The relaxation's certificate with a region of the second format."""
-    module, sides, given = RELAXATION
-    data = proved(module, sides, given).certificate.data
-    rows = data["region"] if isinstance(data["region"], list) else data["region"]["sides"]
-    return {**data, "region": {"sides": rows, **region}}, make_problem(module, sides)
+def constrained(region):
+    """The relaxation's certificate on a smaller region, and its problem there."""
+    module, sides, norm = RELAXATION
+    whole = Box(sides.sides, region.constraints)
+    return proved(module, whole, norm).certificate.data, make_problem(module, whole)
 
 
 def ball_of(data, center, radius):
@@ -271,39 +301,32 @@ def ball_of(data, center, radius):
 
 
 def test_a_linear_constraint_cuts_the_ball_by_its_dual_norm():
-    data, problem = constrained(linear=[[[["x[0]", 1.0], ["x[1]", 1.0]], "-inf", 2.5]])
+    data, problem = constrained(rm.box().linear({"x[0]": 1.0, "x[1]": 1.0}, upper=2.5))
     # The line x + y = 2.5 is 2.5 / sqrt 2 = 1.7677 away from 0.
     for radius, wanted in ((1.7677, Trajectories), (1.7678, Estimated)):
         assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], radius), problem), wanted)
 
 
 def test_a_constraint_on_state_and_input_has_to_hold_for_every_input():
-    data, problem = constrained(linear=[[[["x[0]", 1.0], ["u[0]", -2.0]], -4.0, "inf"]])
+    data, problem = constrained(rm.box().linear({"x[0]": 1.0, "u[0]": -2.0}, -4.0))
     # x - 2 u >= -4 for u up to 1: x >= -2.
     for radius, wanted in ((2.0, Trajectories), (2.001, Estimated)):
         assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], radius), problem), wanted)
 
 
 def test_a_constraint_on_inputs_alone_leaves_the_ball_as_it_is():
-    data, problem = constrained(
-        linear=[[[["u[0]", 1.0], ["u[1]", 1.0]], -1.0, 1.0]],
-        balls=[{"names": ["u[0]", "u[1]"], "center": [0.0, 0.0], "radius": 1.0}],
-    )
+    data, problem = constrained(rm.box().linear({"u[0]": 1.0, "u[1]": 1.0}, -1.0, 1.0))
     assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], 3.0), problem), Trajectories)
 
 
 def test_a_ball_of_the_region_holds_the_invariant_one():
-    data, problem = constrained(
-        balls=[{"names": ["x[0]", "x[1]"], "center": [0.25, 0.0], "radius": 2.0}]
-    )
+    data, problem = constrained(rm.ball({"x[0]": 0.25, "x[1]": 0.0}, 2.0))
     for radius, wanted in ((1.7499999, Trajectories), (1.7500001, Estimated)):
         assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], radius), problem), wanted)
-    data, problem = constrained(
-        balls=[{"names": ["x[0]"], "center": [0.0], "radius": 2.0, "metric": [[0.25]]}]
-    )  # |x_0| <= 4: the sides are nearer
+    data, problem = constrained(rm.ball({"x[0]": 0.0}, 2.0, [[0.25]]))  # |x_0| <= 4
     for radius, wanted in ((3.0, Trajectories), (3.01, Estimated)):
         assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], radius), problem), wanted)
-    data, problem = constrained(balls=[{"names": ["x[0]", "u[0]"], "center": [0, 0], "radius": 2}])
+    data, problem = constrained(rm.ball({"x[0]": 0.0, "u[0]": 0.0}, 2.0))
     assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], 1.5), problem), Estimated)
 
 
@@ -322,6 +345,11 @@ def test_the_dual_norm_is_bounded_from_above_and_tightly(rng, n):
     w, size = np.exp(rng.normal(size=n)), np.abs([float(v) for v in a])
     assert float(dual_squared(L1(w), a)) == pytest.approx((size / w).max() ** 2)
     assert float(dual_squared(LInf(w), a)) == pytest.approx((size @ w) ** 2)
+
+
+def test_the_dual_norm_of_a_nearly_singular_metric_is_exact():
+    M = np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]])  # det M = 2^-52
+    assert dual_squared(L2(M), [Fraction(1), Fraction(0)]) == 2**52 + 1
 
 
 @given(st.fractions(min_value=0), st.integers(-900, 900))

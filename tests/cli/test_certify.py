@@ -9,15 +9,12 @@ import pytest
 import riemannian_modules as rm
 from riemannian_modules.certify import certify, certify_network, l1, l2, linf
 from riemannian_modules.cli import MISUSE, REFUTED, UNDECIDED
-from riemannian_modules.cli.contraction import (
-    contraction_figure,
-    distances,
-    sides_of,
-    two_starts,
-    two_trajectories,
-)
+from riemannian_modules.cli.contraction import two_starts, two_trajectories
 from riemannian_modules.cli.explain import at_least, at_most
 from riemannian_modules.modules import Lag
+from riemannian_modules.plot import draw_envelope
+from riemannian_modules.plot.claim import sides_of
+from riemannian_modules.plot.envelope import distances
 from riemannian_modules.region import box
 from riemannian_modules.spec import System, save_system
 from riemannian_modules.spec.system import Simulation
@@ -167,7 +164,7 @@ def test_no_trajectories_part_beyond_the_curve_of_the_picture(module, prove):
     answer = prove()
     simulation = Simulation(6.0, 101, {module.signature.state.names[0]: 0.9})
     first, second = two_trajectories(System(module, simulation=simulation), answer)
-    curve, path = contraction_figure(answer, first, second).axes[0].lines[:2]
+    curve, path = draw_envelope(answer, (first, second)).axes[0].lines[:2]
     bound = np.interp(path.get_xdata(), curve.get_xdata(), np.log(curve.get_ydata()))
     assert len(path.get_xdata()) > 50
     # The logarithm of the curve is a line, so interpolation is exact; the solver keeps 1e-9.
@@ -181,7 +178,7 @@ def test_plain_distance_would_break_the_curve():
     plain = np.linalg.norm(first.states - second.states, axis=1)
     assert plain.max() > 2 * plain[0]
     norm = answer.certificate.data["claim"]["norm"]
-    d = distances(norm, SHEAR, first.states - second.states)
+    d = distances(norm, first.states - second.states)
     assert d.max() == d[0]
 
 
@@ -191,7 +188,7 @@ def test_the_curve_ends_where_a_trajectory_leaves_the_region():
     # x' = 3 - x from 0 leaves [-1, 1] at t = ln 1.5.
     simulation = Simulation(4.0, 401, {"x": 0.0}, {"u": 3.0})
     pair = two_trajectories(System(lag, simulation=simulation), answer)
-    curve = contraction_figure(answer, *pair).axes[0].lines[0]
+    curve = draw_envelope(answer, pair).axes[0].lines[0]
     assert curve.get_xdata()[-1] <= np.log(1.5)
 
 

@@ -5,7 +5,8 @@ import re
 from hypothesis import given, settings
 
 from riemannian_modules.graph import ModuleGraph
-from riemannian_modules.plot import _layers, draw_graph, graph_figure, graph_to_mermaid, links_of
+from riemannian_modules.plot import draw_graph, graph_figure, graph_to_mermaid, links_of
+from riemannian_modules.plot.composite import places_of
 from tests.spec.random_graphs import random_graph
 from tests.strategies import rngs
 
@@ -28,7 +29,7 @@ def test_mermaid_has_a_node_for_each_leaf_and_an_arrow_for_each_wire(rng):
 @settings(max_examples=20, deadline=None)
 def test_no_two_nodes_stand_in_one_place(rng):
     graph = random_graph(rng)
-    places = _layers(graph)
+    places = places_of(graph)
     assert len(set(places.values())) == len(places)
     assert set(graph.modules) <= set(places)
     for link in links_of(graph):

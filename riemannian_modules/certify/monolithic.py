@@ -1,0 +1,147 @@
+"""One system as a whole: its Jacobian's test in one norm, on boxes that cover the region."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from riemannian_modules.arithmetic.expression_data import expressions_to_data
+from riemannian_modules.arithmetic.rounding import Mask
+from riemannian_modules.bound import LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.budget import Budget
+from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
+from riemannian_modules.certify.certificate_data import norm_to_data, region_to_data
+from riemannian_modules.certify.claim import claim_to_data, with_metric
+from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
+from riemannian_modules.certify.norms import L2, FieldL2, Norm
+from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
+from riemannian_modules.certify.search_state import SearchState
+from riemannian_modules.certify.square_rule import prove_by_squares
+from riemannian_modules.certify.statement import bound_of
+from riemannian_modules.certify.subdivide import Partition, partition
+from riemannian_modules.certify.tighten import tighten_exactly
+from riemannian_modules.modules.module import Time
+
+
+def certify_in(
+    problem: Problem,
+    norm: Norm,
+    input_norm: L2 | None,
+    target: float | None,
+    budget: Budget,
+    *,
+    norm_is_free: bool = False,
+    resume: SearchState | None = None,
+) -> Answer:
+    """Prove a bound in one norm, or refute it, or say what is open.
+
+    Args:
+        problem: The system and the region.
+        norm: The norm; `check_norm` has let it pass.
+        input_norm: For static maps, the norm of the inputs.
+        target: The bound to prove; None for the best.
+        budget: Limits of the search.
+        norm_is_free: Whether another norm would do as well; then only what refutes every metric
+            refutes.
+        resume: A search of the same problem to go on with.
+    """
+    problem = with_metric(problem, norm)
+    deadline = time.monotonic() + budget.seconds
+    criterion = prepared_criterion(problem, norm, input_norm, deadline)
+    limit = limit_of(problem)
+    hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
+    question = {"norm": norm_to_data(norm, problem.symbols)}
+    parts = partition(
+        problem, criterion, target, budget, hopeless, resume=resume, question=question
+    )
+    b = float(parts.bounds.max()) if target is None else target
+    if target is None:
+        b = tighten_exactly(problem, criterion, b, parts.lower, parts.upper, deadline)
+    if np.isfinite(b) and (target is not None or b < limit):
+        held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
+        if held.all():
+            evidence = evidence_to_data(problem, norm, criterion, parts.cuts)
+            return proved(problem, norm, input_norm, evidence, b)
+        undecided = ~held
+    else:
+        undecided = parts.bounds >= (limit if target is None else target)
+    by_squares = _by_squares(problem, norm, target)
+    if by_squares is not None:
+        return by_squares
+    asked = target if target is not None else limit
+    beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
+    refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
+    refuted = refuted or refute_in_any_metric(problem, beyond, parts.point)
+    return refuted if refuted is not None else _estimated(problem, parts, undecided, asked)
+
+
+def _by_squares(problem: Problem, norm: Norm, target: float | None) -> Proved | None:
+    """A proof by sums of squares, which reach to infinity where boxes do not."""
+    if not isinstance(norm, FieldL2) or np.isfinite(problem.lower).all():
+        return None
+    found = prove_by_squares(problem, norm, target)
+    if found is None or (target is None and not found[0] < limit_of(problem)):
+        return None
+    return proved(problem, norm, None, found[1], found[0])
+
+
+def limit_of(problem: Problem) -> float:
+    """The bound below which a module contracts; a static map's gain may be anything."""
+    return {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[problem.time]
+
+
+def proved(
+    problem: Problem, norm: Norm, input_norm: L2 | None, evidence: Mapping[str, Any], b: float
+) -> Proved:
+    """The answer with its certificate, of evidence that was verified."""
+    claim = claim_to_data(problem, norm, input_norm, b)
+    data = {
+        "format": FORMAT,
+        "version": VERSION,
+        "claim": claim,
+        "region": region_to_data(
+            problem.coordinates, problem.lower, problem.upper, problem.constraints
+        ),
+        "system": {"type": "expressions", **expressions_to_data(problem.expressions)},
+        "evidence": dict(evidence),
+    }
+    return Proved(bound_of(claim["kind"], b), Certificate(data))
+
+
+def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) -> Estimated:
+    bound: Any = (LogNormBound if problem.is_flow else LipschitzBound)(parts.sampled)
+    order = np.flatnonzero(undecided)
+    order = order[np.argsort(-(parts.upper[order] - parts.lower[order]).sum(1), kind="stable")]
+    boxes = tuple(
+        {
+            c: (float(lo), float(hi))
+            for c, lo, hi in zip(problem.coordinates, parts.lower[i], parts.upper[i], strict=True)
+        }
+        for i in order[:100]
+    )
+    if not problem.defined_boxes(parts.lower, parts.upper).all():
+        reason = (
+            "the map may be undefined on part of the region (a root, logarithm or quotient); "
+            "shrink it"
+        )
+    elif parts.was_interrupted:
+        reason = (
+            f"the search was interrupted with {len(order)} of {len(parts.lower)} boxes undecided; "
+            "it can go on (resume)"
+        )
+    elif parts.sampled > b:
+        reason = (
+            f"samples need {parts.sampled:.6g}, more than {b:.6g}, but no violation could be proved"
+        )
+    else:
+        reason = (
+            f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach "
+            f"{parts.sampled:.6g} of {b:.6g}); a larger budget or a smaller region may decide them"
+        )
+    return Estimated(bound, reason, boxes, search=parts.state)

@@ -1,0 +1,155 @@
+"""The search for a polynomial metric on a bounded region, from samples of it: untrusted.
+
+Any smooth map will do, polynomial or not: the inequalities are imposed at points, the most violated
+of many joining a few.
+
+Source: Lohmiller and Slotine (1998) for the inequality; Boyd et al. (1994) for cutting planes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+import sympy as sp
+
+from riemannian_modules.certify.cone_program import symmetric_basis
+from riemannian_modules.certify.gram_program import monomials
+from riemannian_modules.certify.norms import FieldL2, FreePolynomialL2
+from riemannian_modules.certify.pencils import Limits, SampledPencils, feasible, smallest_bound
+from riemannian_modules.certify.polynomial_metric import equilibrium_bound
+from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.samples import sample_points, values_at
+from riemannian_modules.errors import ConvergenceError
+from riemannian_modules.space import Array
+
+POINTS = 2000
+CONDITION = 1e5  # of a metric at any point, where no other limit is asked for
+BITS = (4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 30)
+SLACK = 3e-4  # of the best bound's size, given up for a metric with room on all sides
+PARTS = (1e-3, 0.03, 0.2, 0.5, 1.0, 2.0, 5.0)  # of the best bound's size, given up in first tries
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Monomials:
+    """Monomials of the state's symbols, each shifted and scaled to [-1, 1] on a region."""
+
+    problem: Problem
+    degree: int
+
+    @cached_property
+    def _scale(self) -> tuple[list[Any], list[Any]]:
+        n = len(self.problem.expressions.state)
+        low, high = self.problem.lower[:n], self.problem.upper[:n]
+        half = 2.0 ** np.ceil(np.log2(np.maximum(0.5 * (high - low), 1e-300)))
+        middle = np.round(0.5 * (low + high) / half * 8) / 8 * half  # few bits: short expressions
+        exact = [[sp.Rational(*float(v).as_integer_ratio()) for v in a] for a in (middle, half)]
+        return exact[0], exact[1]
+
+    @cached_property
+    def terms(self) -> tuple[sp.Expr, ...]:
+        """The monomials as expressions."""
+        middle, half = self._scale
+        state = self.problem.expressions.state
+        used = sp.Tuple(*(e for row in self.problem.jacobian for e in row)).free_symbols
+        each = [self.degree if s in used else 0 for s in state]
+        scaled = [(s - m) / h for s, m, h in zip(state, middle, half, strict=True)]
+        return tuple(
+            sp.Mul(*(s**k for s, k in zip(scaled, powers, strict=True)))
+            for powers in monomials(len(state), self.degree, each)
+        )
+
+    @cached_property
+    def rates(self) -> tuple[sp.Expr, ...]:
+        """Their derivatives along the flow."""
+        state, f = self.problem.expressions.state, self.problem.map
+        return tuple(
+            sp.Add(*(t.diff(s) * v for s, v in zip(state, f, strict=True))) for t in self.terms
+        )
+
+    @cached_property
+    def successors(self) -> tuple[sp.Expr, ...]:
+        """Their values at a step map's successor."""
+        table = dict(zip(self.problem.expressions.state, self.problem.map, strict=True))
+        return tuple(t.xreplace(table) for t in self.terms)
+
+
+def find_by_samples(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
+    """A polynomial metric of the wanted degree on a bounded region.
+
+    Raises:
+        ConvergenceError: If none is found.
+    """
+    family = Monomials(problem, wanted.degree)
+    n = problem.size
+    basis = symmetric_basis(n, [range(n)])
+    pencils = sampled_pencils(problem, family, basis)
+    identity = np.zeros(pencils.size)
+    identity[: len(basis)] = [float(B.diagonal().any()) for B in basis]  # 1 comes first
+    limits = Limits(np.eye(n), min(wanted.condition, CONDITION))
+    # Steps from the identity may be slow, through metrics that are hardly better; one program for a
+    # bound that may be within reach jumps ahead.
+    best = equilibrium_bound(problem)
+    tries = (best + part * abs(best) for part in PARTS)
+    found = (feasible(pencils, c, limits) for c in tries)
+    start = next((theta for theta in found if theta is not None), identity)
+    bound, theta = smallest_bound(pencils, start, limits)
+    if not np.isfinite(bound):
+        raise ConvergenceError("No polynomial metric was found from samples of the region.")
+    limit = bound + SLACK * abs(bound)
+    roomy = feasible(pencils, limit, limits)
+    rounded = rounded_parameters(pencils, theta if roomy is None else roomy, limit)
+    return field_of(family.terms, basis, rounded)
+
+
+def rounded_parameters(pencils: SampledPencils, theta: Array, limit: float) -> Array:
+    """Parameters of the fewest bits whose bounds at the samples stay within a limit."""
+    size = 2.0 ** np.ceil(np.log2(np.abs(theta).max()))
+    rounded = theta
+    for bits in BITS:
+        rounded = np.round(theta / size * 2.0**bits) / 2.0**bits * size
+        if pencils.bounds(rounded).max() <= limit + SLACK * abs(limit):
+            break
+    return rounded
+
+
+def sampled_pencils(problem: Problem, family: Monomials, basis: Array) -> SampledPencils:
+    """Weights and loads of all (monomial, basis matrix) pairs at points of the region."""
+    points = sample_points(problem, np.random.default_rng(0), POINTS)
+    entries = tuple(e for row in problem.jacobian for e in row)
+    second = family.rates if problem.is_flow else family.successors
+    flat = values_at(problem, (*entries, *family.terms, *second), points)
+    flat = flat[np.isfinite(flat).all(1)]
+    n, count = problem.size, len(family.terms)
+    J = flat[:, : n * n].reshape(-1, 1, n, n)
+    first, other = flat[:, n * n : n * n + count], flat[:, n * n + count :]
+    Jt = np.swapaxes(J, -1, -2)
+    weights = first[:, :, None, None, None] * basis
+    if problem.is_flow:
+        loads = other[:, :, None, None, None] * basis
+        loads = loads + first[:, :, None, None, None] * (basis @ J + Jt @ basis)[:, None]
+    else:
+        loads = other[:, :, None, None, None] * (Jt @ basis @ J)[:, None]
+    shape = (len(flat), count * len(basis), n, n)
+    return SampledPencils(weights.reshape(shape), loads.reshape(shape))
+
+
+def field_of(terms: Sequence[sp.Expr], basis: Array, theta: Array) -> FieldL2:
+    """The metric of dyadic parameters (monomial, basis matrix), exact."""
+    table = theta.reshape(len(terms), len(basis))
+    n = basis.shape[-1]
+    M: list[list[Any]] = [[sp.S.Zero] * n for _ in range(n)]
+    for k, B in enumerate(basis):
+        i, j = (int(v) for v in np.argwhere(B)[0])
+        entry = sp.Add(
+            *(
+                sp.Rational(*float(c).as_integer_ratio()) * t
+                for c, t in zip(table[:, k], terms, strict=True)
+            )
+        )
+        M[i][j] = M[j][i] = sp.expand(entry)
+    return FieldL2(tuple(tuple(row) for row in M))

@@ -1,0 +1,312 @@
+"""Which rules are tried for a request, in which order, and what each of them gave.
+
+Cheap and exact first: the system as a whole; then multipliers for slope-restricted functions, whose
+cost grows with the number of neurons and not with the products of their ranges; then, for
+composites, the network rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, final
+
+import numpy as np
+
+from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted, Tried
+from riemannian_modules.certify.budget import Budget
+from riemannian_modules.certify.certificate_data import norm_from_data
+from riemannian_modules.certify.claim import check_norm, with_metric
+from riemannian_modules.certify.decide import box_bounds
+from riemannian_modules.certify.evidence import prepared_criterion
+from riemannian_modules.certify.fields import traced_norm
+from riemannian_modules.certify.horizontal import Horizontal
+from riemannian_modules.certify.monolithic import certify_in, limit_of
+from riemannian_modules.certify.network import certify_network
+from riemannian_modules.certify.norms import (
+    L1,
+    L2,
+    FactorL2,
+    FieldL2,
+    FreeL1,
+    FreeL2,
+    FreeLearnedL2,
+    FreeLInf,
+    FreeNorm,
+    FreePolynomialL2,
+    LInf,
+    Norm,
+    WrittenFactor,
+    WrittenL2,
+    WrittenNorm,
+    proved_norm,
+)
+from riemannian_modules.certify.problem import Problem, make_problem
+from riemannian_modules.certify.quotient import check_horizontal
+from riemannian_modules.certify.refute import refute_in_any_metric
+from riemannian_modules.certify.search import find_norm
+from riemannian_modules.certify.search_state import SearchState
+from riemannian_modules.certify.slopes import certify_slopes
+from riemannian_modules.certify.slopes_form import slopes_problem
+from riemannian_modules.certify.subdivide import partition
+from riemannian_modules.errors import (
+    ConvergenceError,
+    MetricError,
+    RiemannianError,
+    SignatureError,
+    TraceError,
+    UnsupportedError,
+)
+from riemannian_modules.graph import ModuleGraph
+from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.region import Box
+
+AnyNorm = Norm | FreeNorm | WrittenNorm | Literal["auto"]
+GIVEN = (L2, L1, LInf, FieldL2, FactorL2)
+FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
+LARGEST_WHOLE = 64  # states up to which one dense metric is sought
+MOST_NEURONS = 8  # of a map whose Jacobian is multiplied out
+SMALL = 6  # inputs of a map whose Jacobian is bounded as a whole, too
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What `certify` is asked."""
+
+    module: RiemannianModule
+    region: Box | None
+    norm: AnyNorm | None
+    input_norm: L2 | None
+    horizontal: Horizontal | None
+    rate: float | None
+    factor: float | None
+    budget: Budget
+    resume: SearchState | None
+
+    @property
+    def target(self) -> float | None:
+        """The bound that is asked for; None for the best."""
+        return -float(self.rate) if self.rate is not None else self.factor
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the module has no state."""
+        return self.module.signature.time is Time.STATIC
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there are too many states for one dense metric to be sought."""
+        is_free = self.norm is None or isinstance(self.norm, str)
+        return is_free and self.module.signature.state.size > LARGEST_WHOLE
+
+    @property
+    def is_euclidean(self) -> bool:
+        """Whether constant l2 norms answer it."""
+        return self.norm is None or isinstance(self.norm, (L2, FreeL2, str))
+
+
+def answered(request: Request) -> Answer:
+    """The first rule's answer that decides the request, with what all of them gave.
+
+    Raises:
+        RiemannianError: What the first rule raised, where no rule could be applied at all.
+    """
+    tried: list[Tried] = []
+    best: Proved | None = None
+    opened: Estimated | None = None
+    fault: RiemannianError | None = None
+    for name, attempt in _attempts(request):
+        try:
+            answer = attempt()
+        except (UnsupportedError, TraceError) as error:
+            fault = fault or error
+            tried.append(Tried(name, None, str(error)))
+            continue
+        if isinstance(answer, Refuted):
+            return answer
+        if isinstance(answer, Proved):
+            tried.append(Tried(name, answer.bound, "proved"))
+            if best is None or _number(answer) < _number(best):
+                best = answer
+            if request.target is not None or not _may_be_beaten(request, name):
+                break
+        else:
+            tried.append(Tried(name, None, answer.reason))
+            opened = opened or answer
+    if best is not None:
+        return replace(best, tried=tuple(tried))
+    if opened is not None:
+        return replace(opened, tried=tuple(tried))
+    assert fault is not None  # at least one rule was tried
+    raise fault
+
+
+def _attempts(request: Request) -> Iterator[tuple[str, Callable[[], Answer]]]:
+    whole = ("the system as a whole", lambda: _whole(request))
+    slopes = ("multipliers for slopes", lambda: _slopes(request))
+    if request.horizontal is not None or not request.is_euclidean or request.resume is not None:
+        yield whole
+        return
+    if request.is_static:
+        yield slopes
+        if _neurons(request) <= MOST_NEURONS:
+            yield whole
+        return
+    parts = ("the network rules", lambda: _network(request))
+    if request.is_large:
+        yield parts
+        yield slopes
+        return
+    yield whole
+    yield slopes
+    if isinstance(request.module, ModuleGraph) and not isinstance(request.norm, L2):
+        yield parts
+
+
+def _neurons(request: Request) -> int:
+    """How many slope-restricted functions a map is made of; 0 where it is made of others too."""
+    try:
+        form = slopes_problem(request.module, request.region)
+    except RiemannianError:
+        return 0  # the rule itself says what is wrong
+    return 0 if form is None else len(form.slopes)
+
+
+def _may_be_beaten(request: Request, name: str) -> bool:
+    """Whether the next rule may give a better bound at little cost.
+
+    Multipliers bound slopes everywhere; on a bounded region a small map's own Jacobian is tighter.
+    """
+    if name != "multipliers for slopes" or not request.is_static or request.region is None:
+        return False
+    return request.module.signature.inputs.size <= SMALL and bool(request.region.sides)
+
+
+def _number(answer: Proved) -> float:
+    return -answer.rate if answer.certificate.data["claim"]["kind"] == "flow" else answer.factor
+
+
+def _slopes(request: Request) -> Answer:
+    norm: Any = None if isinstance(request.norm, str) else request.norm
+    return certify_slopes(
+        request.module, request.region, norm=norm, input_norm=request.input_norm,
+        rate=request.rate, factor=request.factor, budget=request.budget,
+    )  # fmt: skip
+
+
+def _network(request: Request) -> Answer:
+    return certify_network(request.module, request.region, rate=request.rate, factor=request.factor)
+
+
+def _whole(request: Request) -> Answer:
+    problem = _problem(request)
+    norm = _given_norm(request, problem)
+    is_free = norm is None
+    if norm is None:
+        wanted: Any = request.norm if isinstance(request.norm, FREE) else None
+        norm = _best_norm(problem, wanted, request.input_norm)
+    if norm is None:
+        return _without_norm(problem, request.target)
+    check_norm(problem, norm, request.input_norm)
+    return certify_in(
+        problem, norm, request.input_norm, request.target, request.budget, norm_is_free=is_free,
+        resume=request.resume,
+    )  # fmt: skip
+
+
+def best_bound(request: Request) -> float:
+    """The best bound of the system as a whole, contracting or not.
+
+    Raises:
+        ConvergenceError: If nothing finite could be proved.
+    """
+    problem = _problem(request)
+    norm = _given_norm(request, problem)
+    if norm is None:
+        wanted: Any = request.norm if isinstance(request.norm, FREE) else None
+        norm = _best_norm(problem, wanted, None)
+    if norm is None:
+        raise ConvergenceError(
+            "No norm was found in which a bound can be proved. Make the region smaller."
+        )
+    check_norm(problem, norm, None)
+    problem = with_metric(problem, norm)
+    b = float(
+        partition(problem, prepared_criterion(problem, norm), None, request.budget).bounds.max()
+    )
+    if not np.isfinite(b):
+        raise ConvergenceError(
+            "Nothing finite could be proved on this region. Bound its unbounded sides."
+        )
+    return b
+
+
+def _problem(request: Request) -> Problem:
+    module, horizontal = request.module, request.horizontal
+    problem = make_problem(module, request.region if request.region is not None else Box())
+    if horizontal is None:
+        return problem
+    if request.is_static or horizontal.R.shape[0] != len(problem.map):
+        raise SignatureError(
+            f"horizontal: its directions have {horizontal.R.shape[0]} coordinates; the state of "
+            f"{type(module).__name__} has {len(problem.expressions.state)}."
+        )
+    if not check_horizontal(problem, horizontal):
+        raise SignatureError(
+            f"horizontal: the directions left out are not proved to be of the kind "
+            f"{horizontal.kind!r} for {type(module).__name__}; find them with `quotient`."
+        )
+    return replace(problem, horizontal=horizontal)
+
+
+def _given_norm(request: Request, problem: Problem) -> Norm | None:
+    if request.resume is not None and "norm" in request.resume.question:
+        data = request.resume.question["norm"]
+        return proved_norm(norm_from_data(data, problem.size, "search.norm", problem.symbols))
+    if isinstance(request.norm, (WrittenL2, WrittenFactor)):
+        return traced_norm(request.norm, request.module, problem)
+    return request.norm if isinstance(request.norm, GIVEN) else None
+
+
+def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None) -> Norm | None:
+    """The norm with the smallest bound on the whole region at once, or among its samples."""
+    if problem.time is Time.STATIC:
+        if isinstance(wanted, (FreeL1, FreeLInf)):
+            raise SignatureError(
+                "Weights of a static map's gain are to be given, not found: linf([1.0, ...]) or "
+                "l1([1.0, ...]), or norm=None for the Euclidean gain."
+            )
+        return L2(np.eye(problem.size))
+    candidates: list[Norm] = []
+    if wanted is None or isinstance(wanted, FreeL2):
+        candidates.append(L2(np.eye(problem.size)))
+    for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
+        try:
+            candidates.append(proved_norm(find_norm(problem, free)))
+        except (ConvergenceError, MetricError):
+            continue
+    best: tuple[float, Norm] | None = None
+    for candidate in candidates:
+        own = with_metric(problem, candidate)
+        criterion = prepared_criterion(own, candidate, input_norm)
+        b = float(box_bounds(own, criterion, problem.lower[None], problem.upper[None])[0])
+        if best is None or b < best[0] - 1e-9 * abs(best[0]):
+            best = (b, candidate)
+    return best[1] if best is not None else None
+
+
+def _without_norm(problem: Problem, target: float | None) -> Answer:
+    b = target if target is not None else limit_of(problem)
+    refuted = refute_in_any_metric(
+        problem, float(np.nextafter(b, np.inf)) if target is not None else b
+    )
+    return (
+        refuted
+        if refuted is not None
+        else Estimated(
+            None,
+            "no norm of the wanted kind was found; give one, allow another kind, or shrink the "
+            "region",
+        )
+    )

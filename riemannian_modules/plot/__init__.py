@@ -1,0 +1,31 @@
+"""Pictures: of composites, and of what is proved about them."""
+
+from riemannian_modules.plot.composite import draw_graph, graph_figure
+from riemannian_modules.plot.conditioning import rate_against_conditioning
+from riemannian_modules.plot.envelope import draw_envelope, envelope
+from riemannian_modules.plot.figure_file import save_figure
+from riemannian_modules.plot.links import Link, links_of, type_name
+from riemannian_modules.plot.mermaid import graph_to_mermaid
+from riemannian_modules.plot.network import network_graph
+from riemannian_modules.plot.rate_slice import RateSlice, proved_slice, slice_in_norm
+from riemannian_modules.plot.rates import rate_slices
+from riemannian_modules.plot.undecided import undecided_boxes
+
+__all__ = [
+    "Link",
+    "RateSlice",
+    "draw_envelope",
+    "draw_graph",
+    "envelope",
+    "graph_figure",
+    "graph_to_mermaid",
+    "links_of",
+    "network_graph",
+    "proved_slice",
+    "rate_against_conditioning",
+    "rate_slices",
+    "save_figure",
+    "slice_in_norm",
+    "type_name",
+    "undecided_boxes",
+]

@@ -1,0 +1,214 @@
+"""Sums of squares: exact identities, Gram matrices that stay semidefinite, metrics on the plane."""
+
+import copy
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import riemannian_modules as rm
+from riemannian_modules.certify import certify, l2
+from riemannian_modules.certify.gram_program import prove_sos, shape_of
+from riemannian_modules.certify.linear_forms import nullspace
+from riemannian_modules.certify.metric_family import polynomial_family
+from riemannian_modules.certify.norms import FieldL2
+from riemannian_modules.certify.polynomial_metric import find_by_squares
+from riemannian_modules.certify.polynomial_ring import ring_of
+from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.certify.sampled_metric import find_by_samples
+from riemannian_modules.certify.square_rule import prove_by_squares, rate_matrix, squares_hold
+from riemannian_modules.certify.sums_of_squares import Side, verify_sos
+from riemannian_modules.errors import CertificateError, ConvergenceError
+from riemannian_modules.region import box
+from tests.cases import systems as s
+
+x, y = sp.symbols("x y", real=True)
+
+
+class Shear(rm.Flow):
+    """``z1' = -a z1, z2' = -b z2`` for ``z1 = x + p(y), z2 = y``."""
+
+    state = rm.space(x="", y="")
+
+    def __init__(self, p, a, b):
+        self.p, self.a, self.b = p, a, b
+
+    def equations(self, x, u, p):
+        value = sum(c * x.y**k for k, c in self.p.items())
+        slope = sum(k * c * x.y ** (k - 1) for k, c in self.p.items())
+        dy = -self.b * x.y
+        return {"x": -self.a * (x.x + value) - slope * dy, "y": dy}
+
+
+def squares_of(matrix, sides=()):
+    ring = ring_of((e for row in matrix for e in row), [x, y])
+    return prove_sos([[ring.read(e) for e in row] for row in matrix], ring, sides)
+
+
+def matrix_of(evidence, n):
+    ring = evidence.ring
+    return [[ring.expression(e) for e in row] for row in evidence.matrix(n)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 3), st.integers(0, 2))
+def test_a_random_sum_of_squares_is_found_again_as_an_exact_identity(seed, n, degree):
+    rng = np.random.default_rng(seed)
+    terms = [x**i * y**j for i in range(degree + 1) for j in range(degree + 1 - i)]
+    factors = [
+        [sum(int(c) * t for c, t in zip(rng.integers(-3, 4, len(terms)), terms, strict=True))
+         for _ in range(n)]
+        for _ in range(2)
+    ]  # fmt: skip
+    some = sp.Add(*(t**2 for t in terms))
+    T = [
+        [sp.expand(sum(f[i] * f[j] for f in factors) + (some if i == j else 0)) for j in range(n)]
+        for i in range(n)
+    ]
+    found = squares_of(T)
+    assert found is not None
+    assert all(sp.expand(a - b) == 0 for r, q in zip(T, matrix_of(found, n), strict=True) for a, b in zip(r, q, strict=True))  # fmt: skip
+    assert found.main.is_semidefinite()
+    assert verify_sos(T, found)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[x**2 - sp.Rational(1, 10**6)]],
+        [[x**4 * y**2 + x**2 * y**4 - 3 * x**2 * y**2 + 1]],  # Motzkin: nonnegative, no squares
+        [[1 + x**2, 1 + 2 * x], [1 + 2 * x, 1 + x**2]],
+        [[x]],
+    ],
+)
+def test_what_is_no_sum_of_squares_is_not_shown_as_one(matrix):
+    assert squares_of(matrix) is None
+
+
+@pytest.mark.parametrize(
+    ("e", "sides"),
+    [
+        (1 - x**2 / 2, (Side(x, Fraction(-1), Fraction(1)),)),
+        (2 - x**2 * y, (Side(x, Fraction(-1), Fraction(1)), Side(y, Fraction(-1), Fraction(1)))),
+        (2 + sp.tanh(x) * y, (Side(sp.tanh(x), Fraction(-1), Fraction(1)), Side(y, Fraction(-1), Fraction(1)))),
+        (x + y**2 + sp.Rational(1, 8), (Side(x, Fraction(0), None),)),
+    ],
+)  # fmt: skip
+def test_ranges_of_generators_carry_proofs_by_their_multipliers(e, sides):
+    found = squares_of([[e]], sides)
+    assert found is not None
+    assert found.multipliers
+    assert sp.expand(matrix_of(found, 1)[0][0] - e) == 0
+    assert all(gram.is_semidefinite() for _, gram in found.multipliers)
+    assert verify_sos([[e]], found)
+    assert not verify_sos([[e - sp.Rational(1, 2**60)]], found)
+
+
+def test_the_basis_holds_only_what_the_newton_polytope_allows():
+    ring = ring_of([x, y])
+    support = {(0, 0, m) for m in ring.read(x**4 * y**2 + x**2 * y**4 - 3 * x**2 * y**2 + 1)}
+    basis = {m for _, m in shape_of(support, 1, ring, ()).main}
+    assert basis == {(0, 0), (1, 1), (2, 1), (1, 2)}
+
+
+def test_a_nullspace_is_annulled_exactly():
+    rng = np.random.default_rng(0)
+    rows = [
+        {k: Fraction(int(v)) for k, v in enumerate(row) if v} for row in rng.integers(-3, 4, (4, 7))
+    ]
+    basis = nullspace([*rows, rows[0]], 7)
+    assert len(basis) == 3
+    assert all(sum(row.get(k, 0) * v[k] for k in range(7)) == 0 for row in rows for v in basis)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.sampled_from([2, 3, 4]), st.integers(-3, 3), st.integers(-2, 2), st.integers(1, 4))
+def test_a_sheared_linear_flow_contracts_on_the_whole_plane_at_its_linear_rate(k, top, low, b):
+    module = Shear({k: top or 1, 2: low} if k != 2 else {2: top or 1}, 1, b)
+    problem = make_problem(module, box())
+    metric = find_by_squares(problem, l2(degree=2 * (k - 1)))
+    proved = prove_by_squares(problem, metric, None)
+    assert proved is not None
+    bound, data = proved
+    assert 0.999 <= -bound <= 1
+    data = json.loads(json.dumps(data))
+    assert squares_hold(problem, metric, bound, data)
+    assert not squares_hold(problem, metric, bound - 1e-3, data)
+
+
+@pytest.mark.parametrize("part", ["rate", "positive"])
+def test_changed_evidence_proves_nothing(part):
+    problem = make_problem(Shear({2: 1}, 1, 2), box())
+    metric = find_by_squares(problem, l2(degree=2))
+    bound, data = prove_by_squares(problem, metric, None)
+    assert squares_hold(problem, metric, bound, data)
+    size = len(data[part]["gram"])
+    for i in range(size):
+        for j in range(i + 1):
+            changed = copy.deepcopy(data)
+            changed[part]["gram"][i][j] = str(Fraction(changed[part]["gram"][i][j]) + 1)
+            assert not squares_hold(problem, metric, bound, changed)
+    changed = copy.deepcopy(data)
+    changed[part]["rows"][0] = 7
+    assert not squares_hold(problem, metric, bound, changed)
+    changed = copy.deepcopy(data)
+    changed["positive"]["margin"] = "0"
+    assert not squares_hold(problem, metric, bound, changed)
+    changed = copy.deepcopy(data)
+    changed[part]["gram"] = changed[part]["gram"][:-1]
+    with pytest.raises(CertificateError):
+        squares_hold(problem, metric, bound, changed)
+
+
+def test_an_exact_shear_metric_is_proved_at_its_exact_rate_on_the_whole_plane():
+    problem = make_problem(Shear({2: 1}, 1, 2), box())
+    X, Y = problem.expressions.state
+    metric = FieldL2(((sp.Integer(1), 2 * Y), (2 * Y, 1 + 4 * Y**2)))
+    proved = prove_by_squares(problem, metric, -1.0)  # not uniformly definite: a weight is needed
+    assert proved is not None
+    assert squares_hold(problem, metric, -1.0, json.loads(json.dumps(proved[1])))
+    assert prove_by_squares(problem, metric, float(np.nextafter(-1.0, -2))) is None
+    indefinite = FieldL2(((sp.Integer(1), 2 * Y), (2 * Y, 4 * Y**2)))
+    assert prove_by_squares(problem, indefinite, -0.5) is None
+
+
+def test_the_tested_matrix_is_that_of_the_family():
+    problem = make_problem(Shear({3: 2}, 1, 2), box())
+    family = polynomial_family(problem, 2, problem.expressions.state)
+    theta = [Fraction(k % 5 - 2) for k in range(len(family.weights))]
+    ring = family.ring
+    field = FieldL2(tuple(tuple(map(ring.expression, row)) for row in family.metric(theta)))
+    T = rate_matrix(problem, field, -0.75)
+    test = family.test(theta, Fraction(-3, 2))
+    assert all(ring.read(T[i][j]) == test[i][j] for i in range(2) for j in range(2))
+
+
+def test_an_expanding_flow_has_no_polynomial_metric():
+    with pytest.raises(ConvergenceError):
+        find_by_squares(make_problem(Shear({2: 1}, -1, 2), box()), l2(degree=2))
+
+
+def test_a_metric_of_samples_beats_the_best_constant_one():
+    constant = certify(s.Pendulum(), box(q=(-3, 3), v=(-3, 3)), norm=l2()).rate
+    problem = make_problem(s.Pendulum(), box(q=(-3, 3), v=(-3, 3)))
+    metric = find_by_samples(problem, l2(degree=2))
+    assert certify(s.Pendulum(), box(q=(-3, 3), v=(-3, 3)), norm=metric, rate=0.6).rate > constant
+
+
+def test_a_step_map_is_searched_in_its_own_way():
+    class Step(rm.StepMap):
+        state = rm.space(x="", y="")
+
+        def equations(self, x, u, p):
+            return {"x": 0.5 * (x.x + x.y**2) - (0.3 * x.y) ** 2, "y": 0.3 * x.y}
+
+    problem = make_problem(Step(), box())
+    metric = find_by_squares(problem, l2(degree=2))
+    proved = prove_by_squares(problem, metric, None)
+    assert proved is not None
+    assert 0.5 <= proved[0] <= 0.501
+    assert squares_hold(problem, metric, proved[0], proved[1])
