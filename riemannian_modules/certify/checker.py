@@ -650,7 +650,9 @@ def expressions(R, b, kind, claim, system, evidence):
         if dot(L, back) != identity(k) or not all(map(vanishes, dot(*gap).values())) or kind == "map":
             raise NotProved(f"horizontal: the {sort} is no identity of the system")
         J, n, m = dot(L, J, back), k, k
+    if evidence["rule"] == "sos" and "horizontal" in claim: raise NotProved("squares prove no such claim")
     if evidence["rule"] == "network": network(R, b, kind, J, n, norm, evidence)
+    elif evidence["rule"] == "sos": sos(R, b, kind, J, n, norm, evidence, along)
     elif norm["type"] in ("l1", "linf"): sums(R, b, kind, J, n, m, norm, evidence)
     elif "metric_terms" in norm or "factor_terms" in norm: field(R, b, kind, J, n, norm, evidence, along, inputs, parameters)
     else: constant(R, b, kind, J, n, m, norm, claim, evidence)
@@ -734,6 +736,67 @@ def field(R, b, kind, J, n, norm, evidence, along, inputs, parameters):
         W = given(R, evidence, "weight", dot(transposed(K), W, K), n, n)
         R.proves("M > 0", upper(W, n), positive, cuts, strict=True)
     return R.proves("2 b M - (Mdot + M J + J^T M) >= 0", upper(combined((b, W), (-1, S)), n), positive, cuts)
+
+def sos(R, b, kind, J, n, norm, evidence, along):
+    """2 b M - (Mdot + M J + J^T M) >= 0 (steps: b^2 M - J^T M(f) J) and w M >= margin I by squares.
+
+    v^T T v = z^T G z + sum g z'^T G' z' with z_k = m_k(x) v_(i_k), G, G' >= 0, and g >= 0 on the box.
+    """
+    _, rate, definite, ranges = fields(evidence, "rule rate positive", "ranges")
+    if kind == "map" or not n or "factor_terms" in norm: raise NotProved("squares are for metrics of a state")
+    box, limits = R.box(R.sides), []
+    M = square(R, norm["metric_terms"], n, n) if "metric_terms" in norm else l2(norm, n)
+    if "metric_terms" in norm and fields(norm, "type metric_terms", "rates")[2] is not None: raise NotProved("rates")
+    if norm["type"] != "l2" or transposed(M) != M: raise Malformed("the metric is not symmetric, or no norm l2")
+    if any(KINDS[g][0] in KINKS for t in M.values() for g in below(t)): raise NotProved("the metric has kinks")
+    if any(not symbols(t) <= along.keys() for t in M.values()): raise NotProved("the metric depends on inputs")
+    box = R.box(R.sides)  # with the needs of the metric, too
+    for term, lower, upper_, cuts in (fields(entry, "term lower upper cuts") for entry in ranges or ()):
+        (t,) = read_terms(term, R.names, needs=R.needs)
+        x = value(t, R.box(R.sides))
+        if cuts != [None] or x[0] < end(lower)[1] or x[1] > end(upper_)[0]: raise NotProved("the range of a term")
+        limits.append((t, lower, upper_))
+    def gram(part, T, size, extra=""):
+        """Whether a sum of squares is the matrix T; its parts are exact."""
+        parts, shown = [(number(1), part)], {}
+        for entry in part.get("multipliers") or ():
+            (key, which), = fields(entry, "constraint rows basis gram")[0].items()
+            t, lo, hi = limits[which] if key == "range" else next(
+                (R.names[name], *sides) for name, *sides in R.data["sides"] if name == which)
+            ends = [minus(t, number(real(lo)))] * (lo != "-inf") + [minus(number(real(hi)), t)] * (hi != "inf")
+            if not ends or {key} - {"range", "side"} or type(which) not in (int, str) or which in range(-99, 0):
+                raise Malformed("a constraint of a sum of squares")
+            parts.append((reduce(multiplied, map(expanded, ends)), {k: entry[k] for k in ("rows", "basis", "gram")}))
+        for k, (g, p) in enumerate(parts):
+            rows, basis, triangle = fields(p, "rows basis gram", "multipliers " + extra if not k else "")[:3]
+            z = read_terms(basis, R.names, needs=R.needs)
+            G = {(i, j): read(x, {}, set()) if isinstance(x, str) else number(real(x))
+                 for i, row in enumerate(triangle) for j, x in enumerate(row)}
+            if {*G} != {(i, j) for i in range(len(z)) for j in range(i + 1)} or len(rows) != len(z):
+                raise Malformed("a Gram matrix is a lower triangle, with a row and a monomial for each")
+            if not passes(form_of(upper(transposed(G), len(z))), {}, positive, False): return False
+            for (i, j), c in G.items():
+                t = mul(c, g, z[i], z[j])
+                for place in {(rows[i], rows[j])} if i == j else [(rows[i], rows[j]), (rows[j], rows[i])]:
+                    shown.setdefault(place, []).append(t)
+        return {*rows} <= {*range(size)} and equal(T, {place: add(*parts) for place, parts in shown.items()})
+    if kind == "flow":
+        MJ, flows = dot(M, J), [(-1, {p: mul(derivative(t, s), r) for p, t in M.items()}) for s, r in along.items()]
+        T = combined((2 * b, M), (-1, MJ), (-1, transposed(MJ)), *flows)
+    else: T = combined((b**2, M), (-1, dot(transposed(J), {p: put(t, dict(along)) for p, t in M.items()}, J)))
+    if not gram(rate, T, n): raise NotProved("the sum of squares of the bound")
+    (w,), margin = read_terms(definite["weight"], R.names, needs=R.needs), read(definite["margin"], {}, set())
+    wM = combined((1, {p: mul(w, t) for p, t in M.items()}), (-1, {(i, i): margin for i in range(n)}))
+    if not margin or margin[()] <= 0 or not gram(definite, wM, n, "weight margin point"):
+        raise NotProved("the sum of squares of the metric")
+    if {*w} != {()} or w[()] <= 0:  # M is regular everywhere: definite where it is so at one point
+        at = [near(real(x)) for x in definite["point"]]
+        if any(x[0] < lo or x[1] > hi for x, (lo, hi) in zip(at, R.sides, strict=True)): raise NotProved("the point")
+        form, here = form_of(upper(M, n)), dict(zip(R.symbols, at))
+        if not passes(form, {a: of_monomial(a, here) for atoms in form for a in atoms}, positive, True):
+            raise NotProved("the metric is not definite at the point")
+    R.box(R.sides)  # with all that had to be defined
+    R.report.append("sums of squares prove the bound, and that the metric is positive definite")
 
 def network(R, b, kind, J, n, norm, evidence):
     """Bounds of blocks on C's diagonal, gains off it: C r <= b r (linf), or l^T C <= b l^T (l1)."""
