@@ -6,7 +6,7 @@ decides anything. 1 numbers, 2 functions, 3 terms, 4 ranges, 5 matrices, 6 leave
 Source: Moore, Kearfott and Cloud (2009), Introduction to Interval Analysis; docs/certificates.md.
 """
 # fmt: off  (dense, so that all that must be trusted is read at once: few blank lines, short names)
-# pyright: basic
+# pyright: basic, reportIndexIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
 import ast, gzip, json, re, sys
 from fractions import Fraction as Q
 from functools import lru_cache, reduce
@@ -363,7 +363,7 @@ def spread(t, box):
             for ends, up, down in ((low, d[1] <= 0, d[0] >= 0), (high, d[0] >= 0, d[1] <= 0)):
                 if up and hi < INF: ends[s] = hi, hi
                 elif down and lo > -INF: ends[s] = lo, lo
-            middle = (lo + hi) // 2 if -INF < lo and hi < INF else max(lo, min(hi, 0))
+            middle = (lo + hi) // 2 if lo > -INF and hi < INF else max(lo, min(hi, 0))
             centre[s] = middle, middle
             mean.append(times(d, clip(lo - middle, hi - middle)))
         found = both(found, (value(t, low)[0], value(t, high)[1]))
@@ -744,13 +744,12 @@ def sos(R, b, kind, J, n, norm, evidence, along):
     """
     _, rate, definite, ranges = fields(evidence, "rule rate positive", "ranges")
     if kind == "map" or not n or "factor_terms" in norm: raise NotProved("squares are for metrics of a state")
-    box, limits = R.box(R.sides), []
+    limits = []
     M = square(R, norm["metric_terms"], n, n) if "metric_terms" in norm else l2(norm, n)
     if "metric_terms" in norm and fields(norm, "type metric_terms", "rates")[2] is not None: raise NotProved("rates")
     if norm["type"] != "l2" or transposed(M) != M: raise Malformed("the metric is not symmetric, or no norm l2")
     if any(KINDS[g][0] in KINKS for t in M.values() for g in below(t)): raise NotProved("the metric has kinks")
     if any(not symbols(t) <= along.keys() for t in M.values()): raise NotProved("the metric depends on inputs")
-    box = R.box(R.sides)  # with the needs of the metric, too
     for term, lower, upper_, cuts in (fields(entry, "term lower upper cuts") for entry in ranges or ()):
         (t,) = read_terms(term, R.names, needs=R.needs)
         x = value(t, R.box(R.sides))

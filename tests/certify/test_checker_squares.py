@@ -1,4 +1,4 @@
-"""Certificates by sums of squares: what the search finds is proved by the checker, edits are not."""
+"""Certificates by sums of squares: the checker proves what the search finds, and no edit of it."""
 
 import json
 
@@ -16,6 +16,7 @@ from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.certify.square_rule import prove_by_squares
 from riemannian_modules.region import box
 from tests.certify.hand_written import changed
+from tests.certify.test_certificate_schema import SCHEMA, fits
 
 
 class Shear(rm.Flow):
@@ -53,8 +54,10 @@ def certificate(module, region, norm_of, target):
     b, evidence = proved
     sides = [
         [s.name, *("inf" if v == np.inf else "-inf" if v == -np.inf else v for v in (lo, hi))]
-        for s, lo, hi in zip(problem.symbols, problem.lower.tolist(), problem.upper.tolist(), strict=True)
-    ]  # fmt: skip
+        for s, lo, hi in zip(
+            problem.symbols, problem.lower.tolist(), problem.upper.tolist(), strict=True
+        )
+    ]
     data = {
         "format": "riemannian-modules certificate",
         "version": 2,
@@ -88,6 +91,7 @@ def code(data, tmp_path):
 def test_what_the_search_proves_the_checker_proves(name, tmp_path, capsys):
     data = certificate(*CASES[name])
     assert data["evidence"]["rule"] == "sos"
+    assert fits(data, SCHEMA)
     assert code(data, tmp_path) == 0, capsys.readouterr()
     b = data["claim"]["bound"]
     better = float(np.nextafter(b, -np.inf))
