@@ -1,8 +1,8 @@
 """Certifying rings and cascades of many modules: rate against the closed form, time and memory.
 
 Each row is one new process, so its peak memory is its own; imports are in the memory and not in the
-time. The ring is that of the Goodwin oscillator, whose best constant metric has a closed form; a
-cascade's is the rate of its slowest node.
+time, which is the processor's. The ring is that of the Goodwin oscillator, whose best constant
+metric has a closed form; a cascade's is the rate of its slowest node.
 """
 
 import resource
@@ -90,28 +90,30 @@ CASES: tuple[Case, ...] = (
 
 
 def measure(case: Case, n: int) -> tuple[float, float, float, float, float]:
-    """Proved rate, seconds to build, certify and verify, and peak memory in MB."""
+    """Proved rate, processor seconds to build, certify and verify, peak memory in MB."""
     _, make, k = case
-    start = time.perf_counter()
+    start = time.process_time()
     module, region = make(n, k)
-    built = time.perf_counter()
+    built = time.process_time()
     if k and goodwin_rate(n, k) < 0:
         rate = -network_rate(module, region).rate
         answer = None
     else:
         answer = certify_network(module, region)
         rate = answer.rate if isinstance(answer, Proved) else float("nan")
-    proved = time.perf_counter()
+    proved = time.process_time()
     if isinstance(answer, Proved):
         assert isinstance(verify(answer.certificate), Proved)
-    verified = time.perf_counter()
+    verified = time.process_time()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return rate, built - start, proved - built, verified - proved, memory
 
 
 def main() -> None:
     """Print a table: one row a case and size."""
-    print("| system | n | rate | of closed form | build s | certify s | verify s | peak MB |")
+    print(
+        "| system | n | rate | of closed form | build CPU s | certify CPU s | verify CPU s | peak MB |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for case in CASES:
         for n in SIZES:

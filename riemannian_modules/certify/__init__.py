@@ -8,6 +8,7 @@ from riemannian_modules.certify.budget import Budget, Progress
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
 from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound
+from riemannian_modules.certify.conditioning import Curve, rate_against_condition
 from riemannian_modules.certify.conservation import (
     ConservationLaw,
     Symmetry,
@@ -31,6 +32,7 @@ __all__ = [
     "Budget",
     "Certificate",
     "ConservationLaw",
+    "Curve",
     "Estimated",
     "Horizontal",
     "LipschitzBound",
@@ -61,6 +63,7 @@ __all__ = [
     "network_table",
     "prove_trajectories",
     "quotient",
+    "rate_against_condition",
     "symmetries",
     "verify",
 ]

@@ -75,7 +75,8 @@ def _linear_metric(J: Array) -> Array:
         if np.linalg.cond(vectors) ** 2 <= MODEST:
             # In the coordinates of the eigenvectors the Jacobian is diagonal: nothing is given up.
             W = np.linalg.inv(vectors)
-            return _unit(np.real(W.conj().T @ W).astype(np.float64))
+            whole: Array = np.asarray(np.real(W.conj().T @ W), dtype=np.float64)
+            return _unit(whole)
     T = np.diag(_balance(J[None]))
     inverse = np.diag(1.0 / np.diag(T))
     balanced = T @ J @ inverse

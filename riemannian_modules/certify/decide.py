@@ -120,7 +120,9 @@ def _finite_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
 
 def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     def proves(places: Places, b: Array) -> Mask:
-        return criterion.proves_at(corners(low[places], high[places]), b[:, None]).all(1)
+        return np.asarray(
+            criterion.proves_at(corners(low[places], high[places]), b[:, None]).all(1)
+        )
 
     sizes, start = _sizes(criterion, low, high), criterion.corners_need(low, high)
     result = _raised(proves, start, sizes)

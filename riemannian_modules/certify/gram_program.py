@@ -62,9 +62,8 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
     """Bases for a matrix with these coefficients, without elements that can only be zero."""
     if not support:
         return Shape((), tuple(() for _ in sides), frozenset())
-    count = len(ring.generators)
     total = max(sum(m) for _, _, m in support)
-    each = [max(m[k] for _, _, m in support) for k in range(count)]
+    each = [max(m[k] for _, _, m in support) for k in range(len(ring.generators))]
     if sides:  # multipliers work with even degrees
         total, each = total + total % 2, [e + e % 2 for e in each]
     degrees = [s.polynomial(ring) for s in sides]
@@ -72,7 +71,7 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
     extra = tuple(
         tuple((i, m) for i in range(n) for m in _cofactors(g, total, half)) for g in degrees
     )
-    basis = [(i, m) for i in range(n) for m in monomials(count, total // 2, half)]
+    basis = [(i, m) for i in range(n) for m in monomials(total // 2, half)]
     reached_by_extra = {
         (*sorted((a[0], b[0])), tuple(map(sum, zip(a[1], b[1], m, strict=True))))
         for g, elements in zip(degrees, extra, strict=True)
@@ -89,10 +88,10 @@ def _cofactors(g: Poly, total: int, half: list[int]) -> list[Powers]:
     own = [max(m[k] for m in g) for k in range(len(half))]
     room = [(2 * h - d) // 2 for h, d in zip(half, own, strict=True)]
     left = (total - max(sum(m) for m in g)) // 2
-    return monomials(len(half), left, room) if min(room) >= 0 and left >= 0 else []
+    return monomials(left, room) if min(room) >= 0 and left >= 0 else []
 
 
-def monomials(count: int, degree: int, each: list[int]) -> list[Powers]:
+def monomials(degree: int, each: list[int]) -> list[Powers]:
     """Exponents of a total degree, and of a degree in each generator, of at most so much."""
     ranges = (range(min(degree, e) + 1) for e in each)
     found = [m for m in product(*ranges) if sum(m) <= degree]
@@ -233,7 +232,7 @@ def _echelon(rows: Array) -> Array:
     """Reduced by Gauss and Jordan with the largest pivots, which makes simple vectors simple."""
     left = rows.copy()
     for k in range(len(left)):
-        i, j = np.unravel_index(int(np.abs(left[k:]).argmax()), left[k:].shape)
+        i, j = divmod(int(np.abs(left[k:]).argmax()), left.shape[1])
         left[[k, k + i]] = left[[k + i, k]]
         left[k] /= left[k, j]
         for other in range(len(left)):
@@ -245,7 +244,7 @@ def _echelon(rows: Array) -> Array:
 def solve_grams(
     matrix: PolyMatrix, ring: Ring, bases: list[list[Form]], sides: tuple[Side, ...]
 ) -> tuple[float, list[Array]] | None:
-    """The margin and Gram matrices, scaled, as far inside the semidefinite cone as the identity lets them."""
+    """The relative margin, and Gram matrices as far inside the cone as the identity lets them."""
     blocks, size = gram_blocks(bases, 1)
     factors = [{ring.one: Fraction(1)}, *(s.polynomial(ring) for s in sides)]
     rows: defaultdict[Place, dict[int, float]] = defaultdict(dict)

@@ -87,10 +87,8 @@ def dual_squared(norm: L2 | L1 | LInf, a: Exact) -> Fraction:
     M = norm.metric
     floor = float(smallest_eigenvalue_bound(M))
     guess: Array = np.asarray(np.linalg.solve(M, [float(v) for v in a]), dtype=np.float64)
-    if floor > 0 and np.isfinite(guess).all():
-        y = _fractions(guess)
-    else:  # so badly conditioned that floats say nothing
-        y = _solved(M, a)
+    # Where M is so badly conditioned that floats say nothing, it is solved exactly: e = 0.
+    y = _fractions(guess) if floor > 0 and np.isfinite(guess).all() else _solved(M, a)
     My = [_dot(_fractions(row), y) for row in M]
     e = [v - w for v, w in zip(a, My, strict=True)]
     rest = _dot(e, e)

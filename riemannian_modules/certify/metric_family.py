@@ -1,6 +1,6 @@
-"""Polynomial metrics as a linear family: what the flow or step makes of each, in exact polynomials.
+"""Polynomial metrics as a linear family, and what the flow or step makes of each, exact.
 
-For parameters theta, ``M = sum theta_p W_p(x)`` and ``L = sum theta_p L_p(x)`` with ``L_p = Wdot_p +
+For parameters theta, ``M = sum theta_p W_p(x)``, ``L = sum theta_p L_p(x)`` with ``L_p = Wdot_p +
 W_p J + J^T W_p`` (flow, c = 2 b) or ``J^T W_p(F(x)) J`` (step, c = b^2); the bound asks for
 ``c M - L >= 0``.
 
@@ -133,7 +133,7 @@ def polynomial_family(problem: Problem, degree: int, variables: Sequence[sp.Symb
     weights: list[PolyMatrix] = []
     for i in range(n):
         for j in range(i, n):
-            for m in monomials(len(ring.generators), degree, each):
+            for m in monomials(degree, each):
                 unit: list[list[Poly]] = [[{} for _ in range(n)] for _ in range(n)]
                 unit[i][j] = unit[j][i] = {m: Fraction(1)}
                 weights.append(unit)

@@ -71,7 +71,8 @@ def find_by_squares(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
         # A lower degree is tried first: where it reaches the best bound nearly, it is simpler.
         for degree in range(wanted.degree % 2, wanted.degree + 1, 2):
             program = metric_program(polynomial_family(problem, degree, variables).reduced())
-            for k, c in enumerate(tries):
+            all_tries = degree == wanted.degree
+            for k, c in enumerate(tries if all_tries else tries[:GOOD]):
                 field = _at_bound(program, c)
                 if field is not None:
                     best, tries = field, tries[:k]

@@ -60,7 +60,7 @@ class Monomials:
         scaled = [(s - m) / h for s, m, h in zip(state, middle, half, strict=True)]
         return tuple(
             sp.Mul(*(s**k for s, k in zip(scaled, powers, strict=True)))
-            for powers in monomials(len(state), self.degree, each)
+            for powers in monomials(self.degree, each)
         )
 
     @cached_property
@@ -75,7 +75,7 @@ class Monomials:
     def successors(self) -> tuple[sp.Expr, ...]:
         """Their values at a step map's successor."""
         table = dict(zip(self.problem.expressions.state, self.problem.map, strict=True))
-        return tuple(t.xreplace(table) for t in self.terms)
+        return tuple(sp.sympify(t.xreplace(table)) for t in self.terms)
 
 
 def find_by_samples(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:

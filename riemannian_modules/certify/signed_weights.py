@@ -136,7 +136,13 @@ def _improved(blocks: Blocks, metrics: Sequence[Array], points: Array, d: Array)
         def value(w: Array, tau: float = sharpness / size) -> tuple[float, Array]:
             return _smooth_largest(T, W, np.exp(w - w.max()), tau)
 
-        result = minimize(value, shares, jac=True, method="L-BFGS-B", options={"maxiter": 60})
+        sides = [(float(v) - 12.0, float(v) + 12.0) for v in np.log(d)]
+        try:
+            result = minimize(
+                value, shares, jac=True, method="L-BFGS-B", bounds=sides, options={"maxiter": 60}
+            )
+        except np.linalg.LinAlgError:  # weights too far apart for floats: keep what there is
+            break
         if np.isfinite(result.x).all():
             shares = result.x
     return np.exp(shares - shares.max())

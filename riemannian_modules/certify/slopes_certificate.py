@@ -114,7 +114,11 @@ def proof_from_data(data: Mapping[str, Any]) -> SlopesProof:
             ("system", {"type"}, {"size", "A", "B", "C", "D", "activations"}),
         )
     )
-    if evidence["rule"] != "slopes" or system["type"] != "slopes" or claim["kind"] not in _TIMES:
+    if (
+        evidence["rule"] != "slopes"
+        or system["type"] != "slopes"
+        or claim["kind"] not in list(_TIMES)
+    ):
         raise CertificateError("certificate: expected the rule and system of type 'slopes'.")
     time = _TIMES[claim["kind"]]
     norm = _metric(claim["norm"], None, "claim.norm")

@@ -18,6 +18,7 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.certify.slopes_matrix import nearest
+from riemannian_modules.certify.slopes_packed import Packing
 from riemannian_modules.certify.slopes_search import (
     LARGEST_RATIO,
     cholesky,
@@ -30,7 +31,7 @@ from riemannian_modules.certify.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
-LARGEST = 40_000_000  # numbers in the derivatives of the inequality
+LARGEST = 2_500  # variables: entries of M, and multipliers
 MOST_CENTRES = 100
 MOST_STEPS = 100  # Newton steps for one centre
 GROWTH = 10.0  # of the weight of r, from one centre to the next
@@ -57,10 +58,10 @@ def find_metric(
 
     Where a target is given and reached, the best conditioned one found that reaches it.
 
-    Memory and time grow as (n^2 / 2 + m) (n + m)^2 a step; systems that are too large give None.
+    A step costs O((n^2 / 2 + m)^3); systems that are too large give None.
     """
     n, m = form.A.shape[0], len(form.slopes)
-    if (n * (n + 1) // 2 + m) * (n + m) ** 2 > LARGEST or n == 0:
+    if n * (n + 1) // 2 + m > LARGEST or n == 0:
         return None
     if condition <= 1.0:
         return np.eye(n)
@@ -87,46 +88,35 @@ class _Family:
         self.n, self.m = form.A.shape[0], len(form.slopes)
         self.is_flow = form.time is Time.CONTINUOUS
         self.most = np.inf  # for multipliers
-        self.rows, self.columns = np.tril_indices(self.n)
-        self.start_pencil = pencil_of(form, np.eye(self.n), None, None)
-        self.still = self.start_pencil.constant
-        basis = np.zeros((len(self.rows), self.n, self.n))
-        each = np.arange(len(self.rows))
-        basis[each, self.rows, self.columns] = basis[each, self.columns, self.rows] = 1.0
-        self.basis = basis
-        out = np.hstack([nearest(form.A), nearest(form.B)])
-        size = self.n + self.m
-        self.limits = np.zeros((len(basis), size, size))
-        self.limits[:, : self.n, : self.n] = 2.0 * basis if self.is_flow else basis
-        if self.is_flow:
-            self.motions = np.zeros((len(basis), size, size))
-            self.motions[:, : self.n] = basis @ out
-            self.motions = self.motions + np.swapaxes(self.motions, 1, 2)
-        else:
-            self.motions = out.T @ basis @ out
-        self.corner = np.zeros((size, size))
-        self.corner[: self.n, : self.n] = np.eye(self.n)
+        self.packing = Packing(self.n)
+        self.first = 1 + self.packing.count  # where the multipliers begin
+        self.pencil = pencil_of(form, np.eye(self.n), None, None)
+        self.out = np.hstack([nearest(form.A), nearest(form.B)])
+        self.corner = np.eye(self.n, self.n + self.m)
 
     def metric(self, y: Array) -> Array:
         """M from the packed variables."""
-        M = np.zeros((self.n, self.n))
-        M[self.rows, self.columns] = M[self.columns, self.rows] = y[1 : 1 + len(self.rows)]
-        return M
+        return self.packing.matrix(y[1 : self.first])
 
-    def dense_at(self, b: float) -> Array:
-        """The derivatives of ``F_b(M, t) + r E`` by r and by the entries of M, (k + 1, s, s)."""
-        factor = b if self.is_flow else b * b
-        return np.concatenate([self.corner[None], factor * self.limits - self.motions])
+    def factors(self, b: float) -> list[tuple[Array, Array, float]]:
+        """(X, Y, c) with ``F_b(M) = sum c X^T M Y``; X and Y are (n, s)."""
+        if not self.is_flow:
+            return [(self.corner, self.corner, b * b), (self.out, self.out, -1.0)]
+        moving = b * self.corner - self.out
+        return [(self.corner, moving, 1.0), (moving, self.corner, 1.0)]
 
-    def matrix(self, dense: Array, y: Array) -> Array:
-        """``F_b(M, t) + r E`` at packed variables, with the derivatives that b gives."""
-        k = len(dense)
-        return np.tensordot(y[:k], dense, 1) + self.start_pencil.at(0.0, y[k:]) - self.still
+    def matrix(self, b: float, y: Array) -> Array:
+        """``F_b(M, t) + r E`` at packed variables."""
+        M = self.metric(y)
+        total = self.pencil.turned(0.0, y[self.first :]) + y[0] * (self.corner.T @ self.corner)
+        for X, Y, c in self.factors(b):
+            total = total + c * (X.T @ M @ Y)
+        return total
 
     def smallest(self, y: Array) -> float:
         """The smallest b for which F_b is not negative at y."""
         n = self.n
-        F = self.matrix(self.dense_at(0.0), np.concatenate([[0.0], y[1:]]))
+        F = self.matrix(0.0, np.concatenate([[0.0], y[1:]]))
         across = F[:n, n:] @ np.linalg.solve(F[n:, n:], F[n:, :n]) if self.m else 0.0
         needed = across - F[:n, :n]
         L = np.linalg.cholesky(self.metric(y) * (2.0 if self.is_flow else 1.0))
@@ -137,25 +127,24 @@ class _Family:
 
 def _descend(family: _Family, seconds: float) -> list[_Found]:
     ends = monotonic() + seconds
-    start = feasible_start(family.form, family.start_pencil, seconds)
+    start = feasible_start(family.form, family.pencil, seconds)
     if start is None:
         return []
     # The best multipliers for the identity are where the joint search begins.
-    points = follow_centres(family.start_pencil, start, 0.3 * seconds)
+    points = follow_centres(family.pencil, start, 0.3 * seconds)
     t = points[max(len(points) - 6, 0)][1]
     family.most = LARGEST_RATIO * float(t.max(initial=1.0))
     middle = 0.5 * (1.0 + 1.0 / family.condition)
-    y = np.concatenate([[0.0], middle * np.eye(family.n)[family.rows, family.columns], middle * t])
+    y = np.concatenate([[0.0], middle * family.packing.packed(np.eye(family.n)), middle * t])
     low = family.smallest(y)
     b = low + 0.1 * max(abs(low), 1e-3)
     found: list[_Found] = []
     weight = 0.0
     for _ in range(MOST_CENTRES):
-        dense = family.dense_at(b)
         if weight == 0.0:
-            weight = max(-_newton(family, dense, y, 0.0)[2], 1e-6)
+            weight = max(-_newton(family, b, y, 0.0)[2], 1e-6)
         try:
-            y = _centre(family, dense, y, weight, ends)
+            y = _centre(family, b, y, weight, ends)
             low = family.smallest(y)
         except np.linalg.LinAlgError:  # rounding has put an end to it
             break
@@ -173,15 +162,15 @@ def _descend(family: _Family, seconds: float) -> list[_Found]:
     return found
 
 
-def _centre(family: _Family, dense: Array, y: Array, weight: float, ends: float) -> Array:
+def _centre(family: _Family, b: float, y: Array, weight: float, ends: float) -> Array:
     """Newton's method for one centre, from a strictly feasible y."""
     for _ in range(MOST_STEPS):
-        step, decrement, _ = _newton(family, dense, y, weight)
+        step, decrement, _ = _newton(family, b, y, weight)
         if not decrement > 0.2 or monotonic() > ends:
             break
-        value, length = _value(family, dense, y), 1.0
+        value, length = _value(family, b, y), 1.0
         while length > 1e-9:
-            change = weight * length * step[0] + _value(family, dense, y + length * step) - value
+            change = weight * length * step[0] + _value(family, b, y + length * step) - value
             if change <= -0.01 * length * decrement:
                 break
             length *= 0.5
@@ -197,13 +186,13 @@ def _metric_blocks(family: _Family, y: Array) -> list[tuple[Array, float]]:
     return [(M - eye / family.condition, 1.0), (eye - M, -1.0)]
 
 
-def _value(family: _Family, dense: Array, y: Array) -> float:
+def _value(family: _Family, b: float, y: Array) -> float:
     """The barrier at a point, infinite outside."""
-    t = y[len(dense) :]
+    t = y[family.first :]
     if not ((t > 0).all() and (t < family.most).all()):
         return np.inf
     total = -float((np.log(t) + np.log1p(-t / family.most)).sum())
-    for matrix in (family.matrix(dense, y), *(block for block, _ in _metric_blocks(family, y))):
+    for matrix in (family.matrix(b, y), *(block for block, _ in _metric_blocks(family, y))):
         L = cholesky(matrix)
         if L is None:
             return np.inf
@@ -211,37 +200,51 @@ def _value(family: _Family, dense: Array, y: Array) -> float:
     return total
 
 
-def _newton(family: _Family, dense: Array, y: Array, weight: float) -> tuple[Array, float, float]:
+def _newton(family: _Family, b: float, y: Array, weight: float) -> tuple[Array, float, float]:
     """The Newton step, the squared decrement, and the gradient by r."""
-    k = len(dense)
     gradient, H = np.zeros(len(y)), np.zeros((len(y), len(y)))
-    L = cholesky(family.matrix(dense, y))
+    L = cholesky(family.matrix(b, y))
     if L is None:
         return np.zeros(len(y)), 0.0, 0.0
-    inverse = np.linalg.inv(L)
-    inner = inverse @ dense @ inverse.T
-    flat = inner.reshape(k, -1)
-    P, Q = inverse @ family.start_pencil.above.T, inverse @ family.start_pencil.below.T
-    PQ = P.T @ Q
-    gradient[:k] = -np.trace(inner, axis1=1, axis2=2)
-    room = family.most - y[k:]
-    gradient[k:] = 2.0 * np.diagonal(PQ) - 1.0 / y[k:] + 1.0 / room
-    H[:k, :k] = flat @ flat.T
-    H[k:, k:] = 2.0 * ((P.T @ P) * (Q.T @ Q) + PQ * PQ.T)
-    H[:k, k:] = -2.0 * ((inner @ Q) * P).sum(axis=1)
-    H[k:, :k] = H[:k, k:].T
+    _add_main(family, b, _inverse(L), gradient, H)
+    packing, k = family.packing, family.first
     for matrix, sign in _metric_blocks(family, y):
-        factor = cholesky(matrix)
-        if factor is None:
+        if cholesky(matrix) is None:
             return np.zeros(len(y)), 0.0, 0.0
-        own = np.linalg.inv(factor)
-        white = own @ family.basis @ own.T
-        flat = white.reshape(k - 1, -1)
-        gradient[1:k] -= sign * np.trace(white, axis1=1, axis2=2)
-        H[1:k, 1:k] += flat @ flat.T
+        inverse = _inverse(matrix)
+        gradient[1:k] -= sign * packing.traces(inverse)
+        H[1:k, 1:k] += packing.pair_traces(inverse, inverse)
+    room = family.most - y[k:]
+    gradient[k:] += 1.0 / room - 1.0 / y[k:]
     H[np.arange(k, len(y)), np.arange(k, len(y))] += y[k:] ** -2 + room**-2
     at_rest = float(gradient[0])
     gradient[0] += weight
     scale = 1.0 / np.sqrt(np.diagonal(H))
     step = -scale * solved_definite(scale[:, None] * H * scale, scale * gradient)
     return step, float(-(gradient @ step)), at_rest
+
+
+def _inverse(matrix: Array) -> Array:
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
+def _add_main(family: _Family, b: float, white: Array, gradient: Array, H: Array) -> None:
+    """The share of ``-logdet (F_b + r E)``, for the inverse of its Cholesky factor."""
+    packing, k = family.packing, family.first
+    factors = [(white @ X.T, white @ Y.T, c) for X, Y, c in family.factors(b)]
+    P, Q = white @ family.pencil.above.T, white @ family.pencil.below.T
+    U, PQ = white @ family.corner.T, P.T @ Q
+    UP, UQ = U.T @ P, U.T @ Q
+    gradient[0] = -(U**2).sum()
+    gradient[k:] = 2.0 * np.diagonal(PQ)
+    H[0, 0] = ((U.T @ U) ** 2).sum()
+    H[0, k:] = -2.0 * (UP * UQ).sum(axis=0)
+    H[k:, k:] = 2.0 * ((P.T @ P) * (Q.T @ Q) + PQ * PQ.T)
+    for X, Y, c in factors:
+        gradient[1:k] -= c * packing.traces(Y.T @ X)
+        H[0, 1:k] += c * packing.traces(Y.T @ U @ (U.T @ X))
+        H[1:k, k:] -= 2.0 * c * packing.column_traces(X.T @ P, Y.T @ Q)
+        for other_X, other_Y, d in factors:
+            H[1:k, 1:k] += c * d * packing.pair_traces(Y.T @ other_X, other_Y.T @ X)
+    H[1:, 0] = H[0, 1:]
+    H[k:, 1:k] = H[1:k, k:].T

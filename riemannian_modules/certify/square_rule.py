@@ -30,7 +30,11 @@ from riemannian_modules.certify.generalised import (
 from riemannian_modules.certify.gram_program import prove_sos
 from riemannian_modules.certify.metric_family import generator_sides
 from riemannian_modules.certify.norms import L2, FieldL2
-from riemannian_modules.certify.polynomial_metric import bounds_to_try, prove_definite
+from riemannian_modules.certify.polynomial_metric import (
+    bounds_to_try,
+    equilibrium_bound,
+    prove_definite,
+)
 from riemannian_modules.certify.polynomial_ring import Ring, ring_of
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
@@ -43,6 +47,7 @@ from riemannian_modules.certify.sums_of_squares import (
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
+EXACT = (0.0, 1e-12, 1e-9)  # parts given up first: where a metric is exact, none has to be
 REFINEMENTS = 8  # bisections between the best bound that is proved and the next one tried
 _SOS_KEYS = {"rows", "basis", "gram", "multipliers"}
 
@@ -86,7 +91,8 @@ def prove_by_squares(
         rate = _prove_rate(problem, field, target)
         return None if rate is None else (target, _data(problem, rate, positive))
     before: float | None = None
-    for c in bounds_to_try(problem):
+    best = equilibrium_bound(problem)
+    for c in (*(best + part * abs(best) for part in EXACT), *bounds_to_try(problem)):
         b = 0.5 * c if problem.is_flow else float(np.sqrt(c))
         rate = _prove_rate(problem, field, b)
         if rate is not None:
@@ -192,6 +198,8 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
     refuse_unknown(data, {"rule", "rate", "positive", "ranges"}, "evidence")
     field = as_field(norm)
     if problem.constraints or problem.horizontal is not None or not problem.is_defined:
+        return False
+    if not np.isfinite(b):
         return False
     ranges = _ranges(problem, data.get("ranges", []))
     rate = _sos(problem, data.get("rate"), ranges, "evidence.rate", set())

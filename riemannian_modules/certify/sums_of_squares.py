@@ -92,11 +92,11 @@ class SumOfSquares:
 
     def matrix(self, n: int) -> list[list[Poly]]:
         """The matrix that is proved to be >= 0, multiplied out."""
-        T = self.main.matrix(n)
+        total = self.main.matrix(n)
         for side, gram in self.multipliers:
             g, extra = side.polynomial(self.ring), gram.matrix(n)
-            T = [[plus(T[i][j], times(g, extra[i][j])) for j in range(n)] for i in range(n)]
-        return T
+            total = [[plus(total[i][j], times(g, extra[i][j])) for j in range(n)] for i in range(n)]
+        return total
 
     def to_data(self, symbols: Sequence[sp.Symbol], ranges: Sequence[Side]) -> dict[str, Any]:
         """As JSON data; sides of symbols by name, others by their place among ``ranges``."""

@@ -37,7 +37,8 @@ def worst_places(form: AtomForm, matrices: Array, low: Array, high: Array) -> Ar
     """A corner of each box of atoms (batch, atoms) that needs much, one step from the centre."""
     places = corners(low, high)
     t = _products(form, places)
-    chosen, _ = _step(matrices, t, np.tensordot(t.mean(1), matrices, 1))
+    middle: Array = np.asarray(np.tensordot(t.mean(1), matrices, 1), dtype=np.float64)
+    chosen, _ = _step(matrices, t, middle)
     return places[np.arange(len(low)), chosen]
 
 

@@ -107,8 +107,7 @@ def verify_monolithic(data: Mapping[str, Any]) -> Answer:
         found = verify_trajectories(data, problem)
         if isinstance(found, Estimated):
             return found
-        words["trajectories"] = claim["trajectories"]
-        words["statement"] = " ".join((words["statement"], *found.statements))
+        words |= found.certificate.data["claim"]
     return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
 
 

@@ -64,6 +64,45 @@ class SkewFeedback(rm.Flow):
         }
 
 
+class Arm(rm.Flow):
+    """Two-link manipulator, sliding variable: ``H(q2) s' + C(q2, qd) s + Kd s = 0``."""
+
+    state, inputs = rm.space(s=2), rm.space(q2="rad", qd=2)
+    parameters = {"a": 3.0, "b": 0.5, "d": 1.0, "Kd": 10.0}
+
+    def equations(self, x, u, p):
+        h = -p.b * np.sin(u.q2)
+        C = np.stack(
+            [np.stack([h * u.qd[1], h * (u.qd[0] + u.qd[1])]), np.stack([-h * u.qd[0], 0.0 * h])]
+        )
+        return {"s": np.linalg.solve(inertia(x, u, p), -(C @ x.s) - p.Kd * x.s)}
+
+
+def inertia(x, u, p):
+    """H(q2) of `Arm`."""
+    c = np.cos(u.q2)
+    return np.stack(
+        [np.stack([p.a + 2 * p.b * c, p.d + p.b * c]), np.stack([p.d + p.b * c, p.d + 0.0 * c])]
+    )
+
+
+class PlanarShear(rm.Flow):
+    """``x' = -x + 3 y^2; y' = -2 y``."""
+
+    state = rm.space(x="", y="")
+
+    def equations(self, x, u, p):
+        return {"x": -x.x + 3 * x.y**2, "y": -2 * x.y}
+
+
+def dense_net(*weights):
+    """Layers ``W`` with ReLU between them, no biases."""
+    layers = [rm.Affine(weights[0])]
+    for W in weights[1:]:
+        layers += [rm.ReLU(W.shape[1]), rm.Affine(W)]
+    return rm.chain(*layers)
+
+
 class TanhStep(rm.StepMap):
     """``x+ = W tanh(x)``."""
 
