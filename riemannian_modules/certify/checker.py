@@ -5,7 +5,9 @@ Trusted: Python's integers and fractions, this file, the meaning of the file's e
 decides anything. 1 numbers, 2 functions, 3 terms, 4 ranges, 5 matrices, 6 leaves, 7 rules, 8 file.
 Source: Moore, Kearfott and Cloud (2009), Introduction to Interval Analysis; docs/certificates.md.
 """
-# fmt: off  (dense, so that all that must be trusted is read at once: few blank lines, short names)
+
+# Dense, so that all that must be trusted is read at once: few blank lines, short names.
+# fmt: off
 # pyright: basic, reportIndexIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
 import ast, gzip, json, re, sys
 from fractions import Fraction as Q
