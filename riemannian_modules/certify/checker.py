@@ -5,19 +5,21 @@ Trusted: Python's integers and fractions, this file, the meaning of the file's e
 decides anything. 1 numbers, 2 functions, 3 terms, 4 ranges, 5 matrices, 6 leaves, 7 rules, 8 file.
 Source: Moore, Kearfott and Cloud (2009), Introduction to Interval Analysis; docs/certificates.md.
 """
-# fmt: off  (dense, so that all that must be trusted is read at once: one blank line, short names)
-# ruff: noqa: ANN, D, E401, E701, E704, PLW2901, PLR0913, C901, PERF
-# pyright: basic
+
+# Dense, so that all that must be trusted is read at once: few blank lines, short names.
+# fmt: off
+# pyright: basic, reportIndexIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
 import ast, gzip, json, re, sys
 from fractions import Fraction as Q
 from functools import lru_cache, reduce
 from itertools import product as every
-from math import gcd, isqrt, lcm
+from math import isqrt, lcm
 from pathlib import Path
+from typing import Any
 
-class Malformed(Exception): "The file breaks the format."
-class NotProved(Exception): "Some statement is not proved."
-class Outside(Exception): "A box holds no point of the region."
+class Malformed(Exception): """The file breaks the format."""
+class NotProved(Exception): """Some statement is not proved."""
+class Outside(Exception): """A box holds no point of the region."""
 
 # 1. Numbers: intervals (lo, hi) of whole multiples of 2^-P; every operation rounds outwards. An end
 # beyond BIG becomes INF (no bound), or stays at BIG where that is a bound; INF is so large that sums
@@ -136,7 +138,7 @@ FUNCTIONS = {
     "where": lambda x, y, z: x if z[0] > 0 else y if z[1] < 0 else hull(x, y),
 }
 KINKS = {"absolute", "maximum", "minimum", "step", "sign", "where"}
-EVERYWHERE = {*FUNCTIONS} - {"power", "log", "log1p", "tan", "arcsin", "arccos"} | {"symbol", "unit"}
+PARTIAL = {"^", "power", "power_log", "log", "log1p", "tan", "arcsin", "arccos"}
 SLOPES = {  # of each function by its operands x, y, z
     "exp": ["exp(x)"], "log": ["1 / x"], "sin": ["cos(x)"], "cos": ["-sin(x)"], "cosh": ["sinh(x)"],
     "sinh": ["cosh(x)"], "tan": ["1 + tan(x)**2"], "tanh": ["1 - tanh(x)**2"], "expm1": ["exp(x)"],
@@ -276,35 +278,47 @@ X = apply("symbol", "x")  # generator 0
 def formula(text): return infix(text, x=X)
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,3999})(/[1-9][0-9]{0,3999})?")
-def read(data, names):
-    """The term that the file writes as a number, a name, or [operator, operands...]."""
+def read(data, names, needs):
+    """The term that the file writes as a number, a name, or [operator, operands...].
+
+    Operations that are not defined everywhere are noted among the needs, as they are written: what
+    cancels later, as in x / x, must be defined all the same.
+    """
     if isinstance(data, str):
+        needs.update(MEMO.get(("needs", data), ()))
         if data in names: return names[data]
         if not NUMBER.fullmatch(data): raise Malformed(f"{data!r} is no number and no name")
         return number(Q(data))
     op, *rest = data
-    if op == "piecewise": return pieces(rest, names)
-    args, count = [read(part, names) for part in rest], len(SLOPES.get(op, "  "))
+    if op == "piecewise": return pieces(rest, names, needs)
+    args, count = [read(part, names, needs) for part in rest], len(SLOPES.get(op, "  "))
     if op not in {*FUNCTIONS, *OPERATIONS} - {"where"} or (len(args) != count and not (op in "+*" and len(args) > 2)):
         raise Malformed(f"{op!r} with {len(args)} operands is no operation")
-    return apply(op, *args)
-def pieces(pairs, names):
+    t = apply(op, *args)
+    if op in PARTIAL and not (op == "^" and isinstance(rest[1], str) and rest[1].isdigit()):
+        needs.add(tuple(t.items()))
+    return t
+def pieces(pairs, names, needs):
     """Two pieces that agree where their condition changes, by solving for a symbol linear in it."""
-    (first, (relation, left, right)), (second, condition) = pairs
-    sign = {"less": -1, "less_equal": -1, "greater": 1, "greater_equal": 1}[relation]
-    x, y, left, right = (read(part, names) for part in (first, second, left, right))
+    sign = {"less": -1, "less_equal": -1, "greater": 1, "greater_equal": 1}.get(pairs[0][1][0])
+    if len(pairs) != 2 or sign is None: raise NotProved("a piecewise term of another kind than x if a < b else y")
+    (first, (_, left, right)), (second, condition) = pairs
+    x, y, left, right = (read(part, names, needs) for part in (first, second, left, right))
     border = scaled(minus(left, right), sign)
     for s in symbols(border) if condition == ["true"] else ():
         d = derivative(border, s)
         if {*d} == {()} and vanishes(put(minus(x, y), {s: minus(single(s), scaled(border, 1 / d[()]))})):
             return apply("where", x, y, border)
     raise NotProved("a piecewise term is not proved continuous where its condition changes")
-def read_terms(data, names, key="terms"):
-    names = dict(names)
+def read_terms(data, names, key="terms", needs=None):
+    names, needs = dict(names), set() if needs is None else needs
     for name, term in data["let"]:
         if name in names or not name.startswith("$"): raise Malformed(f"{name!r} is bound twice, or without $")
-        names[name] = read(term, names)
-    return [read(t, names) for t in data[key]]
+        own = MEMO["needs", name] = set()
+        names[name] = read(term, names, own)
+    found = [read(t, names, needs) for t in data[key]]
+    for name, _ in data["let"]: MEMO.pop(("needs", name), None)
+    return found
 
 # 4. Ranges on boxes. A box maps symbols to intervals, and keeps the generators evaluated on it;
 # under "linear" it has bounds of linear terms, which cut the natural ranges of these terms.
@@ -351,7 +365,7 @@ def spread(t, box):
             for ends, up, down in ((low, d[1] <= 0, d[0] >= 0), (high, d[0] >= 0, d[1] <= 0)):
                 if up and hi < INF: ends[s] = hi, hi
                 elif down and lo > -INF: ends[s] = lo, lo
-            middle = (lo + hi) // 2 if -INF < lo and hi < INF else max(lo, min(hi, 0))
+            middle = (lo + hi) // 2 if lo > -INF and hi < INF else max(lo, min(hi, 0))
             centre[s] = middle, middle
             mean.append(times(d, clip(lo - middle, hi - middle)))
         found = both(found, (value(t, low)[0], value(t, high)[1]))
@@ -399,8 +413,9 @@ def passes(form, ranges, test, strict):
             # T(e + t) = T(e) + t T' for t >= 0 passes when T(e) and T' do: sums stay in the cone.
             e = lo if lo > -INF else hi if hi < INF else 0
             fixed = ranges | {a: (e, e)}
-            rays = ({(): dict.fromkeys(form[()], 0)} | {
-                tuple(b for b in atoms if b != a): {k: sign * c for k, c in entries.items()}
+            zero = dict.fromkeys(form[()], 0)
+            rays = ({(): zero} | {
+                tuple(b for b in atoms if b != a): zero | {k: sign * c for k, c in entries.items()}
                 for atoms, entries in form.items() if a in atoms} for sign in (1, -1) if (hi, -lo)[sign < 0] == INF)
             return passes(form, fixed, test, strict) and all(passes(r, fixed, test, False) for r in rays)
     moving, around = [a for a, (lo, hi) in used.items() if lo < hi], enclosure(form, ranges)
@@ -434,8 +449,8 @@ def positive(entries, strict):
         for i, row in radius.items(): lowered[i][i] += sum(r * v[j] for j, r in row.items()) // -v[i]
         # Floors move entries by below 1, hence x^T A x by at most n |x|^2 a step: the diagonal pays
         # for that, too. What fails by a hair's breadth is decided in fractions.
-        if eliminates({i: {j: a << 64 for j, a in row.items()} for i, row in lowered.items()}, int.__floordiv__, 1, strict):
-            return True
+        large = {i: {j: a << 64 for j, a in row.items()} for i, row in lowered.items()}
+        if eliminates(large, int.__floordiv__, 1, strict): return True
     above = {i: {j: (a << 64) + (i == j) * (a << 34) for j, a in row.items()} for i, row in lowered.items()}
     return eliminates(above, int.__floordiv__, 0, strict) and eliminates(
         {i: {j: Q(a) for j, a in row.items()} for i, row in lowered.items()}, Q.__truediv__, 0, strict)
@@ -499,7 +514,7 @@ def determinant(A, n):  # by rows, over the sets of columns used
     return expanded(minors.get((1 << n) - 1, {}))
 
 # 6. Leaves: a statement is proved on every leaf of its cuts of the region.
-def fields(data, required, optional=""):
+def fields(data, required, optional="") -> Any:
     """The values of an object with these keys and no others."""
     names = [*required.split(), *optional.split()]
     if not isinstance(data, dict) or not {*required.split()} <= {*data} <= {*names}:
@@ -521,7 +536,7 @@ def metric(data, n):
 class Region:
     """A box of all symbols, cut by constraints; what is proved on its leaves."""
     def __init__(self, data, names):
-        self.data, self.report, self.lemmas, self.guards, self.terms = data, [], {}, [], []
+        self.data, self.report, self.lemmas, self.guards, self.needs = data, [], {}, [], set()
         sides, linear, balls = fields(data, "sides", "linear balls")
         if [name for name, _, _ in sides] != [*names]: raise Malformed("region: one side for each symbol")
         self.sides = [(end(lo)[0], end(hi)[1]) for _, lo, hi in sides]
@@ -532,9 +547,10 @@ class Region:
             t = add(*(scaled(names[name], real(c)) for name, c in row))
             self.linear.append((t, (end(lo)[0], end(hi)[1])))
         for own, centre, radius, M in (fields(b, "names center radius", "metric") for b in balls or []):
-            z = {(i, 0): minus(names[s], number(real(c))) for i, (s, c) in enumerate(zip(own, centre, strict=True))}
-            M = metric(M or identity(len(own)), len(own))
-            self.balls.append((dot(transposed(z), M, z).get((0, 0), {}), (0, near(real(radius) ** 2)[1])))
+            shifts = enumerate(zip(own, centre, strict=True))
+            z = {(i, 0): minus(names[s], number(real(c))) for i, (s, c) in shifts}
+            N = metric(M or identity(len(own)), len(own))
+            self.balls.append((dot(transposed(z), N, z).get((0, 0), {}), (0, near(real(radius) ** 2)[1])))
     def box(self, sides):
         box = dict(zip(self.symbols, sides, strict=True))
         for t, limit in self.linear + self.balls:
@@ -545,7 +561,7 @@ class Region:
             lo, hi = value(t, box)
             if not {"positive": lo > 0, "nonnegative": lo >= 0, "nonzero": lo > 0 or hi < 0}[kind]:
                 raise NotProved(f"the system may be undefined: a term is not proved {kind}")
-        for t in self.terms: value(t, box)  # raises where an operation may leave its domain
+        for t in self.needs: value(dict(t), box)  # raises where an operation may leave its domain
         return box
     def leaves(self, cuts, sides):
         """The leaves of a tree of cuts in preorder; they cover the box by construction."""
@@ -562,21 +578,18 @@ class Region:
                 stack += [[*sides[:axis], part, *sides[axis + 1:]] for part in ((left, hi), (lo, right))]
         if stack: raise Malformed("cuts: the tree ends before its last leaf")
     def shown(self, sides):
-        ends = [["inf" if e == INF else "-inf" if e == -INF else f"{float(Q(e, ONE)):.17g}" for e in s] for s in sides]
-        return ", ".join(f"{name} in [{lo}, {hi}]" for name, (lo, hi) in zip(self.names, ends) if (lo, hi) != ("-inf", "inf")) or "everywhere"
-    def needs(self, terms):
-        """Take note of terms that may be undefined somewhere."""
-        for t in terms:
-            inner = [t, *(a for g in below(t) for a in KINDS[g][1] if isinstance(a, dict))]
-            if any(e < 0 or KINDS[g][0] not in EVERYWHERE for u in inner for m in u for g, e in m): self.terms.append(t)
+        def text(e): return "inf" if e == INF else "-inf" if e == -INF else f"{float(Q(e, ONE)):.17g}"
+        return ", ".join(f"{name} in [{text(lo)}, {text(hi)}]" for name, (lo, hi) in
+                         zip(self.names, sides) if (lo, hi) != ALL) or "everywhere"
     def lemma(self, data):
         """The range of a term on the region's box, which is used on every leaf."""
         term, lower, upper_, cuts = fields(data, "term lower upper cuts")
         (t,), lo, hi = read_terms(term, self.names), end(lower)[0], end(upper_)[1]
         for sides in self.leaves(cuts, self.sides):
             x = spread(t, dict(zip(self.symbols, sides, strict=True)))
-            if x[0] < lo or x[1] > hi: raise NotProved(f"the range of a term is not proved where {self.shown(sides)}")
-        for m, c in t.items() if len(t) == 1 else (): self.lemmas[m] = both(self.lemmas.get(m, ALL), times(near(1 / c), (lo, hi)))
+            if x[0] < lo or x[1] > hi: raise NotProved(f"the range of a term, where {self.shown(sides)}")
+        for m, c in t.items() if len(t) == 1 else ():
+            self.lemmas[m] = both(self.lemmas.get(m, ALL), times(near(1 / c), (lo, hi)))
     def proves(self, what, matrix, test, cuts, strict=False, start=None):
         form = form_of(matrix)
         atoms, count = {a: {a: Q(1)} for atoms in form for a in atoms}, 0
@@ -586,10 +599,11 @@ class Region:
                 box = self.box(sides)
                 ranges = {a: both(of_monomial(a, box), self.lemmas.get(a, ALL)) for a in atoms}
                 if passes(form, ranges, test, strict): continue
-                if not passes(form, {a: both(ranges[a], spread(t, box)) for a, t in atoms.items()}, test, strict):
-                    raise NotProved("the test of the matrix fails")
+                tighter = {a: both(ranges[a], spread(t, box)) for a, t in atoms.items()}
+                if not passes(form, tighter, test, strict): raise NotProved("the test of the matrix fails")
             except Outside: continue
-            except NotProved as fault: raise NotProved(f"{what}: leaf {count}, {self.shown(sides)}: {fault}") from None
+            except NotProved as fault:
+                raise NotProved(f"{what}: leaf {count}, {self.shown(sides)}: {fault}") from None
         self.report.append(f"{what}: on all of {count} leaves")
 
 # 7. Rules.
@@ -600,28 +614,32 @@ def check(data):
     b, rule = real(bound), evidence["rule"]
     if (name, version) != ("riemannian-modules certificate", 2): raise Malformed("no certificate of version 2")
     if kind not in ("flow", "step", "map") or kind != "flow" and b < 0: raise Malformed(f"no claim: {kind}, {bound}")
+    if kind != "map" and "input_norm" in claim: raise Malformed("an input_norm is for maps")
     names = {row[0]: apply("symbol", row[0]) for row in region["sides"]}
     R = Region(region, names)
+    if "input_norm" in claim and norm["type"] != "l2": raise Malformed("an input_norm goes with a norm of type l2")
+    if rule == "slopes" and {"horizontal", "trajectories"} & {*claim}: raise NotProved("slopes prove no such claim")
     if rule == "slopes": slopes(R, b, kind, claim, system, evidence)
     else: expressions(R, b, kind, claim, system, evidence)
-    what = {"flow": f"d|z|/dt <= {float(b)!r} |z|", "step": f"|z+| <= {float(b)!r} |z|", "map": f"|dy| <= {float(b)!r} |du|"}
+    what = {"flow": "d|z|/dt <= {} |z|", "step": "|z+| <= {} |z|", "map": "|dy| <= {} |du|"}[kind]
     shape = ", ".join(f"{key} {json.dumps(v, default=float):.80}" for key, v in norm.items() if "terms" not in key)
     also = "".join(f", {key}" for key in ("linear", "balls") if key in region)
-    return [f"claim: {kind}, {what[kind]}, norm {shape}; where {R.shown(R.sides)}{also}", *R.report]
+    return [f"claim: {kind}, {what.format(float(b))}, norm {shape}; where {R.shown(R.sides)}{also}", *R.report]
 
 def expressions(R, b, kind, claim, system, evidence):
     _, groups, _, _, _, guards = fields(system, "type symbols let dx y guards")
     state, inputs, parameters = fields(groups, "state inputs parameters")
     if [*R.names] != state + inputs + parameters or any(NUMBER.fullmatch(s) or s[:1] in ("", "$") for s in R.names):
         raise Malformed("the names of symbols differ from those of the region, or are none")
-    dx, y = read_terms(system, R.names, "dx"), read_terms(system, R.names, "y")
+    dx = read_terms(system, R.names, "dx", set() if kind == "map" else R.needs)
+    y = read_terms(system, R.names, "y", R.needs if kind == "map" else set())
     terms = read_terms(system | {"guards": [t for _, t in guards]}, R.names, "guards")
     R.guards = [(k, t) for (k, _), t in zip(guards, terms)]
     f, variables = (y, inputs) if kind == "map" else (dx, state)
-    if system["type"] != "expressions" or len(dx) != len(state) or (kind == "map") == bool(state) or not f or not variables:
-        raise Malformed("the system does not fit the claim")
+    if system["type"] != "expressions" or len(dx) != len(state) or not f or not variables:
+        raise Malformed("the system has no map, or a state of another size")
+    if (kind == "map") == bool(state): raise Malformed("the system does not fit the claim")
     if any(KINDS[g][0] in ("step", "sign") for t in f for g in below(t)): raise NotProved("the map may jump")
-    R.needs(f)
     column = {next(iter(R.names[s]))[0][0]: j for j, s in enumerate(variables)}
     J = {(i, column[s]): derivative(t, s) for i, t in enumerate(f) for s in symbols(t) & column.keys()}
     n, m, norm, along = len(f), len(variables), claim["norm"], dict(zip(column, f))
@@ -634,20 +652,23 @@ def expressions(R, b, kind, claim, system, evidence):
         if dot(L, back) != identity(k) or not all(map(vanishes, dot(*gap).values())) or kind == "map":
             raise NotProved(f"horizontal: the {sort} is no identity of the system")
         J, n, m = dot(L, J, back), k, k
+    if evidence["rule"] == "sos" and "horizontal" in claim: raise NotProved("squares prove no such claim")
     if evidence["rule"] == "network": network(R, b, kind, J, n, norm, evidence)
+    elif evidence["rule"] == "sos": sos(R, b, kind, J, n, norm, evidence, along)
     elif norm["type"] in ("l1", "linf"): sums(R, b, kind, J, n, m, norm, evidence)
-    elif "metric_terms" in norm or "factor_terms" in norm: field(R, b, kind, J, n, norm, evidence, along, parameters)
+    elif "metric_terms" in norm or "factor_terms" in norm: field(R, b, kind, J, n, norm, evidence, along, inputs, parameters)
     else: constant(R, b, kind, J, n, m, norm, claim, evidence)
     if "trajectories" in claim: trajectories(R, b, kind, f, state, claim)
 
+def equal(A, B): return all(map(vanishes, combined((1, A), (-1, B)).values()))
 def given(R, evidence, key, own, rows, columns):
     """The matrix that the evidence writes in other terms, when it is proved to be our own."""
     if evidence.get(key) is None: return own
     other = square(R, evidence[key], rows, columns)
-    if not all(map(vanishes, combined((1, own), (-1, other)).values())): raise NotProved(f"evidence.{key} is another matrix")
+    if not equal(own, other): raise NotProved(f"evidence.{key} is another matrix")
     return other
 def square(R, data, rows, columns):
-    flat = read_terms(data, R.names)
+    flat = read_terms(data, R.names, needs=R.needs)
     if len(flat) != rows * columns: raise Malformed(f"expected {rows * columns} terms")
     return {divmod(k, columns): t for k, t in enumerate(flat) if t}
 def start(R, evidence):
@@ -679,34 +700,35 @@ def constant(R, b, kind, J, n, m, norm, claim, evidence):
     N = l2(claim["input_norm"], m) if "input_norm" in claim else M if kind == "step" else identity(m)
     MJ = given(R, evidence, "matrix", MJ, n, m)
     return R.proves("[[b N, J^T M], [M J, b M]] >= 0", gain(b, N, m, M, n, MJ), positive, cuts)
-def field(R, b, kind, J, n, norm, evidence, along, parameters):
+def field(R, b, kind, J, n, norm, evidence, along, inputs, parameters):
     """A metric M(x), or M = Theta^T Theta: 2 b M - (Mdot + M J + J^T M) >= 0 and M > 0."""
     key, cuts = "metric_terms" if "metric_terms" in norm else "factor_terms", start(R, evidence)
     sort, terms, rates = fields(norm, "type " + key, "rates")
-    if sort != "l2": raise Malformed(f"a norm of type {sort!r} is none of this rule")
+    if sort != "l2" or kind == "map": raise Malformed(f"a norm of type {sort!r} is none of this rule")
     A = square(R, terms, n, n)
-    R.needs(A.values())
     if any(KINDS[g][0] in KINKS for t in A.values() for g in below(t)): raise NotProved("the metric has kinks")
     M = A if key == "metric_terms" else dot(transposed(A), A)
     if transposed(M) != M: raise Malformed("the metric is not symmetric")
     if rates is not None:
         moved, rates = fields(rates, "names terms")[0], read_terms(rates["terms"], R.names)
+        if not {*moved} <= {*inputs}: raise Malformed("rates are those of inputs")
         along = along | {next(iter(R.names[s]))[0][0]: t for s, t in zip(moved, rates, strict=True)}
     known = along.keys() | {next(iter(R.names[s]))[0][0] for s in parameters}
     if any(not symbols(t) <= known for t in M.values()): raise NotProved("the metric depends on inputs without rates")
     if kind == "step":
         if rates is not None or key == "factor_terms": raise NotProved("a step has no rates, and a metric M(x)")
         after = {p: put(t, dict(along)) for p, t in M.items()}
-        R.needs(after.values())
+        R.needs |= {tuple(t.items()) for t in after.values()}
         R.proves("M(x) > 0", upper(M, n), positive, cuts, strict=True)
         R.proves("M(f) > 0", upper(after, n), positive, cuts, strict=True)
         MJ = given(R, evidence, "matrix", dot(after, J), n, n)
         return R.proves("[[b M, J^T M'], [M' J, b M']] >= 0", gain(b, M, n, after, n, MJ), positive, cuts)
     MJ, W = dot(M, J), combined((2, M))
-    S = combined((1, MJ), (1, transposed(MJ)), *((1, {p: mul(derivative(t, s), rate) for p, t in M.items()}) for s, rate in along.items()))
+    rates = [(1, {p: mul(derivative(t, s), rate) for p, t in M.items()}) for s, rate in along.items()]
+    S = combined((1, MJ), (1, transposed(MJ)), *rates)
     if key == "factor_terms":
         F = square(R, evidence["matrix"], n, n)  # F + F^T, F = (Thetadot + Theta J) Theta^-1
-        if not all(map(vanishes, combined((1, S), (-1, dot(transposed(A), F, A))).values())): raise NotProved("evidence.matrix is not F + F^T")
+        if not equal(S, dot(transposed(A), F, A)): raise NotProved("evidence.matrix is not F + F^T")
         det, S, W = determinant(A, n), F, combined((2, identity(n)))
         R.proves("det Theta is not zero", {(0, 0): multiplied(det, det)}, positive, cuts, strict=True)
     else:
@@ -717,14 +739,76 @@ def field(R, b, kind, J, n, norm, evidence, along, parameters):
         R.proves("M > 0", upper(W, n), positive, cuts, strict=True)
     return R.proves("2 b M - (Mdot + M J + J^T M) >= 0", upper(combined((b, W), (-1, S)), n), positive, cuts)
 
+def sos(R, b, kind, J, n, norm, evidence, along):
+    """2 b M - (Mdot + M J + J^T M) >= 0 (steps: b^2 M - J^T M(f) J) and w M >= margin I by squares.
+
+    v^T T v = z^T G z + sum g z'^T G' z' with z_k = m_k(x) v_(i_k), G, G' >= 0, and g >= 0 on the box.
+    """
+    _, rate, definite, ranges = fields(evidence, "rule rate positive", "ranges")
+    if kind == "map" or not n or "factor_terms" in norm: raise NotProved("squares are for metrics of a state")
+    limits = []
+    M = square(R, norm["metric_terms"], n, n) if "metric_terms" in norm else l2(norm, n)
+    if "metric_terms" in norm and fields(norm, "type metric_terms", "rates")[2] is not None: raise NotProved("rates")
+    if norm["type"] != "l2" or transposed(M) != M: raise Malformed("the metric is not symmetric, or no norm l2")
+    if any(KINDS[g][0] in KINKS for t in M.values() for g in below(t)): raise NotProved("the metric has kinks")
+    if any(not symbols(t) <= along.keys() for t in M.values()): raise NotProved("the metric depends on inputs")
+    for term, lower, upper_, cuts in (fields(entry, "term lower upper cuts") for entry in ranges or ()):
+        (t,) = read_terms(term, R.names, needs=R.needs)
+        x = value(t, R.box(R.sides))
+        if cuts != [None] or x[0] < end(lower)[1] or x[1] > end(upper_)[0]: raise NotProved("the range of a term")
+        limits.append((t, lower, upper_))
+    def gram(part, T, size, extra=""):
+        """Whether a sum of squares is the matrix T; its parts are exact."""
+        parts, shown = [(number(1), part)], {}
+        for entry in part.get("multipliers") or ():
+            (key, which), = fields(entry, "constraint rows basis gram")[0].items()
+            t, lo, hi = limits[which] if key == "range" else next(
+                (R.names[name], *sides) for name, *sides in R.data["sides"] if name == which)
+            ends = [minus(t, number(real(lo)))] * (lo != "-inf") + [minus(number(real(hi)), t)] * (hi != "inf")
+            if not ends or {key} - {"range", "side"} or type(which) not in (int, str) or which in range(-99, 0):
+                raise Malformed("a constraint of a sum of squares")
+            parts.append((reduce(multiplied, map(expanded, ends)), {k: entry[k] for k in ("rows", "basis", "gram")}))
+        for k, (g, p) in enumerate(parts):
+            rows, basis, triangle = fields(p, "rows basis gram", "multipliers " + extra if not k else "")[:3]
+            z = read_terms(basis, R.names, needs=R.needs)
+            G = {(i, j): read(x, {}, set()) if isinstance(x, str) else number(real(x))
+                 for i, row in enumerate(triangle) for j, x in enumerate(row)}
+            if {*G} != {(i, j) for i in range(len(z)) for j in range(i + 1)} or len(rows) != len(z):
+                raise Malformed("a Gram matrix is a lower triangle, with a row and a monomial for each")
+            if not passes(form_of(upper(transposed(G), len(z))), {}, positive, False): return False
+            for (i, j), c in G.items():
+                t = mul(c, g, z[i], z[j])
+                for place in {(rows[i], rows[j])} if i == j else [(rows[i], rows[j]), (rows[j], rows[i])]:
+                    shown.setdefault(place, []).append(t)
+        return {*rows} <= {*range(size)} and equal(T, {place: add(*parts) for place, parts in shown.items()})
+    if kind == "flow":
+        MJ, flows = dot(M, J), [(-1, {p: mul(derivative(t, s), r) for p, t in M.items()}) for s, r in along.items()]
+        T = combined((2 * b, M), (-1, MJ), (-1, transposed(MJ)), *flows)
+    else: T = combined((b**2, M), (-1, dot(transposed(J), {p: put(t, dict(along)) for p, t in M.items()}, J)))
+    if not gram(rate, T, n): raise NotProved("the sum of squares of the bound")
+    (w,), margin = read_terms(definite["weight"], R.names, needs=R.needs), read(definite["margin"], {}, set())
+    wM = combined((1, {p: mul(w, t) for p, t in M.items()}), (-1, {(i, i): margin for i in range(n)}))
+    if not margin or margin[()] <= 0 or not gram(definite, wM, n, "weight margin point"):
+        raise NotProved("the sum of squares of the metric")
+    if {*w} != {()} or w[()] <= 0:  # M is regular everywhere: definite where it is so at one point
+        at = [near(real(x)) for x in definite["point"]]
+        if any(x[0] < lo or x[1] > hi for x, (lo, hi) in zip(at, R.sides, strict=True)): raise NotProved("the point")
+        form, here = form_of(upper(M, n)), dict(zip(R.symbols, at))
+        if not passes(form, {a: of_monomial(a, here) for atoms in form for a in atoms}, positive, True):
+            raise NotProved("the metric is not definite at the point")
+    R.box(R.sides)  # with all that had to be defined
+    R.report.append("sums of squares prove the bound, and that the metric is positive definite")
+
 def network(R, b, kind, J, n, norm, evidence):
     """Bounds of blocks on C's diagonal, gains off it: C r <= b r (linf), or l^T C <= b l^T (l1)."""
     _, combine, groups, metrics, weights, exponents = fields(norm, "type combine groups metrics weights", "exponents")
     count = len(groups)
+    if any(type(e) is not int or abs(e) > 2**20 for e in exponents or ()): raise Malformed("blocks: exponents are whole")
     w = [real(x) * Q(2) ** e for x, e in zip(weights, exponents or [0] * count, strict=True)]
     if sorted(i for g in groups for i in g) != [*range(n)] or not all(groups) or len(w) != count or min(w) <= 0:
         raise Malformed("blocks: every state in one group, with a positive weight")
-    if norm["type"] != "blocks" or combine not in ("linf", "l1") or kind == "map": raise Malformed("network: no claim about blocks")
+    if norm["type"] != "blocks" or combine not in ("linf", "l1") or kind == "map":
+        raise Malformed("network: no claim about blocks")
     Ms = [metric(M, len(g)) for M, g in zip(metrics, groups, strict=True)]
     place, blocks, C = {s: (i, k) for i, g in enumerate(groups) for k, s in enumerate(g)}, {}, {}
     for (s, r), t in J.items():
@@ -750,7 +834,8 @@ def trajectories(R, b, kind, f, state, claim):
     centre, radius = fields(claim["trajectories"], "center radius")
     c, r, n = [real(x) for x in centre], real(radius), len(state)
     M, room = l2(claim["norm"], n), -b * r if kind == "flow" else (1 - b) * r
-    if room <= 0 or r <= 0 or kind == "map" or len(c) != n or "horizontal" in claim: raise NotProved("trajectories: nothing is claimed")
+    if room <= 0 or r <= 0 or kind == "map" or len(c) != n or "horizontal" in claim:
+        raise NotProved("trajectories: no claim that can be proved")
     x = {next(iter(R.names[s]))[0][0]: v for s, v in zip(state, c)}
     rows = [(R.names[s], lo, hi) for s, lo, hi in R.data["sides"][:n]]
     rows += [(t, *row[1:]) for (t, _), row in zip(R.linear, R.data.get("linear") or ())]
@@ -761,12 +846,15 @@ def trajectories(R, b, kind, f, state, claim):
         for way, limit in ((1, hi), (-1, lo)):
             if isinstance(limit, str) or not a: continue
             d = plus(near(way * real(limit)), times(near(-way), value(t, at_centre)))[0]
-            square_ = combined((1, M), (1, shifted(a, 0, n)), (1, {(n, n): number(Q(d, ONE) ** 2 / r**2)}))
-            if d < 0 or not passes(form_of(upper(square_, n + 1)), {}, positive, False): raise NotProved("the ball leaves the region")
+            inner = combined((1, M), (1, shifted(a, 0, n)), (1, {(n, n): number(Q(d, ONE) ** 2 / r**2)}))
+            if d < 0 or not passes(form_of(upper(inner, n + 1)), {}, positive, False):
+                raise NotProved("the ball leaves the region")
     if any(symbols(t) & x.keys() for t, _ in R.balls): raise NotProved("the ball is not proved to lie in the region's ball")
     g = {(i, 0): t if kind == "flow" else minus(t, number(c[i])) for i, t in enumerate(f)}
-    here = combined((1, shifted(M, 1, 1)), (1, shifted(transposed(dot(M, g)), 0, 1)), (1, {(0, 0): number(room**2)}))
-    R.proves("the ball is invariant and holds one equilibrium", upper(here, n + 1), positive, [None], start=[*map(near, c), *inside])
+    Mg = shifted(transposed(dot(M, g)), 0, 1)
+    here = upper(combined((1, shifted(M, 1, 1)), (1, Mg), (1, {(0, 0): number(room**2)})), n + 1)
+    what, at = "the ball is invariant and holds one equilibrium", [*map(near, c), *inside]
+    R.proves(what, here, positive, [None], start=at)
 
 RANGES = {"abs": (-1, 1), "cos": (-1, 1), "sin": (-1, 1), "erf": (0, 1.1283791670955128), "sigmoid": (0, 0.25),
           "gelu": (-0.1289041451851548, 1.128904145185155), "silu": (-0.09983932012886693, 1.099839320128867),
@@ -783,8 +871,10 @@ def slopes(R, b, kind, claim, system, evidence):
     runs = [run if isinstance(run, list) else [run, 1] for run in activations]
     bounds = [pair for s, k in runs for pair in ([RANGES[s]] * k if isinstance(s, str) else [(s, k)])]
     q, m, t = len(claim["norm"]["metric"]), len(bounds), [real(x) for x in multipliers]
-    if len(t) != m or min(t, default=0) < 0 or system["type"] != "slopes" or len(R.names) < n: raise Malformed("slopes: multipliers t >= 0")
-    if kind != "map" and q != n: raise Malformed("slopes: a square system")
+    if any(low > high for low, high in bounds): raise Malformed("slopes: a lower bound exceeds its upper one")
+    if len(t) != m or min(t, default=0) < 0: raise Malformed("slopes: one multiplier t >= 0 for each")
+    if system["type"] != "slopes" or len(R.names) < n or kind != "map" and q != n:
+        raise Malformed("slopes: the system does not fit the claim")
     A, B, C, D = (matrix(X, *shape) for X, shape in ((A, (q, n)), (B, (q, m)), (C, (m, n)), (D, (m, m))))
     M = l2(claim["norm"], q)
     N = l2(claim["input_norm"], n) if "input_norm" in claim else M if kind != "map" else identity(n)
@@ -802,19 +892,22 @@ def slopes(R, b, kind, claim, system, evidence):
     alpha, beta = ({(i, i): number(Q(pair[k])) for i, pair in enumerate(bounds)} for k in (0, 1))
     T = {(i, i): number(x) for i, x in enumerate(t) if x}
     sector = dot(transposed(combined((1, own), (-1, dot(alpha, v)))), T, combined((1, dot(beta, v)), (-1, own)))
-    motion = dot(M, out) if kind == "flow" else scaled_half(dot(transposed(out), M, out))
+    motion = dot(M, out) if kind == "flow" else combined((Q(1, 2), dot(transposed(out), M, out)))
     total = combined((1, limit), (-1, motion), (-1, transposed(motion)), (-1, sector), (-1, transposed(sector)))
-    if not passes(form_of(upper(total, n + m)), {}, positive, True): raise NotProved("the matrix inequality of the multipliers fails")
+    if not passes(form_of(upper(total, n + m)), {}, positive, True):
+        raise NotProved("the matrix inequality of the multipliers fails")
     R.report.append(f"the matrix inequality of {m} multipliers")
-def scaled_half(A): return combined((Q(1, 2), A))
 def matrix(data, rows, columns):
     """Dense rows, or a shape and entries, of doubles or fractions "p/q"."""
     if isinstance(data, dict):
         shape, entries = fields(data, "shape entries")
         if len({(i, j) for i, j, _ in entries}) < len(entries): raise Malformed("an entry is given twice")
-    else: shape, entries = [len(data), *{len(r) for r in data}], [(i, j, x) for i, r in enumerate(data) for j, x in enumerate(r)]
-    if shape[:2] != [rows, columns] and rows or any(not (0 <= i < rows and 0 <= j < columns) for i, j, _ in entries): raise Malformed(f"expected a matrix {rows} x {columns}")
-    return {(i, j): x for i, j, e in entries if (x := read(e, {}) if isinstance(e, str) else number(real(e)))}
+    else:
+        if len(data) != rows or any(len(row) != columns for row in data): raise Malformed("a ragged matrix")
+        shape, entries = [rows, columns], [(i, j, e) for i, row in enumerate(data) for j, e in enumerate(row)]
+    if shape != [rows, columns] or any(not (0 <= i < rows and 0 <= j < columns) for i, j, _ in entries):
+        raise Malformed(f"expected a matrix {rows} x {columns}")
+    return {(i, j): x for i, j, e in entries if (x := read(e, {}, set()) if isinstance(e, str) else number(real(e)))}
 
 # 8. The file.
 def once(pairs):
@@ -827,9 +920,11 @@ def load(path):
     return json.loads(text, object_pairs_hook=once, parse_constant=constant_name, parse_float=lambda t: Q(float(t)))
 def main(arguments):
     sys.setrecursionlimit(20_000)
-    try: sys.stdout.write("\n".join(["PROVED", *check(load(*arguments))]) + "\n")
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python checker.py certificate.json[.gz]\n")
+        return 2
+    try: sys.stdout.write("\n".join(["PROVED", *check(load(arguments[0]))]) + "\n")
     except NotProved as fault: code, words = 4, f"NOT PROVED: {fault}"
-    except TypeError if len(arguments) != 1 else (): code, words = 2, "usage: python checker.py certificate.json[.gz]"
     except (Malformed, OSError, EOFError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError,
             RecursionError) as fault: code, words = 1, f"no certificate: {type(fault).__name__}: {fault}"
     else: return 0

@@ -1,6 +1,6 @@
 """An independent reading of certificates: does some point of the region contradict the claim?
 
-Floats and forward-mode derivatives at sampled points; nothing is shared with the checker or with the
+Floats and forward-mode derivatives at sampled points; nothing is shared with the checker or the
 library. A contradiction by more than rounding is a proof that the claim is false.
 """
 
@@ -103,8 +103,11 @@ class Reader:
             return True
         a, b = (self(part).value for part in rest)
         return {
-            "less": a < b, "less_equal": a <= b, "greater": a > b, "greater_equal": a >= b,
-        }[op]  # fmt: skip
+            "less": a < b,
+            "less_equal": a <= b,
+            "greater": a > b,
+            "greater_equal": a >= b,
+        }[op]
 
 
 def side(value):
@@ -196,7 +199,7 @@ def contradicts_at(data, names, point, rng):
         if np.abs(gap).max() > SLACK * size or np.abs(L @ R - np.eye(len(L))).max() > SLACK:
             return True
         J = L @ J @ R
-    n, m = J.shape
+    n = len(J)
     if norm["type"] == "l2":
         M, dM = metric_at(norm, read, n)
         if norm.get("rates"):
@@ -258,9 +261,17 @@ def is_extreme(point):
 
 
 ACTIVATIONS = {
-    "relu": lambda v: np.maximum(v, 0), "tanh": np.tanh, "sin": np.sin, "cos": np.cos, "abs": np.abs,
-    "sigmoid": lambda v: 1 / (1 + np.exp(-v)), "arctan": np.arctan,
-}  # fmt: skip
+    "relu": lambda v: np.maximum(v, 0),
+    "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "abs": np.abs,
+    "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+    "arctan": np.arctan,
+}
+
+
+WIDE = {"sigmoid": (0, 0.25), "sin": (-1, 1), "cos": (-1, 1), "abs": (-1, 1)}
 
 
 def slopes_contradict(data, rng, count):
@@ -271,7 +282,7 @@ def slopes_contradict(data, rng, count):
     for entry in system["activations"]:
         if isinstance(entry, str) or isinstance(entry[0], str):
             name, times = (entry, 1) if isinstance(entry, str) else entry
-            bounds += [{"sigmoid": (0, 0.25), "sin": (-1, 1), "cos": (-1, 1), "abs": (-1, 1)}.get(name, (0, 1))] * times  # fmt: skip
+            bounds += [WIDE.get(name, (0, 1))] * times
         else:
             bounds.append(tuple(map(float, entry)))
     low, high = np.array(bounds, dtype=float).T

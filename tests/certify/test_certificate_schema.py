@@ -12,9 +12,13 @@ SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs" / "certificate.schema.json").read_text(encoding="utf-8")
 )
 TYPES = {
-    "object": dict, "array": list, "string": str, "null": type(None), "integer": int,
+    "object": dict,
+    "array": list,
+    "string": str,
+    "null": type(None),
+    "integer": int,
     "number": (int, float),
-}  # fmt: skip
+}
 
 
 def fits(data, schema):
@@ -61,8 +65,15 @@ def test_unknown_keys_do_not_fit(name, part):
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [(("version",), 1), (("claim", "bound"), "0"), (("claim", "bound"), True), (("region", "sides", 0), ["x", 0]),
-     (("evidence", "cuts"), []), (("evidence", "cuts"), [[-1, 0]]), (("claim", "kind"), "jump")],
-)  # fmt: skip
+    [
+        (("version",), 1),
+        (("claim", "bound"), "0"),
+        (("claim", "bound"), True),
+        (("region", "sides", 0), ["x", 0]),
+        (("evidence", "cuts"), []),
+        (("evidence", "cuts"), [[-1, 0]]),
+        (("claim", "kind"), "jump"),
+    ],
+)
 def test_what_breaks_the_format_does_not_fit(path, value):
     assert not fits(changed(TRUE["tanh"], path, value), SCHEMA)

@@ -77,14 +77,15 @@ def test_the_claim_is_derived_from_the_numbers_not_from_the_words(tmp_path, caps
         (("system",), []),
         (("claim",), None),
     ],
-)  # fmt: skip
+)
 def test_what_breaks_the_format_is_no_certificate(path, value, tmp_path):
     assert outcome(changed(TRUE["tanh"], path, value), tmp_path) == 1
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": NaN}', '{"a": 1, "a": 1}', "1e999", "null", '"x"', "[" * 10**5]
-)  # fmt: skip
+    "text",
+    ["", "{", "[]", '{"format": NaN}', '{"a": 1, "a": 1}', "1e999", "null", '"x"', "[" * 10**5],
+)
 def test_what_is_no_json_object_is_no_certificate(text, tmp_path):
     assert outcome(text, tmp_path) == 1
 
@@ -102,13 +103,15 @@ def test_what_is_no_json_object_is_no_certificate(text, tmp_path):
         ["power", "x", "1/3"],
         ["piecewise", ["x", ["less", "x", "1"]], ["0", ["true"]]],
     ],
-)  # fmt: skip
+)
 def test_maps_that_may_jump_or_be_undefined_are_not_proved(term, tmp_path):
     dx = ["+", ["*", "-9", "y"], ["*", "0", "x"], term]
     assert outcome(changed(TRUE["tanh"], ("system", "dx", 1), dx), tmp_path) == 4
 
 
-@pytest.mark.parametrize("metric", [[[1, 2], [2, 1]], [[1, 1], [1, 1]], [[1, 0.5], [0, 1]], [[-1, 0], [0, -1]]])  # fmt: skip
+@pytest.mark.parametrize(
+    "metric", [[[1, 2], [2, 1]], [[1, 1], [1, 1]], [[1, 0.5], [0, 1]], [[-1, 0], [0, -1]]]
+)
 def test_a_metric_that_is_none_proves_nothing(metric, tmp_path):
     assert outcome(changed(TRUE["tanh"], ("claim", "norm", "metric"), metric), tmp_path) == 4
 
@@ -130,3 +133,54 @@ def test_the_file_runs_alone_in_an_empty_folder(tmp_path):
 
     assert [code("c.json"), code("c.json.gz"), code("false.json")] == [0, 0, 4]
     assert [code("missing.json"), code(), code("c.json", "c.json")] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        ["*", "x", ["^", "x", "-1"]],
+        ["^", ["^", "x", "1/2"], "2"],
+        ["*", "0", ["log", "x"]],
+        ["+", ["tan", "x"], ["*", "-1", ["tan", "x"]]],
+    ],
+)
+def test_what_cancels_must_be_defined_all_the_same(term, tmp_path):
+    dx = ["+", ["*", "-9", "y"], ["*", "1/2", ["tanh", "x"]], ["*", "0", term]]
+    assert outcome(changed(TRUE["tanh"], ("system", "dx", 1), dx), tmp_path) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [
+        ("step", ("claim", "input_norm"), {"type": "l2", "metric": [[9, 0], [0, 9]]}),
+        ("metric of an input with a rate", ("claim", "norm", "rates", "names"), ["x"]),
+        ("slopes of a map", ("claim", "trajectories"), {"center": [0, 0], "radius": 1}),
+        (
+            "slopes of a map",
+            ("claim", "horizontal"),
+            {"L": [[1, 0]], "R": [[1], [0]], "kind": "symmetry"},
+        ),
+        ("conservation", ("claim", "trajectories"), {"center": [0, 0], "radius": 1}),
+        ("network", ("claim", "norm", "exponents"), [0, 0.5]),
+        ("slopes of a map", ("system", "activations"), [[1, 0], [0, 1]]),
+        ("sparse metric", ("claim", "norm", "entries", 0, 0), 0.0),
+        ("tanh", ("claim", "norm", "type"), "1"),
+    ],
+)
+def test_parts_of_a_claim_that_no_rule_proves_are_refused(name, path, value, tmp_path):
+    assert outcome(changed(TRUE[name], path, value), tmp_path) in (1, 4)
+
+
+def test_products_of_unbounded_atoms_are_decided_along_each_of_them(tmp_path):
+    # J = -1 - 3 x^2 (1 + y^4) at most -1, in x^2 and y^4 from zero on without end.
+    cubic = ["*", "-1", ["^", "x", "3"], ["+", "1", ["^", "y", "4"]]]
+    data = changed(TRUE["cubic, unbounded"], ("system", "dx"), [["+", ["*", "-1", "x"], cubic]])
+    data = changed(data, ("system", "symbols", "inputs"), ["y"])
+    data = changed(data, ("region", "sides"), [["x", "-inf", "inf"], ["y", "-inf", "inf"]])
+    assert outcome(data, tmp_path) == 0
+    assert outcome(changed(data, ("claim", "bound"), -1.0 - 2.0**-50), tmp_path) == 4
+
+
+def test_slopes_of_activations_are_those_of_the_library():
+    library = pytest.importorskip("riemannian_modules.certify.slope_table")
+    assert {k: tuple(map(float, v)) for k, v in checker.RANGES.items()} == library.SLOPES

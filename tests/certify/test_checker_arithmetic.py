@@ -18,20 +18,63 @@ from riemannian_modules.certify import checker as c
 from tests.strategies import rngs
 
 ARB = {
-    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh",
-    "cosh": "cosh", "tanh": "tanh", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
-    "arcsinh": "asinh", "erf": "erf", "expm1": "expm1", "log1p": "log1p",
-}  # fmt: skip
+    "exp": "exp",
+    "log": "log",
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arcsinh": "asinh",
+    "erf": "erf",
+    "expm1": "expm1",
+    "log1p": "log1p",
+}
 floats = st.floats(allow_nan=False, allow_infinity=False)
 ADVERSARIAL = [
-    0.0, 5e-324, 2.0**-200, 2.0**-96, 2.0**-53, 0.5, math.pi / 4, math.pi / 2, math.pi, 3 * math.pi / 2,
-    1.0, 1 - 2.0**-53, 1 + 2.0**-52, math.e, math.log(2), 22 / 7, 355 / 113, 11.99, 12.0, 12.01, 40.0,
-    133.0, 500.0, 709.8, 1178.0, 1179.0, 1e5, 1e15, 1e22, 1e100, 1e300,
-]  # fmt: skip
+    0.0,
+    5e-324,
+    2.0**-200,
+    2.0**-96,
+    2.0**-53,
+    0.5,
+    math.pi / 4,
+    math.pi / 2,
+    math.pi,
+    3 * math.pi / 2,
+    1.0,
+    1 - 2.0**-53,
+    1 + 2.0**-52,
+    math.e,
+    math.log(2),
+    22 / 7,
+    355 / 113,
+    11.99,
+    12.0,
+    12.01,
+    40.0,
+    133.0,
+    500.0,
+    709.8,
+    1178.0,
+    1179.0,
+    1e5,
+    1e15,
+    1e22,
+    1e100,
+    1e300,
+]
 arguments = st.one_of(
-    floats, st.floats(-2, 2), st.floats(-20, 20), st.sampled_from(ADVERSARIAL),
+    floats,
+    st.floats(-2, 2),
+    st.floats(-20, 20),
+    st.sampled_from(ADVERSARIAL),
     st.sampled_from(ADVERSARIAL).map(lambda v: -v),
-)  # fmt: skip
+)
 
 
 def as_rational(units):
@@ -55,7 +98,11 @@ def contains(interval, ball):
 
 @pytest.mark.parametrize("name", [*ARB, "softplus"])
 @settings(max_examples=80, deadline=None)
-@given(x=arguments, width=st.one_of(st.just(0.0), st.floats(0, 4), st.floats(0, 1e-12)), share=st.floats(0, 1))  # fmt: skip
+@given(
+    x=arguments,
+    width=st.one_of(st.just(0.0), st.floats(0, 4), st.floats(0, 1e-12)),
+    share=st.floats(0, 1),
+)
 def test_enclosures_contain_the_function_at_every_point_of_an_interval(name, x, width, share):
     flint.ctx.prec = 3000
     lo, hi = c.near(Fraction(x))[0], c.near(Fraction(x) + Fraction(width))[1]
@@ -78,8 +125,15 @@ def test_enclosures_at_points_are_narrow(name):
 
 @pytest.mark.parametrize(
     ("name", "x"),
-    [("log", 0), ("log", -1), ("log1p", -1), ("arcsin", 1.5), ("arccos", -1.5), ("tan", math.pi / 2)],
-)  # fmt: skip
+    [
+        ("log", 0),
+        ("log", -1),
+        ("log1p", -1),
+        ("arcsin", 1.5),
+        ("arccos", -1.5),
+        ("tan", math.pi / 2),
+    ],
+)
 def test_intervals_that_leave_the_domain_are_not_enclosed(name, x):
     lo, hi = c.near(Fraction(x))
     with pytest.raises(c.NotProved):
@@ -171,11 +225,19 @@ def test_no_interval_matrix_with_an_indefinite_member_is_accepted(rng, n):
 
 x, y, p = sp.symbols("x y p", real=True)
 EXPRESSIONS = [
-    x**3 * y - 2 * x / (1 + x**2), sp.tanh(x * y + p) ** 2, sp.exp(x - y) * sp.exp(y) / x,
-    sp.sqrt(1 + x**2) ** 3, sp.sin(x) ** 2 + sp.cos(x * y) ** 3, sp.log(1 + x**2) * sp.atan(y),
-    (x + y) ** 5 / (1 + p**2) ** 2, sp.sinh(x) * sp.cosh(y) * sp.tan(p), sp.erf(x) * sp.asinh(y * x),
-    x ** sp.Rational(5, 3), 1 / (x + 1 / (1 + y**2)), sp.asin(p / 4) + sp.acos(p * x / 9),
-]  # fmt: skip
+    x**3 * y - 2 * x / (1 + x**2),
+    sp.tanh(x * y + p) ** 2,
+    sp.exp(x - y) * sp.exp(y) / x,
+    sp.sqrt(1 + x**2) ** 3,
+    sp.sin(x) ** 2 + sp.cos(x * y) ** 3,
+    sp.log(1 + x**2) * sp.atan(y),
+    (x + y) ** 5 / (1 + p**2) ** 2,
+    sp.sinh(x) * sp.cosh(y) * sp.tan(p),
+    sp.erf(x) * sp.asinh(y * x),
+    x ** sp.Rational(5, 3),
+    1 / (x + 1 / (1 + y**2)),
+    sp.asin(p / 4) + sp.acos(p * x / 9),
+]
 
 
 def term_of(expression):

@@ -22,9 +22,15 @@ from tests.certify.pointwise import Reader, contradicts
 
 COUNT = int(os.environ.get("RIEMANNIAN_MUTATIONS", "4000"))
 REFUSALS = (
-    checker.NotProved, checker.Malformed, LookupError, ArithmeticError, ValueError, TypeError,
-    AttributeError, RecursionError,
-)  # fmt: skip
+    checker.NotProved,
+    checker.Malformed,
+    LookupError,
+    ArithmeticError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
 OPERATORS = ["+", "*", "^", "tanh", "sin", "cos", "exp", "log", "maximum", "absolute", "erf"]
 TERMS = ["x", "y", "u", "v", "0", "1", "-1", "1/2", "3", "-2"]
 
@@ -61,6 +67,25 @@ def number(value, rng):
     ][rng.integers(8)]()
 
 
+def edited_list(value, rng):
+    """A list with an entry dropped, doubled, moved, or the whole turned around."""
+    rest = copy.deepcopy(value)
+    i = int(rng.integers(len(rest))) if rest else 0
+    j = int(rng.integers(len(rest))) if rest else 0
+    choice = rng.integers(5)
+    if choice == 0 and rest:
+        del rest[i]
+    elif choice == 1 and rest:
+        rest.insert(j, copy.deepcopy(rest[i]))
+    elif choice == 2 and rest:
+        rest[i], rest[j] = rest[j], rest[i]
+    elif choice == 3:
+        rest.reverse()
+    elif rest and isinstance(rest[0], str):
+        return ["*", str(TERMS[rng.integers(len(TERMS))]), rest]
+    return rest
+
+
 def edited(value, rng):
     """Another value for one entry."""
     if isinstance(value, bool) or value is None:
@@ -71,21 +96,7 @@ def edited(value, rng):
         pool = OPERATORS if value in OPERATORS else TERMS
         return str(pool[rng.integers(len(pool))]) if rng.random() < 0.9 else "inf"
     if isinstance(value, list):
-        rest = copy.deepcopy(value)
-        i = int(rng.integers(len(rest))) if rest else 0
-        j = int(rng.integers(len(rest))) if rest else 0
-        choice = rng.integers(5)
-        if choice == 0 and rest:
-            del rest[i]
-        elif choice == 1 and rest:
-            rest.insert(j, copy.deepcopy(rest[i]))
-        elif choice == 2 and rest:
-            rest[i], rest[j] = rest[j], rest[i]
-        elif choice == 3:
-            rest.reverse()
-        elif rest and isinstance(rest[0], str):
-            return ["*", str(TERMS[rng.integers(len(TERMS))]), rest]
-        return rest
+        return edited_list(value, rng)
     rest = dict(value)
     keys = list(rest)
     if not keys:

@@ -1,0 +1,104 @@
+"""Certificates by sums of squares: the checker proves what the search finds, and no edit of it."""
+
+import json
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import riemannian_modules as rm
+from riemannian_modules.arithmetic.expression_data import expressions_to_data
+from riemannian_modules.certify import checker, l2
+from riemannian_modules.certify.claim import claim_to_data
+from riemannian_modules.certify.norms import FieldL2
+from riemannian_modules.certify.polynomial_metric import find_by_squares
+from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.certify.square_rule import prove_by_squares
+from riemannian_modules.region import box
+from tests.certify.hand_written import changed
+from tests.certify.test_certificate_schema import SCHEMA, fits
+
+
+class Shear(rm.Flow):
+    """``z1' = -z1, z2' = -2 z2`` for ``z1 = x + y^2, z2 = y``."""
+
+    state = rm.space(x="", y="")
+
+    def equations(self, x, u, p):
+        return {"x": -x.x - x.y**2 + 4 * x.y**2, "y": -2 * x.y}
+
+
+class Step(rm.StepMap):
+    """A step that is linear in sheared coordinates."""
+
+    state = rm.space(x="", y="")
+
+    def equations(self, x, u, p):
+        return {"x": 0.5 * (x.x + x.y**2) - (0.3 * x.y) ** 2, "y": 0.3 * x.y}
+
+
+class Bounded(rm.Flow):
+    """``x' = -x + x^3 / 6``, which contracts for ``x^2 < 2``."""
+
+    state = rm.space(x="")
+
+    def equations(self, x, u, p):
+        return {"x": -x.x + x.x**3 / 6}
+
+
+def certificate(module, region, norm_of, target):
+    problem = make_problem(module, region)
+    norm = norm_of(problem)
+    proved = prove_by_squares(problem, norm, target)
+    assert proved is not None
+    b, evidence = proved
+    sides = [
+        [s.name, *("inf" if v == np.inf else "-inf" if v == -np.inf else v for v in (lo, hi))]
+        for s, lo, hi in zip(
+            problem.symbols, problem.lower.tolist(), problem.upper.tolist(), strict=True
+        )
+    ]
+    data = {
+        "format": "riemannian-modules certificate",
+        "version": 2,
+        "claim": claim_to_data(problem, norm, None, b),
+        "region": {"sides": sides},
+        "system": {"type": "expressions", **expressions_to_data(problem.expressions)},
+        "evidence": evidence,
+    }
+    return json.loads(json.dumps(data))
+
+
+def shear_metric(problem):
+    _, Y = problem.expressions.state
+    return FieldL2(((sp.Integer(1), 2 * Y), (2 * Y, 1 + 4 * Y**2)))
+
+
+CASES = {
+    "exact shear": (Shear(), box(), shear_metric, -1.0),
+    "step": (Step(), box(), lambda problem: find_by_squares(problem, l2(degree=2)), None),
+    "sides": (Bounded(), box(x=(-1, 1)), lambda _: l2([[1.0]]), -0.5),
+}
+
+
+def code(data, tmp_path):
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(data))
+    return checker.main([str(path)])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_the_search_proves_the_checker_proves(name, tmp_path, capsys):
+    data = certificate(*CASES[name])
+    assert data["evidence"]["rule"] == "sos"
+    assert fits(data, SCHEMA)
+    assert code(data, tmp_path) == 0, capsys.readouterr()
+    b = data["claim"]["bound"]
+    better = float(np.nextafter(b, -np.inf))
+    assert code(changed(data, ("claim", "bound"), better), tmp_path) == 4
+    for part in ("rate", "positive"):
+        gram = data["evidence"][part]["gram"]
+        for i in range(len(gram)):
+            edited = changed(data, ("evidence", part, "gram", i, 0), gram[i][0] + "1")
+            assert code(edited, tmp_path) in (1, 4)
+    assert code(changed(data, ("evidence", "positive", "margin"), "0"), tmp_path) == 4
