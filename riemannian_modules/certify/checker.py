@@ -420,6 +420,13 @@ def passes(form, ranges, test, strict):
             return passes(form, fixed, test, strict) and all(passes(r, fixed, test, False) for r in rays)
     moving, around = [a for a, (lo, hi) in used.items() if lo < hi], enclosure(form, ranges)
     if test(around, strict): return True
+    if len(moving) > 12:  # T(lo + t) = T(lo) + t T' again: where T' or -T' passes, one end decides
+        zero, kept = dict.fromkeys(form[()], 0), dict(ranges)
+        for a in moving:
+            (own, slope), *more = [pair for pair in form.items() if a in pair[0]]
+            for sign, e in ((1, used[a][0]), (-1, used[a][1])) if own == (a,) and not more else ():
+                if passes({(): zero | {k: sign * c for k, c in slope.items()}}, {}, test, False): kept[a] = (e, e)
+        if kept != ranges: return passes(form, kept, test, strict)
     if 0 < len(moving) <= 12:
         return all(test(enclosure(form, ranges | {a: (e, e) for a, e in zip(moving, c)}), strict)
                    for c in every(*(ranges[a] for a in moving)))
@@ -648,7 +655,8 @@ def expressions(R, b, kind, claim, system, evidence):
         k = len(rows)
         L, back = dense(rows, k, n), dense(columns, n, k)
         rest = combined((1, identity(n)), (-1, dot(back, L)))
-        gap = {"conservation": (rest, J), "symmetry": (J, rest)}[sort]
+        Z = J if kind == "flow" else combined((1, J), (-1, identity(n)))  # what a step changes
+        gap = {"conservation": (rest, Z), "symmetry": (Z, rest)}[sort]
         if dot(L, back) != identity(k) or not all(map(vanishes, dot(*gap).values())) or kind == "map":
             raise NotProved(f"horizontal: the {sort} is no identity of the system")
         J, n, m = dot(L, J, back), k, k

@@ -16,6 +16,7 @@ from riemannian_modules.certify import (
     Refuted,
     across_symmetries,
     certify,
+    checker,
     coordinates,
     l1,
     l2,
@@ -163,6 +164,7 @@ POSITIVE = {
     "three oscillators": lambda: oscillators(3, 2.0, 1.0),
     "four oscillators": lambda: oscillators(4, 1.0, 0.5),
     "five oscillators": lambda: oscillators(5, 0.5, 1.25),
+    "eight oscillators": lambda: oscillators(8, 1.0, 0.75),
     "implicit layer as a flow": lambda: implicit_flow(1, 4),
     "implicit layer of ten": lambda: implicit_flow(2, 10),
     "implicit layer as an iteration": lambda: implicit_iteration(3, 6),
@@ -204,7 +206,9 @@ def test_the_true_bound_is_reached_and_never_passed(name, tmp_path):
         assert case.reached * case.truth <= answer.rate <= case.truth * (1 + 1e-12)
     else:
         assert case.truth * (1 - 1e-12) <= answer.factor <= case.truth * (2 - case.reached)
-    again = verify(answer.certificate.save(tmp_path / "certificate.json"))
+    file = answer.certificate.save(tmp_path / "certificate.json.gz")
+    assert checker.check(checker.load(file))
+    again = verify(file)
     assert isinstance(again, Proved), again
     assert again.bound == answer.bound
 
