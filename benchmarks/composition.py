@@ -111,9 +111,7 @@ def measure(case: Case, n: int) -> tuple[float, float, float, float, float]:
 
 def main() -> None:
     """Print a table: one row a case and size."""
-    print(
-        "| system | n | rate | of closed form | build CPU s | certify CPU s | verify CPU s | peak MB |"
-    )
+    print("| system | n | rate | of closed form | build s | certify s | verify s | peak MB |")
     print("|---|---|---|---|---|---|---|---|")
     for case in CASES:
         for n in SIZES:

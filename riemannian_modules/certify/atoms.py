@@ -23,6 +23,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.constraints import Derived
 from riemannian_modules.certify.ranges import RangeLemma, atom_range, range_lemma
 from riemannian_modules.errors import UnsupportedError
@@ -30,6 +31,7 @@ from riemannian_modules.space import Array
 
 LARGEST_TERMS = 200_000
 MOST_CORNERS = 4096
+MOST_ORDER = 40  # of matrices that are compared exactly
 
 Monomial = tuple[tuple[Any, int], ...]  # (base, exponent) pairs, sorted
 Polynomial = dict[Monomial, Any]  # exact rational coefficients
@@ -47,6 +49,7 @@ class AtomForm:
         coefficients: For each term, its entries {(i, j): exact rational}.
         derived: Symbols of the atoms that stand for linear terms bounded by the region.
         known: For atoms by position, ranges that are proved to hold on the whole region.
+        one_sided: For atoms that move T one way only, whether upwards: their one end decides.
     """
 
     shape: tuple[int, int]
@@ -55,11 +58,20 @@ class AtomForm:
     coefficients: tuple[dict[tuple[int, int], Fraction], ...]
     derived: tuple[Derived, ...] = ()
     known: Mapping[int, RangeLemma] = field(default_factory=dict[int, RangeLemma])
+    one_sided: Mapping[int, bool] = field(default_factory=dict[int, bool])
 
     @cached_property
     def corner_count(self) -> int:
-        """Number of corners of the atoms' box."""
-        return 2 ** len(self.atoms)
+        """Number of corners of the atoms' box that have to be tested."""
+        return 2 ** (len(self.atoms) - len(self.one_sided))
+
+    def corners(self, lower: Array, upper: Array) -> Array:
+        """The corners of boxes of atoms that have to be tested: (batch, k) -> (batch, c, k)."""
+        free = [j for j in range(len(self.atoms)) if j not in self.one_sided]
+        some = corners(lower[:, free], upper[:, free])
+        places = np.repeat(upper[:, None, :], some.shape[1], axis=1)
+        places[:, :, free] = some
+        return places
 
     @cached_property
     def symbols(self) -> frozenset[sp.Symbol]:
@@ -84,7 +96,31 @@ class AtomForm:
                 lemma, undefined = self.known[j], np.isnan(result[:, :, j])
                 cut = np.clip(result[:, :, j], lemma.lower, lemma.upper)
                 result[:, :, j] = np.where(undefined, np.nan, cut)
+        for j, is_rising in self.one_sided.items():
+            # T is largest, in the order of matrices, at this end; an infinite one stays.
+            end = result[1, :, j] if is_rising else result[0, :, j]
+            finite = np.isfinite(end)
+            result[:, finite, j] = end[finite]
         return result[0], result[1]
+
+    def with_one_sided(self) -> AtomForm:
+        """This symmetric matrix with the atoms marked whose own matrix is semidefinite.
+
+        Such an atom stands alone in one term, ``a S``; with S >= 0 the matrix is largest at a's
+        upper end, with S <= 0 at its lower one, whatever the other atoms are.
+        """
+        found: dict[int, bool] = {}
+        for members in self.products:
+            if len(members) != 1 or self.shape[0] > MOST_ORDER:
+                continue
+            (j,) = members
+            if sum(j in other for other in self.products) == 1:
+                S = self.slope(j).at_exact([Fraction(0)] * len(self.atoms))
+                if is_negative_semidefinite_rational([[-v for v in row] for row in S]):
+                    found[j] = True
+                elif is_negative_semidefinite_rational(S):
+                    found[j] = False
+        return replace(self, one_sided=found)
 
     def extended(
         self, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array

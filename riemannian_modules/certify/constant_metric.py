@@ -7,6 +7,7 @@ Theory* (1994), chapter 5 (quadratic rates by generalised eigenvalue problems).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def _linear_metric(J: Array) -> Array:
         if np.linalg.cond(vectors) ** 2 <= MODEST:
             # In the coordinates of the eigenvectors the Jacobian is diagonal: nothing is given up.
             W = np.linalg.inv(vectors)
-            whole: Array = np.asarray(np.real(W.conj().T @ W), dtype=np.float64)
+            whole: Any = np.real(W.conj().T @ W)
             return _unit(whole)
     T = np.diag(_balance(J[None]))
     inverse = np.diag(1.0 / np.diag(T))
@@ -83,7 +84,7 @@ def _linear_metric(J: Array) -> Array:
     abscissa = float(np.real(values).max())
     scale = abs(abscissa) if abscissa != 0 else float(np.abs(J).max()) or 1.0
     shifted = balanced - (abscissa + 5e-4 * scale) * np.eye(len(J))
-    solution = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
+    solution: Any = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
     return _unit(T @ solution @ T)
 
 

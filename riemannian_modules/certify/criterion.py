@@ -40,7 +40,7 @@ from riemannian_modules.arithmetic.rational_definite import (
 )
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify import uphill
-from riemannian_modules.certify.atoms import AtomForm, atom_form, corners
+from riemannian_modules.certify.atoms import AtomForm, atom_form
 from riemannian_modules.certify.generalised import (
     cancelled,
     generalised_jacobian,
@@ -86,7 +86,7 @@ class Criterion(abc.ABC):
 
     def corners_need(self, low: Array, high: Array) -> Array:
         """The b that the corners of boxes of atoms (batch, atoms) need, or less: untrusted."""
-        return self.estimate(self.form.at(corners(low, high)).midpoint).max(1)
+        return self.estimate(self.form.at(self.form.corners(low, high)).midpoint).max(1)
 
     def worst_places(self, low: Array, high: Array) -> Array:
         """A place in each box of atoms (batch, atoms) where the test may well fail: untrusted."""
@@ -349,7 +349,7 @@ def make_criterion(
     n = problem.size
     if problem.is_flow:
         doubled = 2.0 * (norm.metric if isinstance(norm, L2) else np.eye(n))
-        return QuadraticCriterion(atom_form(S, problem.derived), doubled)
+        return QuadraticCriterion(atom_form(S, problem.derived).with_one_sided(), doubled)
     M = norm.metric if isinstance(norm, L2) else np.eye(n)
     m = len(S[0])
     M_in = input_norm.metric if input_norm is not None else M if problem.is_square else np.eye(m)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.arithmetic.threads import each_chunk
-from riemannian_modules.certify.atoms import MOST_CORNERS, corners
+from riemannian_modules.certify.atoms import MOST_CORNERS
 from riemannian_modules.certify.criterion import Criterion, ExactTest
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.space import Array
@@ -96,9 +96,11 @@ def _corners_prove(criterion: Criterion, low: Array, high: Array, b: float) -> t
         # A place that fails by more than rounding settles it.
         near = criterion.proves_at(criterion.worst_places(low[part], high[part]), raised)
         left = start + np.flatnonzero(near)
-        held[left] = criterion.proves_at(corners(low[left], high[left]), np.array(b)).all(1)
+        held[left] = criterion.proves_at(
+            criterion.form.corners(low[left], high[left]), np.array(b)
+        ).all(1)
         left = left[~held[left]]
-        places = corners(low[left], high[left])
+        places = criterion.form.corners(low[left], high[left])
         is_close[left] = criterion.proves_at(places, raised[left - start, None]).all(1)
     return held, is_close
 
@@ -121,7 +123,9 @@ def _finite_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
 def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     def proves(places: Places, b: Array) -> Mask:
         return np.asarray(
-            criterion.proves_at(corners(low[places], high[places]), b[:, None]).all(1)
+            criterion.proves_at(criterion.form.corners(low[places], high[places]), b[:, None]).all(
+                1
+            )
         )
 
     sizes, start = _sizes(criterion, low, high), criterion.corners_need(low, high)
@@ -130,7 +134,7 @@ def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     if left.size:
         # The corners that stand out are measured one by one.
         b = start[left] + MARGINS[-1] * (sizes[left] + np.abs(start[left]))
-        places = corners(low[left], high[left])
+        places = criterion.form.corners(low[left], high[left])
         boxes, which = np.nonzero(~criterion.proves_at(places, b[:, None]))
         T = criterion.form.at(places[boxes, which])
         full = np.full(len(low), -np.inf)

@@ -25,6 +25,8 @@ from riemannian_modules.door import brief
 from riemannian_modules.errors import MetricError
 from riemannian_modules.modules.module import RiemannianModule
 
+LARGEST_INVERSE = 4  # order of coordinates that are inverted in exact terms
+
 
 def traced_norm(
     written: WrittenNorm, module: RiemannianModule, problem: Problem
@@ -52,6 +54,18 @@ def traced_norm(
     rates = _rates(written.rates, module, problem)
     _check_inputs(entries, rates, problem)
     return FactorL2(entries, rates) if is_factor else FieldL2(_symmetric(entries), rates)
+
+
+def tractable(norm: FieldL2 | FactorL2) -> FieldL2 | FactorL2:
+    """Large coordinates as their metric ``Theta^T Theta``, whose test needs no exact inverse."""
+    n, theta = len(norm.entries), norm.entries
+    if not isinstance(norm, FactorL2) or n <= LARGEST_INVERSE:
+        return norm
+    M = [
+        [sp.expand(sp.Add(*(theta[k][i] * theta[k][j] for k in range(n)))) for j in range(n)]
+        for i in range(n)
+    ]
+    return FieldL2(tuple(tuple(row) for row in M), norm.rates)
 
 
 def _traced(

@@ -74,8 +74,11 @@ class Monomials:
     @cached_property
     def successors(self) -> tuple[sp.Expr, ...]:
         """Their values at a step map's successor."""
-        table = dict(zip(self.problem.expressions.state, self.problem.map, strict=True))
-        return tuple(sp.sympify(t.xreplace(table)) for t in self.terms)
+        table: dict[Any, Any] = dict(
+            zip(self.problem.expressions.state, self.problem.map, strict=True)
+        )
+        terms: Any = self.terms
+        return tuple(t.xreplace(table) for t in terms)
 
 
 def find_by_samples(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:

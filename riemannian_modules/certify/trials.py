@@ -19,7 +19,7 @@ from riemannian_modules.certify.certificate_data import norm_from_data
 from riemannian_modules.certify.claim import check_norm, with_metric
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.evidence import prepared_criterion
-from riemannian_modules.certify.fields import traced_norm
+from riemannian_modules.certify.fields import traced_norm, tractable
 from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.monolithic import certify_in, limit_of
 from riemannian_modules.certify.network import certify_network
@@ -41,7 +41,7 @@ from riemannian_modules.certify.norms import (
     WrittenNorm,
     proved_norm,
 )
-from riemannian_modules.certify.problem import Problem, make_problem
+from riemannian_modules.certify.problem import Problem, make_problem, require_continuous
 from riemannian_modules.certify.quotient import check_horizontal
 from riemannian_modules.certify.refute import refute_in_any_metric
 from riemannian_modules.certify.search import find_norm
@@ -112,6 +112,7 @@ def answered(request: Request) -> Answer:
     Raises:
         RiemannianError: What the first rule raised, where no rule could be applied at all.
     """
+    _refuse_jumps(request.module)
     tried: list[Tried] = []
     best: Proved | None = None
     opened: Estimated | None = None
@@ -140,6 +141,15 @@ def answered(request: Request) -> Answer:
         return replace(opened, tried=tuple(tried))
     assert fault is not None  # at least one rule was tried
     raise fault
+
+
+def _refuse_jumps(module: RiemannianModule) -> None:
+    """Raise UnsupportedError for a map that may jump, whatever the rule."""
+    try:
+        expressions = module.expressions
+    except RiemannianError:
+        return  # what cannot be traced has rules of its own, which know its parts
+    require_continuous(expressions, type(module).__name__)
 
 
 def _attempts(request: Request) -> Iterator[tuple[str, Callable[[], Answer]]]:
@@ -265,7 +275,7 @@ def _given_norm(request: Request, problem: Problem) -> Norm | None:
         data = request.resume.question["norm"]
         return proved_norm(norm_from_data(data, problem.size, "search.norm", problem.symbols))
     if isinstance(request.norm, (WrittenL2, WrittenFactor)):
-        return traced_norm(request.norm, request.module, problem)
+        return tractable(traced_norm(request.norm, request.module, problem))
     return request.norm if isinstance(request.norm, GIVEN) else None
 
 

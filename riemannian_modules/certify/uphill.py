@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from riemannian_modules.certify.atoms import AtomForm, corners
+from riemannian_modules.certify.atoms import AtomForm
 from riemannian_modules.space import Array
 
 ASCENTS = 3
@@ -35,7 +35,7 @@ def whitened(form: AtomForm, weight: Array) -> Array:
 
 def worst_places(form: AtomForm, matrices: Array, low: Array, high: Array) -> Array:
     """A corner of each box of atoms (batch, atoms) that needs much, one step from the centre."""
-    places = corners(low, high)
+    places = form.corners(low, high)
     t = _products(form, places)
     middle: Array = np.asarray(np.tensordot(t.mean(1), matrices, 1), dtype=np.float64)
     chosen, _ = _step(matrices, t, middle)
@@ -44,7 +44,7 @@ def worst_places(form: AtomForm, matrices: Array, low: Array, high: Array) -> Ar
 
 def corners_need(form: AtomForm, matrices: Array, low: Array, high: Array) -> Array:
     """The largest eigenvalue that was found over the corners of each box, (batch,)."""
-    t, rows = _products(form, corners(low, high)), np.arange(len(low))
+    t, rows = _products(form, form.corners(low, high)), np.arange(len(low))
     now, worst = np.tensordot(t.mean(1), matrices, 1), np.full(len(low), -np.inf)
     for _ in range(ASCENTS):
         chosen, value = _step(matrices, t, now)

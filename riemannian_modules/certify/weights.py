@@ -14,7 +14,8 @@ from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
 ROUNDS = 200
-COUPLING = 1e-8  # added to all couplings, so that Perron vectors are positive
+SPREAD = 1e-6  # of a Perron vector, below which couplings go one way only
+GIVEN_UP = 2e-4  # part of the bound that is given up there for weights that are not too far apart
 BISECTIONS = 40
 
 
@@ -35,13 +36,10 @@ def best_weights(J: Array, slopes: Array, *, is_flow: bool) -> Array:
 def _by_perron(rows: list[Array]) -> Array:
     n = len(rows)
     scale = max(float(np.abs(r).max()) for r in rows) or 1.0
-    rows = [r + COUPLING * scale * (np.arange(n) != i) for i, r in enumerate(rows)]
     chosen = np.stack([r[int(r.sum(1).argmax())] for r in rows])
     w = np.ones(n)
     for _ in range(ROUNDS):
-        values, vectors = np.linalg.eig(chosen)
-        w = np.abs(np.real(vectors[:, int(np.real(values).argmax())]))
-        w = np.maximum(w / w.max(), 1e-12)
+        w = _weights_of(chosen, scale)
         sums = [r @ w for r in rows]
         better = [s.max() > chosen[i] @ w + 1e-13 * scale * w[i] for i, s in enumerate(sums)]
         if not any(better):
@@ -50,6 +48,18 @@ def _by_perron(rows: list[Array]) -> Array:
             if better[i]:
                 chosen[i] = rows[i][int(s.argmax())]
     return w / w.min()
+
+
+def _weights_of(C: Array, scale: float) -> Array:
+    """Positive weights with ``C w <= b w`` for a b at, or a little above, C's Perron root."""
+    values, vectors = np.linalg.eig(C)
+    root = float(np.real(values).max())
+    w = np.abs(np.real(vectors[:, int(np.real(values).argmax())]))
+    if w.min() < SPREAD * w.max():
+        # In a cascade the vector has zeros. (b I - C)^-1 1 is positive for every b above the root.
+        b = root + GIVEN_UP * max(abs(root), 1e-3 * scale)
+        w = np.abs(np.linalg.solve(b * np.eye(len(C)) - C, np.ones(len(C))))
+    return np.maximum(w / w.max(), 1e-150)
 
 
 def _rounded(w: Array) -> Array:

@@ -120,8 +120,12 @@ def points(data, rng, count):
     found = []
     for k in range(count):
         spread = rng.choice([0.1, 1.0, 10.0])
-        low = np.where(np.isfinite(lows), lows, np.where(np.isfinite(highs), highs - spread, -spread))
-        high = np.where(np.isfinite(highs), highs, np.where(np.isfinite(lows), lows + spread, spread))
+        low = np.where(
+            np.isfinite(lows), lows, np.where(np.isfinite(highs), highs - spread, -spread)
+        )
+        high = np.where(
+            np.isfinite(highs), highs, np.where(np.isfinite(lows), lows + spread, spread)
+        )
         share = rng.random(len(lows)) if k % 2 else rng.integers(0, 3, len(lows)) / 2
         point = np.clip(low + share * (high - low), lows, highs)
         if is_inside(region, names, point):
@@ -196,7 +200,9 @@ def contradicts_at(data, names, point, rng):
     if norm["type"] == "l2":
         M, dM = metric_at(norm, read, n)
         if norm.get("rates"):
-            for name, term in zip(norm["rates"]["names"], norm["rates"]["terms"]["terms"], strict=True):
+            for name, term in zip(
+                norm["rates"]["names"], norm["rates"]["terms"]["terms"], strict=True
+            ):
                 drift[names.index(name)] = read(term).value
         return l2_contradicts(data, kind, b, J, M, dM @ drift, f, rng) or (
             "trajectories" in claim and ball_contradicts(data, names, M, point, b)
@@ -278,9 +284,7 @@ def slopes_contradict(data, rng, count):
         b = float(claim["bound"])
         N = np.array(claim.get("input_norm", {"metric": np.eye(n)})["metric"], dtype=float)
         N = N if claim["kind"] == "map" else M
-        gap = (
-            2 * b * M - M @ G - G.T @ M if claim["kind"] == "flow" else b * b * N - G.T @ M @ G
-        )
+        gap = 2 * b * M - M @ G - G.T @ M if claim["kind"] == "flow" else b * b * N - G.T @ M @ G
         if np.linalg.eigvalsh(gap)[0] < -SLACK * (1 + np.abs(gap).max()):
             return True
     return False

@@ -122,9 +122,7 @@ def test_the_file_runs_alone_in_an_empty_folder(tmp_path):
     alone = shutil.copy(FILE, tmp_path / "checker.py")
     (tmp_path / "c.json").write_text(json.dumps(TRUE["tanh"]))
     (tmp_path / "c.json.gz").write_bytes(gzip.compress(json.dumps(TRUE["linf"]).encode()))
-    (tmp_path / "false.json").write_text(
-        json.dumps(changed(TRUE["tanh"], *FALSE_CHANGES["tanh"]))
-    )
+    (tmp_path / "false.json").write_text(json.dumps(changed(TRUE["tanh"], *FALSE_CHANGES["tanh"])))
 
     def code(*arguments):
         command = [sys.executable, "-I", str(alone), *arguments]

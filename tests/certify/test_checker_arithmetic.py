@@ -92,7 +92,9 @@ def test_sums_and_products_round_outwards(x, y, operation):
     lo, hi = getattr(c, operation)(X, Y)
     for a in x:
         for b in y:
-            exact = (Fraction(a) + Fraction(b) if operation == "plus" else Fraction(a) * Fraction(b)) * c.ONE
+            exact = (
+                Fraction(a) + Fraction(b) if operation == "plus" else Fraction(a) * Fraction(b)
+            ) * c.ONE
             assert lo <= exact
             assert hi >= exact
 
@@ -135,7 +137,9 @@ def entries(matrix, radius=None):
     n = len(matrix)
     R = radius or [[0] * n for _ in range(n)]
     return {
-        (i, j): (matrix[i][j] - R[i][j], matrix[i][j] + R[i][j]) for i in range(n) for j in range(i, n)
+        (i, j): (matrix[i][j] - R[i][j], matrix[i][j] + R[i][j])
+        for i in range(n)
+        for j in range(i, n)
     }
 
 
@@ -222,14 +226,21 @@ def test_ranges_contain_the_values_inside(rng, expression):
     names = [next(iter(c.symbols(c.apply("symbol", s.name)))) for s in (x, y, p)]
     low = rng.integers(1, 16, 3)
     high = low + rng.integers(0, 12, 3)
-    box = {g: (int(a) * c.ONE // 16, int(b) * c.ONE // 16) for g, a, b in zip(names, low, high, strict=True)}
+    box = {
+        g: (int(a) * c.ONE // 16, int(b) * c.ONE // 16)
+        for g, a, b in zip(names, low, high, strict=True)
+    }
     term = term_of(expression)
     try:
         found = [c.value(term, dict(box)), c.spread(term, dict(box))]
     except c.NotProved:
         return
     for _ in range(8):
-        point = {g: (v, v) for g, (a, b) in box.items() for v in [a + (b - a) * int(rng.integers(0, 65)) // 64]}
+        point = {
+            g: (v, v)
+            for g, (a, b) in box.items()
+            for v in [a + (b - a) * int(rng.integers(0, 65)) // 64]
+        }
         lo, hi = c.value(term, point)
         for a, b in found:
             assert a <= hi
