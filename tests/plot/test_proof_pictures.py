@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Estimated, Proved, certify, l1, l2, linf, network_bound
+from riemannian_modules.certify.conditioning import rate_against_condition
 from riemannian_modules.errors import DomainError, RegionError, SignatureError, UnsupportedError
 from riemannian_modules.plot import (
     envelope,
@@ -190,27 +191,23 @@ def test_an_answer_without_boxes_has_no_picture():
         undecided_boxes(Estimated(None, "nothing was tried"))
 
 
-class Curve:
-    conditions = (100.0, 1.0, 10.0, 1e4)
-    rates = (0.7, np.nan, 0.75, 0.9)
-
-
-def test_the_curve_is_the_best_rate_so_far_on_a_log_axis():
-    axes = rate_against_conditioning(Curve()).axes[0]
+def test_the_curve_is_the_best_proved_rate_so_far_on_a_log_axis():
+    shear = rm.StateSpace([[-1.0, 10.0], [0.0, -1.0]], np.eye(2), np.eye(2))
+    curve = rate_against_condition(shear, conditions=[4.0, 100.0, 1e4])
+    axes = rate_against_conditioning(curve).axes[0]
     best, points, failed = axes.lines[:3]
     assert axes.get_xscale() == "log"
-    assert points.get_xdata().tolist() == [10.0, 100.0, 1e4]
-    assert points.get_ydata().tolist() == [0.75, 0.7, 0.9]
-    assert best.get_ydata().tolist() == [0.75, 0.75, 0.9]
-    assert failed.get_xdata().tolist() == [1.0]
+    # The best rate is 1 - 5 / sqrt(condition): negative for 4, which is no contraction.
+    assert failed.get_xdata().tolist() == [4.0]
+    assert points.get_xdata().tolist() == [100.0, 1e4]
+    assert points.get_ydata().tolist() == curve.bounds[1:].tolist()
+    assert (best.get_ydata() >= points.get_ydata()).all()
+    assert (points.get_ydata() <= 1 - 5 / np.sqrt([100.0, 1e4]) + 1e-12).all()
 
 
-def test_a_curve_with_condition_numbers_below_one_is_refused():
-    class Wrong:
-        conditions, rates = (0.5, 1.0), (0.1, 0.2)
-
-    with pytest.raises(DomainError, match="at least 1"):
-        rate_against_conditioning(Wrong())
+def test_what_is_no_curve_is_refused():
+    with pytest.raises(SignatureError, match="rate_against_condition"):
+        rate_against_conditioning([1.0, 2.0])
 
 
 def test_modules_have_the_colours_of_their_rates_and_edges_the_widths_of_their_gains():
