@@ -96,12 +96,21 @@ class AtomForm:
                 lemma, undefined = self.known[j], np.isnan(result[:, :, j])
                 cut = np.clip(result[:, :, j], lemma.lower, lemma.upper)
                 result[:, :, j] = np.where(undefined, np.nan, cut)
-        for j, is_rising in self.one_sided.items():
-            # T is largest, in the order of matrices, at this end; an infinite one stays.
-            end = result[1, :, j] if is_rising else result[0, :, j]
-            finite = np.isfinite(end)
-            result[:, finite, j] = end[finite]
         return result[0], result[1]
+
+    def decisive(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Boxes of atoms (batch, atoms) cut to the ends at which T is largest, as matrices are.
+
+        A test that bounds T from above holds on the whole when it holds there. Infinite ends stay.
+        """
+        if not self.one_sided:
+            return low, high
+        low, high = low.copy(), high.copy()
+        for j, is_rising in self.one_sided.items():
+            end = high[:, j] if is_rising else low[:, j]
+            finite = np.isfinite(end)
+            low[finite, j] = high[finite, j] = end[finite]
+        return low, high
 
     def with_one_sided(self) -> AtomForm:
         """This symmetric matrix with the atoms marked whose own matrix is semidefinite.
@@ -134,6 +143,13 @@ class AtomForm:
             np.column_stack([lower, *(low for low, _ in ends)]),
             np.column_stack([upper, *(high for _, high in ends)]),
         )
+
+    def term_sizes(self, low: Array, high: Array) -> Array:
+        """The sum of the terms' largest entries on boxes of atoms (batch, atoms), in floats."""
+        total = np.zeros(len(low))
+        for term, entries in zip(self.terms(low, high), self.coefficients, strict=True):
+            total = total + term.magnitude * max(abs(float(v)) for v in entries.values())
+        return total
 
     def with_known(self, known: Mapping[int, RangeLemma]) -> AtomForm:
         """This matrix with ranges of atoms that are proved to hold on the whole region."""

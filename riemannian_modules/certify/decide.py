@@ -38,7 +38,7 @@ def box_bounds(problem: Problem, criterion: Criterion, lower: Array, upper: Arra
     atoms are too many for corners.
     """
     result = np.full(len(lower), np.inf)
-    low, high = criterion.form.ranges(problem.symbols, lower, upper)
+    low, high = criterion.form.decisive(*criterion.form.ranges(problem.symbols, lower, upper))
     defined = problem.defined_boxes(lower, upper) & ~np.isnan(low).any(1)
     outside = problem.constraints.outside(lower, upper)
     result[outside] = -np.inf
@@ -59,7 +59,8 @@ def boxes_prove(
 
     def decide(part: slice) -> None:
         defined = problem.defined_boxes(lower[part], upper[part])
-        low, high = criterion.form.ranges(problem.symbols, lower[part], upper[part])
+        ends = criterion.form.ranges(problem.symbols, lower[part], upper[part])
+        low, high = criterion.form.decisive(*ends)
         proved[part] = _ranges_prove(criterion, defined, low, high, b)
 
     each_chunk(decide, len(lower), CHUNK)
@@ -107,7 +108,8 @@ def _corners_prove(criterion: Criterion, low: Array, high: Array, b: float) -> t
 
 def _sizes(criterion: Criterion, low: Array, high: Array) -> Array:
     """By what a bound changes at most, about, when the matrices change by their own size."""
-    largest = criterion.form.over(low, high).magnitude.max(axis=(1, 2))
+    # Of the terms, not of their sum: where they cancel, their roundings stay.
+    largest = criterion.form.term_sizes(low, high)
     # Sizes that the proofs can tell from zero.
     return np.maximum(largest, 1e-100) / criterion.smallest_weight
 

@@ -16,6 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
+from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.slopes_matrix import (
     Matrix,
     fractions,
@@ -155,6 +156,10 @@ def _static_matrix(module: RiemannianModule, theta: Array) -> Matrix | None:
 
 def _traced(module: RiemannianModule, theta: Array) -> _Local:
     expressions = module.expressions_at(theta)
+    free = np.full(sum(map(len, expressions.arguments)), np.inf)
+    if not Problem(module.signature.time, expressions, -free, free).is_defined:
+        # Slopes speak of maps that are defined everywhere; 1 / u is not.
+        raise NotSlopes(type(module).__name__)
     reader = Reader()
     dx = [reader.affine(e) for e in expressions.dx]
     y = [reader.affine(e) for e in expressions.y]

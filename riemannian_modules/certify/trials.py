@@ -170,7 +170,7 @@ def _attempts(request: Request) -> Iterator[tuple[str, Callable[[], Answer]]]:
         return
     yield whole
     yield slopes
-    if isinstance(request.module, ModuleGraph) and not isinstance(request.norm, L2):
+    if isinstance(request.module, ModuleGraph) and not isinstance(request.norm, (L2, FreeL2)):
         yield parts
 
 
@@ -198,10 +198,16 @@ def _number(answer: Proved) -> float:
 
 
 def _slopes(request: Request) -> Answer:
+    form = slopes_problem(request.module, request.region)
+    if form is None:
+        raise UnsupportedError(
+            f"{type(request.module).__name__}: it is not made of linear maps and functions of "
+            "bounded slope alone, so multipliers for slopes do not apply."
+        )
     norm: Any = None if isinstance(request.norm, str) else request.norm
     return certify_slopes(
-        request.module, request.region, norm=norm, input_norm=request.input_norm,
-        rate=request.rate, factor=request.factor, budget=request.budget,
+        form, norm=norm, input_norm=request.input_norm, rate=request.rate, factor=request.factor,
+        budget=request.budget,
     )  # fmt: skip
 
 

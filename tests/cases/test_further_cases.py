@@ -23,7 +23,7 @@ from riemannian_modules.certify import (
     linf,
     verify,
 )
-from riemannian_modules.errors import MetricError, SignatureError
+from riemannian_modules.errors import MetricError, SignatureError, UnsupportedError
 from tests.cases import systems as s
 from tests.cases import systems_more as m
 
@@ -259,7 +259,6 @@ REFUSED = {
     "the shear without its term": lambda: certify(m.Sheared(PLANE, 3), norm=l2(np.eye(2))),
     "oscillators more than a right angle apart": far_oscillators,
     "a root of negative numbers": lambda: certify(m.SquareRoot(), rm.box(x=(-1, 1))),
-    "a jump, in whatever norm": lambda: certify(m.Relay()),
     "a pole in the region": lambda: certify(m.Pole(), rm.box(x=(-1, 2))),
     "coordinates that fold": lambda: certify(
         m.Bistable(), rm.box(x=(-2, 2), u=(0, 0)), norm=coordinates(lambda x, u, p: [[x.x]])
@@ -279,6 +278,7 @@ def test_what_is_not_proved_is_refused(name):
 
 
 FAULTS = {
+    "a jump, in whatever norm": (UnsupportedError, lambda: certify(m.Relay())),
     "a metric of an input without its rate": (
         MetricError,
         lambda: certify(m.Swinging(), norm=coordinates(lambda x, u, p: [[np.exp(u.q)]])),
