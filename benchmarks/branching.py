@@ -16,13 +16,13 @@ import numpy as np
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Budget, l2
+from riemannian_modules.certify.branching.cut_tree import CutTree
+from riemannian_modules.certify.branching.cutting import moving_axes
+from riemannian_modules.certify.branching.subdivide import partition
+from riemannian_modules.certify.branching.witness import needed
 from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.cut_tree import CutTree
-from riemannian_modules.certify.cutting import moving_axes
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.subdivide import partition
-from riemannian_modules.certify.witness import needed
 
 TARGET = -10.0  # out of reach, so that every search goes on to the end of its budget
 

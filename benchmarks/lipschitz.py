@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import riemannian_modules as rm
 from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.slopes import certify_slopes, verify_slopes
+from riemannian_modules.certify.neural.slopes import certify_slopes, verify_slopes
 
 Array = NDArray[np.float64]
 COMPARED = [(4, 20, 20, 20, 2), (2, 10, 30, 20, 2), (4, 30, 30, 30, 2)]

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from riemannian_modules.bound import LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
-from riemannian_modules.certify.budget import Budget, Progress
+from riemannian_modules.certify.branching.budget import Budget, Progress
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
-from riemannian_modules.certify.compose import NetworkBound, dag_gain, network_bound
-from riemannian_modules.certify.conditioning import Curve, rate_against_condition
-from riemannian_modules.certify.conservation import (
+from riemannian_modules.certify.equilibria.trajectories import (
+    Trajectories,
+    enclose_equilibrium,
+    prove_trajectories,
+)
+from riemannian_modules.certify.networks.compose import NetworkBound, dag_gain, network_bound
+from riemannian_modules.certify.networks.network import certify_network, network_rate
+from riemannian_modules.certify.networks.network_table import TableRow, network_table
+from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
+from riemannian_modules.certify.searching.conditioning import Curve, rate_against_condition
+from riemannian_modules.certify.symmetry.conservation import (
     ConservationLaw,
     Symmetry,
     conservation_laws,
     symmetries,
 )
-from riemannian_modules.certify.horizontal import Horizontal
-from riemannian_modules.certify.network import certify_network, network_rate
-from riemannian_modules.certify.network_table import TableRow, network_table
-from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
-from riemannian_modules.certify.quotient import across_laws, across_symmetries, quotient
-from riemannian_modules.certify.trajectories import (
-    Trajectories,
-    enclose_equilibrium,
-    prove_trajectories,
-)
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
+from riemannian_modules.certify.symmetry.quotient import across_laws, across_symmetries, quotient
 from riemannian_modules.certify.verify import verify
 
 __all__ = [

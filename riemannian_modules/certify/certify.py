@@ -7,11 +7,11 @@ from types import NoneType
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer
-from riemannian_modules.certify.budget import Budget
-from riemannian_modules.certify.horizontal import Horizontal
-from riemannian_modules.certify.network import network_rate
+from riemannian_modules.certify.branching.budget import Budget
+from riemannian_modules.certify.branching.search_state import SearchState, load_search
+from riemannian_modules.certify.networks.network import network_rate
 from riemannian_modules.certify.norms import L2, WrittenFactor, WrittenL2
-from riemannian_modules.certify.search_state import SearchState, load_search
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.certify.trials import (
     FREE,
     GIVEN,

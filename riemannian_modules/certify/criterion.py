@@ -49,10 +49,10 @@ from riemannian_modules.certify.generalised import (
     successor_metric,
     symmetric_sum,
 )
-from riemannian_modules.certify.horizontal import exact_rows
 from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma
+from riemannian_modules.certify.symmetry.horizontal import exact_rows
 from riemannian_modules.space import Array
 
 FractionMatrix = Sequence[Sequence[Fraction]]

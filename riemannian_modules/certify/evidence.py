@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression_data import terms_from_data, terms_to_data
+from riemannian_modules.certify.branching.subdivide import leaves_of
 from riemannian_modules.certify.certificate_data import (
     cuts_from_data,
     cuts_to_data,
@@ -32,7 +33,6 @@ from riemannian_modules.certify.generalised import congruent, constant_pivots, s
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma, lemma_holds
-from riemannian_modules.certify.subdivide import leaves_of
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 

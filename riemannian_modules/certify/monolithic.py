@@ -12,7 +12,10 @@ from riemannian_modules.arithmetic.expression_data import expressions_to_data
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
-from riemannian_modules.certify.budget import Budget
+from riemannian_modules.certify.branching.budget import Budget
+from riemannian_modules.certify.branching.search_state import SearchState
+from riemannian_modules.certify.branching.subdivide import Partition, partition
+from riemannian_modules.certify.branching.tighten import tighten_exactly
 from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import norm_to_data, region_to_data
 from riemannian_modules.certify.claim import claim_to_data, with_metric
@@ -21,11 +24,8 @@ from riemannian_modules.certify.evidence import evidence_to_data, prepared_crite
 from riemannian_modules.certify.norms import L2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
-from riemannian_modules.certify.search_state import SearchState
-from riemannian_modules.certify.square_rule import prove_by_squares
+from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
-from riemannian_modules.certify.subdivide import Partition, partition
-from riemannian_modules.certify.tighten import tighten_exactly
 from riemannian_modules.modules.module import Time
 
 

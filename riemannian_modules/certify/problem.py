@@ -20,7 +20,7 @@ from riemannian_modules.arithmetic.expression import Expressions, derivatives
 from riemannian_modules.arithmetic.interval import Interval, as_interval
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.constraints import Constraints, Derived
-from riemannian_modules.certify.horizontal import Horizontal
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.errors import RegionError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box

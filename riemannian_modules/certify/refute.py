@@ -16,7 +16,7 @@ from riemannian_modules.arithmetic.interval_matrix import matmul, quadratic_form
 from riemannian_modules.certify.answer import Refuted
 from riemannian_modules.certify.criterion import Criterion, FieldCriterion, QuadraticCriterion
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.samples import jacobians_at, sample_points
+from riemannian_modules.certify.searching.samples import jacobians_at, sample_points
 from riemannian_modules.space import Array
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.constraints import Constraints
-from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.region import Linear
 from riemannian_modules.space import Array
 

@@ -14,15 +14,18 @@ from typing import Any, Literal, final
 import numpy as np
 
 from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted, Tried
-from riemannian_modules.certify.budget import Budget
+from riemannian_modules.certify.branching.budget import Budget
+from riemannian_modules.certify.branching.search_state import SearchState
+from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.certify.certificate_data import norm_from_data
 from riemannian_modules.certify.claim import check_norm, with_metric
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.fields import traced_norm, tractable
-from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.monolithic import certify_in, limit_of
-from riemannian_modules.certify.network import certify_network
+from riemannian_modules.certify.networks.network import certify_network
+from riemannian_modules.certify.neural.slopes import certify_slopes
+from riemannian_modules.certify.neural.slopes_form import slopes_problem
 from riemannian_modules.certify.norms import (
     L1,
     L2,
@@ -42,13 +45,10 @@ from riemannian_modules.certify.norms import (
     proved_norm,
 )
 from riemannian_modules.certify.problem import Problem, make_problem, require_continuous
-from riemannian_modules.certify.quotient import check_horizontal
 from riemannian_modules.certify.refute import refute_in_any_metric
-from riemannian_modules.certify.search import find_norm
-from riemannian_modules.certify.search_state import SearchState
-from riemannian_modules.certify.slopes import certify_slopes
-from riemannian_modules.certify.slopes_form import slopes_problem
-from riemannian_modules.certify.subdivide import partition
+from riemannian_modules.certify.searching.search import find_norm
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
+from riemannian_modules.certify.symmetry.quotient import check_horizontal
 from riemannian_modules.errors import (
     ConvergenceError,
     MetricError,

@@ -17,18 +17,18 @@ from riemannian_modules.certify.certificate_data import (
 )
 from riemannian_modules.certify.claim import check_norm, claim_to_data, with_metric
 from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.certify.equilibria.trajectories import verify_trajectories
 from riemannian_modules.certify.evidence import evidence_from_data
-from riemannian_modules.certify.horizontal import Horizontal
-from riemannian_modules.certify.network_data import verify_network
+from riemannian_modules.certify.networks.network_data import verify_network
+from riemannian_modules.certify.networks.signed_data import is_sparse_claim, verify_signed
+from riemannian_modules.certify.neural.slopes import verify_slopes
 from riemannian_modules.certify.norms import L2, FieldL2, Norm, proved_norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.problem_data import TIMES, problem_from_data
-from riemannian_modules.certify.quotient import check_horizontal
-from riemannian_modules.certify.signed_data import is_sparse_claim, verify_signed
-from riemannian_modules.certify.slopes import verify_slopes
-from riemannian_modules.certify.square_rule import squares_hold
+from riemannian_modules.certify.squares.square_rule import squares_hold
 from riemannian_modules.certify.statement import bound_of
-from riemannian_modules.certify.trajectories import verify_trajectories
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
+from riemannian_modules.certify.symmetry.quotient import check_horizontal
 from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError, MetricError, SignatureError
 

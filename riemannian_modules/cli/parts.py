@@ -14,7 +14,7 @@ from riemannian_modules.cli.console import plain
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from riemannian_modules.certify.comparison import Comparison
+    from riemannian_modules.certify.networks.comparison import Comparison
 
 MOST_ROWS = 40
 
@@ -23,7 +23,7 @@ def parts_table(data: Mapping[str, Any]) -> Table:
     """For each part its own bound, the gains into it, its weight, and what they add up to."""
     from rich.table import Table
 
-    from riemannian_modules.certify.network_table import comparison_of
+    from riemannian_modules.certify.networks.network_table import comparison_of
 
     names, C, r = comparison_of(data)
     logs, gains = np.log2(r.values) + r.exponents, gains_of(C)
@@ -51,7 +51,7 @@ def parts_table(data: Mapping[str, Any]) -> Table:
 
 def parts_csv(data: Mapping[str, Any]) -> str:
     """The same numbers with all digits: rows (from, to, value, both weights' log2)."""
-    from riemannian_modules.certify.network_table import comparison_of
+    from riemannian_modules.certify.networks.network_table import comparison_of
 
     names, C, r = comparison_of(data)
     logs = (np.log2(r.values) + r.exponents).tolist()

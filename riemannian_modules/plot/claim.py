@@ -17,10 +17,10 @@ from riemannian_modules.certify.certificate_data import (
 from riemannian_modules.certify.claim import with_metric
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.evidence import evidence_from_data
-from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.norms import L2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.problem_data import problem_from_data
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from riemannian_modules.certify.conditioning import Curve
+from riemannian_modules.certify.searching.conditioning import Curve
 from riemannian_modules.door import require
 from riemannian_modules.plot.canvas import BLUE, canvas
 

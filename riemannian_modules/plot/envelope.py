@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.horizontal import Horizontal
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.door import number_array, require
 from riemannian_modules.engine.simulate import simulate
 from riemannian_modules.engine.trajectory import Trajectory

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.compose import NetworkBound
-from riemannian_modules.certify.network_table import comparison_of
+from riemannian_modules.certify.networks.compose import NetworkBound
+from riemannian_modules.certify.networks.network_table import comparison_of
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Budget, Proved, Refuted, certify, l2, linf, subdivide
-from riemannian_modules.certify.cut_tree import CutTree
+from riemannian_modules.certify import Budget, Proved, Refuted, certify, l2, linf
+from riemannian_modules.certify.branching import subdivide
+from riemannian_modules.certify.branching.cut_tree import CutTree
+from riemannian_modules.certify.branching.subdivide import leaves_of, partition, worst_of
+from riemannian_modules.certify.branching.witness import needed
 from riemannian_modules.certify.decide import boxes_prove
-from riemannian_modules.certify.subdivide import leaves_of, partition, worst_of
-from riemannian_modules.certify.witness import needed
 from tests.certify.branching_problems import Needle, Swirl, posed, swirl
 from tests.strategies import rngs
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Budget, l2, pieces, subdivide
-from riemannian_modules.certify.search_state import fingerprint_of, load_search
-from riemannian_modules.certify.subdivide import partition
+from riemannian_modules.certify import Budget, l2
+from riemannian_modules.certify.branching import pieces, subdivide
+from riemannian_modules.certify.branching.search_state import fingerprint_of, load_search
+from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.errors import (
     CertificateError,
     ConvergenceError,
@@ -260,8 +261,8 @@ def test_the_work_of_an_executor_that_breaks_is_kept(posed_swirl, tmp_path, monk
 
 SCRIPT = """
 from riemannian_modules.certify import Budget
-from riemannian_modules.certify.search_state import fingerprint_of
-from riemannian_modules.certify.subdivide import partition
+from riemannian_modules.certify.branching.search_state import fingerprint_of
+from riemannian_modules.certify.branching.subdivide import partition
 from tests.certify.branching_problems import swirl
 problem, criterion = swirl()
 parts = partition(problem, criterion, -0.8, Budget(boxes=200, seconds=300.0))

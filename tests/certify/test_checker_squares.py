@@ -11,9 +11,9 @@ from riemannian_modules.arithmetic.expression_data import expressions_to_data
 from riemannian_modules.certify import checker, l2
 from riemannian_modules.certify.claim import claim_to_data
 from riemannian_modules.certify.norms import FieldL2
-from riemannian_modules.certify.polynomial_metric import find_by_squares
 from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.square_rule import prove_by_squares
+from riemannian_modules.certify.squares.polynomial_metric import find_by_squares
+from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.region import box
 from tests.certify.hand_written import changed
 from tests.certify.test_certificate_schema import SCHEMA, fits

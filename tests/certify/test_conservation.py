@@ -14,10 +14,10 @@ from riemannian_modules.arithmetic.integer_kernel import (
     kernel_coordinates,
     null_space,
 )
-from riemannian_modules.certify.conservation import conservation_laws, symmetries
-from riemannian_modules.certify.horizontal import Horizontal
 from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.quotient import (
+from riemannian_modules.certify.symmetry.conservation import conservation_laws, symmetries
+from riemannian_modules.certify.symmetry.horizontal import Horizontal
+from riemannian_modules.certify.symmetry.quotient import (
     across_laws,
     across_symmetries,
     check_horizontal,

@@ -19,8 +19,8 @@ from riemannian_modules.certify import (
     network_bound,
     verify,
 )
-from riemannian_modules.certify.compose import comparison_bound
-from riemannian_modules.certify.gain import weighted_gain
+from riemannian_modules.certify.networks.compose import comparison_bound
+from riemannian_modules.certify.networks.gain import weighted_gain
 from riemannian_modules.errors import (
     CertificateError,
     MetricError,

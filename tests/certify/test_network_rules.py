@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riemannian_modules.certify.rules import (
+from riemannian_modules.certify.networks.rules import (
     Link,
     cascade_rule,
     chain_rule,

@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from riemannian_modules.certify import Proved, certify, l2, linf
-from riemannian_modules.certify import pencils as pencils_file
-from riemannian_modules.certify.cone_program import ConeProgram, packed, packing, symmetric_basis
-from riemannian_modules.certify.constant_metric import constant_metric
-from riemannian_modules.certify.pencils import ConstantPencils, Limits, smallest_bound
-from riemannian_modules.certify.weights import best_weights
+from riemannian_modules.certify.searching import pencils as pencils_file
+from riemannian_modules.certify.searching.cone_program import (
+    ConeProgram,
+    packed,
+    packing,
+    symmetric_basis,
+)
+from riemannian_modules.certify.searching.constant_metric import constant_metric
+from riemannian_modules.certify.searching.pencils import ConstantPencils, Limits, smallest_bound
+from riemannian_modules.certify.searching.weights import best_weights
 from riemannian_modules.region import box
 from tests.cases import systems as s
 

@@ -12,16 +12,20 @@ from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Estimated, Proved, certify, l2, verify
-from riemannian_modules.certify.gram_program import prove_sos, shape_of
-from riemannian_modules.certify.linear_forms import nullspace
-from riemannian_modules.certify.metric_family import polynomial_family
 from riemannian_modules.certify.norms import FieldL2
-from riemannian_modules.certify.polynomial_metric import find_by_squares
-from riemannian_modules.certify.polynomial_ring import ring_of
 from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.sampled_metric import find_by_samples
-from riemannian_modules.certify.square_rule import prove_by_squares, rate_matrix, squares_hold
-from riemannian_modules.certify.sums_of_squares import Side, verify_sos
+from riemannian_modules.certify.searching.sampled_metric import find_by_samples
+from riemannian_modules.certify.squares.gram_program import prove_sos, shape_of
+from riemannian_modules.certify.squares.linear_forms import nullspace
+from riemannian_modules.certify.squares.metric_family import polynomial_family
+from riemannian_modules.certify.squares.polynomial_metric import find_by_squares
+from riemannian_modules.certify.squares.polynomial_ring import ring_of
+from riemannian_modules.certify.squares.square_rule import (
+    prove_by_squares,
+    rate_matrix,
+    squares_hold,
+)
+from riemannian_modules.certify.squares.sums_of_squares import Side, verify_sos
 from riemannian_modules.errors import CertificateError, ConvergenceError
 from riemannian_modules.region import box
 from tests.cases import systems as s

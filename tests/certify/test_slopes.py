@@ -17,7 +17,7 @@ import pytest
 import riemannian_modules as rm
 from riemannian_modules.certify import l2
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
-from riemannian_modules.certify.slopes import certify_slopes, implicit_layer, verify_slopes
+from riemannian_modules.certify.neural.slopes import certify_slopes, implicit_layer, verify_slopes
 from riemannian_modules.errors import RiemannianError
 from riemannian_modules.modules import (
     ELU,

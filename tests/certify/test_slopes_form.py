@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import special
 
 import riemannian_modules as rm
-from riemannian_modules.certify.slopes_form import slopes_problem
-from riemannian_modules.certify.slopes_matrix import (
+from riemannian_modules.certify.neural.slopes_form import slopes_problem
+from riemannian_modules.certify.neural.slopes_matrix import (
     enclosed,
     fractions,
     matrix_from_data,
@@ -22,7 +22,7 @@ from riemannian_modules.certify.slopes_matrix import (
     product,
     total,
 )
-from riemannian_modules.certify.slopes_system import SlopesForm
+from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.modules import GELU, Affine, ReLU, SiLU, Sum, Tanh
 
 VALUES: dict[str, Any] = {

@@ -21,9 +21,9 @@ from riemannian_modules.certify import (
     l2,
     linf,
     verify,
-    witness,
 )
 from riemannian_modules.certify.atoms import atom_form
+from riemannian_modules.certify.branching import witness
 from riemannian_modules.certify.certify import contraction_rate
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.ranges import atom_range, range_lemma

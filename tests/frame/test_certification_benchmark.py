@@ -10,7 +10,7 @@ from riemannian_modules.certify import certify, l2
 from riemannian_modules.certify.criterion import make_criterion
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.samples import sampled_jacobians
+from riemannian_modules.certify.searching.samples import sampled_jacobians
 from riemannian_modules.region import box
 
 

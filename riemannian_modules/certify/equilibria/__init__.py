@@ -1,0 +1,1 @@
+"""From a rate to trajectories: invariant balls and the equilibria in them."""

@@ -1,0 +1,1 @@
+"""Neural layers: bounds by multipliers for slope-restricted functions."""

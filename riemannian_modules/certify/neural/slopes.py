@@ -1,0 +1,240 @@
+"""Neural layers: bounds of systems with slope-restricted functions, by multipliers.
+
+A static map's Lipschitz constant, the factor of a step, the rate of a flow: where a module is made
+of linear maps and activations of bounded slope, one multiplier for each neuron and one matrix
+inequality prove a bound for all inputs and states (slopes are bounded everywhere, so the region
+does not matter). Search is untrusted; the inequality is then proved in floating point.
+
+Source: Fazlyab, Robey, Hassani, Morari and Pappas (2019), *Efficient and accurate estimation of
+    Lipschitz constants for deep neural networks*, arXiv:1906.04893 (LipSDP, one multiplier a
+    neuron); Yakubovich (1962) and Lur'e for flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
+from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.branching.subdivide import Budget
+from riemannian_modules.certify.neural.implicit_layer import implicit_layer
+from riemannian_modules.certify.neural.slopes_certificate import (
+    SlopesProof,
+    certificate_of,
+    proof_from_data,
+)
+from riemannian_modules.certify.neural.slopes_chain import chain_multipliers
+from riemannian_modules.certify.neural.slopes_form import slopes_problem
+from riemannian_modules.certify.neural.slopes_metric import find_metric
+from riemannian_modules.certify.neural.slopes_proof import proves
+from riemannian_modules.certify.neural.slopes_search import (
+    GAP,
+    Point,
+    compression_of,
+    feasible_start,
+    follow_centres,
+    pencil_of,
+    shortened,
+)
+from riemannian_modules.certify.neural.slopes_system import SlopesForm
+from riemannian_modules.certify.norms import L2, FreeL2, FreeNorm, Norm, proved_norm
+from riemannian_modules.door import number
+from riemannian_modules.errors import MetricError, SignatureError
+from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.region import Box
+from riemannian_modules.space import Array
+
+__all__ = ["SlopesForm", "certify_slopes", "implicit_layer", "slopes_problem", "verify_slopes"]
+
+SECONDS = 60.0  # of search, where no budget is given
+ENOUGH = 1e-9  # of b, relative: inflation with which the best point found is taken
+INFLATION = (0.0, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # of b, relative, until a proof succeeds
+MOST_AT_ONCE = 1_200  # neurons whose multipliers are searched together
+MOST_FINE, COARSE = 200, 1e-7  # beyond so many neurons, b^2 is found to this part
+MOST_POINTS = 6  # of the search that are tried
+
+
+def certify_slopes(
+    module: RiemannianModule | SlopesForm,
+    region: Box | None = None,
+    *,
+    norm: Norm | FreeNorm | None = None,
+    input_norm: L2 | None = None,
+    rate: float | None = None,
+    factor: float | None = None,
+    budget: Budget | None = None,
+) -> Answer:
+    """Prove a bound of a module made of linear maps and functions of bounded slope.
+
+    Args:
+        module: A module, or the form itself, whose loops among neurons may be implicit layers.
+        region: Stands in the certificate; slopes are bounded everywhere.
+        norm: `l2`, given or free; None is the identity for static maps, else free.
+        input_norm: For static maps, the norm of the inputs; Euclidean when None.
+        rate: For flows, the rate to prove (1/time); None for the best that is found.
+        factor: For steps and maps, the Lipschitz constant to prove; None for the best.
+        budget: Its seconds limit the search; a tolerance above the default ends it early.
+
+    Returns:
+        `Proved` with a certificate, or `Estimated` with the reason; never `Refuted`.
+
+    Raises:
+        SignatureError, MetricError, RegionError: For requests that do not fit the module.
+
+    Cost: O(m^3) a step of the search for m neurons, some 50 to 200 steps; free metrics cost more.
+    Chains of more than 1,200 neurons are searched layer by layer, which is looser.
+    """
+    form = module if isinstance(module, SlopesForm) else slopes_problem(module, region)
+    if form is None:
+        return Estimated(
+            None, "the module is not made of linear maps and functions of bounded slope alone"
+        )
+    target = _target(form, rate, factor)
+    if norm is not None and not isinstance(norm, (L2, FreeL2)):
+        return Estimated(None, "multipliers for slopes speak of l2 norms; use l2(...)")
+    seconds = budget.seconds if budget is not None else SECONDS
+    M = _output_metric(form, norm, target, seconds)
+    N = _input_metric(form, input_norm)
+    H = compression_of(form) if N is None else None
+    with np.errstate(all="ignore"):  # what overflows here is refused by the proof
+        points = _searched(form, M, N, H, seconds, _gap(budget))
+    if not points:
+        return Estimated(None, "no multipliers were found; loops may have no unique solution")
+    return _proved(form, (M, N), points, H, target)
+
+
+def verify_slopes(data: Mapping[str, Any]) -> Answer:
+    """Prove a certificate's claim again, from its data alone; the words are derived again.
+
+    Returns:
+        `Proved` with the same bound, or `Estimated` with the reason.
+
+    Raises:
+        CertificateError: If the data is inconsistent, or of another rule or version.
+    """
+    proof = proof_from_data(data)
+    metrics = proof.norm.metric, None if proof.input_norm is None else proof.input_norm.metric
+    if not proves(proof.form, proof.bound, metrics, proof.multipliers, proof.compression):
+        return Estimated(None, "the matrix inequality of the multipliers is not proved")
+    return Proved(proof.as_bound, certificate_of(proof))
+
+
+def _gap(budget: Budget | None) -> float:
+    # b^2 is searched for maps, whose relative gap is twice that of b.
+    is_coarse = budget is not None and budget.tolerance > Budget().tolerance
+    return 2.0 * budget.tolerance if budget is not None and is_coarse else GAP
+
+
+def _target(form: SlopesForm, rate: float | None, factor: float | None) -> float | None:
+    is_flow = form.time is Time.CONTINUOUS
+    if rate is not None and not is_flow:
+        raise SignatureError("A map has a factor, not a rate; pass factor=... instead of rate=...")
+    if factor is not None and is_flow:
+        raise SignatureError("A flow has a rate, not a factor; pass rate=... instead of factor=...")
+    if rate is not None:
+        return -number("certify_slopes: rate", rate)
+    return None if factor is None else number("certify_slopes: factor", factor)
+
+
+def _output_metric(
+    form: SlopesForm, norm: L2 | FreeL2 | None, target: float | None, seconds: float
+) -> Array:
+    size = form.A.shape[0]
+    if isinstance(norm, L2):
+        return _checked(norm, size, "norm")
+    if form.time is Time.STATIC:
+        return np.eye(size)
+    found = find_metric(form, norm.condition if norm is not None else np.inf, seconds, target)
+    if found is None:
+        return np.eye(size)
+    return _checked(L2(found), size, "the metric that was found")
+
+
+def _input_metric(form: SlopesForm, norm: L2 | None) -> Array | None:
+    if norm is None:
+        return None
+    if form.time is not Time.STATIC:
+        raise SignatureError("input_norm is for static maps; a state's distance has one norm.")
+    return _checked(norm, form.A.shape[1], "input_norm")
+
+
+def _checked(norm: L2, size: int, where: str) -> Array:
+    found = proved_norm(norm)
+    assert isinstance(found, L2)  # it was one
+    if len(found.metric) != size:
+        raise MetricError(
+            f"{where}: {len(found.metric)} coordinates; the module's distance has {size}."
+        )
+    return found.metric
+
+
+def _searched(
+    form: SlopesForm, M: Array, N: Array | None, H: Array | None, seconds: float, gap: float
+) -> list[Point]:
+    """Bounds and multipliers, the best first."""
+    points = _large_chain(form, M, N) if len(form.slopes) > MOST_AT_ONCE else None
+    if points is None:
+        pencil = pencil_of(form, M, N, H)
+        start = feasible_start(form, pencil, seconds)
+        if start is None:
+            return []
+        fine = gap if len(form.slopes) <= MOST_FINE else max(gap, COARSE)
+        points = follow_centres(pencil, start, seconds, gap=fine)
+    is_flow = form.time is Time.CONTINUOUS
+    bounds = [(r if is_flow else float(np.sqrt(max(r, 0.0))), t) for r, t in points]
+    # Multipliers count to second order near the best ones; short ones are quick to check exactly.
+    return [(b, shortened(t, 36)) for b, t in bounds[::-1]]
+
+
+def _large_chain(form: SlopesForm, M: Array, N: Array | None) -> list[Point] | None:
+    found = chain_multipliers(form, M) if N is None else None
+    return [found] if found is not None else None
+
+
+def _proved(
+    form: SlopesForm,
+    metrics: tuple[Array, Array | None],
+    points: list[Point],
+    H: Array | None,
+    target: float | None,
+) -> Answer:
+    limit = {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[form.time]
+    found = points[0][0]
+    best: tuple[float, Array] | None = None
+    for b, t in points[:MOST_POINTS]:
+        if target is not None:
+            if b <= target and proves(form, target, metrics, t, H):
+                best = (target, t)
+                break
+            continue
+        proved = _smallest(form, metrics, b, t, H)
+        if proved is not None and (best is None or proved < best[0]):
+            best = (proved, t)
+        if best is not None and best[0] - found <= ENOUGH * abs(found):
+            break
+    if best is None or (target is None and best[0] >= limit):
+        asked = target if target is not None else limit
+        bound: Bound = (
+            LogNormBound(found) if form.time is Time.CONTINUOUS else LipschitzBound(found)
+        )
+        return Estimated(
+            bound, f"the multipliers that were found give {found:.6g}; {asked:.6g} is not proved"
+        )
+    b, t = best
+    M, N = metrics
+    proof = SlopesProof(form, b, L2(M), None if N is None else L2(N), t, H)
+    return Proved(proof.as_bound, certificate_of(proof))
+
+
+def _smallest(
+    form: SlopesForm, metrics: tuple[Array, Array | None], b: float, t: Array, H: Array | None
+) -> float | None:
+    """The smallest of a few bounds slightly above b that the multipliers prove."""
+    scale = abs(b) if form.time is not Time.CONTINUOUS else max(abs(b), 1e-3)
+    for part in INFLATION:
+        if proves(form, b + part * scale, metrics, t, H):
+            return float(b + part * scale)
+    return None

@@ -1,0 +1,1 @@
+"""The search for norms: untrusted floating point, whose results are proved elsewhere."""

@@ -1,0 +1,104 @@
+"""The trade of rate against condition number: a faster proved rate costs a larger overshoot.
+
+A metric of condition number k bounds distances by ``sqrt(k) e^(-rate t)`` times the first one; the
+best rate grows with k. Every point of the curve is a proof of its own.
+
+Source: Boyd, El Ghaoui, Feron and Balakrishnan (1994), section 5.1 (bounds on the condition).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from riemannian_modules.bound import LogNormBound
+from riemannian_modules.certify.answer import Proved
+from riemannian_modules.certify.branching.budget import Budget
+from riemannian_modules.certify.certificate import Certificate
+from riemannian_modules.certify.certify import certify
+from riemannian_modules.certify.norms import FreeL2
+from riemannian_modules.door import number_array
+from riemannian_modules.errors import MetricError
+from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.region import Box
+from riemannian_modules.space import Array
+
+CONDITIONS = (1.0, 2.0, 5.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4, 1e5, 1e6)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Proved bounds for metrics of growing condition.
+
+    Attributes:
+        conditions: Largest condition numbers allowed, increasing, (points,).
+        bounds: Proved bounds, (points,): rates of flows, 1/time, positive when contracting, or
+            Lipschitz constants of step maps; NaN where nothing was proved.
+        metrics: The metrics (points, n, n); NaN where nothing was proved.
+        certificates: The certificates; None where nothing was proved.
+    """
+
+    conditions: Array
+    bounds: Array
+    metrics: Array
+    certificates: tuple[Certificate | None, ...]
+
+    @property
+    def is_proved(self) -> tuple[bool, ...]:
+        """For each condition number, whether its bound is proved."""
+        return tuple(c is not None for c in self.certificates)
+
+
+def rate_against_condition(
+    module: RiemannianModule,
+    region: Box | None = None,
+    conditions: Sequence[float] | None = None,
+    *,
+    budget: Budget | None = None,
+) -> Curve:
+    """The best proved rate (step maps: Lipschitz constant) for each bound on the condition number.
+
+    A metric found for a smaller condition serves for a larger one, too, so the curve is monotone.
+
+    Args:
+        module: A flow or a step map.
+        region: As for `certify`.
+        conditions: Condition numbers >= 1; None for some from 1 to 10^6.
+        budget: Limits of time and boxes for each point.
+
+    Raises:
+        MetricError: For condition numbers below 1.
+        As `certify`.
+    """
+    allowed = number_array("conditions", conditions or CONDITIONS, MetricError).ravel()
+    if not (np.isfinite(allowed) & (allowed >= 1)).all():
+        raise MetricError(f"Expected condition numbers of at least 1, got {allowed.tolist()}.")
+    allowed = np.unique(allowed)
+    n = len(module.expressions.state)
+    bounds, metrics = np.full(len(allowed), np.nan), np.full((len(allowed), n, n), np.nan)
+    sign = (
+        1.0 if module.signature.time is Time.CONTINUOUS else -1.0
+    )  # rates are to grow, constants to fall
+    certificates: list[Certificate | None] = [None] * len(allowed)
+    for k, condition in enumerate(allowed):
+        answer = certify(module, region, norm=FreeL2(float(condition)), budget=budget)
+        if isinstance(answer, Proved):
+            metric = np.array(answer.certificate.data["claim"]["norm"]["metric"], dtype=float)
+            if np.linalg.cond(metric) <= condition * (1 + 1e-9):
+                bounds[k], metrics[k] = _value(answer), metric
+                certificates[k] = answer.certificate
+        before = k - 1
+        better = not np.isnan(bounds[k]) and sign * bounds[k] >= sign * bounds[before]
+        if k and certificates[before] is not None and not better:
+            bounds[k], metrics[k] = bounds[before], metrics[before]
+            certificates[k] = certificates[before]
+    return Curve(allowed, bounds, metrics, tuple(certificates))
+
+
+def _value(answer: Proved) -> float:
+    bound = answer.bound
+    return -bound.rate if isinstance(bound, LogNormBound) else float(bound.factor)
