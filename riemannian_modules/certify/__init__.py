@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from riemannian_modules.bound import LipschitzBound, LogNormBound
-from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
+from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted, Tried
 from riemannian_modules.certify.branching.budget import Budget, Progress
+from riemannian_modules.certify.branching.search_state import SearchState, load_search
 from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
 from riemannian_modules.certify.equilibria.trajectories import (
@@ -15,6 +16,8 @@ from riemannian_modules.certify.equilibria.trajectories import (
 from riemannian_modules.certify.networks.compose import NetworkBound, dag_gain, network_bound
 from riemannian_modules.certify.networks.network import certify_network, network_rate
 from riemannian_modules.certify.networks.network_table import TableRow, network_table
+from riemannian_modules.certify.neural.implicit_layer import implicit_layer
+from riemannian_modules.certify.neural.slopes import SlopesForm, certify_slopes
 from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
 from riemannian_modules.certify.searching.conditioning import Curve, rate_against_condition
 from riemannian_modules.certify.symmetry.conservation import (
@@ -41,23 +44,29 @@ __all__ = [
     "Progress",
     "Proved",
     "Refuted",
+    "SearchState",
+    "SlopesForm",
     "Symmetry",
     "TableRow",
     "Trajectories",
+    "Tried",
     "across_laws",
     "across_symmetries",
     "certify",
     "certify_network",
+    "certify_slopes",
     "conservation_laws",
     "contraction_rate",
     "coordinates",
     "dag_gain",
     "enclose_equilibrium",
+    "implicit_layer",
     "l1",
     "l2",
     "learned_l2",
     "linf",
     "load_certificate",
+    "load_search",
     "network_bound",
     "network_rate",
     "network_table",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Budget, l2
+from riemannian_modules.certify import Budget, Estimated, Proved, certify, contraction_rate, l2
 from riemannian_modules.certify.branching import pieces, subdivide
 from riemannian_modules.certify.branching.search_state import fingerprint_of, load_search
 from riemannian_modules.certify.branching.subdivide import partition
@@ -287,3 +287,30 @@ def test_results_do_not_depend_on_the_hashing_of_a_process():
         found.add(run.stdout)
     assert len(found) == 1
     assert fingerprint_of(*swirl(), -0.8) in found.pop()
+
+
+class Whirl(rm.Flow):
+    """Two states whose products enter sines: no single box proves its rate."""
+
+    state = rm.space("x y")
+
+    def equations(self, x, u, p):
+        a, b = np.sin(x.x * x.y), np.cos(x.x - x.y**2)
+        return {"x": -4 * x.x + a + 0.5 * b, "y": -4 * x.y + b - 0.5 * a}
+
+
+def test_certify_goes_on_from_its_answer_and_from_its_file(tmp_path):
+    question = (Whirl(), rm.box(x=(-1, 1), y=(-1, 1)))
+    best = -contraction_rate(*question, norm=l2(np.eye(2))).rate
+    asked = {"norm": l2(np.eye(2)), "rate": 0.999 * best}
+    file = tmp_path / "search.json.gz"
+    early = certify(*question, **asked, budget=Budget(boxes=20, save=file))
+    assert isinstance(early, Estimated)
+    assert early.search.boxes >= 20
+    whole = certify(*question, **asked)
+    for kept in (file, load_search(file), early.search):
+        later = certify(*question, rate=asked["rate"], resume=kept)
+        assert isinstance(later, Proved)
+        assert later.certificate.data == whole.certificate.data
+    with pytest.raises(RegionError):
+        certify(Whirl(), rm.box(x=(-1, 2), y=(-1, 1)), rate=asked["rate"], resume=file)
