@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 # What an earlier run may have left, which would mislead beside another answer.
 STALE = (
-    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", "undecided.png",
+    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", "search.json.gz",
+    "undecided.png",
 )  # fmt: skip
 
 
@@ -70,6 +71,10 @@ def certify(
         bool, typer.Option("--by-parts", help="Prove each part by itself and compose the bounds.")
     ] = False,
     seconds: Annotated[float, typer.Option(help="How long to search.", min=0.0)] = 60.0,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Go on with the search of an earlier run: its search.json.gz."),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for certificate and pictures.")
     ] = Path("results"),
@@ -89,7 +94,7 @@ def certify(
     proved curve), `rates.png` (the rate that is proved on each box of a slice of the region), and
     by parts `parts.csv` and `parts.png` (modules in the colour of their rates, edges as wide as
     their gains). What stays open is in `undecided.png`: the boxes that are left, the largest in
-    front.
+    front; and the search so far in `search.json.gz`, to go on with by `--resume`.
 
     For example:
 
@@ -101,6 +106,8 @@ def certify(
 
         riemannian-modules certify loop.json --norm l2 --condition 100
 
+        riemannian-modules certify loop.json --resume results/search.json.gz --seconds 600
+
     Exit codes: 0 proved, 3 refuted, 4 undecided.
     """
     from riemannian_modules.region import box
@@ -110,6 +117,8 @@ def certify(
     goal = _goal(system, rate, factor)
     if math.isnan(seconds):
         raise misuse("--seconds", "expected a number of seconds, got nan.")
+    if by_parts and resume is not None:
+        raise misuse("--resume", "with --by-parts nothing is searched; omit one.")
     if by_parts and wanted is not None:
         raise misuse("--norm", "the parts have a norm of their own with --by-parts; omit one.")
     place = box(region_sides(system.region.sides, region or []))
@@ -118,7 +127,7 @@ def certify(
             with working("proving the parts"):
                 answer = _proved_by_parts(system, place, goal)
         else:
-            answer = _proved_whole(system, place, goal, wanted, seconds)
+            answer = _proved_whole(system, place, goal, wanted, seconds, resume)
         save_answer(system, answer, place, draft)
     question = question_of(system.module.signature.time, goal)
     output().print(explanation(answer, system.name, question))
@@ -154,7 +163,12 @@ def _goal(system: System, rate: float | None, factor: float | None) -> Goal:
 
 
 def _proved_whole(
-    system: System, place: Box, goal: Goal, wanted: Norm | FreeNorm | None, seconds: float
+    system: System,
+    place: Box,
+    goal: Goal,
+    wanted: Norm | FreeNorm | None,
+    seconds: float,
+    resume: Path | None,
 ) -> Answer:
     """As one system; by parts where that has too many terms."""
     from riemannian_modules.certify import Budget
@@ -164,8 +178,9 @@ def _proved_whole(
         budget = Budget(seconds=seconds, progress=_progress(status))
         try:
             return prove(
-                system.module, place, norm=wanted, rate=goal.rate, factor=goal.factor, budget=budget
-            )
+                system.module, place, norm=wanted, rate=goal.rate, factor=goal.factor,
+                budget=budget, resume=resume,
+            )  # fmt: skip
         except (UnsupportedError, TraceError) as error:
             refusal = error
         if wanted is not None:

@@ -8,7 +8,7 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.certify import certify, certify_network, l1, l2, linf
-from riemannian_modules.cli import MISUSE, REFUTED, UNDECIDED
+from riemannian_modules.cli import MISUSE, PROVED, REFUTED, UNDECIDED
 from riemannian_modules.cli.contraction import two_starts, two_trajectories
 from riemannian_modules.cli.explain import at_least, at_most
 from riemannian_modules.errors import UnsupportedError
@@ -217,3 +217,23 @@ def test_the_region_of_a_picture_is_that_of_the_certificate():
 def test_numbers_are_shortened_to_the_safe_side(value):
     assert float(at_least(value)) <= value <= float(at_most(value))
     assert float(at_most(value)) - float(at_least(value)) <= 1e-5 * abs(value)
+
+
+def test_a_search_that_ends_early_goes_on_from_its_file(tmp_path):
+    class Whirl(rm.Flow):
+        state = rm.space("x y")
+
+        def equations(self, x, u, p):
+            a, b = np.sin(x.x * x.y), np.cos(x.x - x.y**2)
+            return {"x": -4 * x.x + a + 0.5 * b, "y": -4 * x.y + b - 0.5 * a}
+
+    file, out = tmp_path / "whirl.json", tmp_path / "out"
+    save_system(System(Whirl(), region=box(x=(-1, 1), y=(-1, 1))), file)
+    asked = ("certify", file, "--norm", "l2", "--rate", "1.485", "--out", out)
+    assert run(*asked, "--seconds", "0").exit_code == UNDECIDED
+    assert (out / "search.json.gz").exists()
+    done = run(*asked, "--resume", out / "search.json.gz")
+    assert done.exit_code == PROVED, done.output
+    assert not (out / "search.json.gz").exists()
+    wrong = run("certify", file, "--rate", "1.5", "--resume", out / "missing.json.gz", "--out", out)
+    assert wrong.exit_code in (1, 2)
