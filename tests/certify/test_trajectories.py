@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Estimated, Proved, certify, l1, l2, linf, verify
+from riemannian_modules.certify import Estimated, Proved, certify, l1, l2, linf, quotient, verify
 from riemannian_modules.certify.equilibria.invariant_ball import dual_squared, root_down, root_up
 from riemannian_modules.certify.equilibria.rest import drift_squared
 from riemannian_modules.certify.equilibria.trajectories import (
@@ -22,7 +22,6 @@ from riemannian_modules.certify.equilibria.trajectories import (
 )
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.symmetry import quotient
 from riemannian_modules.errors import CertificateError, SignatureError
 from riemannian_modules.region import Box
 from tests.cases import systems as s
