@@ -281,7 +281,9 @@ def _given_norm(request: Request, problem: Problem) -> Norm | None:
         data = request.resume.question["norm"]
         return proved_norm(norm_from_data(data, problem.size, "search.norm", problem.symbols))
     if isinstance(request.norm, (WrittenL2, WrittenFactor)):
-        return tractable(traced_norm(request.norm, request.module, problem))
+        norm = tractable(traced_norm(request.norm, request.module, problem))
+        refuse_indefinite(problem, norm)
+        return norm
     return request.norm if isinstance(request.norm, GIVEN) else None
 
 

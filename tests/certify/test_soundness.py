@@ -17,6 +17,7 @@ from riemannian_modules.certify import (
     Proved,
     Refuted,
     certify,
+    coordinates,
     l1,
     l2,
     linf,
@@ -34,7 +35,7 @@ from riemannian_modules.errors import (
     RiemannianError,
     UnsupportedError,
 )
-from riemannian_modules.region import Box, box
+from riemannian_modules.region import Box, ball, box
 from tests.strategies import rngs
 
 QUICK = Budget(boxes=100, seconds=5.0)
@@ -516,3 +517,57 @@ def test_what_is_no_norm_proves_nothing_however_it_was_made(norm):
     if isinstance(norm, L2):
         with pytest.raises(MetricError):
             certify(rm.MatrixGain(np.eye(2)), input_norm=norm)
+
+
+def test_a_metric_that_is_undefined_at_the_successor_proves_nothing():
+    class Shift(rm.StepMap):
+        state = rm.space("x")
+
+        def equations(self, x, u, p):
+            return {"x": x.x / 2 - 1}
+
+    metric = l2(lambda x, u, p: [[1 + np.sqrt(x.x)]])  # at the successor the root is of x / 2 - 1
+    answer = certify(Shift(), box(x=(0.5, 1)), norm=metric, budget=QUICK)
+    assert not isinstance(answer, Proved)
+
+
+def test_a_metric_that_is_not_definite_somewhere_proves_nothing():
+    class Decay(rm.Flow):
+        state = rm.space("x")
+
+        def equations(self, x, u, p):
+            return {"x": -x.x}
+
+    with pytest.raises(MetricError, match="eigenvalue -0.2"):
+        certify(Decay(), box(x=(-1, 1)), norm=l2(lambda x, u, p: [[x.x**2 - 0.25]]))
+    for metric in (
+        l2(lambda x, u, p: [[x.x**2]]),  # zero at one point
+        coordinates(lambda x, u, p: [[x.x]]),
+    ):
+        answer = certify(Decay(), box(x=(-1, 1)), norm=metric, budget=QUICK)
+        assert not isinstance(answer, Proved)
+
+
+@given(rngs)
+def test_no_point_of_a_cut_region_exceeds_what_is_proved_there(rng):
+    class Bent(rm.Flow):
+        state = rm.space("x y")
+
+        def equations(self, x, u, p):
+            a, b, c = weights
+            return {
+                "x": -a * x.x + np.sin(x.x - x.y) + 0.3 * x.x * x.y,
+                "y": -b * x.y + c * np.cos(x.x - x.y) - 0.2 * x.x**2,
+            }
+
+    weights = rng.uniform(0.5, 3, 3)
+    radius, half = rng.uniform(0.3, 2), rng.uniform(0.1, 1.5)
+    region = ball({"x": 0.0, "y": 0.25}, radius).linear({"x": 1, "y": -1}, -half, half)
+    bound = contraction_rate(Bent(), region, norm=l2(np.eye(2)), budget=QUICK).rate
+    for _ in range(200):
+        x, y = rng.uniform(-radius, radius, 2) + np.array([0.0, 0.25])
+        if np.hypot(x, y - 0.25) > radius or abs(x - y) > half:
+            continue
+        s, t = np.cos(x - y), -weights[2] * np.sin(x - y)
+        J = np.array([[s + 0.3 * y - weights[0], 0.3 * x - s], [t - 0.4 * x, -t - weights[1]]])
+        assert np.linalg.eigvalsh(0.5 * (J + J.T))[-1] <= bound + 1e-12
