@@ -20,6 +20,7 @@ from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.certify.certificate_data import norm_from_data
 from riemannian_modules.certify.claim import check_norm, with_metric
 from riemannian_modules.certify.decide import box_bounds
+from riemannian_modules.certify.definite_field import refuse_indefinite
 from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.fields import traced_norm, tractable
 from riemannian_modules.certify.monolithic import certify_in, limit_of
