@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, final
 
 import sympy as sp
 
+from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.compile import FUNCTION_NAMES, RELATION_NAMES
 from riemannian_modules.arithmetic.expression import Expressions
 from riemannian_modules.arithmetic.tracer import Guard
 from riemannian_modules.errors import RiemannianError, SpecError, UnsupportedError
+
+Spelling = Callable[..., Any]  # of the written operands; gives a written term
 
 LARGEST_TERM_COUNT = 400_000  # operations read from one file; ten times what is traced
 LARGEST_DEPTH = 200  # operations on one path; SymPy recurses twice a level, Python stops at 1000
@@ -30,6 +34,14 @@ _GUARD_KINDS = ("nonnegative", "positive", "nonzero")
 _CONSTANTS: dict[str, Any] = {"pi": sp.pi, "e": sp.E, "true": sp.true, "false": sp.false}
 _CONSTANT_NAMES = {constant: name for name, constant in _CONSTANTS.items()}
 _UNDEFINED = (sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I)
+# The functions that a certificate's reader need not know, in terms of others.
+PLAIN: Mapping[Any, Spelling] = MappingProxyType({
+    fn.expm1: lambda x: ["+", ["exp", x], "-1"],
+    fn.log1p: lambda x: ["log", ["+", "1", x]],
+    fn.power_log: lambda x, y: ["*", ["power", x, y], ["log", x]],
+    sp.acos: lambda x: ["+", ["*", "1/2", ["pi"]], ["*", "-1", ["arcsin", x]]],
+    type(sp.E): lambda: ["exp", "1"],
+})  # fmt: skip
 _BINARY = frozenset(["maximum", "minimum", "power", "power_log"])
 _OPERATOR_OF: dict[Any, str] = {
     sp.Add: "+", sp.Mul: "*", sp.Pow: "^", sp.Piecewise: "piecewise",
@@ -41,14 +53,20 @@ _ORDER = frozenset(RELATION_NAMES.values()) - _LOGICAL
 _AT_LEAST_TWO = frozenset(["+", "*", "logical_and", "logical_or"])
 
 
-def expressions_to_data(expressions: Expressions) -> dict[str, Any]:
+def expressions_to_data(
+    expressions: Expressions, spelled: Mapping[Any, Spelling] = MappingProxyType({})
+) -> dict[str, Any]:
     """Write expressions as JSON data (dicts, lists, strings), in time linear in their size.
+
+    Args:
+        expressions: The expressions.
+        spelled: For some functions, how they are written in terms of others.
 
     Raises:
         UnsupportedError: For a term that has no written form, such as a function that is not
             compiled either, and for terms too deep or numbers too long to be read back.
     """
-    writer = _Writer(expressions.arguments)
+    writer = TermWriter(expressions.arguments, spelled=spelled)
     roots = [*expressions.dx, *expressions.y, *(g.expression for g in expressions.guards)]
     written = writer.write(roots)
     n, m = len(expressions.dx), len(expressions.y)
@@ -86,13 +104,6 @@ def expressions_from_data(
     return _Reader(error).expressions(data, where)
 
 
-def terms_to_data(symbols: Sequence[sp.Symbol], terms: Sequence[Any]) -> dict[str, Any]:
-    """Write terms in known symbols as ``{"let": bindings, "terms": terms}``; errors as above."""
-    writer = _Writer((symbols,))
-    written = writer.write(list(terms))
-    return {"let": writer.bindings, "terms": written}
-
-
 def terms_from_data(
     data: object,
     symbols: Sequence[sp.Symbol],
@@ -104,9 +115,29 @@ def terms_from_data(
 
 
 @final
-class _Writer:
-    def __init__(self, groups: Sequence[Sequence[sp.Symbol]]) -> None:
+class TermWriter:
+    """Writes terms one after the other; what they share is bound once.
+
+    Attributes:
+        bindings: The pairs [name, term] so far; a term mentions only those before it.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Sequence[sp.Symbol]],
+        *,
+        prefix: str = "$",
+        spelled: Mapping[Any, Spelling] = MappingProxyType({}),
+    ) -> None:
+        """Start with no bindings.
+
+        Args:
+            groups: The symbols that terms may mention.
+            prefix: How the names of bindings begin; with a "$".
+            spelled: For some functions, how they are written in terms of others.
+        """
         self.bindings: list[list[Any]] = []
+        self._prefix, self._spelled = prefix, spelled
         self._terms: dict[Any, Any] = {}
         self._heights: dict[Any, int] = {}  # of the written data, counted from the last binding
         self._depths: dict[Any, int] = {}  # of the expression
@@ -118,7 +149,12 @@ class _Writer:
                 )
             self._terms[symbol] = symbol.name
 
+    def bind(self, name: str, term: Any) -> None:
+        """Bind a term to a name of the caller's, which begins with a "$"."""
+        self.bindings.append([name, *self.write([term])])
+
     def write(self, roots: Sequence[Any]) -> list[Any]:
+        """The terms as data."""
         order = _in_order_of_use(roots)
         uses = Counter(a for term in order for a in term.args)
         uses.update(roots)
@@ -140,7 +176,7 @@ class _Writer:
         # The pairs of a piecewise term are no terms of their own, so they are never bound.
         is_bound = is_shared or height > _INLINE_DEPTH
         if is_bound and isinstance(text, list) and not isinstance(term, _PAIR):
-            name = f"${len(self.bindings)}"
+            name = f"{self._prefix}{len(self.bindings)}"
             self.bindings.append([name, text])
             text, height = name, 0
         self._terms[term], self._heights[term], self._depths[term] = text, height, depth
@@ -148,9 +184,11 @@ class _Writer:
     def _text(self, term: Any) -> Any:
         if isinstance(term, sp.Rational):
             return _number_text(term)
+        operands = [self._terms[a] for a in term.args]
+        if term.func in self._spelled:
+            return self._spelled[term.func](*operands)
         if term in _CONSTANT_NAMES:
             return [_CONSTANT_NAMES[term]]
-        operands = [self._terms[a] for a in term.args]
         if isinstance(term, _PAIR):
             return operands
         operator = _OPERATOR_OF.get(term.func)

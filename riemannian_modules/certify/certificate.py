@@ -16,7 +16,7 @@ from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.whole_file import write_whole
 
-FORMAT, VERSION = "riemannian-modules certificate", 2
+FORMAT, VERSION = "riemannian-modules certificate", 3
 
 
 @final

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic.expression_data import terms_from_data, terms_to_data
+from riemannian_modules.arithmetic.expression_data import PLAIN, TermWriter, terms_from_data
 from riemannian_modules.certify.constraints import Constraints
 from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm
 from riemannian_modules.errors import CertificateError
@@ -182,14 +182,12 @@ def norm_to_data(norm: Norm, symbols: Sequence[sp.Symbol] = ()) -> dict[str, Any
         return {"type": "l2", "metric": norm.metric.tolist()}
     if isinstance(norm, (FieldL2, FactorL2)):
         key = "metric_terms" if isinstance(norm, FieldL2) else "factor_terms"
-        rates = None
-        if norm.rates:
-            rates = {
-                "names": [s.name for s in norm.rates],
-                "terms": terms_to_data(symbols, list(norm.rates.values())),
-            }
-        flat = [e for row in norm.entries for e in row]
-        return {"type": "l2", key: terms_to_data(symbols, flat), "rates": rates}
+        writer = TermWriter((symbols,), prefix="$n", spelled=PLAIN)
+        written = writer.write([*(e for row in norm.entries for e in row), *norm.rates.values()])
+        count = len(norm.entries) ** 2
+        data = {"type": "l2", "let": writer.bindings, key: written[:count]}
+        rates = {"names": [s.name for s in norm.rates], "terms": written[count:]}
+        return data | ({"rates": rates} if norm.rates else {})
     return {"type": "l1" if isinstance(norm, L1) else "linf", "weights": norm.weights.tolist()}
 
 
@@ -216,8 +214,13 @@ def _field_from_data(
     data: dict[str, Any], size: int, where: str, symbols: Sequence[sp.Symbol]
 ) -> FieldL2 | FactorL2:
     key = "metric_terms" if "metric_terms" in data else "factor_terms"
-    refuse_unknown(data, {"type", key, "rates"}, where)
-    flat = terms_from_data(data.get(key), symbols, f"{where}/{key}", CertificateError)
+    refuse_unknown(data, {"type", "let", key, "rates"}, where)
+
+    def read(terms: object, part: str) -> tuple[Any, ...]:
+        block = {"let": data.get("let"), "terms": terms}
+        return terms_from_data(block, symbols, f"{where}/{part}", CertificateError)
+
+    flat = read(data.get(key), key)
     if len(flat) != size * size:
         raise CertificateError(f"{where}.{key}: expected {size * size} terms, got {len(flat)}.")
     entries = tuple(tuple(flat[i * size : (i + 1) * size]) for i in range(size))
@@ -228,7 +231,7 @@ def _field_from_data(
     rates: dict[Any, Any] = {}
     if data.get("rates") is not None:
         part = refuse_unknown(data["rates"], {"names", "terms"}, f"{where}.rates")
-        terms = terms_from_data(part.get("terms"), symbols, f"{where}/rates", CertificateError)
+        terms = read(part.get("terms"), "rates")
         by_name, names = {s.name: s for s in symbols}, part.get("names")
         if (
             not isinstance(names, list)

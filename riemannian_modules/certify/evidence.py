@@ -1,7 +1,8 @@
 """The evidence of a monolithic proof: the tested matrix, ranges of atoms, and the cuts, as data.
 
-A reader recomputes the tested matrix from the system, checks that the written one is the same,
-checks each range on the leaves of its own cuts, and then tests every leaf of the region's cuts.
+A reader recomputes the tested matrix from the system, checks that the written one, in atoms, is the
+same, checks each range on the leaves of its own cuts, and then tests every leaf of the region's
+cuts. `verify` here needs the cuts and ranges alone, as it finds the atoms by itself.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic.expression_data import terms_from_data, terms_to_data
+from riemannian_modules.certify.atom_data import EvidenceWriter, ranges_from_data
+from riemannian_modules.certify.atoms import atom_form
 from riemannian_modules.certify.branching.subdivide import leaves_of
 from riemannian_modules.certify.certificate_data import (
     cuts_from_data,
     cuts_to_data,
-    number_from_data,
-    number_to_data,
     refuse_unknown,
 )
 from riemannian_modules.certify.criterion import (
@@ -29,14 +29,17 @@ from riemannian_modules.certify.criterion import (
     tested_matrix,
     tested_weight,
 )
-from riemannian_modules.certify.generalised import congruent, constant_pivots, same_terms
+from riemannian_modules.certify.generalised import congruent, constant_pivots, successor_metric
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma, lemma_holds
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
-_KEYS = {"rule", "cuts", "matrix", "ranges", "congruence", "weight"}
+_KEYS = {
+    *("rule", "cuts", "let", "atoms"),
+    *("jacobian", "matrix", "weight", "after", "congruence"),
+}
 
 
 def prepared_criterion(
@@ -60,27 +63,35 @@ def evidence_to_data(
     cuts: Sequence[tuple[int, float] | None],
 ) -> dict[str, Any]:
     """The evidence as data."""
-    data: dict[str, Any] = {"rule": "monolithic", "cuts": cuts_to_data(cuts)}
-    if isinstance(norm, (FieldL2, FactorL2)):
-        K, matrix, weight = _changed_basis(problem, norm)
-        parts = {"congruence": K, "matrix": matrix, "weight": weight}
-        if K is None:
-            parts = {"matrix": tested_matrix(problem, norm)}
-        data |= {
-            key: terms_to_data(problem.symbols, [e for row in rows or () for e in row])
-            for key, rows in parts.items()
-        }
-    if criterion.form.known:
-        data["ranges"] = [
-            {
-                "term": terms_to_data(problem.symbols, [criterion.form.atoms[j]]),
-                "lower": number_to_data(lemma.lower),
-                "upper": number_to_data(lemma.upper),
-                "cuts": cuts_to_data(lemma.cuts),
+    ranges = {criterion.form.atoms[k]: lemma for k, lemma in criterion.form.known.items()}
+    writer = EvidenceWriter((*problem.symbols, *(d.symbol for d in problem.derived)), ranges)
+
+    def written(matrix: Rows) -> list[list[Any]]:
+        return writer.matrix(atom_form(matrix, problem.derived))
+
+    data: dict[str, Any] = {}
+    if not isinstance(norm, (FieldL2, FactorL2)):
+        data["jacobian"] = written(problem.jacobian)
+    else:
+        K, S, W = _changed_basis(problem, norm)
+        if isinstance(norm, FactorL2):  # in its coordinates the metric is the identity
+            K = sp.Matrix(norm.entries).inv(method="ADJ").tolist()
+            W = (2 * sp.eye(len(norm.entries))).tolist()
+        elif W is None:
+            W = norm.entries if not problem.is_flow else tested_weight(problem, norm)
+        data |= {"matrix": written(S or tested_matrix(problem, norm)), "weight": written(W)}
+        if isinstance(norm, FieldL2) and not problem.is_flow:
+            data["after"] = written(successor_metric(problem, norm))
+        if K is not None:
+            pairs = {"K": K, "inverse": _inverse(K, norm)}
+            data["congruence"] = {
+                name: writer.terms([e for row in rows for e in row]) for name, rows in pairs.items()
             }
-            for j, lemma in criterion.form.known.items()
-        ]
-    return data
+    return {"rule": "monolithic", "cuts": cuts_to_data(cuts), **writer.data(), **data}
+
+
+def _inverse(K: Rows, norm: FieldL2 | FactorL2) -> Rows:
+    return norm.entries if isinstance(norm, FactorL2) else sp.Matrix(K).inv(method="ADJ").tolist()
 
 
 def evidence_from_data(
@@ -92,9 +103,9 @@ def evidence_from_data(
         CertificateError: If the matrix is not the system's, or a range is not proved by its cuts.
     """
     refuse_unknown(data, _KEYS, "evidence")
-    criterion = make_criterion(problem, norm, input_norm, *_tested(data, problem, norm))
-    known = dict(_known(data.get("ranges", []), problem, criterion))
-    lower, upper = _leaves(data.get("cuts"), problem, "evidence.cuts")
+    criterion = make_criterion(problem, norm, input_norm, *_changed_basis(problem, norm)[1:])
+    known = dict(_known(data, problem, criterion))
+    lower, upper = leaves_from_data(data.get("cuts"), problem, "evidence.cuts")
     return criterion.with_known(known), lower, upper
 
 
@@ -111,67 +122,26 @@ def _changed_basis(problem: Problem, norm: Norm) -> tuple[Rows | None, Rows | No
     return K, congruent(K, S), congruent(K, W)
 
 
-def _tested(
-    data: Mapping[str, Any], problem: Problem, norm: Norm
-) -> tuple[Rows | None, Rows | None]:
-    """The tested matrix and weight as they are written, proved to be those of the system."""
-    if "matrix" not in data:
-        return None, None
-    S = tested_matrix(problem, norm)
-    if "congruence" not in data:
-        return _same(data["matrix"], S, problem, "matrix"), None
-    if not (isinstance(norm, FieldL2) and problem.is_flow):
-        raise CertificateError("evidence.congruence: it is for metrics M(x) of flows.")
-    n = problem.size
-    K = _rows(data["congruence"], n, n, problem, "congruence")
-    if sp.expand(sp.Matrix(K).det(method="berkowitz")) not in (1, -1):
-        raise CertificateError("evidence.congruence: its determinant is not proved to be 1 or -1.")
-    weight = congruent(K, tested_weight(problem, norm))
-    return (
-        _same(data["matrix"], congruent(K, S), problem, "matrix"),
-        _same(data.get("weight"), weight, problem, "weight"),
-    )
-
-
-def _rows(data: object, n: int, m: int, problem: Problem, key: str) -> list[list[Any]]:
-    flat = terms_from_data(data, problem.symbols, f"evidence/{key}", CertificateError)
-    if len(flat) != n * m:
-        raise CertificateError(f"evidence.{key}: expected {n * m} terms, got {len(flat)}.")
-    return [list(flat[i * m : (i + 1) * m]) for i in range(n)]
-
-
-def _same(data: object, own: Rows, problem: Problem, key: str) -> Rows:
-    given = _rows(data, len(own), len(own[0]), problem, key)
-    for i, (row, own_row) in enumerate(zip(given, own, strict=True)):
-        for j, (a, b) in enumerate(zip(row, own_row, strict=True)):
-            if not same_terms(a, b):
-                raise CertificateError(
-                    f"evidence.{key}: entry ({i}, {j}) is not that of the system and norm."
-                )
-    return given
-
-
-def _known(data: object, problem: Problem, criterion: Criterion) -> list[tuple[int, RangeLemma]]:
-    where = "evidence.ranges"
-    if not isinstance(data, list):
-        raise CertificateError(f"{where}: expected a list.")
-    known: list[tuple[int, RangeLemma]] = []
+def _known(
+    data: Mapping[str, Any], problem: Problem, criterion: Criterion
+) -> list[tuple[int, RangeLemma]]:
+    """The ranges of the criterion's atoms that the evidence proves by its cuts."""
+    symbols = (*problem.symbols, *(d.symbol for d in problem.derived))
     places = {atom: j for j, atom in enumerate(criterion.form.atoms)}
-    for entry in data:
-        part = refuse_unknown(entry, {"term", "lower", "upper", "cuts"}, where)
-        terms = terms_from_data(part.get("term"), problem.symbols, where, CertificateError)
-        if len(terms) != 1 or terms[0] not in places:
-            raise CertificateError(f"{where}: expected one term of the tested matrix.")
-        low, high = (number_from_data(part.get(key), where) for key in ("lower", "upper"))
-        lemma = RangeLemma(low, high, tuple(cuts_from_data(part.get("cuts"), where)))
-        lower, upper = _leaves(part.get("cuts"), problem, where)
-        if not lemma_holds(lemma, terms[0], problem.symbols, lower, upper):
-            raise CertificateError(f"{where}: the range of {str(terms[0])[:60]} is not proved.")
-        known.append((places[terms[0]], lemma))
+    known: list[tuple[int, RangeLemma]] = []
+    for atom, lemma in ranges_from_data(data, symbols):
+        lower, upper = leaves_from_data(cuts_to_data(lemma.cuts), problem, "evidence.atoms")
+        if not lemma_holds(lemma, atom, problem.symbols, lower, upper):
+            raise CertificateError(
+                f"evidence.atoms: the range of {str(atom)[:60]} is not proved."
+            )
+        if atom in places:
+            known.append((places[atom], lemma))
     return known
 
 
-def _leaves(data: object, problem: Problem, where: str) -> tuple[Array, Array]:
+def leaves_from_data(data: object, problem: Problem, where: str) -> tuple[Array, Array]:
+    """The leaves (leaves, dim) that written cuts make of a problem's box."""
     try:
         return leaves_of(cuts_from_data(data, where), problem.lower, problem.upper)
     except ValueError as fault:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from riemannian_modules.arithmetic.expression_data import expressions_to_data
+from riemannian_modules.arithmetic.expression_data import PLAIN, expressions_to_data
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
@@ -108,7 +108,7 @@ def proved(
         "region": region_to_data(
             problem.coordinates, problem.lower, problem.upper, problem.constraints
         ),
-        "system": {"type": "expressions", **expressions_to_data(problem.expressions)},
+        "system": {"type": "expressions", **expressions_to_data(problem.expressions, PLAIN)},
         "evidence": dict(evidence),
     }
     return Proved(bound_of(claim["kind"], b), Certificate(data))

@@ -6,6 +6,7 @@ Every bound is an interval enclosure, so the intersection contains the true rang
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, final
@@ -203,6 +204,14 @@ def _evaluate(e: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: A
     boxes = [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]
     (value,) = compile_intervals((e,), (symbols,))(boxes)
     return iv.as_interval(value).broadcast_to((len(lower),))
+
+
+def repeated_slopes(
+    atom: sp.Expr, symbols: Sequence[sp.Symbol]
+) -> Mapping[sp.Symbol, sp.Expr]:
+    """The derivatives by which `atom_range` encloses an atom; none where it uses none."""
+    axes, slopes = _repeated(atom, tuple(symbols))
+    return {symbols[axis]: slope for axis, slope in zip(axes, slopes, strict=True)}
 
 
 @lru_cache(maxsize=4096)

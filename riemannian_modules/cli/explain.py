@@ -181,7 +181,7 @@ def _norm_rows(norm: dict[str, Any]) -> Iterator[Row]:
         more = ", ..." if len(norm["weights"]) > 8 else ""
         yield "Distance", plain(f"{formula}, with weights w = {weights}{more}")
         return
-    if "entries" in norm:
+    if isinstance(norm.get("metric"), dict):
         yield (
             "Distance",
             "sqrt(z' M z) of the difference z, with a constant sparse metric M that stands in the "

@@ -6,7 +6,7 @@ one expression on one box, which is compiled, differentiated and enclosed once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, final
 
@@ -14,7 +14,12 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.certify.networks.leaves import NO_CUTS
-from riemannian_modules.certify.ranges import RangeLemma, atom_range, range_lemma
+from riemannian_modules.certify.ranges import (
+    RangeLemma,
+    atom_range,
+    range_lemma,
+    repeated_slopes,
+)
 from riemannian_modules.space import Array
 
 
@@ -48,6 +53,16 @@ class AtomRanges:
         """Its ranges on parts of the region, boxes (batch, dim), as they are."""
         alike, names, axes = self._alike(atom)
         return atom_range(alike, names, lower[:, axes], upper[:, axes])
+
+    def slopes(
+        self, atom: sp.Expr, symbols: Sequence[sp.Symbol]
+    ) -> Mapping[sp.Symbol, sp.Expr]:
+        """The derivatives by which it is enclosed; those of alike atoms are found once."""
+        del symbols  # the region's own
+        alike, names, axes = self._alike(atom)
+        own = dict(zip(names, (self.symbols[i] for i in axes.tolist()), strict=True))
+        found = repeated_slopes(alike, names)
+        return {own[s]: slope.xreplace(own) for s, slope in found.items()}
 
     def _alike(self, atom: sp.Expr) -> tuple[Any, tuple[sp.Symbol, ...], Any]:
         axes = sorted(self.place[s] for s in atom.free_symbols)

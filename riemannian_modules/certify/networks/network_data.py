@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from riemannian_modules.arithmetic.definite import is_positive_definite
-from riemannian_modules.arithmetic.expression_data import expressions_to_data
+from riemannian_modules.arithmetic.expression_data import PLAIN, expressions_to_data
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.atom_data import EvidenceWriter
 from riemannian_modules.certify.branching.subdivide import leaves_of
 from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import (
@@ -47,9 +48,9 @@ def network_to_data(blocks: Blocks, rule: Rule, b: float) -> dict[str, Any]:
     """A certificate's data for a rule's proof of the bound b."""
     problem, kind = blocks.problem, "flow" if blocks.problem.is_flow else "step"
     if isinstance(rule, NetworkRule):
-        norm, evidence = _blocks_norm(blocks, rule), _network_evidence(rule)
+        norm, evidence = _blocks_norm(blocks, rule), _network_evidence(blocks, rule)
     else:
-        norm, evidence = sparse_norm(len(problem.map), rule.metric), signed_evidence(blocks, rule)
+        norm, evidence = sparse_norm(rule.metric), signed_evidence(blocks, rule)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -57,7 +58,7 @@ def network_to_data(blocks: Blocks, rule: Rule, b: float) -> dict[str, Any]:
         "region": region_to_data(
             problem.coordinates, problem.lower, problem.upper, problem.constraints
         ),
-        "system": {"type": "expressions", **expressions_to_data(problem.expressions)},
+        "system": {"type": "expressions", **expressions_to_data(problem.expressions, PLAIN)},
         "evidence": evidence,
     }
 
@@ -77,13 +78,17 @@ def _blocks_norm(blocks: Blocks, rule: NetworkRule) -> dict[str, Any]:
     return norm | {"weights": weights.values.tolist(), "exponents": weights.exponents.tolist()}
 
 
-def _network_evidence(rule: NetworkRule) -> dict[str, Any]:
+def _network_evidence(blocks: Blocks, rule: NetworkRule) -> dict[str, Any]:
+    writer = EvidenceWriter(blocks.problem.symbols, slopes=blocks.ranges.slopes)
+    jacobian = writer.matrix(blocks.jacobian)
     return {
         "rule": "network",
         "checks": [
             {"to": a, "from": b, "bound": check.bound, "cuts": cuts_to_data(check.cuts)}
             for (a, b), check in rule.checks.items()
         ],
+        **writer.data(),
+        "jacobian": jacobian,
     }
 
 
@@ -103,7 +108,7 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
         raise CertificateError("claim.norm: expected the type 'blocks', combined 'linf' or 'l1'.")
     groups = _groups(norm.get("groups"), len(problem.map))
     metrics, weights = _metrics(norm.get("metrics"), groups), _weights(norm, len(groups))
-    evidence = refuse_unknown(data["evidence"], {"rule", "checks"}, "evidence")
+    evidence = refuse_unknown(data["evidence"], {"rule", "checks", "let", "atoms", "jacobian"}, "evidence")
     checks = _checks(evidence.get("checks"), len(groups))
     for a, M in enumerate(metrics):
         if not (np.array_equal(M, M.T) and is_positive_definite(M)):

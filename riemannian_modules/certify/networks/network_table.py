@@ -16,6 +16,7 @@ from riemannian_modules.certify.networks.comparison import (
     comparison_rows,
     rounded_up,
 )
+from riemannian_modules.certify.networks.signed_data import is_sparse_claim
 from riemannian_modules.errors import UnsupportedError
 
 
@@ -63,7 +64,7 @@ def network_table(proof: Proved | Certificate) -> list[TableRow]:
     """
     data = (proof.certificate if isinstance(proof, Proved) else proof).data
     norm = data["claim"]["norm"]
-    if norm["type"] == "l2" and "entries" in norm:
+    if is_sparse_claim(data):
         return _signed_rows(data)
     if norm["type"] != "blocks":
         raise UnsupportedError("network_table reads certificates of certify_network.")
@@ -82,9 +83,12 @@ def _signed_rows(data: Mapping[str, Any]) -> list[TableRow]:
     states = data["system"]["symbols"]["state"]
     rows = [
         TableRow("weight", states[i], states[j] if i != j else "", float(v))
-        for i, j, v in data["claim"]["norm"]["entries"]
+        for i, j, v in data["claim"]["norm"]["metric"]["entries"]
+        if i <= j
     ]
-    for entry in data["evidence"].get("ranges", []):
-        term = str(entry["term"]["terms"][0])
-        rows += [TableRow("range", term, "", float(entry[key])) for key in ("lower", "upper")]
+    terms = dict(data["evidence"]["let"])
+    for atom in data["evidence"]["atoms"]:
+        for key in ("lower", "upper") if "range" in atom else ():
+            end = float(atom["range"][key])
+            rows.append(TableRow("range", str(terms[atom["name"]]), "", end))
     return [*rows, TableRow("signed", "", "", float(data["claim"]["bound"]))]

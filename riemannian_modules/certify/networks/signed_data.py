@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from riemannian_modules.arithmetic.expression_data import terms_from_data, terms_to_data
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
-from riemannian_modules.certify.branching.subdivide import leaves_of
+from riemannian_modules.certify.atom_data import EvidenceWriter, ranges_from_data
 from riemannian_modules.certify.certificate import Certificate
 from riemannian_modules.certify.certificate_data import (
     cuts_from_data,
     cuts_to_data,
     finite_from_data,
-    number_from_data,
-    number_to_data,
     refuse_unknown,
 )
+from riemannian_modules.certify.evidence import leaves_from_data
 from riemannian_modules.certify.networks.blocks import Blocks
 from riemannian_modules.certify.networks.leaves import NO_CUTS
 from riemannian_modules.certify.networks.network_claim import claim_of
@@ -32,39 +30,25 @@ from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
 
-def sparse_norm(size: int, metric: Entries) -> dict[str, Any]:
-    """The metric by its entries on and above the diagonal; they are doubles."""
-    return {
-        "type": "l2",
-        "size": size,
-        "entries": [[i, j, float(v)] for (i, j), v in metric.items() if i <= j],
-    }
+def sparse_norm(metric: Entries) -> dict[str, Any]:
+    """The metric by its entries that are not zero; they are doubles."""
+    entries = [[i, j, float(v)] for (i, j), v in metric.items()]
+    return {"type": "l2", "metric": {"entries": entries}}
 
 
 def is_sparse_claim(data: Mapping[str, Any]) -> bool:
     """Whether a certificate claims its bound in a sparse metric."""
     norm = data["claim"].get("norm")
-    return isinstance(norm, dict) and "entries" in norm
+    return isinstance(norm, dict) and isinstance(norm.get("metric"), dict)
 
 
 def signed_evidence(blocks: Blocks, rule: SignedRule) -> dict[str, Any]:
     """One leaf, and the ranges of atoms that had to be cut."""
-    evidence: dict[str, Any] = {"rule": "monolithic", "cuts": [None]}
-    ranges = [
-        {
-            "term": terms_to_data(_used(atom), [atom]),
-            "lower": number_to_data(known.lower),
-            "upper": number_to_data(known.upper),
-            "cuts": cuts_to_data(known.cuts),
-        }
-        for atom, known in zip(blocks.jacobian.atoms, rule.atoms.ranges, strict=True)
-        if known.cuts != NO_CUTS
-    ]
-    return evidence | ({"ranges": ranges} if ranges else {})
-
-
-def _used(atom: Any) -> list[Any]:
-    return sorted(atom.free_symbols, key=lambda s: s.name)
+    pairs = zip(blocks.jacobian.atoms, rule.atoms.ranges, strict=True)
+    ranges = {atom: known for atom, known in pairs if known.cuts != NO_CUTS}
+    writer = EvidenceWriter(blocks.problem.symbols, ranges, blocks.ranges.slopes)
+    jacobian = writer.matrix(blocks.jacobian)
+    return {"rule": "monolithic", "cuts": [None], **writer.data(), "jacobian": jacobian}
 
 
 def verify_signed(data: Mapping[str, Any]) -> Answer:
@@ -78,7 +62,7 @@ def verify_signed(data: Mapping[str, Any]) -> Answer:
     b = finite_from_data(claim.get("bound"), "claim.bound")
     n = len(problem.map)
     metric = _metric(claim.get("norm"), n)
-    evidence = refuse_unknown(data["evidence"], {"rule", "cuts", "ranges"}, "evidence")
+    evidence = refuse_unknown(data["evidence"], {"rule", "cuts", "let", "atoms", "jacobian"}, "evidence")
     if cuts_from_data(evidence.get("cuts"), "evidence.cuts") != [None]:
         raise CertificateError("evidence.cuts: with a sparse metric, the region is one leaf.")
     if not is_sparse_metric(n, metric):
@@ -86,7 +70,7 @@ def verify_signed(data: Mapping[str, Any]) -> Answer:
     if not problem.is_defined:
         return Estimated(None, "the map may be undefined somewhere in the region")
     blocks = Blocks(problem, tuple((i,) for i in range(n)))
-    low, high = _known(evidence.get("ranges", []), blocks)
+    low, high = _known(evidence, blocks)
     if np.isnan(low).any() or not signed_proves(signed_test(blocks, metric), low, high, b):
         return Estimated(None, "the one box of the certificate is not proved")
     words = claim_of(problem, claim["kind"], b, claim["norm"])
@@ -94,51 +78,44 @@ def verify_signed(data: Mapping[str, Any]) -> Answer:
 
 
 def _metric(data: object, n: int) -> Entries:
-    norm = refuse_unknown(data, {"type", "size", "entries"}, "claim.norm")
-    rows = norm.get("entries")
-    if norm.get("type") != "l2" or norm.get("size") != n or not isinstance(rows, list):
-        raise CertificateError(f"claim.norm: expected type 'l2', size {n} and a list of entries.")
+    norm = refuse_unknown(data, {"type", "metric"}, "claim.norm")
+    where = "claim.norm.metric"
+    rows = refuse_unknown(norm.get("metric"), {"entries"}, where).get("entries")
+    if norm.get("type") != "l2" or not isinstance(rows, list):
+        raise CertificateError(f"{where}: expected type 'l2' and a list of entries.")
     metric: Entries = {}
     for row in rows:
         if not (
             isinstance(row, list)
             and len(row) == 3
-            and all(type(i) is int for i in row[:2])
-            and 0 <= row[0] <= row[1] < n
+            and all(type(i) is int and 0 <= i < n for i in row[:2])
             and (row[0], row[1]) not in metric
         ):
             raise CertificateError(
-                f"claim.norm.entries: expected [i, j, value] with i <= j, once, got {row!r:.60}."
+                f"{where}: expected [i, j, value] below {n}, each place once, got {row!r:.60}."
             )
-        value = Fraction(finite_from_data(row[2], "claim.norm.entries"))
-        metric[row[0], row[1]] = metric[row[1], row[0]] = value
+        metric[row[0], row[1]] = Fraction(finite_from_data(row[2], where))
+    if any(metric.get((j, i)) != value for (i, j), value in metric.items()):
+        raise CertificateError(f"{where}: expected a symmetric matrix.")
     return metric
 
 
-def _known(data: object, blocks: Blocks) -> tuple[Array, Array]:
+def _known(evidence: Mapping[str, Any], blocks: Blocks) -> tuple[Array, Array]:
     """The atoms' ranges over the region: plain ones, cut by those that the evidence proves."""
-    where, problem, atoms = "evidence.ranges", blocks.problem, blocks.jacobian.atoms
-    if not isinstance(data, list):
-        raise CertificateError(f"{where}: expected a list.")
+    problem, atoms = blocks.problem, blocks.jacobian.atoms
     sides = problem.lower[None], problem.upper[None]
     plain = [blocks.ranges.plain(atom, *sides) for atom in atoms]
     low = np.array([float(p[0][0]) for p in plain])
     high = np.array([float(p[1][0]) for p in plain])
     place = {atom: j for j, atom in enumerate(atoms)}
-    for entry in data:
-        part = refuse_unknown(entry, {"term", "lower", "upper", "cuts"}, where)
-        terms = terms_from_data(part.get("term"), problem.symbols, where, CertificateError)
-        if len(terms) != 1 or terms[0] not in place:
-            raise CertificateError(f"{where}: expected one term of the Jacobian.")
-        ends = [number_from_data(part.get(key), where) for key in ("lower", "upper")]
-        try:
-            boxes = leaves_of(cuts_from_data(part.get("cuts"), where), *(s[0] for s in sides))
-        except ValueError as fault:
-            raise CertificateError(f"{where}: {fault}") from None
-        bottom, top = blocks.ranges.plain(terms[0], *boxes)
-        if not ((bottom >= ends[0]) & (top <= ends[1])).all():
-            raise CertificateError(f"{where}: the range of {str(terms[0])[:60]} is not proved.")
-        j = place[terms[0]]
-        if not np.isnan(low[j]):
-            low[j], high[j] = max(low[j], ends[0]), min(high[j], ends[1])
+    for atom, known in ranges_from_data(evidence, problem.symbols):
+        boxes = leaves_from_data(cuts_to_data(known.cuts), problem, "evidence.atoms")
+        bottom, top = blocks.ranges.plain(atom, *boxes)
+        if not ((bottom >= known.lower) & (top <= known.upper)).all():
+            raise CertificateError(
+                f"evidence.atoms: the range of {str(atom)[:60]} is not proved."
+            )
+        j = place.get(atom)
+        if j is not None and not np.isnan(low[j]):
+            low[j], high[j] = max(low[j], known.lower), min(high[j], known.upper)
     return low, high

@@ -19,6 +19,7 @@ from itertools import combinations_with_replacement, product
 from typing import Any, final
 
 import numpy as np
+import sympy as sp
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.searching.cone_program import ConeProgram
@@ -332,9 +333,9 @@ def rounded_sos(
             return None
         found.append(gram)
     multipliers = tuple(
-        (s, g) for s, g in zip(sides, found[1:], strict=True) if any(map(any, g.entries))
+        (s.factor, g) for s, g in zip(sides, found[1:], strict=True) if any(map(any, g.entries))
     )
-    return SumOfSquares(ring, found[0], multipliers)
+    return SumOfSquares(ring, ((sp.S.One, found[0]), *multipliers))
 
 
 def smallest_solution(

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic.expression_data import terms_from_data, terms_to_data
+from riemannian_modules.arithmetic.expression_data import terms_from_data
 from riemannian_modules.arithmetic.rational_definite import is_negative_definite_rational
-from riemannian_modules.certify.certificate_data import cuts_from_data, refuse_unknown
+from riemannian_modules.certify.atom_data import EvidenceWriter
+from riemannian_modules.certify.certificate_data import refuse_unknown
 from riemannian_modules.certify.generalised import (
     Rows,
     material_derivative,
@@ -40,7 +41,6 @@ from riemannian_modules.certify.squares.polynomial_metric import (
 from riemannian_modules.certify.squares.polynomial_ring import Ring, ring_of
 from riemannian_modules.certify.squares.sums_of_squares import (
     Gram,
-    Side,
     SumOfSquares,
     verify_sos,
 )
@@ -49,7 +49,6 @@ from riemannian_modules.space import Array
 
 EXACT = (0.0, 1e-12, 1e-9)  # parts given up first: where a metric is exact, none has to be
 REFINEMENTS = 8  # bisections between the best bound that is proved and the next one tried
-_SOS_KEYS = {"rows", "basis", "gram", "multipliers"}
 
 
 def rate_matrix(problem: Problem, norm: FieldL2, b: float) -> list[list[Any]]:
@@ -164,29 +163,17 @@ def _data(
     positive: tuple[Any, Fraction, SumOfSquares, Array],
 ) -> dict[str, Any]:
     w, margin, squares, point = positive
-    symbols = problem.symbols
-    sides = list(dict.fromkeys([*rate.ranges(), *squares.ranges()]))
-    data: dict[str, Any] = {
-        "rule": "sos",
-        "rate": rate.to_data(symbols, sides),
+    writer = EvidenceWriter(problem.symbols)
+    data = {
+        "rate": rate.to_data(writer),
         "positive": {
-            "weight": terms_to_data(symbols, [w]),
+            "weight": writer.terms([w])[0],
             "margin": str(margin),
             "point": point.tolist(),
-            **squares.to_data(symbols, sides),
+            "squares": squares.to_data(writer),
         },
     }
-    if sides:
-        data["ranges"] = [
-            {
-                "term": terms_to_data(symbols, [s.generator]),
-                "lower": "-inf" if s.lower is None else float(s.lower),
-                "upper": "inf" if s.upper is None else float(s.upper),
-                "cuts": [None],
-            }
-            for s in sides
-        ]
-    return data
+    return {"rule": "sos", **writer.data(), **data}
 
 
 def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[str, Any]) -> bool:
@@ -195,18 +182,19 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
     Raises:
         CertificateError: For data that is malformed.
     """
-    refuse_unknown(data, {"rule", "rate", "positive", "ranges"}, "evidence")
+    refuse_unknown(data, {"rule", "let", "atoms", "rate", "positive"}, "evidence")
     field = as_field(norm)
     if problem.constraints or problem.horizontal is not None or not problem.is_defined:
         return False
     if not np.isfinite(b):
         return False
-    ranges = _ranges(problem, data.get("ranges", []))
-    rate = _sos(problem, data.get("rate"), ranges, "evidence.rate", set())
-    part = data.get("positive")
-    squares = _sos(problem, part, ranges, "evidence.positive", {"weight", "margin", "point"})
-    assert isinstance(part, dict)  # _sos has read it
-    (w,) = _terms(problem, part.get("weight"), "evidence.positive.weight", 1)
+    reader = _Reader(problem, data.get("let", []))
+    part = refuse_unknown(
+        data.get("positive"), {"weight", "margin", "point", "squares"}, "evidence.positive"
+    )
+    rate = reader.sum_of_squares(data.get("rate"), "evidence.rate")
+    squares = reader.sum_of_squares(part.get("squares"), "evidence.positive.squares")
+    (w,) = reader.terms([part.get("weight")], "evidence.positive.weight")
     margin = _rational(part.get("margin"), "evidence.positive.margin")
     n = len(field.entries)
     shifted = [
@@ -236,74 +224,47 @@ def _holds_at_point(problem: Problem, field: FieldL2, data: object) -> bool:
     return inside and _is_definite_at(field, problem.symbols, point)
 
 
-def _ranges(problem: Problem, data: object) -> list[Side]:
-    where = "evidence.ranges"
-    if not isinstance(data, list):
-        raise CertificateError(f"{where}: expected a list.")
-    sides: list[Side] = []
-    for entry in data:
-        part = refuse_unknown(entry, {"term", "lower", "upper", "cuts"}, where)
-        (term,) = _terms(problem, part.get("term"), where, 1)
-        if list(cuts_from_data(part.get("cuts"), where)) != [None]:
-            raise CertificateError(f"{where}: this rule's ranges hold without cuts, [null].")
-        low, high = natural_range(term, problem.symbols, problem.lower[None], problem.upper[None])
-        ends = [_end(part.get("lower"), where), _end(part.get("upper"), where)]
-        # NaN, where the term may be undefined, compares false.
-        if (ends[0] is not None and not float(low[0]) >= ends[0]) or (
-            ends[1] is not None and not float(high[0]) <= ends[1]
-        ):
-            raise CertificateError(f"{where}: the range of {str(term)[:60]} is not proved.")
-        sides.append(Side(term, *(None if e is None else Fraction(e) for e in ends)))
-    return sides
+@final
+class _Reader:
+    """Reads what `_data` wrote; nothing of it is believed."""
+
+    def __init__(self, problem: Problem, let: object) -> None:
+        self._problem, self._let = problem, let
+
+    def terms(self, data: object, where: str) -> tuple[Any, ...]:
+        block = {"let": self._let, "terms": data}
+        return terms_from_data(block, self._problem.symbols, where, CertificateError)
+
+    def sum_of_squares(self, data: object, where: str) -> SumOfSquares:
+        """A sum of squares whose factors are proved to be nonnegative on the region."""
+        if not isinstance(data, list) or not data:
+            raise CertificateError(f"{where}: expected a list of squares.")
+        read: list[tuple[Any, tuple[Any, ...], Mapping[str, Any]]] = []
+        for entry in data:
+            part = refuse_unknown(entry, {"factor", "rows", "basis", "gram"}, where)
+            (factor,) = self.terms([part.get("factor")], f"{where}.factor")
+            for side in sp.Mul.make_args(factor):
+                if not _is_nonnegative(self._problem, side):
+                    raise CertificateError(f"{where}.factor: {str(side)[:60]} >= 0 is not proved.")
+            read.append((factor, self.terms(part.get("basis"), f"{where}.basis"), part))
+        every = [e for factor, basis, _ in read for e in (factor, *basis)]
+        ring = ring_of(every, self._problem.symbols)
+        return SumOfSquares(
+            ring, tuple((factor, _gram(part, basis, ring, where)) for factor, basis, part in read)
+        )
 
 
-def _end(value: object, where: str) -> float | None:
-    if value in ("inf", "-inf"):
-        return None
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise CertificateError(f"{where}: expected numbers, got {value!r:.60}.")
-    return float(value)
-
-
-def _sos(
-    problem: Problem, data: object, ranges: list[Side], where: str, others: set[str]
-) -> SumOfSquares:
-    part = refuse_unknown(data, _SOS_KEYS | others, where)
-    parts: list[tuple[Side | None, Mapping[str, Any]]] = [(None, part)]
-    multipliers = part.get("multipliers", [])
-    if not isinstance(multipliers, list):
-        raise CertificateError(f"{where}.multipliers: expected a list.")
-    for entry in multipliers:
-        inner = refuse_unknown(entry, {"constraint", "rows", "basis", "gram"}, where)
-        parts.append((_side(problem, inner.get("constraint"), ranges, where), inner))
-    bases = [_terms(problem, p.get("basis"), where, None) for _, p in parts]
-    field_terms = [e for basis in bases for e in basis]
-    ring = ring_of([*field_terms, *(s.generator for s, _ in parts if s)], problem.symbols)
-    grams = [_gram(p, basis, ring, where) for (_, p), basis in zip(parts, bases, strict=True)]
-    sides = [s for s, _ in parts[1:] if s is not None]
-    return SumOfSquares(ring, grams[0], tuple(zip(sides, grams[1:], strict=True)))
-
-
-def _side(problem: Problem, data: object, ranges: list[Side], where: str) -> Side:
-    part = refuse_unknown(data, {"side", "range"}, f"{where}.constraint")
-    if "range" in part:
-        k = part["range"]
-        if isinstance(k, bool) or not isinstance(k, int) or not 0 <= k < len(ranges):
-            raise CertificateError(f"{where}.constraint: there is no range {k!r:.20}.")
-        side = ranges[k]
-    else:
-        name = part.get("side")
-        if name not in problem.coordinates:
-            raise CertificateError(f"{where}.constraint: unknown coordinate {name!r:.60}.")
-        i = problem.coordinates.index(str(name))
-        ends = [
-            Fraction(v) if abs(v) < float("inf") else None
-            for v in (float(problem.lower[i]), float(problem.upper[i]))
-        ]
-        side = Side(problem.symbols[i], *ends)
-    if side.lower is None and side.upper is None:
-        raise CertificateError(f"{where}.constraint: {side.generator} has no finite end.")
-    return side
+def _is_nonnegative(problem: Problem, side: Any) -> bool:
+    """Whether ``c + g`` or ``c - g`` is proved >= 0 by the natural range of g; exact in c."""
+    c, rest = side.as_coeff_Add()
+    sign, g = rest.as_coeff_Mul()
+    if rest == 0:
+        return bool(c >= 0)
+    if sign not in (1, -1) or not problem.is_defined:
+        return False
+    low, high = natural_range(g, problem.symbols, problem.lower[None], problem.upper[None])
+    end = float(low[0]) if sign == 1 else -float(high[0])
+    return bool(np.isfinite(end)) and Fraction(end) + Fraction(int(c.p), int(c.q)) >= 0
 
 
 def _gram(part: Mapping[str, Any], basis: Sequence[Any], ring: Ring, where: str) -> Gram:
@@ -313,17 +274,19 @@ def _gram(part: Mapping[str, Any], basis: Sequence[Any], ring: Ring, where: str)
         or len(rows) != len(basis)
         or not all(isinstance(i, int) and not isinstance(i, bool) for i in rows)
         or not isinstance(entries, list)
-        or [len(r) if isinstance(r, list) else -1 for r in entries]
-        != list(range(1, len(basis) + 1))
+        or [len(r) if isinstance(r, list) else -1 for r in entries] != [len(basis)] * len(basis)
     ):
-        raise CertificateError(f"{where}: rows, basis and gram (a lower triangle) do not fit.")
+        raise CertificateError(f"{where}: rows, basis and gram do not fit.")
     powers: list[tuple[int, ...]] = []
     for e in basis:
         p = ring.read(e)
         if len(p) != 1 or set(p.values()) != {Fraction(1)}:
             raise CertificateError(f"{where}.basis: {str(e)[:60]} is no monomial.")
         powers.extend(p)
-    lower = tuple(tuple(_rational(v, f"{where}.gram") for v in row) for row in entries)
+    G = [[_rational(v, f"{where}.gram") for v in row] for row in entries]
+    if any(G[i][j] != G[j][i] for i in range(len(G)) for j in range(i)):
+        raise CertificateError(f"{where}.gram: expected a symmetric matrix.")
+    lower = tuple(tuple(row[: i + 1]) for i, row in enumerate(G))
     return Gram(tuple(rows), tuple(powers), lower)
 
 
@@ -332,10 +295,3 @@ def _rational(value: object, where: str) -> Fraction:
         return Fraction(value) if isinstance(value, str) else Fraction(int(value))  # type: ignore[arg-type]
     except (TypeError, ValueError, ZeroDivisionError):
         raise CertificateError(f"{where}: expected a rational 'p/q', got {value!r:.60}.") from None
-
-
-def _terms(problem: Problem, data: object, where: str, count: int | None) -> tuple[Any, ...]:
-    terms = terms_from_data(data, problem.symbols, where, CertificateError)
-    if count is not None and len(terms) != count:
-        raise CertificateError(f"{where}: expected {count} term, got {len(terms)}.")
-    return terms

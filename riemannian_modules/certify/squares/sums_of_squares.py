@@ -18,8 +18,8 @@ from typing import Any, final
 
 import sympy as sp
 
-from riemannian_modules.arithmetic.expression_data import terms_to_data
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
+from riemannian_modules.certify.atom_data import EvidenceWriter
 from riemannian_modules.certify.squares.polynomial_ring import (
     Poly,
     Powers,
@@ -76,73 +76,66 @@ class Side:
     lower: Fraction | None
     upper: Fraction | None
 
+    @property
+    def factor(self) -> sp.Expr:
+        """A term that is nonnegative exactly on the range: ``(s - lower) (upper - s)``."""
+        s, ends = self.generator, (self.lower, self.upper)
+        low, high = (None if e is None else sp.Rational(e.numerator, e.denominator) for e in ends)
+        return sp.Mul(*([] if low is None else [s - low]), *([] if high is None else [high - s]))
+
     def polynomial(self, ring: Ring) -> Poly:
-        """A polynomial that is nonnegative exactly on the range: ``(s - lower)(upper - s)``."""
-        s = ring.read(self.generator)
-        below = None if self.lower is None else plus(s, {ring.one: self.lower}, -1)
-        above = None if self.upper is None else plus({ring.one: self.upper}, s, -1)
-        if below is not None and above is not None:
-            return times(below, above)
-        found = below if below is not None else above
-        assert found is not None  # a side has a finite end
-        return found
+        """The factor as a polynomial."""
+        return ring.read(self.factor)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class SumOfSquares:
-    """A proof that a polynomial matrix is >= 0 wherever its sides' generators are in range."""
+    """A proof that a polynomial matrix is >= 0 wherever all of its factors are.
+
+    Attributes:
+        ring: The ring of all of its polynomials.
+        parts: Pairs of a factor g_m and a Gram matrix; the first factor is 1.
+    """
 
     ring: Ring
-    main: Gram
-    multipliers: tuple[tuple[Side, Gram], ...] = ()
+    parts: tuple[tuple[sp.Expr, Gram], ...]
 
     def matrix(self, n: int) -> list[list[Poly]]:
         """The matrix that is proved to be >= 0, multiplied out."""
-        total = self.main.matrix(n)
-        for side, gram in self.multipliers:
-            g, extra = side.polynomial(self.ring), gram.matrix(n)
+        total: list[list[Poly]] = [[{} for _ in range(n)] for _ in range(n)]
+        for factor, gram in self.parts:
+            g, extra = self.ring.read(factor), gram.matrix(n)
             total = [[plus(total[i][j], times(g, extra[i][j])) for j in range(n)] for i in range(n)]
         return total
 
-    def to_data(self, symbols: Sequence[sp.Symbol], ranges: Sequence[Side]) -> dict[str, Any]:
-        """As JSON data; sides of symbols by name, others by their place among ``ranges``."""
-        data = self._gram_data(self.main, symbols)
-        if self.multipliers:
-            data["multipliers"] = [
-                {
-                    "constraint": {"side": str(side.generator)}
-                    if isinstance(side.generator, sp.Symbol)
-                    else {"range": ranges.index(side)},
-                    **self._gram_data(gram, symbols),
-                }
-                for side, gram in self.multipliers
-            ]
-        return data
-
-    def ranges(self) -> list[Side]:
-        """The sides whose generators are no symbols: their ranges have to be proved, too."""
-        return [s for s, _ in self.multipliers if not isinstance(s.generator, sp.Symbol)]
-
-    def _gram_data(self, gram: Gram, symbols: Sequence[sp.Symbol]) -> dict[str, Any]:
-        return {
-            "rows": list(gram.rows),
-            "basis": terms_to_data(symbols, [self.ring.monomial(m) for m in gram.basis]),
-            "gram": [[str(c) for c in row] for row in gram.entries],
-        }
+    def to_data(self, writer: EvidenceWriter) -> list[dict[str, Any]]:
+        """As JSON data."""
+        return [
+            {
+                "factor": writer.terms([factor])[0],
+                "rows": list(gram.rows),
+                "basis": writer.terms([self.ring.monomial(m) for m in gram.basis]),
+                "gram": [
+                    [str(gram.at(k, j)) for j in range(len(gram.rows))]
+                    for k in range(len(gram.rows))
+                ],
+            }
+            for factor, gram in self.parts
+        ]
 
 
 def verify_sos(matrix: Sequence[Sequence[Any]], evidence: SumOfSquares) -> bool:
     """Whether the evidence proves a symmetric matrix of expressions to be >= 0, exactly.
 
-    The ranges of the evidence's sides are taken as given.
+    That its factors are nonnegative is taken as given.
     """
     n = len(matrix)
     if any(matrix[i][j] != matrix[j][i] for i in range(n) for j in range(i)):
         matrix = [[sp.expand(e) for e in row] for row in matrix]
         if any(matrix[i][j] != matrix[j][i] for i in range(n) for j in range(i)):
             return False
-    grams = (evidence.main, *(gram for _, gram in evidence.multipliers))
+    grams = [gram for _, gram in evidence.parts]
     if not all(0 <= i < n for gram in grams for i in gram.rows):
         return False
     if not set(ring_of(e for row in matrix for e in row).generators) <= set(
