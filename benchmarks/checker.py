@@ -42,7 +42,7 @@ def certificate(count=LEAVES):
     ]
     return {
         "format": "riemannian-modules certificate",
-        "version": 2,
+        "version": 3,
         "claim": {
             "statement": "",
             "kind": "flow",
@@ -58,8 +58,25 @@ def certificate(count=LEAVES):
             "y": [],
             "guards": [],
         },
-        "evidence": {"rule": "monolithic", "cuts": cuts(count)},
+        "evidence": {"rule": "monolithic", "cuts": cuts(count), **in_atoms(names)},
     }
+
+
+def in_atoms(names):
+    """The Jacobian in squares and slopes of tanh, each an atom."""
+    let, atoms, jacobian = [], [], []
+    for i, n in enumerate(names):
+        before, after = i - 1, (i + 1) % STATES
+        drive = ["+", names[before], ["*", "-1/2", names[after]]]
+        let += [[f"$s{i}", ["^", n, "2"]], [f"$t{i}", ["^", ["tanh", drive], "2"]]]
+        slope = ["+", "2/5", ["*", "-2/5", f"$t{i}"]]
+        jacobian += [
+            [i, i, ["+", "-1", ["*", "-3/10", f"$s{i}"]]],
+            [i, before % STATES, slope],
+            [i, after, ["*", "-1/2", slope]],
+        ]
+    atoms = [{"name": name} for name, _ in let]
+    return {"let": let, "atoms": atoms, "jacobian": jacobian}
 
 
 def run():

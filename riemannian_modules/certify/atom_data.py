@@ -1,7 +1,8 @@
-"""Matrices in atoms as data: what the checker needs to see that they are the system's, and how far they move.
+"""Matrices in atoms as data: what the checker needs to see whose they are, and how far they move.
 
-An entry is a sum of products of atoms, each of which is bound to a name. With an atom stand its slopes by the
-coordinates, where it is enclosed by them too, and a range on the region's box, where one is proved by cuts.
+An entry is a sum of products of atoms, each of which is bound to a name. With an atom stand its
+slopes by the coordinates, where it is enclosed by them too, and a range on the region's box, where
+one is proved by cuts.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ class EvidenceWriter:
             data: dict[str, Any] = {"name": name}
             slopes = self._slopes(atom, self._symbols)
             if slopes:
-                own = [str(s) for s in slopes]
-                data["slopes"] = dict(zip(own, self.terms(list(slopes.values())), strict=True))
+                written = self.terms(list(slopes.values()))
+                data["slopes"] = [[str(s), t] for s, t in zip(slopes, written, strict=True)]
             known = self._ranges.get(atom)
             if known is not None:
                 data["range"] = {
@@ -116,9 +117,9 @@ def ranges_from_data(
         if "range" not in part:
             continue
         known = refuse_unknown(part["range"], {"lower", "upper", "cuts"}, f"{where}.range")
-        ends = [number_from_data(known.get(key), f"{where}.range") for key in ("lower", "upper")]
+        low, high = (number_from_data(known.get(k), f"{where}.range") for k in ("lower", "upper"))
         names.append(str(part.get("name")))
-        lemmas.append(RangeLemma(*ends, tuple(cuts_from_data(known.get("cuts"), where))))
+        lemmas.append(RangeLemma(low, high, tuple(cuts_from_data(known.get("cuts"), where))))
     block = {"let": data.get("let", []), "terms": names}
     terms = terms_from_data(block, symbols, where, CertificateError) if names else ()
     return list(zip(terms, lemmas, strict=True))

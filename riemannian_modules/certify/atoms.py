@@ -281,11 +281,12 @@ def sparse_atom_form(
     derived: Sequence[Derived] = (),
 ) -> AtomForm:
     """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
-    short = {t: s for d in derived for t, s in ((d.term, d.symbol), (-d.term, -d.symbol))}
     atoms: dict[sp.Expr, int] = {}
     terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
     for (i, j), entry in entries.items():
-        for monomial, coefficient in polynomial(entry.xreplace(short)).items():
+        for d in derived:
+            entry = d.put_into(entry)  # noqa: PLW2901 - the same entry, shortened
+        for monomial, coefficient in polynomial(entry).items():
             members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
             # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
             place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))

@@ -224,7 +224,7 @@ class Values(dict):
             if otherwise != ["true"]: raise Malformed("a piecewise term is [x, condition], [y, [true]]")
             if isinstance(border, Term) and border.slopes(): self.join(x, y, border)
             return self.algebra.call("where", self.run(x), self.run(y), border)
-        if op == "^" and isinstance(rest[1], str) and NUMBER.fullmatch(rest[1]): return self.run(rest[0]) ** Q(rest[1])
+        if op == "^" and len(rest) == 2 and isinstance(rest[1], str) and NUMBER.fullmatch(rest[1]): return self.run(rest[0]) ** Q(rest[1])
         op, args = "power" if op == "^" else op, [self.run(t) for t in rest]
         if op == "+": return sum(args[1:], args[0])
         if op == "*": return prod(args[1:], start=args[0])
@@ -343,7 +343,8 @@ def matrix(data, n, m):
     dense = isinstance(data, list)
     entries = [(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)] if dense else fields(data, "entries", "shape")[0]
     found = Matrix({(i, j): Q(x) if isinstance(x, str) and NUMBER.fullmatch(x) else real(x) for i, j, x in entries})
-    if len(found) < len(entries) or dense and len(found) != n * m or not all(i in range(n) and j in range(m) for i, j in found):
+    if len(found) < len(entries) or dense and len(found) != n * m or not all(
+            type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found):
         raise Malformed(f"expected a matrix {n} x {m}, each entry once")
     return Matrix({p: x for p, x in found.items() if x})
 def metric(data, n):
@@ -375,8 +376,8 @@ class Region:
     def atoms(self, entries):
         """Read the atoms: names of terms, with slopes by coordinates, and ranges on the region's box."""
         for name, slopes, known in (fields(entry, "name", "slopes range") for entry in entries):
-            self.slopes[name], self.opaque[name], own = slopes or {}, Term.single("atom", name), self.free[name].slopes() if slopes else {}
-            if name not in self.let or not all(vanishes(own.get(s, 0) - self.free.run((slopes or {}).get(s, "0")).still()) for s in {*own, *(slopes or ())}):
+            own, self.slopes[name], self.opaque[name] = self.free[name].slopes() if slopes else {}, dict(slopes or ()), Term.single("atom", name)
+            if name not in self.let or not all(vanishes(own.get(s, 0) - self.free.run(self.slopes[name].get(s, "0")).still()) for s in own | self.slopes[name]):
                 raise NotProved(f"{name} has other slopes")
             if known:
                 lower, upper, cuts = fields(known, "lower upper cuts")

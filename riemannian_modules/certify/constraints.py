@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import sympy as sp
@@ -29,6 +29,20 @@ class Derived:
     term: sp.Expr
     lower: float
     upper: float
+
+    def put_into(self, e: sp.Expr) -> sp.Expr:
+        """An expression with the symbol in its sums that hold a multiple of the term."""
+        first, c = next(iter(self.term.as_coefficients_dict().items()))
+
+        def shortened(total: Any) -> Any:
+            share = total.coeff(first) / c
+            rest = total - share * self.term if share.is_Rational else total
+            if share == 0 or rest.free_symbols & self.term.free_symbols:
+                return total
+            return rest + share * self.symbol
+
+        found: Any = e.replace(lambda part: part.is_Add, shortened)
+        return found
 
     def columns(
         self, symbols: Sequence[sp.Symbol], lower: Array, upper: Array

@@ -73,25 +73,31 @@ def evidence_to_data(
     if not isinstance(norm, (FieldL2, FactorL2)):
         data["jacobian"] = written(problem.jacobian)
     else:
-        K, S, W = _changed_basis(problem, norm)
-        if isinstance(norm, FactorL2):  # in its coordinates the metric is the identity
-            K = sp.Matrix(norm.entries).inv(method="ADJ").tolist()
-            W = (2 * sp.eye(len(norm.entries))).tolist()
-        elif W is None:
-            W = norm.entries if not problem.is_flow else tested_weight(problem, norm)
-        data |= {"matrix": written(S or tested_matrix(problem, norm)), "weight": written(W)}
+        K, S, W = _tested_field(problem, norm)
+        data |= {"matrix": written(S), "weight": written(W)}
         if isinstance(norm, FieldL2) and not problem.is_flow:
             data["after"] = written(successor_metric(problem, norm))
         if K is not None:
-            pairs = {"K": K, "inverse": _inverse(K, norm)}
+            inverse = norm.entries
+            if isinstance(norm, FieldL2):
+                inverse = sp.Matrix(K).inv(method="ADJ").tolist()
             data["congruence"] = {
-                name: writer.terms([e for row in rows for e in row]) for name, rows in pairs.items()
+                name: writer.terms([e for row in rows for e in row])
+                for name, rows in (("K", K), ("inverse", inverse))
             }
     return {"rule": "monolithic", "cuts": cuts_to_data(cuts), **writer.data(), **data}
 
 
-def _inverse(K: Rows, norm: FieldL2 | FactorL2) -> Rows:
-    return norm.entries if isinstance(norm, FactorL2) else sp.Matrix(K).inv(method="ADJ").tolist()
+def _tested_field(problem: Problem, norm: FieldL2 | FactorL2) -> tuple[Rows | None, Rows, Rows]:
+    """A basis K or None, and in it the tested matrix and weight of a metric M(x)."""
+    if isinstance(norm, FactorL2):  # in its coordinates the metric is the identity
+        K = sp.Matrix(norm.entries).inv(method="ADJ").tolist()
+        return K, tested_matrix(problem, norm), (2 * sp.eye(problem.size)).tolist()
+    basis, matrix, weight = _changed_basis(problem, norm)
+    if basis is not None and matrix is not None and weight is not None:
+        return basis, matrix, weight
+    weight = tested_weight(problem, norm) if problem.is_flow else norm.entries
+    return None, tested_matrix(problem, norm), weight
 
 
 def evidence_from_data(
@@ -132,9 +138,7 @@ def _known(
     for atom, lemma in ranges_from_data(data, symbols):
         lower, upper = leaves_from_data(cuts_to_data(lemma.cuts), problem, "evidence.atoms")
         if not lemma_holds(lemma, atom, problem.symbols, lower, upper):
-            raise CertificateError(
-                f"evidence.atoms: the range of {str(atom)[:60]} is not proved."
-            )
+            raise CertificateError(f"evidence.atoms: the range of {str(atom)[:60]} is not proved.")
         if atom in places:
             known.append((places[atom], lemma))
     return known

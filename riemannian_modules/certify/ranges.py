@@ -206,9 +206,7 @@ def _evaluate(e: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: A
     return iv.as_interval(value).broadcast_to((len(lower),))
 
 
-def repeated_slopes(
-    atom: sp.Expr, symbols: Sequence[sp.Symbol]
-) -> Mapping[sp.Symbol, sp.Expr]:
+def repeated_slopes(atom: sp.Expr, symbols: Sequence[sp.Symbol]) -> Mapping[sp.Symbol, sp.Expr]:
     """The derivatives by which `atom_range` encloses an atom; none where it uses none."""
     axes, slopes = _repeated(atom, tuple(symbols))
     return {symbols[axis]: slope for axis, slope in zip(axes, slopes, strict=True)}

@@ -80,7 +80,7 @@ def verify_monolithic(data: Mapping[str, Any]) -> Answer:
     if is_sparse_claim(data):
         return verify_signed(data)
     claim = refuse_unknown(data["claim"], _CLAIM, "claim")
-    problem = _problem(data, claim)
+    problem = claimed_problem(data)
     norm = norm_from_data(claim.get("norm"), problem.size, "claim.norm", problem.symbols)
     input_norm = None
     if "input_norm" in claim:
@@ -127,7 +127,9 @@ def _unproved(
     return f"{int((~held).sum())} of {len(held)} boxes of the certificate are not proved"
 
 
-def _problem(data: Mapping[str, Any], claim: Mapping[str, Any]) -> Problem:
+def claimed_problem(data: Mapping[str, Any]) -> Problem:
+    """The problem that a certificate of a system of expressions speaks of."""
+    claim = data["claim"]
     problem = problem_from_data(data, claim["kind"])
     return problem if "horizontal" not in claim else _horizontal(problem, claim["horizontal"])
 

@@ -1,14 +1,23 @@
-"""Small certificates of version 2, written by hand from closed forms."""
+"""Small certificates, written by hand from closed forms; the library writes their matrices."""
 
 import copy
+import json
 import math
+
+from riemannian_modules.certify.atom_data import EvidenceWriter
+from riemannian_modules.certify.atoms import atom_form
+from riemannian_modules.certify.certificate_data import norm_from_data
+from riemannian_modules.certify.criterion import make_criterion
+from riemannian_modules.certify.evidence import evidence_to_data
+from riemannian_modules.certify.ranges import RangeLemma
+from riemannian_modules.certify.verify import claimed_problem
 
 
 def certificate(kind, bound, norm, sides, system, evidence=None, *, claim=None, region=None):
     """The whole of a certificate from its parts; one leaf unless the evidence says more."""
     return {
         "format": "riemannian-modules certificate",
-        "version": 2,
+        "version": 3,
         "claim": {
             "statement": "words",
             "kind": kind,
@@ -41,11 +50,6 @@ def system(dx=(), y=(), *, state=(), inputs=(), parameters=(), let=(), guards=()
 def free(*names):
     """Unbounded sides."""
     return [[name, "-inf", "inf"] for name in names]
-
-
-def terms(*flat, let=()):
-    """Exact terms as data."""
-    return {"let": [list(binding) for binding in let], "terms": list(flat)}
 
 
 def l2(*rows):
@@ -107,7 +111,7 @@ TRUE = {
     "sparse metric": certificate(
         "flow",
         -1.0,
-        {"type": "l2", "size": 2, "entries": [[0, 0, 1.0], [1, 1, 0.25]]},
+        {"type": "l2", "metric": {"entries": [[0, 0, 1.0], [1, 1, 0.25]]}},
         free(*X),
         system([["+", MINUS, "y"], ["+", ["*", "-4", "x"], ["*", "-1", "y"]]], state=X),
     ),
@@ -116,34 +120,32 @@ TRUE = {
         -1.0,
         {
             "type": "l2",
-            "metric_terms": terms(
-                "1", ["*", "2", "y"], ["*", "2", "y"], ["+", "1", ["*", "4", ["^", "y", "2"]]]
-            ),
-            "rates": None,
+            "let": [],
+            "metric_terms": [
+                "1",
+                ["*", "2", "y"],
+                ["*", "2", "y"],
+                ["+", "1", ["*", "4", ["^", "y", "2"]]],
+            ],
         },
         [["x", "-inf", "inf"], ["y", -10, 10]],
         system([["+", MINUS, ["*", "3", ["^", "y", "2"]]], ["*", "-2", "y"]], state=X),
-        {
-            "congruence": terms("1", ["*", "-2", "y"], "0", "1"),
-            "matrix": terms("-2", "0", "0", "-4"),
-            "weight": terms("2", "0", "0", "2"),
-        },
     ),
     "coordinates of the point": certificate(
         "flow",
         -1.0,
-        {"type": "l2", "factor_terms": terms("1", ["*", "2", "y"], "0", "1"), "rates": None},
+        {"type": "l2", "let": [], "factor_terms": ["1", ["*", "2", "y"], "0", "1"]},
         free(*X),
         system([["+", MINUS, ["*", "3", ["^", "y", "2"]]], ["*", "-2", "y"]], state=X),
-        {"matrix": terms("-2", "0", "0", "-4")},
     ),
     "metric of an input with a rate": certificate(
         "flow",
         -0.875,
         {
             "type": "l2",
-            "metric_terms": terms(["exp", "u"]),
-            "rates": {"names": ["u"], "terms": terms("1/4")},
+            "let": [],
+            "metric_terms": [["exp", "u"]],
+            "rates": {"names": ["u"], "terms": ["1/4"]},
         },
         [["x", "-inf", "inf"], ["u", -1, 1]],
         system([MINUS], state=["x"], inputs=["u"]),
@@ -152,7 +154,7 @@ TRUE = {
     "step in a metric of the point": certificate(
         "step",
         0.75,
-        {"type": "l2", "metric_terms": terms(["+", "2", ["tanh", "x"]]), "rates": None},
+        {"type": "l2", "let": [], "metric_terms": [["+", "2", ["tanh", "x"]]]},
         [["x", 0, 1]],
         system([["*", "1/2", "x"]], state=["x"]),
     ),
@@ -169,7 +171,6 @@ TRUE = {
         {
             "ranges": [
                 {
-                    "term": terms(["*", "x", ["^", ["+", "1", ["^", "x", "2"]], "-2"]]),
                     "lower": 0.0,
                     "upper": 0.3275,
                     "cuts": [
@@ -298,6 +299,33 @@ TRUE["network"]["evidence"] = {
 }
 TRUE["slopes of a map"]["claim"]["bound"] = math.nextafter(2.0, 3.0)
 
+
+def explained(data):
+    """The certificate with its matrices in atoms, as the library writes them."""
+    claim, evidence = data["claim"], data["evidence"]
+    if evidence["rule"] == "slopes":
+        return data
+    # One atom has a range, where any has.
+    lemmas = [
+        RangeLemma(r["lower"], r["upper"], tuple(c and tuple(c) for c in r["cuts"]))
+        for r in evidence.pop("ranges", ())
+    ]
+    problem = claimed_problem(data)
+    if {"metric_terms", "factor_terms"} & set(claim["norm"]):
+        norm = norm_from_data(claim["norm"], problem.size, "norm", problem.symbols)
+        criterion = make_criterion(problem, norm)
+        evidence |= evidence_to_data(problem, norm, criterion, evidence["cuts"])
+    else:
+        form = atom_form(problem.jacobian, problem.derived)
+        symbols = (*problem.symbols, *(d.symbol for d in problem.derived))
+        writer = EvidenceWriter(symbols, dict(zip(form.atoms, lemmas, strict=False)))
+        jacobian = writer.matrix(form)
+        evidence |= {**writer.data(), "jacobian": jacobian}
+    return json.loads(json.dumps(data))
+
+
+TRUE = {name: explained(data) for name, data in TRUE.items()}
+
 # In each, something small is changed that makes the claim false, or not proved by what is written.
 FALSE_CHANGES = {
     "linear flow": (("claim", "bound"), -1.0 - e),
@@ -309,12 +337,15 @@ FALSE_CHANGES = {
     "l1, weighted": (("claim", "norm", "weights"), [1, 10 - 2.0**-40]),
     "step": (("claim", "bound"), 0.5 - 2.0**-50),
     "map, metrics of inputs and outputs": (("claim", "bound"), 1.0),
-    "sparse metric": (("claim", "norm", "entries"), [[0, 0, 1.0], [1, 1, 0.2500001]]),
-    "metric of the point": (("evidence", "matrix", "terms", 0), "-3"),
-    "coordinates of the point": (("evidence", "matrix", "terms", 3), "-5"),
+    "sparse metric": (
+        ("claim", "norm", "metric", "entries"),
+        [[0, 0, 1.0], [1, 1, 0.2500001]],
+    ),
+    "metric of the point": (("evidence", "matrix", 0, 2), "-3"),
+    "coordinates of the point": (("evidence", "matrix", 1, 2), "-5"),
     "metric of an input with a rate": (("claim", "norm", "rates"), None),
     "step in a metric of the point": (("claim", "bound"), 0.49),
-    "range of a term": (("evidence", "ranges", 0, "upper"), 0.32),
+    "range of a term": (("evidence", "atoms", 0, "range", "upper"), 0.32),
     "conservation": (("claim", "horizontal", "kind"), "symmetry"),
     "symmetry": (("claim", "horizontal", "R"), [[1], [1]]),
     "linear constraint": (("region", "linear", 0, 2), 1.5),

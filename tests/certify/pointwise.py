@@ -151,17 +151,17 @@ def is_inside(region, names, point):
 
 def metric_at(norm, read, n):
     """M, its rate of change by every symbol, or None where the norm is no l2 norm."""
+    if "metric" in norm and isinstance(norm["metric"], dict):
+        M = np.zeros((n, n))
+        for i, j, v in norm["metric"]["entries"]:
+            M[i, j] = v
+        return M, np.zeros((n, n, read.size))
     if "metric" in norm:
         return np.array(norm["metric"], dtype=float), np.zeros((n, n, read.size))
-    if "entries" in norm:
-        M = np.zeros((n, n))
-        for i, j, v in norm["entries"]:
-            M[i, j] = M[j, i] = v
-        return M, np.zeros((n, n, read.size))
     key = "metric_terms" if "metric_terms" in norm else "factor_terms"
-    for name, term in norm[key]["let"]:
+    for name, term in norm["let"]:
         read.table[name] = read(term)
-    flat = [read(t) for t in norm[key]["terms"]]
+    flat = [read(t) for t in norm[key]]
     A = np.array([t.value for t in flat]).reshape(n, n)
     dA = np.array([t.gradient for t in flat]).reshape(n, n, -1)
     if key == "metric_terms":
@@ -203,9 +203,7 @@ def contradicts_at(data, names, point, rng):
     if norm["type"] == "l2":
         M, dM = metric_at(norm, read, n)
         if norm.get("rates"):
-            for name, term in zip(
-                norm["rates"]["names"], norm["rates"]["terms"]["terms"], strict=True
-            ):
+            for name, term in zip(norm["rates"]["names"], norm["rates"]["terms"], strict=True):
                 drift[names.index(name)] = read(term).value
         return l2_contradicts(data, kind, b, J, M, dM @ drift, f, rng) or (
             "trajectories" in claim and ball_contradicts(data, names, M, point, b)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from riemannian_modules.certify import checker
-from tests.certify.hand_written import FALSE_CHANGES, TRUE, changed
+from tests.certify.hand_written import FALSE_CHANGES, TRUE, changed, explained
 
 FILE = Path(checker.__file__)
 
@@ -163,7 +163,7 @@ def test_what_cancels_must_be_defined_all_the_same(term, tmp_path):
         ("conservation", ("claim", "trajectories"), {"center": [0, 0], "radius": 1}),
         ("network", ("claim", "norm", "exponents"), [0, 0.5]),
         ("slopes of a map", ("system", "activations"), [[1, 0], [0, 1]]),
-        ("sparse metric", ("claim", "norm", "entries", 0, 0), 0.0),
+        ("sparse metric", ("claim", "norm", "metric", "entries", 0, 0), 0.0),
         ("tanh", ("claim", "norm", "type"), "1"),
     ],
 )
@@ -177,10 +177,11 @@ def test_products_of_unbounded_atoms_are_decided_along_each_of_them(tmp_path):
     data = changed(TRUE["cubic, unbounded"], ("system", "dx"), [["+", ["*", "-1", "x"], cubic]])
     data = changed(data, ("system", "symbols", "inputs"), ["y"])
     data = changed(data, ("region", "sides"), [["x", "-inf", "inf"], ["y", "-inf", "inf"]])
+    data = explained(data)
     assert outcome(data, tmp_path) == 0
     assert outcome(changed(data, ("claim", "bound"), -1.0 - 2.0**-50), tmp_path) == 4
 
 
 def test_slopes_of_activations_are_those_of_the_library():
     library = pytest.importorskip("riemannian_modules.certify.neural.slope_table")
-    assert {k: tuple(map(float, v)) for k, v in checker.RANGES.items()} == library.SLOPES
+    assert {k: tuple(map(float, v)) for k, v in checker.SLOPES.items()} == library.SLOPES

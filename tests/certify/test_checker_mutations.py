@@ -23,6 +23,7 @@ from tests.certify.pointwise import Reader, contradicts
 COUNT = int(os.environ.get("RIEMANNIAN_MUTATIONS", "4000"))
 REFUSALS = (
     checker.NotProved,
+    checker.Outside,
     checker.Malformed,
     LookupError,
     ArithmeticError,
@@ -140,9 +141,9 @@ def is_accepted(data):
 def exact_linear_claim(data):
     """For a linear flow in a constant metric, whether the claim holds, by fractions; else None."""
     claim, system = data["claim"], data["system"]
-    if claim["kind"] != "flow" or "metric" not in claim["norm"] or len(claim) != 4:
+    if claim["kind"] != "flow" or len(claim) != 4:
         return None
-    if not is_affine(system):
+    if not isinstance(claim["norm"].get("metric"), list) or not is_affine(system):
         return None
     names = [row[0] for row in data["region"]["sides"]]
     point = [Fraction(0)] * len(names)
@@ -212,8 +213,6 @@ def test_no_edit_is_accepted_whose_claim_does_not_hold():
     rng = np.random.default_rng(int(os.environ.get("RIEMANNIAN_SEED", "0")))
     names, accepted = list(TRUE), 0
     for k in range(COUNT):
-        if k % 20_000 == 19_999:
-            forget()
         name = names[k % len(names)]
         data = mutated(TRUE[name], rng)
         if not is_accepted(data):
@@ -222,12 +221,3 @@ def test_no_edit_is_accepted_whose_claim_does_not_hold():
         assert not contradicts(data, rng), json.dumps(data)
         assert exact_linear_claim(data) is not False, json.dumps(data)
     assert accepted > COUNT / 100  # else the edits are too coarse to say anything
-
-
-def forget():
-    """Empty the checker's tables, which grow with each certificate."""
-    base = checker.X
-    for table in (checker.KINDS, checker.SYMBOLS, checker.INDEX, checker.MEMO):
-        table.clear()
-    checker.formula.cache_clear()
-    assert base == checker.apply("symbol", "x")

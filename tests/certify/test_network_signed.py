@@ -224,21 +224,28 @@ def test_edits_of_a_signed_certificate_are_not_proved():
         return verify(twin)
 
     def entry(twin, k, value):
-        twin["claim"]["norm"]["entries"][k][2] = value
+        twin["claim"]["norm"]["metric"]["entries"][k][2] = value
+
+    def unranged(twin):
+        for atom in twin["evidence"]["atoms"]:
+            atom.pop("range", None)
+
+    def range_of(twin):
+        return next(a["range"] for a in twin["evidence"]["atoms"] if "range" in a)
 
     assert isinstance(
         edited(lambda t: t["claim"].update(bound=1.01 * t["claim"]["bound"])), Estimated
     )
     assert isinstance(edited(lambda t: entry(t, 5, -1.0)), Estimated)
     assert isinstance(edited(lambda t: entry(t, 5, 3.0)), Estimated)
-    assert isinstance(edited(lambda t: t["evidence"].pop("ranges")), Estimated)
+    assert isinstance(edited(unranged), Estimated)
     for change in (
         lambda t: t["region"]["sides"][39].__setitem__(1, "-inf"),
-        lambda t: t["evidence"]["ranges"][0].update(upper=0.3),
-        lambda t: t["evidence"]["ranges"][0].update(cuts=[None]),
+        lambda t: range_of(t).update(upper=0.3),
+        lambda t: range_of(t).update(cuts=[None]),
         lambda t: t["evidence"].update(cuts=[[0, 1.0], None, None]),
-        lambda t: t["claim"]["norm"].update(size=41),
-        lambda t: t["claim"]["norm"]["entries"].append([0, 0, 1.0]),
+        lambda t: t["claim"]["norm"]["metric"].update(size=41),
+        lambda t: t["claim"]["norm"]["metric"]["entries"].append([0, 0, 1.0]),
     ):
         with pytest.raises(CertificateError):
             edited(change)

@@ -76,7 +76,7 @@ def test_a_random_sum_of_squares_is_found_again_as_an_exact_identity(seed, n, de
     found = squares_of(T)
     assert found is not None
     assert sp.expand(sp.Matrix(T) - sp.Matrix(matrix_of(found, n))) == sp.zeros(n)
-    assert found.main.is_semidefinite()
+    assert found.parts[0][1].is_semidefinite()
     assert verify_sos(T, found)
 
 
@@ -105,9 +105,9 @@ def test_what_is_no_sum_of_squares_is_not_shown_as_one(matrix):
 def test_ranges_of_generators_carry_proofs_by_their_multipliers(e, sides):
     found = squares_of([[e]], sides)
     assert found is not None
-    assert found.multipliers
+    assert len(found.parts) > 1
     assert sp.expand(matrix_of(found, 1)[0][0] - e) == 0
-    assert all(gram.is_semidefinite() for _, gram in found.multipliers)
+    assert all(gram.is_semidefinite() for _, gram in found.parts)
     assert verify_sos([[e]], found)
     assert not verify_sos([[e - sp.Rational(1, 2**60)]], found)
 
@@ -150,22 +150,31 @@ def test_changed_evidence_proves_nothing(part):
     metric = find_by_squares(problem, l2(degree=2))
     bound, data = prove_by_squares(problem, metric, None)
     assert squares_hold(problem, metric, bound, data)
-    size = len(data[part]["gram"])
+
+    def first(data):
+        return (data["rate"] if part == "rate" else data["positive"]["squares"])[0]
+
+    size = len(first(data)["gram"])
     for i in range(size):
         for j in range(i + 1):
             changed = copy.deepcopy(data)
-            changed[part]["gram"][i][j] = str(Fraction(changed[part]["gram"][i][j]) + 1)
+            gram = first(changed)["gram"]
+            gram[i][j] = gram[j][i] = str(Fraction(gram[i][j]) + 1)
             assert not squares_hold(problem, metric, bound, changed)
     changed = copy.deepcopy(data)
-    changed[part]["rows"][0] = 7
+    first(changed)["rows"][0] = 7
     assert not squares_hold(problem, metric, bound, changed)
     changed = copy.deepcopy(data)
     changed["positive"]["margin"] = "0"
     assert not squares_hold(problem, metric, bound, changed)
-    changed = copy.deepcopy(data)
-    changed[part]["gram"] = changed[part]["gram"][:-1]
-    with pytest.raises(CertificateError):
-        squares_hold(problem, metric, bound, changed)
+    for broken in (
+        lambda gram: gram[:-1],
+        lambda gram: [["9", *gram[0][1:]], *gram[1:-1], gram[0]],
+    ):
+        changed = copy.deepcopy(data)
+        first(changed)["gram"] = broken(first(changed)["gram"])
+        with pytest.raises(CertificateError):
+            squares_hold(problem, metric, bound, changed)
 
 
 def test_an_exact_shear_metric_is_proved_at_its_exact_rate_on_the_whole_plane():

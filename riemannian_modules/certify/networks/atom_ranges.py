@@ -54,15 +54,16 @@ class AtomRanges:
         alike, names, axes = self._alike(atom)
         return atom_range(alike, names, lower[:, axes], upper[:, axes])
 
-    def slopes(
-        self, atom: sp.Expr, symbols: Sequence[sp.Symbol]
-    ) -> Mapping[sp.Symbol, sp.Expr]:
+    def slopes(self, atom: sp.Expr, symbols: Sequence[sp.Symbol]) -> Mapping[sp.Symbol, sp.Expr]:
         """The derivatives by which it is enclosed; those of alike atoms are found once."""
         del symbols  # the region's own
         alike, names, axes = self._alike(atom)
-        own = dict(zip(names, (self.symbols[i] for i in axes.tolist()), strict=True))
+        own: dict[Any, Any] = dict(
+            zip(names, (self.symbols[i] for i in axes.tolist()), strict=True)
+        )
         found = repeated_slopes(alike, names)
-        return {own[s]: slope.xreplace(own) for s, slope in found.items()}
+        slopes: dict[Any, Any] = {own[s]: slope.xreplace(own) for s, slope in found.items()}
+        return slopes
 
     def _alike(self, atom: sp.Expr) -> tuple[Any, tuple[sp.Symbol, ...], Any]:
         axes = sorted(self.place[s] for s in atom.free_symbols)

@@ -108,7 +108,9 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
         raise CertificateError("claim.norm: expected the type 'blocks', combined 'linf' or 'l1'.")
     groups = _groups(norm.get("groups"), len(problem.map))
     metrics, weights = _metrics(norm.get("metrics"), groups), _weights(norm, len(groups))
-    evidence = refuse_unknown(data["evidence"], {"rule", "checks", "let", "atoms", "jacobian"}, "evidence")
+    evidence = refuse_unknown(
+        data["evidence"], {"rule", "checks", "let", "atoms", "jacobian"}, "evidence"
+    )
     checks = _checks(evidence.get("checks"), len(groups))
     for a, M in enumerate(metrics):
         if not (np.array_equal(M, M.T) and is_positive_definite(M)):

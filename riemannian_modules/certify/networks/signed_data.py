@@ -62,7 +62,9 @@ def verify_signed(data: Mapping[str, Any]) -> Answer:
     b = finite_from_data(claim.get("bound"), "claim.bound")
     n = len(problem.map)
     metric = _metric(claim.get("norm"), n)
-    evidence = refuse_unknown(data["evidence"], {"rule", "cuts", "let", "atoms", "jacobian"}, "evidence")
+    evidence = refuse_unknown(
+        data["evidence"], {"rule", "cuts", "let", "atoms", "jacobian"}, "evidence"
+    )
     if cuts_from_data(evidence.get("cuts"), "evidence.cuts") != [None]:
         raise CertificateError("evidence.cuts: with a sparse metric, the region is one leaf.")
     if not is_sparse_metric(n, metric):
@@ -112,9 +114,7 @@ def _known(evidence: Mapping[str, Any], blocks: Blocks) -> tuple[Array, Array]:
         boxes = leaves_from_data(cuts_to_data(known.cuts), problem, "evidence.atoms")
         bottom, top = blocks.ranges.plain(atom, *boxes)
         if not ((bottom >= known.lower) & (top <= known.upper)).all():
-            raise CertificateError(
-                f"evidence.atoms: the range of {str(atom)[:60]} is not proved."
-            )
+            raise CertificateError(f"evidence.atoms: the range of {str(atom)[:60]} is not proved.")
         j = place.get(atom)
         if j is not None and not np.isnan(low[j]):
             low[j], high[j] = max(low[j], known.lower), min(high[j], known.upper)
