@@ -100,8 +100,9 @@ def atan_at(x):
     return Range(8 * lo - 64, 8 * hi + 64)
 def erf_at(x):  # 2 / (sqrt(pi) exp(x^2)) times the sum of 2^n x^(2n+1) / (2n+1)!!: nothing cancels
     if abs(x) > 12 * ONE or x < 0: return -erf_at(-x) if x < 0 else Range(ONE - 1, ONE)  # 1 - erf(12) < exp(-144) < 2^-P
-    (lo, _), (_, hi) = (series(x, s, lambda n: (2, 2 * n + 3)) for s in (x * x >> P, (x * x >> P) + 1))
-    return (2 * Range(lo, hi) / (root(PI) * exp_at(x * x >> P).hull(exp_at((x * x >> P) + 1)))).both(Range(-1, ONE))
+    z, scale = x * x >> P, 2 * ONE * ONE
+    (lo, _), (_, hi) = (series(x, s, lambda n: (2, 2 * n + 3)) for s in (z, z + 1))
+    return Range(lo * scale // (root(PI).hi * exp_at(z + 1).hi), min(ONE, hi * scale // (root(PI).lo * exp_at(z).lo) + 1))
 def rising(f, low=-INF, high=INF):
     at = lru_cache(1 << 15)(f)
     return lambda x: Range(low if x.lo == -INF else at(x.lo).lo, high if x.hi == INF else at(x.hi).hi)
@@ -246,7 +247,8 @@ class Matrix(dict):
     def at(A, i, j): return Matrix({(i + k, j + m): t for (k, m), t in A.items()})
     def __add__(A, B): return Matrix({p: A.get(p, 0) + B.get(p, 0) for p in A.keys() | B.keys()})
     def __sub__(A, B): return A + -1 * B
-    def __rmul__(A, c): return Matrix({p: c * t for p, t in A.items()})
+    def __mul__(A, c): return Matrix({p: c * t for p, t in A.items()})
+    __rmul__ = __mul__
     def __matmul__(A, B):
         rows, found = {}, {}
         for (k, j), t in B.items(): rows.setdefault(k, []).append((j, t))
@@ -361,6 +363,7 @@ class Region:
         if any(x.lo > x.hi or x.lo == INF or x.hi == -INF for x in self.sides): raise Malformed("region: an empty side")
         if len({*self.names, *self.let}) < len(sides) + len(pairs) or {name[:1] for name in self.let} - {"$"} or any(
                 NUMBER.fullmatch(n) or n[:1] in ("", "$", "@", "~") for n in self.names): raise Malformed("names: $bindings, each once")
+        if ({s for row, _, _ in linear or () for s, _ in row} | {s for b in balls or () for s in b["names"]}) - {*self.names}: raise Malformed("a name")
         for k, (row, lo, hi) in enumerate(linear or []):  # constraints are terms with limits
             self.let[f"linear[{k}]"] = ["+", "0", *(["*", str(real(c)), name] for name, c in row)]
             self.limits[f"linear[{k}]"] = between(lo, hi)
@@ -552,7 +555,7 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * M - J.T @ S, rate)
         weight, margin, c, parts = fields(definite, "weight margin point squares")
         if (margin := Q(margin)) <= 0: raise Malformed("a margin is positive")
-        squares(R, "M(x) > 0", R.terms.run(weight) * M - margin * identity(n), parts)
+        squares(R, "M(x) > 0", M * R.terms.run(weight) - margin * identity(n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
         at = Values(Range, {s: near(real(x)).both(side) for s, x, side in zip(R.names, c, R.sides, strict=True)}, R.let)
         here = Matrix({divmod(k, n): at.run(t) for k, t in enumerate(entries or ())})
@@ -574,7 +577,7 @@ def squares(R, what, T, parts):
     for g, rows, basis, gram in (fields(p, "factor rows basis gram") for p in parts):
         Z, G = Matrix({(k, row): R.terms.run(t) for k, (row, t) in enumerate(zip(rows, basis, strict=True))}), matrix(gram, len(rows), len(rows))
         if R.box(R.sides).run(g).lo < 0 or G.T != G or not passes(form_of(G, len(rows)), {}, False): raise NotProved(f"{what}: a negative square")
-        T = T - R.terms.run(g) * (Z.T @ G @ Z)
+        T = T - (Z.T @ G @ Z) * R.terms.run(g)
     if not all(map(vanishes, T.values())): raise NotProved(f"{what}: it is no such sum of squares")
     R.report.append(f"{what}: it is a sum of squares")
 def trajectories(R, b, kind, claim, trees, state):

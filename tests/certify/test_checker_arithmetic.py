@@ -1,6 +1,7 @@
 """The checker's own arithmetic holds against Arb, SymPy and exact fractions."""
 
 import math
+import operator as op
 from fractions import Fraction
 
 import flint
@@ -10,6 +11,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from riemannian_modules.arithmetic.expression_data import PLAIN, TermWriter
 from riemannian_modules.arithmetic.rational_definite import (
     is_negative_definite_rational,
     is_negative_semidefinite_rational,
@@ -27,12 +29,9 @@ ARB = {
     "cosh": "cosh",
     "tanh": "tanh",
     "arcsin": "asin",
-    "arccos": "acos",
     "arctan": "atan",
     "arcsinh": "asinh",
     "erf": "erf",
-    "expm1": "expm1",
-    "log1p": "log1p",
 }
 floats = st.floats(allow_nan=False, allow_infinity=False)
 ADVERSARIAL = [
@@ -90,7 +89,7 @@ def true_value(name, units):
 
 
 def contains(interval, ball):
-    lo, hi = interval
+    lo, hi = interval.lo, interval.hi
     return (lo <= -c.BIG or not as_rational(lo) > ball) and (
         hi >= c.BIG or not as_rational(hi) < ball
     )
@@ -105,9 +104,9 @@ def contains(interval, ball):
 )
 def test_enclosures_contain_the_function_at_every_point_of_an_interval(name, x, width, share):
     flint.ctx.prec = 3000
-    lo, hi = c.near(Fraction(x))[0], c.near(Fraction(x) + Fraction(width))[1]
+    lo, hi = c.near(Fraction(x)).lo, c.near(Fraction(x) + Fraction(width)).hi
     try:
-        found = c.FUNCTIONS[name]((lo, hi))
+        found = c.FUNCTIONS[name][0](c.Range(lo, hi))
     except c.NotProved:
         return
     for at in (lo, hi, lo + int((hi - lo) * Fraction(share))):
@@ -119,8 +118,8 @@ def test_enclosures_contain_the_function_at_every_point_of_an_interval(name, x, 
 @pytest.mark.parametrize("name", ["exp", "sin", "cos", "tanh", "log", "arctan", "erf", "softplus"])
 def test_enclosures_at_points_are_narrow(name):
     for x in (0.125, 0.7, 1.0, 3.3, 9.5):
-        lo, hi = c.FUNCTIONS[name](c.near(Fraction(x)))
-        assert 0 <= hi - lo <= c.ONE * math.exp(abs(x)) * 2.0**-150
+        found = c.FUNCTIONS[name][0](c.near(Fraction(x)))
+        assert 0 <= found.hi - found.lo <= c.ONE * math.exp(abs(x)) * 2.0**-150
 
 
 @pytest.mark.parametrize(
@@ -128,45 +127,47 @@ def test_enclosures_at_points_are_narrow(name):
     [
         ("log", 0),
         ("log", -1),
-        ("log1p", -1),
         ("arcsin", 1.5),
-        ("arccos", -1.5),
+        ("arcsin", -1.5),
         ("tan", math.pi / 2),
     ],
 )
 def test_intervals_that_leave_the_domain_are_not_enclosed(name, x):
-    lo, hi = c.near(Fraction(x))
+    at = c.near(Fraction(x))
     with pytest.raises(c.NotProved):
-        c.FUNCTIONS[name]((lo - c.ONE // 8, hi + c.ONE // 8))
+        c.FUNCTIONS[name][0](c.Range(at.lo - c.ONE // 8, at.hi + c.ONE // 8))
 
 
-@given(*[st.tuples(floats, floats).map(sorted)] * 2, st.sampled_from(["plus", "times"]))
+@given(*[st.tuples(floats, floats).map(sorted)] * 2, st.sampled_from(["add", "mul"]))
 def test_sums_and_products_round_outwards(x, y, operation):
-    X, Y = ((c.near(Fraction(lo))[0], c.near(Fraction(hi))[1]) for lo, hi in (x, y))
-    lo, hi = getattr(c, operation)(X, Y)
+    X, Y = (c.Range(c.near(Fraction(lo)).lo, c.near(Fraction(hi)).hi) for lo, hi in (x, y))
+    found = getattr(op, operation)(X, Y)
+    lo, hi = found.lo, found.hi
     for a in x:
         for b in y:
             exact = (
-                Fraction(a) + Fraction(b) if operation == "plus" else Fraction(a) * Fraction(b)
+                Fraction(a) + Fraction(b) if operation == "add" else Fraction(a) * Fraction(b)
             ) * c.ONE
             assert lo <= exact
             assert hi >= exact
 
 
-@pytest.mark.parametrize("operation", ["plus", "times"])
+@pytest.mark.parametrize("operation", ["add", "mul"])
 def test_infinite_ends_stay_infinite(operation):
-    small = (1, 2)
-    assert getattr(c, operation)((0, c.INF), small)[1] == c.INF
-    assert getattr(c, operation)((-c.INF, 0), small)[0] == -c.INF
-    assert c.plus((-c.INF, 0), (c.BIG, c.BIG))[0] == -c.INF
-    assert c.times((0, 0), (-c.INF, c.INF)) == (0, 0)
+    small, combine = c.Range(1, 2), getattr(op, operation)
+    assert combine(c.Range(0, c.INF), small).hi == c.INF
+    assert combine(c.Range(-c.INF, 0), small).lo == -c.INF
+    assert (c.Range(-c.INF, 0) + c.Range(c.BIG, c.BIG)).lo == -c.INF
+    nothing = c.Range(0, 0) * c.Range(-c.INF, c.INF)
+    assert (nothing.lo, nothing.hi) == (0, 0)
 
 
 @given(st.tuples(floats, floats).map(sorted), st.integers(-5, 5).filter(bool))
 def test_powers_contain_the_powers_of_the_ends(x, k):
-    lo, hi = c.near(Fraction(x[0]))[0], c.near(Fraction(x[1]))[1]
+    lo, hi = c.near(Fraction(x[0])).lo, c.near(Fraction(x[1])).hi
     try:
-        low, high = c.power((lo, hi), k)
+        found = c.Range(lo, hi) ** Fraction(k)
+        low, high = found.lo, found.hi
     except c.NotProved:
         assert k < 0
         assert lo <= 0 <= hi
@@ -181,8 +182,9 @@ def test_powers_contain_the_powers_of_the_ends(x, k):
 
 @given(st.floats(0, 1e300), st.integers(2, 9))
 def test_roots_contain_what_they_are_the_roots_of(x, q):
-    units = c.near(Fraction(x))[0]
-    lo, hi = c.root((units, units), q)
+    units = c.near(Fraction(x)).lo
+    found = c.Range(units, units) ** Fraction(1, q)
+    lo, hi = found.lo, found.hi
     exact = Fraction(units, c.ONE)
     assert Fraction(lo, c.ONE) ** q <= exact <= Fraction(hi, c.ONE) ** q
 
@@ -240,28 +242,27 @@ EXPRESSIONS = [
 ]
 
 
-def term_of(expression):
-    from riemannian_modules.arithmetic.expression_data import terms_to_data
-
-    names = {s.name: c.apply("symbol", s.name) for s in (x, y, p)}
-    (term,) = c.read_terms(terms_to_data((x, y, p), [expression]), names)
-    return term
+def region_of(expressions, low=(-9, -9, -9), high=(9, 9, 9)):
+    """A region in x, y and p, with terms bound to $0, $1, ..."""
+    writer = TermWriter(((x, y, p),), prefix="$w", spelled=PLAIN)
+    written = writer.write(expressions)
+    pairs = [[f"${k}", t] for k, t in enumerate(written)]
+    sides = [[s.name, lo, hi] for s, lo, hi in zip((x, y, p), low, high, strict=True)]
+    return c.Region({"sides": sides}, [writer.bindings, pairs])
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)
 @pytest.mark.parametrize("by", [x, y, p], ids=str)
 def test_derivatives_are_those_of_sympy(expression, by):
-    (symbol,) = c.symbols(c.apply("symbol", by.name))
-    found = c.derivative(term_of(expression), symbol)
-    table = {x: sp.Rational(7, 8), y: sp.Rational(3, 4), p: sp.Rational(5, 4)}
-    box = {
-        next(iter(c.symbols(c.apply("symbol", s.name)))): c.near(Fraction(int(v.p), int(v.q)))
-        for s, v in table.items()
-    }
-    exact = sp.diff(expression, by).subs(table).evalf(60)
-    for t in (found, c.expanded(found)):
-        lo, hi = c.value(t, dict(box))
-        assert sp.Float(lo, 80) / c.ONE - 1e-40 <= exact <= sp.Float(hi, 80) / c.ONE + 1e-40
+    table = {x: Fraction(7, 8), y: Fraction(3, 4), p: Fraction(5, 4)}
+    derivative = sp.diff(expression, by)
+    R = region_of([expression, derivative], table.values(), table.values())
+    found = R.moved["$0"].slopes().get(by.name, 0)
+    assert c.vanishes(found - R.terms["$1"])
+    assert not c.vanishes(found - R.terms["$1"] - Fraction(1, 10**30) * R.terms["x"])
+    exact = derivative.subs({s: sp.Rational(v) for s, v in table.items()}).evalf(60)
+    value = R.box(R.sides)["$1"]
+    assert sp.Float(value.lo, 80) / c.ONE - 1e-40 <= exact <= sp.Float(value.hi, 80) / c.ONE + 1e-40
 
 
 @pytest.mark.parametrize(
@@ -278,32 +279,30 @@ def test_derivatives_are_those_of_sympy(expression, by):
     ids=str,
 )
 def test_identities_vanish_and_what_is_off_by_a_little_does_not(identity):
-    assert c.vanishes(term_of(identity))
-    assert not c.vanishes(term_of(identity + sp.Rational(1, 10**30) * x))
+    assert c.vanishes(region_of([identity]).terms["$0"])
+    assert not c.vanishes(region_of([identity + sp.Rational(1, 10**30) * x]).terms["$0"])
 
 
 @settings(max_examples=60, deadline=None)
 @given(rngs, st.sampled_from(EXPRESSIONS[:9]))
 def test_ranges_contain_the_values_inside(rng, expression):
-    names = [next(iter(c.symbols(c.apply("symbol", s.name)))) for s in (x, y, p)]
     low = rng.integers(1, 16, 3)
     high = low + rng.integers(0, 12, 3)
-    box = {
-        g: (int(a) * c.ONE // 16, int(b) * c.ONE // 16)
-        for g, a, b in zip(names, low, high, strict=True)
-    }
-    term = term_of(expression)
+    ends = [[Fraction(int(v), 16) for v in end] for end in (low, high)]
+    slopes = [sp.diff(expression, s) for s in (x, y, p)]
+    R = region_of([expression, *slopes], *ends)
+    named = [[s.name, f"${k}"] for k, s in enumerate((x, y, p), 1)]
+    R.atoms([{"name": "$0", "slopes": named}])
     try:
-        found = [c.value(term, dict(box)), c.spread(term, dict(box))]
+        box = R.box(R.sides)
+        found = [box["$0"], R.spread("$0", box)]
     except c.NotProved:
         return
+    assert found[1].lo >= found[0].lo
+    assert found[1].hi <= found[0].hi
     for _ in range(8):
-        point = {
-            g: (v, v)
-            for g, (a, b) in box.items()
-            for v in [a + (b - a) * int(rng.integers(0, 65)) // 64]
-        }
-        lo, hi = c.value(term, point)
-        for a, b in found:
-            assert a <= hi
-            assert b >= lo
+        at = [a + (b - a) * int(rng.integers(0, 65)) / 64 for a, b in zip(*ends, strict=True)]
+        value = R.box([c.near(v) for v in at])["$0"]
+        for enclosure in found:
+            assert enclosure.lo <= value.hi
+            assert enclosure.hi >= value.lo

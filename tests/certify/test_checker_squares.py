@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import riemannian_modules as rm
-from riemannian_modules.arithmetic.expression_data import expressions_to_data
+from riemannian_modules.arithmetic.expression_data import PLAIN, expressions_to_data
 from riemannian_modules.certify import checker, l2
 from riemannian_modules.certify.claim import claim_to_data
 from riemannian_modules.certify.norms import FieldL2
@@ -60,10 +60,10 @@ def certificate(module, region, norm_of, target):
     ]
     data = {
         "format": "riemannian-modules certificate",
-        "version": 2,
+        "version": 3,
         "claim": claim_to_data(problem, norm, None, b),
         "region": {"sides": sides},
-        "system": {"type": "expressions", **expressions_to_data(problem.expressions)},
+        "system": {"type": "expressions", **expressions_to_data(problem.expressions, PLAIN)},
         "evidence": evidence,
     }
     return json.loads(json.dumps(data))
@@ -96,9 +96,11 @@ def test_what_the_search_proves_the_checker_proves(name, tmp_path, capsys):
     b = data["claim"]["bound"]
     better = float(np.nextafter(b, -np.inf))
     assert code(changed(data, ("claim", "bound"), better), tmp_path) == 4
-    for part in ("rate", "positive"):
-        gram = data["evidence"][part]["gram"]
+    for path in (("evidence", "rate", 0), ("evidence", "positive", "squares", 0)):
+        gram = data["evidence"]
+        for key in (*path[1:], "gram"):
+            gram = gram[key]
         for i in range(len(gram)):
-            edited = changed(data, ("evidence", part, "gram", i, 0), gram[i][0] + "1")
+            edited = changed(data, (*path, "gram", i, i), gram[i][i] + "1")
             assert code(edited, tmp_path) in (1, 4)
     assert code(changed(data, ("evidence", "positive", "margin"), "0"), tmp_path) == 4
