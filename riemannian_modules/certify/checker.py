@@ -554,7 +554,7 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         _, rate, definite, *_ = fields(evidence, "rule rate positive", "let atoms")
         squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * M - J.T @ S, rate)
         weight, margin, c, parts = fields(definite, "weight margin point squares")
-        if (margin := Q(margin)) <= 0: raise Malformed("a margin is positive")
+        if (margin := Q(margin)) <= 0: raise NotProved("a margin is positive")
         squares(R, "M(x) > 0", M * R.terms.run(weight) - margin * identity(n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
         at = Values(Range, {s: near(real(x)).both(side) for s, x, side in zip(R.names, c, R.sides, strict=True)}, R.let)

@@ -1,6 +1,6 @@
 """Certificates of the rule of slopes: written, and read again without belief.
 
-Source: none; the format is this library's, version 2.
+Source: none; the format is this library's, version 3.
 """
 
 from __future__ import annotations
