@@ -371,6 +371,7 @@ class Region:
             z, N = [["+", s, str(-real(x))] for s, x in zip(own, c, strict=True)], metric(M, len(own)) if M else identity(len(own))
             squares = (["*", str(x), ["^", z[i], "2"] if i == j else ["*", z[i], z[j]]] for (i, j), x in N.items())
             self.let[f"ball[{k}]"], self.limits[f"ball[{k}]"] = ["+", "0", *squares], Range(0, near(real(radius) ** 2).hi)
+        if {*self.names} & {*self.let}: raise Malformed("a symbol has the name of a constraint")
         self.constraints, self.root, self.opaque = [*self.limits], None, Values(Term, {}, self.let)
         self.terms = Values(Term, {name: Term.single("symbol", name) for name in self.names}, self.let)
         self.moved = Values(Term, {name: t + Term.single("move", name) for name, t in self.terms.items()}, self.let)

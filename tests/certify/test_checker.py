@@ -66,6 +66,8 @@ def test_the_claim_is_derived_from_the_numbers_not_from_the_words(tmp_path, caps
         (("evidence", "cuts"), [[0, 0.0], None]),
         (("system", "dx", 0), "unknown"),
         (("system", "dx", 0), ["tanh"]),
+        (("system", "dx", 0), ["^", "x", "2", "2"]),
+        (("region", "balls"), [{"names": ["2"], "center": [0], "radius": 1}]),
         (("system", "dx", 0), ["tanh", "x", "y"]),
         (("system", "dx", 0), ["launch", "x"]),
         (("system", "dx", 0), "1/0"),
@@ -169,6 +171,19 @@ def test_what_cancels_must_be_defined_all_the_same(term, tmp_path):
 )
 def test_parts_of_a_claim_that_no_rule_proves_are_refused(name, path, value, tmp_path):
     assert outcome(changed(TRUE[name], path, value), tmp_path) in (1, 4)
+
+
+def test_a_jacobian_or_slopes_that_are_not_the_systems_prove_nothing(tmp_path):
+    data = TRUE["range of a term"]
+    ((name, slope),) = data["evidence"]["atoms"][0]["slopes"]
+    for path, value in (
+        (("evidence", "jacobian", 0, 2), "-1"),
+        (("evidence", "jacobian"), []),
+        (("evidence", "atoms", 0, "slopes"), [[name, "0"]]),
+        (("evidence", "atoms", 0, "slopes"), [[name, ["*", "2", slope]]]),
+        (("evidence", "let", 0, 1), "x"),
+    ):
+        assert outcome(changed(data, path, value), tmp_path) == 4, path
 
 
 def test_products_of_unbounded_atoms_are_decided_along_each_of_them(tmp_path):
