@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -183,46 +183,84 @@ def follow_centres(
     points: list[Point] = [start]
     size, m = len(pencil.constant), len(t)
     most = LARGEST_RATIO * float(t.max(initial=1e-300))
-    L = pencil.factor(r, t)
+    F = pencil.at(r, t)
+    L = cholesky(F)
     assert L is not None
-    weight = float((_solved(L, pencil.root) ** 2).sum())
+    weight = float(np.sum(pencil.limit * _inverse(L)))
+    steps = 0
     while monotonic() < ends:
-        r, t, is_done = _centred(pencil, r, t, weight, most, ends)
-        points.append((r, t))
-        if is_done or (stop is not None and stop((r, t))):
+        model = _model(pencil, L, t, most)
+        step = model.step(weight)
+        if not step.decrement > CLOSE or steps >= MOST_STEPS:
+            points.append((r, t))
+            if not np.isfinite(step.decrement) or (stop is not None and stop((r, t))):
+                break
+            if (size + 2 * m) / weight <= gap * max(abs(r), 1e-12):
+                break
+            # The model at this centre serves the first step to the next one too.
+            weight *= GROWTH
+            step, steps = model.step(weight), 0
+            F = pencil.at(r, t)  # without the rounding of the steps before
+        found = _line_search(pencil, F, L, t, step, weight, most)
+        if found is None:  # rounding has put an end to it
+            points.append((r, t))
             break
-        if (size + 2 * m) / weight <= gap * max(abs(r), 1e-12):
-            break
-        weight *= GROWTH
+        length, F, L = found
+        r, t = r + length * step.dr, t + length * step.dt
+        steps += 1
     return points
 
 
-def _centred(
-    pencil: Pencil, r: float, t: Array, weight: float, most: float, ends: float
-) -> tuple[float, Array, bool]:
-    """Newton's method for one centre; also whether rounding has put an end to it."""
-    for _ in range(MOST_STEPS):
-        F = pencil.at(r, t)
-        L = cholesky(F)
-        if L is None:
-            return r, t, True
-        dr, dt, decrement = _newton(pencil, L, t, weight, most)
-        if not decrement > CLOSE or monotonic() > ends:
-            return r, t, not np.isfinite(decrement)
-        step = 1.0 if decrement < 0.25 else 1.0 / (1.0 + np.sqrt(decrement))
-        if decrement >= 0.25:
-            step = _longest(t, dt, step)
-        value, turn = _barrier(L, t, most), pencil.turned(dr, dt)
-        for _ in range(30):
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """A Newton step and its squared decrement."""
+
+    dr: float
+    dt: Array
+    decrement: float
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """The barrier to second order at a point, for any weight of r.
+
+    Attributes:
+        gradient: Of the barrier alone, by (r, t), (1 + m,).
+        solved: ``H^{-1} [gradient, e_r]``, (1 + m, 2).
+    """
+
+    gradient: Array
+    solved: Array
+
+    def step(self, weight: float) -> _Step:
+        """The Newton step of ``weight r + barrier``."""
+        step = -(self.solved[:, 0] + weight * self.solved[:, 1])
+        decrement = -float(self.gradient @ step + weight * step[0])
+        return _Step(float(step[0]), step[1:], decrement)
+
+
+def _line_search(
+    pencil: Pencil, F: Array, L: Array, t: Array, step: _Step, weight: float, most: float
+) -> tuple[float, Array, Array] | None:
+    """How far to go along a step, with the matrix and its factor there; None if nowhere."""
+    dr, dt, decrement = step.dr, step.dt, step.decrement
+    length = 1.0
+    if decrement >= 0.25:
+        length = _longest(t, dt, 1.0 / (1.0 + np.sqrt(decrement)))
+    value, turn = _barrier(L, t, most), pencil.turned(dr, dt)
+    for _ in range(30):
+        ahead, moved = F + length * turn, t + length * dt
+        inside = (moved > 0).all() and (moved < most).all()
+        factor = cholesky(ahead) if inside else None
+        if factor is not None:
             # The change of weight * r is far below the rounding of its value.
-            change = weight * step * dr + _value(F + step * turn, t + step * dt, most) - value
-            if change <= -0.01 * step * decrement:
-                break
-            step *= 0.5
-        else:
-            return r, t, True
-        r, t = r + step * dr, t + step * dt
-    return r, t, False
+            change = weight * length * dr + _barrier(factor, moved, most) - value
+            if change <= -0.01 * length * decrement:
+                return length, ahead, factor
+        length *= 0.5
+    return None
 
 
 def _longest(t: Array, dt: Array, least: float) -> float:
@@ -232,38 +270,29 @@ def _longest(t: Array, dt: Array, least: float) -> float:
     return max(least, min(1.0, 0.95 * room))
 
 
-def _value(F: Array, t: Array, most: float) -> float:
-    """The barrier where the matrix is F, infinite outside."""
-    if not ((t > 0).all() and (t < most).all()):
-        return np.inf
-    L = cholesky(F)
-    return _barrier(L, t, most) if L is not None else np.inf
-
-
 def _barrier(L: Array, t: Array, most: float) -> float:
     own = np.log(t).sum() + np.log1p(-t / most).sum()
     return float(-2.0 * np.log(np.diagonal(L)).sum() - own)
 
 
-def _newton(
-    pencil: Pencil, L: Array, t: Array, weight: float, most: float
-) -> tuple[float, Array, float]:
-    """The Newton step of r and t, and the squared decrement."""
-    R, P, Q = (_solved(L, X) for X in (pencil.root, pencil.above.T, pencil.below.T))
-    PQ = P.T @ Q
+def _model(pencil: Pencil, L: Array, t: Array, most: float) -> _Model:
+    G = _inverse(L)
+    GP, GQ, GR = G @ pencil.above.T, G @ pencil.below.T, G @ pencil.root
+    PP, PQ, QQ = pencil.above @ GP, pencil.above @ GQ, pencil.below @ GQ
     m = len(t)
     gradient = np.empty(m + 1)
-    gradient[0] = weight - (R**2).sum()
+    gradient[0] = -np.sum(pencil.root * GR)
     gradient[1:] = 2.0 * np.diagonal(PQ) - 1.0 / t + 1.0 / (most - t)
     H = np.empty((m + 1, m + 1))
-    H[0, 0] = ((R.T @ R) ** 2).sum()
-    H[0, 1:] = H[1:, 0] = -2.0 * ((R.T @ P) * (R.T @ Q)).sum(axis=0)
-    H[1:, 1:] = 2.0 * ((P.T @ P) * (Q.T @ Q) + PQ * PQ.T)
+    H[0, 0] = ((pencil.root.T @ GR) ** 2).sum()
+    H[0, 1:] = H[1:, 0] = -2.0 * ((pencil.root.T @ GP) * (pencil.root.T @ GQ)).sum(axis=0)
+    H[1:, 1:] = 2.0 * (PP * QQ + PQ * PQ.T)
     places = np.arange(1, m + 1)
     H[places, places] += t**-2 + (most - t) ** -2
     scale = 1.0 / np.sqrt(np.diagonal(H))
-    step = -scale * solved_definite(scale[:, None] * H * scale, scale * gradient)
-    return float(step[0]), step[1:], float(-(gradient @ step))
+    right = np.zeros((m + 1, 2))
+    right[:, 0], right[0, 1] = scale * gradient, scale[0]
+    return _Model(gradient, scale[:, None] * solved_definite(scale[:, None] * H * scale, right))
 
 
 def cholesky(matrix: Array) -> Array | None:
@@ -275,22 +304,16 @@ def cholesky(matrix: Array) -> Array | None:
     return np.asarray(L, dtype=np.float64) if np.isfinite(L).all() else None
 
 
-def _solved(L: Array, right: Array) -> Array:
-    from scipy.linalg import solve_triangular
-
-    solution: Any = solve_triangular(L, right, lower=True, check_finite=False)
-    return solution
+def _inverse(L: Array) -> Array:
+    """``(L L^T)^{-1}``, by LU factors: OpenBLAS wakes its threads for any triangular solve."""
+    white = np.linalg.inv(L)
+    return np.asarray(white.T @ white, dtype=np.float64)
 
 
 def solved_definite(matrix: Array, right: Array) -> Array:
     """The solution of a definite system, slightly shifted where rounding asks for it, else NaN."""
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
     for shift in (0.0, 1e-14, 1e-11, 1e-8):
-        try:
-            factor = cho_factor(matrix + shift * np.eye(len(matrix)))
-        except (LinAlgError, ValueError):
-            continue
-        solution: Any = cho_solve(factor, right)
-        return solution
-    return np.full(len(right), np.nan)
+        shifted = matrix + shift * np.eye(len(matrix)) if shift else matrix
+        if cholesky(shifted) is not None:
+            return np.asarray(np.linalg.solve(shifted, right), dtype=np.float64)
+    return np.full(right.shape, np.nan)
