@@ -29,6 +29,9 @@ GAP = 1e-9  # of r, relative: where the search ends
 GROWTH = 12.0  # of the weight of r, from one centre to the next
 MOST_STEPS = 300  # Newton steps for one centre
 CLOSE = 0.1  # squared decrement at which a centre is good enough
+# Multiplications in a product: OpenBLAS wakes its threads beyond 2^18, where waking and waiting
+# for them takes longer than the product up to about 2^23, if the cores do other work.
+ALONE, TOGETHER = 2**18, 2**23
 
 LARGEST_RATIO = 1e8  # of multipliers to where they start: linear neurons ask for infinite ones
 
@@ -59,7 +62,7 @@ class Pencil:
 
     def turned(self, r: float, t: Array) -> Array:
         """The part that is linear in r and t, (s, s)."""
-        half = self.above.T @ (t[:, None] * self.below)
+        half = _product(self.above.T, t[:, None] * self.below)
         return r * self.limit - half - half.T
 
     def at(self, r: float, t: Array) -> Array:
@@ -183,13 +186,13 @@ def follow_centres(
     points: list[Point] = [start]
     size, m = len(pencil.constant), len(t)
     most = LARGEST_RATIO * float(t.max(initial=1e-300))
-    F = pencil.at(r, t)
-    L = cholesky(F)
-    assert L is not None
-    weight = float(np.sum(pencil.limit * _inverse(L)))
+    matrix = pencil.at(r, t)
+    factor = cholesky(matrix)
+    assert factor is not None
+    weight = float(np.sum(pencil.limit * _inverse(factor)))
     steps = 0
     while monotonic() < ends:
-        model = _model(pencil, L, t, most)
+        model = _model(pencil, factor, t, most)
         step = model.step(weight)
         if not step.decrement > CLOSE or steps >= MOST_STEPS:
             points.append((r, t))
@@ -200,12 +203,12 @@ def follow_centres(
             # The model at this centre serves the first step to the next one too.
             weight *= GROWTH
             step, steps = model.step(weight), 0
-            F = pencil.at(r, t)  # without the rounding of the steps before
-        found = _line_search(pencil, F, L, t, step, weight, most)
+            matrix = pencil.at(r, t)  # without the rounding of the steps before
+        found = _line_search(pencil, matrix, factor, t, step, weight, most)
         if found is None:  # rounding has put an end to it
             points.append((r, t))
             break
-        length, F, L = found
+        length, matrix, factor = found
         r, t = r + length * step.dr, t + length * step.dt
         steps += 1
     return points
@@ -277,15 +280,18 @@ def _barrier(L: Array, t: Array, most: float) -> float:
 
 def _model(pencil: Pencil, L: Array, t: Array, most: float) -> _Model:
     G = _inverse(L)
-    GP, GQ, GR = G @ pencil.above.T, G @ pencil.below.T, G @ pencil.root
-    PP, PQ, QQ = pencil.above @ GP, pencil.above @ GQ, pencil.below @ GQ
+    GP, GQ, GR = (_product(G, X) for X in (pencil.above.T, pencil.below.T, pencil.root))
+    PP, PQ = (_product(pencil.above, X) for X in (GP, GQ))
+    QQ = _product(pencil.below, GQ)
     m = len(t)
     gradient = np.empty(m + 1)
     gradient[0] = -np.sum(pencil.root * GR)
     gradient[1:] = 2.0 * np.diagonal(PQ) - 1.0 / t + 1.0 / (most - t)
     H = np.empty((m + 1, m + 1))
     H[0, 0] = ((pencil.root.T @ GR) ** 2).sum()
-    H[0, 1:] = H[1:, 0] = -2.0 * ((pencil.root.T @ GP) * (pencil.root.T @ GQ)).sum(axis=0)
+    H[0, 1:] = H[1:, 0] = -2.0 * (_product(pencil.root.T, GP) * _product(pencil.root.T, GQ)).sum(
+        axis=0
+    )
     H[1:, 1:] = 2.0 * (PP * QQ + PQ * PQ.T)
     places = np.arange(1, m + 1)
     H[places, places] += t**-2 + (most - t) ** -2
@@ -304,10 +310,22 @@ def cholesky(matrix: Array) -> Array | None:
     return np.asarray(L, dtype=np.float64) if np.isfinite(L).all() else None
 
 
+def _product(P: Array, Q: Array) -> Array:
+    """``P Q``, where it is small in bands of rows that BLAS leaves to one thread."""
+    rows, work = len(P), P.size * Q.shape[1]
+    if not ALONE < work <= TOGETHER:
+        return P @ Q
+    band = max(ALONE * rows // work, 1)
+    out = np.empty((rows, Q.shape[1]))
+    for first in range(0, rows, band):
+        np.matmul(P[first : first + band], Q, out=out[first : first + band])
+    return out
+
+
 def _inverse(L: Array) -> Array:
     """``(L L^T)^{-1}``, by LU factors: OpenBLAS wakes its threads for any triangular solve."""
-    white = np.linalg.inv(L)
-    return np.asarray(white.T @ white, dtype=np.float64)
+    white: Array = np.asarray(np.linalg.inv(L), dtype=np.float64)
+    return _product(white.T, white)
 
 
 def solved_definite(matrix: Array, right: Array) -> Array:
