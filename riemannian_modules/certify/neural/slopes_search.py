@@ -60,6 +60,12 @@ class Pencil:
         """``N = root root^T``, (s, s)."""
         return self.root @ self.root.T
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether ``p_i`` picks out neuron i: the least slopes are zero, as for ReLU and tanh."""
+        m, size = self.above.shape
+        return np.array_equal(self.above, np.eye(m, size, size - m))
+
     def turned(self, r: float, t: Array) -> Array:
         """The part that is linear in r and t, (s, s)."""
         half = _product(self.above.T, t[:, None] * self.below)
@@ -280,8 +286,13 @@ def _barrier(L: Array, t: Array, most: float) -> float:
 
 def _model(pencil: Pencil, L: Array, t: Array, most: float) -> _Model:
     G = _inverse(L)
-    GP, GQ, GR = (_product(G, X) for X in (pencil.above.T, pencil.below.T, pencil.root))
-    PP, PQ = (_product(pencil.above, X) for X in (GP, GQ))
+    GQ, GR = _product(G, pencil.below.T), _product(G, pencil.root)
+    if pencil.is_plain:
+        own = len(G) - len(t)
+        GP, PP, PQ = G[:, own:], G[own:, own:], GQ[own:]
+    else:
+        GP = _product(G, pencil.above.T)
+        PP, PQ = (_product(pencil.above, X) for X in (GP, GQ))
     QQ = _product(pencil.below, GQ)
     m = len(t)
     gradient = np.empty(m + 1)
