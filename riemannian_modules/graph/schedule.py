@@ -36,9 +36,11 @@ def schedule(
     Returns:
         The tasks in order and None, or an empty list and an algebraic loop as a path of ports.
     """
-    import networkx as nx
-
     through = {name: _feedthrough(module) for name, module in nodes.items()}
+    if _is_chain(tuple(nodes), through, sources):
+        return [Task(name, None) for name in nodes if nodes[name].signature.outputs.names], None
+    import networkx as nx  # it takes longer to load than a small chain to be certified
+
     whole: nx.DiGraph[str] = nx.DiGraph()
     whole.add_nodes_from(nodes)
     for (node, port), (source, _) in sources.items():
@@ -67,6 +69,21 @@ def schedule(
     except nx.NetworkXUnfeasible:
         loop = nx.find_cycle(fine)
         return [], [f"{task.node}.{(task.ports or ('?',))[0]}" for task, _ in loop]
+
+
+def _is_chain(
+    names: tuple[str, ...],
+    through: Mapping[str, Mapping[str, list[str]]],
+    sources: Mapping[Address, Address],
+) -> bool:
+    """Whether each node feeds through to the next one and none feeds back: one order alone."""
+    place = {name: i for i, name in enumerate(names)}
+    edges = {
+        (place[source], place[node])
+        for (node, port), (source, _) in sources.items()
+        if through[node].get(port)
+    }
+    return all(i < k for i, k in edges) and all((i, i + 1) in edges for i in range(len(names) - 1))
 
 
 def _feedthrough(module: RiemannianModule) -> dict[str, list[str]]:

@@ -51,7 +51,7 @@ __all__ = ["SlopesForm", "certify_slopes", "implicit_layer", "slopes_problem", "
 
 SECONDS = 60.0  # of search, where no budget is given
 ENOUGH = 1e-9  # of b, relative: inflation with which the best point found is taken
-INFLATION = (0.0, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # of b, relative, until a proof succeeds
+INFLATION = (1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # of b, relative, until a proof succeeds
 MOST_AT_ONCE = 1_200  # neurons whose multipliers are searched together
 MOST_FINE, COARSE = 200, 1e-7  # beyond so many neurons, b^2 is found to this part
 MOST_POINTS = 6  # of the search that are tried

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -29,6 +29,9 @@ GAP = 1e-9  # of r, relative: where the search ends
 GROWTH = 12.0  # of the weight of r, from one centre to the next
 MOST_STEPS = 300  # Newton steps for one centre
 CLOSE = 0.1  # squared decrement at which a centre is good enough
+# Multiplications in a product: OpenBLAS wakes its threads beyond 2^18, where waking and waiting
+# for them takes longer than the product up to about 2^23, if the cores do other work.
+ALONE, TOGETHER = 2**18, 2**23
 
 LARGEST_RATIO = 1e8  # of multipliers to where they start: linear neurons ask for infinite ones
 
@@ -57,9 +60,15 @@ class Pencil:
         """``N = root root^T``, (s, s)."""
         return self.root @ self.root.T
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether ``p_i`` picks out neuron i: the least slopes are zero, as for ReLU and tanh."""
+        m, size = self.above.shape
+        return np.array_equal(self.above, np.eye(m, size, size - m))
+
     def turned(self, r: float, t: Array) -> Array:
         """The part that is linear in r and t, (s, s)."""
-        half = self.above.T @ (t[:, None] * self.below)
+        half = _product(self.above.T, t[:, None] * self.below)
         return r * self.limit - half - half.T
 
     def at(self, r: float, t: Array) -> Array:
@@ -183,46 +192,84 @@ def follow_centres(
     points: list[Point] = [start]
     size, m = len(pencil.constant), len(t)
     most = LARGEST_RATIO * float(t.max(initial=1e-300))
-    L = pencil.factor(r, t)
-    assert L is not None
-    weight = float((_solved(L, pencil.root) ** 2).sum())
+    matrix = pencil.at(r, t)
+    factor = cholesky(matrix)
+    assert factor is not None
+    weight = float(np.sum(pencil.limit * _inverse(factor)))
+    steps = 0
     while monotonic() < ends:
-        r, t, is_done = _centred(pencil, r, t, weight, most, ends)
-        points.append((r, t))
-        if is_done or (stop is not None and stop((r, t))):
+        model = _model(pencil, factor, t, most)
+        step = model.step(weight)
+        if not step.decrement > CLOSE or steps >= MOST_STEPS:
+            points.append((r, t))
+            if not np.isfinite(step.decrement) or (stop is not None and stop((r, t))):
+                break
+            if (size + 2 * m) / weight <= gap * max(abs(r), 1e-12):
+                break
+            # The model at this centre serves the first step to the next one too.
+            weight *= GROWTH
+            step, steps = model.step(weight), 0
+            matrix = pencil.at(r, t)  # without the rounding of the steps before
+        found = _line_search(pencil, matrix, factor, t, step, weight, most)
+        if found is None:  # rounding has put an end to it
+            points.append((r, t))
             break
-        if (size + 2 * m) / weight <= gap * max(abs(r), 1e-12):
-            break
-        weight *= GROWTH
+        length, matrix, factor = found
+        r, t = r + length * step.dr, t + length * step.dt
+        steps += 1
     return points
 
 
-def _centred(
-    pencil: Pencil, r: float, t: Array, weight: float, most: float, ends: float
-) -> tuple[float, Array, bool]:
-    """Newton's method for one centre; also whether rounding has put an end to it."""
-    for _ in range(MOST_STEPS):
-        F = pencil.at(r, t)
-        L = cholesky(F)
-        if L is None:
-            return r, t, True
-        dr, dt, decrement = _newton(pencil, L, t, weight, most)
-        if not decrement > CLOSE or monotonic() > ends:
-            return r, t, not np.isfinite(decrement)
-        step = 1.0 if decrement < 0.25 else 1.0 / (1.0 + np.sqrt(decrement))
-        if decrement >= 0.25:
-            step = _longest(t, dt, step)
-        value, turn = _barrier(L, t, most), pencil.turned(dr, dt)
-        for _ in range(30):
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """A Newton step and its squared decrement."""
+
+    dr: float
+    dt: Array
+    decrement: float
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """The barrier to second order at a point, for any weight of r.
+
+    Attributes:
+        gradient: Of the barrier alone, by (r, t), (1 + m,).
+        solved: ``H^{-1} [gradient, e_r]``, (1 + m, 2).
+    """
+
+    gradient: Array
+    solved: Array
+
+    def step(self, weight: float) -> _Step:
+        """The Newton step of ``weight r + barrier``."""
+        step = -(self.solved[:, 0] + weight * self.solved[:, 1])
+        decrement = -float(self.gradient @ step + weight * step[0])
+        return _Step(float(step[0]), step[1:], decrement)
+
+
+def _line_search(
+    pencil: Pencil, F: Array, L: Array, t: Array, step: _Step, weight: float, most: float
+) -> tuple[float, Array, Array] | None:
+    """How far to go along a step, with the matrix and its factor there; None if nowhere."""
+    dr, dt, decrement = step.dr, step.dt, step.decrement
+    length = 1.0
+    if decrement >= 0.25:
+        length = _longest(t, dt, 1.0 / (1.0 + np.sqrt(decrement)))
+    value, turn = _barrier(L, t, most), pencil.turned(dr, dt)
+    for _ in range(30):
+        ahead, moved = F + length * turn, t + length * dt
+        inside = (moved > 0).all() and (moved < most).all()
+        factor = cholesky(ahead) if inside else None
+        if factor is not None:
             # The change of weight * r is far below the rounding of its value.
-            change = weight * step * dr + _value(F + step * turn, t + step * dt, most) - value
-            if change <= -0.01 * step * decrement:
-                break
-            step *= 0.5
-        else:
-            return r, t, True
-        r, t = r + step * dr, t + step * dt
-    return r, t, False
+            change = weight * length * dr + _barrier(factor, moved, most) - value
+            if change <= -0.01 * length * decrement:
+                return length, ahead, factor
+        length *= 0.5
+    return None
 
 
 def _longest(t: Array, dt: Array, least: float) -> float:
@@ -232,38 +279,37 @@ def _longest(t: Array, dt: Array, least: float) -> float:
     return max(least, min(1.0, 0.95 * room))
 
 
-def _value(F: Array, t: Array, most: float) -> float:
-    """The barrier where the matrix is F, infinite outside."""
-    if not ((t > 0).all() and (t < most).all()):
-        return np.inf
-    L = cholesky(F)
-    return _barrier(L, t, most) if L is not None else np.inf
-
-
 def _barrier(L: Array, t: Array, most: float) -> float:
     own = np.log(t).sum() + np.log1p(-t / most).sum()
     return float(-2.0 * np.log(np.diagonal(L)).sum() - own)
 
 
-def _newton(
-    pencil: Pencil, L: Array, t: Array, weight: float, most: float
-) -> tuple[float, Array, float]:
-    """The Newton step of r and t, and the squared decrement."""
-    R, P, Q = (_solved(L, X) for X in (pencil.root, pencil.above.T, pencil.below.T))
-    PQ = P.T @ Q
+def _model(pencil: Pencil, L: Array, t: Array, most: float) -> _Model:
+    G = _inverse(L)
+    GQ, GR = _product(G, pencil.below.T), _product(G, pencil.root)
+    if pencil.is_plain:
+        own = len(G) - len(t)
+        GP, PP, PQ = G[:, own:], G[own:, own:], GQ[own:]
+    else:
+        GP = _product(G, pencil.above.T)
+        PP, PQ = (_product(pencil.above, X) for X in (GP, GQ))
+    QQ = _product(pencil.below, GQ)
     m = len(t)
     gradient = np.empty(m + 1)
-    gradient[0] = weight - (R**2).sum()
+    gradient[0] = -np.sum(pencil.root * GR)
     gradient[1:] = 2.0 * np.diagonal(PQ) - 1.0 / t + 1.0 / (most - t)
     H = np.empty((m + 1, m + 1))
-    H[0, 0] = ((R.T @ R) ** 2).sum()
-    H[0, 1:] = H[1:, 0] = -2.0 * ((R.T @ P) * (R.T @ Q)).sum(axis=0)
-    H[1:, 1:] = 2.0 * ((P.T @ P) * (Q.T @ Q) + PQ * PQ.T)
+    H[0, 0] = ((pencil.root.T @ GR) ** 2).sum()
+    H[0, 1:] = H[1:, 0] = -2.0 * (_product(pencil.root.T, GP) * _product(pencil.root.T, GQ)).sum(
+        axis=0
+    )
+    H[1:, 1:] = 2.0 * (PP * QQ + PQ * PQ.T)
     places = np.arange(1, m + 1)
     H[places, places] += t**-2 + (most - t) ** -2
     scale = 1.0 / np.sqrt(np.diagonal(H))
-    step = -scale * solved_definite(scale[:, None] * H * scale, scale * gradient)
-    return float(step[0]), step[1:], float(-(gradient @ step))
+    right = np.zeros((m + 1, 2))
+    right[:, 0], right[0, 1] = scale * gradient, scale[0]
+    return _Model(gradient, scale[:, None] * solved_definite(scale[:, None] * H * scale, right))
 
 
 def cholesky(matrix: Array) -> Array | None:
@@ -275,22 +321,28 @@ def cholesky(matrix: Array) -> Array | None:
     return np.asarray(L, dtype=np.float64) if np.isfinite(L).all() else None
 
 
-def _solved(L: Array, right: Array) -> Array:
-    from scipy.linalg import solve_triangular
+def _product(P: Array, Q: Array) -> Array:
+    """``P Q``, where it is small in bands of rows that BLAS leaves to one thread."""
+    rows, work = len(P), P.size * Q.shape[1]
+    if not ALONE < work <= TOGETHER:
+        return P @ Q
+    band = max(ALONE * rows // work, 1)
+    out = np.empty((rows, Q.shape[1]))
+    for first in range(0, rows, band):
+        np.matmul(P[first : first + band], Q, out=out[first : first + band])
+    return out
 
-    solution: Any = solve_triangular(L, right, lower=True, check_finite=False)
-    return solution
+
+def _inverse(L: Array) -> Array:
+    """``(L L^T)^{-1}``, by LU factors: OpenBLAS wakes its threads for any triangular solve."""
+    white: Array = np.asarray(np.linalg.inv(L), dtype=np.float64)
+    return _product(white.T, white)
 
 
 def solved_definite(matrix: Array, right: Array) -> Array:
     """The solution of a definite system, slightly shifted where rounding asks for it, else NaN."""
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
     for shift in (0.0, 1e-14, 1e-11, 1e-8):
-        try:
-            factor = cho_factor(matrix + shift * np.eye(len(matrix)))
-        except (LinAlgError, ValueError):
-            continue
-        solution: Any = cho_solve(factor, right)
-        return solution
-    return np.full(len(right), np.nan)
+        shifted = matrix + shift * np.eye(len(matrix)) if shift else matrix
+        if cholesky(shifted) is not None:
+            return np.asarray(np.linalg.solve(shifted, right), dtype=np.float64)
+    return np.full(right.shape, np.nan)
