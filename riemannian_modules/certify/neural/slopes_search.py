@@ -284,15 +284,19 @@ def _barrier(L: Array, t: Array, most: float) -> float:
     return float(-2.0 * np.log(np.diagonal(L)).sum() - own)
 
 
+def _above(pencil: Pencil, G: Array, GQ: Array, m: int) -> tuple[Array, Array, Array]:
+    """``G P^T``, ``P G P^T`` and ``P G Q^T``; parts of what is there where P picks the neurons."""
+    if pencil.is_plain:
+        own = len(G) - m
+        return G[:, own:], G[own:, own:], GQ[own:]
+    GP = _product(G, pencil.above.T)
+    return GP, _product(pencil.above, GP), _product(pencil.above, GQ)
+
+
 def _model(pencil: Pencil, L: Array, t: Array, most: float) -> _Model:
     G = _inverse(L)
     GQ, GR = _product(G, pencil.below.T), _product(G, pencil.root)
-    if pencil.is_plain:
-        own = len(G) - len(t)
-        GP, PP, PQ = G[:, own:], G[own:, own:], GQ[own:]
-    else:
-        GP = _product(G, pencil.above.T)
-        PP, PQ = (_product(pencil.above, X) for X in (GP, GQ))
+    GP, PP, PQ = _above(pencil, G, GQ, len(t))
     QQ = _product(pencil.below, GQ)
     m = len(t)
     gradient = np.empty(m + 1)
