@@ -115,3 +115,24 @@ def test_negative_multipliers_and_bounds_prove_nothing() -> None:
     assert not proves(form, b, (np.eye(q), None), -t, None)
     assert not proves(form, np.inf, (np.eye(q), None), t, None)
     assert not proves(form, b, (np.eye(q), None), np.full_like(t, np.nan), None)
+
+
+def test_a_compression_that_is_not_symmetric_proves_nothing() -> None:
+    rng = np.random.default_rng(2)
+    names = tuple(f"x[{i}]" for i in range(6))
+    form = SlopesForm(
+        Time.STATIC, np.zeros((2, 6)), rng.normal(size=(2, 4)), rng.normal(size=(4, 6)),
+        np.zeros((4, 4)), ("relu",) * 4, names, np.full(6, -np.inf), np.full(6, np.inf),
+    )  # fmt: skip
+    H = compression_of(form)
+    assert H is not None
+    start = feasible_start(form, pencil_of(form, np.eye(2), None, H), 5.0)
+    assert start is not None
+    r, t = start
+    metrics = np.eye(2), None
+    assert proves(form, float(np.sqrt(r)), metrics, t, H)
+    # With H = S + K, K skew, 2 H - H G H holds the positive part K^T G K: any b would do.
+    skew = np.zeros((4, 4))
+    skew[[0, 2], [1, 3]], skew[[1, 3], [0, 2]] = 1e3, -1e3
+    for b in (float(np.sqrt(r)), 1e-2 * float(np.sqrt(r))):
+        assert not proves(form, b, metrics, t, H + skew)

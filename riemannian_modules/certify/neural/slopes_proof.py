@@ -60,7 +60,8 @@ def proves(
         return False
     if compression is None:
         form_matrix = _whole(form, b, metrics, multipliers)
-    elif can_compress(form) and metrics[1] is None:
+    # |x - C0^T H s|^2 >= 0 speaks of H^T G H: another H than a symmetric one could prove anything.
+    elif can_compress(form) and metrics[1] is None and np.array_equal(compression, compression.T):
         form_matrix = _compressed(form, b, metrics[0], multipliers, compression)
     else:
         return False
