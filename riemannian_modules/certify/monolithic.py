@@ -21,9 +21,13 @@ from riemannian_modules.certify.certificate_data import norm_to_data, region_to_
 from riemannian_modules.certify.claim import claim_to_data, with_metric
 from riemannian_modules.certify.decide import boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
-from riemannian_modules.certify.norms import L2, FieldL2, Norm
+from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.refute import refute_in_any_metric, refute_in_norm
+from riemannian_modules.certify.refute import (
+    refute_at_rest,
+    refute_in_any_metric,
+    refute_in_norm,
+)
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.modules.module import Time
@@ -77,7 +81,10 @@ def certify_in(
     asked = target if target is not None else limit
     beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
     refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
-    refuted = refuted or refute_in_any_metric(problem, beyond, parts.point)
+    # A metric that changes with the point may gain what the Jacobian alone loses.
+    is_constant = not isinstance(norm, (FieldL2, FactorL2))
+    refute = refute_in_any_metric if is_constant else refute_at_rest
+    refuted = refuted or refute(problem, beyond, parts.point)
     return refuted if refuted is not None else _estimated(problem, parts, undecided, asked)
 
 

@@ -8,6 +8,7 @@ constant metric, and at an equilibrium no metric at all, allows.
 from __future__ import annotations
 
 import numpy as np
+import sympy as sp
 
 from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.definite import is_positive_definite
@@ -18,6 +19,8 @@ from riemannian_modules.certify.criterion import Criterion, FieldCriterion, Quad
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.searching.samples import jacobians_at, sample_points
 from riemannian_modules.space import Array
+
+MOST_AT_REST = 4  # points that are looked at exactly
 
 
 def jacobian_enclosure(problem: Problem, point: Array) -> Interval:
@@ -89,11 +92,46 @@ def refute_in_any_metric(problem: Problem, b: float, point: Array | None = None)
     Ties count: eigenvalues whose real parts sum to zero leave a flow no positive rate (b = 0). To
     refute the bound b itself, pass the next larger number. ``point`` is a point to try first.
     """
+    points = _points_to_try(problem, point)
+    return _refute_at(problem, b, points, "so no constant metric gives a bound of")
+
+
+def refute_at_rest(problem: Problem, b: float, point: Array | None = None) -> Refuted | None:
+    """As `refute_in_any_metric`, at points that the map leaves where they are.
+
+    A metric M(x) does not change along a point at rest, so that it allows no more there than a
+    constant one; elsewhere an eigenvalue says nothing about it.
+    """
+    points = [p for p in _points_to_try(problem, point)[:MOST_AT_REST] if _is_at_rest(problem, p)]
+    if not points:
+        return None
+    return _refute_at(
+        problem, b, np.stack(points), "and it stays there, so no metric gives a bound of"
+    )
+
+
+def _points_to_try(problem: Problem, point: Array | None) -> Array:
+    given = np.zeros((0, len(problem.symbols))) if point is None else point[None]
+    samples = sample_points(problem, np.random.default_rng(2), 400)
+    return np.concatenate([_special_points(problem), given, samples])
+
+
+def _is_at_rest(problem: Problem, point: Array) -> bool:
+    """Whether the map leaves a point (dim,) where it is, exactly."""
+    table = {
+        s: sp.Rational(*float(v).as_integer_ratio())
+        for s, v in zip(problem.symbols, point.tolist(), strict=True)
+    }
+    stay = [sp.S.Zero if problem.is_flow else table[s] for s in problem.variables]
+    return all(
+        sp.expand(e.xreplace(table) - s) == 0 for e, s in zip(problem.map, stay, strict=True)
+    )
+
+
+def _refute_at(problem: Problem, b: float, points: Array, consequence: str) -> Refuted | None:
+    """The point of those with the largest eigenvalue, if that is proved to lie beyond b."""
     if not problem.is_square or not np.isfinite(b):
         return None
-    rng = np.random.default_rng(2)
-    given = np.zeros((0, len(problem.symbols))) if point is None else point[None]
-    points = np.concatenate([_special_points(problem), given, sample_points(problem, rng, 400)])
     with np.errstate(all="ignore"):
         J = jacobians_at(problem, points)
     if len(J) != len(points):
@@ -111,8 +149,7 @@ def refute_in_any_metric(problem: Problem, b: float, point: Array | None = None)
             what = "an eigenvalue with real part" if problem.is_flow else "an eigenvalue of modulus"
             return Refuted(
                 f"at {_shown(names)} the Jacobian has {what} {found[1]} {found[0]:.6g} (proved), "
-                "so no "
-                f"constant metric gives a bound of {b:.6g}", names, found[0] - b, None,
+                f"{consequence} {b:.6g}", names, found[0] - b, None,
             )  # fmt: skip
     return None
 

@@ -46,7 +46,7 @@ from riemannian_modules.certify.norms import (
     proved_norm,
 )
 from riemannian_modules.certify.problem import Problem, make_problem, require_continuous
-from riemannian_modules.certify.refute import refute_in_any_metric
+from riemannian_modules.certify.refute import refute_at_rest, refute_in_any_metric
 from riemannian_modules.certify.searching.search import find_norm
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.certify.symmetry.quotient import check_horizontal
@@ -224,7 +224,7 @@ def _whole(request: Request) -> Answer:
         wanted: Any = request.norm if isinstance(request.norm, FREE) else None
         norm = _best_norm(problem, wanted, request.input_norm)
     if norm is None:
-        return _without_norm(problem, request.target)
+        return _without_norm(problem, request)
     check_norm(problem, norm, request.input_norm)
     return certify_in(
         problem, norm, request.input_norm, request.target, request.budget, norm_is_free=is_free,
@@ -315,11 +315,12 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
     return best[1] if best is not None else None
 
 
-def _without_norm(problem: Problem, target: float | None) -> Answer:
-    b = target if target is not None else limit_of(problem)
-    refuted = refute_in_any_metric(
-        problem, float(np.nextafter(b, np.inf)) if target is not None else b
-    )
+def _without_norm(problem: Problem, request: Request) -> Answer:
+    b = request.target if request.target is not None else limit_of(problem)
+    # A metric that changes with the point may gain what the Jacobian alone loses.
+    is_constant = not isinstance(request.norm, (FreePolynomialL2, FreeLearnedL2))
+    refute = refute_in_any_metric if is_constant else refute_at_rest
+    refuted = refute(problem, b if request.target is None else float(np.nextafter(b, np.inf)))
     return (
         refuted
         if refuted is not None
