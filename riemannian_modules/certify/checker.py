@@ -344,6 +344,7 @@ def matrix(data, n, m):
     """Rows, or {"entries": [[i, j, entry], ...]}; entries are doubles, or fractions "p/q"."""
     dense = isinstance(data, list)
     entries = [(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)] if dense else fields(data, "entries", "shape")[0]
+    if not dense and data.get("shape", [n, m]) != [n, m]: raise Malformed(f"expected a matrix of shape {n} x {m}")
     found = Matrix({(i, j): Q(x) if isinstance(x, str) and NUMBER.fullmatch(x) else real(x) for i, j, x in entries})
     if len(found) < len(entries) or dense and len(found) != n * m or not all(
             type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found):
@@ -365,6 +366,7 @@ class Region:
                 NUMBER.fullmatch(n) or n[:1] in ("", "$", "@", "~") for n in self.names): raise Malformed("names: $bindings, each once")
         if ({s for row, _, _ in linear or () for s, _ in row} | {s for b in balls or () for s in b["names"]}) - {*self.names}: raise Malformed("a name")
         for k, (row, lo, hi) in enumerate(linear or []):  # constraints are terms with limits
+            if len({s for s, _ in row}) < len(row): raise Malformed("region: a linear constraint names a coordinate twice")
             self.let[f"linear[{k}]"] = ["+", "0", *(["*", str(real(c)), name] for name, c in row)]
             self.limits[f"linear[{k}]"] = between(lo, hi)
         for k, (own, c, radius, M) in enumerate(fields(b, "names center radius", "metric") for b in balls or []):
@@ -421,13 +423,14 @@ class Region:
         low, high, centre, mean = dict(given), dict(given), dict(given), 0
         if not self.slopes.get(name): return box[name]
         try:
+            (whole := Values(Range, given, self.let))[name]
             for s, t in self.slopes[name].items():
-                d, x = Values(Range, given, self.let).run(t), given[s]
+                d, x = whole.run(t), given[s]
                 middle = (x.lo + x.hi) // 2 if x.lo > -INF and x.hi < INF else max(x.lo, min(x.hi, 0))
                 for ends, e in (low, x.lo if d.lo >= 0 else x.hi), (high, x.hi if d.lo >= 0 else x.lo):
                     if (d.lo >= 0 or d.hi <= 0) and abs(e) < INF: ends[s] = point(e)
                 centre[s], mean = point(middle), mean + d * (x - point(middle))
-            lowest, highest, middle, _ = (Values(Range, at, self.let)[name] for at in (low, high, centre, given))
+            lowest, highest, middle = (Values(Range, at, self.let)[name] for at in (low, high, centre))
             return box[name].both(Range(lowest.lo, highest.hi)).both(middle + mean)
         except NotProved: return box[name]  # undefined somewhere: these forms say nothing
     def shown(self, sides):
@@ -474,7 +477,8 @@ def expressions(R, b, kind, claim, norm, system, evidence):
     F, n, m = [R.moved.run(t) for t in trees], len(trees), len(variables)
     J = Matrix({(i, variables.index(s)): d for i, t in enumerate(F) for s, d in t.slopes().items() if s in variables})
     asked = {"nonnegative": lambda t: ["^", t, "1/2"], "positive": lambda t: ["log", t], "nonzero": lambda t: ["^", t, "-1"]}
-    R.defined = [*trees, *(asked[sort](t) for sort, t in guards), *norm.get("metric_terms", []), *norm.get("factor_terms", [])]
+    R.defined = [*trees, *(asked[sort](t) for sort, t in guards), *norm.get("metric_terms", []), *norm.get("factor_terms", []),
+                 *(norm.get("rates") or {}).get("terms", [])]
     try: R.box(R.sides)
     except (NotProved, Outside): pass
     else: R.defined = []  # where all is defined on the whole box, it is on its parts
@@ -518,9 +522,10 @@ def network(R, b, kind, J, n, norm, evidence):
     """Bounds of blocks on C's diagonal, gains off it: C r <= b r (linf), or l^T C <= b l^T (l1)."""
     sort, combine, groups, metrics, weights, exponents = fields(norm, "type combine groups metrics weights", "exponents")
     _, checks, jacobian, *_ = fields(evidence, "rule checks jacobian", "let atoms")
+    if any(type(e) is not int or abs(e) > 2**20 for e in exponents or ()): raise Malformed("blocks: exponents are whole")
     w = [real(x) * Q(2) ** e for x, e in zip(weights, exponents or [0] * len(groups), strict=True)]
     if (sorted(i for g in groups for i in g) != [*range(n)] or not all(groups) or min(w) <= 0 or kind == "map" or sort != "blocks"
-            or combine not in ("linf", "l1") or any(type(e) is not int or abs(e) > 2**20 for e in exponents or ())): raise Malformed("blocks")
+            or combine not in ("linf", "l1")): raise Malformed("blocks: every state in one group, with a positive weight")
     Ms, total = [metric(M, len(g)) for M, g in zip(metrics, groups, strict=True)], [Q(0)] * len(groups)
     place, parts, C = {s: (i, k) for i, g in enumerate(groups) for k, s in enumerate(g)}, {}, {}
     for (s, r), t in R.written(jacobian, J).items(): parts.setdefault((place[s][0], place[r][0]), Matrix())[place[s][1], place[r][1]] = t
@@ -556,6 +561,7 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * M - J.T @ S, rate)
         weight, margin, c, parts = fields(definite, "weight margin point squares")
         if (margin := Q(margin)) <= 0: raise NotProved("a margin is positive")
+        R.box(R.sides).run(weight)  # real on the whole region, too
         squares(R, "M(x) > 0", M * R.terms.run(weight) - margin * identity(n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
         at = Values(Range, {s: near(real(x)).both(side) for s, x, side in zip(R.names, c, R.sides, strict=True)}, R.let)
@@ -574,10 +580,12 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
     R.proves("M(f) > 0", V, n, cuts, True)
     R.proves("[[b M, J^T M'], [M' J, b M']] >= 0", b * W + (b * V).at(n, n) + S.T.at(0, n), 2 * n, cuts)
 def squares(R, what, T, parts):
-    """T = sum g Z^T G Z with constant G >= 0, and g >= 0 on the region; row k of Z has one entry, basis[k]."""
+    """T = sum g Z^T G Z with constant G >= 0, g >= 0 on the region, and a real Z; row k of Z has one entry, basis[k]."""
+    box = R.box(R.sides)
     for g, rows, basis, gram in (fields(p, "factor rows basis gram") for p in parts):
         Z, G = Matrix({(k, row): R.terms.run(t) for k, (row, t) in enumerate(zip(rows, basis, strict=True))}), matrix(gram, len(rows), len(rows))
-        if R.box(R.sides).run(g).lo < 0 or G.T != G or not passes(form_of(G, len(rows)), {}, False): raise NotProved(f"{what}: a negative square")
+        for t in basis: box.run(t)  # raises where it is not real: terms know sqrt(x)^2 as x
+        if box.run(g).lo < 0 or G.T != G or not passes(form_of(G, len(rows)), {}, False): raise NotProved(f"{what}: a negative square")
         T = T - (Z.T @ G @ Z) * R.terms.run(g)
     if not all(map(vanishes, T.values())): raise NotProved(f"{what}: it is no such sum of squares")
     R.report.append(f"{what}: it is a sum of squares")

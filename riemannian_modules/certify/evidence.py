@@ -1,8 +1,8 @@
 """The evidence of a monolithic proof: the tested matrix, ranges of atoms, and the cuts, as data.
 
-A reader recomputes the tested matrix from the system, checks that the written one, in atoms, is the
-same, checks each range on the leaves of its own cuts, and then tests every leaf of the region's
-cuts. `verify` here needs the cuts and ranges alone, as it finds the atoms by itself.
+The checker derives the matrix from the system, proves that the written one, in atoms, is the same,
+and each range on the leaves of its own cuts, and then tests every leaf of the region's cuts.
+`verify` needs the cuts and ranges alone: it finds the atoms by itself, and reads no written matrix.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def evidence_from_data(
     """The test that a certificate's evidence makes, and its leaves (leaves, dim) each.
 
     Raises:
-        CertificateError: If the matrix is not the system's, or a range is not proved by its cuts.
+        CertificateError: If the data is malformed, or a range is not proved by its cuts.
     """
     refuse_unknown(data, _KEYS, "evidence")
     criterion = make_criterion(problem, norm, input_norm, *_changed_basis(problem, norm)[1:])

@@ -121,12 +121,3 @@ def _cancelled(e: Any) -> Any:
         return e
     short = sp.cancel(sp.trigsimp(sp.together(e)) if e.has(sp.sin) else sp.together(e))
     return short if short.count_ops() < e.count_ops() else e
-
-
-def same_terms(a: Any, b: Any) -> bool:
-    """Whether two terms are proved to be the same function; False says nothing."""
-    gap = a - b
-    if gap == 0 or sp.expand(gap) == 0:
-        return True
-    rational = sp.cancel(sp.together(gap))
-    return rational == 0 or sp.trigsimp(rational) == 0

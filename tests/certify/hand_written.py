@@ -290,6 +290,21 @@ TRUE = {
         "evidence": {"rule": "slopes", "multipliers": [4.0, 4.0]},
     },
 }
+TRUE["sum of squares"] = {
+    **certificate("flow", -1.0, l2([1]), free("x"), system([CUBIC], state=["x"])),
+    "evidence": {
+        "rule": "sos",
+        "let": [],
+        "atoms": [],
+        "rate": [{"factor": "1", "rows": [0], "basis": ["x"], "gram": [["6"]]}],
+        "positive": {
+            "weight": "1",
+            "margin": "1",
+            "point": [0.0],
+            "squares": [{"factor": "1", "rows": [0], "basis": ["x"], "gram": [["0"]]}],
+        },
+    },
+}
 TRUE["network"]["evidence"] = {
     "rule": "network",
     "checks": [
@@ -303,7 +318,7 @@ TRUE["slopes of a map"]["claim"]["bound"] = math.nextafter(2.0, 3.0)
 def explained(data):
     """The certificate with its matrices in atoms, as the library writes them."""
     claim, evidence = data["claim"], data["evidence"]
-    if evidence["rule"] == "slopes":
+    if evidence["rule"] in ("slopes", "sos"):
         return data
     # One atom has a range, where any has.
     lemmas = [
@@ -355,6 +370,7 @@ FALSE_CHANGES = {
     "network": (("evidence", "checks", 2, "bound"), 0.2),
     "two pieces": (("system", "dx", 0, 2, 0), ["+", "1", MINUS]),
     "slopes of a map": (("claim", "bound"), 2.0),
+    "sum of squares": (("evidence", "rate", 0, "gram"), [["5"]]),
 }
 
 

@@ -186,6 +186,44 @@ def test_a_jacobian_or_slopes_that_are_not_the_systems_prove_nothing(tmp_path):
         assert outcome(changed(data, path, value), tmp_path) == 4, path
 
 
+def test_squares_of_what_is_not_real_everywhere_prove_nothing(tmp_path):
+    # x' = -x^2 / 2 has slope -x, and -x - 2 b = (sqrt(x))^2 for b = 0 only where x >= 0.
+    data = changed(TRUE["sum of squares"], ("system", "dx"), [["*", "-1/2", ["^", "x", "2"]]])
+    root = {"factor": "1", "rows": [0], "basis": [["^", "x", "1/2"]], "gram": [["2"]]}
+    data = changed(changed(data, ("claim", "bound"), 0.0), ("evidence", "rate"), [root])
+    assert outcome(data, tmp_path) == 4
+    assert outcome(changed(data, ("region", "sides", 0), ["x", 0, "inf"]), tmp_path) == 0
+
+
+def test_a_weight_that_is_not_real_everywhere_proves_no_metric(tmp_path):
+    # M = x is no metric for x < 0, and w M - 1 = 0 for w = sqrt(x)^-2 speaks of x > 0 alone.
+    norm = {"type": "l2", "let": [], "metric_terms": ["x"]}
+    data = changed(TRUE["sum of squares"], ("claim", "norm"), norm)
+    data = changed(changed(data, ("system", "dx"), ["0"]), ("claim", "bound"), 0.0)
+    none = [{"factor": "1", "rows": [0], "basis": ["1"], "gram": [["0"]]}]
+    weight = ["*", ["^", "x", "-1/2"], ["^", "x", "-1/2"]]
+    data = changed(changed(data, ("evidence", "rate"), none), ("evidence", "positive"), {
+        "weight": weight, "margin": "1", "point": [1.0], "squares": none,
+    })  # fmt: skip
+    assert outcome(data, tmp_path) == 4
+    assert outcome(changed(data, ("region", "sides", 0), ["x", 0.5, "inf"]), tmp_path) == 0
+
+
+def test_a_coordinate_comes_once_in_a_linear_constraint(tmp_path):
+    # 2 x <= 3 does not hold in the ball |x| <= 2; written as x + x it must not be taken for x <= 3.
+    rows = [[[["x", 1], ["x", 1]], "-inf", 3]]
+    assert outcome(changed(TRUE["invariant ball"], ("region", "linear"), rows), tmp_path) == 1
+    rows = [[[["x", 2]], "-inf", 3]]
+    assert outcome(changed(TRUE["invariant ball"], ("region", "linear"), rows), tmp_path) == 4
+
+
+def test_a_sparse_matrix_has_the_shape_that_it_shows(tmp_path):
+    A = {"shape": [2, 2], "entries": []}
+    assert outcome(changed(TRUE["slopes of a map"], ("system", "A"), A), tmp_path) == 0
+    A["shape"] = [2, 3]
+    assert outcome(changed(TRUE["slopes of a map"], ("system", "A"), A), tmp_path) == 1
+
+
 def test_products_of_unbounded_atoms_are_decided_along_each_of_them(tmp_path):
     # J = -1 - 3 x^2 (1 + y^4) at most -1, in x^2 and y^4 from zero on without end.
     cubic = ["*", "-1", ["^", "x", "3"], ["+", "1", ["^", "y", "4"]]]

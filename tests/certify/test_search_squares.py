@@ -29,6 +29,7 @@ from riemannian_modules.certify.squares.sums_of_squares import Side, verify_sos
 from riemannian_modules.errors import CertificateError, ConvergenceError
 from riemannian_modules.region import box
 from tests.cases import systems as s
+from tests.certify.hand_written import TRUE, changed
 
 x, y = sp.symbols("x y", real=True)
 
@@ -254,3 +255,20 @@ def test_certify_finds_and_proves_a_metric_on_the_whole_plane(module, degree, tm
     data = json.loads(path.read_text())
     data["claim"]["bound"] = -1.0001
     assert isinstance(verify(data), Estimated)
+
+
+def test_squares_and_weights_that_are_not_defined_everywhere_prove_nothing():
+    # M = x is no metric, although M / x - 1 = 0: the weight 1 / x is not defined at 0.
+    norm = {"type": "l2", "let": [], "metric_terms": ["x"]}
+    still = changed(TRUE["sum of squares"], ("system", "dx"), [["*", "0", "x"]])
+    still = changed(changed(still, ("claim", "bound"), 0.0), ("claim", "norm"), norm)
+    nothing = [{"factor": "1", "rows": [0], "basis": ["1"], "gram": [["0"]]}]
+    still = changed(still, ("evidence", "rate"), nothing)
+    positive = {"weight": ["^", "x", "-1"], "margin": "1", "point": [1.0], "squares": nothing}
+    assert isinstance(verify(changed(still, ("evidence", "positive"), positive)), Estimated)
+    away = changed(still, ("region", "sides", 0), ["x", 0.5, "inf"])
+    assert isinstance(verify(changed(away, ("evidence", "positive"), positive)), Proved)
+    root = [{"factor": "1", "rows": [0], "basis": [["^", "x", "1/2"]], "gram": [["0"]]}]
+    whole = TRUE["sum of squares"]
+    both = [*whole["evidence"]["rate"], *root]
+    assert isinstance(verify(changed(whole, ("evidence", "rate"), both)), Estimated)

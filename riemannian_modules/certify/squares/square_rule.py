@@ -11,6 +11,7 @@ Two statements, each an identity with positive semidefinite rational Gram matric
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, final
 
@@ -196,6 +197,10 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
     squares = reader.sum_of_squares(part.get("squares"), "evidence.positive.squares")
     (w,) = reader.terms([part.get("weight")], "evidence.positive.weight")
     margin = _rational(part.get("margin"), "evidence.positive.margin")
+    # Squares are those of real numbers, and a weight shows M regular only where it is defined.
+    used = (w, *rate.ring.generators, *squares.ring.generators)
+    if not replace(problem, metric_terms=(*problem.metric_terms, *used)).is_defined:
+        return False
     n = len(field.entries)
     shifted = [
         [
