@@ -209,6 +209,22 @@ def test_a_weight_that_is_not_real_everywhere_proves_no_metric(tmp_path):
     assert outcome(changed(data, ("region", "sides", 0), ["x", 0.5, "inf"]), tmp_path) == 0
 
 
+def test_coordinates_have_to_be_regular_everywhere(tmp_path):
+    # In theta = x the flow x' = -x has F = -2 exactly, but theta is no coordinate at x = 0.
+    data = changed(TRUE["cubic, unbounded"], ("system", "dx"), [["*", "-1", "x"]])
+    norm = {"type": "l2", "let": [], "factor_terms": ["x"]}
+    data = changed(changed(data, ("claim", "norm"), norm), ("claim", "bound"), -2.0)
+    data = changed(data, ("evidence",), {
+        "rule": "monolithic", "cuts": [None], "let": [], "atoms": [],
+        "matrix": [[0, 0, "-4"]], "weight": [[0, 0, "2"]],
+        "congruence": {"K": [["^", "x", "-1"]], "inverse": ["x"]},
+    })  # fmt: skip
+    away = changed(data, ("region", "sides", 0), ["x", 0.5, 1])
+    assert outcome(away, tmp_path) == 0
+    assert outcome(changed(away, ("evidence", "congruence", "inverse"), ["1"]), tmp_path) == 4
+    assert outcome(changed(data, ("region", "sides", 0), ["x", -1, 1]), tmp_path) == 4
+
+
 def test_a_coordinate_comes_once_in_a_linear_constraint(tmp_path):
     # 2 x <= 3 does not hold in the ball |x| <= 2; written as x + x it must not be taken for x <= 3.
     rows = [[[["x", 1], ["x", 1]], "-inf", 3]]
