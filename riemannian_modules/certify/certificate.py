@@ -91,7 +91,10 @@ def check_format(data: object, where: str) -> Mapping[str, Any]:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CertificateError(f"{where}: expected a file of format {FORMAT!r}.")
     if data.get("version") != VERSION:
-        raise CertificateError(f"{where}: expected version {VERSION}, got {data.get('version')!r}.")
+        raise CertificateError(
+            f"{where}: expected version {VERSION}, got {data.get('version')!r}. Make the certificate "
+            "again with `certify`."
+        )
     missing = sorted({"claim", "region", "system", "evidence"} - set(data))
     if missing:
         raise CertificateError(
