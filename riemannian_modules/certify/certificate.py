@@ -92,7 +92,7 @@ def check_format(data: object, where: str) -> Mapping[str, Any]:
         raise CertificateError(f"{where}: expected a file of format {FORMAT!r}.")
     if data.get("version") != VERSION:
         raise CertificateError(
-            f"{where}: expected version {VERSION}, got {data.get('version')!r}. Make the certificate "
+            f"{where}: expected version {VERSION}, got {data.get('version')!r}. Make it "
             "again with `certify`."
         )
     missing = sorted({"claim", "region", "system", "evidence"} - set(data))
