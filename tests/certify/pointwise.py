@@ -275,7 +275,9 @@ WIDE = {"sigmoid": (0, 0.25), "sin": (-1, 1), "cos": (-1, 1), "abs": (-1, 1)}
 def slopes_contradict(data, rng, count):
     """Feed-forward systems at slopes in their bounds: |A + B (I - S D)^-1 S C| <= b."""
     system, claim = data["system"], data["claim"]
-    A, B, C, D = (np.array(system[k], dtype=float) for k in "ABCD")
+    A, B, C, D = (
+        np.array([[float(Fraction(v)) for v in row] for row in system[k]]) for k in "ABCD"
+    )
     bounds = []
     for entry in system["activations"]:
         if isinstance(entry, str) or isinstance(entry[0], str):
