@@ -346,7 +346,7 @@ def matrix(data, n, m):
     entries = [(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)] if dense else fields(data, "entries", "shape")[0]
     if not dense and data.get("shape", [n, m]) != [n, m]: raise Malformed(f"expected a matrix of shape {n} x {m}")
     found = Matrix({(i, j): Q(x) if isinstance(x, str) and NUMBER.fullmatch(x) else real(x) for i, j, x in entries})
-    if len(found) < len(entries) or dense and len(found) != n * m or not all(
+    if len(found) < len(entries) or dense and [len(row) for row in data] != [m] * n or not all(
             type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found):
         raise Malformed(f"expected a matrix {n} x {m}, each entry once")
     return Matrix({p: x for p, x in found.items() if x})

@@ -56,6 +56,7 @@ def test_the_claim_is_derived_from_the_numbers_not_from_the_words(tmp_path, caps
         (("claim", "bound"), 2**60 + 1),
         (("claim", "kind"), "jump"),
         (("claim", "norm", "metric"), [[1, 0]]),
+        (("claim", "norm", "metric"), [[1, 0], [0, 1], []]),
         (("region", "sides", 0), ["x", 1, 0]),
         (("region", "sides", 0, 0), "z"),
         (("evidence", "cuts"), []),
