@@ -1,7 +1,6 @@
 """Check a contraction certificate again, from its numbers alone and with Python's integers alone.
 
-``python checker.py certificate.json``: exit code 0 proved, 4 not proved, 1 unreadable, 2 misuse.
-Trusted: Python's integers and fractions, this file, the meaning of the file's expressions. No float decides anything.
+``python checker.py certificate.json``: exit code 0 proved, 4 not proved, 1 unreadable, 2 misuse. No float decides anything.
 1 ranges, 2 functions, 3 terms, 4 evaluation, 5 matrices, 6 leaves, 7 rules, 8 the file. Format: docs/certificates.md.
 """
 # fmt: off
@@ -11,7 +10,6 @@ from fractions import Fraction as Q
 from functools import lru_cache
 from itertools import product as every
 from math import isqrt, lcm, prod
-from pathlib import Path
 
 class Malformed(Exception): """The file breaks the format."""
 class NotProved(Exception): """Some statement is not proved."""
@@ -22,16 +20,14 @@ class Algebra:
     __sub__, __rsub__ = (lambda a, b: a + b * -1), (lambda a, b: a * -1 + b)
     __truediv__, __rtruediv__ = (lambda a, b: a * (b if isinstance(b, Algebra) else Q(b)) ** -1), (lambda a, b: a**-1 * b)
 
-# 1. Ranges of whole multiples of 2^-P; every operation rounds outwards. An end beyond BIG becomes INF (no bound), or
-# stays at BIG where that is a bound; INF is so large that sums and products keep it beyond BIG, and INF * 0 = 0, as is
-# right for ends of sets of finite numbers.
+# 1. Ranges of whole multiples of 2^-P; every operation rounds outwards. An end beyond BIG becomes INF (no bound), or stays at
+# BIG where that is a bound; INF is so large that sums and products keep it beyond BIG, and INF * 0 = 0, as is right for ends.
 P = 192
 ONE, BIG, INF = 1 << P, 1 << 2000, 1 << 4000
 class Range(Algebra):
-    def __init__(self, lo, hi):
-        self.lo, self.hi = -INF if lo < -BIG else min(lo, BIG), INF if hi > BIG else max(hi, -BIG)
     of = staticmethod(lambda q: q if isinstance(q, Range) else near(Q(q)))
     call = staticmethod(lambda op, *args: FUNCTIONS[op][0](*args))
+    def __init__(self, lo, hi): self.lo, self.hi = -INF if lo < -BIG else min(lo, BIG), INF if hi > BIG else max(hi, -BIG)
     def __add__(self, other): return Range(self.lo + (o := Range.of(other)).lo, self.hi + o.hi)
     def __mul__(self, other):
         ends = self.lo * (o := Range.of(other)).lo, self.lo * o.hi, self.hi * o.lo, self.hi * o.hi
@@ -48,61 +44,51 @@ class Range(Algebra):
     def both(self, other):
         if max(self.lo, other.lo) > min(self.hi, other.hi): raise Outside
         return Range(max(self.lo, other.lo), min(self.hi, other.hi))
-    def hull(self, other): return Range(min(self.lo, other.lo), max(self.hi, other.hi))
 @lru_cache(1 << 12)
 def near(q): return Range((q.numerator << P) // q.denominator, -((-q.numerator << P) // q.denominator))
 def point(e): return Range(e, e)
 
-# 2. Functions at a point of x units, which is exact; monotone ones are then taken at a range's ends.
+# 2. Functions at a point of e units, which is exact; monotone ones are then taken at a range's ends.
 def series(t, x, ratio):
     """Enclose t_0 + t_1 + ..., where t_0 = t and t_(n+1) = t_n x p/q with p, q = ratio(n).
 
-    |x p/q| must fall below 1/2 and stay there: then all that follows a term is at most that term. ``lost`` bounds the
-    error of the rounded t: it is multiplied as t is, and floors lose below 1.
+    As soon as |x p/q| is below 1/2, and in each use it stays so, all that follows a term is together at most that term.
     """
-    total = error = lost = n = 0
-    while True:
-        total, error, (p, q) = total + t, error + lost, ratio(n)
-        if abs(t) <= lost + 1 and 2 * abs(x) * p <= q << P: break
-        t, lost, n = (t * x * p >> P) // q, (lost * abs(x) * p >> P) // q + 2, n + 1
-    return total - error - abs(t) - lost, total + error + abs(t) + lost
+    total, size, (p, q) = t, max(-x.lo, x.hi), ratio(n := 0)
+    while max(-t.lo, t.hi) > 9 or 2 * size * p > q << P:
+        t = Range((t := t * x).lo * p // q, -(-t.hi * p // q))
+        total, (p, q) = total + t, ratio(n := n + 1)
+    return total + Range(min(t.lo, -t.hi), max(-t.lo, t.hi))
 def odd(n): return 2 * n + 1, 2 * n + 3
-def inverse(k, sign):  # atanh(1/k) for sign 1, atan(1/k) for sign -1
-    lo, hi = series(ONE, sign * ONE, lambda n: (2 * n + 1, k * k * (2 * n + 3)))
-    return Range(lo // k, -(-hi // k))
-LN2, PI = 2 * inverse(3, 1), 16 * inverse(5, -1) - 4 * inverse(239, -1)
-def exp_at(x):
-    k, r = divmod(x, LN2.lo)  # x = k ln 2 + r, up to |k| times the width of LN2
-    if k > 1700 or k < -P: return Range(BIG, INF) if k > 0 else Range(0, 1)
-    slack = 3 * (abs(k) * (LN2.hi - LN2.lo) // 256 + 2)  # the slope of exp(r / 256) is below 3
-    lo, hi = (e + s for e, s in zip(series(ONE, r >> 8, lambda n: (1, n + 1)), (-slack, slack)))
-    for _ in range(8): lo, hi = lo * lo >> P, -(-hi * hi >> P)
-    return Range(lo << k, hi << k) if k >= 0 else Range(lo >> -k, -(-hi >> -k))
-def log_at(x):  # x = 2^k (1 - y) / (1 + y), 0 <= y <= 1/3; floors of y, y^2 move atanh y by below 2
-    if x <= 0: raise NotProved("the logarithm of a number that may be zero or negative")
-    top, k = 1 << x.bit_length(), x.bit_length() - P
-    lo, hi = series(y := (top - x << P) // (top + x), y * y >> P, odd)
-    return k * LN2 + Range(-2 * hi - 4, -2 * lo)
-def wave(x, quarter):  # sin(x + quarter pi/2), extreme at ends of x and multiples m pi/2 inside
-    first, last = -(-2 * x.lo // (PI.hi if x.lo > 0 else PI.lo)), 2 * x.hi // (PI.hi if x.hi < 0 else PI.lo)
-    if last - first > 2: return Range(-ONE, ONE)
-    found = [(0, ONE, 0, -ONE)[(m + quarter) % 4] for m in range(first, last + 1)]
+def turn(k): return series(near(Q(1, k)), -near(Q(1, k * k)), odd)  # arctan(1/k)
+LN2, HALF = 2 * series(near(Q(1, 3)), near(Q(1, 9)), odd), 8 * turn(5) - 2 * turn(239)  # pi/2
+def exp_at(e):
+    k = e // LN2.lo  # exp(k ln 2 + r) = 2^k exp(r / 256)^256
+    if k > 1700 or k < -P: return Range(ONE << 1700, INF) if k > 0 else Range(0, 1)
+    y = series(point(ONE), (point(e) - k * LN2) * Q(1, 256), lambda n: (1, n + 1))
+    for _ in range(8): y = y * y
+    return Range(y.lo << k, y.hi << k) if k >= 0 else Range(y.lo >> -k, -(-y.hi >> -k))
+def log_at(e):
+    if e <= 0: raise NotProved("the logarithm of a number that may be zero or negative")
+    y = ((top := 1 << e.bit_length()) - e << P) // (top + e)  # e units are 2^k (1 - y) / (1 + y), 0 <= y <= 1/3
+    return (e.bit_length() - P) * LN2 - 2 * series(y := Range(y, y + 1), y * y, odd)
+def wave(x):  # sin, extreme at the ends and at multiples k pi/2 inside
+    first, last = -(-x.lo // (HALF.hi if x.lo > 0 else HALF.lo)), x.hi // (HALF.hi if x.hi < 0 else HALF.lo)
+    if last - first > 2 or max(-x.lo, x.hi) >> P + 99: return Range(-ONE, ONE)
+    found = [(0, ONE, 0, -ONE)[k % 4] for k in range(first, last + 1)]
     for e in (x.lo, x.hi):
-        k = (4 * e + PI.lo) // (2 * PI.lo)  # e = k pi/2 + r with |r| < 0.8
-        r, cosine, slack = (2 * e - k * PI.lo) // 2, (k + quarter) % 2, abs(k) * (PI.hi - PI.lo) + 4
-        ends = series(ONE if cosine else r, -(r * r >> P), lambda n, c=cosine: (1, (2*n + 2 - c) * (2*n + 3 - c)))
-        found += [(t + s) * (1 if (k + quarter) % 4 < 2 else -1) for t, s in zip(ends, (-slack, slack))]
+        k = (2 * e + HALF.lo) // (2 * HALF.lo)  # e units are k pi/2 + r with |r| < 0.8
+        r, c = point(e) - k * HALF, k % 2
+        y = series(point(ONE) if c else r, -(r * r), lambda n, c=c: (1, (2 * n + 2 - c) * (2 * n + 3 - c)))
+        found += (y.lo, y.hi) if k % 4 < 2 else (-y.hi, -y.lo)
     return Range(max(min(found), -ONE), min(max(found), ONE))
 def atan_at(x):
-    for _ in range(3):  # atan x = 2 atan(x / (1 + sqrt(1 + x^2))); each division is off by below 3
-        x = (x << P) // (ONE + isqrt(ONE * ONE + x * x))
-    lo, hi = series(x, -(x * x >> P), odd)
-    return Range(8 * lo - 64, 8 * hi + 64)
+    for _ in range(3): x = (x << P) // (ONE + isqrt(ONE * ONE + x * x))  # atan x = 2 atan(x / (1 + sqrt(1 + x^2))), off by below 3
+    return 8 * series(point(x), -(point(x) ** 2), odd) + Range(-64, 64)
 def erf_at(x):  # 2 / (sqrt(pi) exp(x^2)) times the sum of 2^n x^(2n+1) / (2n+1)!!: nothing cancels
     if abs(x) > 12 * ONE or x < 0: return -erf_at(-x) if x < 0 else Range(ONE - 1, ONE)  # 1 - erf(12) < exp(-144) < 2^-P
-    z, scale = x * x >> P, 2 * ONE * ONE
-    (lo, _), (_, hi) = (series(x, s, lambda n: (2, 2 * n + 3)) for s in (z, z + 1))
-    return Range(lo * scale // (root(PI).hi * exp_at(z + 1).hi), min(ONE, hi * scale // (root(PI).lo * exp_at(z).lo) + 1))
+    y, scale = series(point(x), z := point(x) ** 2, lambda n: (2, 2 * n + 3)), root(2 * HALF) * exp(z)
+    return Range(2 * y.lo * ONE // scale.hi, 2 * y.hi * ONE // scale.lo + 1)
 def rising(f, low=-INF, high=INF):
     at = lru_cache(1 << 15)(f)
     return lambda x: Range(low if x.lo == -INF else at(x.lo).lo, high if x.hi == INF else at(x.hi).hi)
@@ -114,14 +100,18 @@ def root(x): return x ** Q(1, 2)
 def jump(x): raise NotProved("the map may jump")
 exp, log, sin, cos, tan, tanh, sinh, cosh, arcsin, arctan, sign, step, power = (lambda x, *rest, op=op: x.call(op, x, *rest)
     for op in "exp log sin cos tan tanh sinh cosh arcsin arctan sign step power".split())
+def by(f, low=-INF, high=INF): return rising(lambda e: f(point(e)), low, high)  # a rising function, of others
+TAN = by(lambda x: sin(x) / cos(x))
 FUNCTIONS = {  # each with its slopes by its operands
-    "pi": (lambda: PI, lambda: []), "exp": (rising(exp_at, 0), lambda x: [exp(x)]), "log": (rising(log_at), lambda x: [1 / x]),
-    "sin": (lambda x: wave(x, 0), lambda x: [cos(x)]), "cos": (lambda x: wave(x, 1), lambda x: [-sin(x)]),
+    "pi": (lambda: 2 * HALF, lambda: []), "exp": (rising(exp_at, 0), lambda x: [exp(x)]), "log": (rising(log_at), lambda x: [1 / x]),
+    "sin": (wave, lambda x: [cos(x)]), "cos": (lambda x: wave(x + HALF), lambda x: [-sin(x)]),
     "tan": (lambda x: cos(x) ** -1 and TAN(x), lambda x: [1 + tan(x) ** 2]),  # where the cosine has no zero
-    "tanh": (lambda x: 1 - 2 / (exp(2 * x) + 1), lambda x: [1 - tanh(x) ** 2]), "cosh": (lambda x: 1 + 2 * sinh(x / 2) ** 2, lambda x: [sinh(x)]),
-    "sinh": (rising(lambda x: (exp(point(x)) - exp(point(-x))) / 2), lambda x: [cosh(x)]),
-    "arctan": (rising(atan_at, -PI.hi, PI.hi), lambda x: [1 / (1 + x**2)]), "arcsin": (lambda x: ARCSIN(x), lambda x: [1 / root(1 - x**2)]),
-    "arcsinh": (lambda x: ARCSINH(x), lambda x: [1 / root(1 + x**2)]), "softplus": (lambda x: log(1 + exp(x)), lambda x: [(1 + tanh(x / 2)) / 2]),
+    "tanh": (lambda x: 1 - 2 / (exp(2 * x) + 1), lambda x: [1 - tanh(x) ** 2]),
+    "sinh": (by(lambda x: (exp(x) - exp(-x)) / 2), lambda x: [cosh(x)]), "cosh": (lambda x: 1 + 2 * sinh(x / 2) ** 2, lambda x: [sinh(x)]),
+    "arctan": (rising(atan_at, -HALF.hi, HALF.hi), lambda x: [1 / (1 + x**2)]),
+    "arcsin": (by(lambda x: 2 * arctan(x / (1 + root(1 - x**2)))), lambda x: [1 / root(1 - x**2)]),
+    "arcsinh": (by(lambda x: log((root(1 + x**2) + x) / (root(1 + x**2) - x)) / 2), lambda x: [1 / root(1 + x**2)]),
+    "softplus": (lambda x: log(1 + exp(x)), lambda x: [(1 + tanh(x / 2)) / 2]),
     "erf": (rising(erf_at, -ONE, ONE), lambda x: [2 / root(x.call("pi")) * exp(-(x**2))]),
     "power": (any_power, lambda x, y: [y * power(x, y - 1), power(x, y) * log(x)]),
     "absolute": (lambda x: Range(max(0, x.lo, -x.hi), max(-x.lo, x.hi)), lambda x: [sign(x)]),
@@ -130,13 +120,11 @@ FUNCTIONS = {  # each with its slopes by its operands
     # Slopes of kinked functions are, at the kink, everything between those of both sides (Clarke).
     "step": (lambda x: Range(ONE * (x.lo > 0), ONE * (x.hi >= 0)), jump),
     "sign": (lambda x: Range(ONE if x.lo > 0 else -ONE, -ONE if x.hi < 0 else ONE), jump),
-    "where": (lambda x, y, border: x if border.lo > 0 else y if border.hi < 0 else x.hull(y), None)}
-TAN, ARCSIN, ARCSINH = (rising(lambda x, f=f: f(point(x))) for f in (lambda x: sin(x) / cos(x), lambda x: 2 * arctan(x / (1 + root(1 - x**2))),
-                        lambda x: log((root(1 + x**2) + x) / (root(1 + x**2) - x)) / 2))
+    "where": (lambda x, y, b: x if b.lo > 0 else y if b.hi < 0 else Range(min(x.lo, y.lo), max(x.hi, y.hi)), None)}
 
-# 3. Terms {monomial: coefficient}, a monomial being sorted pairs (generator, exponent). Generators are symbols, functions
-# of terms, exponentials of monomials, sums with exponents below 1, and moves: a move's square is zero, so that of what
-# moves along it the coefficient is the derivative. All else is multiplied out, with sin^2 = 1 - cos^2.
+# 3. Terms {monomial: coefficient}, a monomial being sorted pairs (generator, exponent). Generators are symbols, functions of
+# terms, exponentials of monomials, sums with exponents below 1, and moves: a move's square is zero, so that of what moves along
+# it the coefficient is the derivative. All else is multiplied out, with sin^2 = 1 - cos^2.
 ODD = {"sin": -1, "cos": 1}  # of the negative
 KINDS, INDEX = [], {}  # (operator, operands) of each generator; equal ones are one number
 class Term(Algebra):
@@ -191,17 +179,13 @@ class Term(Algebra):
         if not at: raise NotProved("division by zero")
         if self - at: return at**e + e * at ** (e - 1) * (self - at)
         (m, c), *more = sorted(at.parts.items())
-        if more or not whole and (c != 1 or [k for _, k in m] != [1]):
-            c = c if whole else Q(1)
-            (m,) = Term.single("sum", at * (1 / c)).parts
-        return Term({(): c ** int(e) if whole else Q(1)}) * Term({tuple((g, k * e) for g, k in m): Q(1)})
+        c = c if whole else Q(1)
+        if more or not whole and (at.parts[m] != 1 or [k for _, k in m] != [1]): (m,) = Term.single("sum", at * (1 / c)).parts
+        return Term({tuple((g, k * e) for g, k in m): Q(1)}) * c ** int(e)
 def vanishes(t):
     """Whether a term is zero wherever it is defined: so it is when it is times its denominators."""
     t = Term.of(t)
-    while any(e < 0 for m in t.parts for _, e in m):
-        lowest = {}
-        for g, e in (f for m in t.parts for f in m): lowest[g] = min(lowest.get(g, 0), e)
-        t = t * Term({tuple((g, -e) for g, e in lowest.items() if e): Q(1)})
+    while low := [(e, g) for m in t.parts for g, e in m if e < 0]: t = t * Term({((min(low)[1], -min(low)[0]),): Q(1)})
     return not t
 
 # 4. Evaluation of the file's terms, in either algebra.
@@ -233,17 +217,18 @@ class Values(dict):
         return self.algebra.call(op, *args)
     def join(self, x, y, border):
         """Raise unless two terms agree where a border, which is linear in some symbol, is zero."""
+        at = {n: t.still() for n, t in self.given.items()}
         for s, d in border.slopes().items():
             if d.parts.keys() == {()}:
-                at = {n: t.still() for n, t in self.given.items()}
                 there = Values(Term, at | {s: at[s] - border.still() * (1 / d.parts[()])}, self.let)
                 if vanishes(there.run(x) - there.run(y)): return
         raise NotProved("a piecewise term is not proved continuous where its condition changes")
 
-# 5. Matrices {(i, j): entry}. The positive semidefinite matrices are a closed convex cone, and a matrix is affine in each
-# atom: so it is positive on a box of atoms when it is at the corners.
+# 5. Matrices {(i, j): entry}. The positive semidefinite matrices are a closed convex cone, and a matrix is affine in each atom: so
+# it is positive on a box of atoms when it is at the corners.
 class Matrix(dict):
     T = property(lambda A: Matrix({(j, i): t for (i, j), t in A.items()}))
+    zero = property(lambda A: all(map(vanishes, A.values())))
     def at(A, i, j): return Matrix({(i + k, j + m): t for (k, m), t in A.items()})
     def __add__(A, B): return Matrix({p: A.get(p, 0) + B.get(p, 0) for p in A.keys() | B.keys()})
     def __sub__(A, B): return A + -1 * B
@@ -255,7 +240,8 @@ class Matrix(dict):
         for (i, k), s in A.items():
             for j, t in rows.get(k, ()): found[i, j] = found.get((i, j), 0) + s * t
         return Matrix({p: t for p, t in found.items() if t})
-def identity(n): return Matrix({(i, i): Q(1) for i in range(n)})
+def square(entries, n): return Matrix({divmod(k, n): t for k, t in enumerate(entries)})
+def diagonal(x): return Matrix({(i, i): Q(c) for i, c in enumerate(x) if c})
 def form_of(A, n):
     """{atoms multiplied: {place on or above the diagonal: integer}}: A times a positive integer."""
     form = {(): {(i, i): Q(0) for i in range(n)}}
@@ -278,22 +264,19 @@ def enclosure(form, ranges):
     return found
 def passes(form, ranges, strict):
     """Whether the matrix is positive semidefinite (definite) for all values of the atoms in their ranges."""
-    used = {a: ranges[a] for m in form for a in m}
-    endless = [a for a, x in used.items() if x.lo == -INF or x.hi == INF]
-    moving = [a for a, x in used.items() if x.lo < x.hi]
+    moving = sorted(a for a in {a for m in form for a in m} if ranges[a].lo < ranges[a].hi)
+    endless = [a for a in moving if ranges[a].lo == -INF or ranges[a].hi == INF]
     if not endless and positive(around := enclosure(form, ranges), strict): return True
     for a in endless or moving * (len(moving) > 12):  # A + a B is least at a's lower end when B >= 0 on the ranges
         B = {(): dict.fromkeys(form[()], 0)} | {tuple(b for b in m if b != a): T for m, T in form.items() if a in m}
-        for way, e in (1, used[a].lo), (-1, used[a].hi):
+        for way, e in (1, ranges[a].lo), (-1, ranges[a].hi):
             if abs(e) < INF and passes({m: {p: way * c for p, c in T.items()} for m, T in B.items()}, ranges, False):
                 return passes(form, ranges | {a: point(e)}, strict)
-    if endless: return False
-    if 0 < len(moving) <= 12:
-        return all(positive(enclosure(form, ranges | dict(zip(moving, map(point, c)))), strict)
-                   for c in every(*((used[a].lo, used[a].hi) for a in moving)))
+    if endless or not moving: return False
+    if len(moving) <= 12: return all(passes(form, ranges | {moving[0]: point(e)}, strict) for e in (ranges[moving[0]].lo, ranges[moving[0]].hi))
     n = 1 + max(i for i, _ in form[()])  # x^T (C + D) x is least over |D| <= R at D = -s R s, s the signs of x
-    return n < 11 and bool(moving) and all(positive({(i, j): (x[s[i] != s[j]],) * 2 for (i, j), x in around.items()}, strict)
-                                           for s in every((0, 1), repeat=n) if not s[0])
+    return n < 11 and all(positive({p: (x[s[p[0]] != s[p[1]]],) * 2 for p, x in around.items()}, strict)
+                          for s in every((0, 1), repeat=n) if not s[0])
 def positive(entries, strict):
     """Whether all symmetric matrices in the entries (i <= j) are positive semidefinite (definite)."""
     rows, radius = {}, {}
@@ -302,9 +285,9 @@ def positive(entries, strict):
         for table, entry in (rows, lo + hi), (radius, hi - lo):
             if entry: table.setdefault(i, {})[j] = table.setdefault(j, {})[i] = entry
     if any(row.get(i, 0) <= 0 for i, row in rows.items()) or radius.keys() - rows.keys(): return False
-    # |x^T D x| <= sum x_i^2 (R v)_i / v_i for |D| <= R and any v > 0: the diagonal pays for the radius. A few steps of
-    # power iteration bring v near the best, the Perron vector. Floors move entries by below 1, hence x^T A x by at most
-    # n |x|^2 a step: the diagonal pays for that, too. What fails by a hair's breadth is decided in fractions.
+    # |x^T D x| <= sum x_i^2 (R v)_i / v_i for |D| <= R and any v > 0: the diagonal pays for the radius. A few steps of power
+    # iteration bring v near the best, the Perron vector. Floors move entries by below 1, hence x^T A x by at most n |x|^2 a
+    # step: the diagonal pays for that, too. What fails by a hair's breadth is decided in fractions.
     v = {i: isqrt((max(row[k] for k, row in rows.items()) << 128) // rows[i][i]) for i in radius}
     for steps in (0, 6) if radius else (0,):
         for _ in range(steps):
@@ -332,8 +315,7 @@ def eliminates(rows, loss, strict):
 def fields(data, required, optional=""):
     """The values of an object with these keys and no others."""
     names = [*required.split(), *optional.split()]
-    if not isinstance(data, dict) or not {*required.split()} <= {*data} <= {*names}:
-        raise Malformed(f"expected the keys {names}, got {list(data)}")
+    if not isinstance(data, dict) or not {*required.split()} <= {*data} <= {*names}: raise Malformed(f"expected the keys {names}")
     return [data.get(name) for name in names]
 def real(x):
     if type(x) not in (int, Q) or Q(float(x)) != x: raise Malformed(f"{x!r} is no double")
@@ -342,13 +324,11 @@ def end(x): return point({"inf": INF, "-inf": -INF}[x]) if isinstance(x, str) el
 def between(lo, hi): return Range(end(lo).lo, end(hi).hi)
 def matrix(data, n, m):
     """Rows, or {"entries": [[i, j, entry], ...]}; entries are doubles, or fractions "p/q"."""
-    dense = isinstance(data, list)
-    entries = [(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)] if dense else fields(data, "entries", "shape")[0]
-    if not dense and data.get("shape", [n, m]) != [n, m]: raise Malformed(f"expected a matrix of shape {n} x {m}")
+    rows = data if isinstance(data, list) else [[None] * m] * n
+    entries, shape = ([(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)], None) if rows is data else fields(data, "entries", "shape")
     found = Matrix({(i, j): Q(x) if isinstance(x, str) and NUMBER.fullmatch(x) else real(x) for i, j, x in entries})
-    if len(found) < len(entries) or dense and [len(row) for row in data] != [m] * n or not all(
-            type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found):
-        raise Malformed(f"expected a matrix {n} x {m}, each entry once")
+    if len(found) < len(entries) or [*map(len, rows)] != [m] * n or (shape or [n, m]) != [n, m] or not all(
+            type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found): raise Malformed(f"expected a matrix {n} x {m}")
     return Matrix({p: x for p, x in found.items() if x})
 def metric(data, n):
     M = matrix(data, n, n)
@@ -358,33 +338,32 @@ class Region:
     """A box of all symbols, cut by constraints; the file's terms, and what is proved on the leaves of cuts."""
     def __init__(self, data, lets):
         sides, linear, balls = fields(data, "sides", "linear balls")
-        self.names, self.sides = [name for name, _, _ in sides], [between(lo, hi) for _, lo, hi in sides]
-        pairs = [pair for let in lets for pair in let]
-        self.data, self.let, self.limits, self.report, self.defined, self.slopes = data, dict(pairs), {}, [], [], {}
-        if any(x.lo > x.hi or x.lo == INF or x.hi == -INF for x in self.sides): raise Malformed("region: an empty side")
-        if len({*self.names, *self.let}) < len(sides) + len(pairs) or {name[:1] for name in self.let} - {"$"} or any(
-                NUMBER.fullmatch(n) or n[:1] in ("", "$", "@", "~") for n in self.names): raise Malformed("names: $bindings, each once")
-        if ({s for row, _, _ in linear or () for s, _ in row} | {s for b in balls or () for s in b["names"]}) - {*self.names}: raise Malformed("a name")
-        for k, (row, lo, hi) in enumerate(linear or []):  # constraints are terms with limits
-            if len({s for s, _ in row}) < len(row): raise Malformed("region: a linear constraint names a coordinate twice")
-            self.let[f"linear[{k}]"] = ["+", "0", *(["*", str(real(c)), name] for name, c in row)]
-            self.limits[f"linear[{k}]"] = between(lo, hi)
+        pairs, cuts = [pair for let in lets for pair in let], []  # constraints are terms with limits
+        for k, (row, lo, hi) in enumerate(linear or []):
+            terms = (["*", str(real(c)), name] for name, c in row)
+            cuts.append(([s for s, _ in row], f"linear[{k}]", ["+", "0", *terms], between(lo, hi)))
         for k, (own, c, radius, M) in enumerate(fields(b, "names center radius", "metric") for b in balls or []):
-            z, N = [["+", s, str(-real(x))] for s, x in zip(own, c, strict=True)], metric(M, len(own)) if M else identity(len(own))
+            z, N = [["+", s, str(-real(x))] for s, x in zip(own, c, strict=True)], metric(M, len(own)) if M else diagonal([1] * len(own))
             squares = (["*", str(x), ["^", z[i], "2"] if i == j else ["*", z[i], z[j]]] for (i, j), x in N.items())
-            self.let[f"ball[{k}]"], self.limits[f"ball[{k}]"] = ["+", "0", *squares], Range(0, near(real(radius) ** 2).hi)
-        if {*self.names} & {*self.let}: raise Malformed("a symbol has the name of a constraint")
-        self.constraints, self.root, self.opaque = [*self.limits], None, Values(Term, {}, self.let)
-        self.terms = Values(Term, {name: Term.single("symbol", name) for name in self.names}, self.let)
-        self.moved = Values(Term, {name: t + Term.single("move", name) for name, t in self.terms.items()}, self.let)
-        free = {name: Term.single("symbol", name) + Term.single("move", name) for name in self.constraints}
-        self.free = Values(Term, self.moved.given | free, self.let)  # constraints are coordinates of their own
+            cuts.append((own, f"ball[{k}]", ["+", "0", *squares], Range(0, near(real(radius) ** 2).hi)))
+        self.names, self.sides, self.constraints = [s for s, _, _ in sides], [between(*ends) for _, *ends in sides], [c for _, c, _, _ in cuts]
+        self.let, self.limits = dict(pairs) | {c: tree for _, c, tree, _ in cuts}, {c: limit for _, c, _, limit in cuts}
+        names = {*self.names, *self.let}
+        if any(x.lo > x.hi or x.lo == INF or x.hi == -INF for x in self.sides): raise Malformed("region: an empty side")
+        if len(names) < len(sides) + len(pairs) + len(cuts) or any(len({*own} & {*self.names}) < len(own) for own, *_ in cuts) or any(
+                s[:1] != "$" for s, _ in pairs) or any(NUMBER.fullmatch(s) or s[:1] in ("", "$", "~") for s in self.names):
+            raise Malformed("names: $bindings, symbols, and in constraints symbols, each once")
+        self.data, self.report, self.defined, self.slopes, self.root = data, [], [], {}, None
+        still = {s: Term.single("symbol", s) for s in self.names + self.constraints}
+        moving = {s: t + Term.single("move", s) for s, t in still.items()}
+        self.opaque, self.terms, self.moved = (Values(Term, {s: v[s] for s in self.names if v}, self.let) for v in ({}, still, moving))
+        self.free = Values(Term, moving, self.let)  # constraints are coordinates of their own
     def atoms(self, entries):
         """Read the atoms: names of terms, with slopes by coordinates, and ranges on the region's box."""
         for name, slopes, known in (fields(entry, "name", "slopes range") for entry in entries):
             own, self.slopes[name], self.opaque[name] = self.free[name].slopes() if slopes else {}, dict(slopes or ()), Term.single("atom", name)
-            if name not in self.let or not all(vanishes(own.get(s, 0) - self.free.run(self.slopes[name].get(s, "0")).still()) for s in own | self.slopes[name]):
-                raise NotProved(f"{name} has other slopes")
+            gap = Matrix({s: own.get(s, 0) - self.free.run(self.slopes[name].get(s, "0")).still() for s in own | self.slopes[name]})
+            if name not in self.let or not gap.zero: raise NotProved(f"{name} has other slopes")
             if known:
                 lower, upper, cuts = fields(known, "lower upper cuts")
                 A = {(i, i): s * (real(e) - self.opaque[name]) for i, s, e in ((0, -1, lower), (1, 1, upper)) if not isinstance(e, str)}
@@ -393,7 +372,7 @@ class Region:
     def written(self, entries, own):
         """A matrix that the file writes in atoms, when it is proved to be our own."""
         found, same = (Matrix({(i, j): v.run(t) for i, j, t in entries}) for v in (self.opaque, self.terms))
-        if len(found) < len(entries) or not all(map(vanishes, (own - same).values())): raise NotProved("a matrix is not the system's")
+        if len(found) < len(entries) or not (own - same).zero: raise NotProved("a matrix is not the system's")
         return found
     def box(self, sides):
         if sides is self.sides and self.root is not None: return self.root
@@ -401,55 +380,47 @@ class Region:
         for t in self.constraints + self.defined: found.run(t)  # raises where no point is, or an operation is undefined
         self.root = found if sides is self.sides else self.root
         return found
-    def leaves(self, cuts, sides):
-        """The leaves of a tree of cuts in preorder; they cover the box by construction."""
-        stack = [sides]
-        for cut in cuts:
-            if not stack: raise Malformed("cuts: the tree goes on after its last leaf")
-            sides = stack.pop()
-            if cut is None: yield sides
-            else:
-                (axis, place), x = cut, sides[cut[0]]
-                if type(axis) is not int or axis < 0 or not x.lo <= (at := near(real(place))).lo <= at.hi <= x.hi:
-                    raise Malformed(f"cuts: {cut} does not cut its box")
-                stack += [[*sides[:axis], part, *sides[axis + 1:]] for part in (Range(at.lo, x.hi), Range(x.lo, at.hi))]
-        if stack: raise Malformed("cuts: the tree ends before its last leaf")
+    @staticmethod
+    def leaves(cuts, sides):
+        """The leaves below a box, of an iterator over a tree of cuts in preorder; they cover the box by construction."""
+        if (cut := next(cuts, ())) is None: return (yield sides)
+        (axis, place), x = cut, sides[cut[0]]
+        if type(axis) is not int or axis < 0 or not x.lo <= (at := near(real(place))).lo <= at.hi <= x.hi: raise Malformed(f"cuts: {cut} does not cut")
+        for part in Range(x.lo, at.hi), Range(at.lo, x.hi): yield from Region.leaves(cuts, [*sides[:axis], part, *sides[axis + 1:]])
     def spread(self, name, box):
         """An atom's range, cut with the mean-value form and, where it is monotone along a coordinate, with values at that one's ends.
 
         Slopes at kinks are those of Clarke's generalized gradient, for which the mean value theorem holds.
         """
-        given = box.given | {c: box[c] for c in self.constraints}
-        low, high, centre, mean = dict(given), dict(given), dict(given), 0
         if not self.slopes.get(name): return box[name]
+        given = box.given | {c: box[c] for c in self.constraints}
+        low, high, centre, mean, whole = {**given}, {**given}, {**given}, 0, Values(Range, given, self.let)
         try:
-            (whole := Values(Range, given, self.let))[name]
-            for s, t in self.slopes[name].items():
-                d, x = whole.run(t), given[s]
-                middle = (x.lo + x.hi) // 2 if x.lo > -INF and x.hi < INF else max(x.lo, min(x.hi, 0))
+            for s, d in ((s, whole.run(t)) for s, t in self.slopes[name].items()):
+                x = given[s]
+                centre[s] = point((x.lo + x.hi) // 2 if x.lo > -INF and x.hi < INF else max(x.lo, min(x.hi, 0)))
+                mean = mean + d * (x - centre[s])
                 for ends, e in (low, x.lo if d.lo >= 0 else x.hi), (high, x.hi if d.lo >= 0 else x.lo):
                     if (d.lo >= 0 or d.hi <= 0) and abs(e) < INF: ends[s] = point(e)
-                centre[s], mean = point(middle), mean + d * (x - point(middle))
-            lowest, highest, middle = (Values(Range, at, self.let)[name] for at in (low, high, centre))
+            whole, lowest, highest, middle = (Values(Range, at, self.let)[name] for at in (given, low, high, centre))
             return box[name].both(Range(lowest.lo, highest.hi)).both(middle + mean)
         except NotProved: return box[name]  # undefined somewhere: these forms say nothing
-    def shown(self, sides):
-        def text(e): return f"{float(Q(e, ONE)):.17g}" if abs(e) < INF else "inf" if e > 0 else "-inf"
-        return ", ".join(f"{name} in [{text(x.lo)}, {text(x.hi)}]" for name, x in zip(self.names, sides)
-                         if x.lo > -INF or x.hi < INF) or "everywhere"
     def proves(self, what, A, n, cuts, strict=False, start=None):
-        form, count = form_of(A, n), 0
+        form, count, cuts = form_of(A, n), 0, iter(cuts)
         atoms = {a: KINDS[a][1][0] for m in form for a in m}
-        for sides in self.leaves(cuts, start or self.sides):
-            count += 1
+        for count, sides in enumerate(self.leaves(cuts, start or self.sides), 1):
             try:
                 box = self.box(sides)
-                if passes(form, natural := {a: box[name] for a, name in atoms.items()}, strict): continue
-                if passes(form, {a: self.spread(name, box) for a, name in atoms.items()}, strict): continue
-                raise NotProved("the test of the matrix fails")
-            except Outside: continue
+                if not any(passes(form, {a: f(name) for a, name in atoms.items()}, strict) for f in (box.run, lambda name: self.spread(name, box))):
+                    raise NotProved("the test of the matrix fails")
+            except Outside: pass
             except NotProved as fault: raise NotProved(f"{what}: leaf {count}, {self.shown(sides)}: {fault}") from None
+        if [*cuts]: raise Malformed("cuts: the tree goes on after its last leaf")
         self.report.append(f"{what}: on all of {count} leaves")
+    def shown(self, sides):
+        def text(e): return f"{float(Q(e, ONE)):.17g}" if abs(e) < INF else "inf" if e > 0 else "-inf"
+        shown = [f"{name} in [{text(x.lo)}, {text(x.hi)}]" for name, x in zip(self.names, sides) if x.lo > -INF or x.hi < INF]
+        return ", ".join(shown) or "everywhere"
 
 # 7. Rules.
 def check(data):
@@ -484,10 +455,10 @@ def expressions(R, b, kind, claim, norm, system, evidence):
     else: R.defined = []  # where all is defined on the whole box, it is on its parts
     R.atoms(evidence.get("atoms", []))
     if "horizontal" in claim:
-        (rows, columns, sort), Z = fields(claim["horizontal"], "L R kind"), J if kind == "flow" else J - identity(n)
+        (rows, columns, sort), Z = fields(claim["horizontal"], "L R kind"), J if kind == "flow" else J - diagonal([1] * n)
         L, back = matrix(rows, k := len(rows), n), matrix(columns, n, len(rows))
-        gap = {"conservation": (identity(n) - back @ L) @ Z, "symmetry": Z @ (identity(n) - back @ L)}[sort]
-        if L @ back != identity(k) or not all(map(vanishes, gap.values())) or kind == "map" or "trajectories" in claim:
+        gap = {"conservation": (diagonal([1] * n) - back @ L) @ Z, "symmetry": Z @ (diagonal([1] * n) - back @ L)}[sort]
+        if L @ back != diagonal([1] * k) or not gap.zero or kind == "map" or "trajectories" in claim:
             raise NotProved(f"horizontal: the {sort} is no identity of the system")
         J, n, m = L @ J @ back, k, k
     if evidence["rule"] == "sos" or {"metric_terms", "factor_terms"} & {*norm}:
@@ -500,7 +471,7 @@ def expressions(R, b, kind, claim, norm, system, evidence):
         if norm["type"] in ("l1", "linf"): sums(R, b, kind, J if norm["type"] == "linf" else J.T, n, m, norm, cuts)
         else:
             M = l2(norm, n)
-            N = l2(claim["input_norm"], m) if "input_norm" in claim else identity(m) if kind == "map" else M
+            N = l2(claim["input_norm"], m) if "input_norm" in claim else diagonal([1] * m) if kind == "map" else M
             block(R, "the bound", kind == "flow", b, N, m, M, n, J, cuts)
     if "trajectories" in claim: trajectories(R, b, kind, claim, trees, state)
 def l2(norm, n):
@@ -548,13 +519,14 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         way = Values(Term, {s: t + Term.single("move", "t") * along.get(s, 0) for s, t in R.terms.items() if s in R.names}, R.let)
         if any(d and s not in {*along, *parameters} for t in entries for s, d in R.moved.run(t).slopes().items()) or len(entries) != n * n:
             raise NotProved("the metric depends on inputs without rates, or has another size")
-        M, after = (Matrix({divmod(k, n): v.run(t) for k, t in enumerate(entries)}) for v in (way, Values(Term, {**way.given, **along}, R.let)))
+        later = Values(Term, {**way.given, **along}, R.let)
+        M, after = (square(map(v.run, entries), n) for v in (way, later))
         if "factor_terms" in norm: M, after = M.T @ M, after.T @ after
         M, dot = Matrix({p: t.still() for p, t in M.items()}), Matrix({p: t.slopes().get("t", 0) for p, t in M.items()})
-        if not all(map(vanishes, (M - M.T).values())): raise Malformed("the metric is not symmetric")
-        if kind == "step":  # M' has to be defined, too
+        if not (M - M.T).zero: raise Malformed("the metric is not symmetric")
+        if kind == "step":  # M' and K' have to be defined, too
             there = Values(Range, R.box(R.sides).given | dict(zip(state, map(R.box(R.sides).run, trees))), R.let)
-            for t in entries: there.run(t)
+            for t in entries + evidence.get("congruence", []): there.run(t)
     S = M @ J + (M @ J).T + dot if kind == "flow" else after @ J
     if evidence["rule"] == "sos":
         _, rate, definite, *_ = fields(evidence, "rule rate positive", "let atoms")
@@ -562,21 +534,20 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         weight, margin, c, parts = fields(definite, "weight margin point squares")
         if (margin := Q(margin)) <= 0: raise NotProved("a margin is positive")
         R.box(R.sides).run(weight)  # real on the whole region, too
-        squares(R, "M(x) > 0", M * R.terms.run(weight) - margin * identity(n), parts)
+        squares(R, "M(x) > 0", M * R.terms.run(weight) - margin * diagonal([1] * n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
         at = Values(Range, {s: near(real(x)).both(side) for s, x, side in zip(R.names, c, R.sides, strict=True)}, R.let)
-        here = Matrix({divmod(k, n): at.run(t) for k, t in enumerate(entries or ())})
+        here = square(map(at.run, entries or ()), n)
         here = here.T @ here if "factor_terms" in norm else here
         if positive({p: (x.lo, x.hi) for p, x in here.items() if p[0] <= p[1]}, True): return
         raise NotProved("M(x) > 0 at the point")
-    _, cuts, own, weights, change, later, *_ = fields(evidence, "rule cuts matrix weight", "congruence after let atoms")
-    K, back = (Matrix({divmod(k, n): R.terms.run(t) for k, t in enumerate(X)}) for X in fields(change, "K inverse")) if change else [identity(n)] * 2
-    if not all(map(vanishes, (K @ back - identity(n)).values())): raise NotProved("the congruence may be singular")
-    R.defined, R.root = R.defined + ([*change["K"], *change["inverse"]] if change else []), None
-    S, W = R.written(own, K.T @ S @ K if kind == "flow" else S), R.written(weights, (2 * (K.T @ M @ K)) if kind == "flow" else M)
-    R.proves("M(x) > 0", W, n, cuts, True)
+    _, cuts, own, weights, change, written, *_ = fields(evidence, "rule cuts matrix weight", "congruence after let atoms")
+    K, L = (square(map(v.run, change), n) if change else diagonal([1] * n) for v in (R.terms, later))  # z = K w, z' = K' w'
+    R.defined, R.root = R.defined + list(change or ()), None
+    S, W = R.written(own, (K if kind == "flow" else L).T @ S @ K), R.written(weights, (1 + (kind == "flow")) * (K.T @ M @ K))
+    R.proves("M(x) > 0", W, n, cuts, True)  # hence K is regular
     if kind == "flow": return R.proves("2 b M - (Mdot + M J + J^T M) >= 0", b * W - S, n, cuts)
-    V = R.written(later, after)
+    V = R.written(written, L.T @ after @ L)
     R.proves("M(f) > 0", V, n, cuts, True)
     R.proves("[[b M, J^T M'], [M' J, b M']] >= 0", b * W + (b * V).at(n, n) + S.T.at(0, n), 2 * n, cuts)
 def squares(R, what, T, parts):
@@ -587,7 +558,7 @@ def squares(R, what, T, parts):
         for t in basis: box.run(t)  # raises where it is not real: terms know sqrt(x)^2 as x
         if box.run(g).lo < 0 or G.T != G or not passes(form_of(G, len(rows)), {}, False): raise NotProved(f"{what}: a negative square")
         T = T - (Z.T @ G @ Z) * R.terms.run(g)
-    if not all(map(vanishes, T.values())): raise NotProved(f"{what}: it is no such sum of squares")
+    if not T.zero: raise NotProved(f"{what}: it is no such sum of squares")
     R.report.append(f"{what}: it is a sum of squares")
 def trajectories(R, b, kind, claim, trees, state):
     """The ball |x - c|_M <= r lies in the region, and |f(c)|_M <= -b r, or |F(c) - c|_M <= (1 - b) r."""
@@ -627,7 +598,7 @@ def slopes(R, b, kind, claim, norm, system, evidence):
     if (sort != "slopes" or any(low > high for low, high in bounds) or len(t) != m or min(t, default=0) < 0 or len(R.names) < n
             or kind != "map" and q != n or {"horizontal", "trajectories"} & {*claim}): raise Malformed("slopes: the parts do not fit")
     A, B, C, D, M = matrix(A, q, n), matrix(B, q, m), matrix(C, m, n), matrix(D, m, m), l2(norm, q)
-    N = l2(claim["input_norm"], n) if "input_norm" in claim else identity(n) if kind == "map" else M
+    N = l2(claim["input_norm"], n) if "input_norm" in claim else diagonal([1] * n) if kind == "map" else M
     limit = (2 * b if kind == "flow" else b**2) * N
     if compression is not None:  # |x|^2 >= s^T (2 H - H G H) s for s = C0 x, G = C0 C0^T
         if A or kind != "map" or "input_norm" in claim: raise NotProved("compression: x must enter through C alone")
@@ -635,8 +606,8 @@ def slopes(R, b, kind, claim, norm, system, evidence):
         C0, n = Matrix({(touched[i], j): x for (i, j), x in C.items()}), len(touched)
         if (H := matrix(compression, n, n)).T != H: raise Malformed("compression: H is symmetric")
         limit, C = 2 * b**2 * H - b**2 * (H @ (C0 @ C0.T) @ H), Matrix({(i, k): Q(1) for i, k in touched.items()})
-    out, v, own = A + B.at(0, n), C + D.at(0, n), identity(m).at(0, n)
-    alpha, beta, T = (Matrix({(i, i): Q(x) for i, x in enumerate(X) if x}) for X in ([a for a, _ in bounds], [a for _, a in bounds], t))
+    out, v, own = A + B.at(0, n), C + D.at(0, n), diagonal([1] * m).at(0, n)
+    alpha, beta, T = map(diagonal, ([a for a, _ in bounds], [a for _, a in bounds], t))
     motion = M @ out if kind == "flow" else Q(1, 2) * (out.T @ (M @ out))
     half = (own - alpha @ v).T @ (T @ (beta @ v - own)) + motion
     if not passes(form_of(limit - half - half.T, n + m), {}, True): raise NotProved("the matrix inequality of the multipliers fails")
@@ -648,7 +619,7 @@ def once(pairs):
     return dict(pairs)
 def constant(name): raise Malformed(f"{name} is no JSON")
 def load(path):
-    raw = Path(path).read_bytes()
+    with open(path, "rb") as file: raw = file.read()
     text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
     return json.loads(text, object_pairs_hook=once, parse_constant=constant, parse_float=lambda t: Q(float(t)))
 def main(arguments):

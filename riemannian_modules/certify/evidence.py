@@ -78,13 +78,7 @@ def evidence_to_data(
         if isinstance(norm, FieldL2) and not problem.is_flow:
             data["after"] = written(successor_metric(problem, norm))
         if K is not None:
-            inverse = norm.entries
-            if isinstance(norm, FieldL2):
-                inverse = sp.Matrix(K).inv(method="ADJ").tolist()
-            data["congruence"] = {
-                name: writer.terms([e for row in rows for e in row])
-                for name, rows in (("K", K), ("inverse", inverse))
-            }
+            data["congruence"] = writer.terms([e for row in K for e in row])
     return {"rule": "monolithic", "cuts": cuts_to_data(cuts), **writer.data(), **data}
 
 

@@ -218,11 +218,11 @@ def test_coordinates_have_to_be_regular_everywhere(tmp_path):
     data = changed(data, ("evidence",), {
         "rule": "monolithic", "cuts": [None], "let": [], "atoms": [],
         "matrix": [[0, 0, "-4"]], "weight": [[0, 0, "2"]],
-        "congruence": {"K": [["^", "x", "-1"]], "inverse": ["x"]},
+        "congruence": [["^", "x", "-1"]],
     })  # fmt: skip
     away = changed(data, ("region", "sides", 0), ["x", 0.5, 1])
     assert outcome(away, tmp_path) == 0
-    assert outcome(changed(away, ("evidence", "congruence", "inverse"), ["1"]), tmp_path) == 4
+    assert outcome(changed(away, ("evidence", "congruence"), ["1"]), tmp_path) == 4
     assert outcome(changed(data, ("region", "sides", 0), ["x", -1, 1]), tmp_path) == 4
 
 

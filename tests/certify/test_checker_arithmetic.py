@@ -8,7 +8,7 @@ import flint
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from riemannian_modules.arithmetic.expression_data import PLAIN, TermWriter
@@ -60,6 +60,8 @@ ADVERSARIAL = [
     500.0,
     709.8,
     1178.0,
+    1200.0,
+    1250.0,
     1179.0,
     1e5,
     1e15,
@@ -97,6 +99,7 @@ def contains(interval, ball):
 
 @pytest.mark.parametrize("name", [*ARB, "softplus"])
 @settings(max_examples=80, deadline=None)
+@example(x=1200.0, width=0.0, share=0.0)
 @given(
     x=arguments,
     width=st.one_of(st.just(0.0), st.floats(0, 4), st.floats(0, 1e-12)),
