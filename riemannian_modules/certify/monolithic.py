@@ -61,6 +61,10 @@ def certify_in(
     limit = limit_of(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
+    # What sums of squares found on an unbounded region they prove, where boxes would go on forever.
+    by_squares = _by_squares(problem, norm, target) if norm_is_free else None
+    if by_squares is not None:
+        return by_squares
     parts = partition(
         problem, criterion, target, budget, hopeless, resume=resume, question=question
     )
@@ -75,7 +79,7 @@ def certify_in(
         undecided = ~held
     else:
         undecided = parts.bounds >= (limit if target is None else target)
-    by_squares = _by_squares(problem, norm, target)
+    by_squares = None if norm_is_free else _by_squares(problem, norm, target)
     if by_squares is not None:
         return by_squares
     asked = target if target is not None else limit

@@ -272,3 +272,12 @@ class Pole(rm.Flow):
 
     def equations(self, x, u, p):
         return {"x": -2 * x.x + 1 / (1 - x.x)}
+
+
+class MooreGreitzer(rm.Flow):
+    """A jet engine's compressor under backstepping control; Aylward, Parrilo and Slotine (2008)."""
+
+    state = rm.space(phi="", psi="")
+
+    def equations(self, x, u, p):
+        return {"phi": -x.psi - 1.5 * x.phi**2 - 0.5 * x.phi**3, "psi": 3 * x.phi - x.psi}

@@ -160,6 +160,8 @@ POSITIVE = {
     "shear of degree 4 as a metric": lambda: sheared(SLANT, 3, "metric"),
     "shear of degree 6 in coordinates": lambda: sheared(SLANT, 4, "theta"),
     "shear of degree 6 as a metric": lambda: sheared(PLANE, 4, "metric"),
+    # No metric exceeds the eigenvalues at the equilibrium, -1/2 +- 1.66 i.
+    "searched metric of degree 6": lambda: Case(m.MooreGreitzer(), None, l2(degree=6), 0.5),
     "sheared step": lambda: sheared_step([[0.5, 0.25], [0.0, 0.5]]),
     "three oscillators": lambda: oscillators(3, 2.0, 1.0),
     "four oscillators": lambda: oscillators(4, 1.0, 0.5),

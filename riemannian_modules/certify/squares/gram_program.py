@@ -33,6 +33,7 @@ Element = tuple[int, Powers]  # a basis element: direction and monomial
 Form = dict[Element, Fraction]  # a combination of elements
 FACES = 4  # times that a singular Gram matrix leads to a smaller basis
 SINGULAR = 1e-5  # part of the largest eigenvalue below which one counts as zero
+SIMPLE = 32  # bits of a form's coefficients; a kernel that needs more is no kernel of rationals
 OUTSIDE = 1e-6  # relative margin below zero that no Gram matrix on the boundary shows
 BITS = 40  # Gram entries are rounded to this many bits below the largest
 
@@ -205,7 +206,10 @@ def unit_forms(elements: Sequence[Element]) -> list[Form]:
 
 
 def face(forms: list[Form], G: Array) -> list[Form]:
-    """Forms that span what a singular Gram matrix leaves of ``forms``; its kernel in rationals."""
+    """Forms that span what a singular Gram matrix leaves of ``forms``; its kernel in rationals.
+
+    All forms where the kernel is not one of simple rationals: then an eigenvalue is only small.
+    """
     values, vectors = np.linalg.eigh(G)
     kernel = vectors[:, values < SINGULAR * max(values[-1], 1e-300)].T
     if not len(kernel):
@@ -214,7 +218,9 @@ def face(forms: list[Form], G: Array) -> list[Form]:
         {k: Fraction(float(v)).limit_denominator(64) for k, v in enumerate(row) if abs(v) > 1e-3}
         for row in _echelon(kernel)
     ]
-    return combined(forms, nullspace(rows, len(forms)))
+    smaller = combined(forms, nullspace(rows, len(forms)))
+    numbers = [n for form in smaller for c in form.values() for n in (c.numerator, c.denominator)]
+    return smaller if all(n.bit_length() <= SIMPLE for n in numbers) else forms
 
 
 def combined(forms: list[Form], vectors: Sequence[Sequence[Fraction]]) -> list[Form]:

@@ -43,6 +43,7 @@ PARTS = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95
 GOOD = 3  # of the PARTS: bounds that no higher degree is tried to better
 INSIDE = 1e-9  # smallest margin of both Gram matrices, traces one a basis element, that counts
 BITS = (4, 8, 12, 16, 24, 32, 40)
+REFINEMENTS = 9  # bisections between the best bound that has a metric and the next one tried
 MARGINS = (4, 10, 16, 24)  # bits after the point of margins that are tried
 
 
@@ -67,6 +68,7 @@ def find_by_squares(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
     few = [s for s in state if s in J_symbols]
     tries = bounds_to_try(problem)
     best: FieldL2 | None = None
+    between: tuple[MetricProgram | None, float, float] = (None, 0.0, 0.0)
     for variables in [few, list(state)] if len(few) < len(state) else [few]:
         # A lower degree is tried first: where it reaches the best bound nearly, it is simpler.
         for degree in range(wanted.degree % 2, wanted.degree + 1, 2):
@@ -76,15 +78,26 @@ def find_by_squares(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
                 field = _at_bound(program, c)
                 if field is not None:
                     best, tries = field, tries[:k]
+                    between = program, tries[-1] if tries else c, c
                     break
             if best is not None and len(tries) <= GOOD:
                 return best
     if best is not None:
-        return best
+        return _refined(*between) or best
     raise ConvergenceError(
         f"No polynomial metric of degree {wanted.degree} was found by sums of squares. Raise the "
         "degree, or shrink the region."
     )
+
+
+def _refined(program: MetricProgram | None, failed: float, c: float) -> FieldL2 | None:
+    """A metric for a bound between one that has none and one that has; None if none is found."""
+    best: FieldL2 | None = None
+    for _ in range(REFINEMENTS):
+        middle = 0.5 * (failed + c)
+        field = _at_bound(program, middle)
+        best, failed, c = (best, middle, c) if field is None else (field, failed, middle)
+    return best
 
 
 def _at_bound(program: MetricProgram | None, c: float) -> FieldL2 | None:
