@@ -25,13 +25,14 @@ import sympy as sp
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.constraints import Derived
-from riemannian_modules.certify.ranges import RangeLemma, atom_range, range_lemma
+from riemannian_modules.certify.ranges import RangeLemma, atom_ranges, range_lemma
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 
 LARGEST_TERMS = 200_000
 MOST_CORNERS = 4096
 MOST_ORDER = 40  # of matrices that are compared exactly
+MOST_REFINED = 24  # atoms of a bounded box whose ranges are refined before the search
 
 Monomial = tuple[tuple[Any, int], ...]  # (base, exponent) pairs, sorted
 Polynomial = dict[Monomial, Any]  # exact rational coefficients
@@ -88,14 +89,12 @@ class AtomForm:
         NaN marks an atom that may be undefined somewhere in the box.
         """
         every, low, high = self.extended(symbols, lower, upper)
-        result = np.empty((2, len(lower), len(self.atoms)))
-        for j, atom in enumerate(self.atoms):
-            result[:, :, j] = atom_range(atom, every, low, high)
-            if j in self.known:
-                # Both enclose the atom where it is defined, so their intersection does.
-                lemma, undefined = self.known[j], np.isnan(result[:, :, j])
-                cut = np.clip(result[:, :, j], lemma.lower, lemma.upper)
-                result[:, :, j] = np.where(undefined, np.nan, cut)
+        result = np.array(atom_ranges(self.atoms, every, low, high))
+        for j, lemma in self.known.items():
+            # Both enclose the atom where it is defined, so their intersection does.
+            undefined = np.isnan(result[:, :, j])
+            cut = np.clip(result[:, :, j], lemma.lower, lemma.upper)
+            result[:, :, j] = np.where(undefined, np.nan, cut)
         return result[0], result[1]
 
     def decisive(self, low: Array, high: Array) -> tuple[Array, Array]:
@@ -160,9 +159,12 @@ class AtomForm:
     ) -> dict[int, RangeLemma]:
         """Tight ranges on one box (dim,) of the atoms for which a cut box gives a tighter one.
 
-        Atoms that are not reached before the ``deadline`` (of `time.monotonic`) are left out.
+        None of many atoms on a bounded box: there the search's own cuts are worth more. Atoms that
+        are not reached before the ``deadline`` (of `time.monotonic`) are left out.
         """
         found: dict[int, RangeLemma] = {}
+        if len(self.atoms) > MOST_REFINED and np.isfinite([*lower, *upper]).all():
+            return found
         own = set(symbols)
         for j, atom in enumerate(self.atoms):
             if time.monotonic() >= deadline or not atom.free_symbols <= own:

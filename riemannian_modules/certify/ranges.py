@@ -37,40 +37,77 @@ def atom_range(
     Natural interval extension; where a symbol comes more than once, cut with the mean-value form
     and, where a derivative keeps its sign, with the values at that symbol's ends.
     """
-    low, high = natural_range(atom, symbols, lower, upper)
+    low, high = atom_ranges((atom,), symbols, lower, upper)
+    return low[:, 0], high[:, 0]
+
+
+def atom_ranges(
+    atoms: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+) -> tuple[Array, Array]:
+    """As `atom_range`, of several expressions (batch, atoms); what they share is evaluated once."""
+    low, high = natural_ranges(atoms, symbols, lower, upper)
     if np.array_equal(lower, upper):
         return low, high  # at points the other forms evaluate the same term again
-    axes, slopes = _repeated(atom, symbols)
-    if not axes:
+    every = [_repeated(atom, symbols) for atom in atoms]
+    repeated = [j for j, (axes, _) in enumerate(every) if axes]
+    if not repeated:
         return low, high
-    derivative = [_evaluate(s, symbols, lower, upper) for s in slopes]
-    down_low, down_high = lower.copy(), upper.copy()  # box on which the smallest value is taken
-    up_low, up_high = lower.copy(), upper.copy()
-    for axis, d in zip(axes, derivative, strict=True):
-        rising, falling = d.lower >= 0, d.upper <= 0
-        finite_low, finite_high = np.isfinite(lower[:, axis]), np.isfinite(upper[:, axis])
-        for sides, take_low, take_high in (
-            ((down_low, down_high), rising & finite_low, falling & finite_high),
-            ((up_low, up_high), falling & finite_low, rising & finite_high),
-        ):
-            sides[1][take_low, axis] = lower[take_low, axis]
-            sides[0][take_high, axis] = upper[take_high, axis]
-    low = _larger(low, _evaluate(atom, symbols, down_low, down_high).lower)
-    high = _smaller(high, _evaluate(atom, symbols, up_low, up_high).upper)
+    slopes = iter(_evaluate(tuple(s for _, row in every for s in row), symbols, lower, upper))
+    with np.errstate(invalid="ignore"):
+        centre = np.clip(np.nan_to_num(0.5 * lower + 0.5 * upper), lower, upper)
+    middles = _evaluate(tuple(atoms[j] for j in repeated), symbols, centre, centre)
     bounded = np.isfinite(lower).all(1) & np.isfinite(upper).all(1)
-    if bounded.any():
-        form = _mean_value(atom, symbols, axes, derivative, lower, upper)
-        low = np.where(bounded, _larger(low, form.lower), low)
-        high = np.where(bounded, _smaller(high, form.upper), high)
+    for j, middle in zip(repeated, middles, strict=True):
+        derivative = {axis: next(slopes) for axis in every[j][0]}
+        first, last = _at_ends(atoms[j], symbols, derivative, lower, upper)
+        low[:, j], high[:, j] = _larger(low[:, j], first), _smaller(high[:, j], last)
+        # f(x) = f(c) + f'(xi) (x - c) for a xi between x and c, hence inside of the convex box.
+        form = middle
+        for axis, d in derivative.items() if bounded.any() else ():
+            side = Interval(lower[:, axis], upper[:, axis])
+            form = form + d * (side - Interval.point(centre[:, axis]))
+        low[:, j] = np.where(bounded, _larger(low[:, j], form.lower), low[:, j])
+        high[:, j] = np.where(bounded, _smaller(high[:, j], form.upper), high[:, j])
     return low, high
+
+
+def _at_ends(
+    atom: sp.Expr,
+    symbols: tuple[sp.Symbol, ...],
+    derivative: Mapping[int, Interval],
+    lower: Array,
+    upper: Array,
+) -> tuple[Array, Array]:
+    """The smallest and the largest value, taken at the ends of sides along which it is monotone."""
+    count = len(lower)
+    low, high = np.tile(lower, (2, 1)), np.tile(upper, (2, 1))  # for the smallest, for the largest
+    for axis, d in derivative.items():
+        finite = np.isfinite(lower[:, axis]), np.isfinite(upper[:, axis])
+        rising, falling = d.lower >= 0, d.upper <= 0
+        for part, to_low, to_high in ((0, rising, falling), (count, falling, rising)):
+            (at_low,), (at_high,) = np.nonzero(to_low & finite[0]), np.nonzero(to_high & finite[1])
+            high[part + at_low, axis] = lower[at_low, axis]
+            low[part + at_high, axis] = upper[at_high, axis]
+    (value,) = _evaluate((atom,), symbols, low, high)
+    return value.lower[:count], value.upper[count:]
 
 
 def natural_range(
     atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
 ) -> tuple[Array, Array]:
     """As `atom_range`, by the natural interval extension alone: wider, one evaluation."""
-    value = _evaluate(atom, symbols, lower, upper)
-    return value.lower.copy(), value.upper.copy()
+    low, high = natural_ranges((atom,), symbols, lower, upper)
+    return low[:, 0], high[:, 0]
+
+
+def natural_ranges(
+    atoms: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+) -> tuple[Array, Array]:
+    """As `natural_range`, of several expressions (batch, atoms)."""
+    found = np.empty((2, len(lower), len(atoms)))
+    for j, value in enumerate(_evaluate(atoms, symbols, lower, upper)):
+        found[:, :, j] = value.lower, value.upper
+    return found[0], found[1]
 
 
 @final
@@ -98,7 +135,7 @@ def range_lemma(
     for depth in range(ROUNDS * len(axes)):
         low, high = tree.lower[tree.open], tree.upper[tree.open]
         bottom, top = atom_range(atom, symbols, low, high)
-        at = _evaluate(atom, symbols, *[inner_points(low, high)] * 2)
+        (at,) = _evaluate((atom,), symbols, *[inner_points(low, high)] * 2)
         with np.errstate(invalid="ignore"):
             reached[0] = np.fmin(reached[0], np.fmin.reduce(at.upper))
             reached[1] = np.fmax(reached[1], np.fmax.reduce(at.lower))
@@ -200,10 +237,12 @@ def inner_points(lows: Array, highs: Array) -> Array:
     return np.concatenate([middle, first, last])
 
 
-def _evaluate(e: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array) -> Interval:
+def _evaluate(
+    expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+) -> list[Interval]:
     boxes = [Interval(lower[:, i], upper[:, i]) for i in range(lower.shape[1])]
-    (value,) = compile_intervals((e,), (symbols,))(boxes)
-    return iv.as_interval(value).broadcast_to((len(lower),))
+    values = compile_intervals(expressions, (symbols,))(boxes)
+    return [iv.as_interval(value).broadcast_to((len(lower),)) for value in values]
 
 
 def repeated_slopes(atom: sp.Expr, symbols: Sequence[sp.Symbol]) -> Mapping[sp.Symbol, sp.Expr]:
@@ -229,25 +268,6 @@ def _repeated(
     # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 +
     # p^2)^3.
     return axes, tuple(sp.factor(sp.together(d)) if d.count_ops() < FACTORED else d for d in row)
-
-
-def _mean_value(
-    atom: sp.Expr,
-    symbols: tuple[sp.Symbol, ...],
-    axes: tuple[int, ...],
-    slopes: list[Interval],
-    lower: Array,
-    upper: Array,
-) -> Interval:
-    # f(x) = f(c) + f'(xi) (x - c) for a xi between x and c, hence inside of the convex box.
-    with np.errstate(invalid="ignore"):
-        centre = np.clip(np.nan_to_num(0.5 * lower + 0.5 * upper), lower, upper)
-    total = _evaluate(atom, symbols, centre, centre)
-    for axis, d in zip(axes, slopes, strict=True):
-        total = total + d * (
-            Interval(lower[:, axis], upper[:, axis]) - Interval.point(centre[:, axis])
-        )
-    return total
 
 
 def _larger(a: Array, b: Array) -> Array:

@@ -5,6 +5,7 @@ Nothing here is trusted: any cut inside of a box leaves a cover of it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, final
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.ranges import natural_range
+from riemannian_modules.certify.ranges import natural_ranges
 from riemannian_modules.space import Array
 
 MOST_PRODUCTS = 400  # terms up to which an atom's weight is taken box by box
@@ -103,19 +104,17 @@ def _measured(
     """For each box and side (k, dim): ends that are not finite after a cut, and weighted widths."""
     atoms, conditions, sizes = _plan(problem, criterion)
     vague, width = np.zeros(lower.shape), np.zeros(lower.shape)
-    ends = [natural_range(m.expression, problem.symbols, lower, upper) for m in atoms]
-    weights = _weights(criterion, sizes, ends) if ends else np.zeros((len(lower), 0))
-    for j, m in enumerate(atoms):
-        _add(problem, m, (lower, upper, places), ends[j], weights[:, j], (vague, width))
+    ends = natural_ranges(tuple(m.expression for m in atoms), problem.symbols, lower, upper)
+    weights = _weights(criterion, sizes, ends) if atoms else np.zeros((len(lower), 0))
+    _add(problem, atoms, (lower, upper, places), ends, weights, (vague, width))
     some = np.flatnonzero(undecided)
     if some.size:
         sides = lower[some], upper[some], places[some]
         extra = np.zeros((2, *sides[0].shape))
-        for m in conditions:
-            base = natural_range(m.expression, problem.symbols, sides[0], sides[1])
-            size = np.nan_to_num(base[1] - base[0], nan=0.0, posinf=0.0)
-            weight = 1.0 / np.where(size > 0, size, 1.0)
-            _add(problem, m, sides, base, weight, (extra[0], extra[1]))
+        base = natural_ranges(tuple(m.expression for m in conditions), problem.symbols, *sides[:2])
+        size = np.nan_to_num(base[1] - base[0], nan=0.0, posinf=0.0)
+        weight = 1.0 / np.where(size > 0, size, 1.0)
+        _add(problem, conditions, sides, base, weight, (extra[0], extra[1]))
         vague[some] += extra[0]
         # What stops a proof here is that the map may be undefined, not how wide the atoms are.
         stopped = extra.any((0, 2))
@@ -124,32 +123,36 @@ def _measured(
 
 
 def _add(
-    problem: Problem, m: _Measure, sides: tuple[Array, Array, Array], base: tuple[Array, Array],
-    weight: Array, totals: tuple[Array, Array],
+    problem: Problem, measures: tuple[_Measure, ...], sides: tuple[Array, Array, Array],
+    base: tuple[Array, Array], weight: Array, totals: tuple[Array, Array],
 ) -> None:  # fmt: skip
-    """Add to the totals what one term's range is after each cut: twice the whole where unmoved."""
+    """Add to the totals what terms' ranges are after each cut: twice the whole where unmoved."""
     lower, upper, places = sides
-    k, axes = len(lower), list(m.axes)
+    k = len(lower)
     vague, width = _size(*base)
-    totals[0][:] += 2.0 * vague[:, None]
-    totals[1][:] += (2.0 * weight * width)[:, None]
-    if not axes:
-        return
-    lows = np.broadcast_to(lower, (2, len(axes), *lower.shape)).copy()  # (half, axis, box, dim)
-    highs = np.broadcast_to(upper, lows.shape).copy()
-    for i, axis in enumerate(axes):
-        highs[0, i, :, axis] = lows[1, i, :, axis] = places[:, axis]
-    flat = -1, lower.shape[1]
-    low, high = natural_range(
-        m.expression, problem.symbols, lows.reshape(flat), highs.reshape(flat)
-    )
-    halves = [size.reshape(2, len(axes), k).sum(0).T for size in _size(low, high)]
-    totals[0][:, axes] += halves[0] - 2.0 * vague[:, None]
-    totals[1][:, axes] += weight[:, None] * (halves[1] - 2.0 * width[:, None])
+    totals[0][:] += 2.0 * vague.sum(1, keepdims=True)
+    totals[1][:] += 2.0 * (weight * width).sum(1, keepdims=True)
+    alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for j, m in enumerate(measures):
+        if m.axes:
+            alike[m.axes].append(j)
+    for axes, members in alike.items():
+        lows = np.broadcast_to(lower, (2, len(axes), *lower.shape)).copy()  # half, axis, box, dim
+        highs = np.broadcast_to(upper, lows.shape).copy()
+        for i, axis in enumerate(axes):
+            highs[0, i, :, axis] = lows[1, i, :, axis] = places[:, axis]
+        flat = -1, lower.shape[1]
+        own = tuple(measures[j].expression for j in members)
+        ends = natural_ranges(own, problem.symbols, lows.reshape(flat), highs.reshape(flat))
+        halves = [size.reshape(2, len(axes), k, len(own)).sum(0) for size in _size(*ends)]
+        for i, axis in enumerate(axes):
+            totals[0][:, axis] += (halves[0][i] - 2.0 * vague[:, members]).sum(1)
+            change = halves[1][i] - 2.0 * width[:, members]
+            totals[1][:, axis] += (weight[:, members] * change).sum(1)
 
 
 def _size(low: Array, high: Array) -> tuple[Array, Array]:
-    """Of ranges (k,): how many ends are not finite (undefined: twice all), and finite widths."""
+    """Of ranges: how many ends are not finite (undefined: twice all), and finite widths."""
     vague = np.isinf(low) * 1.0 + np.isinf(high) + 4.0 * (np.isnan(low) | np.isnan(high))
     with np.errstate(invalid="ignore", over="ignore"):
         width = high - low
@@ -157,19 +160,19 @@ def _size(low: Array, high: Array) -> tuple[Array, Array]:
     return vague, np.where(np.isfinite(width), width, 0.0)
 
 
-def _weights(criterion: Criterion, sizes: Array, ends: list[tuple[Array, Array]]) -> Array:
+def _weights(criterion: Criterion, sizes: Array, ends: tuple[Array, Array]) -> Array:
     """How far each atom moves b on each box (k, atoms): its coefficients times its co-factors."""
     form = criterion.form
-    largest = np.stack([np.maximum(np.abs(low), np.abs(high)) for low, high in ends], 1)
+    largest = np.maximum(np.abs(ends[0]), np.abs(ends[1]))
     largest = np.where(np.isfinite(largest), largest, 1.0)
     if len(form.products) > MOST_PRODUCTS:
         largest = np.ones((1, largest.shape[1]))
-    result = np.zeros((largest.shape[0], len(ends)))
+    result = np.zeros(largest.shape)
     for members, size in zip(form.products, sizes.tolist(), strict=True):
         for j in members:
             others = [i for i in members if i != j]
             result[:, j] += size * largest[:, others].prod(1)
-    return np.broadcast_to(result, (len(ends[0][0]), len(ends)))
+    return np.broadcast_to(result, ends[0].shape)
 
 
 def _relative_sides(problem: Problem, lower: Array, upper: Array) -> Array:
