@@ -116,16 +116,14 @@ def _followers(layers: list[_Layer], last: Array, share: float) -> list[Array]:
 def _one_layer(layer: _Layer, G: Array, follower: Array) -> Array | None:
     """The layer's multipliers at input metric one: the best gain from s = W w to what follows."""
     k = len(G)
-    H = _inverse(G + 1e-10 * np.trace(G) / k * np.eye(k))
-    root = np.zeros((2 * k, k))
-    values, vectors = np.linalg.eigh(0.5 * (H + H.T))
-    root[:k] = vectors * np.sqrt(np.maximum(values, 0.0))
+    values, vectors = np.linalg.eigh(G)
+    half = vectors * np.sqrt(np.maximum(values, 0.0))  # s = half y with |y| at most the input's
     constant = np.zeros((2 * k, 2 * k))
     constant[k:, k:] = -follower.T @ follower
     eye = np.eye(k)
-    above = np.hstack([-layer.alpha[:, None] * eye, eye])
-    below = np.hstack([layer.beta[:, None] * eye, -eye])
-    pencil = Pencil(root, constant, above, below)
+    above = np.hstack([-layer.alpha[:, None] * half, eye])
+    below = np.hstack([layer.beta[:, None] * half, -eye])
+    pencil = Pencil(np.eye(2 * k, k), constant, above, below)
     start = _start(pencil, follower, G)
     if start is None:
         return None

@@ -1,12 +1,13 @@
 """The search for multipliers at a given metric: untrusted floating point, proved elsewhere.
 
 ``minimise r subject to F(r, t) = r N + F_0 - sum t_i (p_i q_i^T + q_i p_i^T) > 0, t > 0`` by a
-logarithmic barrier. Each constraint matrix has rank two, so that a Newton step costs a Cholesky
-factorisation and a few dense products, O(s^3 + m s^2 + m^2 s) for order s = n + m, where a general
-solver forms and factors a matrix of order s^2 / 2.
+primal-dual interior-point method, a dozen steps from any strictly feasible start. Each constraint
+matrix has rank two, so that a step costs a few factorisations and dense products, O(s^3 + m s^2 +
+m^2 s) for order s = n + m, where a general solver forms and factors a matrix of order s^2 / 2.
 
-Source: Boyd and Vandenberghe (2004), Convex Optimization, chapter 11; Benson, Ye and Zhang (2000),
-    SIAM J. Optim. 10, 443-461, for constraint matrices of low rank.
+Source: Helmberg, Rendl, Vanderbei and Wolkowicz (1996), SIAM J. Optim. 6, 342-361 (the direction);
+    Mehrotra (1992), SIAM J. Optim. 2, 575-601 (predictor and corrector); Benson, Ye and Zhang
+    (2000), SIAM J. Optim. 10, 443-461, for constraint matrices of low rank.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -26,9 +27,9 @@ from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
 GAP = 1e-9  # of r, relative: where the search ends
-GROWTH = 12.0  # of the weight of r, from one centre to the next
-MOST_STEPS = 300  # Newton steps for one centre
-CLOSE = 0.1  # squared decrement at which a centre is good enough
+MOST_STEPS = 100
+LENGTHS = (1.0, 0.99, 0.97, 0.93, 0.86, 0.75, 0.6, 0.4, 0.2, 0.05, 0.01, 1e-3)  # of a step, tried
+REACH = 0.95  # of the way to where a step would leave what is feasible
 # Multiplications in a product: OpenBLAS wakes its threads beyond 2^18, where waking and waiting
 # for them takes longer than the product up to about 2^23, if the cores do other work.
 ALONE, TOGETHER = 2**18, 2**23
@@ -68,12 +69,45 @@ class Pencil:
 
     def turned(self, r: float, t: Array) -> Array:
         """The part that is linear in r and t, (s, s)."""
-        half = _product(self.above.T, t[:, None] * self.below)
+        weighted = t[:, None] * self.below
+        if self.is_plain:
+            half = np.zeros_like(self.limit)
+            half[len(half) - len(t) :] = weighted
+        else:
+            half = _product(self.above.T, weighted)
         return r * self.limit - half - half.T
 
     def at(self, r: float, t: Array) -> Array:
         """The matrix, (s, s)."""
         return self.turned(r, t) + self.constant
+
+    def traces(self, Y: Array) -> Array:
+        """``<N, Y>`` and ``-<p_i q_i^T + q_i p_i^T, Y>`` for symmetric Y, (1 + m,)."""
+        out = np.empty(len(self.above) + 1)
+        out[0] = np.sum(self.root * _product(Y, self.root))
+        out[1:] = -2.0 * (self._above_times(Y) * self.below).sum(axis=1)
+        return out
+
+    def pair_traces(self, G: Array, X: Array) -> Array:
+        """``<A_k, G A_l X>`` for the matrices of `traces` and symmetric G and X, (1 + m, 1 + m)."""
+        (PP, PQ, QQ, RP, RQ, RR), (pp, pq, qq, rp, rq, rr) = self._grams(G), self._grams(X)
+        H = np.empty((len(PP) + 1,) * 2)
+        H[0, 0] = np.sum(RR * rr)
+        H[0, 1:] = H[1:, 0] = -(RP * rq + RQ * rp).sum(axis=1)
+        H[1:, 1:] = PP * qq + QQ * pp + PQ * pq.T + PQ.T * pq
+        return H
+
+    def _grams(self, G: Array) -> tuple[Array, ...]:
+        # Products of rows of P, Q and R = root^T in the inner product G.
+        GP, GQ, GR = self._above_times(G).T, _product(G, self.below.T), _product(G, self.root)
+        return (
+            self._above_times(GP), self._above_times(GQ), _product(self.below, GQ),
+            self._above_times(GR), _product(self.below, GR), _product(self.root.T, GR),
+        )  # fmt: skip
+
+    def _above_times(self, Y: Array) -> Array:
+        m = len(self.above)
+        return Y[len(Y) - m :] if self.is_plain else _product(self.above, Y)
 
     def factor(self, r: float, t: Array) -> Array | None:
         """Its lower Cholesky factor, or None if it is not positive definite."""
@@ -85,11 +119,11 @@ def pencil_of(form: SlopesForm, M: Array, N: Array | None, compression: Array | 
     through, B, entering, D = (nearest(matrix) for matrix in (form.A, form.B, form.C, form.D))
     n, m = through.shape[1], len(form.slopes)
     if compression is not None:
-        C0 = entering[form.touched]
-        n, through = len(C0), np.zeros((len(through), len(C0)))
-        entering = np.zeros((m, n))
-        entering[form.touched, np.arange(n)] = 1.0
-        limit = 2.0 * compression - compression @ (C0 @ C0.T) @ compression
+        # s = C0 x = R^T y with |y| <= |x|: the best H, in coordinates that scale it to one.
+        R = np.linalg.qr(entering[form.touched].T).R
+        n, limit = len(R), np.eye(len(R))
+        through, entering = np.zeros((len(through), n)), np.zeros((m, n))
+        entering[form.touched] = R.T
     else:
         is_step = form.time is not Time.STATIC
         limit = M if is_step else (np.eye(n) if N is None else N)
@@ -182,147 +216,148 @@ def follow_centres(
     stop: Callable[[Point], bool] | None = None,
     gap: float = GAP,
 ) -> list[Point]:
-    """Centres of the barrier with r weighted more and more: feasible points, the best one last.
+    """Feasible points along the path of centres to the least r, the best one last.
 
     It ends after ``seconds``, when ``stop`` says so, or when r is within ``gap`` (relative) of the
     least one.
     """
     r, t = start
     ends = monotonic() + seconds
-    points: list[Point] = [start]
-    size, m = len(pencil.constant), len(t)
     most = LARGEST_RATIO * float(t.max(initial=1e-300))
-    matrix = pencil.at(r, t)
-    factor = cholesky(matrix)
-    assert factor is not None
-    weight = float(np.sum(pencil.limit * _inverse(factor)))
-    steps = 0
-    while monotonic() < ends:
-        model = _model(pencil, factor, t, most)
-        step = model.step(weight)
-        if not step.decrement > CLOSE or steps >= MOST_STEPS:
-            points.append((r, t))
-            if not np.isfinite(step.decrement) or (stop is not None and stop((r, t))):
-                break
-            if (size + 2 * m) / weight <= gap * max(abs(r), 1e-12):
-                break
-            # The model at this centre serves the first step to the next one too.
-            weight *= GROWTH
-            step, steps = model.step(weight), 0
-            matrix = pencil.at(r, t)  # without the rounding of the steps before
-        found = _line_search(pencil, matrix, factor, t, step, weight, most)
-        if found is None:  # rounding has put an end to it
-            points.append((r, t))
+    at = _central(pencil, pencil.at(r, t), np.concatenate([t, most - t]))
+    first, astray = at.gap, 1.0
+    points: list[Point] = [start]
+    for _ in range(MOST_STEPS):
+        step = _step(pencil, at)
+        if step is None:
             break
-        length, matrix, factor = found
-        r, t = r + length * step.dr, t + length * step.dt
-        steps += 1
+        ahead, aside = _lengths(at, step)
+        r, t = float(r + ahead * step.dr), t + ahead * step.droom[: len(t)]
+        matrix = pencil.at(r, t)
+        inverse = _inverse(matrix)
+        if inverse is None or min(ahead, aside) == 0.0:  # rounding has put an end to it
+            break
+        X, z = at.X + aside * step.dX, at.z + aside * step.dz
+        at = _Place(matrix, inverse, X, np.concatenate([t, most - t]), z)
+        points.append((r, t))
+        # By so much X and z miss the equations of `_step`, beside where they began.
+        astray *= 1.0 - aside
+        is_over = at.gap + astray * first <= gap * max(abs(r), 1e-12) or monotonic() > ends
+        if is_over or (stop is not None and stop((r, t))):
+            break
     return points
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class _Step:
-    """A Newton step and its squared decrement."""
+class _Place:
+    """Where the search is.
 
-    dr: float
-    dt: Array
-    decrement: float
+    Attributes:
+        F: The matrix at (r, t), (s, s).
+        G: Its inverse.
+        X: Its multiplier, positive definite.
+        room: t and how far below their limits they are, (2 m,).
+        z: The multipliers of that, positive.
+    """
+
+    F: Array
+    G: Array
+    X: Array
+    room: Array
+    z: Array
+
+    @property
+    def gap(self) -> float:
+        """``<F, X> + <room, z>``: r less what X and z prove to be least, once they fit."""
+        return float(np.sum(self.F * self.X) + self.room @ self.z)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class _Model:
-    """The barrier to second order at a point, for any weight of r.
+class _Step:
+    """Changes of r, F, X, the room and z."""
 
-    Attributes:
-        gradient: Of the barrier alone, by (r, t), (1 + m,).
-        solved: ``H^{-1} [gradient, e_r]``, (1 + m, 2).
+    dr: float
+    dF: Array
+    dX: Array
+    droom: Array
+    dz: Array
+
+
+def _central(pencil: Pencil, F: Array, room: Array) -> _Place:
+    """A strictly feasible point with the multipliers of a centre, r weighted as it fits there."""
+    G = _inverse(F)
+    assert G is not None
+    weight = 1.0 / float(np.sum(pencil.limit * G))
+    return _Place(F, G, weight * G, room, weight / room)
+
+
+def _step(pencil: Pencil, at: _Place) -> _Step | None:
+    """Mehrotra's predictor and corrector in one step, None where rounding forbids it.
+
+    With ``A_0 = N, A_i`` the derivatives of F, centres solve ``<A_0, X> = 1``, ``<A_i, X> + z_i =
+    z_{m + i}``, ``F X = w I``, ``room z = w`` for a falling w. To first order, the third one made
+    symmetric, the new ``X = Y - sym(G dF X)`` and ``z = (c - z droom) / room``, with ``Y = w G``
+    and ``c = w`` less what the predicted step (w = 0) leaves to second order.
     """
-
-    gradient: Array
-    solved: Array
-
-    def step(self, weight: float) -> _Step:
-        """The Newton step of ``weight r + barrier``."""
-        step = -(self.solved[:, 0] + weight * self.solved[:, 1])
-        decrement = -float(self.gradient @ step + weight * step[0])
-        return _Step(float(step[0]), step[1:], decrement)
-
-
-def _line_search(
-    pencil: Pencil, F: Array, L: Array, t: Array, step: _Step, weight: float, most: float
-) -> tuple[float, Array, Array] | None:
-    """How far to go along a step, with the matrix and its factor there; None if nowhere."""
-    dr, dt, decrement = step.dr, step.dt, step.decrement
-    length = 1.0
-    if decrement >= 0.25:
-        length = _longest(t, dt, 1.0 / (1.0 + np.sqrt(decrement)))
-    value, turn = _barrier(L, t, most), pencil.turned(dr, dt)
-    for _ in range(30):
-        ahead, moved = F + length * turn, t + length * dt
-        inside = (moved > 0).all() and (moved < most).all()
-        factor = cholesky(ahead) if inside else None
-        if factor is not None:
-            # The change of weight * r is far below the rounding of its value.
-            change = weight * length * dr + _barrier(factor, moved, most) - value
-            if change <= -0.01 * length * decrement:
-                return length, ahead, factor
-        length *= 0.5
-    return None
-
-
-def _longest(t: Array, dt: Array, least: float) -> float:
-    """A step that stays inside ``t > 0``, one at most; shorter ones are tried if it is too long."""
-    shrinking = dt < 0
-    room = float((-t[shrinking] / dt[shrinking]).min(initial=np.inf))
-    return max(least, min(1.0, 0.95 * room))
-
-
-def _barrier(L: Array, t: Array, most: float) -> float:
-    own = np.log(t).sum() + np.log1p(-t / most).sum()
-    return float(-2.0 * np.log(np.diagonal(L)).sum() - own)
-
-
-def _above(pencil: Pencil, G: Array, GQ: Array, m: int) -> tuple[Array, Array, Array]:
-    """``G P^T``, ``P G P^T`` and ``P G Q^T``; parts of what is there where P picks the neurons."""
-    if pencil.is_plain:
-        own = len(G) - m
-        return G[:, own:], G[own:, own:], GQ[own:]
-    GP = _product(G, pencil.above.T)
-    return GP, _product(pencil.above, GP), _product(pencil.above, GQ)
-
-
-def _model(pencil: Pencil, L: Array, t: Array, most: float) -> _Model:
-    G = _inverse(L)
-    GQ, GR = _product(G, pencil.below.T), _product(G, pencil.root)
-    GP, PP, PQ = _above(pencil, G, GQ, len(t))
-    QQ = _product(pencil.below, GQ)
-    m = len(t)
-    gradient = np.empty(m + 1)
-    gradient[0] = -np.sum(pencil.root * GR)
-    gradient[1:] = 2.0 * np.diagonal(PQ) - 1.0 / t + 1.0 / (most - t)
-    H = np.empty((m + 1, m + 1))
-    H[0, 0] = ((pencil.root.T @ GR) ** 2).sum()
-    H[0, 1:] = H[1:, 0] = -2.0 * (_product(pencil.root.T, GP) * _product(pencil.root.T, GQ)).sum(
-        axis=0
-    )
-    H[1:, 1:] = 2.0 * (PP * QQ + PQ * PQ.T)
+    F, G, X, room, z = at.F, at.G, at.X, at.room, at.z
+    m = len(room) // 2
+    H, share = pencil.pair_traces(G, X), z / room
     places = np.arange(1, m + 1)
-    H[places, places] += t**-2 + (most - t) ** -2
-    scale = 1.0 / np.sqrt(np.diagonal(H))
-    right = np.zeros((m + 1, 2))
-    right[:, 0], right[0, 1] = scale * gradient, scale[0]
-    return _Model(gradient, scale[:, None] * solved_definite(scale[:, None] * H * scale, right))
+    H[places, places] += share[:m] + share[m:]
+    L = cholesky(H)
+    if L is None:
+        return None
+
+    def towards(Y: Array, c: Array) -> _Step:
+        right, push = pencil.traces(Y), c / room
+        right[1:] += push[:m] - push[m:]
+        right[0] -= 1.0
+        change: Array = _lapack().dpotrs(L, right, lower=1)[0]
+        dr, dt = float(change[0]), change[1:]
+        dF, droom = pencil.turned(dr, dt), np.concatenate([dt, -dt])
+        dX = Y - X - _symmetric(_product(G, _product(dF, X)))
+        return _Step(dr, dF, dX, droom, (c - z * droom) / room - z)
+
+    p = towards(np.zeros_like(G), np.zeros_like(room))
+    ahead, aside = _lengths(at, p)
+    reached = float(np.sum((F + ahead * p.dF) * (X + aside * p.dX)))
+    reached += float((room + ahead * p.droom) @ (z + aside * p.dz))
+    weight = (reached / at.gap) ** 2 * at.gap / (len(F) + len(room))
+    second = _symmetric(_product(G, _product(p.dF, p.dX)))
+    return towards(weight * G - second, weight - p.droom * p.dz)
+
+
+def _lengths(at: _Place, step: _Step) -> tuple[float, float]:
+    """How much of a step (r, t) and the multipliers can go."""
+    ahead = _longest(at.F, step.dF, at.room, step.droom)
+    return ahead, _longest(at.X, step.dX, at.z, step.dz)
+
+
+def _longest(matrix: Array, turn: Array, room: Array, change: Array) -> float:
+    """The part of a step that keeps a matrix definite and numbers positive; 0 if none is found."""
+    steepest = float((change / room).min(initial=0.0))
+    for length in LENGTHS:
+        if 1.0 + length * steepest > 0.0 and cholesky(matrix + length * turn) is not None:
+            return length if length == 1.0 else REACH * length
+    return 0.0
+
+
+def _symmetric(matrix: Array) -> Array:
+    return 0.5 * (matrix + matrix.T)
+
+
+def _lapack() -> Any:
+    from scipy.linalg import lapack  # its functions are typed nowhere
+
+    return lapack
 
 
 def cholesky(matrix: Array) -> Array | None:
     """The lower factor of a symmetric matrix, None if it is not definite in floating point."""
-    try:
-        L = np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return None
-    return np.asarray(L, dtype=np.float64) if np.isfinite(L).all() else None
+    L, status = _lapack().dpotrf(matrix, lower=1) if matrix.size else (matrix, 0)
+    return None if status or not np.isfinite(L).all() else L
 
 
 def _product(P: Array, Q: Array) -> Array:
@@ -337,9 +372,12 @@ def _product(P: Array, Q: Array) -> Array:
     return out
 
 
-def _inverse(L: Array) -> Array:
-    """``(L L^T)^{-1}``, by LU factors: OpenBLAS wakes its threads for any triangular solve."""
-    white: Array = np.asarray(np.linalg.inv(L), dtype=np.float64)
+def _inverse(matrix: Array) -> Array | None:
+    """The inverse of a symmetric matrix, None if it is not definite in floating point."""
+    L = cholesky(matrix)
+    if L is None:
+        return None
+    white: Array = _lapack().dtrtri(L, lower=1)[0]
     return _product(white.T, white)
 
 
