@@ -81,3 +81,27 @@ def test_matrices_that_overflow_or_vanish_in_doubles_are_not_proved():
     assert not leaves_definite_residual(as_ball(np.full((2, 2), 1e308)))
     assert not leaves_definite_residual(as_ball(np.zeros((2, 2))))
     assert not leaves_definite_residual(as_ball(np.full((2, 2), 5e-324)))
+
+
+@pytest.mark.parametrize("ulps", [0.5, 1.0, 4.0, 1000.0])
+def test_a_factor_computed_wrongly_proves_nothing_wrong(ulps, monkeypatch):
+    # L L^T is singular, and A is what doubles make of it, some ulps higher on the diagonal.
+    rng, n = np.random.default_rng(3), 20
+    accepted = []
+    for _ in range(40):
+        L = np.tril(rng.normal(size=(n, n)))
+        L[-1, -1] = 0.0
+        A = L @ L.T
+        A = np.tril(A) + np.tril(A, -1).T
+        A[np.arange(n), np.arange(n)] += ulps * 2.0**-52 * np.diagonal(A)
+        monkeypatch.setattr(np.linalg, "cholesky", lambda _, L=L: L)
+        accepted.append(leaves_definite_residual(as_ball(A)))
+        assert not accepted[-1] or is_definite_exactly(A)
+    assert any(accepted) == (ulps == 1000.0)
+
+
+def test_a_factor_of_another_matrix_proves_nothing(monkeypatch):
+    monkeypatch.setattr(np.linalg, "cholesky", lambda _: np.eye(2))
+    for A in (np.array([[1.5, 2.0], [2.0, 1.5]]), -np.eye(2), np.diag([2.0, 0.5])):
+        assert not leaves_definite_residual(as_ball(A))
+    assert leaves_definite_residual(as_ball(np.array([[2.0, 0.9], [0.9, 2.0]])))
