@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from time import monotonic
 from typing import Any, final
 
@@ -28,6 +28,7 @@ from riemannian_modules.space import Array
 
 GAP = 1e-9  # of r, relative: where the search ends
 MOST_STEPS = 100
+MOST_POWER = 40  # of four, by which multipliers are raised to start with
 LENGTHS = (1.0, 0.99, 0.97, 0.93, 0.86, 0.75, 0.6, 0.4, 0.2, 0.05, 0.01, 1e-3)  # of a step, tried
 REACH = 0.95  # of the way to where a step would leave what is feasible
 # Multiplications in a product: OpenBLAS wakes its threads beyond 2^18, where waking and waiting
@@ -84,7 +85,7 @@ class Pencil:
     def traces(self, Y: Array) -> Array:
         """``<N, Y>`` and ``-<p_i q_i^T + q_i p_i^T, Y>`` for symmetric Y, (1 + m,)."""
         out = np.empty(len(self.above) + 1)
-        out[0] = np.sum(self.root * _product(Y, self.root))
+        out[0] = np.vdot(self.root, _product(Y, self.root))
         out[1:] = -2.0 * (self._above_times(Y) * self.below).sum(axis=1)
         return out
 
@@ -92,7 +93,7 @@ class Pencil:
         """``<A_k, G A_l X>`` for the matrices of `traces` and symmetric G and X, (1 + m, 1 + m)."""
         (PP, PQ, QQ, RP, RQ, RR), (pp, pq, qq, rp, rq, rr) = self._grams(G), self._grams(X)
         H = np.empty((len(PP) + 1,) * 2)
-        H[0, 0] = np.sum(RR * rr)
+        H[0, 0] = np.vdot(RR, rr)
         H[0, 1:] = H[1:, 0] = -(RP * rq + RQ * rp).sum(axis=1)
         H[1:, 1:] = PP * qq + QQ * pp + PQ * pq.T + PQ.T * pq
         return H
@@ -164,7 +165,7 @@ def feasible_start(form: SlopesForm, pencil: Pencil, seconds: float) -> Point | 
     """Some strictly feasible point, with all neurons' own block definite; None if none is found.
 
     Neurons in layers: multipliers that fall off with depth. Neurons in loops: a search for
-    multipliers that prove that the loops have one solution.
+    multipliers that prove that the loops have one solution. Their common factor is nearly the best.
     """
     m = len(form.slopes)
     k = len(pencil.constant) - m
@@ -174,19 +175,31 @@ def feasible_start(form: SlopesForm, pencil: Pencil, seconds: float) -> Point | 
         t = _loops(own, seconds)
     if t is None:
         return None
-    # r and a factor on t: with the neurons' block definite, some large r and t do.
-    for scale in 4.0 ** np.arange(-10.0, 40.0):
-        if cholesky(own.at(0.0, scale * t) + pencil.constant[k:, k:]) is not None:
-            t = 2.0 * scale * t
-            break
-    else:
-        return None
-    sizes = (np.abs(pencil.constant), t, 1e-6 * np.abs(pencil.root) ** 2)
-    size = sum(float(part.max(initial=0.0)) for part in sizes)
-    for r in size * 4.0 ** np.arange(-20.0, 60.0):
-        if pencil.factor(r, t) is not None:
-            return 2.0 * r, t
+    # The least r is a convex function of the factor, infinite where that is too small.
+    size = float(np.abs(pencil.constant).max(initial=0.0)) or 1.0
+    power, t = 0, size * t
+    r = _least(pencil, t)
+    while not np.isfinite(r) and power < MOST_POWER:
+        power, r = power + 1, _least(pencil, 4.0 ** (power + 1) * t)
+    for way in (1, -1):
+        while (ahead := _least(pencil, 4.0 ** (power + way) * t)) < r - 0.1 * abs(r):
+            power, r = power + way, ahead
+    t = 4.0**power * t
+    for room in max(abs(r), 1e-9 * size) * 4.0 ** np.arange(20.0):
+        if pencil.factor(r + room, t) is not None:
+            return r + room, t
     return None
+
+
+def _least(pencil: Pencil, t: Array) -> float:
+    """The r beyond which the matrix is definite, infinite if there is none."""
+    k = len(pencil.constant) - len(t)
+    F = pencil.at(0.0, t)
+    if cholesky(F[k:, k:]) is None:
+        return np.inf
+    needed = F[:k, k:] @ np.linalg.solve(F[k:, k:], F[k:, :k]) - F[:k, :k]
+    white = np.linalg.inv(pencil.root[:k])
+    return float(np.linalg.eigvalsh(_symmetric(white @ needed @ white.T))[-1])
 
 
 def _falling(form: SlopesForm, own: Pencil) -> Array | None:
@@ -270,7 +283,7 @@ class _Place:
     @property
     def gap(self) -> float:
         """``<F, X> + <room, z>``: r less what X and z prove to be least, once they fit."""
-        return float(np.sum(self.F * self.X) + self.room @ self.z)
+        return float(np.vdot(self.F, self.X) + self.room @ self.z)
 
 
 @final
@@ -289,7 +302,7 @@ def _central(pencil: Pencil, F: Array, room: Array) -> _Place:
     """A strictly feasible point with the multipliers of a centre, r weighted as it fits there."""
     G = _inverse(F)
     assert G is not None
-    weight = 1.0 / float(np.sum(pencil.limit * G))
+    weight = 1.0 / float(np.vdot(pencil.limit, G))
     return _Place(F, G, weight * G, room, weight / room)
 
 
@@ -310,23 +323,26 @@ def _step(pencil: Pencil, at: _Place) -> _Step | None:
     if L is None:
         return None
 
-    def towards(Y: Array, c: Array) -> _Step:
-        right, push = pencil.traces(Y), c / room
-        right[1:] += push[:m] - push[m:]
-        right[0] -= 1.0
-        change: Array = _lapack().dpotrs(L, right, lower=1)[0]
+    def towards(right: Array, Y: Array | float, c: Array | float) -> _Step:
+        change: Array = _lapack().dpotrs(L, right - first, lower=1)[0]
         dr, dt = float(change[0]), change[1:]
         dF, droom = pencil.turned(dr, dt), np.concatenate([dt, -dt])
         dX = Y - X - _symmetric(_product(G, _product(dF, X)))
         return _Step(dr, dF, dX, droom, (c - z * droom) / room - z)
 
-    p = towards(np.zeros_like(G), np.zeros_like(room))
+    first = np.zeros(m + 1)
+    first[0] = 1.0
+    p = towards(np.zeros(m + 1), 0.0, 0.0)
     ahead, aside = _lengths(at, p)
-    reached = float(np.sum((F + ahead * p.dF) * (X + aside * p.dX)))
+    gap = at.gap
+    reached = float(np.vdot(F + ahead * p.dF, X + aside * p.dX))
     reached += float((room + ahead * p.droom) @ (z + aside * p.dz))
-    weight = (reached / at.gap) ** 2 * at.gap / (len(F) + len(room))
-    second = _symmetric(_product(G, _product(p.dF, p.dX)))
-    return towards(weight * G - second, weight - p.droom * p.dz)
+    weight = (reached / gap) ** 2 * gap / (len(F) + len(room))
+    Y = weight * G - _symmetric(_product(G, _product(p.dF, p.dX)))
+    c = weight - p.droom * p.dz
+    right, push = pencil.traces(Y), c / room
+    right[1:] += push[:m] - push[m:]
+    return towards(right, Y, c)
 
 
 def _lengths(at: _Place, step: _Step) -> tuple[float, float]:
@@ -348,6 +364,7 @@ def _symmetric(matrix: Array) -> Array:
     return 0.5 * (matrix + matrix.T)
 
 
+@cache
 def _lapack() -> Any:
     from scipy.linalg import lapack  # its functions are typed nowhere
 
