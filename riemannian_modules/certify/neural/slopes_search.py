@@ -29,7 +29,8 @@ from riemannian_modules.space import Array
 GAP = 1e-9  # of r, relative: where the search ends
 MOST_STEPS = 100
 MOST_POWER = 40  # of four, by which multipliers are raised to start with
-LENGTHS = (1.0, 0.99, 0.97, 0.93, 0.86, 0.75, 0.6, 0.4, 0.2, 0.05, 0.01, 1e-3)  # of a step, tried
+LENGTHS = (1.0, 0.9, 0.7, 0.4, 0.1, 0.01, 1e-3)  # of a step, tried
+LEAST_SHARE = 0.02  # of the gap, that a step aims at; the more, the less far the last one went
 REACH = 0.95  # of the way to where a step would leave what is feasible
 # Multiplications in a product: OpenBLAS wakes its threads beyond 2^18, where waking and waiting
 # for them takes longer than the product up to about 2^23, if the cores do other work.
@@ -238,17 +239,19 @@ def follow_centres(
     ends = monotonic() + seconds
     most = LARGEST_RATIO * float(t.max(initial=1e-300))
     at = _central(pencil, pencil.at(r, t), np.concatenate([t, most - t]))
-    first, astray = at.gap, 1.0
+    first, astray, length = at.gap, 1.0, REACH
     points: list[Point] = [start]
     for _ in range(MOST_STEPS):
-        step = _step(pencil, at)
+        step = _step(pencil, at, max((1.0 - length) ** 1.5, LEAST_SHARE))
         if step is None:
             break
-        ahead, aside = _lengths(at, step)
+        ahead = _longest(at.F, step.dF, at.room, step.droom)
+        aside = _longest(at.X, step.dX, at.z, step.dz)
+        length = min(ahead, aside)
         r, t = float(r + ahead * step.dr), t + ahead * step.droom[: len(t)]
         matrix = pencil.at(r, t)
         inverse = _inverse(matrix)
-        if inverse is None or min(ahead, aside) == 0.0:  # rounding has put an end to it
+        if inverse is None or length == 0.0:  # rounding has put an end to it
             break
         X, z = at.X + aside * step.dX, at.z + aside * step.dz
         at = _Place(matrix, inverse, X, np.concatenate([t, most - t]), z)
@@ -306,8 +309,8 @@ def _central(pencil: Pencil, F: Array, room: Array) -> _Place:
     return _Place(F, G, weight * G, room, weight / room)
 
 
-def _step(pencil: Pencil, at: _Place) -> _Step | None:
-    """Mehrotra's predictor and corrector in one step, None where rounding forbids it.
+def _step(pencil: Pencil, at: _Place, share: float) -> _Step | None:
+    """The step, of Mehrotra's second order, to a share of the gap; None if equations are singular.
 
     With ``A_0 = N, A_i`` the derivatives of F, centres solve ``<A_0, X> = 1``, ``<A_i, X> + z_i =
     z_{m + i}``, ``F X = w I``, ``room z = w`` for a falling w. To first order, the third one made
@@ -316,9 +319,9 @@ def _step(pencil: Pencil, at: _Place) -> _Step | None:
     """
     F, G, X, room, z = at.F, at.G, at.X, at.room, at.z
     m = len(room) // 2
-    H, share = pencil.pair_traces(G, X), z / room
+    H, stiff = pencil.pair_traces(G, X), z / room
     places = np.arange(1, m + 1)
-    H[places, places] += share[:m] + share[m:]
+    H[places, places] += stiff[:m] + stiff[m:]
     L = cholesky(H)
     if L is None:
         return None
@@ -333,22 +336,12 @@ def _step(pencil: Pencil, at: _Place) -> _Step | None:
     first = np.zeros(m + 1)
     first[0] = 1.0
     p = towards(np.zeros(m + 1), 0.0, 0.0)
-    ahead, aside = _lengths(at, p)
-    gap = at.gap
-    reached = float(np.vdot(F + ahead * p.dF, X + aside * p.dX))
-    reached += float((room + ahead * p.droom) @ (z + aside * p.dz))
-    weight = (reached / gap) ** 2 * gap / (len(F) + len(room))
+    weight = share * at.gap / (len(F) + len(room))
     Y = weight * G - _symmetric(_product(G, _product(p.dF, p.dX)))
     c = weight - p.droom * p.dz
     right, push = pencil.traces(Y), c / room
     right[1:] += push[:m] - push[m:]
     return towards(right, Y, c)
-
-
-def _lengths(at: _Place, step: _Step) -> tuple[float, float]:
-    """How much of a step (r, t) and the multipliers can go."""
-    ahead = _longest(at.F, step.dF, at.room, step.droom)
-    return ahead, _longest(at.X, step.dX, at.z, step.dz)
 
 
 def _longest(matrix: Array, turn: Array, room: Array, change: Array) -> float:
@@ -373,8 +366,11 @@ def _lapack() -> Any:
 
 def cholesky(matrix: Array) -> Array | None:
     """The lower factor of a symmetric matrix, None if it is not definite in floating point."""
-    L, status = _lapack().dpotrf(matrix, lower=1) if matrix.size else (matrix, 0)
-    return None if status or not np.isfinite(L).all() else L
+    if not matrix.size:
+        return matrix
+    L, status = _lapack().dpotrf(matrix, lower=1)
+    # What is NaN makes all pivots NaN that follow.
+    return L if status == 0 and np.isfinite(L[-1, -1]) else None
 
 
 def _product(P: Array, Q: Array) -> Array:
