@@ -59,6 +59,9 @@ def product(P: Matrix, Q: Matrix) -> Matrix:
     """
     if not P.size or not Q.size or not (P != 0).any() or not (Q != 0).any():
         return zeros(P.shape[0], Q.shape[1])
+    for one, other in ((P, Q), (Q, P)):
+        if len(one) == one.shape[1] and np.array_equal(one, np.eye(len(one))):
+            return other
     if P.dtype == Q.dtype == np.float64:
         exact = _single_products(P, Q)
         if exact is not None:

@@ -71,13 +71,14 @@ class Pencil:
 
     def turned(self, r: float, t: Array) -> Array:
         """The part that is linear in r and t, (s, s)."""
-        weighted = t[:, None] * self.below
+        out, weighted = r * self.limit, t[:, None] * self.below
         if self.is_plain:
-            half = np.zeros_like(self.limit)
-            half[len(half) - len(t) :] = weighted
-        else:
-            half = _product(self.above.T, weighted)
-        return r * self.limit - half - half.T
+            own = len(out) - len(t)
+            out[own:] -= weighted
+            out[:, own:] -= weighted.T
+            return out
+        half = _product(self.above.T, weighted)
+        return out - half - half.T
 
     def at(self, r: float, t: Array) -> Array:
         """The matrix, (s, s)."""
