@@ -33,9 +33,9 @@ LENGTHS = (1.0, 0.9, 0.7, 0.4, 0.1, 0.01, 1e-3)  # of a step, tried
 LEAST_SHARE = 0.02  # of the gap, that a step aims at; the more, the less far the last one went
 REACH = 0.95  # of the way to where a step would leave what is feasible
 # Multiplications in a product: OpenBLAS wakes its threads beyond 2^18, where waking and waiting
-# for them takes longer than the product up to about 2^23, if the cores do other work.
-ALONE, TOGETHER = 2**18, 2**23
-
+# for them takes far longer than the product, if the cores do other work; so does a factorisation.
+ALONE, TOGETHER = 2**18, 2**26
+BLOCK = 96  # order of factorisations that LAPACK leaves to one thread
 LARGEST_RATIO = 1e8  # of multipliers to where they start: linear neurons ask for infinite ones
 
 Point = tuple[float, Array]  # r and t
@@ -87,7 +87,7 @@ class Pencil:
     def traces(self, Y: Array) -> Array:
         """``<N, Y>`` and ``-<p_i q_i^T + q_i p_i^T, Y>`` for symmetric Y, (1 + m,)."""
         out = np.empty(len(self.above) + 1)
-        out[0] = np.vdot(self.root, _product(Y, self.root))
+        out[0] = _inner(self.root, _product(Y, self.root))
         out[1:] = -2.0 * (self._above_times(Y) * self.below).sum(axis=1)
         return out
 
@@ -95,7 +95,7 @@ class Pencil:
         """``<A_k, G A_l X>`` for the matrices of `traces` and symmetric G and X, (1 + m, 1 + m)."""
         (PP, PQ, QQ, RP, RQ, RR), (pp, pq, qq, rp, rq, rr) = self._grams(G), self._grams(X)
         H = np.empty((len(PP) + 1,) * 2)
-        H[0, 0] = np.vdot(RR, rr)
+        H[0, 0] = _inner(RR, rr)
         H[0, 1:] = H[1:, 0] = -(RP * rq + RQ * rp).sum(axis=1)
         H[1:, 1:] = PP * qq + QQ * pp + PQ * pq.T + PQ.T * pq
         return H
@@ -287,7 +287,7 @@ class _Place:
     @property
     def gap(self) -> float:
         """``<F, X> + <room, z>``: r less what X and z prove to be least, once they fit."""
-        return float(np.vdot(self.F, self.X) + self.room @ self.z)
+        return float(_inner(self.F, self.X) + self.room @ self.z)
 
 
 @final
@@ -306,7 +306,7 @@ def _central(pencil: Pencil, F: Array, room: Array) -> _Place:
     """A strictly feasible point with the multipliers of a centre, r weighted as it fits there."""
     G = _inverse(F)
     assert G is not None
-    weight = 1.0 / float(np.vdot(pencil.limit, G))
+    weight = 1.0 / _inner(pencil.limit, G)
     return _Place(F, G, weight * G, room, weight / room)
 
 
@@ -367,11 +367,36 @@ def _lapack() -> Any:
 
 def cholesky(matrix: Array) -> Array | None:
     """The lower factor of a symmetric matrix, None if it is not definite in floating point."""
-    if not matrix.size:
+    n, k = len(matrix), len(matrix) // 2
+    if n > BLOCK:
+        first = cholesky(matrix[:k, :k])
+        if first is None:
+            return None
+        below = _product(matrix[k:, :k], _inverse_of_lower(first).T)
+        second = cholesky(matrix[k:, k:] - _product(below, below.T))
+        return None if second is None else _lower(first, below, second)
+    if n == 0:
         return matrix
     L, status = _lapack().dpotrf(matrix, lower=1)
     # What is NaN makes all pivots NaN that follow.
     return L if status == 0 and np.isfinite(L[-1, -1]) else None
+
+
+def _inverse_of_lower(L: Array) -> Array:
+    k = len(L) // 2
+    if len(L) <= BLOCK:
+        return np.asarray(_lapack().dtrtri(L, lower=1)[0], dtype=np.float64)
+    first, second = _inverse_of_lower(L[:k, :k]), _inverse_of_lower(L[k:, k:])
+    return _lower(first, -_product(second, _product(L[k:, :k], first)), second)
+
+
+def _lower(first: Array, below: Array, second: Array) -> Array:
+    return np.block([[first, np.zeros(below.T.shape)], [below, second]])
+
+
+def _inner(P: Array, Q: Array) -> float:
+    """``<P, Q>``, by one thread."""
+    return float(np.einsum("ij,ij->", P, Q))
 
 
 def _product(P: Array, Q: Array) -> Array:
@@ -391,7 +416,7 @@ def _inverse(matrix: Array) -> Array | None:
     L = cholesky(matrix)
     if L is None:
         return None
-    white: Array = _lapack().dtrtri(L, lower=1)[0]
+    white = _inverse_of_lower(L)
     return _product(white.T, white)
 
 
