@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from riemannian_modules.arithmetic.blocked import cholesky
 from riemannian_modules.arithmetic.interval_matrix import (
     Ball,
     as_ball,
@@ -43,9 +44,8 @@ def leaves_definite_residual(A: Ball) -> bool:
     # |L| |L|^T is at most sqrt(A_ii A_jj) entry by entry, and the error of the product (n + 4) ulp
     # of that: with this v, n (n + 4) ulp of the diagonal.
     shift = _MORE * (_shares(radius, v) + n * (n + 4) * ULP * diagonal)
-    try:
-        L: Array = np.asarray(np.linalg.cholesky(centre - np.diag(shift)), dtype=np.float64)
-    except np.linalg.LinAlgError:
+    L = cholesky(centre - np.diag(shift))
+    if L is None:
         return False
     factor = as_ball(L)
     residual = ball_difference(Ball(centre, radius), ball_matmul(factor, factor.mT))

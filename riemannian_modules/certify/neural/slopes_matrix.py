@@ -113,7 +113,9 @@ def nearest(matrix: Matrix) -> Array:
 def matrix_to_data(matrix: Matrix) -> Any:
     """Rows of numbers, or where most are zero the others as ``[row, column, entry]``."""
     if 3 * np.count_nonzero(matrix) >= matrix.size and matrix.size:
-        return [[_entry_to_data(e) for e in row] for row in matrix.tolist()]
+        rows: list[list[Any]] = matrix.tolist()
+        is_plain = matrix.dtype == np.float64
+        return rows if is_plain else [[_entry_to_data(e) for e in row] for row in rows]
     entries = [
         [int(i), int(j), _entry_to_data(matrix[i, j])]
         for i, j in zip(*np.nonzero(matrix), strict=True)

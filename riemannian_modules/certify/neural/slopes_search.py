@@ -14,12 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from time import monotonic
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
+from riemannian_modules.arithmetic.blocked import (
+    blocked_product,
+    cholesky,
+    inverse_of_lower,
+    lapack,
+)
 from riemannian_modules.certify.neural.slopes_matrix import nearest
 from riemannian_modules.certify.neural.slopes_proof import can_compress
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
@@ -32,10 +38,6 @@ MOST_POWER = 40  # of four, by which multipliers are raised to start with
 LENGTHS = (1.0, 0.9, 0.7, 0.4, 0.1, 0.01, 1e-3)  # of a step, tried
 LEAST_SHARE = 0.02  # of the gap, that a step aims at; the more, the less far the last one went
 REACH = 0.95  # of the way to where a step would leave what is feasible
-# Multiplications in a product: OpenBLAS wakes its threads beyond 2^18, where waking and waiting
-# for them takes far longer than the product, if the cores do other work; so does a factorisation.
-ALONE, TOGETHER = 2**18, 2**26
-BLOCK = 96  # order of factorisations that LAPACK leaves to one thread
 LARGEST_RATIO = 1e8  # of multipliers to where they start: linear neurons ask for infinite ones
 
 Point = tuple[float, Array]  # r and t
@@ -77,7 +79,7 @@ class Pencil:
             out[own:] -= weighted
             out[:, own:] -= weighted.T
             return out
-        half = _product(self.above.T, weighted)
+        half = blocked_product(self.above.T, weighted)
         return out - half - half.T
 
     def at(self, r: float, t: Array) -> Array:
@@ -87,7 +89,7 @@ class Pencil:
     def traces(self, Y: Array) -> Array:
         """``<N, Y>`` and ``-<p_i q_i^T + q_i p_i^T, Y>`` for symmetric Y, (1 + m,)."""
         out = np.empty(len(self.above) + 1)
-        out[0] = _inner(self.root, _product(Y, self.root))
+        out[0] = _inner(self.root, blocked_product(Y, self.root))
         out[1:] = -2.0 * (self._above_times(Y) * self.below).sum(axis=1)
         return out
 
@@ -102,15 +104,20 @@ class Pencil:
 
     def _grams(self, G: Array) -> tuple[Array, ...]:
         # Products of rows of P, Q and R = root^T in the inner product G.
-        GP, GQ, GR = self._above_times(G).T, _product(G, self.below.T), _product(G, self.root)
+        GP, GQ, GR = (
+            self._above_times(G).T,
+            blocked_product(G, self.below.T),
+            blocked_product(G, self.root),
+        )
         return (
-            self._above_times(GP), self._above_times(GQ), _product(self.below, GQ),
-            self._above_times(GR), _product(self.below, GR), _product(self.root.T, GR),
+            self._above_times(GP), self._above_times(GQ), blocked_product(self.below, GQ),
+            self._above_times(GR), blocked_product(self.below, GR),
+            blocked_product(self.root.T, GR),
         )  # fmt: skip
 
     def _above_times(self, Y: Array) -> Array:
         m = len(self.above)
-        return Y[len(Y) - m :] if self.is_plain else _product(self.above, Y)
+        return Y[len(Y) - m :] if self.is_plain else blocked_product(self.above, Y)
 
     def factor(self, r: float, t: Array) -> Array | None:
         """Its lower Cholesky factor, or None if it is not positive definite."""
@@ -122,11 +129,13 @@ def pencil_of(form: SlopesForm, M: Array, N: Array | None, compression: Array | 
     through, B, entering, D = (nearest(matrix) for matrix in (form.A, form.B, form.C, form.D))
     n, m = through.shape[1], len(form.slopes)
     if compression is not None:
-        # s = C0 x = R^T y with |y| <= |x|: the best H, in coordinates that scale it to one.
-        R = np.linalg.qr(entering[form.touched].T).R
-        n, limit = len(R), np.eye(len(R))
+        # s = C0 x = half y with |y| <= |x|: the best H, in coordinates that scale it to one.
+        C0 = entering[form.touched]
+        half = cholesky(_ridged(blocked_product(C0, C0.T)))
+        assert half is not None
+        n, limit = len(half), np.eye(len(half))
         through, entering = np.zeros((len(through), n)), np.zeros((m, n))
-        entering[form.touched] = R.T
+        entering[form.touched] = half
     else:
         is_step = form.time is not Time.STATIC
         limit = M if is_step else (np.eye(n) if N is None else N)
@@ -139,9 +148,10 @@ def pencil_of(form: SlopesForm, M: Array, N: Array | None, compression: Array | 
         motion = out.T @ M @ out
     alpha, beta = form.slope_bounds
     own = np.hstack([np.zeros((m, n)), np.eye(m)])
-    values, vectors = np.linalg.eigh(0.5 * (limit + limit.T))
     root = np.zeros((n + m, n))
-    root[:n] = vectors * np.sqrt(np.maximum(values, 0.0))
+    factor = cholesky(limit)
+    assert factor is not None  # metrics are definite, and proved so
+    root[:n] = factor
     return Pencil(root, -motion, own - alpha[:, None] * reads, beta[:, None] * reads - own)
 
 
@@ -151,10 +161,15 @@ def compression_of(form: SlopesForm) -> Array | None:
         return None
     C0 = nearest(form.C)[form.touched]
     G = C0 @ C0.T
-    # A little more on the diagonal keeps directions that x cannot reach expensive.
-    H = np.linalg.inv(G + 1e-12 * np.trace(G) / len(G) * np.eye(len(G)))
+    H = _inverse(_ridged(G))
+    assert H is not None
     # The loss is quadratic in H's error, and short numbers are quick to multiply exactly.
     return shortened(0.5 * (H + H.T), 26)
+
+
+def _ridged(G: Array) -> Array:
+    # A little more on the diagonal keeps directions that x cannot reach expensive.
+    return G + 1e-12 * np.trace(G) / len(G) * np.eye(len(G))
 
 
 def shortened(values: Array, bits: int) -> Array:
@@ -328,17 +343,17 @@ def _step(pencil: Pencil, at: _Place, share: float) -> _Step | None:
         return None
 
     def towards(right: Array, Y: Array | float, c: Array | float) -> _Step:
-        change: Array = _lapack().dpotrs(L, right - first, lower=1)[0]
+        change: Array = lapack().dpotrs(L, right - first, lower=1)[0]
         dr, dt = float(change[0]), change[1:]
         dF, droom = pencil.turned(dr, dt), np.concatenate([dt, -dt])
-        dX = Y - X - _symmetric(_product(G, _product(dF, X)))
+        dX = Y - X - _symmetric(blocked_product(G, blocked_product(dF, X)))
         return _Step(dr, dF, dX, droom, (c - z * droom) / room - z)
 
     first = np.zeros(m + 1)
     first[0] = 1.0
     p = towards(np.zeros(m + 1), 0.0, 0.0)
     weight = share * at.gap / (len(F) + len(room))
-    Y = weight * G - _symmetric(_product(G, _product(p.dF, p.dX)))
+    Y = weight * G - _symmetric(blocked_product(G, blocked_product(p.dF, p.dX)))
     c = weight - p.droom * p.dz
     right, push = pencil.traces(Y), c / room
     right[1:] += push[:m] - push[m:]
@@ -358,57 +373,9 @@ def _symmetric(matrix: Array) -> Array:
     return 0.5 * (matrix + matrix.T)
 
 
-@cache
-def _lapack() -> Any:
-    from scipy.linalg import lapack  # its functions are typed nowhere
-
-    return lapack
-
-
-def cholesky(matrix: Array) -> Array | None:
-    """The lower factor of a symmetric matrix, None if it is not definite in floating point."""
-    n, k = len(matrix), len(matrix) // 2
-    if n > BLOCK:
-        first = cholesky(matrix[:k, :k])
-        if first is None:
-            return None
-        below = _product(matrix[k:, :k], _inverse_of_lower(first).T)
-        second = cholesky(matrix[k:, k:] - _product(below, below.T))
-        return None if second is None else _lower(first, below, second)
-    if n == 0:
-        return matrix
-    L, status = _lapack().dpotrf(matrix, lower=1)
-    # What is NaN makes all pivots NaN that follow.
-    return L if status == 0 and np.isfinite(L[-1, -1]) else None
-
-
-def _inverse_of_lower(L: Array) -> Array:
-    k = len(L) // 2
-    if len(L) <= BLOCK:
-        return np.asarray(_lapack().dtrtri(L, lower=1)[0], dtype=np.float64)
-    first, second = _inverse_of_lower(L[:k, :k]), _inverse_of_lower(L[k:, k:])
-    return _lower(first, -_product(second, _product(L[k:, :k], first)), second)
-
-
-def _lower(first: Array, below: Array, second: Array) -> Array:
-    return np.block([[first, np.zeros(below.T.shape)], [below, second]])
-
-
 def _inner(P: Array, Q: Array) -> float:
     """``<P, Q>``, by one thread."""
     return float(np.einsum("ij,ij->", P, Q))
-
-
-def _product(P: Array, Q: Array) -> Array:
-    """``P Q``, where it is small in bands of rows that BLAS leaves to one thread."""
-    rows, work = len(P), P.size * Q.shape[1]
-    if not ALONE < work <= TOGETHER:
-        return P @ Q
-    band = max(ALONE * rows // work, 1)
-    out = np.empty((rows, Q.shape[1]))
-    for first in range(0, rows, band):
-        np.matmul(P[first : first + band], Q, out=out[first : first + band])
-    return out
 
 
 def _inverse(matrix: Array) -> Array | None:
@@ -416,8 +383,8 @@ def _inverse(matrix: Array) -> Array | None:
     L = cholesky(matrix)
     if L is None:
         return None
-    white = _inverse_of_lower(L)
-    return _product(white.T, white)
+    white = inverse_of_lower(L)
+    return blocked_product(white.T, white)
 
 
 def solved_definite(matrix: Array, right: Array) -> Array:
