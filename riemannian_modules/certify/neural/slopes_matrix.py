@@ -112,14 +112,13 @@ def nearest(matrix: Matrix) -> Array:
 
 def matrix_to_data(matrix: Matrix) -> Any:
     """Rows of numbers, or where most are zero the others as ``[row, column, entry]``."""
+    is_plain = matrix.dtype == np.float64
+    spelled = matrix if is_plain else np.vectorize(_entry_to_data, otypes=[object])(matrix)
     if 3 * np.count_nonzero(matrix) >= matrix.size and matrix.size:
-        rows: list[list[Any]] = matrix.tolist()
-        is_plain = matrix.dtype == np.float64
-        return rows if is_plain else [[_entry_to_data(e) for e in row] for row in rows]
-    entries = [
-        [int(i), int(j), _entry_to_data(matrix[i, j])]
-        for i, j in zip(*np.nonzero(matrix), strict=True)
-    ]
+        return spelled.tolist()
+    places = np.nonzero(matrix)
+    rows, columns = (side.tolist() for side in places)
+    entries = [[i, j, e] for i, j, e in zip(rows, columns, spelled[places].tolist(), strict=True)]
     return {"shape": [int(side) for side in matrix.shape], "entries": entries}
 
 
