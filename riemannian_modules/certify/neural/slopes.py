@@ -98,8 +98,8 @@ def certify_slopes(
     seconds = budget.seconds if budget is not None else SECONDS
     M = _output_metric(form, norm, target, seconds)
     N = _input_metric(form, input_norm)
-    H = compression_of(form) if N is None else None
     with np.errstate(all="ignore"):  # what overflows here is refused by the proof
+        H = compression_of(form) if N is None else None
         points = _searched(form, M, N, H, seconds, _gap(budget))
     if not points:
         return Estimated(None, "no multipliers were found; loops may have no unique solution")

@@ -160,11 +160,9 @@ def compression_of(form: SlopesForm) -> Array | None:
     if not can_compress(form) or len(form.touched) >= form.A.shape[1]:
         return None
     C0 = nearest(form.C)[form.touched]
-    G = C0 @ C0.T
-    H = _inverse(_ridged(G))
-    assert H is not None
+    H = _inverse(_ridged(blocked_product(C0, C0.T)))
     # The loss is quadratic in H's error, and short numbers are quick to multiply exactly.
-    return shortened(0.5 * (H + H.T), 26)
+    return None if H is None else shortened(_symmetric(H), 26)
 
 
 def _ridged(G: Array) -> Array:
@@ -199,7 +197,10 @@ def feasible_start(form: SlopesForm, pencil: Pencil, seconds: float) -> Point | 
     while not np.isfinite(r) and power < MOST_POWER:
         power, r = power + 1, _least(pencil, 4.0 ** (power + 1) * t)
     for way in (1, -1):
-        while (ahead := _least(pencil, 4.0 ** (power + way) * t)) < r - 0.1 * abs(r):
+        while abs(power) < MOST_POWER:
+            ahead = _least(pencil, 4.0 ** (power + way) * t)
+            if not ahead < r - 0.1 * abs(r):
+                break
             power, r = power + way, ahead
     t = 4.0**power * t
     for room in max(abs(r), 1e-9 * size) * 4.0 ** np.arange(20.0):
@@ -214,9 +215,10 @@ def _least(pencil: Pencil, t: Array) -> float:
     F = pencil.at(0.0, t)
     if cholesky(F[k:, k:]) is None:
         return np.inf
+    white = inverse_of_lower(pencil.root[:k])  # a Cholesky factor in `pencil_of`
     needed = F[:k, k:] @ np.linalg.solve(F[k:, k:], F[k:, :k]) - F[:k, :k]
-    white = np.linalg.inv(pencil.root[:k])
-    return float(np.linalg.eigvalsh(_symmetric(white @ needed @ white.T))[-1])
+    needed = _symmetric(white @ needed @ white.T)
+    return float(np.linalg.eigvalsh(needed)[-1]) if np.isfinite(needed).all() else np.inf
 
 
 def _falling(form: SlopesForm, own: Pencil) -> Array | None:
