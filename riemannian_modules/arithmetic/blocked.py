@@ -10,6 +10,7 @@ Source: Golub and Van Loan (2013), Matrix Computations, section 4.2.6 (recursive
 from __future__ import annotations
 
 from functools import cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def cholesky(matrix: Array) -> Array | None:
         return matrix
     L, status = lapack().dpotrf(matrix, lower=1)
     # What is NaN makes all pivots NaN that follow.
-    return L if status == 0 and np.isfinite(L[-1, -1]) else None
+    return L if status == 0 and isfinite(L[-1, -1]) else None
 
 
 def inverse_of_lower(L: Array) -> Array:

@@ -108,8 +108,8 @@ def _form_matrix(
     below = ball_difference(ball_scaled(beta, reads), own)
     weighted = ball_scaled(2.0 * multipliers[:, None], below)
     taken = ball_matmul(_joined(left, above).mT, _joined(right, weighted))
-    padding = (0, m), (0, m)
-    whole = Ball(np.pad(limit.centre, padding), np.pad(limit.radius, padding))
+    whole = as_ball(np.zeros((n + m, n + m)))
+    whole.centre[:n, :n], whole.radius[:n, :n] = limit.centre, limit.radius
     return ball_difference(whole, taken)
 
 
