@@ -257,10 +257,12 @@ def follow_centres(
     ends = monotonic() + seconds
     most = LARGEST_RATIO * float(t.max(initial=1e-300))
     at = _central(pencil, pencil.at(r, t), np.concatenate([t, most - t]))
-    first, astray, length = at.gap, 1.0, REACH
+    first = left = at.gap
+    astray, length = 1.0, REACH
     points: list[Point] = [start]
     for _ in range(MOST_STEPS):
-        step = _step(pencil, at, max((1.0 - length) ** 1.5, LEAST_SHARE))
+        weight = max((1.0 - length) ** 1.5, LEAST_SHARE) * left / (len(at.F) + len(at.room))
+        step = _step(pencil, at, weight)
         if step is None:
             break
         ahead = _longest(at.F, step.dF, at.room, step.droom)
@@ -275,8 +277,8 @@ def follow_centres(
         at = _Place(matrix, inverse, X, np.concatenate([t, most - t]), z)
         points.append((r, t))
         # By so much X and z miss the equations of `_step`, beside where they began.
-        astray *= 1.0 - aside
-        is_over = at.gap + astray * first <= gap * max(abs(r), 1e-12) or monotonic() > ends
+        astray, left = astray * (1.0 - aside), at.gap
+        is_over = left + astray * first <= gap * max(abs(r), 1e-12) or monotonic() > ends
         if is_over or (stop is not None and stop((r, t))):
             break
     return points
@@ -327,15 +329,15 @@ def _central(pencil: Pencil, F: Array, room: Array) -> _Place:
     return _Place(F, G, weight * G, room, weight / room)
 
 
-def _step(pencil: Pencil, at: _Place, share: float) -> _Step | None:
-    """The step, of Mehrotra's second order, to a share of the gap; None if equations are singular.
+def _step(pencil: Pencil, at: _Place, weight: float) -> _Step | None:
+    """The step to the centre of a weight, to second order; None where its equations are singular.
 
     With ``A_0 = N, A_i`` the derivatives of F, centres solve ``<A_0, X> = 1``, ``<A_i, X> + z_i =
-    z_{m + i}``, ``F X = w I``, ``room z = w`` for a falling w. To first order, the third one made
+    z_{m + i}``, ``F X = w I``, ``room z = w`` for the weight w. To first order, the third one made
     symmetric, the new ``X = Y - sym(G dF X)`` and ``z = (c - z droom) / room``, with ``Y = w G``
-    and ``c = w`` less what the predicted step (w = 0) leaves to second order.
+    and ``c = w`` less what the predicted step (w = 0) leaves to second order, after Mehrotra.
     """
-    F, G, X, room, z = at.F, at.G, at.X, at.room, at.z
+    G, X, room, z = at.G, at.X, at.room, at.z
     m = len(room) // 2
     H, stiff = pencil.pair_traces(G, X), z / room
     places = np.arange(1, m + 1)
@@ -354,7 +356,6 @@ def _step(pencil: Pencil, at: _Place, share: float) -> _Step | None:
     first = np.zeros(m + 1)
     first[0] = 1.0
     p = towards(np.zeros(m + 1), 0.0, 0.0)
-    weight = share * at.gap / (len(F) + len(room))
     Y = weight * G - _symmetric(blocked_product(G, blocked_product(p.dF, p.dX)))
     c = weight - p.droom * p.dz
     right, push = pencil.traces(Y), c / room
@@ -376,8 +377,8 @@ def _symmetric(matrix: Array) -> Array:
 
 
 def _inner(P: Array, Q: Array) -> float:
-    """``<P, Q>``, by one thread."""
-    return float(np.einsum("ij,ij->", P, Q))
+    # OpenBLAS wakes its threads for products of more than 10,000 numbers; np.einsum has none.
+    return float(np.vdot(P, Q) if P.size <= 10_000 else np.einsum("ij,ij->", P, Q))
 
 
 def _inverse(matrix: Array) -> Array | None:
