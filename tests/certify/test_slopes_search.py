@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from riemannian_modules.certify.neural.slopes_search import (
-    Pencil,
-    feasible_start,
-    follow_centres,
-    pencil_of,
-)
+from riemannian_modules.certify.neural.slopes_pencil import Pencil, pencil_of
+from riemannian_modules.certify.neural.slopes_search import feasible_start, follow_centres
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
 

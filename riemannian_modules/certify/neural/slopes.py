@@ -29,15 +29,13 @@ from riemannian_modules.certify.neural.slopes_certificate import (
 from riemannian_modules.certify.neural.slopes_chain import chain_multipliers
 from riemannian_modules.certify.neural.slopes_form import slopes_problem
 from riemannian_modules.certify.neural.slopes_metric import find_metric
+from riemannian_modules.certify.neural.slopes_pencil import compression_of, pencil_of, shortened
 from riemannian_modules.certify.neural.slopes_proof import proves
 from riemannian_modules.certify.neural.slopes_search import (
     GAP,
     Point,
-    compression_of,
     feasible_start,
     follow_centres,
-    pencil_of,
-    shortened,
 )
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.certify.norms import L2, FreeL2, FreeNorm, Norm, proved_norm

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.blocked import cholesky
 from riemannian_modules.certify.neural.slopes_matrix import nearest
-from riemannian_modules.certify.neural.slopes_search import Pencil, Point, follow_centres
+from riemannian_modules.certify.neural.slopes_pencil import Pencil
+from riemannian_modules.certify.neural.slopes_search import Point, follow_centres
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
