@@ -81,6 +81,9 @@ class Box:
             RegionError: If the box names something that is no port or coordinate of the spaces.
         """
         require_mapping("Box", self.sides, "names and pairs of numbers", RegionError)
+        if not self.sides:  # coordinates of parameters may be many, and take long to name
+            free = np.full(len(coordinates), np.inf)
+            return -free, free
         ports = {port.name: port.coordinates() for s in spaces for port in s.ports}
         table: dict[str, Side] = {}
         for name, side in self.sides.items():

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, final
 
 import numpy as np
@@ -118,7 +118,7 @@ class Space:
     @cached_property
     def slices(self) -> tuple[slice, ...]:
         """The place of each port in a flat vector."""
-        ends = np.cumsum([0, *(port.size for port in self.ports)]).tolist()
+        ends = accumulate((port.size for port in self.ports), initial=0)
         return tuple(slice(a, b) for a, b in pairwise(ends))
 
     @cached_property

@@ -19,7 +19,16 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.arithmetic.interval_array import Interval, as_interval
-from riemannian_modules.arithmetic.rounding import NORMAL, ULP, Array, quiet, sum_down, sum_up
+from riemannian_modules.arithmetic.rounding import (
+    NORMAL,
+    SUBNORMAL,
+    ULP,
+    Array,
+    product_up,
+    quiet,
+    sum_down,
+    sum_up,
+)
 
 
 @final
@@ -89,6 +98,23 @@ def ball_matmul(A: Ball, B: Ball) -> Ball:
         largest_B = sum_up(magnitude_B + B.radius)
         radius = sum_up(radius + nonnegative_matmul_up(A.radius, largest_B))
     return Ball(np.asarray(A.centre @ B.centre), np.asarray(radius))
+
+
+@quiet
+def ball_scaled(factor: Array | float, A: Ball) -> Ball:
+    """The products of entries and float factors, which broadcast."""
+    centre = np.asarray(factor * A.centre)
+    # A product is off by at most u of it and 2^-1075.
+    rounding = ULP * np.abs(centre) + SUBNORMAL
+    return Ball(centre, sum_up(product_up(np.abs(factor) * A.radius) + rounding))
+
+
+@quiet
+def ball_difference(A: Ball, B: Ball) -> Ball:
+    """The differences of members."""
+    centre = A.centre - B.centre
+    # A difference is off by at most u of it, and exact where it is subnormal.
+    return Ball(centre, sum_up(sum_up(A.radius + B.radius) + ULP * np.abs(centre)))
 
 
 def matmul(A: Interval | Ball | Array, B: Interval | Ball | Array) -> Interval:

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riemannian_modules.arithmetic.interval import entire, interval, undecided
-from riemannian_modules.arithmetic.interval_matrix import matmul, quadratic_form
+from riemannian_modules.arithmetic.interval_matrix import (
+    Ball,
+    ball_difference,
+    ball_scaled,
+    matmul,
+    quadratic_form,
+)
 from tests.strategies import rngs
 
 
@@ -47,6 +53,23 @@ def test_products_of_exact_matrices_are_enclosed_tightly(rng, k):
     A, B = rng.standard_normal((3, 5, k)), rng.standard_normal((3, k, 5))
     product = matmul(A, B)
     assert (product.width <= 4 * (k + 4) * 2.0**-52 * (np.abs(A) @ np.abs(B))).all()
+
+
+def random_ball(rng, shape):
+    """Entries of all sizes, tiny ones included, and a member at one of its ends."""
+    centre = rng.standard_normal(shape) * 10.0 ** rng.integers(-320, 200, shape)
+    radius = np.abs(centre) * rng.choice([0.0, 1e-16, 2.0], shape)
+    return Ball(centre, radius), exact(centre) + exact(radius) * rng.choice([-1, 1], shape)
+
+
+@given(rngs)
+def test_scaled_balls_and_their_differences_hold_those_of_members(rng):
+    (A, a), (B, b) = random_ball(rng, (3, 4)), random_ball(rng, (3, 4))
+    factor = rng.standard_normal((3, 1)) * 10.0 ** rng.integers(-30, 30, (3, 1))
+    for ball, value in [
+        (ball_scaled(factor, A), exact(factor) * a), (ball_difference(A, B), a - b),
+    ]:  # fmt: skip
+        assert (abs(value - exact(ball.centre)) <= exact(ball.radius)).all()
 
 
 @given(rngs, st.integers(1, 8))

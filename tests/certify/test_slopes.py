@@ -277,6 +277,13 @@ def test_wide_inputs_cost_what_the_first_layer_costs() -> None:
     assert len(answer.certificate.data["region"]["sides"]) == 784
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-160, 1e-80, 1e40, 1e155, 1e300])
+@pytest.mark.parametrize("sizes", [(2, 5, 1), (8, 5, 4, 2)])
+def test_weights_that_leave_the_range_of_doubles_end_in_an_answer(scale: float, sizes: Any) -> None:
+    answer = certify_slopes(mlp([scale * W for W in random_weights(0, *sizes)]))
+    assert isinstance(answer, Estimated) or answer.factor >= 0
+
+
 def test_compression_does_not_change_the_constant() -> None:
     weights = random_weights(7, 9, 4, 2)
     compressed = proved(certify_slopes(mlp(weights))).factor

@@ -11,13 +11,9 @@ import pytest
 import riemannian_modules as rm
 from riemannian_modules.certify.neural.slopes_chain import chain_multipliers
 from riemannian_modules.certify.neural.slopes_form import slopes_problem
+from riemannian_modules.certify.neural.slopes_pencil import compression_of, pencil_of
 from riemannian_modules.certify.neural.slopes_proof import proves
-from riemannian_modules.certify.neural.slopes_search import (
-    compression_of,
-    feasible_start,
-    follow_centres,
-    pencil_of,
-)
+from riemannian_modules.certify.neural.slopes_search import feasible_start, follow_centres
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.modules import GELU, Affine, ReLU, Tanh
 

@@ -10,13 +10,9 @@ import pytest
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_definite_rational
 from riemannian_modules.certify.neural.slopes_matrix import fractions
+from riemannian_modules.certify.neural.slopes_pencil import compression_of, pencil_of
 from riemannian_modules.certify.neural.slopes_proof import proves
-from riemannian_modules.certify.neural.slopes_search import (
-    compression_of,
-    feasible_start,
-    follow_centres,
-    pencil_of,
-)
+from riemannian_modules.certify.neural.slopes_search import feasible_start, follow_centres
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
 

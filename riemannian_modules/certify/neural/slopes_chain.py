@@ -21,8 +21,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from riemannian_modules.arithmetic.blocked import cholesky
 from riemannian_modules.certify.neural.slopes_matrix import nearest
-from riemannian_modules.certify.neural.slopes_search import Pencil, Point, cholesky, follow_centres
+from riemannian_modules.certify.neural.slopes_pencil import Pencil
+from riemannian_modules.certify.neural.slopes_search import Point, follow_centres
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
@@ -116,16 +118,14 @@ def _followers(layers: list[_Layer], last: Array, share: float) -> list[Array]:
 def _one_layer(layer: _Layer, G: Array, follower: Array) -> Array | None:
     """The layer's multipliers at input metric one: the best gain from s = W w to what follows."""
     k = len(G)
-    H = _inverse(G + 1e-10 * np.trace(G) / k * np.eye(k))
-    root = np.zeros((2 * k, k))
-    values, vectors = np.linalg.eigh(0.5 * (H + H.T))
-    root[:k] = vectors * np.sqrt(np.maximum(values, 0.0))
+    values, vectors = np.linalg.eigh(G)
+    half = vectors * np.sqrt(np.maximum(values, 0.0))  # s = half y with |y| at most the input's
     constant = np.zeros((2 * k, 2 * k))
     constant[k:, k:] = -follower.T @ follower
     eye = np.eye(k)
-    above = np.hstack([-layer.alpha[:, None] * eye, eye])
-    below = np.hstack([layer.beta[:, None] * eye, -eye])
-    pencil = Pencil(root, constant, above, below)
+    above = np.hstack([-layer.alpha[:, None] * half, eye])
+    below = np.hstack([layer.beta[:, None] * half, -eye])
+    pencil = Pencil(np.eye(2 * k, k), constant, above, below)
     start = _start(pencil, follower, G)
     if start is None:
         return None

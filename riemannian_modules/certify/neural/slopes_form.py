@@ -89,7 +89,8 @@ def slopes_problem(module: RiemannianModule, region: Box | None = None) -> Slope
     region = region if region is not None else Box()
     names = (*s.state.coordinates, *s.inputs.coordinates)
     lower, upper = region.bounds(names, (s.state, s.inputs, s.parameters))
-    uncertain = {*s.parameters.names, *s.parameters.coordinates} & set(region.sides)
+    # Sides have been looked up: those of no state or input are of parameters.
+    uncertain = set(region.sides) - {*s.state.names, *s.inputs.names, *names}
     if uncertain or not 0 < base.size <= MOST_COORDINATES:
         return None
     graph = module if isinstance(module, ModuleGraph) else chain(module)

@@ -59,6 +59,9 @@ def product(P: Matrix, Q: Matrix) -> Matrix:
     """
     if not P.size or not Q.size or not (P != 0).any() or not (Q != 0).any():
         return zeros(P.shape[0], Q.shape[1])
+    for one, other in ((P, Q), (Q, P)):
+        if len(one) == one.shape[1] and np.array_equal(one, np.eye(len(one))):
+            return other
     if P.dtype == Q.dtype == np.float64:
         exact = _single_products(P, Q)
         if exact is not None:
@@ -109,12 +112,13 @@ def nearest(matrix: Matrix) -> Array:
 
 def matrix_to_data(matrix: Matrix) -> Any:
     """Rows of numbers, or where most are zero the others as ``[row, column, entry]``."""
+    is_plain = matrix.dtype == np.float64
+    spelled = matrix if is_plain else np.vectorize(_entry_to_data, otypes=[object])(matrix)
     if 3 * np.count_nonzero(matrix) >= matrix.size and matrix.size:
-        return [[_entry_to_data(e) for e in row] for row in matrix.tolist()]
-    entries = [
-        [int(i), int(j), _entry_to_data(matrix[i, j])]
-        for i, j in zip(*np.nonzero(matrix), strict=True)
-    ]
+        return spelled.tolist()
+    places = np.nonzero(matrix)
+    rows, columns = (side.tolist() for side in places)
+    entries = [[i, j, e] for i, j, e in zip(rows, columns, spelled[places].tolist(), strict=True)]
     return {"shape": [int(side) for side in matrix.shape], "entries": entries}
 
 

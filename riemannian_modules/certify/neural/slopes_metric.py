@@ -17,14 +17,14 @@ from typing import final
 
 import numpy as np
 
+from riemannian_modules.arithmetic.blocked import cholesky
 from riemannian_modules.certify.neural.slopes_matrix import nearest
 from riemannian_modules.certify.neural.slopes_packed import Packing
+from riemannian_modules.certify.neural.slopes_pencil import pencil_of
 from riemannian_modules.certify.neural.slopes_search import (
     LARGEST_RATIO,
-    cholesky,
     feasible_start,
     follow_centres,
-    pencil_of,
     solved_definite,
 )
 from riemannian_modules.certify.neural.slopes_system import SlopesForm

@@ -16,8 +16,8 @@ solution. Nothing else has to be proved about loops.
 *Wide inputs.* If x enters through ``s = C0 x`` alone, ``|x|^2 >= s^T (2 H - H G H) s`` for every
 symmetric H, ``G = C0 C0^T``: it is ``|x - C0^T H s|^2 >= 0``. The form then speaks of (s, dw).
 
-*Rounding.* Matrices that are no doubles are enclosed; products are midpoint-radius products, sums
-and scalings outward interval operations, and definiteness is proved for every matrix enclosed.
+*Rounding.* Matrices that are no doubles are enclosed; all operations are those of matrices in
+midpoint-radius form, and definiteness is proved for every matrix enclosed.
 
 Source: Fazlyab et al. (2019), arXiv:1906.04893, theorem 2; Pauli, Koch, Berberich, Kohler and
     Allgower (2022), arXiv:2005.02929, for the proof that one multiplier a neuron is what is sound;
@@ -28,9 +28,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from riemannian_modules.arithmetic.definite import is_positive_definite
-from riemannian_modules.arithmetic.interval import Interval, as_interval, concatenate
-from riemannian_modules.arithmetic.interval_matrix import matmul
+from riemannian_modules.arithmetic.interval_matrix import (
+    Ball,
+    as_ball,
+    ball_difference,
+    ball_matmul,
+    ball_scaled,
+)
+from riemannian_modules.arithmetic.residual_definite import leaves_definite_residual
 from riemannian_modules.certify.neural.slopes_matrix import enclosed
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
@@ -58,14 +63,12 @@ def proves(
         return False
     if form.time is not Time.CONTINUOUS and b < 0:
         return False
-    if compression is None:
-        form_matrix = _whole(form, b, metrics, multipliers)
     # |x - C0^T H s|^2 >= 0 speaks of H^T G H: another H than a symmetric one could prove anything.
-    elif can_compress(form) and metrics[1] is None and np.array_equal(compression, compression.T):
-        form_matrix = _compressed(form, b, metrics[0], multipliers, compression)
-    else:
+    if compression is not None and not (
+        can_compress(form) and metrics[1] is None and np.array_equal(compression, compression.T)
+    ):
         return False
-    return bool(is_positive_definite(form_matrix))
+    return leaves_definite_residual(_form_matrix(form, b, metrics, multipliers, compression))
 
 
 def can_compress(form: SlopesForm) -> bool:
@@ -73,59 +76,57 @@ def can_compress(form: SlopesForm) -> bool:
     return form.time is Time.STATIC and not (form.A != 0).any() and len(form.touched) > 0
 
 
-def _whole(
-    form: SlopesForm, b: float, metrics: tuple[Array, Array | None], multipliers: Array
-) -> Interval:
-    n, m = form.A.shape[1], len(form.slopes)
-    out = _beside(enclosed(form.A), enclosed(form.B))
-    reads = _beside(enclosed(form.C), enclosed(form.D))
+def _form_matrix(
+    form: SlopesForm,
+    b: float,
+    metrics: tuple[Array, Array | None],
+    multipliers: Array,
+    H: Array | None,
+) -> Ball:
+    """A matrix F, not symmetric, whose form is the difference of the two sides."""
     M, N = metrics
-    factor = Interval.point(b)
+    through, B, entering, D = (
+        as_ball(enclosed(matrix)) for matrix in (form.A, form.B, form.C, form.D)
+    )
+    m, n = form.C.shape
+    inputs = as_ball((np.eye(n) if form.time is Time.STATIC else M) if N is None else N)
+    if H is not None:
+        inputs, through, entering = _compressed(form, entering, H)
+        n = len(H)
+    out, reads = _joined(through, B, axis=1), _joined(entering, D, axis=1)
     if form.time is Time.CONTINUOUS:
-        # x^T F x is all that counts, so one of the two mirrored blocks stands twice.
-        limit = _padded(2.0 * factor * M, m)
-        motion = 2.0 * matmul(M, out)
-        motion = concatenate([motion, Interval.point(np.zeros((m, n + m)))])
+        # z^T F z is all that counts, so one of the two mirrored blocks stands twice.
+        limit = ball_scaled(2.0 * b, as_ball(M))
+        left, right = as_ball(np.eye(n, n + m)), ball_scaled(2.0, ball_matmul(as_ball(M), out))
     else:
-        metric = (np.eye(n) if form.time is Time.STATIC else M) if N is None else N
-        limit = _padded(factor * factor * metric, m)
-        motion = matmul(out.mT, matmul(M, out))
-    return limit - motion - _sector(form, reads, multipliers)
+        limit = ball_scaled(b, ball_scaled(b, inputs))
+        left, right = out, ball_matmul(as_ball(M), out)
+    # z^T above^T T below z = sum t_i (dw_i - alpha_i dv_i)(beta_i dv_i - dw_i).
+    alpha, beta = (side[:, None] for side in form.slope_bounds)
+    own = as_ball(np.eye(m, n + m, n))
+    above = ball_difference(own, ball_scaled(alpha, reads))
+    below = ball_difference(ball_scaled(beta, reads), own)
+    weighted = ball_scaled(2.0 * multipliers[:, None], below)
+    taken = ball_matmul(_joined(left, above).mT, _joined(right, weighted))
+    whole = as_ball(np.zeros((n + m, n + m)))
+    whole.centre[:n, :n], whole.radius[:n, :n] = limit.centre, limit.radius
+    return ball_difference(whole, taken)
 
 
-def _compressed(form: SlopesForm, b: float, M: Array, multipliers: Array, H: Array) -> Interval:
-    m, k = len(form.slopes), len(form.touched)
-    C0 = enclosed(form.C[form.touched])
-    G = matmul(C0, C0.mT)
+def _compressed(form: SlopesForm, C: Ball, H: Array) -> tuple[Ball, Ball, Ball]:
+    """``2 H - H G H``, and what stands for A and C where s stands for x."""
+    m, k = len(form.slopes), len(H)
+    C0 = Ball(C.centre[form.touched], C.radius[form.touched])
+    exact = as_ball(H)
+    loss = ball_matmul(exact, ball_matmul(ball_matmul(C0, C0.mT), exact))
     reads = np.zeros((m, k))
     reads[form.touched, np.arange(k)] = 1.0
-    factor = Interval.point(b)
-    least = 2.0 * Interval.point(H) - matmul(H, matmul(G, H))
-    limit = _padded(factor * factor * least, m)
-    B = enclosed(form.B)
-    out = _beside(Interval.point(np.zeros((B.shape[0], k))), B)
-    motion = matmul(out.mT, matmul(M, out))
-    return (
-        limit - motion - _sector(form, _beside(as_interval(reads), enclosed(form.D)), multipliers)
+    least = ball_difference(ball_scaled(2.0, exact), loss)
+    return least, as_ball(np.zeros((form.A.shape[0], k))), as_ball(reads)
+
+
+def _joined(first: Ball, second: Ball, axis: int = 0) -> Ball:
+    return Ball(
+        np.concatenate([first.centre, second.centre], axis),
+        np.concatenate([first.radius, second.radius], axis),
     )
-
-
-def _sector(form: SlopesForm, reads: Interval, multipliers: Array) -> Interval:
-    """A matrix S with ``z^T S z = 2 sum t_i (dw_i - alpha_i dv_i)(beta_i dv_i - dw_i)``."""
-    alpha, beta = form.slope_bounds
-    m, size = reads.shape
-    own = np.zeros((m, size))
-    own[np.arange(m), size - m + np.arange(m)] = 1.0
-    above = own - alpha[:, None] * reads
-    below = beta[:, None] * reads - own
-    return 2.0 * matmul(above.mT, multipliers[:, None] * below)
-
-
-def _beside(left: Interval, right: Interval) -> Interval:
-    return concatenate([left, right], -1)
-
-
-def _padded(block: Interval, m: int) -> Interval:
-    k = len(block)
-    right, low = Interval.point(np.zeros((k, m))), Interval.point(np.zeros((m, k + m)))
-    return concatenate([_beside(block, right), low])
