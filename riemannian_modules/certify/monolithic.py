@@ -57,7 +57,7 @@ def certify_in(
     """
     problem = with_metric(problem, norm)
     deadline = time.monotonic() + budget.seconds
-    criterion = prepared_criterion(problem, norm, input_norm, deadline)
+    criterion = prepared_criterion(problem, norm, input_norm, deadline, target)
     limit = limit_of(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}

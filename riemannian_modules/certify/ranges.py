@@ -228,7 +228,8 @@ def _repeated(
     (row,) = derivatives((atom,), tuple(symbols[i] for i in axes))
     # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 +
     # p^2)^3.
-    return axes, tuple(sp.factor(sp.together(d)) if d.count_ops() < FACTORED else d for d in row)
+    is_short = len(axes) <= MOST_AXES and all(d.count_ops() < FACTORED for d in row)
+    return axes, tuple(sp.factor(sp.together(d)) for d in row) if is_short else row
 
 
 def _mean_value(
