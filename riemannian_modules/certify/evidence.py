@@ -36,7 +36,7 @@ from riemannian_modules.certify.generalised import congruent, constant_pivots, s
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma, lemma_holds
-from riemannian_modules.certify.whitening import whitened
+from riemannian_modules.certify.whitening import in_short_terms, whitened
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
@@ -132,7 +132,7 @@ def evidence_from_data(
     criterion = make_criterion(problem, norm, input_norm, *_changed_basis(problem, norm)[1:])
     basis = _constant_basis(data, problem, norm)
     if basis is not None and isinstance(criterion, FieldCriterion):
-        criterion = criterion.in_basis(basis)
+        criterion = in_short_terms(problem, criterion).in_basis(basis)
     known = dict(_known(data, problem, criterion))
     lower, upper = leaves_from_data(data.get("cuts"), problem, "evidence.cuts")
     return criterion.with_known(known), lower, upper

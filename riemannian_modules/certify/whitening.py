@@ -46,12 +46,22 @@ def whitened(problem: Problem, criterion: Criterion, target: float | None) -> Cr
         return criterion
     if criterion.form.corner_count <= MOST_CORNERS:
         return criterion
-    points = sample_points(problem, np.random.default_rng(2), SAMPLES)
+    criterion = in_short_terms(problem, criterion)
+    K = _basis(problem, criterion, target)
+    return criterion if K is None else criterion.in_basis(K)
+
+
+def in_short_terms(problem: Problem, criterion: FieldCriterion) -> FieldCriterion:
+    """The test about the middles of its factors, and along the coordinates."""
+    points = _points(problem)
     centres = _centres(problem, criterion.form, points)
     form = criterion.form.centred(centres)
     form = form.linearised(_lines(problem, form, centres, points))
-    K = _basis(problem, replace(criterion, form=form), target, points)
-    return criterion if K is None else replace(criterion, form=form).in_basis(K)
+    return replace(criterion, form=form)
+
+
+def _points(problem: Problem) -> Array:
+    return sample_points(problem, np.random.default_rng(2), SAMPLES)
 
 
 def _centres(problem: Problem, form: AtomForm, points: Array) -> Places:
@@ -95,9 +105,10 @@ def _lines(
 
 
 def _basis(
-    problem: Problem, criterion: FieldCriterion, target: float | None, points: Array
+    problem: Problem, criterion: FieldCriterion, target: float | None
 ) -> list[list[Fraction]] | None:
     """K of few bits with ``K^T (b W - T) K`` about the identity at points, or None."""
+    points = _points(problem)
     low, high = criterion.form.ranges(problem.symbols, points, points)
     decided = np.isfinite(low).all(1) & np.isfinite(high).all(1)
     T = criterion.form.values(0.5 * low[decided] + 0.5 * high[decided])
