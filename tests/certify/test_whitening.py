@@ -1,5 +1,6 @@
 """Rewriting a metric's test keeps its matrix, makes it tight, and proves nothing by itself."""
 
+import re
 from fractions import Fraction
 from itertools import product
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.affine_matrix import linear_combinations, nearest_doubles
 from riemannian_modules.certify import (
+    Budget,
     Estimated,
     Proved,
     Refuted,
@@ -190,3 +192,14 @@ def test_a_claim_beyond_the_truth_is_refuted_along_a_direction_of_the_state():
     Jv = (flow(at + h * v) - flow(at - h * v)) / (2 * h)
     ahead, behind = (length(at + t * flow(at), v + t * Jv) for t in (h, -h))
     assert (ahead - behind) / (2 * h) / length(at, v) > -1.5
+
+
+def test_what_is_left_open_says_what_is_proved_and_where_it_was_cut():
+    module, region, norm = slanted()
+    answer = certify(module, region, norm=norm, rate=0.75, budget=Budget(boxes=7))
+    assert isinstance(answer, Estimated), answer
+    proved, side = re.search(
+        r"they prove (\S+); most cuts are across (\S+)", answer.reason
+    ).groups()
+    assert side in {f"x[{i}]" for i in range(5)}
+    assert isinstance(certify(module, region, norm=norm, rate=-0.999 * float(proved)), Proved)
