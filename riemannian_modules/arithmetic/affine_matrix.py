@@ -29,7 +29,15 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.arithmetic.interval_array import Interval
-from riemannian_modules.arithmetic.rounding import MAX, NORMAL, ULP, Array, Mask, quiet
+from riemannian_modules.arithmetic.rounding import (
+    NORMAL,
+    ULP,
+    Array,
+    Mask,
+    quiet,
+    sum_down,
+    sum_up,
+)
 from riemannian_modules.arithmetic.triangles import (
     CORNER_ORDER,
     Triangle,
@@ -41,6 +49,7 @@ from riemannian_modules.arithmetic.triangles import (
 
 Entries = Mapping[tuple[int, int], Fraction]
 _TINY = 2.0**-900
+_ZERO = Fraction(0)
 
 
 @final
@@ -107,23 +116,57 @@ class AffineMatrix:
 
     @cached_property
     def _doubles(self) -> tuple[Array, Array]:
-        """Nearest doubles of the entries, row by row up to the diagonal, and their magnitudes.
-
-        Entries that no double is near enough to have an infinite magnitude: never decided.
-        """
+        """Nearest doubles of the entries, row by row up to the diagonal, and their magnitudes."""
         places = [(i, j) for i in range(self.order) for j in range(i + 1)]
-        values = np.zeros((len(self.coefficients), len(places)))
-        sizes = np.zeros_like(values)
-        for k, entries in enumerate(self.coefficients):
-            for p, (i, j) in enumerate(places):
-                exact = (entries.get((i, j), Fraction(0)) + entries.get((j, i), Fraction(0))) / 2
-                values[k, p], sizes[k, p] = _nearest(exact)
-        return values, sizes
+        rows = [
+            {
+                p: (c.get((i, j), _ZERO) + c.get((j, i), _ZERO)) / 2
+                for p, (i, j) in enumerate(places)
+            }
+            for c in self.coefficients
+        ]
+        return nearest_doubles(rows, len(places))
+
+
+def nearest_doubles(rows: Sequence[Mapping[int, Fraction]], count: int) -> tuple[Array, Array]:
+    """Nearest doubles of rows of ``count`` fractions, given where not zero, and their magnitudes.
+
+    Entries that no double is near enough to have an infinite magnitude: never decided.
+    """
+    values, sizes = np.zeros((2, len(rows), count))
+    for k, row in enumerate(rows):
+        for p, exact in row.items():
+            values[k, p], sizes[k, p] = _nearest(exact)
+    return values, sizes
+
+
+@quiet
+def linear_combinations(values: Array, sizes: Array, lower: Array, upper: Array) -> Interval:
+    """``sum_k t_k d_k``, (batch, count), for rows d_k of `nearest_doubles` and finite t_k.
+
+    The bounds of rounding in the module's docstring hold in any order of summation, fused or not,
+    hence for products of matrices.
+
+    Args:
+        values: The rows' doubles, (K, count).
+        sizes: Their magnitudes, (K, count).
+        lower: Lower ends of the t_k, (K, batch).
+        upper: Upper ends, (K, batch).
+    """
+    K = len(values)
+    middle, size = enclosing_balls(lower, upper)
+    size += (K + 4) * ULP * np.abs(middle)
+    size += NORMAL
+    centre, radius = middle.T @ values, size.T @ sizes
+    radius *= 1.0 + (2 * K + 8) * ULP
+    radius += 4 * K * NORMAL
+    return Interval(sum_down(centre - radius), sum_up(centre + radius))
 
 
 def _nearest(exact: Fraction) -> tuple[float, float]:
-    if abs(exact) > Fraction(MAX):
+    try:
+        nearest = exact.numerator / exact.denominator  # correctly rounded by Python
+    except OverflowError:
         return 0.0, np.inf
-    nearest = exact.numerator / exact.denominator  # correctly rounded by Python
     is_near = abs(nearest) >= _TINY or Fraction(nearest) == exact
     return nearest, abs(nearest) if is_near else np.inf

@@ -25,6 +25,8 @@ from riemannian_modules.certify.certificate_data import (
 from riemannian_modules.certify.ranges import RangeLemma, repeated_slopes
 from riemannian_modules.errors import CertificateError
 
+LONGEST = 32  # terms of a written sum
+
 Slopes = Callable[[sp.Expr, Sequence[sp.Symbol]], Mapping[sp.Symbol, sp.Expr]]
 
 
@@ -63,10 +65,7 @@ class EvidenceWriter:
             for place, c in coefficients.items():
                 if c:
                     entries.setdefault(place, []).append(_product(c, names))
-        return [
-            [i, j, parts[0] if len(parts) == 1 else ["+", *parts]]
-            for (i, j), parts in entries.items()
-        ]
+        return [[i, j, _sum(parts)] for (i, j), parts in entries.items()]
 
     def data(self) -> dict[str, Any]:
         """The bindings and the atoms of all that was written."""
@@ -90,6 +89,13 @@ class EvidenceWriter:
                 }
             self._atoms.append(data)
         return self._names[atom]
+
+
+def _sum(parts: list[Any]) -> Any:
+    # A reader that adds one term after the other copies what it has: long sums are sums of sums.
+    while len(parts) > LONGEST:
+        parts = [_sum(parts[i : i + LONGEST]) for i in range(0, len(parts), LONGEST)]
+    return parts[0] if len(parts) == 1 else ["+", *parts]
 
 
 def _product(c: Fraction, names: Sequence[str]) -> Any:

@@ -9,19 +9,22 @@ intervals: a convex test (a log-norm, definiteness) that holds at the corners ho
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property, reduce
+from functools import cache, cached_property, lru_cache, reduce
 from itertools import product
 from operator import mul
 from typing import Any, final
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
+from riemannian_modules.arithmetic.affine_matrix import linear_combinations, nearest_doubles
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.constraints import Derived
@@ -31,6 +34,7 @@ from riemannian_modules.space import Array
 
 LARGEST_TERMS = 200_000
 MOST_CORNERS = 4096
+MANY = 100  # terms from which a matrix is summed in products of matrices
 MOST_ORDER = 40  # of matrices that are compared exactly
 MOST_REFINED = 24  # atoms of a bounded box whose ranges are refined before the search
 
@@ -146,9 +150,13 @@ class AtomForm:
     def term_sizes(self, low: Array, high: Array) -> Array:
         """The sum of the terms' largest entries on boxes of atoms (batch, atoms), in floats."""
         total = np.zeros(len(low))
-        for term, entries in zip(self.terms(low, high), self.coefficients, strict=True):
-            total = total + term.magnitude * max(abs(float(v)) for v in entries.values())
+        for term, size in zip(self.terms(low, high), self._sizes, strict=True):
+            total = total + term.magnitude * size
         return total
+
+    @cached_property
+    def _sizes(self) -> list[float]:
+        return [max(abs(float(v)) for v in c.values()) for c in self.coefficients]
 
     def with_known(self, known: Mapping[int, RangeLemma]) -> AtomForm:
         """This matrix with ranges of atoms that are proved to hold on the whole region."""
@@ -188,6 +196,8 @@ class AtomForm:
 
     def over(self, lower: Array, upper: Array) -> Interval:
         """Enclosures of T over boxes of atoms (..., atoms), shape (..., rows, columns)."""
+        if len(self.products) > MANY and np.isfinite(lower).all() and np.isfinite(upper).all():
+            return self._over_at_once(lower, upper)
         batch = lower.shape[:-1]
         total = Interval.point(np.zeros((*batch, *self.shape)))
         for members, coefficient in zip(self.products, self._enclosures, strict=True):
@@ -196,6 +206,29 @@ class AtomForm:
                 factor = factor * Interval(lower[..., j, None, None], upper[..., j, None, None])
             total = total + coefficient * factor
         return total
+
+    def values(self, places: Array) -> Array:
+        """T at atom values (batch, atoms) in plain floats, (batch, rows, columns): untrusted."""
+        if len(self.products) <= MANY:
+            return self.at(places).midpoint
+        terms = [places[:, list(members)].prod(1) for members in self.products]
+        return (np.stack(terms, 1) @ self._doubles[0]).reshape(len(places), *self.shape)
+
+    def _over_at_once(self, lower: Array, upper: Array) -> Interval:
+        """As `over`, in two products of matrices: for many terms."""
+        batch, k = lower.shape[:-1], lower.shape[-1]
+        flat = [end.reshape(-1, k) for end in (lower, upper)]
+        terms = [t.broadcast_to((len(flat[0]),)) for t in self.terms(*flat)]
+        ends = [np.stack([t.bounds[end] for t in terms]) for end in (0, 1)]
+        found = linear_combinations(*self._doubles, *ends)
+        return Interval(*(end.reshape(*batch, *self.shape) for end in found.bounds))
+
+    @cached_property
+    def _doubles(self) -> tuple[Array, Array]:
+        """Nearest doubles of the coefficients (terms, entries), and their magnitudes."""
+        columns = self.shape[1]
+        rows = [{i * columns + j: v for (i, j), v in c.items()} for c in self.coefficients]
+        return nearest_doubles(rows, math.prod(self.shape))
 
     def terms(self, lower: Array, upper: Array) -> list[Interval]:
         """Each term's product of atoms over boxes of atoms (batch, atoms), shape (batch,) or ()."""
@@ -236,6 +269,62 @@ class AtomForm:
             tuple({place: factor * v for place, v in c.items()} for c in self.coefficients),
         )
 
+    def congruent(self, K: Sequence[Sequence[Fraction]]) -> AtomForm:
+        """``K^T B K`` for each of the square blocks B that this matrix is stacked of."""
+        n = self.shape[1]
+        basis, scale = _over_one_denominator({(i, j): K[i][j] for i in range(n) for j in range(n)})
+        right = _dense(basis, (n, n))
+        kept: dict[tuple[int, ...], dict[tuple[int, int], Fraction]] = {}
+        for members, entries in zip(self.products, self.coefficients, strict=True):
+            whole, common = _over_one_denominator(entries)
+            blocks = _dense(whole, self.shape).reshape(-1, n, n)
+            changed = np.concatenate([right.T @ block @ right for block in blocks])
+            found = {place: v for place, v in np.ndenumerate(changed) if v}
+            kept[members] = {k: Fraction(v, common * scale**2) for k, v in found.items()}
+        return replace(self, products=tuple(kept), coefficients=tuple(kept.values()))
+
+    def centred(self, centres: Mapping[sp.Expr, sp.Expr]) -> AtomForm:
+        """The same matrix, multiplied out in terms ``g - c`` for its atoms' factors g, near c.
+
+        ``cos(y) tanh(x)`` with a cosine near 1 varies as ``tanh(x)`` does: about 1, their shares in
+        an entry stand in one atom.
+        """
+        collected = _Terms()
+        for members, entries in zip(self.products, self.coefficients, strict=True):
+            powers = sp.Mul(*(self.atoms[k] for k in members)).as_powers_dict()
+            about = (_about(g, e, centres.get(g, sp.S.Zero)) for g, e in powers.items())
+            expanded = reduce(_times, about, {(): sp.S.One})
+            for monomial, coefficient in expanded.items():
+                collected.add(monomial, coefficient, entries)
+        return collected.form(self.shape, self.derived)
+
+    def linearised(self, lines: Mapping[sp.Expr, Mapping[sp.Expr, sp.Expr]]) -> AtomForm:
+        """The same matrix with atoms a that stand alone as ``sum_l c_l l + (a - sum_l c_l l)``."""
+        collected = _Terms()
+        for members, entries in zip(self.products, self.coefficients, strict=True):
+            atoms = [self.atoms[k] for k in members]
+            line = lines.get(atoms[0], {}) if len(atoms) == 1 else {}
+            rest = [atoms[0] - sp.Add(*(c * t for t, c in line.items()))] if line else atoms
+            collected.add(tuple((a, 1) for a in rest), sp.S.One, entries)
+            for term, c in line.items():
+                collected.add(((term, 1),), c, entries)
+        return collected.form(self.shape, self.derived)
+
+    def block(self, k: int) -> AtomForm:
+        """The k-th of the square blocks that this matrix is stacked of."""
+        n = self.shape[1]
+        parts = [
+            {(i - k * n, j): v for (i, j), v in entries.items() if k * n <= i < (k + 1) * n}
+            for entries in self.coefficients
+        ]
+        kept = [(m, c) for m, c in zip(self.products, parts, strict=True) if c]
+        return replace(
+            self,
+            shape=(n, n),
+            products=tuple(m for m, _ in kept),
+            coefficients=tuple(c for _, c in kept),
+        )
+
     def minus(
         self, terms: Mapping[tuple[int, ...], Mapping[tuple[int, int], Fraction]]
     ) -> AtomForm:
@@ -257,6 +346,22 @@ class AtomForm:
         return AtomForm(
             self.shape, self.atoms, tuple(m for m, _ in kept), tuple(c for _, c in kept)
         )
+
+
+def _over_one_denominator(
+    entries: Mapping[tuple[int, int], Fraction],
+) -> tuple[dict[tuple[int, int], int], int]:
+    """Whole numbers and the denominator of all: products of matrices of them need no reduction."""
+    common = math.lcm(*(v.denominator for v in entries.values()))
+    return {place: int(v * common) for place, v in entries.items()}, common
+
+
+def _dense(entries: Mapping[tuple[int, int], int], shape: tuple[int, int]) -> NDArray[Any]:
+    """Whole numbers of any length as an array of objects: their sums and products are exact."""
+    matrix = np.zeros(shape, dtype=object)
+    for place, value in entries.items():
+        matrix[place] = value
+    return matrix
 
 
 def corners(lower: Array, upper: Array) -> Array:
@@ -283,18 +388,53 @@ def sparse_atom_form(
     derived: Sequence[Derived] = (),
 ) -> AtomForm:
     """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
-    atoms: dict[sp.Expr, int] = {}
-    terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
-    for (i, j), entry in entries.items():
+    each = cache(polynomial)  # a symmetric matrix has most of its entries twice
+    collected = _Terms()
+    for place, entry in entries.items():
         for d in derived:
             entry = d.put_into(entry)  # noqa: PLW2901 - the same entry, shortened
-        for monomial, coefficient in polynomial(entry).items():
-            members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
-            # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
-            place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
-            place[i, j] = place.get((i, j), Fraction(0)) + value
-    kept = {m: c for m, c in terms.items() if any(c.values())}
-    return AtomForm(shape, tuple(atoms), tuple(kept), tuple(kept.values()), tuple(derived))
+        for monomial, coefficient in each(entry).items():
+            collected.add(monomial, coefficient, {place: Fraction(1)})
+    return collected.form(shape, tuple(derived))
+
+
+@final
+class _Terms:
+    """The terms of an `AtomForm`, collected monomial by monomial."""
+
+    def __init__(self) -> None:
+        self._atoms: dict[sp.Expr, int] = {}
+        self._members: dict[Monomial, tuple[int, ...]] = {}
+        self._entries: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(
+            dict
+        )
+
+    def add(
+        self, monomial: Monomial, coefficient: Any, entries: Mapping[tuple[int, int], Fraction]
+    ) -> None:
+        """Add a monomial times a rational coefficient times a matrix."""
+        if monomial not in self._members:
+            atoms = (self._atoms.setdefault(a, len(self._atoms)) for a in _atoms_of(monomial))
+            self._members[monomial] = tuple(sorted(atoms))
+        # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
+        table, c = self._entries[self._members[monomial]], Fraction(coefficient.p, coefficient.q)
+        for place, value in entries.items():
+            table[place] = table.get(place, 0) + c * value
+
+    def form(self, shape: tuple[int, int], derived: tuple[Derived, ...]) -> AtomForm:
+        """What was collected."""
+        kept = {m: c for m, c in self._entries.items() if any(c.values())}
+        return AtomForm(shape, tuple(self._atoms), tuple(kept), tuple(kept.values()), derived)
+
+
+def _about(g: Any, exponent: Any, c: Any) -> Polynomial:
+    """``g^exponent`` as a polynomial in ``g - c``."""
+    if c == 0 or not exponent.is_Integer or exponent < 0:
+        return {((g, exponent),): sp.S.One}
+    m = int(exponent)
+    return {
+        ((g - c, k),) if k else (): sp.Integer(math.comb(m, k)) * c ** (m - k) for k in range(m + 1)
+    }
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
@@ -334,12 +474,21 @@ def polynomial(e: Any) -> Polynomial:
     return {((e, 1),): sp.S.One}
 
 
+def multiplied_out(e: sp.Expr) -> sp.Expr:
+    """An expression as the sum of its monomials; `sympy.expand` takes ten times as long."""
+    terms = (
+        sp.Mul(c, *(base**exponent for base, exponent in monomial))
+        for monomial, c in polynomial(e).items()
+    )
+    return sp.Add(*terms)
+
+
 def _sum(parts: Sequence[Polynomial]) -> Polynomial:
     total: Polynomial = {}
     for part in parts:
         for monomial, coefficient in part.items():
-            total[monomial] = total.get(monomial, sp.S.Zero) + coefficient
-    return {m: c for m, c in total.items() if c != 0}
+            total[monomial] = total[monomial] + coefficient if monomial in total else coefficient
+    return {m: c for m, c in total.items() if c}
 
 
 def _times(a: Polynomial, b: Polynomial) -> Polynomial:
@@ -350,14 +499,15 @@ def _times(a: Polynomial, b: Polynomial) -> Polynomial:
         )
     total: Polynomial = {}
     for (m, c), (n, d) in product(a.items(), b.items()):
-        powers: dict[Any, int] = dict(m)
-        for base, exponent in n:
-            powers[base] = powers.get(base, 0) + exponent
-        key = tuple(
-            sorted(
-                ((x, k) for x, k in powers.items() if k),
-                key=lambda pair: sp.default_sort_key(pair[0]),
-            )
-        )
-        total[key] = total.get(key, sp.S.Zero) + c * d
-    return {m: c for m, c in total.items() if c != 0}
+        key = _joined(m, n) if m and n else m or n
+        total[key] = total[key] + c * d if key in total else c * d
+    return {m: c for m, c in total.items() if c}
+
+
+@lru_cache(maxsize=1 << 16)
+def _joined(m: Monomial, n: Monomial) -> Monomial:
+    powers: dict[Any, int] = dict(m)
+    for base, exponent in n:
+        powers[base] = powers.get(base, 0) + exponent
+    kept = ((x, k) for x, k in powers.items() if k)
+    return tuple(sorted(kept, key=lambda pair: sp.default_sort_key(pair[0])))

@@ -199,9 +199,17 @@ class QuadraticCriterion(Criterion):
 @final
 @dataclass(frozen=True, eq=False)
 class FieldCriterion(Criterion):
-    """``b W(a) - T(a) >= 0`` and ``W(a) > 0``, of the stacked matrix [T; W] in common atoms."""
+    """``b W(a) - T(a) >= 0`` and ``W(a) > 0``, of the stacked matrix [T; W] in common atoms.
+
+    With a basis K, T and W are ``K^T T K`` and ``K^T W K``; those tests imply that K is regular.
+    """
 
     form: AtomForm
+    basis: FractionMatrix | None = None
+
+    def in_basis(self, K: FractionMatrix) -> FieldCriterion:
+        """This test in a basis."""
+        return replace(self, form=self.form.congruent(K), basis=K)
 
     @property
     @override

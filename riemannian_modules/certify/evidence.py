@@ -8,14 +8,16 @@ and each range on the leaves of its own cuts, and then tests every leaf of the r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from riemannian_modules.arithmetic.expression_data import terms_from_data
 from riemannian_modules.certify.atom_data import EvidenceWriter, ranges_from_data
-from riemannian_modules.certify.atoms import atom_form
+from riemannian_modules.certify.atoms import AtomForm, atom_form
 from riemannian_modules.certify.branching.subdivide import leaves_of
 from riemannian_modules.certify.certificate_data import (
     cuts_from_data,
@@ -24,6 +26,7 @@ from riemannian_modules.certify.certificate_data import (
 )
 from riemannian_modules.certify.criterion import (
     Criterion,
+    FieldCriterion,
     Rows,
     make_criterion,
     tested_matrix,
@@ -33,6 +36,7 @@ from riemannian_modules.certify.generalised import congruent, constant_pivots, s
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma, lemma_holds
+from riemannian_modules.certify.whitening import in_short_terms, whitened
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
@@ -43,13 +47,17 @@ _KEYS = {
 
 
 def prepared_criterion(
-    problem: Problem, norm: Norm, input_norm: L2 | None = None, deadline: float = np.inf
-) -> Criterion:
+    problem: Problem, norm: Norm, input_norm: L2 | None = None, deadline: float = np.inf,
+    target: float | None = None,
+) -> Criterion:  # fmt: skip
     """The test of a norm, with the ranges of its atoms on the whole region as tight as they get.
 
-    After the ``deadline`` (of `time.monotonic`) ranges stay as they are.
+    After the ``deadline`` (of `time.monotonic`) ranges stay as they are. The test is put in a basis
+    that suits the bound ``target``, or the best where it is None.
     """
     criterion = make_criterion(problem, norm, input_norm, *_changed_basis(problem, norm)[1:])
+    if _changed_basis(problem, norm)[0] is None:
+        criterion = whitened(problem, criterion, target)
     form = criterion.form
     return criterion.with_known(
         form.lemmas(problem.symbols, problem.lower, problem.upper, deadline)
@@ -73,8 +81,8 @@ def evidence_to_data(
     if not isinstance(norm, (FieldL2, FactorL2)):
         data["jacobian"] = written(problem.jacobian)
     else:
-        K, S, W = _tested_field(problem, norm)
-        data |= {"matrix": written(S), "weight": written(W)}
+        K, S, W = _tested_field(problem, norm, criterion)
+        data |= {"matrix": writer.matrix(S), "weight": writer.matrix(W)}
         if isinstance(norm, FieldL2) and not problem.is_flow:
             data["after"] = written(successor_metric(problem, norm))
         if K is not None:
@@ -82,8 +90,22 @@ def evidence_to_data(
     return {"rule": "monolithic", "cuts": cuts_to_data(cuts), **writer.data(), **data}
 
 
-def _tested_field(problem: Problem, norm: FieldL2 | FactorL2) -> tuple[Rows | None, Rows, Rows]:
+def _tested_field(
+    problem: Problem, norm: FieldL2 | FactorL2, criterion: Criterion
+) -> tuple[Rows | None, AtomForm, AtomForm]:
     """A basis K or None, and in it the tested matrix and weight of a metric M(x)."""
+    if isinstance(criterion, FieldCriterion) and criterion.basis is not None:
+        K = sp.Matrix(
+            [[sp.Rational(v.numerator, v.denominator) for v in r] for r in criterion.basis]
+        )
+        return K.tolist(), criterion.form.block(0), criterion.form.block(1)
+    K, S, W = _field_in_terms(problem, norm)
+    return K, atom_form(S, problem.derived), atom_form(W, problem.derived)
+
+
+def _field_in_terms(
+    problem: Problem, norm: FieldL2 | FactorL2
+) -> tuple[Rows | None, Rows, Rows]:
     if isinstance(norm, FactorL2):  # in its coordinates the metric is the identity
         K = sp.Matrix(norm.entries).inv(method="ADJ").tolist()
         return K, tested_matrix(problem, norm), (2 * sp.eye(problem.size)).tolist()
@@ -104,9 +126,30 @@ def evidence_from_data(
     """
     refuse_unknown(data, _KEYS, "evidence")
     criterion = make_criterion(problem, norm, input_norm, *_changed_basis(problem, norm)[1:])
+    basis = _constant_basis(data, problem, norm)
+    if basis is not None and isinstance(criterion, FieldCriterion):
+        criterion = in_short_terms(problem, criterion).in_basis(basis)
     known = dict(_known(data, problem, criterion))
     lower, upper = leaves_from_data(data.get("cuts"), problem, "evidence.cuts")
     return criterion.with_known(known), lower, upper
+
+
+def _constant_basis(
+    data: Mapping[str, Any], problem: Problem, norm: Norm
+) -> list[list[Fraction]] | None:
+    """The basis of `whitened` that the evidence is written in; any is sound."""
+    K = data.get("congruence")
+    if not isinstance(norm, FieldL2) or K is None or _changed_basis(problem, norm)[0]:
+        return None
+    where, n = "evidence.congruence", problem.size
+    block = {"let": data.get("let", []), "terms": K}
+    K = terms_from_data(block, problem.symbols, where, CertificateError)
+    if len(K) != n * n:
+        raise CertificateError(f"{where}: expected {n * n} terms, got {len(K)}.")
+    if not all(e.is_Rational for e in K):
+        return None
+    flat = [Fraction(e.p, e.q) for e in K]
+    return [flat[i * n : (i + 1) * n] for i in range(n)]
 
 
 @lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import symbols_of, trace_arrays
+from riemannian_modules.certify.atoms import multiplied_out
 from riemannian_modules.certify.norms import (
     FactorL2,
     FieldL2,
@@ -61,11 +62,13 @@ def tractable(norm: FieldL2 | FactorL2) -> FieldL2 | FactorL2:
     n, theta = len(norm.entries), norm.entries
     if not isinstance(norm, FactorL2) or n <= LARGEST_INVERSE:
         return norm
-    M = [
-        [sp.expand(sp.Add(*(theta[k][i] * theta[k][j] for k in range(n)))) for j in range(n)]
+    M = {
+        (i, j): multiplied_out(sp.Add(*(theta[k][i] * theta[k][j] for k in range(n))))
         for i in range(n)
-    ]
-    return FieldL2(tuple(tuple(row) for row in M), norm.rates)
+        for j in range(i, n)
+    }
+    rows = (tuple(M[min(i, j), max(i, j)] for j in range(n)) for i in range(n))
+    return FieldL2(tuple(rows), norm.rates)
 
 
 def _traced(

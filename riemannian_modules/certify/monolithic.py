@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,7 @@ def certify_in(
     """
     problem = with_metric(problem, norm)
     deadline = time.monotonic() + budget.seconds
-    criterion = prepared_criterion(problem, norm, input_norm, deadline)
+    criterion = prepared_criterion(problem, norm, input_norm, deadline, target)
     limit = limit_of(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
@@ -154,5 +155,16 @@ def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) ->
         reason = (
             f"{len(order)} of {len(parts.lower)} boxes are undecided (samples reach "
             f"{parts.sampled:.6g} of {b:.6g}); a larger budget or a smaller region may decide them"
+            f"{_reached(problem, parts)}"
         )
     return Estimated(bound, reason, boxes, search=parts.state)
+
+
+def _reached(problem: Problem, parts: Partition) -> str:
+    """What boxes prove as they are, and which sides they had to be cut across."""
+    cuts = Counter(cut[0] for cut in parts.cuts if cut is not None)
+    sides = " and ".join(problem.coordinates[axis] for axis, _ in cuts.most_common(2))
+    proved = float(parts.bounds.max())
+    return (f"; as they are, they prove {proved:.6g}" if np.isfinite(proved) else "") + (
+        f"; most cuts are across {sides}" if sides else ""
+    )

@@ -125,11 +125,13 @@ def range_lemma(
 ) -> RangeLemma | None:
     """The range of one expression on one box (dim,), by cutting the box where it exceeds samples.
 
-    None where cutting gives nothing: the natural range is exact, or there are too many axes.
+    Along many axes the box is left whole. None where that gives nothing beside the natural range.
     """
     axes, _ = _repeated(atom, symbols)
-    if not axes or len(axes) > MOST_AXES:
+    if not axes:
         return None
+    if len(axes) > MOST_AXES:
+        return _whole_lemma(atom, symbols, lower, upper)
     tree = _Cuts(lower, upper)
     reached = np.array([np.inf, -np.inf])
     for depth in range(ROUNDS * len(axes)):
@@ -149,6 +151,16 @@ def range_lemma(
         low, high = tree.lower[tree.open], tree.upper[tree.open]
         tree.bound(*atom_range(atom, symbols, low, high))
     return tree.lemma()
+
+
+def _whole_lemma(
+    atom: sp.Expr, symbols: tuple[sp.Symbol, ...], lower: Array, upper: Array
+) -> RangeLemma | None:
+    natural = natural_range(atom, symbols, lower[None], upper[None])
+    low, high = atom_range(atom, symbols, lower[None], upper[None])
+    if not (high - low < natural[1] - natural[0]).all():
+        return None
+    return RangeLemma(float(low[0]), float(high[0]), (None,))
 
 
 @final
@@ -267,7 +279,8 @@ def _repeated(
     (row,) = derivatives((atom,), tuple(symbols[i] for i in axes))
     # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 +
     # p^2)^3.
-    return axes, tuple(sp.factor(sp.together(d)) if d.count_ops() < FACTORED else d for d in row)
+    is_short = len(axes) <= MOST_AXES and all(d.count_ops() < FACTORED for d in row)
+    return axes, tuple(sp.factor(sp.together(d)) for d in row) if is_short else row
 
 
 def _larger(a: Array, b: Array) -> Array:

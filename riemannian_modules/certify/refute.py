@@ -47,6 +47,8 @@ def refute_in_norm(
         direction, excess = _quadratic_excess(T, Interval.point(criterion.weight), b)
     elif isinstance(criterion, FieldCriterion):
         direction, excess = _quadratic_excess(*criterion.halves(T), b)
+        if criterion.basis is not None:
+            direction = np.array(criterion.basis, dtype=np.float64) @ direction
     else:
         direction, excess = None, _row_excess(T, criterion, b)
     if not excess > 0:

@@ -26,7 +26,7 @@ def needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
     """The b that the test needs at points; -inf where it is undefined, or outside the region."""
     low, high = criterion.form.ranges(problem.symbols, points, points)
     with np.errstate(invalid="ignore", over="ignore"):
-        T = criterion.form.at(0.5 * low + 0.5 * high).midpoint
+        T = criterion.form.values(0.5 * low + 0.5 * high)
     finite = np.isfinite(T).all((1, 2))
     values = np.full(len(points), -np.inf)
     if finite.any():
