@@ -16,9 +16,11 @@ from riemannian_modules.certify.branching.budget import Budget
 from riemannian_modules.certify.branching.search_state import SearchState
 from riemannian_modules.certify.branching.subdivide import Partition, partition
 from riemannian_modules.certify.branching.tighten import tighten_exactly
+from riemannian_modules.certify.branching.witness import worst_point
 from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import norm_to_data, region_to_data
 from riemannian_modules.certify.claim import claim_to_data, with_metric
+from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.decide import boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
@@ -61,6 +63,9 @@ def certify_in(
     limit = limit_of(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
+    smooth = _by_squares(problem, norm, target) if problem.constraints else None
+    if smooth is not None and (target is not None or _is_tight(problem, criterion, smooth, budget)):
+        return smooth
     parts = partition(
         problem, criterion, target, budget, hopeless, resume=resume, question=question
     )
@@ -70,14 +75,16 @@ def certify_in(
     if np.isfinite(b) and (target is not None or b < limit):
         held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
         if held.all():
+            if smooth is not None and _number(smooth) <= b:
+                return smooth
             evidence = evidence_to_data(problem, norm, criterion, parts.cuts)
             return proved(problem, norm, input_norm, evidence, b)
         undecided = ~held
     else:
         undecided = parts.bounds >= (limit if target is None else target)
-    by_squares = _by_squares(problem, norm, target)
-    if by_squares is not None:
-        return by_squares
+    smooth = smooth if problem.constraints else _by_squares(problem, norm, target)
+    if smooth is not None:
+        return smooth
     asked = target if target is not None else limit
     beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
     refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
@@ -89,13 +96,26 @@ def certify_in(
 
 
 def _by_squares(problem: Problem, norm: Norm, target: float | None) -> Proved | None:
-    """A proof by sums of squares, which reach to infinity where boxes do not."""
-    if not isinstance(norm, FieldL2) or np.isfinite(problem.lower).all():
+    """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
+    is_constant = isinstance(norm, L2) and bool(problem.constraints)
+    if not isinstance(norm, FieldL2) and not is_constant or problem.time is Time.STATIC:
+        return None
+    if np.isfinite(problem.lower).all() and not problem.constraints:
         return None
     found = prove_by_squares(problem, norm, target)
     if found is None or (target is None and not found[0] < limit_of(problem)):
         return None
     return proved(problem, norm, None, found[1], found[0])
+
+
+def _number(answer: Proved) -> float:
+    return float(answer.certificate.data["claim"]["bound"])
+
+
+def _is_tight(problem: Problem, criterion: Criterion, answer: Proved, budget: Budget) -> bool:
+    """Whether a proved bound is within the budget's tolerance of what some point needs."""
+    _, sampled = worst_point(problem, criterion, time.monotonic() + budget.seconds)
+    return _number(answer) <= sampled + budget.tolerance * abs(sampled)
 
 
 def limit_of(problem: Problem) -> float:

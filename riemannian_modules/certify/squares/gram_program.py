@@ -25,7 +25,13 @@ from riemannian_modules.arithmetic.rational_definite import is_negative_semidefi
 from riemannian_modules.certify.searching.cone_program import ConeProgram
 from riemannian_modules.certify.squares.linear_forms import nullspace
 from riemannian_modules.certify.squares.polynomial_ring import Poly, Powers, Ring
-from riemannian_modules.certify.squares.sums_of_squares import Gram, PolyMatrix, Side, SumOfSquares
+from riemannian_modules.certify.squares.sums_of_squares import (
+    NO_SIDE,
+    Gram,
+    PolyMatrix,
+    Side,
+    SumOfSquares,
+)
 from riemannian_modules.space import Array
 
 Place = tuple[int, int, Powers]  # row, column, monomial: one coefficient of the upper triangle
@@ -34,6 +40,7 @@ Form = dict[Element, Fraction]  # a combination of elements
 FACES = 4  # times that a singular Gram matrix leads to a smaller basis
 SINGULAR = 1e-5  # part of the largest eigenvalue below which one counts as zero
 OUTSIDE = 1e-6  # relative margin below zero that no Gram matrix on the boundary shows
+LARGEST = 20_000  # entries of Gram matrices up to which a program is solved
 BITS = 40  # Gram entries are rounded to this many bits below the largest
 
 
@@ -65,9 +72,11 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
         return Shape((), tuple(() for _ in sides), frozenset())
     total = max(sum(m) for _, _, m in support)
     each = [max(m[k] for _, _, m in support) for k in range(len(ring.generators))]
-    if sides:  # multipliers work with even degrees
-        total, each = total + total % 2, [e + e % 2 for e in each]
     degrees = [s.polynomial(ring) for s in sides]
+    if sides:  # multipliers work with even degrees, in all that they bound
+        own = [max(m[k] for g in degrees for m in g) for k in range(len(each))]
+        each = [max(e, min(d, 2)) for e, d in zip(each, own, strict=True)]
+        total, each = total + total % 2, [e + e % 2 for e in each]
     half = [e // 2 for e in each]
     extra = tuple(
         tuple((i, m) for i in range(n) for m in _cofactors(g, total, half)) for g in degrees
@@ -247,11 +256,7 @@ def solve_grams(
 ) -> tuple[float, list[Array]] | None:
     """The relative margin, and Gram matrices as far inside the cone as the identity lets them."""
     blocks, size = gram_blocks(bases, 1)
-    factors = [{ring.one: Fraction(1)}, *(s.polynomial(ring) for s in sides)]
-    rows: defaultdict[Place, dict[int, float]] = defaultdict(dict)
-    for block, factor in zip(blocks, factors, strict=True):
-        for place, row in block.coefficients(factor).items():
-            rows[place].update(row)
+    rows = _coefficients(blocks, ring, sides)
     if not places(matrix) <= set(rows):
         return None
     scale = max((abs(float(c)) for r in matrix for p in r for c in p.values()), default=1.0)
@@ -264,6 +269,40 @@ def solve_grams(
     program.require_nonnegative(sparse_rows([{0: -1.0}], size), np.ones(1))
     x = program.solve()
     return None if x is None else (float(x[0]), [scale * block.matrix(x) for block in blocks])
+
+
+def smallest_multiple(
+    W: PolyMatrix, L: PolyMatrix, ring: Ring, sides: tuple[Side, ...]
+) -> float | None:
+    """The smallest c for which ``c W - L`` is such a sum of squares, in floats: untrusted."""
+    support = places(W) | places(L)
+    shape = shape_of(support, len(W), ring, sides)
+    blocks, size = gram_blocks([unit_forms(e) for e in (shape.main, *shape.extra)], 1)
+    rows = _coefficients(blocks, ring, sides)
+    if not support <= set(rows) or size > LARGEST:
+        return None
+    for i, j, m in places(W):
+        rows[i, j, m][0] = -float(W[i][j][m])
+    order = list(rows)
+    load = np.array([float(L[i][j].get(m, Fraction(0))) for i, j, m in order])
+    scale = float(np.abs(load).max(initial=0.0)) or 1.0
+    program = ConeProgram(np.append(1.0, np.zeros(size - 1)))
+    program.require_zero(sparse_rows([rows[p] for p in order], size), load / scale)
+    for block in blocks:
+        require_interior(program, block, size, np.zeros(len(block.forms)))
+    x = program.solve()
+    return None if x is None else scale * float(x[0])
+
+
+def _coefficients(
+    blocks: Sequence[GramBlock], ring: Ring, sides: tuple[Side, ...]
+) -> dict[Place, dict[int, float]]:
+    """How each coefficient of the sum depends on the entries of all Gram matrices."""
+    rows: defaultdict[Place, dict[int, float]] = defaultdict(dict)
+    for block, side in zip(blocks, (NO_SIDE, *sides), strict=True):
+        for place, row in block.coefficients(side.polynomial(ring)).items():
+            rows[place].update(row)
+    return dict(rows)
 
 
 def gram_blocks(bases: Sequence[Sequence[Form]], offset: int) -> tuple[list[GramBlock], int]:
@@ -309,7 +348,7 @@ def rounded_sos(
     solution of ``A A^T y = t - A x``.
     """
     blocks, _ = gram_blocks(bases, 0)
-    factors = [{ring.one: Fraction(1)}, *(s.polynomial(ring) for s in sides)]
+    factors = [s.polynomial(ring) for s in (NO_SIDE, *sides)]
     lifted = [grams[0], *map(_lifted, grams[1:])]
     columns: list[dict[Place, Fraction]] = []
     entries: list[Fraction] = []
@@ -333,9 +372,9 @@ def rounded_sos(
             return None
         found.append(gram)
     multipliers = tuple(
-        (s.factor, g) for s, g in zip(sides, found[1:], strict=True) if any(map(any, g.entries))
+        (s, g) for s, g in zip(sides, found[1:], strict=True) if any(map(any, g.entries))
     )
-    return SumOfSquares(ring, ((sp.S.One, found[0]), *multipliers))
+    return SumOfSquares(ring, ((NO_SIDE, found[0]), *multipliers))
 
 
 def smallest_solution(

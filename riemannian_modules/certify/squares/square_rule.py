@@ -10,6 +10,7 @@ Two statements, each an identity with positive semidefinite rational Gram matric
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -32,23 +33,28 @@ from riemannian_modules.certify.generalised import (
 from riemannian_modules.certify.norms import L2, FieldL2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
-from riemannian_modules.certify.squares.gram_program import prove_sos
-from riemannian_modules.certify.squares.metric_family import generator_sides
+from riemannian_modules.certify.searching.samples import sample_points
+from riemannian_modules.certify.squares.gram_program import prove_sos, smallest_multiple
 from riemannian_modules.certify.squares.polynomial_metric import (
     bounds_to_try,
     equilibrium_bound,
     prove_definite,
 )
 from riemannian_modules.certify.squares.polynomial_ring import Ring, ring_of
+from riemannian_modules.certify.squares.region_sides import constraint_terms, region_sides
 from riemannian_modules.certify.squares.sums_of_squares import (
     Gram,
+    Side,
     SumOfSquares,
     verify_sos,
 )
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
+Positive = tuple[Any, Fraction, SumOfSquares, Array]  # weight, margin, squares, a point
+
 EXACT = (0.0, 1e-12, 1e-9)  # parts given up first: where a metric is exact, none has to be
+SLACKS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # parts given up for Gram matrices inside their cones
 REFINEMENTS = 8  # bisections between the best bound that is proved and the next one tried
 
 
@@ -82,7 +88,7 @@ def prove_by_squares(
     The problem's map has to be defined on the whole box (``problem.is_defined``).
     """
     field = as_field(norm)
-    if problem.constraints or problem.horizontal is not None or not problem.is_defined:
+    if problem.horizontal is not None or not problem.is_defined:
         return None
     positive = prove_positive(problem, field)
     if positive is None:
@@ -90,6 +96,8 @@ def prove_by_squares(
     if target is not None:
         rate = _prove_rate(problem, field, target)
         return None if rate is None else (target, _data(problem, rate, positive))
+    if problem.constraints:
+        return _prove_best(problem, field, positive)
     before: float | None = None
     best = equilibrium_bound(problem)
     for c in (*(best + part * abs(best) for part in EXACT), *bounds_to_try(problem)):
@@ -99,6 +107,27 @@ def prove_by_squares(
             b, rate = _refined(problem, field, before, b, rate)
             return b, _data(problem, rate, positive)
         before = b
+    return None
+
+
+def _prove_best(
+    problem: Problem, field: FieldL2, positive: Positive
+) -> tuple[float, dict[str, Any]] | None:
+    """The best bound that sums of squares of the lowest degree have, and its evidence."""
+    weight = rate_matrix(problem, field, 1.0), rate_matrix(problem, field, 0.0)
+    n = range(len(field.entries))
+    W = [[sp.expand(weight[0][i][j] - weight[1][i][j]) for j in n] for i in n]
+    L = [[-e for e in row] for row in weight[1]]
+    ring, sides = region_sides(problem, (e for row in (*W, *L) for e in row))
+    read = [[[ring.read(e) for e in row] for row in part] for part in (W, L)]
+    best = smallest_multiple(*read, ring, sides)
+    size = max(abs(float(c)) for row in read[1] for p in row for c in p.values())
+    for part in SLACKS if best is not None else ():
+        c = best + part * max(abs(best), 1e-3 * size)
+        b = c if problem.is_flow else float(np.sqrt(max(c, 0.0)))
+        rate = _prove_rate(problem, field, b)
+        if rate is not None:
+            return b, _data(problem, rate, positive)
     return None
 
 
@@ -122,27 +151,31 @@ def _prove_rate(problem: Problem, field: FieldL2, b: float) -> SumOfSquares | No
 
 
 def _prove(problem: Problem, matrix: Rows) -> SumOfSquares | None:
-    ring = ring_of((e for row in matrix for e in row), problem.expressions.state)
-    sides = generator_sides(problem, ring)
+    ring, sides = region_sides(problem, (e for row in matrix for e in row))
     read = [[ring.read(e) for e in row] for row in matrix]
     plain = prove_sos(read, ring)
     return plain if plain is not None or not sides else prove_sos(read, ring, sides)
 
 
-def prove_positive(
-    problem: Problem, field: FieldL2
-) -> tuple[Any, Fraction, SumOfSquares, Array] | None:
+def prove_positive(problem: Problem, field: FieldL2) -> Positive | None:
     """A weight w, a margin > 0, a proof of ``w M - margin I >= 0`` and a point where M > 0."""
     M = field.entries
-    point = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
-    if not _is_definite_at(field, problem.symbols, point):
+    point = _some_point(problem)
+    if point is None or not _is_definite_at(field, problem.symbols, point):
         return None
-    ring = ring_of((e for row in M for e in row), problem.expressions.state)
-    for sides in dict.fromkeys(((), generator_sides(problem, ring))):
+    ring, known = region_sides(problem, (e for row in M for e in row))
+    for sides in dict.fromkeys(((), known)):
         found = prove_definite(field, ring, sides)
         if found is not None:
             return *found, point
     return None
+
+
+def _some_point(problem: Problem) -> Array | None:
+    """A point of the region, the origin if it is one."""
+    origin = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
+    samples = sample_points(problem, np.random.default_rng(0), 64)
+    return next((p for p in (origin, *samples) if problem.constraints.contains(p)), None)
 
 
 def _is_definite_at(field: FieldL2, symbols: Sequence[sp.Symbol], point: Array) -> bool:
@@ -161,10 +194,11 @@ def _is_definite_at(field: FieldL2, symbols: Sequence[sp.Symbol], point: Array) 
 def _data(
     problem: Problem,
     rate: SumOfSquares,
-    positive: tuple[Any, Fraction, SumOfSquares, Array],
+    positive: Positive,
 ) -> dict[str, Any]:
     w, margin, squares, point = positive
-    writer = EvidenceWriter(problem.symbols)
+    names = [b.symbol for b in constraint_terms(problem)]
+    writer = EvidenceWriter((*problem.symbols, *names))
     data = {
         "rate": rate.to_data(writer),
         "positive": {
@@ -185,7 +219,7 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
     """
     refuse_unknown(data, {"rule", "let", "atoms", "rate", "positive"}, "evidence")
     field = as_field(norm)
-    if problem.constraints or problem.horizontal is not None or not problem.is_defined:
+    if problem.horizontal is not None or not problem.is_defined:
         return False
     if not np.isfinite(b):
         return False
@@ -226,6 +260,8 @@ def _holds_at_point(problem: Problem, field: FieldL2, data: object) -> bool:
         return False
     point = np.array(data, dtype=float)
     inside = bool((point >= problem.lower).all() and (point <= problem.upper).all())
+    # M is regular on the region alone: beyond it its sign may be another.
+    inside = inside and problem.constraints.contains(point)
     return inside and _is_definite_at(field, problem.symbols, point)
 
 
@@ -235,41 +271,74 @@ class _Reader:
 
     def __init__(self, problem: Problem, let: object) -> None:
         self._problem, self._let = problem, let
+        self._bounded = constraint_terms(problem)
 
     def terms(self, data: object, where: str) -> tuple[Any, ...]:
+        """Terms of the region's symbols, with its constraints put in."""
+        meaning = {b.symbol: b.term for b in self._bounded}
+        return tuple(e.xreplace(meaning) for e in self._written(data, where))
+
+    def _written(self, data: object, where: str) -> tuple[Any, ...]:
         block = {"let": self._let, "terms": data}
-        return terms_from_data(block, self._problem.symbols, where, CertificateError)
+        known = (*self._problem.symbols, *(b.symbol for b in self._bounded))
+        return terms_from_data(block, known, where, CertificateError)
 
     def sum_of_squares(self, data: object, where: str) -> SumOfSquares:
         """A sum of squares whose factors are proved to be nonnegative on the region."""
         if not isinstance(data, list) or not data:
             raise CertificateError(f"{where}: expected a list of squares.")
-        read: list[tuple[Any, tuple[Any, ...], Mapping[str, Any]]] = []
+        read: list[tuple[Side, tuple[Any, ...], Mapping[str, Any]]] = []
         for entry in data:
             part = refuse_unknown(entry, {"factor", "rows", "basis", "gram"}, where)
-            (factor,) = self.terms([part.get("factor")], f"{where}.factor")
-            for side in sp.Mul.make_args(factor):
-                if not _is_nonnegative(self._problem, side):
-                    raise CertificateError(f"{where}.factor: {str(side)[:60]} >= 0 is not proved.")
-            read.append((factor, self.terms(part.get("basis"), f"{where}.basis"), part))
-        every = [e for factor, basis, _ in read for e in (factor, *basis)]
+            (factor,) = self._written([part.get("factor")], f"{where}.factor")
+            if not self._is_nonnegative(factor):
+                raise CertificateError(f"{where}.factor: {str(factor)[:60]} >= 0 is not proved.")
+            (meaning,) = self.terms([part.get("factor")], f"{where}.factor")
+            basis = self.terms(part.get("basis"), f"{where}.basis")
+            read.append((Side(factor, meaning), basis, part))
+        every = [e for side, basis, _ in read for e in (side.meaning, *basis)]
         ring = ring_of(every, self._problem.symbols)
         return SumOfSquares(
-            ring, tuple((factor, _gram(part, basis, ring, where)) for factor, basis, part in read)
+            ring, tuple((side, _gram(part, basis, ring, where)) for side, basis, part in read)
         )
 
+    def _is_nonnegative(self, product: Any) -> bool:
+        """Whether a product has an even number of factors that are proved <= 0, the others >= 0."""
+        signs = [self._sign(g) for g in sp.Mul.make_args(product)]
+        return product == 0 or (0 not in signs and math.prod(signs) == 1)
 
-def _is_nonnegative(problem: Problem, side: Any) -> bool:
-    """Whether ``c + g`` or ``c - g`` is proved >= 0 by the natural range of g; exact in c."""
-    c, rest = side.as_coeff_Add()
-    sign, g = rest.as_coeff_Mul()
-    if rest == 0:
-        return bool(c >= 0)
-    if sign not in (1, -1) or not problem.is_defined:
-        return False
-    low, high = natural_range(g, problem.symbols, problem.lower[None], problem.upper[None])
-    end = float(low[0]) if sign == 1 else -float(high[0])
-    return bool(np.isfinite(end)) and Fraction(end) + Fraction(int(c.p), int(c.q)) >= 0
+    def _sign(self, side: Any) -> int:
+        """1 where ``c + g`` or ``c - g`` is proved >= 0, -1 where it is proved <= 0, else 0.
+
+        By the limits of g, a constraint, or by its natural range; exact in c.
+        """
+        c, rest = side.as_coeff_Add()
+        sign, g = rest.as_coeff_Mul()
+        shift = Fraction(int(c.p), int(c.q))
+        if rest == 0:
+            return 1 if shift >= 0 else -1
+        if sign not in (1, -1) or not self._problem.is_defined:
+            return 0
+        low, high = self._range(g)
+        low, high = (low, high) if sign == 1 else (_negative(high), _negative(low))
+        if low is not None and low + shift >= 0:
+            return 1
+        return -1 if high is not None and high + shift <= 0 else 0
+
+    def _range(self, g: Any) -> tuple[Fraction | None, Fraction | None]:
+        for b in self._bounded:
+            if b.symbol == g:
+                return b.lower, b.upper
+        p = self._problem
+        if not g.free_symbols <= {*p.symbols}:
+            return None, None
+        ends = natural_range(g, p.symbols, p.lower[None], p.upper[None])
+        low, high = (Fraction(float(e[0])) if np.isfinite(e[0]) else None for e in ends)
+        return low, high
+
+
+def _negative(end: Fraction | None) -> Fraction | None:
+    return None if end is None else -end
 
 
 def _gram(part: Mapping[str, Any], basis: Sequence[Any], ring: Ring, where: str) -> Gram:
