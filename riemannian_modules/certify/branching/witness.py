@@ -70,6 +70,9 @@ def worst_point(
         )
         choice = ends[rng.integers(0, 4, len(moved)), rows]
         moved[rows, axis] = np.where(np.isfinite(choice), choice, moved[rows, axis] + step)
+        if problem.constraints:  # along spheres and slanted faces no coordinate leads far
+            moved[::2] = best.repeat(count // 32, axis=0)
+            moved[::2] += rng.standard_normal(moved[::2].shape) * width * 0.5**k
         moved = problem.constraints.pulled_in(np.clip(moved, problem.lower, problem.upper))
         moved = np.clip(moved, problem.lower, problem.upper)
         points, values = (

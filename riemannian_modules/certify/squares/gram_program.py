@@ -360,9 +360,13 @@ def rounded_sos(
     for value, column in zip(entries, columns, strict=True):
         for place, c in column.items():
             rest[place] = rest.get(place, Fraction(0)) - c * value
-    shift = smallest_solution(columns, {p: r for p, r in rest.items() if r})
+    rest = {p: r for p, r in rest.items() if r}
+    # The main Gram matrix lies inside its cone and multipliers may not: it takes all where it can.
+    shift = smallest_solution(columns[: len(blocks[0].pairs)], rest)
+    shift = smallest_solution(columns, rest) if shift is None else shift
     if shift is None:
         return None
+    shift += [Fraction(0)] * (len(entries) - len(shift))
     entries = [v + d for v, d in zip(entries, shift, strict=True)]
     found: list[Gram] = []
     for block in blocks:
