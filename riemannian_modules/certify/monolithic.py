@@ -98,7 +98,7 @@ def certify_in(
 def _by_squares(problem: Problem, norm: Norm, target: float | None) -> Proved | None:
     """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
     is_constant = isinstance(norm, L2) and bool(problem.constraints)
-    if not isinstance(norm, FieldL2) and not is_constant or problem.time is Time.STATIC:
+    if (not isinstance(norm, FieldL2) and not is_constant) or problem.time is Time.STATIC:
         return None
     if np.isfinite(problem.lower).all() and not problem.constraints:
         return None

@@ -19,7 +19,6 @@ from itertools import combinations_with_replacement, product
 from typing import Any, final
 
 import numpy as np
-import sympy as sp
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.searching.cone_program import ConeProgram

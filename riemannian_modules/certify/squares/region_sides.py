@@ -51,6 +51,11 @@ class Bounded:
             for end in [sp.Rational(bound.numerator, bound.denominator)]
         )
 
+    @property
+    def product(self) -> Side:
+        """The product of its ends."""
+        return _times(*self.ends)
+
 
 def constraint_terms(problem: Problem) -> tuple[Bounded, ...]:
     """The terms of a problem's constraints, named as in its file: ``linear[k]``, ``ball[k]``."""
@@ -107,7 +112,7 @@ def box_terms(problem: Problem, ring: Ring) -> tuple[Bounded, ...]:
 
 def box_sides(problem: Problem, ring: Ring) -> tuple[Side, ...]:
     """For each generator with a finite range, the product of its ends."""
-    return tuple(_times(*b.ends) for b in box_terms(problem, ring))
+    return tuple(b.product for b in box_terms(problem, ring))
 
 
 def _times(*sides: Side) -> Side:
