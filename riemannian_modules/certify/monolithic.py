@@ -97,10 +97,10 @@ def certify_in(
 
 def _by_squares(problem: Problem, norm: Norm, target: float | None) -> Proved | None:
     """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
-    is_constant = isinstance(norm, L2) and bool(problem.constraints)
-    if (not isinstance(norm, FieldL2) and not is_constant) or problem.time is Time.STATIC:
+    if problem.time is Time.STATIC or not isinstance(norm, (L2, FieldL2)):
         return None
-    if np.isfinite(problem.lower).all() and not problem.constraints:
+    is_endless = isinstance(norm, FieldL2) and not np.isfinite(problem.lower).all()
+    if not problem.constraints and not is_endless:
         return None
     found = prove_by_squares(problem, norm, target)
     if found is None or (target is None and not found[0] < limit_of(problem)):

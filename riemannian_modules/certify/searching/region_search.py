@@ -75,16 +75,16 @@ def vertices(problem: Problem) -> Array:
     slopes = np.vstack([np.eye(len(names)), *rows])
     low = np.append(lower, [c.lower for c in problem.constraints.rows])
     high = np.append(upper, [c.upper for c in problem.constraints.rows])
-    A, b = np.vstack([slopes, slopes[low < high]]), np.append(low, high[low < high])
-    A, b = A[np.isfinite(b)], b[np.isfinite(b)]
-    axes = np.flatnonzero(A.any(0))
+    both = np.vstack([slopes, slopes[low < high]]), np.append(low, high[low < high])
+    normals, ends = (part[np.isfinite(both[1])] for part in both)
+    axes = np.flatnonzero(normals.any(0))
     count = len(axes)
-    if not count or comb(len(b), count) > MOST_CHOICES:
+    if not count or comb(len(ends), count) > MOST_CHOICES:
         return np.zeros((0, len(names)))
-    choice = np.array(list(combinations(range(len(b)), count)), dtype=int).reshape(-1, count)
-    faces = A[:, axes][choice]
+    choice = np.array(list(combinations(range(len(ends)), count)), dtype=int).reshape(-1, count)
+    faces = normals[:, axes][choice]
     regular = np.abs(np.linalg.det(faces)) > SINGULAR
-    met = np.linalg.solve(faces[regular], b[choice[regular]][..., None])[..., 0]
+    met = np.linalg.solve(faces[regular], ends[choice[regular]][..., None])[..., 0]
     points = np.tile(np.clip(np.zeros(len(names)), lower, upper), (len(met), 1))
     points[:, axes] = met
     values = points @ slopes.T

@@ -271,10 +271,10 @@ def solve_grams(
 
 
 def smallest_multiple(
-    W: PolyMatrix, L: PolyMatrix, ring: Ring, sides: tuple[Side, ...]
+    W: PolyMatrix, T: PolyMatrix, ring: Ring, sides: tuple[Side, ...]
 ) -> float | None:
-    """The smallest c for which ``c W - L`` is such a sum of squares, in floats: untrusted."""
-    support = places(W) | places(L)
+    """The smallest c for which ``c W + T`` is such a sum of squares, in floats: untrusted."""
+    support = places(W) | places(T)
     shape = shape_of(support, len(W), ring, sides)
     blocks, size = gram_blocks([unit_forms(e) for e in (shape.main, *shape.extra)], 1)
     rows = _coefficients(blocks, ring, sides)
@@ -283,10 +283,10 @@ def smallest_multiple(
     for i, j, m in places(W):
         rows[i, j, m][0] = -float(W[i][j][m])
     order = list(rows)
-    load = np.array([float(L[i][j].get(m, Fraction(0))) for i, j, m in order])
-    scale = float(np.abs(load).max(initial=0.0)) or 1.0
+    rest = np.array([float(T[i][j].get(m, Fraction(0))) for i, j, m in order])
+    scale = float(np.abs(rest).max(initial=0.0)) or 1.0
     program = ConeProgram(np.append(1.0, np.zeros(size - 1)))
-    program.require_zero(sparse_rows([rows[p] for p in order], size), load / scale)
+    program.require_zero(sparse_rows([rows[p] for p in order], size), -rest / scale)
     for block in blocks:
         require_interior(program, block, size, np.zeros(len(block.forms)))
     x = program.solve()

@@ -35,7 +35,7 @@ class Bounded:
     The symbol of a generator is itself; that of a constraint is its name.
     """
 
-    symbol: sp.Expr
+    symbol: Any
     term: sp.Expr
     lower: Fraction | None
     upper: Fraction | None
@@ -82,7 +82,7 @@ def constraint_terms(problem: Problem) -> tuple[Bounded, ...]:
     return (*linear, *squared)
 
 
-def _exact(value: float) -> sp.Rational:
+def _exact(value: float) -> Any:
     return sp.Rational(*float(value).as_integer_ratio())
 
 
@@ -94,7 +94,7 @@ def _finite(value: float, rounded: Any) -> Fraction | None:
 def _squared(ball: Ball, symbols: Sequence[sp.Symbol]) -> sp.Expr:
     away = [s - _exact(c) for s, c in zip(symbols, ball.center.tolist(), strict=True)]
     M = np.eye(len(away)) if ball.metric is None else ball.metric
-    return sp.Add(*(_exact(M[i, j]) * away[i] * away[j] for i, j in np.ndindex(M.shape)))
+    return sp.Add(*(_exact(m) * away[i] * away[j] for (i, j), m in np.ndenumerate(M)))
 
 
 def box_terms(problem: Problem, ring: Ring) -> tuple[Bounded, ...]:

@@ -55,6 +55,8 @@ Positive = tuple[Any, Fraction, SumOfSquares, Array]  # weight, margin, squares,
 
 EXACT = (0.0, 1e-12, 1e-9)  # parts given up first: where a metric is exact, none has to be
 SLACKS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # parts given up for Gram matrices inside their cones
+SAMPLES = 64  # points that are tried
+SMALL = 1e-3  # part of the matrix below which a bound counts as zero
 REFINEMENTS = 8  # bisections between the best bound that is proved and the next one tried
 
 
@@ -114,16 +116,17 @@ def _prove_best(
     problem: Problem, field: FieldL2, positive: Positive
 ) -> tuple[float, dict[str, Any]] | None:
     """The best bound that sums of squares of the lowest degree have, and its evidence."""
-    weight = rate_matrix(problem, field, 1.0), rate_matrix(problem, field, 0.0)
-    n = range(len(field.entries))
-    W = [[sp.expand(weight[0][i][j] - weight[1][i][j]) for j in n] for i in n]
-    L = [[-e for e in row] for row in weight[1]]
-    ring, sides = region_sides(problem, (e for row in (*W, *L) for e in row))
-    read = [[[ring.read(e) for e in row] for row in part] for part in (W, L)]
-    best = smallest_multiple(*read, ring, sides)
-    size = max(abs(float(c)) for row in read[1] for p in row for c in p.values())
-    for part in SLACKS if best is not None else ():
-        c = best + part * max(abs(best), 1e-3 * size)
+    with_one, load = rate_matrix(problem, field, 1.0), rate_matrix(problem, field, 0.0)
+    n = range(len(load))
+    weight = [[sp.expand(with_one[i][j] - load[i][j]) for j in n] for i in n]
+    ring, sides = region_sides(problem, (e for row in (*weight, *load) for e in row))
+    W, T = ([[ring.read(e) for e in row] for row in part] for part in (weight, load))
+    best = smallest_multiple(W, T, ring, sides)
+    if best is None:
+        return None
+    size = max((abs(float(c)) for row in T for p in row for c in p.values()), default=0.0)
+    for part in SLACKS:
+        c = best + part * max(abs(best), SMALL * size)
         b = c if problem.is_flow else float(np.sqrt(max(c, 0.0)))
         rate = _prove_rate(problem, field, b)
         if rate is not None:
@@ -160,22 +163,19 @@ def _prove(problem: Problem, matrix: Rows) -> SumOfSquares | None:
 def prove_positive(problem: Problem, field: FieldL2) -> Positive | None:
     """A weight w, a margin > 0, a proof of ``w M - margin I >= 0`` and a point where M > 0."""
     M = field.entries
-    point = _some_point(problem)
-    if point is None or not _is_definite_at(field, problem.symbols, point):
-        return None
     ring, known = region_sides(problem, (e for row in M for e in row))
     for sides in dict.fromkeys(((), known)):
         found = prove_definite(field, ring, sides)
-        if found is not None:
-            return *found, point
+        if found is None:
+            continue
+        origin = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
+        if found[0].is_Rational:  # a positive number: M > 0 follows, and no point is needed
+            return *found, origin
+        for point in (origin, *sample_points(problem, np.random.default_rng(0), SAMPLES)):
+            is_inside = problem.constraints.contains(point)
+            if is_inside and _is_definite_at(field, problem.symbols, point):
+                return *found, point
     return None
-
-
-def _some_point(problem: Problem) -> Array | None:
-    """A point of the region, the origin if it is one."""
-    origin = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
-    samples = sample_points(problem, np.random.default_rng(0), 64)
-    return next((p for p in (origin, *samples) if problem.constraints.contains(p)), None)
 
 
 def _is_definite_at(field: FieldL2, symbols: Sequence[sp.Symbol], point: Array) -> bool:
