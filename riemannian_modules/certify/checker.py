@@ -565,6 +565,9 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         squares(R, "M(x) > 0", M * R.terms.run(weight) - margin * identity(n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
         at = Values(Range, {s: near(real(x)).both(side) for s, x, side in zip(R.names, c, R.sides, strict=True)}, R.let)
+        w = R.terms.run(weight)
+        if w.parts.keys() == {()} and w.parts[()] > 0: return  # then M > 0 as it is
+        if any(at[k].lo < R.limits[k].lo or at[k].hi > R.limits[k].hi for k in R.constraints): raise NotProved("the point is none of the region")
         here = Matrix({divmod(k, n): at.run(t) for k, t in enumerate(entries or ())})
         here = here.T @ here if "factor_terms" in norm else here
         if positive({p: (x.lo, x.hi) for p, x in here.items() if p[0] <= p[1]}, True): return
