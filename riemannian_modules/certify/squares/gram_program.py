@@ -39,7 +39,8 @@ Form = dict[Element, Fraction]  # a combination of elements
 FACES = 4  # times that a singular Gram matrix leads to a smaller basis
 SINGULAR = 1e-5  # part of the largest eigenvalue below which one counts as zero
 OUTSIDE = 1e-6  # relative margin below zero that no Gram matrix on the boundary shows
-LARGEST = 20_000  # entries of Gram matrices up to which a program is solved
+MOST_EXACT = 2_000  # entries of Gram matrices up to which all of them are mended together
+LARGEST = 8_000  # entries of Gram matrices up to which a program is solved
 BITS = 40  # Gram entries are rounded to this many bits below the largest
 
 
@@ -207,6 +208,16 @@ def prove_sos(matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...] = ()) -> S
     return None
 
 
+def prove_inside(matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...]) -> SumOfSquares | None:
+    """As `prove_sos`, of a matrix inside the cone of such sums: by one program, without faces."""
+    shape = shape_of(places(matrix), len(matrix), ring, sides)
+    bases = [unit_forms(elements) for elements in (shape.main, *shape.extra)]
+    if shape.unreached or gram_blocks(bases, 0)[1] > LARGEST:
+        return None
+    solved = solve_grams(matrix, ring, bases, sides)
+    return None if solved is None else rounded_sos(matrix, ring, bases, sides, solved[1])
+
+
 def unit_forms(elements: Sequence[Element]) -> list[Form]:
     """The elements of a basis as forms."""
     return [{e: Fraction(1)} for e in elements]
@@ -362,7 +373,8 @@ def rounded_sos(
     rest = {p: r for p, r in rest.items() if r}
     # The main Gram matrix lies inside its cone and multipliers may not: it takes all where it can.
     shift = smallest_solution(columns[: len(blocks[0].pairs)], rest)
-    shift = smallest_solution(columns, rest) if shift is None else shift
+    if shift is None and len(columns) <= MOST_EXACT:
+        shift = smallest_solution(columns, rest)
     if shift is None:
         return None
     shift += [Fraction(0)] * (len(entries) - len(shift))

@@ -34,7 +34,11 @@ from riemannian_modules.certify.norms import L2, FieldL2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
 from riemannian_modules.certify.searching.samples import sample_points
-from riemannian_modules.certify.squares.gram_program import prove_sos, smallest_multiple
+from riemannian_modules.certify.squares.gram_program import (
+    prove_inside,
+    prove_sos,
+    smallest_multiple,
+)
 from riemannian_modules.certify.squares.polynomial_metric import (
     bounds_to_try,
     equilibrium_bound,
@@ -115,14 +119,14 @@ def prove_by_squares(
 def _prove_best(
     problem: Problem, field: FieldL2, positive: Positive
 ) -> tuple[float, dict[str, Any]] | None:
-    """The best bound that sums of squares of the lowest degree have, and its evidence."""
+    """The best bound that sums of squares of the lowest degree have, if it contracts; evidence."""
     with_one, load = rate_matrix(problem, field, 1.0), rate_matrix(problem, field, 0.0)
     n = range(len(load))
     weight = [[sp.expand(with_one[i][j] - load[i][j]) for j in n] for i in n]
     ring, sides = region_sides(problem, (e for row in (*weight, *load) for e in row))
     W, T = ([[ring.read(e) for e in row] for row in part] for part in (weight, load))
     best = smallest_multiple(W, T, ring, sides)
-    if best is None:
+    if best is None or best >= (0.0 if problem.is_flow else 1.0):
         return None
     size = max((abs(float(c)) for row in T for p in row for c in p.values()), default=0.0)
     for part in SLACKS:
@@ -156,6 +160,8 @@ def _prove_rate(problem: Problem, field: FieldL2, b: float) -> SumOfSquares | No
 def _prove(problem: Problem, matrix: Rows) -> SumOfSquares | None:
     ring, sides = region_sides(problem, (e for row in matrix for e in row))
     read = [[ring.read(e) for e in row] for row in matrix]
+    if problem.constraints:
+        return prove_inside(read, ring, sides)
     plain = prove_sos(read, ring)
     return plain if plain is not None or not sides else prove_sos(read, ring, sides)
 
