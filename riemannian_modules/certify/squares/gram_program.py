@@ -11,6 +11,7 @@ practice*, for the pruning of the basis; Peyrl and Parrilo (2008) for rounding.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -211,7 +212,8 @@ def prove_sos(matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...] = ()) -> S
 def prove_inside(matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...]) -> SumOfSquares | None:
     """As `prove_sos`, of a matrix inside the cone of such sums: by one program, without faces."""
     shape = shape_of(places(matrix), len(matrix), ring, sides)
-    bases = [unit_forms(elements) for elements in (shape.main, *shape.extra)]
+    sizes = sizes_of(ring, sides)
+    bases = [scaled_forms(elements, sizes) for elements in (shape.main, *shape.extra)]
     if shape.unreached or gram_blocks(bases, 0)[1] > LARGEST:
         return None
     solved = solve_grams(matrix, ring, bases, sides)
@@ -221,6 +223,30 @@ def prove_inside(matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...]) -> Sum
 def unit_forms(elements: Sequence[Element]) -> list[Form]:
     """The elements of a basis as forms."""
     return [{e: Fraction(1)} for e in elements]
+
+
+def scaled_forms(elements: Sequence[Element], sizes: Sequence[Fraction]) -> list[Form]:
+    """The elements of a basis, divided by their sizes."""
+    return [{e: 1 / _size(e[1], sizes)} for e in elements]
+
+
+def _size(m: Powers, sizes: Sequence[Fraction]) -> Fraction:
+    return math.prod((s**k for s, k in zip(sizes, m, strict=True)), start=Fraction(1))
+
+
+def sizes_of(ring: Ring, sides: Sequence[Side]) -> list[Fraction]:
+    """Powers of two near the largest generators that the sides allow, 1 where they do not say."""
+    sizes = [Fraction(1)] * len(ring.generators)
+    for k in range(len(sizes)):
+        found: list[float] = []
+        for p in (s.polynomial(ring) for s in sides):
+            own = max((m for m in p if sum(m) == m[k]), default=ring.one)
+            constant = abs(float(p.get(ring.one, 0)))
+            if own != ring.one and constant:
+                found.append((constant / abs(float(p[own]))) ** (1 / own[k]))
+        if found:
+            sizes[k] = Fraction(2) ** round(math.log2(max(found)))
+    return sizes
 
 
 def face(forms: list[Form], G: Array) -> list[Form]:
@@ -269,10 +295,11 @@ def solve_grams(
     rows = _coefficients(blocks, ring, sides)
     if not places(matrix) <= set(rows):
         return None
-    scale = max((abs(float(c)) for r in matrix for p in r for c in p.values()), default=1.0)
-    program = ConeProgram(np.append(-1.0, np.zeros(size - 1)))
     order = list(rows)
-    right = np.array([float(matrix[i][j].get(m, Fraction(0))) / scale for i, j, m in order])
+    right = _values(matrix, order, sizes_of(ring, sides))
+    scale = float(np.abs(right).max(initial=0.0)) or 1.0
+    right /= scale
+    program = ConeProgram(np.append(-1.0, np.zeros(size - 1)))
     program.require_zero(sparse_rows([rows[p] for p in order], size), -right)
     for k, block in enumerate(blocks):  # multipliers may lie on the boundary
         require_interior(program, block, size, np.full(len(block.forms), float(k == 0)))
@@ -287,14 +314,15 @@ def smallest_multiple(
     """The smallest c for which ``c W + T`` is such a sum of squares, in floats: untrusted."""
     support = places(W) | places(T)
     shape = shape_of(support, len(W), ring, sides)
-    blocks, size = gram_blocks([unit_forms(e) for e in (shape.main, *shape.extra)], 1)
+    sizes = sizes_of(ring, sides)
+    blocks, size = gram_blocks([scaled_forms(e, sizes) for e in (shape.main, *shape.extra)], 1)
     rows = _coefficients(blocks, ring, sides)
     if not support <= set(rows) or size > LARGEST:
         return None
-    for i, j, m in places(W):
-        rows[i, j, m][0] = -float(W[i][j][m])
     order = list(rows)
-    rest = np.array([float(T[i][j].get(m, Fraction(0))) for i, j, m in order])
+    for place, value in zip(order, _values(W, order, sizes).tolist(), strict=True):
+        rows[place][0] = -value
+    rest = _values(T, order, sizes)
     scale = float(np.abs(rest).max(initial=0.0)) or 1.0
     program = ConeProgram(np.append(1.0, np.zeros(size - 1)))
     program.require_zero(sparse_rows([rows[p] for p in order], size), -rest / scale)
@@ -307,12 +335,21 @@ def smallest_multiple(
 def _coefficients(
     blocks: Sequence[GramBlock], ring: Ring, sides: tuple[Side, ...]
 ) -> dict[Place, dict[int, float]]:
-    """How each coefficient of the sum depends on the entries of all Gram matrices."""
+    """How each coefficient, times its monomial's size, depends on the entries of Gram matrices."""
     rows: defaultdict[Place, dict[int, float]] = defaultdict(dict)
+    sizes = sizes_of(ring, sides)
     for block, side in zip(blocks, (NO_SIDE, *sides), strict=True):
         for place, row in block.coefficients(side.polynomial(ring)).items():
-            rows[place].update(row)
+            size = float(_size(place[2], sizes))
+            rows[place].update({column: size * v for column, v in row.items()})
     return dict(rows)
+
+
+def _values(matrix: PolyMatrix, order: Sequence[Place], sizes: Sequence[Fraction]) -> Array:
+    """A matrix' coefficients, times their monomials' sizes."""
+    return np.array(
+        [float(matrix[i][j].get(m, Fraction(0)) * _size(m, sizes)) for i, j, m in order]
+    )
 
 
 def gram_blocks(bases: Sequence[Sequence[Form]], offset: int) -> tuple[list[GramBlock], int]:
