@@ -26,6 +26,7 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.constraints import Derived
 from riemannian_modules.certify.ranges import RangeLemma, atom_range, range_lemma
+from riemannian_modules.certify.shares import in_shares
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 
@@ -286,6 +287,7 @@ def sparse_atom_form(
     for (i, j), entry in entries.items():
         for d in derived:
             entry = d.put_into(entry)  # noqa: PLW2901 - the same entry, shortened
+        entry = in_shares(entry, polynomial)  # noqa: PLW2901 - the same entry, cancelled
         for monomial, coefficient in polynomial(entry).items():
             members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
             # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).

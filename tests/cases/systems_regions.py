@@ -91,3 +91,14 @@ class Softmax(rm.StaticMap):
     def map(self, u, p):
         e = np.exp(u.z)
         return {"p": e / e.sum()}
+
+
+class Attention(rm.Flow):
+    """``x' = -x + softmax(x)``, whose Jacobian is the gain of softmax less the identity."""
+
+    def __init__(self, n):
+        self.state = rm.space(x=n)
+
+    def equations(self, x, u, p):
+        e = np.exp(x.x)
+        return {"x": -x.x + e / e.sum()}

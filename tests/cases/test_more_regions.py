@@ -92,6 +92,14 @@ PROVED = {
         r.Epidemic(), at_most_one("si", s=(0, 1), i=(0, 1), b=(0.5, 1)), l2(), 1.5 - np.sqrt(0.5)
     ),
     "replicator with mutations": replicator,
+    # The gain of softmax is a share where two are equal and as large as can be.
+    "softmax of two": lambda: Case(r.Softmax(2), rm.box(z=(-1, 1)), None, 0.5),
+    "softmax of three": lambda: Case(
+        r.Softmax(3), rm.box(z=(-1, 1)), None, 1 / (2 + np.exp(-2.0))
+    ),
+    "attention": lambda: Case(
+        r.Attention(2), rm.box(x=(-1, 1)), l2(np.eye(2)), 0.5
+    ),
 }  # fmt: skip
 
 
