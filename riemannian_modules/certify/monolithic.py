@@ -63,7 +63,7 @@ def certify_in(
     limit = limit_of(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
-    smooth = _by_squares(problem, norm, target) if problem.constraints else None
+    smooth = _by_squares(problem, norm, input_norm, target) if problem.constraints else None
     if smooth is not None and (target is not None or _is_tight(problem, criterion, smooth, budget)):
         return smooth
     parts = partition(
@@ -82,7 +82,7 @@ def certify_in(
         undecided = ~held
     else:
         undecided = parts.bounds >= (limit if target is None else target)
-    smooth = smooth if problem.constraints else _by_squares(problem, norm, target)
+    smooth = smooth if problem.constraints else _by_squares(problem, norm, input_norm, target)
     if smooth is not None:
         return smooth
     asked = target if target is not None else limit
@@ -95,17 +95,19 @@ def certify_in(
     return refuted if refuted is not None else _estimated(problem, parts, undecided, asked)
 
 
-def _by_squares(problem: Problem, norm: Norm, target: float | None) -> Proved | None:
+def _by_squares(
+    problem: Problem, norm: Norm, input_norm: L2 | None, target: float | None
+) -> Proved | None:
     """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
-    if problem.time is Time.STATIC or not isinstance(norm, (L2, FieldL2)):
+    if not isinstance(norm, (L2, FieldL2)):
         return None
     is_endless = isinstance(norm, FieldL2) and not np.isfinite(problem.lower).all()
     if not problem.constraints and not is_endless:
         return None
-    found = prove_by_squares(problem, norm, target)
+    found = prove_by_squares(problem, norm, target, input_norm)
     if found is None or (target is None and not found[0] < limit_of(problem)):
         return None
-    return proved(problem, norm, None, found[1], found[0])
+    return proved(problem, norm, input_norm, found[1], found[0])
 
 
 def _number(answer: Proved) -> float:

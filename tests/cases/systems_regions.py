@@ -93,6 +93,26 @@ class Softmax(rm.StaticMap):
         return {"p": e / e.sum()}
 
 
+class Swelling(rm.StaticMap):
+    """``y = (1 + |u|^2) u``, whose Jacobian has the values 1 + |u|^2, and 1 + 3 |u|^2 along u."""
+
+    def __init__(self, n):
+        self.inputs, self.outputs = rm.space(u=n), rm.space(y=n)
+
+    def map(self, u, p):
+        return {"y": (1 + u.u @ u.u) * u.u}
+
+
+class Cycle(rm.Flow):
+    """Reactions ``x_i -> x_(i+1)`` at the rate ``x_i (1 + x_(i+1))``, which keep the sum of x."""
+
+    state = rm.space(x=3)
+
+    def equations(self, x, u, p):
+        v = x.x * (1 + np.stack([x.x[1], x.x[2], x.x[0]]))
+        return {"x": np.stack([v[2], v[0], v[1]]) - v}
+
+
 class Attention(rm.Flow):
     """``x' = -x + softmax(x)``, whose Jacobian is the gain of softmax less the identity."""
 

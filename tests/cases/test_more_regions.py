@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Budget, Estimated, Proved, Refuted, checker, l2, verify
+from riemannian_modules.certify import (
+    Budget,
+    Estimated,
+    Proved,
+    Refuted,
+    checker,
+    l2,
+    quotient,
+    verify,
+)
 from tests.cases import systems_regions as r
 from tests.cases.test_further_cases import Case
 
@@ -48,16 +57,35 @@ def competition(region):
     return Case(r.Competition(MIXED, c), region, l2(), 1 - 2 * c.max())
 
 
+def smallest_rate(jacobian, n=60):
+    """The Euclidean rate at a grid of the simplex, which its worst point belongs to nearly."""
+    points = [np.array([i, j, n - i - j]) / n for i in range(n + 1) for j in range(n + 1 - i)]
+    return min(-np.linalg.eigvalsh(J + J.T)[-1] / 2 for J in map(jacobian, points))
+
+
 def replicator():
-    """The Euclidean rate, from a grid of the simplex, which its worst point belongs to nearly."""
-    module, A, m, n = r.Replicator(CYCLE, 1.5), np.array(CYCLE), 1.5, 60
-    rates = []
-    for i in range(n + 1):
-        for j in range(n + 1 - i):
-            x = np.array([i, j, n - i - j]) / n
-            J = np.diag(A @ x - x @ A @ x - m) + x[:, None] * (A - (A + A.T) @ x)
-            rates.append(-np.linalg.eigvalsh(J + J.T)[-1] / 2)
-    return Case(module, rm.simplex(SHARES), l2(np.eye(3)), min(rates))
+    module, A, m = r.Replicator(CYCLE, 1.5), np.array(CYCLE), 1.5
+
+    def jacobian(x):
+        return np.diag(A @ x - x @ A @ x - m) + x[:, None] * (A - (A + A.T) @ x)
+
+    return Case(module, rm.simplex(SHARES), l2(np.eye(3)), smallest_rate(jacobian))
+
+
+def cycle():
+    """Reactions on the simplex itself, in the metric [[2, 1], [1, 2]] of (x_0, x_1)."""
+    module, M = r.Cycle(), np.array([[2.0, 1.0], [1.0, 2.0]])
+    root = np.linalg.cholesky(M).T
+
+    def jacobian(x):
+        own = np.diag([1 + x[1], 1 + x[2], 1 + x[0]])  # of each rate by x_i, and by x_(i+1)
+        slopes = own + np.diag(x) @ np.roll(np.eye(3), 1, axis=1)
+        J = (np.roll(np.eye(3), 1, axis=0) - np.eye(3)) @ slopes
+        reduced = J[:2] @ [[1, 0], [0, 1], [-1, -1]]
+        return root @ reduced @ np.linalg.inv(root)
+
+    options = {"horizontal": quotient(module)}
+    return Case(module, rm.simplex(SHARES), l2(M), smallest_rate(jacobian), options=options)
 
 
 PROVED = {
@@ -92,6 +120,10 @@ PROVED = {
         r.Epidemic(), at_most_one("si", s=(0, 1), i=(0, 1), b=(0.5, 1)), l2(), 1.5 - np.sqrt(0.5)
     ),
     "replicator with mutations": replicator,
+    "reactions that keep a sum": cycle,
+    "map of a ball": lambda: Case(
+        r.Swelling(3), rm.ball({f"u[{i}]": 0.0 for i in range(3)}, 0.5), None, 1.75
+    ),
     # The gain of softmax is a share where two are equal and as large as can be.
     "softmax of two": lambda: Case(r.Softmax(2), rm.box(z=(-1, 1)), None, 0.5),
     "softmax of three": lambda: Case(

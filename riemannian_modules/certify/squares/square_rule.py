@@ -53,6 +53,7 @@ from riemannian_modules.certify.squares.sums_of_squares import (
     verify_sos,
 )
 from riemannian_modules.errors import CertificateError
+from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
 Positive = tuple[Any, Fraction, SumOfSquares, Array]  # weight, margin, squares, a point
@@ -64,18 +65,25 @@ SMALL = 1e-3  # part of the matrix below which a bound counts as zero
 REFINEMENTS = 8  # bisections between the best bound that is proved and the next one tried
 
 
-def rate_matrix(problem: Problem, norm: FieldL2, b: float) -> list[list[Any]]:
-    """The matrix T of expressions that has to be >= 0 for the bound b, exact."""
+def rate_matrix(problem: Problem, norm: FieldL2, b: float, N: L2 | None = None) -> list[list[Any]]:
+    """The matrix T of expressions that has to be >= 0 for the bound b, exact.
+
+    N is the norm of a static map's inputs, Euclidean when None.
+    """
     M, J = norm.entries, problem.jacobian
     exact = sp.Rational(*float(b).as_integer_ratio())
-    n = len(M)
     if problem.is_flow:
+        n = range(len(M))
         load = symmetric_sum(product(M, J))
         rate = material_derivative(problem, norm)
-        return [[2 * exact * M[i][j] - load[i][j] - rate[i][j] for j in range(n)] for i in range(n)]
+        return [[2 * exact * M[i][j] - load[i][j] - rate[i][j] for j in n] for i in n]
     transposed = [list(column) for column in zip(*J, strict=True)]
     load = product(transposed, product(successor_metric(problem, norm), J))
-    return [[exact**2 * M[i][j] - load[i][j] for j in range(n)] for i in range(n)]
+    before = M
+    if not problem.is_square:
+        before = as_field(N if N is not None else L2(np.eye(len(problem.variables)))).entries
+    n = range(len(before))
+    return [[exact**2 * before[i][j] - load[i][j] for j in n] for i in n]
 
 
 def as_field(norm: L2 | FieldL2) -> FieldL2:
@@ -87,23 +95,23 @@ def as_field(norm: L2 | FieldL2) -> FieldL2:
 
 
 def prove_by_squares(
-    problem: Problem, norm: L2 | FieldL2, target: float | None
+    problem: Problem, norm: L2 | FieldL2, target: float | None, input_norm: L2 | None = None
 ) -> tuple[float, dict[str, Any]] | None:
     """A proved bound, the target or the best that is found, and its evidence; None if none is.
 
     The problem's map has to be defined on the whole box (``problem.is_defined``).
     """
     field = as_field(norm)
-    if problem.horizontal is not None or not problem.is_defined:
+    if not problem.is_defined:
         return None
     positive = prove_positive(problem, field)
     if positive is None:
         return None
     if target is not None:
-        rate = _prove_rate(problem, field, target)
+        rate = _prove(problem, rate_matrix(problem, field, target, input_norm))
         return None if rate is None else (target, _data(problem, rate, positive))
     if problem.constraints:
-        return _prove_best(problem, field, positive)
+        return _prove_best(problem, field, positive, input_norm)
     before: float | None = None
     best = equilibrium_bound(problem)
     for c in (*(best + part * abs(best) for part in EXACT), *bounds_to_try(problem)):
@@ -117,22 +125,23 @@ def prove_by_squares(
 
 
 def _prove_best(
-    problem: Problem, field: FieldL2, positive: Positive
+    problem: Problem, field: FieldL2, positive: Positive, input_norm: L2 | None
 ) -> tuple[float, dict[str, Any]] | None:
     """The best bound that sums of squares of the lowest degree have, if it contracts; evidence."""
-    with_one, load = rate_matrix(problem, field, 1.0), rate_matrix(problem, field, 0.0)
+    with_one, load = (rate_matrix(problem, field, b, input_norm) for b in (1.0, 0.0))
     n = range(len(load))
     weight = [[sp.expand(with_one[i][j] - load[i][j]) for j in n] for i in n]
     ring, sides = region_sides(problem, (e for row in (*weight, *load) for e in row))
     W, T = ([[ring.read(e) for e in row] for row in part] for part in (weight, load))
     best = smallest_multiple(W, T, ring, sides)
-    if best is None or best >= (0.0 if problem.is_flow else 1.0):
+    limit = {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[problem.time]
+    if best is None or best >= limit:
         return None
     size = max((abs(float(c)) for row in T for p in row for c in p.values()), default=0.0)
     for part in SLACKS:
         c = best + part * max(abs(best), SMALL * size)
         b = c if problem.is_flow else float(np.sqrt(max(c, 0.0)))
-        rate = _prove_rate(problem, field, b)
+        rate = _prove(problem, rate_matrix(problem, field, b, input_norm))
         if rate is not None:
             return b, _data(problem, rate, positive)
     return None
@@ -217,7 +226,13 @@ def _data(
     return {"rule": "sos", **writer.data(), **data}
 
 
-def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[str, Any]) -> bool:
+def squares_hold(
+    problem: Problem,
+    norm: L2 | FieldL2,
+    b: float,
+    data: Mapping[str, Any],
+    input_norm: L2 | None = None,
+) -> bool:
     """Whether the evidence of the rule proves the bound b, from its data alone.
 
     Raises:
@@ -225,9 +240,7 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
     """
     refuse_unknown(data, {"rule", "let", "atoms", "rate", "positive"}, "evidence")
     field = as_field(norm)
-    if problem.horizontal is not None or not problem.is_defined:
-        return False
-    if not np.isfinite(b):
+    if not problem.is_defined or not np.isfinite(b) or (b < 0 and not problem.is_flow):
         return False
     reader = _Reader(problem, data.get("let", []))
     part = refuse_unknown(
@@ -255,7 +268,7 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
         and margin > 0
         and bool(is_positive)
         and verify_sos(shifted, squares)
-        and verify_sos(rate_matrix(problem, field, b), rate)
+        and verify_sos(rate_matrix(problem, field, b, input_norm), rate)
     )
 
 
