@@ -266,10 +266,33 @@ def corners(lower: Array, upper: Array) -> Array:
 
 
 def atom_form(matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] = ()) -> AtomForm:
-    """Multiply a matrix of expressions out into atoms, with symbols for linear terms in functions.
+    """Multiply a matrix of expressions out into atoms, each entry `spelled` first.
 
     Raises:
         UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
+    """
+    return spelled_form(spelled(matrix, derived), derived)
+
+
+def spelled(
+    matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...]
+) -> list[list[sp.Expr]]:
+    """A matrix with symbols for linear terms that the region bounds, and shares for quotients."""
+
+    def short(e: Any) -> Any:
+        for d in derived:
+            e = d.put_into(e)
+        return in_shares(e, polynomial)
+
+    return [[short(e) for e in row] for row in matrix]
+
+
+def spelled_form(
+    matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] = ()
+) -> AtomForm:
+    """As `atom_form`, of a matrix made of `spelled` ones.
+
+    The checker makes the same of a spelled Jacobian: more must not be cancelled in the result.
     """
     rows, columns = len(matrix), len(matrix[0]) if matrix else 0
     entries = {(i, j): entry for i, row in enumerate(matrix) for j, entry in enumerate(row)}
@@ -285,9 +308,6 @@ def sparse_atom_form(
     atoms: dict[sp.Expr, int] = {}
     terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
     for (i, j), entry in entries.items():
-        for d in derived:
-            entry = d.put_into(entry)  # noqa: PLW2901 - the same entry, shortened
-        entry = in_shares(entry, polynomial)  # noqa: PLW2901 - the same entry, cancelled
         for monomial, coefficient in polynomial(entry).items():
             members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
             # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
