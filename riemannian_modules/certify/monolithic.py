@@ -21,7 +21,7 @@ from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import norm_to_data, region_to_data
 from riemannian_modules.certify.claim import claim_to_data, with_metric
 from riemannian_modules.certify.criterion import Criterion
-from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
@@ -63,8 +63,12 @@ def certify_in(
     limit = limit_of(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
-    smooth = _by_squares(problem, norm, input_norm, target) if problem.constraints else None
-    if smooth is not None and (target is not None or _is_tight(problem, criterion, smooth, budget)):
+    smooth: Proved | None = None
+    if problem.constraints and not _one_box_does(problem, criterion, target, budget):
+        smooth = _by_squares(problem, norm, input_norm, target)
+    if smooth is not None and (
+        target is not None or _is_tight(problem, criterion, _number(smooth), budget)
+    ):
         return smooth
     parts = partition(
         problem, criterion, target, budget, hopeless, resume=resume, question=question
@@ -114,10 +118,20 @@ def _number(answer: Proved) -> float:
     return float(answer.certificate.data["claim"]["bound"])
 
 
-def _is_tight(problem: Problem, criterion: Criterion, answer: Proved, budget: Budget) -> bool:
-    """Whether a proved bound is within the budget's tolerance of what some point needs."""
+def _one_box_does(
+    problem: Problem, criterion: Criterion, target: float | None, budget: Budget
+) -> bool:
+    """Whether the region's box needs no cut, nearly: what comes for nothing is not sought."""
+    b = float(box_bounds(problem, criterion, problem.lower[None], problem.upper[None])[0])
+    if target is not None:
+        return b <= target
+    return bool(np.isfinite(b)) and _is_tight(problem, criterion, b, budget)
+
+
+def _is_tight(problem: Problem, criterion: Criterion, b: float, budget: Budget) -> bool:
+    """Whether a bound is within the budget's tolerance of what some point needs."""
     _, sampled = worst_point(problem, criterion, time.monotonic() + budget.seconds)
-    return _number(answer) <= sampled + budget.tolerance * abs(sampled)
+    return b <= sampled + budget.tolerance * abs(sampled)
 
 
 def limit_of(problem: Problem) -> float:

@@ -60,6 +60,7 @@ Positive = tuple[Any, Fraction, SumOfSquares, Array]  # weight, margin, squares,
 
 EXACT = (0.0, 1e-12, 1e-9)  # parts given up first: where a metric is exact, none has to be
 SLACKS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # parts given up for Gram matrices inside their cones
+MOST_TERMS = 16  # of a cut region
 SAMPLES = 64  # points that are tried
 SMALL = 1e-3  # part of the matrix below which a bound counts as zero
 REFINEMENTS = 8  # bisections between the best bound that is proved and the next one tried
@@ -102,7 +103,7 @@ def prove_by_squares(
     The problem's map has to be defined on the whole box (``problem.is_defined``).
     """
     field = as_field(norm)
-    if not problem.is_defined:
+    if not problem.is_defined or (problem.constraints and _is_large(problem)):
         return None
     positive = prove_positive(problem, field)
     if positive is None:
@@ -122,6 +123,12 @@ def prove_by_squares(
             return b, _data(problem, rate, positive)
         before = b
     return None
+
+
+def _is_large(problem: Problem) -> bool:
+    """Whether there are too many generators and constraints for products of any two of them."""
+    ring = ring_of(e for row in problem.jacobian for e in row)
+    return len(ring.generators) + len(problem.constraints.members) > MOST_TERMS
 
 
 def _prove_best(
