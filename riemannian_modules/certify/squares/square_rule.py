@@ -1,8 +1,11 @@
-"""The rule "sos" of certificates: a metric M(x) on a region without ends, by exact sums of squares.
+"""The rule "sos" of certificates: bounds in l2 norms by exact sums of squares.
 
-Two statements, each an identity with positive semidefinite rational Gram matrices:
+They reach to infinity, where boxes say nothing, and know the spheres and slanted faces of cut
+regions: what is nonnegative on the region multiplies squares, as an S-procedure does. Two
+statements, each an identity with positive semidefinite rational Gram matrices:
 
-- ``T = 2 b M - Mdot - M J - J^T M >= 0`` (step maps: ``b^2 M - J^T M(F) J``) on the region;
+- ``T = 2 b M - Mdot - M J - J^T M >= 0`` (maps: ``b^2 N - J^T M(F) J``, N the norm before)
+  on the region;
 - ``w M - margin I >= 0``, so that w(x) never vanishes and M(x) is never singular. Where w is a
   positive constant, M > 0 follows; else M is definite of one sign at every point, as the region is
   connected and M continuous, and a point at which M > 0 exactly decides it.
