@@ -29,6 +29,7 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.constraints import Derived
 from riemannian_modules.certify.ranges import RangeLemma, atom_ranges, range_lemma
+from riemannian_modules.certify.shares import in_shares
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 
@@ -372,10 +373,33 @@ def corners(lower: Array, upper: Array) -> Array:
 
 
 def atom_form(matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] = ()) -> AtomForm:
-    """Multiply a matrix of expressions out into atoms, with symbols for linear terms in functions.
+    """Multiply a matrix of expressions out into atoms, each entry `spelled` first.
 
     Raises:
         UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
+    """
+    return spelled_form(spelled(matrix, derived), derived)
+
+
+def spelled(
+    matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...]
+) -> list[list[sp.Expr]]:
+    """A matrix with symbols for linear terms that the region bounds, and shares for quotients."""
+
+    def short(e: Any) -> Any:
+        for d in derived:
+            e = d.put_into(e)
+        return in_shares(e, polynomial)
+
+    return [[short(e) for e in row] for row in matrix]
+
+
+def spelled_form(
+    matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] = ()
+) -> AtomForm:
+    """As `atom_form`, of a matrix made of `spelled` ones.
+
+    The checker makes the same of a spelled Jacobian: more must not be cancelled in the result.
     """
     rows, columns = len(matrix), len(matrix[0]) if matrix else 0
     entries = {(i, j): entry for i, row in enumerate(matrix) for j, entry in enumerate(row)}
@@ -391,8 +415,6 @@ def sparse_atom_form(
     each = cache(polynomial)  # a symmetric matrix has most of its entries twice
     collected = _Terms()
     for place, entry in entries.items():
-        for d in derived:
-            entry = d.put_into(entry)  # noqa: PLW2901 - the same entry, shortened
         for monomial, coefficient in each(entry).items():
             collected.add(monomial, coefficient, {place: Fraction(1)})
     return collected.form(shape, tuple(derived))

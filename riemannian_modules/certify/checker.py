@@ -509,8 +509,8 @@ def network(R, b, kind, J, n, norm, evidence):
     if any(x > b * r for x, r in zip(total, w)): raise NotProved("the comparison matrix exceeds the bound")
 def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, parameters):
     """A metric M(x), or Theta^T Theta: 2 b M - (Mdot + M J + J^T M) >= 0, or [[b M, J^T M'], [M' J, b M']] >= 0; M > 0."""
-    if kind == "map" or "horizontal" in claim or norm["type"] != "l2": raise NotProved("metrics of the point are for whole states")
     entries, along = norm.get("metric_terms", norm.get("factor_terms")), dict(zip(state, map(R.terms.run, trees)))
+    if norm["type"] != "l2" or entries is not None and (kind == "map" or "horizontal" in claim): raise NotProved("metrics of the point are for whole states")
     if entries is None: M, dot, after = l2(norm, n), Matrix(), l2(norm, n)
     else:
         rates = fields(norm, "type let " + ("metric_terms" if "metric_terms" in norm else "factor_terms"), "rates")[3]
@@ -530,13 +530,17 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
     S = M @ J + (M @ J).T + dot if kind == "flow" else after @ J
     if evidence["rule"] == "sos":
         _, rate, definite, *_ = fields(evidence, "rule rate positive", "let atoms")
-        squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * M - J.T @ S, rate)
+        N = M if kind != "map" else l2(claim["input_norm"], len(inputs)) if "input_norm" in claim else identity(len(inputs))
+        squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * N - J.T @ S, rate)
         weight, margin, c, parts = fields(definite, "weight margin point squares")
         if (margin := Q(margin)) <= 0: raise NotProved("a margin is positive")
         R.box(R.sides).run(weight)  # real on the whole region, too
         squares(R, "M(x) > 0", M * R.terms.run(weight) - margin * diagonal([1] * n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
         at = Values(Range, {s: near(real(x)).both(side) for s, x, side in zip(R.names, c, R.sides, strict=True)}, R.let)
+        w = R.terms.run(weight)
+        if w.parts.keys() == {()} and w.parts[()] > 0: return  # then M > 0 as it is
+        if any(at[k].lo < R.limits[k].lo or at[k].hi > R.limits[k].hi for k in R.constraints): raise NotProved("the point is none of the region")
         here = square(map(at.run, entries or ()), n)
         here = here.T @ here if "factor_terms" in norm else here
         if positive({p: (x.lo, x.hi) for p, x in here.items() if p[0] <= p[1]}, True): return

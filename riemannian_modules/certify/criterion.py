@@ -40,7 +40,7 @@ from riemannian_modules.arithmetic.rational_definite import (
 )
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify import uphill
-from riemannian_modules.certify.atoms import AtomForm, atom_form
+from riemannian_modules.certify.atoms import AtomForm, atom_form, spelled, spelled_form
 from riemannian_modules.certify.generalised import (
     cancelled,
     generalised_jacobian,
@@ -357,13 +357,14 @@ def make_criterion(
     n = problem.size
     if problem.is_flow:
         doubled = 2.0 * (norm.metric if isinstance(norm, L2) else np.eye(n))
-        return QuadraticCriterion(atom_form(S, problem.derived).with_one_sided(), doubled)
+        form = atom_form if isinstance(norm, FactorL2) else spelled_form
+        return QuadraticCriterion(form(S, problem.derived).with_one_sided(), doubled)
     M = norm.metric if isinstance(norm, L2) else np.eye(n)
     m = len(S[0])
     M_in = input_norm.metric if input_norm is not None else M if problem.is_square else np.eye(m)
     both = np.zeros((m + n, m + n))
     both[:m, :m], both[m:, m:] = M_in, M
-    return QuadraticCriterion(atom_form(_signed(problem, S), problem.derived), both)
+    return QuadraticCriterion(spelled_form(_signed(problem, S), problem.derived), both)
 
 
 def tested_matrix(problem: Problem, norm: Norm) -> Rows:
@@ -393,7 +394,7 @@ def tested_matrix(problem: Problem, norm: Norm) -> Rows:
                 symmetric_sum(generalised), material_derivative(problem, norm), strict=True
             )
         ]
-    MJ = product(exact_rows(norm.metric), J)
+    MJ = product(exact_rows(norm.metric), spelled(J, problem.derived))
     return symmetric_sum(MJ) if problem.is_flow else MJ
 
 

@@ -17,10 +17,12 @@ from riemannian_modules.certify.branching.budget import Budget
 from riemannian_modules.certify.branching.search_state import SearchState
 from riemannian_modules.certify.branching.subdivide import Partition, partition
 from riemannian_modules.certify.branching.tighten import tighten_exactly
+from riemannian_modules.certify.branching.witness import worst_point
 from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import norm_to_data, region_to_data
 from riemannian_modules.certify.claim import claim_to_data, with_metric
-from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.certify.criterion import Criterion
+from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
@@ -62,10 +64,18 @@ def certify_in(
     limit = limit_of(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
-    # What sums of squares found on an unbounded region they prove, where boxes would go on forever.
-    by_squares = _by_squares(problem, norm, target) if norm_is_free else None
-    if by_squares is not None:
-        return by_squares
+    smooth: Proved | None = None
+    if problem.constraints and not _one_box_does(problem, criterion, target, budget):
+        smooth = _by_squares(problem, norm, input_norm, target)
+        if smooth is not None and (
+            target is not None or _is_tight(problem, criterion, _number(smooth), budget)
+        ):
+            return smooth
+    elif norm_is_free and not problem.constraints:
+        # What sums of squares found they prove, where boxes would go on forever.
+        smooth = _by_squares(problem, norm, input_norm, target)
+        if smooth is not None:
+            return smooth
     parts = partition(
         problem, criterion, target, budget, hopeless, resume=resume, question=question
     )
@@ -75,14 +85,17 @@ def certify_in(
     if np.isfinite(b) and (target is not None or b < limit):
         held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
         if held.all():
+            if smooth is not None and _number(smooth) <= b:
+                return smooth
             evidence = evidence_to_data(problem, norm, criterion, parts.cuts)
             return proved(problem, norm, input_norm, evidence, b)
         undecided = ~held
     else:
         undecided = parts.bounds >= (limit if target is None else target)
-    by_squares = None if norm_is_free else _by_squares(problem, norm, target)
-    if by_squares is not None:
-        return by_squares
+    if not problem.constraints and not norm_is_free:
+        smooth = _by_squares(problem, norm, input_norm, target)
+    if smooth is not None:
+        return smooth
     asked = target if target is not None else limit
     beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
     refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
@@ -93,14 +106,39 @@ def certify_in(
     return refuted if refuted is not None else _estimated(problem, parts, undecided, asked)
 
 
-def _by_squares(problem: Problem, norm: Norm, target: float | None) -> Proved | None:
-    """A proof by sums of squares, which reach to infinity where boxes do not."""
-    if not isinstance(norm, FieldL2) or np.isfinite(problem.lower).all():
+def _by_squares(
+    problem: Problem, norm: Norm, input_norm: L2 | None, target: float | None
+) -> Proved | None:
+    """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
+    if not isinstance(norm, (L2, FieldL2)):
         return None
-    found = prove_by_squares(problem, norm, target)
+    is_endless = isinstance(norm, FieldL2) and not np.isfinite(problem.lower).all()
+    if not problem.constraints and not is_endless:
+        return None
+    found = prove_by_squares(problem, norm, target, input_norm)
     if found is None or (target is None and not found[0] < limit_of(problem)):
         return None
-    return proved(problem, norm, None, found[1], found[0])
+    return proved(problem, norm, input_norm, found[1], found[0])
+
+
+def _number(answer: Proved) -> float:
+    return float(answer.certificate.data["claim"]["bound"])
+
+
+def _one_box_does(
+    problem: Problem, criterion: Criterion, target: float | None, budget: Budget
+) -> bool:
+    """Whether the region's box needs no cut, nearly: what comes for nothing is not sought."""
+    b = float(box_bounds(problem, criterion, problem.lower[None], problem.upper[None])[0])
+    if target is not None:
+        return b <= target
+    return bool(np.isfinite(b)) and _is_tight(problem, criterion, b, budget)
+
+
+def _is_tight(problem: Problem, criterion: Criterion, b: float, budget: Budget) -> bool:
+    """Whether a bound is within the budget's tolerance of what some point needs."""
+    _, sampled = worst_point(problem, criterion, time.monotonic() + budget.seconds)
+    return b <= sampled + budget.tolerance * abs(sampled)
 
 
 def limit_of(problem: Problem) -> float:

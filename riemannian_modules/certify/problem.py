@@ -20,6 +20,7 @@ from riemannian_modules.arithmetic.expression import Expressions, derivatives
 from riemannian_modules.arithmetic.interval import Interval, as_interval
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.constraints import Constraints, Derived
+from riemannian_modules.certify.emptiness import contradiction
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.errors import RegionError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -148,7 +149,7 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
 
     Raises:
         UnsupportedError: If the map may jump, or cannot be traced.
-        RegionError: If the region names unknown coordinates.
+        RegionError: If the region names unknown coordinates, or is proved to be empty.
     """
     s = module.signature
     ports = {port.name: port.coordinates() for port in s.parameters.ports}
@@ -176,6 +177,12 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
         raise RegionError(
             "The region is empty: its constraints leave nothing of its box. Widen the sides or the "
             "constraints."
+        )
+    together = contradiction(constraints, lower, upper)
+    if together:
+        raise RegionError(
+            f"The region is empty: no point fulfils {', '.join(together)} together. Every claim "
+            "would hold there, and say nothing. Widen the sides or the constraints."
         )
     return problem
 

@@ -17,6 +17,7 @@ from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
 from riemannian_modules.certify.branching.budget import Budget
 from riemannian_modules.certify.branching.search_state import SearchState
 from riemannian_modules.certify.branching.subdivide import partition
+from riemannian_modules.certify.branching.witness import worst_point
 from riemannian_modules.certify.certificate_data import norm_from_data
 from riemannian_modules.certify.claim import check_norm, with_metric
 from riemannian_modules.certify.decide import box_bounds
@@ -309,7 +310,10 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
     for candidate in candidates:
         own = with_metric(problem, candidate)
         criterion = prepared_criterion(own, candidate, input_norm)
-        b = float(box_bounds(own, criterion, problem.lower[None], problem.upper[None])[0])
+        if problem.constraints:  # of which one box says little
+            b = worst_point(own, criterion, np.inf)[1]
+        else:
+            b = float(box_bounds(own, criterion, problem.lower[None], problem.upper[None])[0])
         if best is None or b < best[0] - 1e-9 * abs(best[0]):
             best = (b, candidate)
     return best[1] if best is not None else None

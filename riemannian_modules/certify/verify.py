@@ -116,9 +116,9 @@ def _unproved(
 ) -> str | None:
     """Why the evidence does not prove the bound, or None if it does."""
     if evidence["rule"] == "sos":
-        if not isinstance(norm, (L2, FieldL2)) or input_norm is not None:
-            raise CertificateError("evidence: sums of squares are for l2 norms of a state.")
-        holds = squares_hold(problem, norm, b, evidence)
+        if not isinstance(norm, (L2, FieldL2)):
+            raise CertificateError("evidence: sums of squares are for l2 norms.")
+        holds = squares_hold(problem, norm, b, evidence, input_norm)
         return None if holds else "the sums of squares of the certificate are not proved"
     criterion, lower, upper = evidence_from_data(evidence, problem, norm, input_norm)
     held = boxes_prove(problem, criterion, lower, upper, b)

@@ -25,12 +25,13 @@ from riemannian_modules.certify.squares.linear_forms import nullspace
 from riemannian_modules.certify.squares.metric_family import polynomial_family
 from riemannian_modules.certify.squares.polynomial_metric import find_by_squares
 from riemannian_modules.certify.squares.polynomial_ring import ring_of
+from riemannian_modules.certify.squares.region_sides import Bounded
 from riemannian_modules.certify.squares.square_rule import (
     prove_by_squares,
     rate_matrix,
     squares_hold,
 )
-from riemannian_modules.certify.squares.sums_of_squares import Side, verify_sos
+from riemannian_modules.certify.squares.sums_of_squares import verify_sos
 from riemannian_modules.errors import CertificateError, ConvergenceError
 from riemannian_modules.region import box
 from tests.cases import systems as s
@@ -53,6 +54,12 @@ class Shear(rm.Flow):
         slope = sum(k * c * x.y ** (k - 1) for k, c in self.p.items())
         dy = -self.b * x.y
         return {"x": -self.a * (x.x + value) - slope * dy, "y": dy}
+
+
+def between(g, lower, upper):
+    """``(g - lower) (upper - g)``, or the one end that there is."""
+    ends = [None if e is None else Fraction(e) for e in (lower, upper)]
+    return Bounded(g, g, *ends).product
 
 
 def squares_of(matrix, sides=()):
@@ -103,10 +110,10 @@ def test_what_is_no_sum_of_squares_is_not_shown_as_one(matrix):
 @pytest.mark.parametrize(
     ("e", "sides"),
     [
-        (1 - x**2 / 2, (Side(x, Fraction(-1), Fraction(1)),)),
-        (2 - x**2 * y, (Side(x, Fraction(-1), Fraction(1)), Side(y, Fraction(-1), Fraction(1)))),
-        (2 + sp.tanh(x) * y, tuple(Side(g, Fraction(-1), Fraction(1)) for g in (sp.tanh(x), y))),
-        (x + y**2 + sp.Rational(1, 8), (Side(x, Fraction(0), None),)),
+        (1 - x**2 / 2, (between(x, -1, 1),)),
+        (2 - x**2 * y, (between(x, -1, 1), between(y, -1, 1))),
+        (2 + sp.tanh(x) * y, (between(sp.tanh(x), -1, 1), between(y, -1, 1))),
+        (x + y**2 + sp.Rational(1, 8), (between(x, 0, None),)),
     ],
 )  # fmt: skip
 def test_ranges_of_generators_carry_proofs_by_their_multipliers(e, sides):

@@ -19,6 +19,7 @@ from riemannian_modules.certify.searching.samples import sample_points
 from riemannian_modules.space import Array
 
 BEAM, MOST_LEVELS = 8, 200
+ROOM = 1e-12  # relative, around points
 Witness = tuple[Array, float]  # a point (dim,) and the b that is needed there
 
 
@@ -33,7 +34,9 @@ def needed(problem: Problem, criterion: Criterion, points: Array) -> Array:
         found = criterion.estimate(T[finite])
         # Where a metric is not definite in floating point, the sample says nothing.
         values[finite] = np.where(np.isposinf(found), -np.inf, found)
-    values[problem.constraints.outside(points, points)] = -np.inf
+    if problem.constraints:  # points that rounding moves off a face are still looked at
+        room = ROOM * (1 + np.abs(points))
+        values[problem.constraints.outside(points - room, points + room)] = -np.inf
     return values
 
 
@@ -70,6 +73,9 @@ def worst_point(
         )
         choice = ends[rng.integers(0, 4, len(moved)), rows]
         moved[rows, axis] = np.where(np.isfinite(choice), choice, moved[rows, axis] + step)
+        if problem.constraints:  # along spheres and slanted faces no coordinate leads far
+            moved[::2] = best.repeat(count // 32, axis=0)
+            moved[::2] += rng.standard_normal(moved[::2].shape) * width * 0.5**k
         moved = problem.constraints.pulled_in(np.clip(moved, problem.lower, problem.upper))
         moved = np.clip(moved, problem.lower, problem.upper)
         points, values = (

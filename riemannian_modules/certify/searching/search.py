@@ -18,11 +18,13 @@ from riemannian_modules.certify.norms import (
 )
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.searching.constant_metric import constant_metric
+from riemannian_modules.certify.searching.region_search import find_on_region, is_bounded
 from riemannian_modules.certify.searching.sampled_metric import find_by_samples, find_learned
 from riemannian_modules.certify.searching.samples import jacobian_vertices
 from riemannian_modules.certify.searching.weights import best_weights
 from riemannian_modules.certify.squares.polynomial_metric import find_by_squares
 from riemannian_modules.errors import ConvergenceError
+from riemannian_modules.space import Array
 
 
 def find_norm(problem: Problem, wanted: FreeNorm) -> Norm:
@@ -37,13 +39,21 @@ def find_norm(problem: Problem, wanted: FreeNorm) -> Norm:
         if not np.isfinite(np.concatenate([problem.lower, problem.upper])).all():
             raise ConvergenceError("A metric is learned on a bounded region; bound its sides.")
         return find_learned(problem, wanted)
+    rays: Array = np.zeros((0, problem.size, problem.size))
+
+    def best_at(J: Array) -> Norm:
+        if isinstance(wanted, FreeL2):
+            M = constant_metric(J, rays, condition=wanted.condition, is_flow=problem.is_flow)
+            return L2(M)
+        if isinstance(wanted, FreeLInf):
+            return LInf(best_weights(J, rays, is_flow=problem.is_flow))
+        transposed = np.swapaxes(J, -1, -2), np.swapaxes(rays, -1, -2)
+        return L1(best_weights(*transposed, is_flow=problem.is_flow))
+
+    if problem.constraints and is_bounded(problem):
+        return find_on_region(problem, best_at)
     J, rays = jacobian_vertices(problem)
-    if isinstance(wanted, FreeL2):
-        return L2(constant_metric(J, rays, condition=wanted.condition, is_flow=problem.is_flow))
-    if isinstance(wanted, FreeLInf):
-        return LInf(best_weights(J, rays, is_flow=problem.is_flow))
-    transposed = np.swapaxes(J, -1, -2), np.swapaxes(rays, -1, -2)
-    return L1(best_weights(*transposed, is_flow=problem.is_flow))
+    return best_at(J)
 
 
 def find_polynomial_metric(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:

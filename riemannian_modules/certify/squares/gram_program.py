@@ -11,6 +11,7 @@ practice*, for the pruning of the basis; Peyrl and Parrilo (2008) for rounding.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +20,18 @@ from itertools import combinations_with_replacement, product
 from typing import Any, final
 
 import numpy as np
-import sympy as sp
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.searching.cone_program import ConeProgram
 from riemannian_modules.certify.squares.linear_forms import nullspace
 from riemannian_modules.certify.squares.polynomial_ring import Poly, Powers, Ring
-from riemannian_modules.certify.squares.sums_of_squares import Gram, PolyMatrix, Side, SumOfSquares
+from riemannian_modules.certify.squares.sums_of_squares import (
+    NO_SIDE,
+    Gram,
+    PolyMatrix,
+    Side,
+    SumOfSquares,
+)
 from riemannian_modules.space import Array
 
 Place = tuple[int, int, Powers]  # row, column, monomial: one coefficient of the upper triangle
@@ -35,6 +41,8 @@ FACES = 4  # times that a singular Gram matrix leads to a smaller basis
 SINGULAR = 1e-5  # part of the largest eigenvalue below which one counts as zero
 SIMPLE = 32  # bits of a form's coefficients; a kernel that needs more is no kernel of rationals
 OUTSIDE = 1e-6  # relative margin below zero that no Gram matrix on the boundary shows
+MOST_EXACT = 2_000  # entries of Gram matrices up to which all of them are mended together
+LARGEST = 8_000  # entries of Gram matrices up to which a program is solved
 BITS = 40  # Gram entries are rounded to this many bits below the largest
 
 
@@ -66,9 +74,11 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
         return Shape((), tuple(() for _ in sides), frozenset())
     total = max(sum(m) for _, _, m in support)
     each = [max(m[k] for _, _, m in support) for k in range(len(ring.generators))]
-    if sides:  # multipliers work with even degrees
-        total, each = total + total % 2, [e + e % 2 for e in each]
     degrees = [s.polynomial(ring) for s in sides]
+    if sides:  # multipliers work with even degrees, in all that they bound
+        own = [max(m[k] for g in degrees for m in g) for k in range(len(each))]
+        each = [max(e, min(d, 2)) for e, d in zip(each, own, strict=True)]
+        total, each = total + total % 2, [e + e % 2 for e in each]
     half = [e // 2 for e in each]
     extra = tuple(
         tuple((i, m) for i in range(n) for m in _cofactors(g, total, half)) for g in degrees
@@ -200,9 +210,44 @@ def prove_sos(matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...] = ()) -> S
     return None
 
 
+def prove_inside(matrix: PolyMatrix, ring: Ring, sides: tuple[Side, ...]) -> SumOfSquares | None:
+    """As `prove_sos`, of a matrix inside the cone of such sums: by one program, without faces."""
+    shape = shape_of(places(matrix), len(matrix), ring, sides)
+    sizes = sizes_of(ring, sides)
+    bases = [scaled_forms(elements, sizes) for elements in (shape.main, *shape.extra)]
+    if shape.unreached or gram_blocks(bases, 0)[1] > LARGEST:
+        return None
+    solved = solve_grams(matrix, ring, bases, sides)
+    return None if solved is None else rounded_sos(matrix, ring, bases, sides, solved[1])
+
+
 def unit_forms(elements: Sequence[Element]) -> list[Form]:
     """The elements of a basis as forms."""
     return [{e: Fraction(1)} for e in elements]
+
+
+def scaled_forms(elements: Sequence[Element], sizes: Sequence[Fraction]) -> list[Form]:
+    """The elements of a basis, divided by their sizes."""
+    return [{e: 1 / _size(e[1], sizes)} for e in elements]
+
+
+def _size(m: Powers, sizes: Sequence[Fraction]) -> Fraction:
+    return math.prod((s**k for s, k in zip(sizes, m, strict=True)), start=Fraction(1))
+
+
+def sizes_of(ring: Ring, sides: Sequence[Side]) -> list[Fraction]:
+    """Powers of two near the largest generators that the sides allow, 1 where they do not say."""
+    sizes = [Fraction(1)] * len(ring.generators)
+    for k in range(len(sizes)):
+        found: list[float] = []
+        for p in (s.polynomial(ring) for s in sides):
+            own = max((m for m in p if sum(m) == m[k]), default=ring.one)
+            constant = abs(float(p.get(ring.one, 0)))
+            if own != ring.one and constant:
+                found.append((constant / abs(float(p[own]))) ** (1 / own[k]))
+        if found:
+            sizes[k] = Fraction(2) ** round(math.log2(max(found)))
+    return sizes
 
 
 def face(forms: list[Form], G: Array) -> list[Form]:
@@ -253,23 +298,64 @@ def solve_grams(
 ) -> tuple[float, list[Array]] | None:
     """The relative margin, and Gram matrices as far inside the cone as the identity lets them."""
     blocks, size = gram_blocks(bases, 1)
-    factors = [{ring.one: Fraction(1)}, *(s.polynomial(ring) for s in sides)]
-    rows: defaultdict[Place, dict[int, float]] = defaultdict(dict)
-    for block, factor in zip(blocks, factors, strict=True):
-        for place, row in block.coefficients(factor).items():
-            rows[place].update(row)
+    rows = _coefficients(blocks, ring, sides)
     if not places(matrix) <= set(rows):
         return None
-    scale = max((abs(float(c)) for r in matrix for p in r for c in p.values()), default=1.0)
-    program = ConeProgram(np.append(-1.0, np.zeros(size - 1)))
     order = list(rows)
-    right = np.array([float(matrix[i][j].get(m, Fraction(0))) / scale for i, j, m in order])
+    right = _values(matrix, order, sizes_of(ring, sides))
+    scale = float(np.abs(right).max(initial=0.0)) or 1.0
+    right /= scale
+    program = ConeProgram(np.append(-1.0, np.zeros(size - 1)))
     program.require_zero(sparse_rows([rows[p] for p in order], size), -right)
     for k, block in enumerate(blocks):  # multipliers may lie on the boundary
         require_interior(program, block, size, np.full(len(block.forms), float(k == 0)))
     program.require_nonnegative(sparse_rows([{0: -1.0}], size), np.ones(1))
     x = program.solve()
     return None if x is None else (float(x[0]), [scale * block.matrix(x) for block in blocks])
+
+
+def smallest_multiple(
+    W: PolyMatrix, T: PolyMatrix, ring: Ring, sides: tuple[Side, ...]
+) -> float | None:
+    """The smallest c for which ``c W + T`` is such a sum of squares, in floats: untrusted."""
+    support = places(W) | places(T)
+    shape = shape_of(support, len(W), ring, sides)
+    sizes = sizes_of(ring, sides)
+    blocks, size = gram_blocks([scaled_forms(e, sizes) for e in (shape.main, *shape.extra)], 1)
+    rows = _coefficients(blocks, ring, sides)
+    if not support <= set(rows) or size > LARGEST:
+        return None
+    order = list(rows)
+    for place, value in zip(order, _values(W, order, sizes).tolist(), strict=True):
+        rows[place][0] = -value
+    rest = _values(T, order, sizes)
+    scale = float(np.abs(rest).max(initial=0.0)) or 1.0
+    program = ConeProgram(np.append(1.0, np.zeros(size - 1)))
+    program.require_zero(sparse_rows([rows[p] for p in order], size), -rest / scale)
+    for block in blocks:
+        require_interior(program, block, size, np.zeros(len(block.forms)))
+    x = program.solve()
+    return None if x is None else scale * float(x[0])
+
+
+def _coefficients(
+    blocks: Sequence[GramBlock], ring: Ring, sides: tuple[Side, ...]
+) -> dict[Place, dict[int, float]]:
+    """How each coefficient, times its monomial's size, depends on the entries of Gram matrices."""
+    rows: defaultdict[Place, dict[int, float]] = defaultdict(dict)
+    sizes = sizes_of(ring, sides)
+    for block, side in zip(blocks, (NO_SIDE, *sides), strict=True):
+        for place, row in block.coefficients(side.polynomial(ring)).items():
+            size = float(_size(place[2], sizes))
+            rows[place].update({column: size * v for column, v in row.items()})
+    return dict(rows)
+
+
+def _values(matrix: PolyMatrix, order: Sequence[Place], sizes: Sequence[Fraction]) -> Array:
+    """A matrix' coefficients, times their monomials' sizes."""
+    return np.array(
+        [float(matrix[i][j].get(m, Fraction(0)) * _size(m, sizes)) for i, j, m in order]
+    )
 
 
 def gram_blocks(bases: Sequence[Sequence[Form]], offset: int) -> tuple[list[GramBlock], int]:
@@ -315,7 +401,7 @@ def rounded_sos(
     solution of ``A A^T y = t - A x``.
     """
     blocks, _ = gram_blocks(bases, 0)
-    factors = [{ring.one: Fraction(1)}, *(s.polynomial(ring) for s in sides)]
+    factors = [s.polynomial(ring) for s in (NO_SIDE, *sides)]
     lifted = [grams[0], *map(_lifted, grams[1:])]
     columns: list[dict[Place, Fraction]] = []
     entries: list[Fraction] = []
@@ -327,9 +413,14 @@ def rounded_sos(
     for value, column in zip(entries, columns, strict=True):
         for place, c in column.items():
             rest[place] = rest.get(place, Fraction(0)) - c * value
-    shift = smallest_solution(columns, {p: r for p, r in rest.items() if r})
+    rest = {p: r for p, r in rest.items() if r}
+    # The main Gram matrix lies inside its cone and multipliers may not: it takes all where it can.
+    shift = smallest_solution(columns[: len(blocks[0].pairs)], rest)
+    if shift is None and len(columns) <= MOST_EXACT:
+        shift = smallest_solution(columns, rest)
     if shift is None:
         return None
+    shift += [Fraction(0)] * (len(entries) - len(shift))
     entries = [v + d for v, d in zip(entries, shift, strict=True)]
     found: list[Gram] = []
     for block in blocks:
@@ -339,9 +430,9 @@ def rounded_sos(
             return None
         found.append(gram)
     multipliers = tuple(
-        (s.factor, g) for s, g in zip(sides, found[1:], strict=True) if any(map(any, g.entries))
+        (s, g) for s, g in zip(sides, found[1:], strict=True) if any(map(any, g.entries))
     )
-    return SumOfSquares(ring, ((sp.S.One, found[0]), *multipliers))
+    return SumOfSquares(ring, ((NO_SIDE, found[0]), *multipliers))
 
 
 def smallest_solution(

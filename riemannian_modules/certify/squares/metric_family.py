@@ -18,7 +18,6 @@ from typing import Any, final
 import sympy as sp
 
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.ranges import natural_range
 from riemannian_modules.certify.squares.gram_program import (
     Place,
     Shape,
@@ -36,6 +35,7 @@ from riemannian_modules.certify.squares.polynomial_ring import (
     ring_of,
     times,
 )
+from riemannian_modules.certify.squares.region_sides import box_sides
 from riemannian_modules.certify.squares.sums_of_squares import PolyMatrix, Side
 
 
@@ -145,20 +145,7 @@ def polynomial_family(problem: Problem, degree: int, variables: Sequence[sp.Symb
                 weights.append(unit)
     load = _flow_load if problem.is_flow else _step_load
     loads = tuple(load(W, f, J) for W in weights)
-    return Family(ring, n, tuple(weights), loads, generator_sides(problem, ring))
-
-
-def generator_sides(problem: Problem, ring: Ring) -> tuple[Side, ...]:
-    """The ranges over the region's box of those generators that have a finite end."""
-    sides: list[Side] = []
-    for g in ring.generators:
-        low, high = natural_range(g, problem.symbols, problem.lower[None], problem.upper[None])
-        ends = [
-            Fraction(float(v[0])) if abs(float(v[0])) < float("inf") else None for v in (low, high)
-        ]  # NaN, an undefined end, compares false
-        if ends != [None, None]:
-            sides.append(Side(g, *ends))
-    return tuple(sides)
+    return Family(ring, n, tuple(weights), loads, box_sides(problem, ring))
 
 
 def _flow_load(W: PolyMatrix, f: Sequence[Poly], J: PolyMatrix) -> PolyMatrix:

@@ -1,8 +1,11 @@
-"""The rule "sos" of certificates: a metric M(x) on a region without ends, by exact sums of squares.
+"""The rule "sos" of certificates: bounds in l2 norms by exact sums of squares.
 
-Two statements, each an identity with positive semidefinite rational Gram matrices:
+They reach to infinity, where boxes say nothing, and know the spheres and slanted faces of cut
+regions: what is nonnegative on the region multiplies squares, as an S-procedure does. Two
+statements, each an identity with positive semidefinite rational Gram matrices:
 
-- ``T = 2 b M - Mdot - M J - J^T M >= 0`` (step maps: ``b^2 M - J^T M(F) J``) on the region;
+- ``T = 2 b M - Mdot - M J - J^T M >= 0`` (maps: ``b^2 N - J^T M(F) J``, N the norm before)
+  on the region;
 - ``w M - margin I >= 0``, so that w(x) never vanishes and M(x) is never singular. Where w is a
   positive constant, M > 0 follows; else M is definite of one sign at every point, as the region is
   connected and M continuous, and a point at which M > 0 exactly decides it.
@@ -10,6 +13,7 @@ Two statements, each an identity with positive semidefinite rational Gram matric
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -32,38 +36,58 @@ from riemannian_modules.certify.generalised import (
 from riemannian_modules.certify.norms import L2, FieldL2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
-from riemannian_modules.certify.squares.gram_program import prove_sos
-from riemannian_modules.certify.squares.metric_family import generator_sides
+from riemannian_modules.certify.searching.samples import sample_points
+from riemannian_modules.certify.squares.gram_program import (
+    prove_inside,
+    prove_sos,
+    smallest_multiple,
+)
 from riemannian_modules.certify.squares.polynomial_metric import (
     bounds_to_try,
     equilibrium_bound,
     prove_definite,
 )
 from riemannian_modules.certify.squares.polynomial_ring import Ring, ring_of
+from riemannian_modules.certify.squares.region_sides import constraint_terms, region_sides
 from riemannian_modules.certify.squares.sums_of_squares import (
     Gram,
+    Side,
     SumOfSquares,
     verify_sos,
 )
 from riemannian_modules.errors import CertificateError
+from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
+Positive = tuple[Any, Fraction, SumOfSquares, Array]  # weight, margin, squares, a point
+
 EXACT = (0.0, 1e-12, 1e-9)  # parts given up first: where a metric is exact, none has to be
+SLACKS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # parts given up for Gram matrices inside their cones
+MOST_TERMS = 16  # of a cut region
+SAMPLES = 64  # points that are tried
+SMALL = 1e-3  # part of the matrix below which a bound counts as zero
 REFINEMENTS = 8  # bisections between the best bound that is proved and the next one tried
 
 
-def rate_matrix(problem: Problem, norm: FieldL2, b: float) -> list[list[Any]]:
-    """The matrix T of expressions that has to be >= 0 for the bound b, exact."""
+def rate_matrix(problem: Problem, norm: FieldL2, b: float, N: L2 | None = None) -> list[list[Any]]:
+    """The matrix T of expressions that has to be >= 0 for the bound b, exact.
+
+    N is the norm of a static map's inputs, Euclidean when None.
+    """
     M, J = norm.entries, problem.jacobian
     exact = sp.Rational(*float(b).as_integer_ratio())
-    n = len(M)
     if problem.is_flow:
+        n = range(len(M))
         load = symmetric_sum(product(M, J))
         rate = material_derivative(problem, norm)
-        return [[2 * exact * M[i][j] - load[i][j] - rate[i][j] for j in range(n)] for i in range(n)]
+        return [[2 * exact * M[i][j] - load[i][j] - rate[i][j] for j in n] for i in n]
     transposed = [list(column) for column in zip(*J, strict=True)]
     load = product(transposed, product(successor_metric(problem, norm), J))
-    return [[exact**2 * M[i][j] - load[i][j] for j in range(n)] for i in range(n)]
+    before = M
+    if not problem.is_square:
+        before = as_field(N if N is not None else L2(np.eye(len(problem.variables)))).entries
+    n = range(len(before))
+    return [[exact**2 * before[i][j] - load[i][j] for j in n] for i in n]
 
 
 def as_field(norm: L2 | FieldL2) -> FieldL2:
@@ -75,21 +99,23 @@ def as_field(norm: L2 | FieldL2) -> FieldL2:
 
 
 def prove_by_squares(
-    problem: Problem, norm: L2 | FieldL2, target: float | None
+    problem: Problem, norm: L2 | FieldL2, target: float | None, input_norm: L2 | None = None
 ) -> tuple[float, dict[str, Any]] | None:
     """A proved bound, the target or the best that is found, and its evidence; None if none is.
 
     The problem's map has to be defined on the whole box (``problem.is_defined``).
     """
     field = as_field(norm)
-    if problem.constraints or problem.horizontal is not None or not problem.is_defined:
+    if not problem.is_defined or (problem.constraints and _is_large(problem)):
         return None
     positive = prove_positive(problem, field)
     if positive is None:
         return None
     if target is not None:
-        rate = _prove_rate(problem, field, target)
+        rate = _prove(problem, rate_matrix(problem, field, target, input_norm))
         return None if rate is None else (target, _data(problem, rate, positive))
+    if problem.constraints:
+        return _prove_best(problem, field, positive, input_norm)
     before: float | None = None
     best = equilibrium_bound(problem)
     for c in (*(best + part * abs(best) for part in EXACT), *bounds_to_try(problem)):
@@ -99,6 +125,35 @@ def prove_by_squares(
             b, rate = _refined(problem, field, before, b, rate)
             return b, _data(problem, rate, positive)
         before = b
+    return None
+
+
+def _is_large(problem: Problem) -> bool:
+    """Whether there are too many generators and constraints for products of any two of them."""
+    ring = ring_of(e for row in problem.jacobian for e in row)
+    return len(ring.generators) + len(problem.constraints.members) > MOST_TERMS
+
+
+def _prove_best(
+    problem: Problem, field: FieldL2, positive: Positive, input_norm: L2 | None
+) -> tuple[float, dict[str, Any]] | None:
+    """The best bound that sums of squares of the lowest degree have, if it contracts; evidence."""
+    with_one, load = (rate_matrix(problem, field, b, input_norm) for b in (1.0, 0.0))
+    n = range(len(load))
+    weight = [[sp.expand(with_one[i][j] - load[i][j]) for j in n] for i in n]
+    ring, sides = region_sides(problem, (e for row in (*weight, *load) for e in row))
+    W, T = ([[ring.read(e) for e in row] for row in part] for part in (weight, load))
+    best = smallest_multiple(W, T, ring, sides)
+    limit = {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[problem.time]
+    if best is None or best >= limit:
+        return None
+    size = max((abs(float(c)) for row in T for p in row for c in p.values()), default=0.0)
+    for part in SLACKS:
+        c = best + part * max(abs(best), SMALL * size)
+        b = c if problem.is_flow else float(np.sqrt(max(c, 0.0)))
+        rate = _prove(problem, rate_matrix(problem, field, b, input_norm))
+        if rate is not None:
+            return b, _data(problem, rate, positive)
     return None
 
 
@@ -122,26 +177,29 @@ def _prove_rate(problem: Problem, field: FieldL2, b: float) -> SumOfSquares | No
 
 
 def _prove(problem: Problem, matrix: Rows) -> SumOfSquares | None:
-    ring = ring_of((e for row in matrix for e in row), problem.expressions.state)
-    sides = generator_sides(problem, ring)
+    ring, sides = region_sides(problem, (e for row in matrix for e in row))
     read = [[ring.read(e) for e in row] for row in matrix]
+    if problem.constraints:
+        return prove_inside(read, ring, sides)
     plain = prove_sos(read, ring)
     return plain if plain is not None or not sides else prove_sos(read, ring, sides)
 
 
-def prove_positive(
-    problem: Problem, field: FieldL2
-) -> tuple[Any, Fraction, SumOfSquares, Array] | None:
+def prove_positive(problem: Problem, field: FieldL2) -> Positive | None:
     """A weight w, a margin > 0, a proof of ``w M - margin I >= 0`` and a point where M > 0."""
     M = field.entries
-    point = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
-    if not _is_definite_at(field, problem.symbols, point):
-        return None
-    ring = ring_of((e for row in M for e in row), problem.expressions.state)
-    for sides in dict.fromkeys(((), generator_sides(problem, ring))):
+    ring, known = region_sides(problem, (e for row in M for e in row))
+    for sides in dict.fromkeys(((), known)):
         found = prove_definite(field, ring, sides)
-        if found is not None:
-            return *found, point
+        if found is None:
+            continue
+        origin = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
+        if found[0].is_Rational:  # a positive number: M > 0 follows, and no point is needed
+            return *found, origin
+        for point in (origin, *sample_points(problem, np.random.default_rng(0), SAMPLES)):
+            is_inside = problem.constraints.contains(point)
+            if is_inside and _is_definite_at(field, problem.symbols, point):
+                return *found, point
     return None
 
 
@@ -161,10 +219,11 @@ def _is_definite_at(field: FieldL2, symbols: Sequence[sp.Symbol], point: Array) 
 def _data(
     problem: Problem,
     rate: SumOfSquares,
-    positive: tuple[Any, Fraction, SumOfSquares, Array],
+    positive: Positive,
 ) -> dict[str, Any]:
     w, margin, squares, point = positive
-    writer = EvidenceWriter(problem.symbols)
+    names = [b.symbol for b in constraint_terms(problem)]
+    writer = EvidenceWriter((*problem.symbols, *names))
     data = {
         "rate": rate.to_data(writer),
         "positive": {
@@ -177,7 +236,13 @@ def _data(
     return {"rule": "sos", **writer.data(), **data}
 
 
-def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[str, Any]) -> bool:
+def squares_hold(
+    problem: Problem,
+    norm: L2 | FieldL2,
+    b: float,
+    data: Mapping[str, Any],
+    input_norm: L2 | None = None,
+) -> bool:
     """Whether the evidence of the rule proves the bound b, from its data alone.
 
     Raises:
@@ -185,9 +250,7 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
     """
     refuse_unknown(data, {"rule", "let", "atoms", "rate", "positive"}, "evidence")
     field = as_field(norm)
-    if problem.constraints or problem.horizontal is not None or not problem.is_defined:
-        return False
-    if not np.isfinite(b):
+    if not problem.is_defined or not np.isfinite(b) or (b < 0 and not problem.is_flow):
         return False
     reader = _Reader(problem, data.get("let", []))
     part = refuse_unknown(
@@ -215,7 +278,7 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
         and margin > 0
         and bool(is_positive)
         and verify_sos(shifted, squares)
-        and verify_sos(rate_matrix(problem, field, b), rate)
+        and verify_sos(rate_matrix(problem, field, b, input_norm), rate)
     )
 
 
@@ -226,6 +289,8 @@ def _holds_at_point(problem: Problem, field: FieldL2, data: object) -> bool:
         return False
     point = np.array(data, dtype=float)
     inside = bool((point >= problem.lower).all() and (point <= problem.upper).all())
+    # M is regular on the region alone: beyond it its sign may be another.
+    inside = inside and problem.constraints.contains(point)
     return inside and _is_definite_at(field, problem.symbols, point)
 
 
@@ -235,41 +300,74 @@ class _Reader:
 
     def __init__(self, problem: Problem, let: object) -> None:
         self._problem, self._let = problem, let
+        self._bounded = constraint_terms(problem)
 
     def terms(self, data: object, where: str) -> tuple[Any, ...]:
+        """Terms of the region's symbols, with its constraints put in."""
+        meaning = {b.symbol: b.term for b in self._bounded}
+        return tuple(e.xreplace(meaning) for e in self._written(data, where))
+
+    def _written(self, data: object, where: str) -> tuple[Any, ...]:
         block = {"let": self._let, "terms": data}
-        return terms_from_data(block, self._problem.symbols, where, CertificateError)
+        known = (*self._problem.symbols, *(b.symbol for b in self._bounded))
+        return terms_from_data(block, known, where, CertificateError)
 
     def sum_of_squares(self, data: object, where: str) -> SumOfSquares:
         """A sum of squares whose factors are proved to be nonnegative on the region."""
         if not isinstance(data, list) or not data:
             raise CertificateError(f"{where}: expected a list of squares.")
-        read: list[tuple[Any, tuple[Any, ...], Mapping[str, Any]]] = []
+        read: list[tuple[Side, tuple[Any, ...], Mapping[str, Any]]] = []
         for entry in data:
             part = refuse_unknown(entry, {"factor", "rows", "basis", "gram"}, where)
-            (factor,) = self.terms([part.get("factor")], f"{where}.factor")
-            for side in sp.Mul.make_args(factor):
-                if not _is_nonnegative(self._problem, side):
-                    raise CertificateError(f"{where}.factor: {str(side)[:60]} >= 0 is not proved.")
-            read.append((factor, self.terms(part.get("basis"), f"{where}.basis"), part))
-        every = [e for factor, basis, _ in read for e in (factor, *basis)]
+            (factor,) = self._written([part.get("factor")], f"{where}.factor")
+            if not self._is_nonnegative(factor):
+                raise CertificateError(f"{where}.factor: {str(factor)[:60]} >= 0 is not proved.")
+            (meaning,) = self.terms([part.get("factor")], f"{where}.factor")
+            basis = self.terms(part.get("basis"), f"{where}.basis")
+            read.append((Side(factor, meaning), basis, part))
+        every = [e for side, basis, _ in read for e in (side.meaning, *basis)]
         ring = ring_of(every, self._problem.symbols)
         return SumOfSquares(
-            ring, tuple((factor, _gram(part, basis, ring, where)) for factor, basis, part in read)
+            ring, tuple((side, _gram(part, basis, ring, where)) for side, basis, part in read)
         )
 
+    def _is_nonnegative(self, product: Any) -> bool:
+        """Whether a product has an even number of factors that are proved <= 0, the others >= 0."""
+        signs = [self._sign(g) for g in sp.Mul.make_args(product)]
+        return product == 0 or (0 not in signs and math.prod(signs) == 1)
 
-def _is_nonnegative(problem: Problem, side: Any) -> bool:
-    """Whether ``c + g`` or ``c - g`` is proved >= 0 by the natural range of g; exact in c."""
-    c, rest = side.as_coeff_Add()
-    sign, g = rest.as_coeff_Mul()
-    if rest == 0:
-        return bool(c >= 0)
-    if sign not in (1, -1) or not problem.is_defined:
-        return False
-    low, high = natural_range(g, problem.symbols, problem.lower[None], problem.upper[None])
-    end = float(low[0]) if sign == 1 else -float(high[0])
-    return bool(np.isfinite(end)) and Fraction(end) + Fraction(int(c.p), int(c.q)) >= 0
+    def _sign(self, side: Any) -> int:
+        """1 where ``c + g`` or ``c - g`` is proved >= 0, -1 where it is proved <= 0, else 0.
+
+        By the limits of g, a constraint, or by its natural range; exact in c.
+        """
+        c, rest = side.as_coeff_Add()
+        sign, g = rest.as_coeff_Mul()
+        shift = Fraction(int(c.p), int(c.q))
+        if rest == 0:
+            return 1 if shift >= 0 else -1
+        if sign not in (1, -1) or not self._problem.is_defined:
+            return 0
+        low, high = self._range(g)
+        low, high = (low, high) if sign == 1 else (_negative(high), _negative(low))
+        if low is not None and low + shift >= 0:
+            return 1
+        return -1 if high is not None and high + shift <= 0 else 0
+
+    def _range(self, g: Any) -> tuple[Fraction | None, Fraction | None]:
+        for b in self._bounded:
+            if b.symbol == g:
+                return b.lower, b.upper
+        p = self._problem
+        if not g.free_symbols <= {*p.symbols}:
+            return None, None
+        ends = natural_range(g, p.symbols, p.lower[None], p.upper[None])
+        low, high = (Fraction(float(e[0])) if np.isfinite(e[0]) else None for e in ends)
+        return low, high
+
+
+def _negative(end: Fraction | None) -> Fraction | None:
+    return None if end is None else -end
 
 
 def _gram(part: Mapping[str, Any], basis: Sequence[Any], ring: Ring, where: str) -> Gram:

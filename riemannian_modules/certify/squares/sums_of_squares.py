@@ -70,22 +70,23 @@ class Gram:
 @final
 @dataclass(frozen=True)
 class Side:
-    """A generator of bounded range, ``lower <= generator <= upper`` (None where infinite)."""
+    """A term that is nonnegative on the region.
 
-    generator: sp.Expr
-    lower: Fraction | None
-    upper: Fraction | None
+    Attributes:
+        factor: As it is written: a product of terms whose ranges show it, among them the names of
+            the region's constraints.
+        meaning: The same in symbols alone.
+    """
 
-    @property
-    def factor(self) -> sp.Expr:
-        """A term that is nonnegative exactly on the range: ``(s - lower) (upper - s)``."""
-        s, ends = self.generator, (self.lower, self.upper)
-        low, high = (None if e is None else sp.Rational(e.numerator, e.denominator) for e in ends)
-        return sp.Mul(*([] if low is None else [s - low]), *([] if high is None else [high - s]))
+    factor: sp.Expr
+    meaning: sp.Expr
 
     def polynomial(self, ring: Ring) -> Poly:
-        """The factor as a polynomial."""
-        return ring.read(self.factor)
+        """The term multiplied out."""
+        return ring.read(self.meaning)
+
+
+NO_SIDE = Side(sp.S.One, sp.S.One)
 
 
 @final
@@ -99,13 +100,13 @@ class SumOfSquares:
     """
 
     ring: Ring
-    parts: tuple[tuple[sp.Expr, Gram], ...]
+    parts: tuple[tuple[Side, Gram], ...]
 
     def matrix(self, n: int) -> list[list[Poly]]:
         """The matrix that is proved to be >= 0, multiplied out."""
         total: list[list[Poly]] = [[{} for _ in range(n)] for _ in range(n)]
-        for factor, gram in self.parts:
-            g, extra = self.ring.read(factor), gram.matrix(n)
+        for side, gram in self.parts:
+            g, extra = side.polynomial(self.ring), gram.matrix(n)
             total = [[plus(total[i][j], times(g, extra[i][j])) for j in range(n)] for i in range(n)]
         return total
 
@@ -113,7 +114,7 @@ class SumOfSquares:
         """As JSON data."""
         return [
             {
-                "factor": writer.terms([factor])[0],
+                "factor": writer.terms([side.factor])[0],
                 "rows": list(gram.rows),
                 "basis": writer.terms([self.ring.monomial(m) for m in gram.basis]),
                 "gram": [
@@ -121,7 +122,7 @@ class SumOfSquares:
                     for k in range(len(gram.rows))
                 ],
             }
-            for factor, gram in self.parts
+            for side, gram in self.parts
         ]
 
 
