@@ -8,6 +8,7 @@ and each range on the leaves of its own cuts, and then tests every leaf of the r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from riemannian_modules.certify.certificate_data import (
     cuts_to_data,
     refuse_unknown,
 )
+from riemannian_modules.certify.constant_basis import Basis, basis_of_factor, basis_of_metric
 from riemannian_modules.certify.criterion import (
     Criterion,
     Rows,
@@ -29,7 +31,12 @@ from riemannian_modules.certify.criterion import (
     tested_matrix,
     tested_weight,
 )
-from riemannian_modules.certify.generalised import congruent, constant_pivots, successor_metric
+from riemannian_modules.certify.generalised import (
+    at_successor,
+    generalised_jacobian,
+    product,
+    symmetric_sum,
+)
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma, lemma_holds
@@ -73,26 +80,23 @@ def evidence_to_data(
     if not isinstance(norm, (FieldL2, FactorL2)):
         data["jacobian"] = written(problem.jacobian)
     else:
-        K, S, W = _tested_field(problem, norm)
+        basis, S, W = _tested_field(problem, norm)
         data |= {"matrix": written(S), "weight": written(W)}
         if isinstance(norm, FieldL2) and not problem.is_flow:
-            data["after"] = written(successor_metric(problem, norm))
-        if K is not None:
-            inverse = norm.entries
-            if isinstance(norm, FieldL2):
-                inverse = sp.Matrix(K).inv(method="ADJ").tolist()
+            data["after"] = written(at_successor(problem, norm.entries))
+        if basis is not None:
             data["congruence"] = {
                 name: writer.terms([e for row in rows for e in row])
-                for name, rows in (("K", K), ("inverse", inverse))
+                for name, rows in (("K", basis.inverse), ("inverse", basis.theta))
             }
     return {"rule": "monolithic", "cuts": cuts_to_data(cuts), **writer.data(), **data}
 
 
-def _tested_field(problem: Problem, norm: FieldL2 | FactorL2) -> tuple[Rows | None, Rows, Rows]:
-    """A basis K or None, and in it the tested matrix and weight of a metric M(x)."""
+def _tested_field(problem: Problem, norm: FieldL2 | FactorL2) -> tuple[Basis | None, Rows, Rows]:
+    """A basis or None, and in it the tested matrix and weight of a metric M(x)."""
     if isinstance(norm, FactorL2):  # in its coordinates the metric is the identity
-        K = sp.Matrix(norm.entries).inv(method="ADJ").tolist()
-        return K, tested_matrix(problem, norm), (2 * sp.eye(problem.size)).tolist()
+        weight = (2 * sp.eye(problem.size)).tolist()
+        return basis_of_factor(norm.entries), tested_matrix(problem, norm), weight
     basis, matrix, weight = _changed_basis(problem, norm)
     if basis is not None and matrix is not None and weight is not None:
         return basis, matrix, weight
@@ -116,16 +120,21 @@ def evidence_from_data(
 
 
 @lru_cache(maxsize=8)
-def _changed_basis(problem: Problem, norm: Norm) -> tuple[Rows | None, Rows | None, Rows | None]:
+def _changed_basis(problem: Problem, norm: Norm) -> tuple[Basis | None, Rows | None, Rows | None]:
     """A basis in which a metric M(x) is constant, and the tested matrix and weight in it.
 
     A matrix is nonnegative in one basis when it is in another; all that cancels does so exactly.
     """
-    K = constant_pivots(norm.entries) if isinstance(norm, FieldL2) and problem.is_flow else None
-    if K is None or not isinstance(norm, FieldL2):
+    if not isinstance(norm, FieldL2) or not problem.is_flow:
         return None, None, None
-    S, W = tested_matrix(problem, norm), tested_weight(problem, norm)
-    return K, congruent(K, S), congruent(K, W)
+    basis = basis_of_metric(norm.entries)
+    # Coordinates that are real and regular wherever the metric is defined.
+    terms = None if basis is None else (*problem.metric_terms, *basis.terms)
+    if basis is None or terms is None or not replace(problem, metric_terms=terms).is_defined:
+        return None, None, None
+    D = sp.diag(*basis.weights).tolist()
+    S = symmetric_sum(product(D, generalised_jacobian(problem, basis, norm.rates)))
+    return basis, S, [[2 * e for e in row] for row in D]
 
 
 def _known(

@@ -24,9 +24,9 @@ from riemannian_modules.certify.atom_data import EvidenceWriter
 from riemannian_modules.certify.certificate_data import refuse_unknown
 from riemannian_modules.certify.generalised import (
     Rows,
+    at_successor,
     material_derivative,
     product,
-    successor_metric,
     symmetric_sum,
 )
 from riemannian_modules.certify.norms import L2, FieldL2
@@ -62,7 +62,7 @@ def rate_matrix(problem: Problem, norm: FieldL2, b: float) -> list[list[Any]]:
         rate = material_derivative(problem, norm)
         return [[2 * exact * M[i][j] - load[i][j] - rate[i][j] for j in range(n)] for i in range(n)]
     transposed = [list(column) for column in zip(*J, strict=True)]
-    load = product(transposed, product(successor_metric(problem, norm), J))
+    load = product(transposed, product(at_successor(problem, norm.entries), J))
     return [[exact**2 * M[i][j] - load[i][j] for j in range(n)] for i in range(n)]
 
 
