@@ -281,18 +281,55 @@ def sparse_atom_form(
     derived: Sequence[Derived] = (),
 ) -> AtomForm:
     """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
+    read: dict[tuple[int, int], Polynomial] = {}
+    for place, entry in entries.items():
+        for d in derived:
+            entry = d.put_into(entry)  # noqa: PLW2901 - the same entry, shortened
+        read[place] = polynomial(entry)
+    plain = _affine(read, shape, tuple(derived))
+    if not any(k < 0 for p in read.values() for m in p for _, k in m):
+        return plain
+    merged = _affine({at: _merged(p) for at, p in read.items()}, shape, tuple(derived))
+    return merged if len(merged.atoms) <= len(plain.atoms) else plain
+
+
+def _affine(
+    entries: Mapping[tuple[int, int], Polynomial],
+    shape: tuple[int, int],
+    derived: tuple[Derived, ...],
+) -> AtomForm:
+    """A matrix of polynomials, with atoms for the products of their generators."""
     atoms: dict[sp.Expr, int] = {}
     terms: defaultdict[tuple[int, ...], dict[tuple[int, int], Fraction]] = defaultdict(dict)
     for (i, j), entry in entries.items():
-        for d in derived:
-            entry = d.put_into(entry)  # noqa: PLW2901 - the same entry, shortened
-        for monomial, coefficient in polynomial(entry).items():
+        for monomial, coefficient in entry.items():
             members = tuple(sorted(atoms.setdefault(a, len(atoms)) for a in _atoms_of(monomial)))
             # Monomials that differ as written may be one product of atoms: exp(x)^2, exp(2 x).
             place, value = terms[members], Fraction(int(coefficient.p), int(coefficient.q))
             place[i, j] = place.get((i, j), Fraction(0)) + value
     kept = {m: c for m, c in terms.items() if any(c.values())}
-    return AtomForm(shape, tuple(atoms), tuple(kept), tuple(kept.values()), tuple(derived))
+    return AtomForm(shape, tuple(atoms), tuple(kept), tuple(kept.values()), derived)
+
+
+def _merged(p: Polynomial) -> Polynomial:
+    """Fractions of the same symbols over one denominator, as one generator.
+
+    They move together: x^2 / (1 + x^2) + 1 / (1 + x^2) is 1, and lies not in [0, 2].
+    """
+    groups: defaultdict[frozenset[Any], Polynomial] = defaultdict(dict)
+    for monomial, c in p.items():
+        symbols = {s for base, _ in monomial for s in base.free_symbols}
+        groups[frozenset(symbols)][monomial] = c
+    total: Polynomial = {}
+    for group in groups.values():
+        if len(group) > 1 and any(k < 0 for m in group for _, k in m):
+            written: Any = sp.Add(*(c * sp.Mul(*(b**k for b, k in m)) for m, c in group.items()))
+            quotient: Any = sp.factor(sp.together(written))
+            c, one = quotient.as_coeff_Mul()
+            total = _sum([total, {((one, 1),): c} if one.free_symbols else polynomial(c * one)])
+        else:
+            total |= group
+    return total
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:

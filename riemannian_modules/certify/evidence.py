@@ -8,7 +8,6 @@ and each range on the leaves of its own cuts, and then tests every leaf of the r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +22,7 @@ from riemannian_modules.certify.certificate_data import (
     cuts_to_data,
     refuse_unknown,
 )
-from riemannian_modules.certify.constant_basis import Basis, basis_of_factor, basis_of_metric
+from riemannian_modules.certify.constant_basis import Basis, basis_of_factor
 from riemannian_modules.certify.criterion import (
     Criterion,
     Rows,
@@ -35,6 +34,7 @@ from riemannian_modules.certify.generalised import (
     at_successor,
     generalised_jacobian,
     product,
+    regular_basis,
     symmetric_sum,
 )
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
@@ -127,10 +127,8 @@ def _changed_basis(problem: Problem, norm: Norm) -> tuple[Basis | None, Rows | N
     """
     if not isinstance(norm, FieldL2) or not problem.is_flow:
         return None, None, None
-    basis = basis_of_metric(norm.entries)
-    # Coordinates that are real and regular wherever the metric is defined.
-    terms = None if basis is None else (*problem.metric_terms, *basis.terms)
-    if basis is None or terms is None or not replace(problem, metric_terms=terms).is_defined:
+    basis = regular_basis(problem, norm)
+    if basis is None:
         return None, None, None
     D = sp.diag(*basis.weights).tolist()
     S = symmetric_sum(product(D, generalised_jacobian(problem, basis, norm.rates)))

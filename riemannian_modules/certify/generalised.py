@@ -10,12 +10,13 @@ Source: Lohmiller and Slotine (1998), sections 2 and 3.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import derivatives
-from riemannian_modules.certify.constant_basis import Basis
+from riemannian_modules.certify.constant_basis import Basis, basis_of_metric
 from riemannian_modules.certify.normal_form import normal
 from riemannian_modules.certify.norms import FactorL2, FieldL2
 from riemannian_modules.certify.problem import Problem
@@ -52,6 +53,13 @@ def material_derivative(problem: Problem, norm: FieldL2 | FactorL2) -> list[list
     ]
     n = len(norm.entries)
     return [rates[i * n : (i + 1) * n] for i in range(n)]
+
+
+def regular_basis(problem: Problem, norm: FieldL2) -> Basis | None:
+    """The basis in which a metric is constant, if real and regular wherever the metric is real."""
+    basis = basis_of_metric(norm.entries)
+    terms = () if basis is None else (*problem.metric_terms, *basis.terms)
+    return basis if basis and replace(problem, metric_terms=terms).is_defined else None
 
 
 def generalised_jacobian(

@@ -25,6 +25,8 @@ WAVY = Bend(
 EXPONENTIAL = Bend(np.exp, np.exp, lambda t: np.exp(-t))
 ARCTANGENT = Bend(np.arctan, lambda t: 1 / (1 + t**2), lambda t: 1 + t**2)
 HYPERBOLIC = Bend(np.sinh, np.cosh, lambda t: 1 / np.cosh(t))
+SQUARE = Bend(lambda t: t**2, lambda t: 2 * t, None)
+TANH = Bend(np.tanh, lambda t: 1 - np.tanh(t) ** 2, None)
 SINE = Bend(np.sin, np.cos, None)
 RATIONAL = Bend(lambda t: t / (1 + t**2), lambda t: (1 - t**2) / (1 + t**2) ** 2, None)
 
@@ -76,3 +78,32 @@ class Scalar(rm.Flow):
 
     def equations(self, x, u, p):
         return {"x": self.f(x.x)}
+
+
+class CurvedStep(rm.StepMap):
+    """``z+ = A z + k (sin z1, 0)`` in ``z = (x + g(y), y)``."""
+
+    state = rm.space(x="", y="")
+
+    def __init__(self, A, g, k=0.0):
+        self.A, self.g, self.k = np.asarray(A, dtype=float), g, k
+
+    def equations(self, x, u, par):
+        (a, b), (c, d) = self.A
+        z = x.x + self.g.value(x.y)
+        after = c * z + d * x.y
+        return {"x": a * z + b * x.y + self.k * np.sin(z) - self.g.value(after), "y": after}
+
+    def coordinates(self, x, u, par):
+        """dz = Theta dx."""
+        one = 1 + 0 * x.y
+        return [[one, self.g.slope(x.y)], [0 * one, one]]
+
+
+class Half(rm.StepMap):
+    """``x+ = x / 2``."""
+
+    state = rm.space(x="")
+
+    def equations(self, x, u, p):
+        return {"x": x.x / 2}

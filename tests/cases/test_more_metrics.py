@@ -29,6 +29,12 @@ BENDS = {
     "hyperbolic cosine and polynomial": (m.HYPERBOLIC, m.SINE, m.CUBIC),
 }
 
+SPIRAL, TILT = [[0.5, -0.25], [0.25, 0.5]], [[0.5, 0.25], [0.0, 0.25]]
+SHEARS = {
+    "square": m.SQUARE, "sine": m.SINE, "fraction": m.RATIONAL, "exponential": m.EXPONENTIAL,
+    "hyperbolic tangent": m.TANH,
+}  # fmt: skip
+
 
 def rate_in(A, P):
     """The log-norm of z' = A z in a constant metric P, with its sign changed."""
@@ -52,11 +58,29 @@ def scalar(f, metric, truth):
     return Case(m.Scalar(f), rm.box(), l2(lambda x, u, p: [[metric(x.x)]]), truth, EXACT)
 
 
+def factor_in(A, P):
+    """The norm of z+ = A z in a constant metric P."""
+    L = np.linalg.cholesky(np.asarray(P, dtype=float)).T
+    return np.linalg.norm(L @ np.asarray(A, dtype=float) @ np.linalg.inv(L), 2)
+
+
+def step(bend, A, P, k=0.0):
+    module = m.CurvedStep(A, bend, k)
+    truth = max(factor_in(np.add(A, [[s, 0], [0, 0]]), P) for s in {-k, k})
+    return Case(module, rm.box(), l2(m.pulled_back(P, module.coordinates)), truth, EXACT)
+
+
 POSITIVE = {
     **{f"{name}, coordinates": lambda b=b: straightened(b, PLANE) for name, b in BENDS.items()},
     **{f"{name}, metric": lambda b=b: straightened(b, SLANT, np.eye(2)) for name, b in BENDS.items()},
     **{f"{name}, oblique": lambda b=b: straightened(b, PLANE, OBLIQUE) for name, b in BENDS.items()},
     "a slope that sways": lambda: swaying(BENDS["polynomial and sine"]),
+    **{f"step, {name}": lambda b=b: step(b, SPIRAL, np.eye(2)) for name, b in SHEARS.items()},
+    **{f"step, {name}, oblique": lambda b=b: step(b, TILT, OBLIQUE) for name, b in SHEARS.items()},
+    "step, a slope that sways": lambda: step(m.SINE, TILT, OBLIQUE, 0.125),
+    "step, half": lambda: Case(
+        m.Half(), rm.box(), l2(lambda x, u, p: [[1 + x.x**2]]), 0.5, EXACT
+    ),
     # M' f + 2 M f' = -2 r M with r = 1 + x^2 / (1 + x^2), 1 + 2 x^2 and 1.
     "one over a root": lambda: scalar(lambda x: -x, lambda x: 1 + x**2, 1.0),
     "a root": lambda: scalar(lambda x: -x - x**3, lambda x: 1 / (1 + x**2), 1.0),

@@ -271,7 +271,8 @@ def prove_definite(
     """
     M = field.entries
     n = len(M)
-    trace = sp.expand(1 + sp.Add(*(M[i][i] for i in range(n))))
+    # Not multiplied out, which would make other generators of denominators.
+    trace = 1 + sp.Add(*(M[i][i] for i in range(n)))
     for w in dict.fromkeys((sp.Integer(1), *(trace**k for k in range(1, n)))):
         for bits in MARGINS:
             shift = sp.Rational(1, 2**bits)

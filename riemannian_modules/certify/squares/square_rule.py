@@ -22,16 +22,26 @@ from riemannian_modules.arithmetic.expression_data import terms_from_data
 from riemannian_modules.arithmetic.rational_definite import is_negative_definite_rational
 from riemannian_modules.certify.atom_data import EvidenceWriter
 from riemannian_modules.certify.certificate_data import refuse_unknown
+from riemannian_modules.certify.constant_basis import Basis
 from riemannian_modules.certify.generalised import (
     Rows,
     at_successor,
+    generalised_jacobian,
     material_derivative,
     product,
+    regular_basis,
     symmetric_sum,
 )
+from riemannian_modules.certify.normal_form import roots_in
 from riemannian_modules.certify.norms import L2, FieldL2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
+from riemannian_modules.certify.squares.coordinates_rule import (
+    RAISED,
+    definite,
+    needed_bound,
+    prove_rate,
+)
 from riemannian_modules.certify.squares.gram_program import prove_sos
 from riemannian_modules.certify.squares.metric_family import generator_sides
 from riemannian_modules.certify.squares.polynomial_metric import (
@@ -84,6 +94,11 @@ def prove_by_squares(
     field = as_field(norm)
     if problem.constraints or problem.horizontal is not None or not problem.is_defined:
         return None
+    basis = regular_basis(problem, norm) if isinstance(norm, FieldL2) else None
+    if basis is not None:
+        found = _prove_in_coordinates(problem, field, basis, target)
+        if found is not None or not any(map(roots_in, basis.terms)):
+            return found
     positive = prove_positive(problem, field)
     if positive is None:
         return None
@@ -99,6 +114,23 @@ def prove_by_squares(
             b, rate = _refined(problem, field, before, b, rate)
             return b, _data(problem, rate, positive)
         before = b
+    return None
+
+
+def _prove_in_coordinates(
+    problem: Problem, field: FieldL2, basis: Basis, target: float | None
+) -> tuple[float, dict[str, Any]] | None:
+    """The same in the coordinates in which the metric is constant."""
+    point = _inner_point(problem)
+    if not _is_definite_at(field, problem.symbols, point):
+        return None
+    F = generalised_jacobian(problem, basis, field.rates)
+    needed = target if target is not None else needed_bound(problem, field, basis, F)
+    tried = [needed] if target is not None else [needed + part * abs(needed) for part in RAISED]
+    for b in tried if np.isfinite(needed) else ():
+        rate = prove_rate(problem, basis, F, b)
+        if rate is not None:
+            return b, _data(problem, rate, (*definite(basis), point))
     return None
 
 
@@ -134,7 +166,7 @@ def prove_positive(
 ) -> tuple[Any, Fraction, SumOfSquares, Array] | None:
     """A weight w, a margin > 0, a proof of ``w M - margin I >= 0`` and a point where M > 0."""
     M = field.entries
-    point = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
+    point = _inner_point(problem)
     if not _is_definite_at(field, problem.symbols, point):
         return None
     ring = ring_of((e for row in M for e in row), problem.expressions.state)
@@ -143,6 +175,11 @@ def prove_positive(
         if found is not None:
             return *found, point
     return None
+
+
+def _inner_point(problem: Problem) -> Array:
+    """The origin, or what is next to it in the region's box."""
+    return np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
 
 
 def _is_definite_at(field: FieldL2, symbols: Sequence[sp.Symbol], point: Array) -> bool:

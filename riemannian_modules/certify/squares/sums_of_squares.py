@@ -20,6 +20,7 @@ import sympy as sp
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.atom_data import EvidenceWriter
+from riemannian_modules.certify.normal_form import vanishes
 from riemannian_modules.certify.squares.polynomial_ring import (
     Poly,
     Powers,
@@ -138,12 +139,14 @@ def verify_sos(matrix: Sequence[Sequence[Any]], evidence: SumOfSquares) -> bool:
     grams = [gram for _, gram in evidence.parts]
     if not all(0 <= i < n for gram in grams for i in gram.rows):
         return False
-    if not set(ring_of(e for row in matrix for e in row).generators) <= set(
-        evidence.ring.generators
-    ):
-        return False
     shown = evidence.matrix(n)
     is_identity = all(
-        evidence.ring.read(matrix[i][j]) == shown[i][j] for i in range(n) for j in range(i, n)
+        _is_same(evidence.ring, matrix[i][j], shown[i][j]) for i in range(n) for j in range(i, n)
     )
     return is_identity and all(gram.is_semidefinite() for gram in grams)
+
+
+def _is_same(ring: Ring, e: Any, p: Poly) -> bool:
+    """Whether a term is a polynomial of the ring, by its coefficients or over one denominator."""
+    of_ring = set(ring_of([e]).generators) <= set(ring.generators)
+    return (of_ring and ring.read(e) == p) or vanishes(e - ring.expression(p))
