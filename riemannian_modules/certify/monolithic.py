@@ -56,6 +56,10 @@ def certify_in(
         resume: A search of the same problem to go on with.
     """
     problem = with_metric(problem, norm)
+    # A step's boxes say nothing far away, where its successor is far away, too.
+    by_squares = None if problem.is_flow else _by_squares(problem, norm, target)
+    if by_squares is not None:
+        return by_squares
     deadline = time.monotonic() + budget.seconds
     criterion = prepared_criterion(problem, norm, input_norm, deadline)
     limit = limit_of(problem)
@@ -75,7 +79,7 @@ def certify_in(
         undecided = ~held
     else:
         undecided = parts.bounds >= (limit if target is None else target)
-    by_squares = _by_squares(problem, norm, target)
+    by_squares = _by_squares(problem, norm, target) if problem.is_flow else None
     if by_squares is not None:
         return by_squares
     asked = target if target is not None else limit

@@ -1,4 +1,4 @@
-"""Systems that are linear, or of a simple slope, in curved coordinates, as users would write them."""
+"""Systems that are linear, or of a simple slope, in curved coordinates, as a user writes them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -42,7 +42,7 @@ def rate_in(A, P):
     return -np.linalg.eigvals(np.linalg.solve(P, P @ A + A.T @ P) / 2).real.max()
 
 
-def straightened(bends, A, P=None):
+def bent(bends, A, P=None):
     module, truth = m.Curved(A, *bends), rate_in(A, np.eye(2) if P is None else P)
     norm = coordinates(module.coordinates) if P is None else l2(module.metric(P))
     return Case(module, rm.box(), norm, truth, EXACT)
@@ -71,9 +71,9 @@ def step(bend, A, P, k=0.0):
 
 
 POSITIVE = {
-    **{f"{name}, coordinates": lambda b=b: straightened(b, PLANE) for name, b in BENDS.items()},
-    **{f"{name}, metric": lambda b=b: straightened(b, SLANT, np.eye(2)) for name, b in BENDS.items()},
-    **{f"{name}, oblique": lambda b=b: straightened(b, PLANE, OBLIQUE) for name, b in BENDS.items()},
+    **{f"{name}, coordinates": lambda b=b: bent(b, PLANE) for name, b in BENDS.items()},
+    **{f"{name}, metric": lambda b=b: bent(b, SLANT, np.eye(2)) for name, b in BENDS.items()},
+    **{f"{name}, oblique": lambda b=b: bent(b, PLANE, OBLIQUE) for name, b in BENDS.items()},
     "a slope that sways": lambda: swaying(BENDS["polynomial and sine"]),
     **{f"step, {name}": lambda b=b: step(b, SPIRAL, np.eye(2)) for name, b in SHEARS.items()},
     **{f"step, {name}, oblique": lambda b=b: step(b, TILT, OBLIQUE) for name, b in SHEARS.items()},

@@ -28,8 +28,8 @@ from riemannian_modules.certify.norms import FieldL2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
 from riemannian_modules.certify.squares.gram_program import Form, prove_sos, spread
-from riemannian_modules.certify.squares.polynomial_ring import Poly, Ring, plus, ring_of, times
-from riemannian_modules.certify.squares.sums_of_squares import PolyMatrix, Side, SumOfSquares
+from riemannian_modules.certify.squares.polynomial_ring import Poly, Ring, ring_of, times
+from riemannian_modules.certify.squares.sums_of_squares import Side, SumOfSquares
 
 RAISED = (1e-13, 1e-11, 1e-9, 1e-7, 1e-5, 1e-3)  # parts by which a bound exceeds what is needed
 
@@ -44,12 +44,20 @@ def needed_bound(problem: Problem, norm: FieldL2, basis: Basis, F: Sequence[Any]
     return float(box_bounds(problem, criterion, problem.lower[None], problem.upper[None])[0])
 
 
+def carried_rate(problem: Problem, basis: Basis, F: Sequence[Any], b: float) -> list[list[Any]]:
+    """The tested matrix in a metric's coordinates, ``c D - D F - F^T D`` or ``c D - F^T D F``."""
+    exact, D, J = sp.Rational(*float(b).as_integer_ratio()), sp.diag(*basis.weights), sp.Matrix(F)
+    T = 2 * exact * D - D * J - J.T * D if problem.is_flow else exact**2 * D - J.T * D * J
+    return T.tolist()
+
+
 def prove_rate(problem: Problem, basis: Basis, F: Sequence[Any], b: float) -> SumOfSquares | None:
     """A sum of squares for the bound b on the region, over the state's directions."""
     form = atom_form(F)
     names = tuple(sp.Dummy(f"a{k}") for k in range(len(form.atoms)))
     inner = Ring(names)
-    T, sides = _tested(problem, basis, form, inner, b), _sides(problem, form, names)
+    T = _read(inner, carried_rate(problem, basis, _in_names(form, names), b))
+    sides = _sides(problem, form, names)
     found = prove_sos(T, inner)
     if found is None and sides:
         found = prove_sos(T, inner, sides)
@@ -92,25 +100,15 @@ def definite(basis: Basis) -> tuple[Any, Fraction, SumOfSquares]:
     return w, margin, SumOfSquares(ring, ((sp.S.One, spread(forms, G)),))
 
 
-def _tested(problem: Problem, basis: Basis, form: AtomForm, ring: Ring, b: float) -> PolyMatrix:
-    """``c D - D F - F^T D`` or ``c D - F^T D F``, polynomials in F's atoms."""
-    n = len(basis.weights)
-    d = [Fraction(int(v.p), int(v.q)) for v in basis.weights]
-    F: list[list[Poly]] = [[{} for _ in range(n)] for _ in range(n)]
+def _in_names(form: AtomForm, names: Sequence[Any]) -> list[list[Any]]:
+    """A matrix with names for its atoms."""
+    F = sp.zeros(*form.shape)
     for members, entries in zip(form.products, form.coefficients, strict=True):
-        powers = tuple(members.count(k) for k in range(len(form.atoms)))
-        for (i, j), c in entries.items():
-            F[i][j][powers] = c
-    c = 2 * Fraction(b) if problem.is_flow else Fraction(b) ** 2
-    T: list[list[Poly]] = []
-    for i in range(n):
-        T.append([{ring.one: c * d[i]} if i == j and c else {} for j in range(n)])
-        for j in range(n):
-            if problem.is_flow:
-                T[i][j] = plus(plus(T[i][j], F[i][j], -d[i]), F[j][i], -d[j])
-            for k in range(0 if problem.is_flow else n):
-                T[i][j] = plus(T[i][j], times(F[k][i], F[k][j]), -d[k])
-    return T
+        for place, c in entries.items():
+            F[place] += sp.Rational(c.numerator, c.denominator) * sp.Mul(
+                *(names[k] for k in members)
+            )
+    return F.tolist()
 
 
 def _sides(problem: Problem, form: AtomForm, names: Sequence[Any]) -> tuple[Side, ...]:

@@ -38,6 +38,7 @@ from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_range
 from riemannian_modules.certify.squares.coordinates_rule import (
     RAISED,
+    carried_rate,
     definite,
     needed_bound,
     prove_rate,
@@ -53,6 +54,7 @@ from riemannian_modules.certify.squares.polynomial_ring import Ring, ring_of
 from riemannian_modules.certify.squares.sums_of_squares import (
     Gram,
     SumOfSquares,
+    verify_in_basis,
     verify_sos,
 )
 from riemannian_modules.errors import CertificateError
@@ -238,21 +240,21 @@ def squares_hold(problem: Problem, norm: L2 | FieldL2, b: float, data: Mapping[s
     used = (w, *rate.ring.generators, *squares.ring.generators)
     if not replace(problem, metric_terms=(*problem.metric_terms, *used)).is_defined:
         return False
-    n = len(field.entries)
-    shifted = [
-        [
-            w * e - (sp.Rational(margin.numerator, margin.denominator) if i == j else 0)
-            for j, e in enumerate(row)
-        ]
-        for i, row in enumerate(field.entries)
-    ]
-    is_positive = (w.is_Rational and w > 0) or _holds_at_point(problem, field, part.get("point"))
-    return (
-        n == problem.size
-        and margin > 0
-        and bool(is_positive)
-        and verify_sos(shifted, squares)
-        and verify_sos(rate_matrix(problem, field, b), rate)
+    if not (w.is_Rational and w > 0) and not _holds_at_point(problem, field, part.get("point")):
+        return False
+    if len(field.entries) != problem.size or margin <= 0:
+        return False
+    rest = sp.Rational(margin.numerator, margin.denominator)
+    basis = regular_basis(problem, norm) if isinstance(norm, FieldL2) else None
+    if basis is not None:
+        K, F = sp.Matrix(basis.inverse), generalised_jacobian(problem, basis, field.rates)
+        definite_part = w * sp.diag(*basis.weights) - rest * K.T * K
+        return verify_in_basis(basis.inverse, definite_part.tolist(), squares) and verify_in_basis(
+            basis.inverse, carried_rate(problem, basis, F, b), rate
+        )
+    shifted = sp.Matrix(field.entries) * w - rest * sp.eye(problem.size)
+    return verify_sos(shifted.tolist(), squares) and verify_sos(
+        rate_matrix(problem, field, b), rate
     )
 
 
