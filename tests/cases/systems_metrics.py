@@ -107,3 +107,16 @@ class Half(rm.StepMap):
 
     def equations(self, x, u, p):
         return {"x": x.x / 2}
+
+
+class Sorted(rm.Flow):
+    """A flow of the larger and the smaller of two states, whose slopes are s and 1 - s."""
+
+    state = rm.space(x="", y="")
+
+    def equations(self, x, u, p):
+        larger, smaller = np.maximum(x.x, x.y), np.minimum(x.x, x.y)
+        return {
+            "x": -2 * x.x + 0.5 * larger + 0.5 * smaller,
+            "y": -2 * x.y + 0.75 * larger - 0.25 * smaller,
+        }

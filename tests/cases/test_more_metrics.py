@@ -11,7 +11,9 @@ from riemannian_modules.certify import (
     Refuted,
     checker,
     coordinates,
+    l1,
     l2,
+    linf,
     verify,
 )
 from tests.cases import systems_metrics as m
@@ -30,6 +32,7 @@ BENDS = {
 }
 
 SPIRAL, TILT = [[0.5, -0.25], [0.25, 0.5]], [[0.5, 0.25], [0.0, 0.25]]
+SORTED = [[[-1.5, 0.5], [s - 0.25, -1.25 - s]] for s in (0.0, 1.0)]
 SHEARS = {
     "square": m.SQUARE, "sine": m.SINE, "fraction": m.RATIONAL, "exponential": m.EXPONENTIAL,
     "hyperbolic tangent": m.TANH,
@@ -80,6 +83,12 @@ POSITIVE = {
     "step, a slope that sways": lambda: step(m.SINE, TILT, OBLIQUE, 0.125),
     "step, half": lambda: Case(
         m.Half(), rm.box(), l2(lambda x, u, p: [[1 + x.x**2]]), 0.5, EXACT
+    ),
+    # J = [[-1.5, 0.5], [s - 0.25, -1.25 - s]] with s = 0 or 1, or anything between at the kink.
+    "larger and smaller in l1": lambda: Case(m.Sorted(), rm.box(), l1([1.0, 1.0]), 0.75, EXACT),
+    "larger and smaller in linf": lambda: Case(m.Sorted(), rm.box(), linf([1.0, 1.0]), 1.0, EXACT),
+    "larger and smaller in l2": lambda: Case(
+        m.Sorted(), rm.box(), l2(np.eye(2)), min(rate_in(J, np.eye(2)) for J in SORTED), EXACT
     ),
     # M' f + 2 M f' = -2 r M with r = 1 + x^2 / (1 + x^2), 1 + 2 x^2 and 1.
     "one over a root": lambda: scalar(lambda x: -x, lambda x: 1 + x**2, 1.0),
