@@ -13,13 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.certify.constant_basis import Basis, basis_of_metric
-from riemannian_modules.certify.normal_form import normal
+from riemannian_modules.certify.normal_form import normal, roots_in
 from riemannian_modules.certify.norms import FactorL2, FieldL2
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.ranges import natural_range
 
 Rows = Sequence[Sequence[Any]]
 
@@ -56,10 +58,24 @@ def material_derivative(problem: Problem, norm: FieldL2 | FactorL2) -> list[list
 
 
 def regular_basis(problem: Problem, norm: FieldL2) -> Basis | None:
-    """The basis in which a metric is constant, if real and regular wherever the metric is real."""
+    """The basis in which a metric is constant, if real and regular wherever the metric is real.
+
+    None, too, for a basis with roots in the place of a metric that is bounded itself: the test in
+    the metric's own terms has fewer atoms.
+    """
     basis = basis_of_metric(norm.entries)
-    terms = () if basis is None else (*problem.metric_terms, *basis.terms)
-    return basis if basis and replace(problem, metric_terms=terms).is_defined else None
+    if basis is None or (any(map(roots_in, basis.terms)) and _is_bounded(problem, norm)):
+        return None
+    terms = (*problem.metric_terms, *basis.terms)
+    return basis if replace(problem, metric_terms=terms).is_defined else None
+
+
+def _is_bounded(problem: Problem, norm: FieldL2) -> bool:
+    """Whether entries have bounded ranges on the whole region, those of the diagonal above 0."""
+    box = problem.symbols, problem.lower[None], problem.upper[None]
+    low, high = np.array([natural_range(e, *box) for row in norm.entries for e in row])[..., 0].T
+    diagonal = low[:: len(norm.entries) + 1]
+    return bool(np.isfinite([low, high]).all() and (diagonal > 0).all())
 
 
 def generalised_jacobian(
