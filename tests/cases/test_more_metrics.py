@@ -73,6 +73,14 @@ def step(bend, A, P, k=0.0):
     return Case(module, rm.box(), l2(m.pulled_back(P, module.coordinates)), truth, EXACT)
 
 
+def searched(module, truth):
+    return Case(module, rm.box(), l2(degree=2), truth, 0.9999)
+
+
+def slowest(A):
+    return np.abs(np.linalg.eigvals(A)).max()
+
+
 POSITIVE = {
     **{f"{name}, coordinates": lambda b=b: bent(b, PLANE) for name, b in BENDS.items()},
     **{f"{name}, metric": lambda b=b: bent(b, SLANT, np.eye(2)) for name, b in BENDS.items()},
@@ -84,6 +92,9 @@ POSITIVE = {
     "step, half": lambda: Case(
         m.Half(), rm.box(), l2(lambda x, u, p: [[1 + x.x**2]]), 0.5, EXACT
     ),
+    "step, searched, spiral": lambda: searched(m.CurvedStep(SPIRAL, m.SQUARE), slowest(SPIRAL)),
+    "step, searched, tilt": lambda: searched(m.CurvedStep(TILT, m.SQUARE), slowest(TILT)),
+    "flow, searched": lambda: searched(m.Curved(PLANE, m.PLAIN, m.SQUARE, m.PLAIN), 1.5),
     # J = [[-1.5, 0.5], [s - 0.25, -1.25 - s]] with s = 0 or 1, or anything between at the kink.
     "larger and smaller in l1": lambda: Case(m.Sorted(), rm.box(), l1([1.0, 1.0]), 0.75, EXACT),
     "larger and smaller in linf": lambda: Case(m.Sorted(), rm.box(), linf([1.0, 1.0]), 1.0, EXACT),

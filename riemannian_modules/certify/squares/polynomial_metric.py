@@ -32,6 +32,7 @@ from riemannian_modules.certify.squares.gram_program import (
     sparse_rows,
     unit_forms,
 )
+from riemannian_modules.certify.squares.linear_coordinates import linear_metric
 from riemannian_modules.certify.squares.linear_forms import nullspace
 from riemannian_modules.certify.squares.metric_family import Family, polynomial_family
 from riemannian_modules.certify.squares.polynomial_ring import Poly, Ring
@@ -62,6 +63,9 @@ def find_by_squares(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
     Raises:
         ConvergenceError: If none is found.
     """
+    linear = linear_metric(problem, wanted)
+    if linear is not None:
+        return linear
     J_symbols = sp.Tuple(*(e for row in problem.jacobian for e in row)).free_symbols
     state = problem.expressions.state
     few = [s for s in state if s in J_symbols]
