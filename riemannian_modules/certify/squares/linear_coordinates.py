@@ -54,6 +54,9 @@ def linear_metric(problem: Problem, wanted: FreePolynomialL2) -> FieldL2 | None:
         return None
     z, A = found
     J = np.array(A.tolist(), dtype=float)[None]
+    values = np.linalg.eigvals(J)
+    if (values.real.max() >= 0) if problem.is_flow else (np.abs(values).max() >= 1):
+        return None  # no metric contracts
     try:
         P = constant_metric(J, J[:0], condition=wanted.condition, is_flow=problem.is_flow)
     except ConvergenceError:
