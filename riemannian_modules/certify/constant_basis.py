@@ -42,7 +42,8 @@ class Basis:
     def terms(self) -> tuple[Any, ...]:
         """What has to be defined for theta to be real and regular: its entries and the inverse's.
 
-        Where both are real numbers their product is the identity, by exact cancellation.
+        Where both are real their product is the identity, and M is what it is said to be: these
+        hold as identities of terms, hence at all points at which both sides are continuous.
         """
         return tuple(e for rows in (self.theta, self.inverse) for row in rows for e in row)
 
