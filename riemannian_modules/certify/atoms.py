@@ -413,11 +413,25 @@ def sparse_atom_form(
 ) -> AtomForm:
     """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
     each = cache(polynomial)  # a symmetric matrix has most of its entries twice
+    read = {place: each(entry) for place, entry in entries.items()}
+    plain = _collected(read, shape, tuple(derived))
+    if not any(k < 0 for p in read.values() for m in p for _, k in m):
+        return plain
+    merged = _collected({at: _merged(p) for at, p in read.items()}, shape, tuple(derived))
+    return merged if len(merged.atoms) <= len(plain.atoms) else plain
+
+
+def _collected(
+    entries: Mapping[tuple[int, int], Polynomial],
+    shape: tuple[int, int],
+    derived: tuple[Derived, ...],
+) -> AtomForm:
+    """A matrix of polynomials, with atoms for the products of their generators."""
     collected = _Terms()
     for place, entry in entries.items():
-        for monomial, coefficient in each(entry).items():
+        for monomial, coefficient in entry.items():
             collected.add(monomial, coefficient, {place: Fraction(1)})
-    return collected.form(shape, tuple(derived))
+    return collected.form(shape, derived)
 
 
 @final
@@ -457,6 +471,27 @@ def _about(g: Any, exponent: Any, c: Any) -> Polynomial:
     return {
         ((g - c, k),) if k else (): sp.Integer(math.comb(m, k)) * c ** (m - k) for k in range(m + 1)
     }
+
+
+def _merged(p: Polynomial) -> Polynomial:
+    """Fractions of the same symbols over one denominator, as one generator.
+
+    They move together: x^2 / (1 + x^2) + 1 / (1 + x^2) is 1, and lies not in [0, 2].
+    """
+    groups: defaultdict[frozenset[Any], Polynomial] = defaultdict(dict)
+    for monomial, c in p.items():
+        symbols = {s for base, _ in monomial for s in base.free_symbols}
+        groups[frozenset(symbols)][monomial] = c
+    total: Polynomial = {}
+    for group in groups.values():
+        if len(group) > 1 and any(k < 0 for m in group for _, k in m):
+            written: Any = sp.Add(*(c * sp.Mul(*(b**k for b, k in m)) for m, c in group.items()))
+            quotient: Any = sp.factor(sp.together(written))
+            c, one = quotient.as_coeff_Mul()
+            total = _sum([total, {((one, 1),): c} if one.free_symbols else polynomial(c * one)])
+        else:
+            total |= group
+    return total
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:

@@ -527,10 +527,12 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         if kind == "step":  # M' and K' have to be defined, too
             there = Values(Range, R.box(R.sides).given | dict(zip(state, map(R.box(R.sides).run, trees))), R.let)
             for t in entries + evidence.get("congruence", []): there.run(t)
+            if evidence["rule"] == "sos" and (R.constraints or any(not x.lo <= there[s].lo <= there[s].hi <= x.hi for s, x in zip(state, R.sides))):
+                raise NotProved("M' > 0, where the map may lead out of the region")
     S = M @ J + (M @ J).T + dot if kind == "flow" else after @ J
     if evidence["rule"] == "sos":
         _, rate, definite, *_ = fields(evidence, "rule rate positive", "let atoms")
-        N = M if kind != "map" else l2(claim["input_norm"], len(inputs)) if "input_norm" in claim else identity(len(inputs))
+        N = M if kind != "map" else l2(claim["input_norm"], len(inputs)) if "input_norm" in claim else diagonal([1] * len(inputs))
         squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * N - J.T @ S, rate)
         weight, margin, c, parts = fields(definite, "weight margin point squares")
         if (margin := Q(margin)) <= 0: raise NotProved("a margin is positive")

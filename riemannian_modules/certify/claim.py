@@ -14,7 +14,7 @@ from riemannian_modules.arithmetic.definite import (
     smallest_eigenvalue_bound,
 )
 from riemannian_modules.certify.certificate_data import norm_to_data
-from riemannian_modules.certify.generalised import regularity, successor_metric
+from riemannian_modules.certify.generalised import at_successor, regularity
 from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm, proved_norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.statement import (
@@ -89,7 +89,7 @@ def with_metric(problem: Problem, norm: Norm) -> Problem:
         raise MetricError("A metric is smooth; write it without abs, sign, where, max or min.")
     if isinstance(norm, FieldL2) and not problem.is_flow:
         # A step's test compares with the metric at the successor.
-        terms += [e for row in successor_metric(problem, norm) for e in row]
+        terms += [e for row in at_successor(problem, norm.entries) for e in row]
     if isinstance(norm, FactorL2):
         bottom = regularity(norm)
         if bottom == 0:

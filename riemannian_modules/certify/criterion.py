@@ -41,12 +41,13 @@ from riemannian_modules.arithmetic.rational_definite import (
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify import uphill
 from riemannian_modules.certify.atoms import AtomForm, atom_form, spelled, spelled_form
+from riemannian_modules.certify.constant_basis import basis_of_factor
 from riemannian_modules.certify.generalised import (
+    at_successor,
     cancelled,
     generalised_jacobian,
     material_derivative,
     product,
-    successor_metric,
     symmetric_sum,
 )
 from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm
@@ -382,9 +383,10 @@ def tested_matrix(problem: Problem, norm: Norm) -> Rows:
         # v_i / v_j.
         return [list(column) for column in zip(*J, strict=True)]
     if isinstance(norm, FactorL2):
-        return symmetric_sum(generalised_jacobian(problem, norm, J))
+        basis = basis_of_factor(norm.entries)
+        return symmetric_sum(generalised_jacobian(problem, basis, norm.rates))
     if isinstance(norm, FieldL2):
-        M = successor_metric(problem, norm) if not problem.is_flow else norm.entries
+        M = at_successor(problem, norm.entries) if not problem.is_flow else norm.entries
         generalised = cancelled(product(M, J))
         if not problem.is_flow:
             return generalised
@@ -414,6 +416,6 @@ def tested_weight(problem: Problem, norm: FieldL2) -> list[list[sp.Expr]]:
     """W, what b multiplies: 2 M for flows, ``blockdiag(M, M(f))`` for steps."""
     if problem.is_flow:
         return [[2 * e for e in row] for row in norm.entries]
-    M, after, n = norm.entries, successor_metric(problem, norm), problem.size
+    M, after, n = norm.entries, at_successor(problem, norm.entries), problem.size
     zero = [sp.S.Zero] * n
     return [[*row, *zero] for row in M] + [[*zero, *row] for row in after]

@@ -24,6 +24,7 @@ from riemannian_modules.certify.certificate_data import (
     cuts_to_data,
     refuse_unknown,
 )
+from riemannian_modules.certify.constant_basis import Basis, basis_of_factor
 from riemannian_modules.certify.criterion import (
     Criterion,
     FieldCriterion,
@@ -32,7 +33,13 @@ from riemannian_modules.certify.criterion import (
     tested_matrix,
     tested_weight,
 )
-from riemannian_modules.certify.generalised import congruent, constant_pivots, successor_metric
+from riemannian_modules.certify.generalised import (
+    at_successor,
+    generalised_jacobian,
+    product,
+    regular_basis,
+    symmetric_sum,
+)
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma, lemma_holds
@@ -84,7 +91,7 @@ def evidence_to_data(
         K, S, W = _tested_field(problem, norm, criterion)
         data |= {"matrix": writer.matrix(S), "weight": writer.matrix(W)}
         if isinstance(norm, FieldL2) and not problem.is_flow:
-            data["after"] = written(successor_metric(problem, norm))
+            data["after"] = written(at_successor(problem, norm.entries))
         if K is not None:
             data["congruence"] = writer.terms([e for row in K for e in row])
     return {"rule": "monolithic", "cuts": cuts_to_data(cuts), **writer.data(), **data}
@@ -95,23 +102,19 @@ def _tested_field(
 ) -> tuple[Rows | None, AtomForm, AtomForm]:
     """A basis K or None, and in it the tested matrix and weight of a metric M(x)."""
     if isinstance(criterion, FieldCriterion) and criterion.basis is not None:
-        K = sp.Matrix(
-            [[sp.Rational(v.numerator, v.denominator) for v in r] for r in criterion.basis]
-        )
-        return K.tolist(), criterion.form.block(0), criterion.form.block(1)
+        rows = [[sp.Rational(v.numerator, v.denominator) for v in r] for r in criterion.basis]
+        return rows, criterion.form.block(0), criterion.form.block(1)
     K, S, W = _field_in_terms(problem, norm)
     return K, atom_form(S, problem.derived), atom_form(W, problem.derived)
 
 
-def _field_in_terms(
-    problem: Problem, norm: FieldL2 | FactorL2
-) -> tuple[Rows | None, Rows, Rows]:
+def _field_in_terms(problem: Problem, norm: FieldL2 | FactorL2) -> tuple[Rows | None, Rows, Rows]:
     if isinstance(norm, FactorL2):  # in its coordinates the metric is the identity
-        K = sp.Matrix(norm.entries).inv(method="ADJ").tolist()
-        return K, tested_matrix(problem, norm), (2 * sp.eye(problem.size)).tolist()
+        weight = (2 * sp.eye(problem.size)).tolist()
+        return basis_of_factor(norm.entries).inverse, tested_matrix(problem, norm), weight
     basis, matrix, weight = _changed_basis(problem, norm)
     if basis is not None and matrix is not None and weight is not None:
-        return basis, matrix, weight
+        return basis.inverse, matrix, weight
     weight = tested_weight(problem, norm) if problem.is_flow else norm.entries
     return None, tested_matrix(problem, norm), weight
 
@@ -138,11 +141,11 @@ def _constant_basis(
     data: Mapping[str, Any], problem: Problem, norm: Norm
 ) -> list[list[Fraction]] | None:
     """The basis of `whitened` that the evidence is written in; any is sound."""
-    K = data.get("congruence")
-    if not isinstance(norm, FieldL2) or K is None or _changed_basis(problem, norm)[0]:
+    written = data.get("congruence")
+    if not isinstance(norm, FieldL2) or written is None or _changed_basis(problem, norm)[0]:
         return None
     where, n = "evidence.congruence", problem.size
-    block = {"let": data.get("let", []), "terms": K}
+    block = {"let": data.get("let", []), "terms": written}
     K = terms_from_data(block, problem.symbols, where, CertificateError)
     if len(K) != n * n:
         raise CertificateError(f"{where}: expected {n * n} terms, got {len(K)}.")
@@ -153,16 +156,19 @@ def _constant_basis(
 
 
 @lru_cache(maxsize=8)
-def _changed_basis(problem: Problem, norm: Norm) -> tuple[Rows | None, Rows | None, Rows | None]:
+def _changed_basis(problem: Problem, norm: Norm) -> tuple[Basis | None, Rows | None, Rows | None]:
     """A basis in which a metric M(x) is constant, and the tested matrix and weight in it.
 
     A matrix is nonnegative in one basis when it is in another; all that cancels does so exactly.
     """
-    K = constant_pivots(norm.entries) if isinstance(norm, FieldL2) and problem.is_flow else None
-    if K is None or not isinstance(norm, FieldL2):
+    if not isinstance(norm, FieldL2) or not problem.is_flow:
         return None, None, None
-    S, W = tested_matrix(problem, norm), tested_weight(problem, norm)
-    return K, congruent(K, S), congruent(K, W)
+    basis = regular_basis(problem, norm)
+    if basis is None:
+        return None, None, None
+    D = sp.diag(*basis.weights).tolist()
+    S = symmetric_sum(product(D, generalised_jacobian(problem, basis, norm.rates)))
+    return basis, S, [[2 * e for e in row] for row in D]
 
 
 def _known(

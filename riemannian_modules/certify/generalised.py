@@ -9,14 +9,19 @@ Source: Lohmiller and Slotine (1998), sections 2 and 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import derivatives
+from riemannian_modules.certify.constant_basis import Basis, basis_of_metric
+from riemannian_modules.certify.normal_form import normal, roots_in
 from riemannian_modules.certify.norms import FactorL2, FieldL2
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.ranges import natural_range
 
 Rows = Sequence[Sequence[Any]]
 
@@ -52,60 +57,57 @@ def material_derivative(problem: Problem, norm: FieldL2 | FactorL2) -> list[list
     return [rates[i * n : (i + 1) * n] for i in range(n)]
 
 
-def generalised_jacobian(problem: Problem, norm: FactorL2, J: Rows) -> list[list[Any]]:
-    """``F = (Thetadot + Theta J) Theta^-1``, with what cancels cancelled."""
-    theta = norm.entries
-    left = [
-        [a + b for a, b in zip(row, other, strict=True)]
-        for row, other in zip(material_derivative(problem, norm), product(theta, J), strict=True)
-    ]
-    return cancelled(product(left, sp.Matrix(theta).inv(method="ADJ").tolist()))
+def regular_basis(problem: Problem, norm: FieldL2) -> Basis | None:
+    """The basis in which a metric is constant, if real and regular wherever the metric is real.
+
+    None, too, for a basis with roots in the place of a metric that is bounded itself: the test in
+    the metric's own terms has fewer atoms.
+    """
+    basis = basis_of_metric(norm.entries)
+    if basis is None or (any(map(roots_in, basis.terms)) and _is_bounded(problem, norm)):
+        return None
+    terms = (*problem.metric_terms, *basis.terms)
+    return basis if replace(problem, metric_terms=terms).is_defined else None
+
+
+def _is_bounded(problem: Problem, norm: FieldL2) -> bool:
+    """Whether entries have bounded ranges on the whole region, those of the diagonal above 0."""
+    box = problem.symbols, problem.lower[None], problem.upper[None]
+    low, high = np.array([natural_range(e, *box) for row in norm.entries for e in row])[..., 0].T
+    diagonal = low[:: len(norm.entries) + 1]
+    return bool(np.isfinite([low, high]).all() and (diagonal > 0).all())
+
+
+def generalised_jacobian(
+    problem: Problem, basis: Basis, rates: Mapping[sp.Symbol, sp.Expr]
+) -> list[list[Any]]:
+    """``F = (Thetadot + Theta J) Theta^-1``, or ``Theta(f) J Theta^-1`` of a step, simplified.
+
+    The test of M(x) is that of F in the constant metric of the coordinates: with ``M = Theta^T D
+    Theta``, the matrix ``Theta^-T (Mdot + M J + J^T M) Theta^-1`` is ``D F + F^T D``.
+    """
+    theta = FactorL2(tuple(map(tuple, basis.theta)), rates)
+    if problem.is_flow:
+        moved = material_derivative(problem, theta)
+        carried = product(basis.theta, problem.jacobian)
+        left = [
+            [a + b for a, b in zip(row, other, strict=True)]
+            for row, other in zip(moved, carried, strict=True)
+        ]
+    else:
+        left = product(at_successor(problem, basis.theta), problem.jacobian)
+    return [[normal(e) for e in row] for row in product(left, basis.inverse)]
 
 
 def regularity(norm: FactorL2) -> Any:
-    """The determinant of Theta, which must not vanish."""
-    return sp.expand(sp.Matrix(norm.entries).det(method="berkowitz"))
+    """The determinant of Theta, which must not vanish; in factors, whose ranges are tighter."""
+    return sp.factor(sp.expand(sp.Matrix(norm.entries).det(method="berkowitz")))
 
 
-def successor_metric(problem: Problem, norm: FieldL2) -> list[list[Any]]:
-    """M at the successor of a step map."""
+def at_successor(problem: Problem, entries: Rows) -> list[list[Any]]:
+    """A metric or coordinates at the successor of a step map."""
     table = dict(zip(problem.expressions.state, problem.expressions.dx, strict=True))
-    return [[e.xreplace(table) for e in row] for row in norm.entries]
-
-
-def constant_pivots(M: Rows) -> list[list[Any]] | None:
-    """K with ``K^T M K`` constant and diagonal, and ``det K = 1``; None where elimination fails.
-
-    Symmetric elimination on constant diagonal entries: for ``M = Theta^T Theta`` with a triangular
-    Theta of constant diagonal, whatever the order, it finds ``K = Theta^-1`` up to constants.
-    """
-    n = len(M)
-    left = [list(row) for row in M]
-    K: list[list[Any]] = [[sp.Integer(i == j) for j in range(n)] for i in range(n)]
-    waiting = list(range(n))
-    while waiting:
-        pivot = next((i for i in waiting if left[i][i].is_Rational and left[i][i] != 0), None)
-        if pivot is None:
-            return None
-        waiting.remove(pivot)
-        for j in waiting:
-            factor = sp.expand(left[pivot][j] / left[pivot][pivot])
-            if factor == 0:
-                continue
-            # Column and row j lose their part along the pivot.
-            for row in (*left, *K):
-                row[j] = sp.expand(row[j] - factor * row[pivot])
-            left[j] = [sp.expand(a - factor * b) for a, b in zip(left[j], left[pivot], strict=True)]
-    return K
-
-
-def congruent(K: Rows, S: Rows) -> list[list[Any]]:
-    """``K^T S K``, multiplied out."""
-    transposed = [list(column) for column in zip(*K, strict=True)]
-    full = product(product(transposed, S), K)
-    n = len(full)
-    upper = {(i, j): sp.expand(full[i][j]) for i in range(n) for j in range(i, n)}
-    return [[upper[min(i, j), max(i, j)] for j in range(n)] for i in range(n)]
+    return [[e.xreplace(table) for e in row] for row in entries]
 
 
 def cancelled(matrix: Rows) -> list[list[Any]]:

@@ -64,6 +64,9 @@ def certify_in(
     limit = limit_of(problem)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
+    # What sums of squares found they prove, where boxes would go on forever; and a step's boxes say
+    # nothing far away, where its successor is far away, too.
+    comes_first = norm_is_free or not problem.is_flow
     smooth: Proved | None = None
     if problem.constraints and not _one_box_does(problem, criterion, target, budget):
         smooth = _by_squares(problem, norm, input_norm, target)
@@ -71,8 +74,7 @@ def certify_in(
             target is not None or _is_tight(problem, criterion, _number(smooth), budget)
         ):
             return smooth
-    elif norm_is_free and not problem.constraints:
-        # What sums of squares found they prove, where boxes would go on forever.
+    elif not problem.constraints and comes_first:
         smooth = _by_squares(problem, norm, input_norm, target)
         if smooth is not None:
             return smooth
@@ -92,7 +94,7 @@ def certify_in(
         undecided = ~held
     else:
         undecided = parts.bounds >= (limit if target is None else target)
-    if not problem.constraints and not norm_is_free:
+    if not problem.constraints and not comes_first:
         smooth = _by_squares(problem, norm, input_norm, target)
     if smooth is not None:
         return smooth

@@ -7,7 +7,7 @@ and that the map has no jumps, which a Jacobian does not see.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -168,6 +168,7 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
     else:
         expressions = module.expressions_at(module.theta)
     require_continuous(expressions, type(module).__name__)
+    expressions = _with_common_steps(expressions)
     symbols = expressions.state + expressions.inputs + expressions.parameters
     names, spaces = [v.name for v in symbols], (s.state, s.inputs, s.parameters)
     lower, upper = region.bounds(names, spaces)
@@ -185,6 +186,35 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
             "would hold there, and say nothing. Widen the sides or the constraints."
         )
     return problem
+
+
+def _with_common_steps(expressions: Expressions) -> Expressions:
+    """The same map with ``min(a, b) = a + b - max(a, b)`` where max of the pair comes as well.
+
+    Their slopes are then s and 1 - s for one step s, and not for two that nothing connects: the
+    Jacobian of max(a, b) + min(a, b) is that of a + b, at kinks too.
+    """
+
+    def put(e: Any) -> Any:
+        while True:
+            larger = {frozenset(m.args): m for m in e.atoms(fn.maximum)}
+            table = {
+                m: sp.Add(*m.args) - larger[frozenset(m.args)]
+                for m in e.atoms(fn.minimum)
+                if frozenset(m.args) in larger
+            }
+            table |= {
+                m: larger[frozenset(m.args)]
+                for m in e.atoms(fn.maximum)
+                if larger[frozenset(m.args)] != m
+            }
+            if not table:
+                return e
+            e = e.xreplace(table)  # a pair inside another one is put in by the next round
+
+    every = put(sp.Tuple(*expressions.dx, *expressions.y))
+    n = len(expressions.dx)
+    return replace(expressions, dx=tuple(every[:n]), y=tuple(every[n:]))
 
 
 def _condition(e: Any) -> tuple[str, Any] | None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.bound import Bound
-from riemannian_modules.door import number_array, require
+from riemannian_modules.door import brief, number_array, require
 from riemannian_modules.errors import RegionError, SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
@@ -65,6 +65,20 @@ class LocalMetric:
     parameters: Metric
     state: Metric
     outputs: Array
+
+
+_OWN = {
+    "theta": "the values of the parameters, flat",
+    "signature": "the module's spaces",
+    "expressions": "the map in exact terms",
+}
+
+
+def _taken(module: str, name: str, found: object) -> SignatureError:
+    return SignatureError(
+        f"{module}: the name {name!r} is the interface's own, for {_OWN[name]}; got "
+        f"{brief(found)}. Give yours another name."
+    )
 
 
 def euclidean_metric(size: int) -> Metric:
@@ -128,6 +142,14 @@ class RiemannianModule(abc.ABC):
         )
         object.__setattr__(self, "made_with", made_with)
         return self
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a class that uses a name of the interface for something of its own."""
+        super().__init_subclass__(**kwargs)
+        for name in _OWN:
+            found = cls.__dict__.get(name)
+            if found is not None and not isinstance(found, (property, cached_property)):
+                raise _taken(cls.__name__, name, found)
 
     _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
 
@@ -264,6 +286,9 @@ class RiemannianModule(abc.ABC):
     @cached_property
     def signature(self) -> Signature:
         """The module's spaces, checked once: names of states, inputs and parameters must differ."""
+        own = vars(self).get("theta")
+        if own is not None and not isinstance(own, np.ndarray):
+            raise _taken(type(self).__name__, "theta", own)
         values = {
             name: number_array(f"{type(self).__name__}: {name}", v)
             for name, v in self.parameters.items()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.errors import RiemannianError
+from riemannian_modules.certify import certify
+from riemannian_modules.errors import RiemannianError, SignatureError
 from tests.bad_input.subjects import Decay, Oscillator
 from tests.bad_input.values import foreign_errors
 
@@ -122,3 +123,33 @@ def test_an_imaginary_part_is_not_dropped():
 def test_a_wiring_lists_what_is_no_module(wrong: object):
     with pytest.raises(RiemannianError, match="Expected a module"):
         rm.Wiring(a=wrong).build()  # type: ignore[arg-type]
+
+
+class OwnTheta(rm.Flow):
+    state = rm.space("q")
+
+    def __init__(self, theta):
+        self.theta = theta
+
+    def equations(self, x, u, p):
+        return {"q": -x.q}
+
+
+def class_with_a_theta():
+    def theta(self, x):
+        return x
+
+    return type("Sheared", (rm.Flow,), {"state": rm.space("q"), "theta": theta})
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        class_with_a_theta,
+        lambda: certify(OwnTheta(lambda x: x)),
+        lambda: OwnTheta(3.0).point(),
+    ],
+)
+def test_a_name_of_the_interface_is_not_taken_for_something_else(use):
+    with pytest.raises(SignatureError, match=r"'theta' is the interface's own.*another name"):
+        use()

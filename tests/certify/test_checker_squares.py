@@ -8,13 +8,14 @@ import sympy as sp
 
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.expression_data import PLAIN, expressions_to_data
-from riemannian_modules.certify import checker, l2
+from riemannian_modules.certify import Estimated, Proved, checker, l2, verify
 from riemannian_modules.certify.claim import claim_to_data
 from riemannian_modules.certify.norms import FieldL2
 from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.certify.squares.polynomial_metric import find_by_squares
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.region import box
+from tests.certify import hand_written
 from tests.certify.hand_written import changed
 from tests.certify.test_certificate_schema import SCHEMA, fits
 
@@ -104,3 +105,34 @@ def test_what_the_search_proves_the_checker_proves(name, tmp_path, capsys):
             edited = changed(data, (*path, "gram", i, i), gram[i][i] + "1")
             assert code(edited, tmp_path) in (1, 4)
     assert code(changed(data, ("evidence", "positive", "margin"), "0"), tmp_path) == 4
+
+
+def test_a_step_that_leaves_the_region_may_leave_where_its_metric_is_one(tmp_path):
+    # x+ = 3 x in 1 - x^2: 9 (1 - x^2) - 9 (1 - 9 x^2) = 72 x^2, but 1 - x^2 < 0 at x+ = 3/2.
+    one, metric = ["1"], [["+", "1", ["*", "-1", ["^", "x", "2"]]]]
+    inside = ["*", ["+", "1/2", "x"], ["+", "1/2", ["*", "-1", "x"]]]  # 1/4 - x^2
+    data = hand_written.certificate(
+        "step", 3.0, {"type": "l2", "let": [], "metric_terms": metric},
+        [["x", -0.5, 0.5]], hand_written.system([["*", "3", "x"]], state=["x"]),
+    )  # fmt: skip
+    data["evidence"] = {
+        "rule": "sos", "let": [], "atoms": [],
+        "rate": [{"factor": "1", "rows": [0], "basis": ["x"], "gram": [["72"]]}],
+        "positive": {
+            "weight": "1", "margin": "1/2", "point": [0.0],
+            "squares": [
+                {"factor": inside, "rows": [0], "basis": one, "gram": [["1"]]},
+                {"factor": "1", "rows": [0], "basis": one, "gram": [["1/4"]]},
+            ],
+        },
+    }  # fmt: skip
+    assert code(data, tmp_path) == 4
+    assert isinstance(verify(data), Estimated)
+    shrunk = changed(data, ("system", "dx"), [["*", "-1/2", "x"]])
+    # 9 (1 - x^2) - 1/4 (1 - x^2 / 4) = 35/4 - 143/16 x^2 = 143/16 (1/4 - x^2) + 417/64.
+    shrunk["evidence"]["rate"] = [
+        {"factor": inside, "rows": [0], "basis": one, "gram": [["143/16"]]},
+        {"factor": "1", "rows": [0], "basis": one, "gram": [["417/64"]]},
+    ]
+    assert code(shrunk, tmp_path) == 0
+    assert isinstance(verify(shrunk), Proved)

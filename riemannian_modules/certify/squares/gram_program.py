@@ -472,8 +472,13 @@ def _gram(block: GramBlock, entries: list[Fraction]) -> Gram | None:
     G = [[table[min(k, j), max(k, j)] for j in range(size)] for k in range(size)]
     if not is_negative_semidefinite_rational([[-v for v in row] for row in G]):
         return None
-    elements = sorted({e for form in block.forms for e in form}, key=lambda e: (sum(e[1]), e))
-    U = [[form.get(e, Fraction(0)) for form in block.forms] for e in elements]
+    return spread(block.forms, G)
+
+
+def spread(forms: Sequence[Form], G: Sequence[Sequence[Fraction]]) -> Gram:
+    """The Gram matrix over monomials that is G over some forms: ``U G U^T``."""
+    elements = sorted({e for form in forms for e in form}, key=lambda e: (sum(e[1]), e))
+    U = [[form.get(e, Fraction(0)) for form in forms] for e in elements]
     half = [
         [sum((u * g for u, g in zip(row, col, strict=True) if u), Fraction(0)) for col in G]
         for row in U

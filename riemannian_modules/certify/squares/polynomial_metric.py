@@ -32,6 +32,7 @@ from riemannian_modules.certify.squares.gram_program import (
     sparse_rows,
     unit_forms,
 )
+from riemannian_modules.certify.squares.linear_coordinates import linear_metric
 from riemannian_modules.certify.squares.linear_forms import nullspace
 from riemannian_modules.certify.squares.metric_family import Family, polynomial_family
 from riemannian_modules.certify.squares.polynomial_ring import Poly, Ring
@@ -63,6 +64,9 @@ def find_by_squares(problem: Problem, wanted: FreePolynomialL2) -> FieldL2:
     Raises:
         ConvergenceError: If none is found.
     """
+    linear = linear_metric(problem, wanted)
+    if linear is not None:
+        return linear
     J_symbols = sp.Tuple(*(e for row in problem.jacobian for e in row)).free_symbols
     state = problem.expressions.state
     few = [s for s in state if s in J_symbols]
@@ -284,7 +288,8 @@ def prove_definite(
     """
     M = field.entries
     n = len(M)
-    trace = sp.expand(1 + sp.Add(*(M[i][i] for i in range(n))))
+    # Not multiplied out, which would make other generators of denominators.
+    trace = 1 + sp.Add(*(M[i][i] for i in range(n)))
     for w in dict.fromkeys((sp.Integer(1), *(trace**k for k in range(1, n)))):
         for bits in MARGINS:
             shift = sp.Rational(1, 2**bits)

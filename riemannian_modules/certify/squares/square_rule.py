@@ -26,17 +26,28 @@ from riemannian_modules.arithmetic.expression_data import terms_from_data
 from riemannian_modules.arithmetic.rational_definite import is_negative_definite_rational
 from riemannian_modules.certify.atom_data import EvidenceWriter
 from riemannian_modules.certify.certificate_data import refuse_unknown
+from riemannian_modules.certify.constant_basis import Basis
 from riemannian_modules.certify.generalised import (
     Rows,
+    at_successor,
+    generalised_jacobian,
     material_derivative,
     product,
-    successor_metric,
+    regular_basis,
     symmetric_sum,
 )
+from riemannian_modules.certify.normal_form import roots_in
 from riemannian_modules.certify.norms import L2, FieldL2
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.ranges import natural_range
+from riemannian_modules.certify.ranges import natural_range, natural_ranges
 from riemannian_modules.certify.searching.samples import sample_points
+from riemannian_modules.certify.squares.coordinates_rule import (
+    RAISED,
+    carried_rate,
+    definite,
+    needed_bound,
+    prove_rate,
+)
 from riemannian_modules.certify.squares.gram_program import (
     prove_inside,
     prove_sos,
@@ -53,6 +64,7 @@ from riemannian_modules.certify.squares.sums_of_squares import (
     Gram,
     Side,
     SumOfSquares,
+    verify_in_basis,
     verify_sos,
 )
 from riemannian_modules.errors import CertificateError
@@ -82,7 +94,7 @@ def rate_matrix(problem: Problem, norm: FieldL2, b: float, N: L2 | None = None) 
         rate = material_derivative(problem, norm)
         return [[2 * exact * M[i][j] - load[i][j] - rate[i][j] for j in n] for i in n]
     transposed = [list(column) for column in zip(*J, strict=True)]
-    load = product(transposed, product(successor_metric(problem, norm), J))
+    load = product(transposed, product(at_successor(problem, norm.entries), J))
     before = M
     if not problem.is_square:
         before = as_field(N if N is not None else L2(np.eye(len(problem.variables)))).entries
@@ -108,6 +120,13 @@ def prove_by_squares(
     field = as_field(norm)
     if not problem.is_defined or (problem.constraints and _is_large(problem)):
         return None
+    if not _is_metric_after(problem, norm):
+        return None
+    basis = _own_basis(problem, norm)
+    if basis is not None:
+        found = _prove_in_coordinates(problem, field, basis, target)
+        if found is not None or not any(map(roots_in, basis.terms)):
+            return found
     positive = prove_positive(problem, field)
     if positive is None:
         return None
@@ -157,6 +176,40 @@ def _prove_best(
     return None
 
 
+def _is_metric_after(problem: Problem, norm: L2 | FieldL2) -> bool:
+    """Whether a step's metric is one at the successor: squares show M > 0 in the region alone."""
+    if problem.is_flow or not isinstance(norm, FieldL2):
+        return True
+    n = len(problem.map)
+    ends = natural_ranges(problem.map, problem.symbols, problem.lower[None], problem.upper[None])
+    inside = (ends[0][0] >= problem.lower[:n]) & (ends[1][0] <= problem.upper[:n])
+    return not problem.constraints and bool(inside.all())
+
+
+def _own_basis(problem: Problem, norm: L2 | FieldL2) -> Basis | None:
+    """The basis in which a metric M(x) is constant; None for others, and on cut regions."""
+    if not isinstance(norm, FieldL2) or problem.constraints:
+        return None
+    return regular_basis(problem, norm)
+
+
+def _prove_in_coordinates(
+    problem: Problem, field: FieldL2, basis: Basis, target: float | None
+) -> tuple[float, dict[str, Any]] | None:
+    """The same in the coordinates in which the metric is constant."""
+    point = _inner_point(problem)
+    if not _is_definite_at(field, problem.symbols, point):
+        return None
+    F = generalised_jacobian(problem, basis, field.rates)
+    needed = target if target is not None else needed_bound(problem, field, basis, F)
+    tried = [needed] if target is not None else [needed + part * abs(needed) for part in RAISED]
+    for b in tried if np.isfinite(needed) else ():
+        rate = prove_rate(problem, basis, F, b)
+        if rate is not None:
+            return b, _data(problem, rate, (*definite(basis), point))
+    return None
+
+
 def _refined(
     problem: Problem, field: FieldL2, failed: float | None, b: float, rate: SumOfSquares
 ) -> tuple[float, SumOfSquares]:
@@ -201,6 +254,11 @@ def prove_positive(problem: Problem, field: FieldL2) -> Positive | None:
             if is_inside and _is_definite_at(field, problem.symbols, point):
                 return *found, point
     return None
+
+
+def _inner_point(problem: Problem) -> Array:
+    """The origin, or what is next to it in the region's box."""
+    return np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
 
 
 def _is_definite_at(field: FieldL2, symbols: Sequence[sp.Symbol], point: Array) -> bool:
@@ -252,6 +310,8 @@ def squares_hold(
     field = as_field(norm)
     if not problem.is_defined or not np.isfinite(b) or (b < 0 and not problem.is_flow):
         return False
+    if not _is_metric_after(problem, norm):
+        return False
     reader = _Reader(problem, data.get("let", []))
     part = refuse_unknown(
         data.get("positive"), {"weight", "margin", "point", "squares"}, "evidence.positive"
@@ -264,21 +324,21 @@ def squares_hold(
     used = (w, *rate.ring.generators, *squares.ring.generators)
     if not replace(problem, metric_terms=(*problem.metric_terms, *used)).is_defined:
         return False
-    n = len(field.entries)
-    shifted = [
-        [
-            w * e - (sp.Rational(margin.numerator, margin.denominator) if i == j else 0)
-            for j, e in enumerate(row)
-        ]
-        for i, row in enumerate(field.entries)
-    ]
-    is_positive = (w.is_Rational and w > 0) or _holds_at_point(problem, field, part.get("point"))
-    return (
-        n == problem.size
-        and margin > 0
-        and bool(is_positive)
-        and verify_sos(shifted, squares)
-        and verify_sos(rate_matrix(problem, field, b, input_norm), rate)
+    if not (w.is_Rational and w > 0) and not _holds_at_point(problem, field, part.get("point")):
+        return False
+    if len(field.entries) != problem.size or margin <= 0:
+        return False
+    rest = sp.Rational(margin.numerator, margin.denominator)
+    basis = _own_basis(problem, norm)
+    if basis is not None:
+        K, F = sp.Matrix(basis.inverse), generalised_jacobian(problem, basis, field.rates)
+        definite_part = w * sp.diag(*basis.weights) - rest * K.T * K
+        return verify_in_basis(basis.inverse, definite_part.tolist(), squares) and verify_in_basis(
+            basis.inverse, carried_rate(problem, basis, F, b), rate
+        )
+    shifted = sp.Matrix(field.entries) * w - rest * sp.eye(problem.size)
+    return verify_sos(shifted.tolist(), squares) and verify_sos(
+        rate_matrix(problem, field, b, input_norm), rate
     )
 
 

@@ -20,6 +20,8 @@ import sympy as sp
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.atom_data import EvidenceWriter
+from riemannian_modules.certify.generalised import Rows, product
+from riemannian_modules.certify.normal_form import normal, vanishes
 from riemannian_modules.certify.squares.polynomial_ring import (
     Poly,
     Powers,
@@ -148,3 +150,18 @@ def verify_sos(matrix: Sequence[Sequence[Any]], evidence: SumOfSquares) -> bool:
         evidence.ring.read(matrix[i][j]) == shown[i][j] for i in range(n) for j in range(i, n)
     )
     return is_identity and all(gram.is_semidefinite() for gram in grams)
+
+
+def verify_in_basis(K: Rows, carried: Rows, evidence: SumOfSquares) -> bool:
+    """As `verify_sos`, for the matrix T with ``K^T T K`` carried, where K is regular.
+
+    What is equal in one basis is so in another, over one denominator; there T may be short.
+    """
+    n = len(K)
+    grams = [gram for _, gram in evidence.parts]
+    if not all(0 <= i < n and gram.is_semidefinite() for gram in grams for i in gram.rows):
+        return False
+    shown = [[evidence.ring.expression(e) for e in row] for row in evidence.matrix(n)]
+    half = [[normal(e) for e in row] for row in product(shown, K)]
+    whole = product([list(column) for column in zip(*K, strict=True)], half)
+    return all(vanishes(whole[i][j] - carried[i][j]) for i in range(n) for j in range(n))
