@@ -26,7 +26,7 @@ MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-7)
 EXACT_CORNERS = 512
 CLOSE = 1e-6  # only what a bound raised by this part proves is worth exact rationals
 CORNERS_AT_ONCE = 200_000
-HALVINGS = 6
+WIDENINGS, HALVINGS = 8, 6
 CHUNK = 16_384  # boxes decided at once: large enough for threads, small enough for the cache
 
 
@@ -148,9 +148,14 @@ def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
 
 def _whole_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     T = criterion.form.over(low, high)
-    # The radius costs nothing to all of its norm; where in between is found by halving.
+    # The radius costs nothing to some multiple of its norm, the more of it is the weight's; where
+    # in between is found by halving.
     least = criterion.estimate(T.midpoint)
     spread = np.linalg.norm(T.radius, axis=(-1, -2)) / criterion.smallest_weight
+    left = np.flatnonzero(np.isfinite(least))
+    for _ in range(WIDENINGS):
+        left = left[~criterion.proves(T[left], (least + spread)[left])]
+        spread[left] *= 4.0
     for _ in range(HALVINGS):
         spread *= 0.5
         left = np.flatnonzero(np.isfinite(least))

@@ -120,19 +120,22 @@ W = 0.25 * (np.arange(15).reshape(3, 5) % 4 - 1.5)
 
 
 def slanted():
-    """The flow, its region, and coordinates ``(I + sum of tanh(W x)_k E_k / 8) T^-1``."""
+    """The flow, its region, and coordinates ``(I + sum of tanh(W x)_k E_k / 8) T^-1``.
+
+    Elimination finds no pivots with roots in the metric: it has no basis of its own.
+    """
     module = Slanted(T[:, :3] / 4, W)
-    back = np.linalg.inv(T)
+    back, unit = np.linalg.inv(T), np.eye(5)
 
     def theta(state, u, p):
         units = np.tanh(W @ state.x)
-        grown = [np.diag(np.eye(5)[k + 1]) * units[k] / 8 for k in range(3)]
-        return (np.eye(5) + sum(grown)) @ back
+        grown = sum(np.outer(unit[k], unit[k + 1]) * units[k] / 8 for k in range(3))
+        return (unit + grown + grown.T) @ back
 
     return module, rm.box(x=(-0.5, 0.5)), coordinates(theta)
 
 
-RATE = 0.5
+RATE = 0.25
 
 
 def test_a_box_is_proved_that_plain_intervals_cannot_prove():
@@ -165,12 +168,11 @@ def test_its_certificate_is_proved_again_by_both(certificate, tmp_path):
 
 def with_basis(certificate, K):
     data = dict(certificate.data)
-    change = data["evidence"]["congruence"] | {"K": K}
-    return data | {"evidence": data["evidence"] | {"congruence": change}}
+    return data | {"evidence": data["evidence"] | {"congruence": K}}
 
 
 def test_a_basis_that_is_none_proves_nothing(certificate):
-    K = certificate.data["evidence"]["congruence"]["K"]
+    K = certificate.data["evidence"]["congruence"]
     assert isinstance(verify(with_basis(certificate, ["0"] * 25)), Estimated)
     assert isinstance(verify(with_basis(certificate, [*K[:20], *K[15:20]])), Estimated)
     with pytest.raises(CertificateError, match="congruence"):
@@ -197,7 +199,7 @@ def test_a_claim_beyond_the_truth_is_refuted_along_a_direction_of_the_state():
 
 def test_what_is_left_open_says_what_is_proved_and_where_it_was_cut():
     module, region, norm = slanted()
-    answer = certify(module, region, norm=norm, rate=0.75, budget=Budget(boxes=7))
+    answer = certify(module, region, norm=norm, rate=0.9, budget=Budget(boxes=7))
     assert isinstance(answer, Estimated), answer
     proved, side = re.search(
         r"they prove (\S+); most cuts are across (\S+)", answer.reason
