@@ -138,11 +138,11 @@ def range_lemma(
         low, high = tree.lower[tree.open], tree.upper[tree.open]
         bottom, top = atom_range(atom, symbols, low, high)
         (at,) = _evaluate((atom,), symbols, *[inner_points(low, high)] * 2)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             reached[0] = np.fmin(reached[0], np.fmin.reduce(at.upper))
             reached[1] = np.fmax(reached[1], np.fmax.reduce(at.lower))
-        room = WIDTH * np.maximum(np.abs(reached), 1e-12)
-        done = (bottom >= reached[0] - room[0]) & (top <= reached[1] + room[1])
+            room = WIDTH * np.maximum(np.abs(reached), 1e-12)
+            done = (bottom >= reached[0] - room[0]) & (top <= reached[1] + room[1])
         tree.bound(bottom, top)
         if done.all() or len(tree.lower) > MOST_BOXES:
             break
