@@ -31,6 +31,7 @@ from riemannian_modules.certify.refute import (
     refute_in_any_metric,
     refute_in_norm,
 )
+from riemannian_modules.certify.searching.cone_program import limited_to
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.modules.module import Time
@@ -69,13 +70,13 @@ def certify_in(
     comes_first = norm_is_free or not problem.is_flow
     smooth: Proved | None = None
     if problem.constraints and not _one_box_does(problem, criterion, target, budget):
-        smooth = _by_squares(problem, norm, input_norm, target)
+        smooth = _by_squares(problem, norm, input_norm, target, budget)
         if smooth is not None and (
             target is not None or _is_tight(problem, criterion, _number(smooth), budget)
         ):
             return smooth
     elif not problem.constraints and comes_first:
-        smooth = _by_squares(problem, norm, input_norm, target)
+        smooth = _by_squares(problem, norm, input_norm, target, budget)
         if smooth is not None:
             return smooth
     parts = partition(
@@ -95,7 +96,7 @@ def certify_in(
     else:
         undecided = parts.bounds >= (limit if target is None else target)
     if not problem.constraints and not comes_first:
-        smooth = _by_squares(problem, norm, input_norm, target)
+        smooth = _by_squares(problem, norm, input_norm, target, budget)
     if smooth is not None:
         return smooth
     asked = target if target is not None else limit
@@ -109,7 +110,7 @@ def certify_in(
 
 
 def _by_squares(
-    problem: Problem, norm: Norm, input_norm: L2 | None, target: float | None
+    problem: Problem, norm: Norm, input_norm: L2 | None, target: float | None, budget: Budget
 ) -> Proved | None:
     """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
     if not isinstance(norm, (L2, FieldL2)):
@@ -117,7 +118,8 @@ def _by_squares(
     is_endless = isinstance(norm, FieldL2) and not np.isfinite(problem.lower).all()
     if not problem.constraints and not is_endless:
         return None
-    found = prove_by_squares(problem, norm, target, input_norm)
+    with limited_to(budget.seconds):
+        found = prove_by_squares(problem, norm, target, input_norm)
     if found is None or (target is None and not found[0] < limit_of(problem)):
         return None
     return proved(problem, norm, input_norm, found[1], found[0])

@@ -48,6 +48,7 @@ from riemannian_modules.certify.norms import (
 )
 from riemannian_modules.certify.problem import Problem, make_problem, require_continuous
 from riemannian_modules.certify.refute import refute_at_rest, refute_in_any_metric
+from riemannian_modules.certify.searching.cone_program import limited_to
 from riemannian_modules.certify.searching.search import find_norm
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.certify.symmetry.quotient import check_horizontal
@@ -223,7 +224,8 @@ def _whole(request: Request) -> Answer:
     is_free = norm is None
     if norm is None:
         wanted: Any = request.norm if isinstance(request.norm, FREE) else None
-        norm = _best_norm(problem, wanted, request.input_norm)
+        with limited_to(request.budget.seconds):
+            norm = _best_norm(problem, wanted, request.input_norm)
     if norm is None:
         return _without_norm(problem, request)
     check_norm(problem, norm, request.input_norm)
@@ -243,7 +245,8 @@ def best_bound(request: Request) -> float:
     norm = _given_norm(request, problem)
     if norm is None:
         wanted: Any = request.norm if isinstance(request.norm, FREE) else None
-        norm = _best_norm(problem, wanted, None)
+        with limited_to(request.budget.seconds):
+            norm = _best_norm(problem, wanted, None)
     if norm is None:
         raise ConvergenceError(
             "No norm was found in which a bound can be proved. Make the region smaller."

@@ -14,6 +14,7 @@ import riemannian_modules as rm
 from riemannian_modules.certify import Estimated, Proved, certify, l2, verify
 from riemannian_modules.certify.norms import FieldL2
 from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.certify.searching.cone_program import limited_to
 from riemannian_modules.certify.searching.sampled_metric import find_by_samples
 from riemannian_modules.certify.squares.gram_program import (
     face,
@@ -275,6 +276,13 @@ def test_a_metric_is_found_near_the_best_of_its_degree():
     answer = certify(MooreGreitzer(), norm=l2(degree=4))
     assert isinstance(answer, Proved), answer
     assert 0.393 <= answer.rate <= 0.5
+
+
+def test_no_program_is_solved_after_the_time_it_has():
+    problem = make_problem(s.LinearFlow([[-1.0, 1.0], [0.0, -2.0]]), box())
+    assert find_by_squares(problem, l2(degree=2)).entries
+    with limited_to(60.0), limited_to(0.0), pytest.raises(ConvergenceError):
+        find_by_squares(problem, l2(degree=2))
 
 
 def test_only_a_kernel_of_simple_rationals_shrinks_a_basis():

@@ -42,7 +42,8 @@ class Budget:
 
     Attributes:
         boxes: Boxes in all, those of earlier sessions included; the tree takes 28 bytes each.
-        seconds: For this session; checked between pieces of a batch.
+        seconds: For this session; checked between pieces of a batch. The search for a norm before
+            has as long, and so have sums of squares.
         tolerance: Without a target, how far above the sampled bound the proved one may end, as a
             part of it.
         progress: Called with a `Progress` after each batch.

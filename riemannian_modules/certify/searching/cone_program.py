@@ -6,7 +6,10 @@ objectives* (2024).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, final
 
 import numpy as np
@@ -15,6 +18,17 @@ from riemannian_modules.space import Array
 
 # A solver that stalls near a solution leaves a point that may do: what uses it looks at that.
 USEFUL = ("Solved", "AlmostSolved", "InsufficientProgress", "MaxIterations", "NumericalError")
+_deadline: ContextVar[float] = ContextVar("_deadline", default=np.inf)  # of `time.monotonic`
+
+
+@contextmanager
+def limited_to(seconds: float) -> Generator[None]:
+    """Programs that are not solved by then are given up: searches end with what they have."""
+    before = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _deadline.reset(before)
 
 
 @final
@@ -53,11 +67,15 @@ class ConeProgram:
         self._add(rows, constant, clarabel.PSDTriangleConeT(n))
 
     def solve(self) -> Array | None:
-        """The solution x (variables,), or None where the solver found none."""
+        """The solution x (variables,), or None where the solver found none (in time)."""
         clarabel = _clarabel()
         from scipy import sparse
 
+        left = _deadline.get() - time.monotonic()
+        if left <= 0:
+            return None
         settings = clarabel.DefaultSettings()
+        settings.time_limit = left
         settings.verbose, settings.max_threads = False, 1
         n = len(self._cost)
         solution = clarabel.DefaultSolver(
