@@ -224,7 +224,7 @@ def _whole(request: Request) -> Answer:
     is_free = norm is None
     if norm is None:
         wanted: Any = request.norm if isinstance(request.norm, FREE) else None
-        with limited_to(request.budget.seconds):
+        with limited_to(_seconds(request)):
             norm = _best_norm(problem, wanted, request.input_norm)
     if norm is None:
         return _without_norm(problem, request)
@@ -233,6 +233,12 @@ def _whole(request: Request) -> Answer:
         problem, norm, request.input_norm, request.target, request.budget, norm_is_free=is_free,
         resume=request.resume,
     )  # fmt: skip
+
+
+def _seconds(request: Request) -> float:
+    """The time of the search for a norm: only that for polynomial metrics may be long."""
+    is_polynomial = isinstance(request.norm, FreePolynomialL2)
+    return request.budget.seconds if is_polynomial else float("inf")
 
 
 def best_bound(request: Request) -> float:
@@ -245,7 +251,7 @@ def best_bound(request: Request) -> float:
     norm = _given_norm(request, problem)
     if norm is None:
         wanted: Any = request.norm if isinstance(request.norm, FREE) else None
-        with limited_to(request.budget.seconds):
+        with limited_to(_seconds(request)):
             norm = _best_norm(problem, wanted, None)
     if norm is None:
         raise ConvergenceError(

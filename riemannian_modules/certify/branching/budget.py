@@ -42,8 +42,8 @@ class Budget:
 
     Attributes:
         boxes: Boxes in all, those of earlier sessions included; the tree takes 28 bytes each.
-        seconds: For this session; checked between pieces of a batch. The search for a norm before
-            has as long, and so have sums of squares.
+        seconds: For this session; checked between pieces of a batch. Sums of squares have as long
+            for the search of a metric, and for a proof.
         tolerance: Without a target, how far above the sampled bound the proved one may end, as a
             part of it.
         progress: Called with a `Progress` after each batch.
