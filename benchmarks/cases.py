@@ -89,10 +89,11 @@ def reference_rows() -> tuple[list[Row], list[Row]]:
 
 def further_rows() -> list[Row]:
     """Our own cases of the same kinds."""
-    from tests.cases import test_further_cases as cases
+    from tests.cases import test_further_cases, test_more_metrics, test_more_regions
 
     rows: list[Row] = []
-    for name, make in cases.POSITIVE.items():
+    tables = (test_further_cases.POSITIVE, test_more_regions.PROVED, test_more_metrics.POSITIVE)
+    for name, make in (pair for table in tables for pair in table.items()):
         case = make()
         rows.append(positive_row(name, "", case.truth, case.certify))
     return rows

@@ -411,7 +411,7 @@ def sparse_atom_form(
     shape: tuple[int, int],
     derived: Sequence[Derived] = (),
 ) -> AtomForm:
-    """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
+    """As `spelled_form`, of the entries of a matrix that are not zero; linear in their number."""
     each = cache(polynomial)  # a symmetric matrix has most of its entries twice
     read = {place: each(entry) for place, entry in entries.items()}
     plain = _collected(read, shape, tuple(derived))

@@ -100,7 +100,7 @@ def root(x): return x ** Q(1, 2)
 def jump(x): raise NotProved("the map may jump")
 exp, log, sin, cos, tan, tanh, sinh, cosh, arcsin, arctan, sign, step, power = (lambda x, *rest, op=op: x.call(op, x, *rest)
     for op in "exp log sin cos tan tanh sinh cosh arcsin arctan sign step power".split())
-def by(f, low=-INF, high=INF): return rising(lambda e: f(point(e)), low, high)  # a rising function, of others
+def by(f): return rising(lambda e: f(point(e)))  # a rising function, of others
 TAN = by(lambda x: sin(x) / cos(x))
 FUNCTIONS = {  # each with its slopes by its operands
     "pi": (lambda: 2 * HALF, lambda: []), "exp": (rising(exp_at, 0), lambda x: [exp(x)]), "log": (rising(log_at), lambda x: [1 / x]),
@@ -242,6 +242,7 @@ class Matrix(dict):
         return Matrix({p: t for p, t in found.items() if t})
 def square(entries, n): return Matrix({divmod(k, n): t for k, t in enumerate(entries)})
 def diagonal(x): return Matrix({(i, i): Q(c) for i, c in enumerate(x) if c})
+def identity(n): return diagonal([1] * n)
 def form_of(A, n):
     """{atoms multiplied: {place on or above the diagonal: integer}}: A times a positive integer."""
     form = {(): {(i, i): Q(0) for i in range(n)}}
@@ -343,7 +344,7 @@ class Region:
             terms = (["*", str(real(c)), name] for name, c in row)
             cuts.append(([s for s, _ in row], f"linear[{k}]", ["+", "0", *terms], between(lo, hi)))
         for k, (own, c, radius, M) in enumerate(fields(b, "names center radius", "metric") for b in balls or []):
-            z, N = [["+", s, str(-real(x))] for s, x in zip(own, c, strict=True)], metric(M, len(own)) if M else diagonal([1] * len(own))
+            z, N = [["+", s, str(-real(x))] for s, x in zip(own, c, strict=True)], metric(M, len(own)) if M else identity(len(own))
             squares = (["*", str(x), ["^", z[i], "2"] if i == j else ["*", z[i], z[j]]] for (i, j), x in N.items())
             cuts.append((own, f"ball[{k}]", ["+", "0", *squares], Range(0, near(real(radius) ** 2).hi)))
         self.names, self.sides, self.constraints = [s for s, _, _ in sides], [between(*ends) for _, *ends in sides], [c for _, c, _, _ in cuts]
@@ -396,13 +397,14 @@ class Region:
         given = box.given | {c: box[c] for c in self.constraints}
         low, high, centre, mean, whole = {**given}, {**given}, {**given}, 0, Values(Range, given, self.let)
         try:
-            for s, d in ((s, whole.run(t)) for s, t in self.slopes[name].items()):
-                x = given[s]
+            whole.run(name)  # raises where it is undefined
+            for s, t in self.slopes[name].items():
+                d, x = whole.run(t), given[s]
                 centre[s] = point((x.lo + x.hi) // 2 if x.lo > -INF and x.hi < INF else max(x.lo, min(x.hi, 0)))
                 mean = mean + d * (x - centre[s])
                 for ends, e in (low, x.lo if d.lo >= 0 else x.hi), (high, x.hi if d.lo >= 0 else x.lo):
                     if (d.lo >= 0 or d.hi <= 0) and abs(e) < INF: ends[s] = point(e)
-            whole, lowest, highest, middle = (Values(Range, at, self.let)[name] for at in (given, low, high, centre))
+            lowest, highest, middle = (Values(Range, at, self.let)[name] for at in (low, high, centre))
             return box[name].both(Range(lowest.lo, highest.hi)).both(middle + mean)
         except NotProved: return box[name]  # undefined somewhere: these forms say nothing
     def proves(self, what, A, n, cuts, strict=False, start=None):
@@ -455,10 +457,10 @@ def expressions(R, b, kind, claim, norm, system, evidence):
     else: R.defined = []  # where all is defined on the whole box, it is on its parts
     R.atoms(evidence.get("atoms", []))
     if "horizontal" in claim:
-        (rows, columns, sort), Z = fields(claim["horizontal"], "L R kind"), J if kind == "flow" else J - diagonal([1] * n)
+        (rows, columns, sort), Z = fields(claim["horizontal"], "L R kind"), J if kind == "flow" else J - identity(n)
         L, back = matrix(rows, k := len(rows), n), matrix(columns, n, len(rows))
-        gap = {"conservation": (diagonal([1] * n) - back @ L) @ Z, "symmetry": Z @ (diagonal([1] * n) - back @ L)}[sort]
-        if L @ back != diagonal([1] * k) or not gap.zero or kind == "map" or "trajectories" in claim:
+        gap = {"conservation": (identity(n) - back @ L) @ Z, "symmetry": Z @ (identity(n) - back @ L)}[sort]
+        if L @ back != identity(k) or not gap.zero or kind == "map" or "trajectories" in claim:
             raise NotProved(f"horizontal: the {sort} is no identity of the system")
         J, n, m = L @ J @ back, k, k
     if evidence["rule"] == "sos" or {"metric_terms", "factor_terms"} & {*norm}:
@@ -471,7 +473,7 @@ def expressions(R, b, kind, claim, norm, system, evidence):
         if norm["type"] in ("l1", "linf"): sums(R, b, kind, J if norm["type"] == "linf" else J.T, n, m, norm, cuts)
         else:
             M = l2(norm, n)
-            N = l2(claim["input_norm"], m) if "input_norm" in claim else diagonal([1] * m) if kind == "map" else M
+            N = l2(claim["input_norm"], m) if "input_norm" in claim else identity(m) if kind == "map" else M
             block(R, "the bound", kind == "flow", b, N, m, M, n, J, cuts)
     if "trajectories" in claim: trajectories(R, b, kind, claim, trees, state)
 def l2(norm, n):
@@ -532,15 +534,15 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
     S = M @ J + (M @ J).T + dot if kind == "flow" else after @ J
     if evidence["rule"] == "sos":
         _, rate, definite, *_ = fields(evidence, "rule rate positive", "let atoms")
-        N = M if kind != "map" else l2(claim["input_norm"], len(inputs)) if "input_norm" in claim else diagonal([1] * len(inputs))
+        N = M if kind != "map" else l2(claim["input_norm"], len(inputs)) if "input_norm" in claim else identity(len(inputs))
         squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * N - J.T @ S, rate)
         weight, margin, c, parts = fields(definite, "weight margin point squares")
         if (margin := Q(margin)) <= 0: raise NotProved("a margin is positive")
         R.box(R.sides).run(weight)  # real on the whole region, too
-        squares(R, "M(x) > 0", M * R.terms.run(weight) - margin * diagonal([1] * n), parts)
+        w = R.terms.run(weight)
+        squares(R, "M(x) > 0", M * w - margin * identity(n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
         at = Values(Range, {s: near(real(x)).both(side) for s, x, side in zip(R.names, c, R.sides, strict=True)}, R.let)
-        w = R.terms.run(weight)
         if w.parts.keys() == {()} and w.parts[()] > 0: return  # then M > 0 as it is
         if any(at[k].lo < R.limits[k].lo or at[k].hi > R.limits[k].hi for k in R.constraints): raise NotProved("the point is none of the region")
         here = square(map(at.run, entries or ()), n)
@@ -548,7 +550,7 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         if positive({p: (x.lo, x.hi) for p, x in here.items() if p[0] <= p[1]}, True): return
         raise NotProved("M(x) > 0 at the point")
     _, cuts, own, weights, change, written, *_ = fields(evidence, "rule cuts matrix weight", "congruence after let atoms")
-    K, L = (square(map(v.run, change), n) if change else diagonal([1] * n) for v in (R.terms, later))  # z = K w, z' = K' w'
+    K, L = (square(map(v.run, change), n) if change else identity(n) for v in (R.terms, later))  # z = K w, z' = K' w'
     R.defined, R.root = R.defined + list(change or ()), None
     S, W = R.written(own, (K if kind == "flow" else L).T @ S @ K), R.written(weights, (1 + (kind == "flow")) * (K.T @ M @ K))
     R.proves("M(x) > 0", W, n, cuts, True)  # hence K is regular
@@ -604,7 +606,7 @@ def slopes(R, b, kind, claim, norm, system, evidence):
     if (sort != "slopes" or any(low > high for low, high in bounds) or len(t) != m or min(t, default=0) < 0 or len(R.names) < n
             or kind != "map" and q != n or {"horizontal", "trajectories"} & {*claim}): raise Malformed("slopes: the parts do not fit")
     A, B, C, D, M = matrix(A, q, n), matrix(B, q, m), matrix(C, m, n), matrix(D, m, m), l2(norm, q)
-    N = l2(claim["input_norm"], n) if "input_norm" in claim else diagonal([1] * n) if kind == "map" else M
+    N = l2(claim["input_norm"], n) if "input_norm" in claim else identity(n) if kind == "map" else M
     limit = (2 * b if kind == "flow" else b**2) * N
     if compression is not None:  # |x|^2 >= s^T (2 H - H G H) s for s = C0 x, G = C0 C0^T
         if A or kind != "map" or "input_norm" in claim: raise NotProved("compression: x must enter through C alone")
@@ -612,7 +614,7 @@ def slopes(R, b, kind, claim, norm, system, evidence):
         C0, n = Matrix({(touched[i], j): x for (i, j), x in C.items()}), len(touched)
         if (H := matrix(compression, n, n)).T != H: raise Malformed("compression: H is symmetric")
         limit, C = 2 * b**2 * H - b**2 * (H @ (C0 @ C0.T) @ H), Matrix({(i, k): Q(1) for i, k in touched.items()})
-    out, v, own = A + B.at(0, n), C + D.at(0, n), diagonal([1] * m).at(0, n)
+    out, v, own = A + B.at(0, n), C + D.at(0, n), identity(m).at(0, n)
     alpha, beta, T = map(diagonal, ([a for a, _ in bounds], [a for _, a in bounds], t))
     motion = M @ out if kind == "flow" else Q(1, 2) * (out.T @ (M @ out))
     half = (own - alpha @ v).T @ (T @ (beta @ v - own)) + motion

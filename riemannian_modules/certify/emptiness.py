@@ -6,6 +6,7 @@ a_k = 0`` and ``sum y_k b_k < 0``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -56,7 +57,6 @@ def contradiction(constraints: Constraints, lower: Array, upper: Array) -> tuple
     return tuple(_in_words(*faces[k]) for k in used)
 
 
-def _in_words(table: object, sign: int, end: float) -> str:
-    assert isinstance(table, dict)
+def _in_words(table: Mapping[str, float], sign: int, end: float) -> str:
     total = " + ".join(n if a == 1 else f"{a:g} {n}" for n, a in table.items() if a)
     return f"{total} {'<=' if sign > 0 else '>='} {end:g}"

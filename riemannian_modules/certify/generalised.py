@@ -21,7 +21,7 @@ from riemannian_modules.certify.constant_basis import Basis, basis_of_metric
 from riemannian_modules.certify.normal_form import normal, roots_in
 from riemannian_modules.certify.norms import FactorL2, FieldL2
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.ranges import natural_range
+from riemannian_modules.certify.ranges import natural_ranges
 
 Rows = Sequence[Sequence[Any]]
 
@@ -72,8 +72,9 @@ def regular_basis(problem: Problem, norm: FieldL2) -> Basis | None:
 
 def _is_bounded(problem: Problem, norm: FieldL2) -> bool:
     """Whether entries have bounded ranges on the whole region, those of the diagonal above 0."""
-    box = problem.symbols, problem.lower[None], problem.upper[None]
-    low, high = np.array([natural_range(e, *box) for row in norm.entries for e in row])[..., 0].T
+    flat = tuple(e for row in norm.entries for e in row)
+    ends = natural_ranges(flat, problem.symbols, problem.lower[None], problem.upper[None])
+    low, high = ends[0][0], ends[1][0]
     diagonal = low[:: len(norm.entries) + 1]
     return bool(np.isfinite([low, high]).all() and (diagonal > 0).all())
 

@@ -25,7 +25,7 @@ from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
-from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.problem import Problem, limit_of
 from riemannian_modules.certify.refute import (
     refute_at_rest,
     refute_in_any_metric,
@@ -34,7 +34,6 @@ from riemannian_modules.certify.refute import (
 from riemannian_modules.certify.searching.cone_program import limited_to
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
-from riemannian_modules.modules.module import Time
 
 
 def certify_in(
@@ -62,7 +61,7 @@ def certify_in(
     problem = with_metric(problem, norm)
     deadline = time.monotonic() + budget.seconds
     criterion = prepared_criterion(problem, norm, input_norm, deadline, target)
-    limit = limit_of(problem)
+    limit = limit_of(problem.time)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
     # What sums of squares found they prove, where boxes would go on forever; and a step's boxes say
@@ -120,7 +119,7 @@ def _by_squares(
         return None
     with limited_to(budget.seconds):
         found = prove_by_squares(problem, norm, target, input_norm)
-    if found is None or (target is None and not found[0] < limit_of(problem)):
+    if found is None or (target is None and not found[0] < limit_of(problem.time)):
         return None
     return proved(problem, norm, input_norm, found[1], found[0])
 
@@ -143,11 +142,6 @@ def _is_tight(problem: Problem, criterion: Criterion, b: float, budget: Budget) 
     """Whether a bound is within the budget's tolerance of what some point needs."""
     _, sampled = worst_point(problem, criterion, time.monotonic() + budget.seconds)
     return b <= sampled + budget.tolerance * abs(sampled)
-
-
-def limit_of(problem: Problem) -> float:
-    """The bound below which a module contracts; a static map's gain may be anything."""
-    return {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[problem.time]
 
 
 def proved(

@@ -144,6 +144,11 @@ class Problem:
         return all(bool(np.all(as_interval(value).mignitude > 0)) for value in values)
 
 
+def limit_of(time: Time) -> float:
+    """The bound below which a module contracts; a static map's gain may be anything."""
+    return {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[time]
+
+
 def make_problem(module: RiemannianModule, region: Box) -> Problem:
     """Trace a module with its parameters fixed, except those that the region names.
 

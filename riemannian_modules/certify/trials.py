@@ -24,7 +24,7 @@ from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.definite_field import refuse_indefinite
 from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.fields import traced_norm, tractable
-from riemannian_modules.certify.monolithic import certify_in, limit_of
+from riemannian_modules.certify.monolithic import certify_in
 from riemannian_modules.certify.networks.network import certify_network
 from riemannian_modules.certify.neural.slopes import certify_slopes
 from riemannian_modules.certify.neural.slopes_form import slopes_problem
@@ -46,7 +46,7 @@ from riemannian_modules.certify.norms import (
     WrittenNorm,
     proved_norm,
 )
-from riemannian_modules.certify.problem import Problem, make_problem, require_continuous
+from riemannian_modules.certify.problem import Problem, limit_of, make_problem, require_continuous
 from riemannian_modules.certify.refute import refute_at_rest, refute_in_any_metric
 from riemannian_modules.certify.searching.cone_program import limited_to
 from riemannian_modules.certify.searching.search import find_norm
@@ -329,7 +329,7 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
 
 
 def _without_norm(problem: Problem, request: Request) -> Answer:
-    b = request.target if request.target is not None else limit_of(problem)
+    b = request.target if request.target is not None else limit_of(problem.time)
     # A metric that changes with the point may gain what the Jacobian alone loses.
     is_constant = not isinstance(request.norm, (FreePolynomialL2, FreeLearnedL2))
     refute = refute_in_any_metric if is_constant else refute_at_rest

@@ -1,8 +1,6 @@
 """Further cases of the reference kinds: closed forms are reached, and what is false is refused."""
 
-from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,42 +10,18 @@ import riemannian_modules as rm
 from riemannian_modules.certify import (
     Budget,
     Estimated,
-    Proved,
     Refuted,
     across_symmetries,
     certify,
-    checker,
     coordinates,
     l1,
     l2,
     linf,
-    verify,
 )
 from riemannian_modules.errors import MetricError, SignatureError, UnsupportedError
 from tests.cases import systems as s
 from tests.cases import systems_more as m
-
-REACHED = 0.999  # of a rate; of a factor 1.001
-EXACT = 1 - 1e-9
-
-
-@dataclass(frozen=True)
-class Case:
-    """A claim, its true rate (flows) or factor (maps), and how much of it has to be proved."""
-
-    module: Any
-    region: Any
-    norm: Any
-    truth: float
-    reached: float = REACHED
-    options: dict = field(default_factory=dict)
-
-    @property
-    def key(self):
-        return "rate" if isinstance(self.module, rm.Flow) else "factor"
-
-    def certify(self, **asked):
-        return certify(self.module, self.region, norm=self.norm, **{**self.options, **asked})
+from tests.cases.truths import EXACT, Case
 
 
 def dyadic(M, bits=40):
@@ -201,26 +175,12 @@ POSITIVE = {
 
 @pytest.mark.parametrize("name", POSITIVE)
 def test_the_true_bound_is_reached_and_never_passed(name, tmp_path):
-    case = POSITIVE[name]()
-    answer = case.certify()
-    assert isinstance(answer, Proved), answer
-    if case.key == "rate":
-        assert case.reached * case.truth <= answer.rate <= case.truth * (1 + 1e-12)
-    else:
-        assert case.truth * (1 - 1e-12) <= answer.factor <= case.truth * (2 - case.reached)
-    file = answer.certificate.save(tmp_path / "certificate.json.gz")
-    assert checker.check(checker.load(file))
-    again = verify(file)
-    assert isinstance(again, Proved), again
-    assert again.bound == answer.bound
+    POSITIVE[name]().is_reached(tmp_path)
 
 
 @pytest.mark.parametrize("name", POSITIVE)
 def test_more_than_the_truth_is_not_proved(name):
-    case = POSITIVE[name]()
-    beyond = case.truth * (1 + 1e-6 if case.key == "rate" else 1 - 1e-6)
-    answer = case.certify(**{case.key: beyond}, budget=Budget(boxes=200, seconds=2.0))
-    assert isinstance(answer, (Refuted, Estimated))
+    POSITIVE[name]().is_not_passed()
 
 
 HAIR = 2.0**-45

@@ -5,17 +5,11 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.certify import (
-    Budget,
-    Estimated,
-    Proved,
-    Refuted,
-    checker,
     l2,
     quotient,
-    verify,
 )
 from tests.cases import systems_regions as r
-from tests.cases.test_further_cases import Case
+from tests.cases.truths import Case
 
 LONG = [[2.0, 0.5], [0.5, 1.0]]
 PARTS = [[[0.5, 1.0], [1.0, -0.5]], [[0.0, 1.0], [1.0, 0.25]], [[-1.0, 0.25], [0.25, 1.0]]]
@@ -137,23 +131,9 @@ PROVED = {
 
 @pytest.mark.parametrize("name", PROVED)
 def test_the_true_bound_of_a_region_is_reached_and_never_passed(name, tmp_path):
-    case = PROVED[name]()
-    answer = case.certify()
-    assert isinstance(answer, Proved), answer
-    if case.key == "rate":
-        assert case.reached * case.truth <= answer.rate <= case.truth * (1 + 1e-12)
-    else:
-        assert case.truth * (1 - 1e-12) <= answer.factor <= case.truth * (2 - case.reached)
-    file = answer.certificate.save(tmp_path / "certificate.json.gz")
-    assert checker.check(checker.load(file))
-    again = verify(file)
-    assert isinstance(again, Proved), again
-    assert again.bound == answer.bound
+    PROVED[name]().is_reached(tmp_path)
 
 
 @pytest.mark.parametrize("name", PROVED)
 def test_more_than_the_truth_of_a_region_is_not_proved(name):
-    case = PROVED[name]()
-    beyond = case.truth * (1 + 1e-6 if case.key == "rate" else 1 - 1e-6)
-    answer = case.certify(**{case.key: beyond}, budget=Budget(boxes=200, seconds=2.0))
-    assert isinstance(answer, (Refuted, Estimated))
+    PROVED[name]().is_not_passed()

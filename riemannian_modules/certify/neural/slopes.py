@@ -39,6 +39,7 @@ from riemannian_modules.certify.neural.slopes_search import (
 )
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.certify.norms import L2, FreeL2, FreeNorm, Norm, proved_norm
+from riemannian_modules.certify.problem import limit_of
 from riemannian_modules.door import number
 from riemannian_modules.errors import MetricError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -200,7 +201,7 @@ def _proved(
     H: Array | None,
     target: float | None,
 ) -> Answer:
-    limit = {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[form.time]
+    limit = limit_of(form.time)
     found = points[0][0]
     best: tuple[float, Array] | None = None
     for b, t in points:

@@ -16,7 +16,6 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from riemannian_modules.certify.atoms import AtomForm, atom_form
@@ -26,10 +25,15 @@ from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.generalised import product, symmetric_sum
 from riemannian_modules.certify.norms import FieldL2
 from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.ranges import natural_range
 from riemannian_modules.certify.squares.gram_program import Form, prove_sos, spread
-from riemannian_modules.certify.squares.polynomial_ring import Poly, Ring, ring_of, times
-from riemannian_modules.certify.squares.region_sides import Bounded
+from riemannian_modules.certify.squares.polynomial_ring import (
+    Poly,
+    Ring,
+    power_product,
+    ring_of,
+    times,
+)
+from riemannian_modules.certify.squares.region_sides import Bounded, finite_range
 from riemannian_modules.certify.squares.sums_of_squares import NO_SIDE, Side, SumOfSquares
 
 RAISED = (1e-13, 1e-11, 1e-9, 1e-7, 1e-5, 1e-3)  # parts by which a bound exceeds what is needed
@@ -70,7 +74,7 @@ def prove_rate(problem: Problem, basis: Basis, F: Sequence[Any], b: float) -> Su
     parts: list[Any] = []
     for side, gram in found.parts:
         forms = [
-            _direction(theta[i], _monomial(ring, atoms, powers))
+            _direction(theta[i], power_product(atoms, powers, ring.one))
             for i, powers in zip(gram.rows, gram.basis, strict=True)
         ]
         size = range(len(forms))
@@ -113,25 +117,16 @@ def _in_names(form: AtomForm, names: Sequence[Any]) -> list[list[Any]]:
 
 def _sides(problem: Problem, form: AtomForm, names: Sequence[Any]) -> tuple[Side, ...]:
     """The finite ends of the atoms' natural ranges over the region's box."""
-    sides: list[Side] = []
-    for name, atom in zip(names, form.atoms, strict=True):
-        ends = natural_range(atom, problem.symbols, problem.lower[None], problem.upper[None])
-        low, high = (Fraction(float(v[0])) if np.isfinite(v[0]) else None for v in ends)
-        if low is not None or high is not None:
-            sides.append(Bounded(name, name, low, high).product)
-    return tuple(sides)
+    ranges = [finite_range(problem, atom) for atom in form.atoms]
+    return tuple(
+        Bounded(name, name, *ends).product
+        for name, ends in zip(names, ranges, strict=True)
+        if ends != (None, None)
+    )
 
 
 def _read(ring: Ring, rows: Sequence[Sequence[Any]]) -> list[list[Poly]]:
     return [[ring.read(e) for e in row] for row in rows]
-
-
-def _monomial(ring: Ring, generators: Sequence[Poly], powers: Sequence[int]) -> Poly:
-    total: Poly = {ring.one: Fraction(1)}
-    for g, k in zip(generators, powers, strict=True):
-        for _ in range(k):
-            total = times(total, g)
-    return total
 
 
 def _direction(row: Sequence[Poly], factor: Poly, c: Fraction = Fraction(1)) -> Form:

@@ -32,6 +32,7 @@ from riemannian_modules.certify.squares.polynomial_ring import (
     derivative,
     plus,
     ring_of,
+    substituted,
     times,
 )
 from riemannian_modules.errors import ConvergenceError
@@ -48,7 +49,7 @@ def linear_metric(problem: Problem, wanted: FreePolynomialL2) -> FieldL2 | None:
         return None
     f = [ring.read(e) for e in problem.map]
     space = [{m: Fraction(1)} for m in basis]
-    images = [_image(p, f, ring, is_flow=problem.is_flow) for p in space]
+    images = [_along(p, f) if problem.is_flow else substituted(p, f) for p in space]
     found = _coordinates(*_invariant(space, images), ring)
     if found is None:
         return None
@@ -68,17 +69,11 @@ def linear_metric(problem: Problem, wanted: FreePolynomialL2) -> FieldL2 | None:
     return FieldL2(tuple(tuple(map(sp.expand, row)) for row in (M * theta).tolist()))
 
 
-def _image(p: Poly, f: Sequence[Poly], ring: Ring, *, is_flow: bool) -> Poly:
-    """``p(f(x))``, or the derivative of p along f."""
+def _along(p: Poly, f: Sequence[Poly]) -> Poly:
+    """The derivative of p along f."""
     total: Poly = {}
-    for k, rate in enumerate(f) if is_flow else ():
+    for k, rate in enumerate(f):
         total = plus(total, times(derivative(p, k), rate))
-    for m, c in p.items() if not is_flow else ():
-        factor: Poly = {ring.one: c}
-        for k, exponent in enumerate(m):
-            for _ in range(exponent):
-                factor = times(factor, f[k])
-        total = plus(total, factor)
     return total
 
 

@@ -33,6 +33,7 @@ from riemannian_modules.certify.squares.polynomial_ring import (
     derivative,
     plus,
     ring_of,
+    substituted,
     times,
 )
 from riemannian_modules.certify.squares.region_sides import box_sides
@@ -164,25 +165,13 @@ def _flow_load(W: PolyMatrix, f: Sequence[Poly], J: PolyMatrix) -> PolyMatrix:
 
 def _step_load(W: PolyMatrix, f: Sequence[Poly], J: PolyMatrix) -> PolyMatrix:
     n = len(f)
-    after = [[_substituted(e, f) for e in row] for row in W]
+    after = [[substituted(e, f) for e in row] for row in W]
     half = [
         [_sum(times(after[i][k], J[k][j]) for k in range(n)) for j in range(n)] for i in range(n)
     ]
     return [
         [_sum(times(J[k][i], half[k][j]) for k in range(n)) for j in range(n)] for i in range(n)
     ]
-
-
-def _substituted(p: Poly, f: Sequence[Poly]) -> Poly:
-    """A polynomial of the first generators, the state, at the successor f."""
-    total: Poly = {}
-    for m, c in p.items():
-        factor: Poly = {(0,) * len(m): c}
-        for k, exponent in enumerate(m):
-            for _ in range(exponent):
-                factor = times(factor, f[k])
-        total = plus(total, factor)
-    return total
 
 
 def _sum(parts: Any) -> Poly:

@@ -90,6 +90,24 @@ def times(a: Poly, b: Poly) -> Poly:
     return {m: c for m, c in total.items() if c}
 
 
+def power_product(factors: Sequence[Poly], powers: Sequence[int], one: Powers) -> Poly:
+    """The product of polynomials to some powers; ``one`` is the monomial 1 of their ring."""
+    total: Poly = {one: Fraction(1)}
+    for factor, power in zip(factors, powers, strict=True):
+        for _ in range(power):
+            total = times(total, factor)
+    return total
+
+
+def substituted(p: Poly, first: Sequence[Poly]) -> Poly:
+    """A polynomial with others put in for the first generators."""
+    n, total = len(first), dict[Powers, Fraction]()
+    for m, c in p.items():
+        rest = {(0,) * n + m[n:]: c}
+        total = plus(total, times(rest, power_product(first, m[:n], (0,) * len(m))))
+    return total
+
+
 def derivative(a: Poly, k: int) -> Poly:
     """The partial derivative by generator k, others held."""
     return {(*m[:k], m[k] - 1, *m[k + 1 :]): c * m[k] for m, c in a.items() if m[k]}

@@ -99,15 +99,15 @@ def _squared(ball: Ball, symbols: Sequence[sp.Symbol]) -> sp.Expr:
 
 def box_terms(problem: Problem, ring: Ring) -> tuple[Bounded, ...]:
     """The ring's generators with their ranges over the region's box, where these have an end."""
-    found: list[Bounded] = []
-    for g in ring.generators:
-        low, high = natural_range(g, problem.symbols, problem.lower[None], problem.upper[None])
-        ends = [
-            Fraction(float(v[0])) if abs(float(v[0])) < float("inf") else None for v in (low, high)
-        ]  # NaN, an undefined end, compares false
-        if ends != [None, None]:
-            found.append(Bounded(g, g, *ends))
-    return tuple(found)
+    ranges = {g: finite_range(problem, g) for g in ring.generators}
+    return tuple(Bounded(g, g, *ends) for g, ends in ranges.items() if ends != (None, None))
+
+
+def finite_range(problem: Problem, term: sp.Expr) -> tuple[Fraction | None, Fraction | None]:
+    """A term's natural range over the region's box; None for an infinite or undefined end."""
+    ends = natural_range(term, problem.symbols, problem.lower[None], problem.upper[None])
+    low, high = (Fraction(float(v[0])) if np.isfinite(v[0]) else None for v in ends)
+    return low, high
 
 
 def box_sides(problem: Problem, ring: Ring) -> tuple[Side, ...]:

@@ -28,7 +28,6 @@ from riemannian_modules.certify.atom_data import EvidenceWriter
 from riemannian_modules.certify.certificate_data import refuse_unknown
 from riemannian_modules.certify.constant_basis import Basis
 from riemannian_modules.certify.generalised import (
-    Rows,
     at_successor,
     generalised_jacobian,
     material_derivative,
@@ -38,8 +37,8 @@ from riemannian_modules.certify.generalised import (
 )
 from riemannian_modules.certify.normal_form import roots_in
 from riemannian_modules.certify.norms import L2, FieldL2
-from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.ranges import natural_range, natural_ranges
+from riemannian_modules.certify.problem import Problem, limit_of
+from riemannian_modules.certify.ranges import natural_ranges
 from riemannian_modules.certify.searching.samples import sample_points
 from riemannian_modules.certify.squares.coordinates_rule import (
     RAISED,
@@ -59,7 +58,11 @@ from riemannian_modules.certify.squares.polynomial_metric import (
     prove_definite,
 )
 from riemannian_modules.certify.squares.polynomial_ring import Ring, ring_of
-from riemannian_modules.certify.squares.region_sides import constraint_terms, region_sides
+from riemannian_modules.certify.squares.region_sides import (
+    constraint_terms,
+    finite_range,
+    region_sides,
+)
 from riemannian_modules.certify.squares.sums_of_squares import (
     Gram,
     Side,
@@ -68,7 +71,6 @@ from riemannian_modules.certify.squares.sums_of_squares import (
     verify_sos,
 )
 from riemannian_modules.errors import CertificateError
-from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
 Positive = tuple[Any, Fraction, SumOfSquares, Array]  # weight, margin, squares, a point
@@ -131,7 +133,7 @@ def prove_by_squares(
     if positive is None:
         return None
     if target is not None:
-        rate = _prove(problem, rate_matrix(problem, field, target, input_norm))
+        rate = _prove_rate(problem, field, target, input_norm)
         return None if rate is None else (target, _data(problem, rate, positive))
     if problem.constraints:
         return _prove_best(problem, field, positive, input_norm)
@@ -163,14 +165,13 @@ def _prove_best(
     ring, sides = region_sides(problem, (e for row in (*weight, *load) for e in row))
     W, T = ([[ring.read(e) for e in row] for row in part] for part in (weight, load))
     best = smallest_multiple(W, T, ring, sides)
-    limit = {Time.CONTINUOUS: 0.0, Time.DISCRETE: 1.0, Time.STATIC: np.inf}[problem.time]
-    if best is None or best >= limit:
+    if best is None or best >= limit_of(problem.time):
         return None
     size = max((abs(float(c)) for row in T for p in row for c in p.values()), default=0.0)
     for part in SLACKS:
         c = best + part * max(abs(best), SMALL * size)
         b = c if problem.is_flow else float(np.sqrt(max(c, 0.0)))
-        rate = _prove(problem, rate_matrix(problem, field, b, input_norm))
+        rate = _prove_rate(problem, field, b, input_norm)
         if rate is not None:
             return b, _data(problem, rate, positive)
     return None
@@ -225,11 +226,10 @@ def _refined(
     return b, rate
 
 
-def _prove_rate(problem: Problem, field: FieldL2, b: float) -> SumOfSquares | None:
-    return _prove(problem, rate_matrix(problem, field, b))
-
-
-def _prove(problem: Problem, matrix: Rows) -> SumOfSquares | None:
+def _prove_rate(
+    problem: Problem, field: FieldL2, b: float, input_norm: L2 | None = None
+) -> SumOfSquares | None:
+    matrix = rate_matrix(problem, field, b, input_norm)
     ring, sides = region_sides(problem, (e for row in matrix for e in row))
     read = [[ring.read(e) for e in row] for row in matrix]
     if problem.constraints:
@@ -246,7 +246,7 @@ def prove_positive(problem: Problem, field: FieldL2) -> Positive | None:
         found = prove_definite(field, ring, sides)
         if found is None:
             continue
-        origin = np.clip(np.zeros(len(problem.lower)), problem.lower, problem.upper)
+        origin = _inner_point(problem)
         if found[0].is_Rational:  # a positive number: M > 0 follows, and no point is needed
             return *found, origin
         for point in (origin, *sample_points(problem, np.random.default_rng(0), SAMPLES)):
@@ -418,12 +418,9 @@ class _Reader:
         for b in self._bounded:
             if b.symbol == g:
                 return b.lower, b.upper
-        p = self._problem
-        if not g.free_symbols <= {*p.symbols}:
+        if not g.free_symbols <= {*self._problem.symbols}:
             return None, None
-        ends = natural_range(g, p.symbols, p.lower[None], p.upper[None])
-        low, high = (Fraction(float(e[0])) if np.isfinite(e[0]) else None for e in ends)
-        return low, high
+        return finite_range(self._problem, g)
 
 
 def _negative(end: Fraction | None) -> Fraction | None:
