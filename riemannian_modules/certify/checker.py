@@ -569,10 +569,10 @@ def squares(R, what, T, parts):
     if not T.zero: raise NotProved(f"{what}: it is no such sum of squares")
     R.report.append(f"{what}: it is a sum of squares")
 def trajectories(R, b, kind, claim, trees, state):
-    """The ball |x - c|_M <= r lies in the region, and |f(c)|_M <= -b r, or |F(c) - c|_M <= (1 - b) r."""
+    """The ball |x - c| <= r lies in the region, and |f(c)| <= -b r, or |F(c) - c| <= (1 - b) r."""
     centre, radius = fields(claim["trajectories"], "center radius")
-    c, r, n = [real(x) for x in centre], real(radius), len(state)
-    M, room = l2(claim["norm"], n), -b * r if kind == "flow" else (1 - b) * r
+    c, r, n, norm = [real(x) for x in centre], real(radius), len(state), claim["norm"]
+    sort, room = norm["type"], -b * r if kind == "flow" else (1 - b) * r
     if room <= 0 or r <= 0 or kind == "map" or len(c) != n or any({*ball["names"]} & {*state} for ball in R.data.get("balls", ())):
         raise NotProved("trajectories: no claim that can be proved")
     start = [*map(near, c), *R.sides[n:]]
@@ -580,13 +580,20 @@ def trajectories(R, b, kind, claim, trees, state):
     rows = [(Matrix({(i, 0): Q(1)}), at[s], R.sides[i]) for i, s in enumerate(state)] + [
         (Matrix({(state.index(s), 0): real(a) for s, a in row if s in state}), at[f"linear[{k}]"], R.limits[f"linear[{k}]"])
         for k, (row, _, _) in enumerate(R.data.get("linear", ()))]
-    for a, x, limit in rows:  # the largest of a^T x on the ball is a^T c + r |a|_(M^-1)
-        for d in ([x.lo - limit.lo] * (limit.lo > -INF) + [limit.hi - x.hi] * (limit.hi < INF)) if a else ():
-            if d < 0 or not passes(form_of(M + a.at(0, n) + Matrix({(n, n): Q(d, ONE) ** 2 / r**2}), n + 1), {}, False):
-                raise NotProved("the ball leaves the region")
     R.let |= {f"~f{i}": t for i, t in enumerate(trees)}
     g = Matrix({(i, 0): Term.single("atom", f"~f{i}") - (0 if kind == "flow" else x) for i, x in enumerate(c)})
-    A = Matrix({(0, 0): room**2}) + M.at(1, 1) + (M @ g).T.at(0, 1)
+    if sort in ("l1", "linf"):  # sum w_i |x_i|, or the largest |x_i| / w_i
+        w = [real(x) for x in fields(norm, "type weights")[1]]
+        A = Matrix({(0, 0): room} if sort == "l1" else {(i, i): room * x for i, x in enumerate(w)})
+        A |= {(0, -1 - i) if sort == "l1" else (i, -1 - i): t * (w[i] if sort == "l1" else 1) for (i, _), t in g.items()}
+        def holds(a, d): return r * (max(abs(x) / w[i] for (i, _), x in a.items()) if sort == "l1" else sum(abs(x) * w[i] for (i, _), x in a.items())) <= d
+    else:
+        M = l2(norm, n)
+        A = Matrix({(0, 0): room**2}) + M.at(1, 1) + (M @ g).T.at(0, 1)
+        def holds(a, d): return passes(form_of(M + a.at(0, n) + Matrix({(n, n): d**2 / r**2}), n + 1), {}, False)
+    for a, x, limit in rows:  # the largest of a^T x on the ball is a^T c + r |a|, in the dual norm
+        for d in ([x.lo - limit.lo] * (limit.lo > -INF) + [limit.hi - x.hi] * (limit.hi < INF)) if a else ():
+            if d < 0 or not holds(a, Q(d, ONE)): raise NotProved("the ball leaves the region")
     R.proves("the ball is invariant and holds one equilibrium", A, n + 1, [None], start=start)
 SLOPES = {"abs": (-1, 1), "cos": (-1, 1), "sin": (-1, 1), "erf": (0, 1.1283791670955128), "sigmoid": (0, 0.25),
           "gelu": (-0.1289041451851548, 1.128904145185155), "silu": (-0.09983932012886693, 1.099839320128867),

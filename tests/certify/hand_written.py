@@ -245,6 +245,17 @@ TRUE = {
         system([["+", ["*", "-1", "x"], "u"], ["*", "-1", "y"]], state=X, inputs=["u"]),
         claim={"trajectories": {"center": [0, 0], "radius": 2.0}},
     ),
+    **{
+        f"invariant ball in {sort}": certificate(
+            "flow",
+            -1.0,
+            {"type": sort, "weights": [1, 2]},
+            [["x", -2, 2], ["y", -height, height], ["u", -1, 1]],
+            system([["+", ["*", "-1", "x"], "u"], ["*", "-1", "y"]], state=X, inputs=["u"]),
+            claim={"trajectories": {"center": [0, 0], "radius": 2.0}},
+        )
+        for sort, height in (("l1", 1), ("linf", 4))
+    },
     "fixed point of a step": certificate(
         "step",
         0.5,
@@ -366,6 +377,8 @@ FALSE_CHANGES = {
     "linear constraint": (("region", "linear", 0, 2), 1.5),
     "ball": (("region", "balls", 0, "radius"), 2.5),
     "invariant ball": (("claim", "trajectories", "radius"), 2.0 + 2.0**-50),
+    "invariant ball in l1": (("region", "sides", 1, 2), 1 - 2.0**-50),
+    "invariant ball in linf": (("region", "sides", 1, 1), -4 + 2.0**-50),
     "fixed point of a step": (("claim", "trajectories", "radius"), 2.5),
     "network": (("evidence", "checks", 2, "bound"), 0.2),
     "two pieces": (("system", "dx", 0, 2, 0), ["+", "1", MINUS]),

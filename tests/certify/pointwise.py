@@ -215,7 +215,9 @@ def contradicts_at(data, names, point, rng):
     w = np.array(norm["weights"], dtype=float)
     T = (J if norm["type"] == "linf" else J.T) * w / w[:, None]
     T = np.where(np.eye(n, dtype=bool) & (kind == "flow"), T, np.abs(T))
-    return T.sum(1).max() > b + SLACK * (1 + np.abs(T).max() * n)
+    return T.sum(1).max() > b + SLACK * (1 + np.abs(T).max() * n) or (
+        "trajectories" in claim and ball_contradicts(data, names, w, point, b)
+    )
 
 
 def l2_contradicts(data, kind, b, J, M, Mdot, f, rng):
@@ -238,20 +240,27 @@ def l2_contradicts(data, kind, b, J, M, Mdot, f, rng):
     return np.linalg.eigvalsh(b * b * N - J.T @ after @ J)[0] < -scale * (1 + np.abs(N).max())
 
 
-def ball_contradicts(data, names, M, point, b):
-    """Whether the ball leaves the region's sides, or the drift at its centre is too large."""
+def ball_contradicts(data, names, shape, point, b):
+    """Whether the ball leaves the region's sides, or the drift at its centre is too large.
+
+    `shape` is the metric (n, n) of l2, or the weights (n,) of the other norms.
+    """
     claim, system = data["claim"], data["system"]
     c, r = np.array(claim["trajectories"]["center"], dtype=float), claim["trajectories"]["radius"]
     n = len(c)
-    reach = r * np.sqrt(np.diag(np.linalg.inv(M)))
+    reach, size = {
+        "l2": lambda M: (np.sqrt(np.diag(np.linalg.inv(M))), lambda v: math.sqrt(abs(v @ M @ v))),
+        "l1": lambda w: (1 / w, lambda v: w @ np.abs(v)),
+        "linf": lambda w: (w, lambda v: (np.abs(v) / w).max()),
+    }[claim["norm"]["type"]](shape)
     lows = np.array([side(row[1]) for row in data["region"]["sides"]])[:n]
     highs = np.array([side(row[2]) for row in data["region"]["sides"]])[:n]
-    if (c - reach < lows - 1e-6).any() or (c + reach > highs + 1e-6).any():
+    if (c - r * reach < lows - 1e-6).any() or (c + r * reach > highs + 1e-6).any():
         return True
     read = Reader(names, [*c, *point[n:]], system["let"])
     drift = np.array([read(t).value for t in system["dx"]])
     drift, room = (drift, -b * r) if claim["kind"] == "flow" else (drift - c, (1 - b) * r)
-    return math.sqrt(max(drift @ M @ drift, 0)) > room + SLACK * (1 + r)
+    return size(drift) > room + SLACK * (1 + r)
 
 
 def is_extreme(point):

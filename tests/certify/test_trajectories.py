@@ -1,5 +1,6 @@
 """Invariant balls and their equilibria: closed forms, exact oracles, simulation, and forgeries."""
 
+import json
 import math
 from fractions import Fraction
 
@@ -11,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Estimated, Proved, certify, l1, l2, linf, quotient, verify
+from riemannian_modules.certify import (
+    Estimated,
+    Proved,
+    certify,
+    checker,
+    l1,
+    l2,
+    linf,
+    quotient,
+    verify,
+)
 from riemannian_modules.certify.equilibria.invariant_ball import dual_squared, root_down, root_up
 from riemannian_modules.certify.equilibria.rest import drift_squared
 from riemannian_modules.certify.equilibria.trajectories import (
@@ -56,6 +67,28 @@ class Neuron(rm.Flow):
 
     def equations(self, x, u, p):
         return {"x": -p.k * x.x + np.tanh(x.x / 2) + u.u}
+
+
+class Saturating(rm.Flow):
+    """``x' = -x + A tanh(x) + u``."""
+
+    def __init__(self, A):
+        self.A = np.asarray(A, dtype=float)
+        self.state, self.inputs = rm.space(x=len(self.A)), rm.space(u=len(self.A))
+
+    def equations(self, x, u, p):
+        return {"x": -x.x + self.A @ np.tanh(x.x) + u.u}
+
+
+class SaturatingStep(rm.StepMap):
+    """``x+ = A tanh(x) + u``."""
+
+    def __init__(self, A):
+        self.A = np.asarray(A, dtype=float)
+        self.state, self.inputs = rm.space(x=len(self.A)), rm.space(u=len(self.A))
+
+    def equations(self, x, u, p):
+        return {"x": self.A @ np.tanh(x.x) + u.u}
 
 
 def proved(module, region, norm, **options):
@@ -167,6 +200,35 @@ def test_balls_of_weighted_norms_fit_by_their_dual_norms(norm, largest):
     assert found.radius == largest
     drift = 1.5 if isinstance(norm, L1) else 1.0  # |u_1| + 2 |u_2|; max(|u_1|, 2 |u_2|)
     assert found.equilibrium_radius == pytest.approx(drift, rel=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(rngs, st.sampled_from(["l1", "l2", "linf"]), st.sampled_from(["flow", "step"]))
+def test_the_checker_proves_every_ball_that_is_found_and_none_twice_its_limits(rng, sort, kind):
+    # Of x' = -x + A tanh(x) + B u, or x+ = A tanh(x) + B u, with |A| <= 1/2 in the norm.
+    w = 2.0 ** rng.integers(-2, 3, 3)
+    A = rng.normal(size=(3, 3))
+    norm = {"l1": l1(w), "l2": l2(np.diag(w)), "linf": linf(w)}[sort]
+    scale = {"l1": w, "l2": np.sqrt(w), "linf": 1 / w}[sort]
+    order = {"l1": 1, "l2": 2, "linf": np.inf}[sort]
+    A *= 0.5 / np.linalg.norm(scale[:, None] * A / scale, order)
+    module = Saturating(A) if kind == "flow" else SaturatingStep(A)
+    region = rm.box(x=(-8, 9), u=(-0.03125, 0.015625))
+    region = region.linear({"x[0]": 1.0, "x[1]": -2.0}, upper=7.0)
+    answer = certify(
+        module, region, norm=norm, **({"rate": 0.25} if kind == "flow" else {"factor": 0.75})
+    )
+    assert isinstance(answer, Proved), answer
+    found = prove_trajectories(answer)
+    assert isinstance(found, Trajectories), found
+    assert checker.check(as_read(found.certificate.data))
+    for other in (2 * found.radius, found.equilibrium_radius / 8):
+        with pytest.raises(checker.NotProved, match="ball"):
+            checker.check(as_read(forged(found, radius=other)))
+
+
+def as_read(data):
+    return json.loads(json.dumps(data), parse_float=lambda text: Fraction(float(text)))
 
 
 def test_without_sides_every_larger_ball_is_invariant_too():
