@@ -491,15 +491,19 @@ def sums(R, b, kind, J, n, m, norm, cuts):
     A = {(i, i): b * w[i] - w[i] * J.get((i, i), 0) * own for i in range(n)}
     A |= {(i, -1 - j): w[j] * t for (i, j), t in J.items() if i != j or not own}
     R.proves("weighted sums are at most the bound", Matrix(A), n, cuts)
-def network(R, b, kind, J, n, norm, evidence):
-    """Bounds of blocks on C's diagonal, gains off it: C r <= b r (linf), or l^T C <= b l^T (l1)."""
+def blocks(norm, n):
+    """Groups of the state, their metrics and weights: the largest |x_k|_M / r_k (linf), or the sum of l_k |x_k|_M (l1)."""
     sort, combine, groups, metrics, weights, exponents = fields(norm, "type combine groups metrics weights", "exponents")
-    _, checks, jacobian, *_ = fields(evidence, "rule checks jacobian", "let atoms")
     if any(type(e) is not int or abs(e) > 2**20 for e in exponents or ()): raise Malformed("blocks: exponents are whole")
     w = [real(x) * Q(2) ** e for x, e in zip(weights, exponents or [0] * len(groups), strict=True)]
-    if (sorted(i for g in groups for i in g) != [*range(n)] or not all(groups) or min(w) <= 0 or kind == "map" or sort != "blocks"
-            or combine not in ("linf", "l1")): raise Malformed("blocks: every state in one group, with a positive weight")
-    Ms, total = [metric(M, len(g)) for M, g in zip(metrics, groups, strict=True)], [Q(0)] * len(groups)
+    if sorted(i for g in groups for i in g) != [*range(n)] or not all(groups) or min(w) <= 0 or sort != "blocks" or combine not in ("linf", "l1"):
+        raise Malformed("blocks: every state in one group, with a positive weight")
+    return combine, groups, [metric(M, len(g)) for M, g in zip(metrics, groups, strict=True)], w
+def network(R, b, kind, J, n, norm, evidence):
+    """Bounds of blocks on C's diagonal, gains off it: C r <= b r (linf), or l^T C <= b l^T (l1)."""
+    (combine, groups, Ms, w), (_, checks, jacobian, *_) = blocks(norm, n), fields(evidence, "rule checks jacobian", "let atoms")
+    if kind == "map": raise Malformed("blocks are those of a state")
+    total = [Q(0)] * len(groups)
     place, parts, C = {s: (i, k) for i, g in enumerate(groups) for k, s in enumerate(g)}, {}, {}
     for (s, r), t in R.written(jacobian, J).items(): parts.setdefault((place[s][0], place[r][0]), Matrix())[place[s][1], place[r][1]] = t
     for i, j, g, cuts in (fields(c, "to from bound cuts") for c in checks):
@@ -577,24 +581,35 @@ def trajectories(R, b, kind, claim, trees, state):
         raise NotProved("trajectories: no claim that can be proved")
     start = [*map(near, c), *R.sides[n:]]
     at = Values(Range, dict(zip(R.names, start)), R.let)
-    rows = [(Matrix({(i, 0): Q(1)}), at[s], R.sides[i]) for i, s in enumerate(state)] + [
-        (Matrix({(state.index(s), 0): real(a) for s, a in row if s in state}), at[f"linear[{k}]"], R.limits[f"linear[{k}]"])
+    rows = [({i: Q(1)}, at[s], R.sides[i]) for i, s in enumerate(state)] + [
+        ({state.index(s): real(a) for s, a in row if s in state}, at[f"linear[{k}]"], R.limits[f"linear[{k}]"])
         for k, (row, _, _) in enumerate(R.data.get("linear", ()))]
     R.let |= {f"~f{i}": t for i, t in enumerate(trees)}
-    g = Matrix({(i, 0): Term.single("atom", f"~f{i}") - (0 if kind == "flow" else x) for i, x in enumerate(c)})
+    f = [Term.single("atom", f"~f{i}") - (0 if kind == "flow" else x) for i, x in enumerate(c)]
     if sort in ("l1", "linf"):  # sum w_i |x_i|, or the largest |x_i| / w_i
-        w = [real(x) for x in fields(norm, "type weights")[1]]
-        A = Matrix({(0, 0): room} if sort == "l1" else {(i, i): room * x for i, x in enumerate(w)})
-        A |= {(0, -1 - i) if sort == "l1" else (i, -1 - i): t * (w[i] if sort == "l1" else 1) for (i, _), t in g.items()}
-        def holds(a, d): return r * (max(abs(x) / w[i] for (i, _), x in a.items()) if sort == "l1" else sum(abs(x) * w[i] for (i, _), x in a.items())) <= d
-    else:
-        M = l2(norm, n)
-        A = Matrix({(0, 0): room**2}) + M.at(1, 1) + (M @ g).T.at(0, 1)
-        def holds(a, d): return passes(form_of(M + a.at(0, n) + Matrix({(n, n): d**2 / r**2}), n + 1), {}, False)
+        w, sums = [real(x) for x in norm["weights"]], sort == "l1"
+        A = Matrix({(i, i): room * (1 if sums else x) for i, x in enumerate(w)})
+        A |= {(0 if sums else i, -1 - i): t * (w[i] if sums else 1) for i, t in enumerate(f)}
+        def holds(a, d): return r * (max(abs(x) / w[i] for i, x in a.items()) if sums else sum(abs(x) * w[i] for i, x in a.items())) <= d
+    else:  # |x|_M, or the largest of the blocks' |x_k|_M
+        combine, groups, Ms, w = blocks(norm, n) if sort == "blocks" else ("linf", [[*range(n)]], [l2(norm, n)], [Q(1)])
+        if combine != "linf": raise NotProved("trajectories: not in sums of blocks")
+        parts, A, size = [(g, M * v**-2) for g, M, v in zip(groups, Ms, w)], Matrix(), 0
+        for g, M in parts:
+            A |= Matrix({(size, size): room**2}) | M.at(size + 1, size + 1) | (M @ Matrix({(k, 0): f[i] for k, i in enumerate(g)})).T.at(size, size + 1)
+            size += 1 + len(g)
+        def holds(a, d):
+            (g, M), *more = (part for part in parts if {*part[0]} & {*a})
+            z = {g.index(i): x for i, x in a.items() if i in g}
+            own = {*z}  # what M links to them
+            while new := {j for i, j in M if i in own} - own: own |= new
+            to, m = {i: k for k, i in enumerate(sorted(own))}, len(own)
+            S = Matrix({(to[i], to[j]): x for (i, j), x in M.items() if i in own} | {(to[i], m): x for i, x in z.items()} | {(m, m): (d / r) ** 2})
+            return not more and passes(form_of(S, m + 1), {}, False)
     for a, x, limit in rows:  # the largest of a^T x on the ball is a^T c + r |a|, in the dual norm
         for d in ([x.lo - limit.lo] * (limit.lo > -INF) + [limit.hi - x.hi] * (limit.hi < INF)) if a else ():
             if d < 0 or not holds(a, Q(d, ONE)): raise NotProved("the ball leaves the region")
-    R.proves("the ball is invariant and holds one equilibrium", A, n + 1, [None], start=start)
+    R.proves("the ball is invariant and holds one equilibrium", A, 1 + max(i for i, _ in A), [None], start=start)
 SLOPES = {"abs": (-1, 1), "cos": (-1, 1), "sin": (-1, 1), "erf": (0, 1.1283791670955128), "sigmoid": (0, 0.25),
           "gelu": (-0.1289041451851548, 1.128904145185155), "silu": (-0.09983932012886693, 1.099839320128867),
           **dict.fromkeys(("relu", "tanh", "softplus", "softsign", "saturation", "arctan"), (0, 1))}

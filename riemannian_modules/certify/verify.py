@@ -72,7 +72,13 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
             f"evidence: expected a rule among {', '.join(_VERIFIERS)}, got "
             f"{evidence.get('rule')!r:.60}."
         )
-    return verifier(data)
+    answer = verifier(data)
+    if not isinstance(answer, Proved) or "trajectories" not in claim:
+        return answer
+    found = verify_trajectories(data, claimed_problem(data))
+    if isinstance(found, Estimated):
+        return found
+    return Proved(answer.bound, found.certificate)
 
 
 def verify_monolithic(data: Mapping[str, Any]) -> Answer:
@@ -103,11 +109,6 @@ def verify_monolithic(data: Mapping[str, Any]) -> Answer:
         return Estimated(None, reason)
     # The words are derived again: a file cannot claim more in words than its numbers prove.
     words = claim_to_data(problem, norm, input_norm, b)
-    if "trajectories" in claim:
-        found = verify_trajectories(data, problem)
-        if isinstance(found, Estimated):
-            return found
-        words |= found.certificate.data["claim"]
     return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
 
 

@@ -323,6 +323,14 @@ TRUE["network"]["evidence"] = {
         for i, j, b in ((0, 0, -1), (1, 1, -1), (0, 1, 0.25), (1, 0, 1))
     ],
 }
+TRUE["invariant ball of a network"] = {
+    **copy.deepcopy(TRUE["network"]),
+    "claim": {
+        **TRUE["network"]["claim"],
+        "trajectories": {"center": [0, 0], "radius": 2.0},
+    },
+    "region": {"sides": [["x", -2, 2], ["y", -2, 2]]},
+}
 TRUE["slopes of a map"]["claim"]["bound"] = math.nextafter(2.0, 3.0)
 
 
@@ -379,6 +387,7 @@ FALSE_CHANGES = {
     "invariant ball": (("claim", "trajectories", "radius"), 2.0 + 2.0**-50),
     "invariant ball in l1": (("region", "sides", 1, 2), 1 - 2.0**-50),
     "invariant ball in linf": (("region", "sides", 1, 1), -4 + 2.0**-50),
+    "invariant ball of a network": (("claim", "trajectories", "radius"), 2.0 + 2.0**-50),
     "fixed point of a step": (("claim", "trajectories", "radius"), 2.5),
     "network": (("evidence", "checks", 2, "bound"), 0.2),
     "two pieces": (("system", "dx", 0, 2, 0), ["+", "1", MINUS]),

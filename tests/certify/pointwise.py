@@ -211,7 +211,9 @@ def contradicts_at(data, names, point, rng):
     if norm["type"] == "blocks":
         values = np.linalg.eigvals(J)
         worst = values.real.max() if kind == "flow" else np.abs(values).max()
-        return worst > b + 1e-6 * size
+        return worst > b + 1e-6 * size or (
+            "trajectories" in claim and ball_contradicts(data, names, block_metrics(norm), point, b)
+        )
     w = np.array(norm["weights"], dtype=float)
     T = (J if norm["type"] == "linf" else J.T) * w / w[:, None]
     T = np.where(np.eye(n, dtype=bool) & (kind == "flow"), T, np.abs(T))
@@ -243,7 +245,8 @@ def l2_contradicts(data, kind, b, J, M, Mdot, f, rng):
 def ball_contradicts(data, names, shape, point, b):
     """Whether the ball leaves the region's sides, or the drift at its centre is too large.
 
-    `shape` is the metric (n, n) of l2, or the weights (n,) of the other norms.
+    `shape` is the metric (n, n) of l2, the weights (n,) of l1 and linf, or pairs of groups and
+    metrics.
     """
     claim, system = data["claim"], data["system"]
     c, r = np.array(claim["trajectories"]["center"], dtype=float), claim["trajectories"]["radius"]
@@ -252,6 +255,7 @@ def ball_contradicts(data, names, shape, point, b):
         "l2": lambda M: (np.sqrt(np.diag(np.linalg.inv(M))), lambda v: math.sqrt(abs(v @ M @ v))),
         "l1": lambda w: (1 / w, lambda v: w @ np.abs(v)),
         "linf": lambda w: (w, lambda v: (np.abs(v) / w).max()),
+        "blocks": block_reach,
     }[claim["norm"]["type"]](shape)
     lows = np.array([side(row[1]) for row in data["region"]["sides"]])[:n]
     highs = np.array([side(row[2]) for row in data["region"]["sides"]])[:n]
@@ -261,6 +265,21 @@ def ball_contradicts(data, names, shape, point, b):
     drift = np.array([read(t).value for t in system["dx"]])
     drift, room = (drift, -b * r) if claim["kind"] == "flow" else (drift - c, (1 - b) * r)
     return size(drift) > room + SLACK * (1 + r)
+
+
+def block_metrics(norm):
+    exponents = norm.get("exponents") or [0] * len(norm["groups"])
+    weights = [float(w) * 2.0**e for w, e in zip(norm["weights"], exponents, strict=True)]
+    metrics = [np.array(M, dtype=float) for M in norm["metrics"]]
+    return [(g, M / w**2) for g, M, w in zip(norm["groups"], metrics, weights, strict=True)]
+
+
+def block_reach(parts):
+    """How far a ball of radius 1 reaches along each coordinate, and the norm."""
+    reach = np.zeros(sum(len(g) for g, _ in parts))
+    for g, M in parts:
+        reach[g] = np.sqrt(np.diag(np.linalg.inv(M)))
+    return reach, lambda v: max(math.sqrt(abs(v[g] @ M @ v[g])) for g, M in parts)
 
 
 def is_extreme(point):

@@ -3,33 +3,36 @@
 The map is affine in each of its atoms (see `atoms`), so that the norm of its value is convex in
 each of them, and largest at the corners of their ranges.
 
-Source: Powell (1970), A hybrid method for nonlinear equations (the search, which is untrusted).
+Source: Deuflhard (2011), *Newton Methods for Nonlinear Problems* (the search, which is untrusted).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
 from fractions import Fraction
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.compile import compile_floats, compile_intervals
-from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import quiet
 from riemannian_modules.certify.atoms import atom_form
-from riemannian_modules.certify.norms import L1, L2, LInf
+from riemannian_modules.certify.equilibria.part_norm import PartNorm
+from riemannian_modules.certify.networks.sparse_form import sparse_jacobian
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.space import Array
 
 MOST_MOVING = 10  # atoms whose corners are all tried
+MOST_VALUES = 200_000  # of the map at all corners together
+MOST_STEPS, HALVINGS = 50, 30  # of Newton's method
 
 
 @quiet
-def drift_squared(norm: L2 | L1 | LInf, problem: Problem, center: Array) -> Fraction | None:
+def drift_squared(norm: PartNorm, problem: Problem, center: Array) -> Fraction | None:
     """An upper bound of ``|f(c, u, p)|^2`` over the box of inputs and parameters; None if infinite.
 
     For step maps of ``|F(c, u, p) - c|^2``. The smaller of two bounds: at the corners of the atoms
@@ -49,44 +52,24 @@ def drift_squared(norm: L2 | L1 | LInf, problem: Problem, center: Array) -> Frac
     form = atom_form([[e] for e in still])
     low, high = (ends[0] for ends in form.ranges(symbols, lower[None], upper[None]))
     moving = [j for j in np.argsort(low - high) if high[j] - low[j] > 1e-9 * abs(low[j])]
-    corners = np.array(list(product((False, True), repeat=len(moving[:MOST_MOVING]))), dtype=bool)
+    moving = moving[: min(MOST_MOVING, (MOST_VALUES // n).bit_length())]
+    corners = np.array(list(product((False, True), repeat=len(moving))), dtype=bool)
     lows, highs = np.tile(low, (len(corners), 1)), np.tile(high, (len(corners), 1))
-    for k, j in enumerate(moving[:MOST_MOVING]):
+    for k, j in enumerate(moving):
         lows[:, j] = highs[:, j] = np.where(corners[:, k], high[j], low[j])
     T = form.over(lows, highs)
-    bounds = [
-        _squared_bound(norm, [T[:, i, 0] for i in range(n)]),
-        _squared_bound(norm, whole),
-    ]
+    bounds = [norm.square([T[:, i, 0] for i in range(n)]), norm.square(whole)]
     finite = [Fraction(b) for b in bounds if math.isfinite(b)]
     return min(finite) if finite else None
 
 
-def _squared_bound(norm: L2 | L1 | LInf, v: Sequence[Interval]) -> float:
-    """An upper bound of the largest ``|v|^2`` in a batch of interval vectors; NaN if undecided."""
-    zero = Interval.point(np.zeros(v[0].shape))
-    if isinstance(norm, L2):
-        total = zero
-        for row, a in zip(norm.metric.tolist(), v, strict=True):
-            part = zero
-            for m, b in zip(row, v, strict=True):
-                part = part + b * m if m else part
-            total = total + a * part
-        return float(total.upper.max())
-    if isinstance(norm, L1):
-        length = zero
-        for w, a in zip(norm.weights.tolist(), v, strict=True):
-            length = length + abs(a) * w
-    else:
-        length = zero
-        for w, a in zip(norm.weights.tolist(), v, strict=True):
-            length = iv.maximum(length, abs(a) / w)
-    return float((length**2).upper.max())
-
-
 def approximate_equilibrium(problem: Problem) -> Array:
-    """A state (n,) that moves little at the middle of inputs and parameters; untrusted."""
-    from scipy.optimize import root
+    """A state (n,) that moves little at the middle of inputs and parameters; untrusted.
+
+    Newton's method, its steps halved until the map moves the state less. Cost: a sparse solve each.
+    """
+    from scipy.sparse import csc_array, eye_array
+    from scipy.sparse.linalg import spsolve
 
     n = len(problem.variables)
     lower, upper = problem.lower, problem.upper
@@ -94,18 +77,33 @@ def approximate_equilibrium(problem: Problem) -> Array:
         middle = np.clip(np.nan_to_num(0.5 * lower + 0.5 * upper, posinf=0, neginf=0), lower, upper)
     own = 0.0 if problem.is_flow else 1.0
     f = compile_floats(tuple(problem.map), (problem.symbols,))
-    J = derivatives(tuple(problem.map), problem.variables)
-    slope = compile_floats(tuple(e for row in J for e in row), (problem.symbols,))
+    slopes = sparse_jacobian(problem.map, problem.variables)
+    slope = compile_floats(tuple(slopes.values()), (problem.symbols,))
+    places = tuple(np.array(list(slopes), dtype=np.intp).reshape(-1, 2).T)
 
     def at(x: Array) -> list[float]:
         return [*x.tolist(), *middle[n:].tolist()]
 
-    def residual(x: Array) -> Array:
+    def moved(x: Array) -> Array:
         return np.array([float(v) for v in f(at(x))]) - own * x
 
-    def jacobian(x: Array) -> Array:
-        return np.array([float(v) for v in slope(at(x))]).reshape(n, n) - own * np.eye(n)
+    def newton_step(x: Array, v: Array) -> Array:
+        entries = np.array([float(e) for e in slope(at(x))])
+        sparse: Any = csc_array
+        J = sparse((entries, places), shape=(n, n)) - own * eye_array(n, format="csc")
+        solved: Any = spsolve(J, v)
+        return np.clip(x - np.reshape(solved, n), lower[:n], upper[:n]) - x
 
-    with np.errstate(all="ignore"):
-        found = np.asarray(root(residual, middle[:n], jac=jacobian, tol=1e-15).x, dtype=np.float64)
-    return found if np.isfinite(found).all() else middle[:n]
+    x = middle[:n]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a singular Jacobian ends the search
+        v = moved(x)
+        for _ in range(MOST_STEPS):
+            step = newton_step(x, v)
+            trials = (x + step * 0.5**k for k in range(HALVINGS))
+            better = ((y, w) for y in trials if np.abs(w := moved(y)).max() < np.abs(v).max())
+            found = next(better, None)
+            if found is None:
+                break
+            x, v = found
+    return x

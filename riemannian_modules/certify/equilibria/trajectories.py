@@ -33,13 +33,21 @@ from riemannian_modules.certify.equilibria.invariant_ball import (
     Wall,
     enclosure,
     in_words,
-    overshoot,
     room,
-    root_down,
-    root_up,
     walls,
 )
+from riemannian_modules.certify.equilibria.part_norm import (
+    PartNorm,
+    block_norm,
+    part_norm,
+    root_down,
+    root_up,
+    sparse_l2,
+)
 from riemannian_modules.certify.equilibria.rest import approximate_equilibrium, drift_squared
+from riemannian_modules.certify.networks.network_claim import claim_of
+from riemannian_modules.certify.networks.network_data import block_norm_from_data
+from riemannian_modules.certify.networks.signed_data import sparse_metric_from_data
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.problem_data import problem_from_data
@@ -97,14 +105,12 @@ def prove_trajectories(
     data, problem, norm = _opened(answer)
     c = _center(problem, center)
     if radius is not None:
-        return _claimed(data, problem, norm, c, number("prove_trajectories: radius", radius))
+        return _claimed(data, problem, c, number("prove_trajectories: radius", radius))
     limits = _limits(norm, problem, c)
     if limits:
-        return _claimed(
-            data, problem, norm, c, root_down(max(Fraction(0), min(v for v, _ in limits)))
-        )
+        return _claimed(data, problem, c, root_down(max(Fraction(0), min(v for v, _ in limits))))
     least = _equilibrium_radius(norm, problem, c, _decay(data, problem))
-    return _claimed(data, problem, norm, c, 1.0 if least is None else max(1.0, 2.0 * least))
+    return _claimed(data, problem, c, 1.0 if least is None else max(1.0, 2.0 * least))
 
 
 def enclose_equilibrium(
@@ -114,7 +120,7 @@ def enclose_equilibrium(
     data, problem, norm = _opened(answer)
     c = _center(problem, center)
     least = _equilibrium_radius(norm, problem, c, _decay(data, problem))
-    return _claimed(data, problem, norm, c, 1.0 if least is None else least)
+    return _claimed(data, problem, c, 1.0 if least is None else least)
 
 
 def verify_trajectories(data: Mapping[str, Any], problem: Problem) -> Trajectories | Estimated:
@@ -146,9 +152,7 @@ def verify_trajectories(data: Mapping[str, Any], problem: Problem) -> Trajectori
     if least is None or least > r:
         return Estimated(None, _too_small(problem, least, r))
     sentences = trajectories_in_words(claim, problem, least)
-    b = number_from_data(claim["bound"], "claim.bound")
-    # The words are derived again, as `verify` does: a file cannot claim more than is proved.
-    words = claim_to_data(problem, norm, None, b)
+    words = _claim(data, problem)
     whole = {
         **words,
         "statement": " ".join((words["statement"], *sentences)),
@@ -157,7 +161,7 @@ def verify_trajectories(data: Mapping[str, Any], problem: Problem) -> Trajectori
     }
     names = [s.name for s in problem.variables]
     return Trajectories(
-        c, r, least, enclosure(norm, names, c, least), overshoot(norm), sentences,
+        c, r, least, enclosure(norm, names, c, least), norm.overshoot, sentences,
         Certificate({**data, "claim": whole}),
     )  # fmt: skip
 
@@ -190,7 +194,7 @@ def _symbols(problem: Problem) -> str:
     return f"{moved} for the ball |x - c| <= r inside of the region"
 
 
-def _opened(answer: Proved) -> tuple[Mapping[str, Any], Problem, L2 | L1 | LInf]:
+def _opened(answer: Proved) -> tuple[Mapping[str, Any], Problem, PartNorm]:
     where = "prove_trajectories"
     require(where, answer, Proved, "what `certify` or `verify` proved (Proved)")
     data = answer.certificate.data
@@ -210,12 +214,12 @@ def _opened(answer: Proved) -> tuple[Mapping[str, Any], Problem, L2 | L1 | LInf]
 
 
 def _claimed(
-    data: Mapping[str, Any], problem: Problem, norm: L2 | L1 | LInf, center: Array, radius: float
+    data: Mapping[str, Any], problem: Problem, center: Array, radius: float
 ) -> Trajectories | Estimated:
-    b = number_from_data(data["claim"]["bound"], "claim.bound")
     ball = {"center": center.tolist(), "radius": radius}
-    claim = {**claim_to_data(problem, norm, None, b), "trajectories": ball}
-    return verify_trajectories({**data, "claim": claim}, problem)
+    return verify_trajectories(
+        {**data, "claim": {**_claim(data, problem), "trajectories": ball}}, problem
+    )
 
 
 def _decay(data: Mapping[str, Any], problem: Problem) -> Fraction:
@@ -256,25 +260,39 @@ def _too_small(problem: Problem, least: float | None, radius: float) -> str:
     )
 
 
-def _constant_norm(claim: Mapping[str, Any], size: int) -> L2 | L1 | LInf | None:
+def _constant_norm(claim: Mapping[str, Any], size: int) -> PartNorm | None:
     given = claim.get("norm")
     if not isinstance(given, dict) or "horizontal" in claim:
         return None
+    if given.get("type") == "blocks":
+        blocks = block_norm_from_data(given, size)
+        return block_norm(blocks.combine, blocks.groups, blocks.metrics, blocks.weights)
     if given.get("type") not in ("l1", "l2", "linf") or {"metric_terms", "factor_terms"} & set(
         given
     ):
         return None
+    if isinstance(given.get("metric"), dict):
+        return sparse_l2(size, sparse_metric_from_data(given, size))
     norm = norm_from_data(given, size, "claim.norm")
-    return norm if isinstance(norm, (L2, L1, LInf)) else None
+    return part_norm(norm) if isinstance(norm, (L2, L1, LInf)) else None
 
 
-def _limits(norm: L2 | L1 | LInf, problem: Problem, c: Array) -> list[tuple[Fraction, Wall]]:
+def _claim(data: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """The claim of the rate, its words derived again: no file says more than is proved."""
+    claim = data["claim"]
+    b, norm = number_from_data(claim["bound"], "claim.bound"), claim["norm"]
+    if norm["type"] == "blocks" or isinstance(norm.get("metric"), dict):
+        return claim_of(problem, claim["kind"], b, norm)
+    return claim_to_data(problem, norm_from_data(norm, problem.size, "claim.norm"), None, b)
+
+
+def _limits(norm: PartNorm, problem: Problem, c: Array) -> list[tuple[Fraction, Wall]]:
     center = {s.name: Fraction(v) for s, v in zip(problem.variables, c.tolist(), strict=True)}
     return [(room(norm, wall, center, problem), wall) for wall in walls(problem)]
 
 
 def _equilibrium_radius(
-    norm: L2 | L1 | LInf, problem: Problem, c: Array, decay: Fraction
+    norm: PartNorm, problem: Problem, c: Array, decay: Fraction
 ) -> float | None:
     """``sup |f(c)| / lambda``, rounded up; None if it could not be bounded."""
     moved = drift_squared(norm, problem, c) if decay > 0 else None

@@ -8,7 +8,8 @@ metric is sparse, decided on one leaf by sparse definiteness. Nothing is searche
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, final
 
 import numpy as np
 
@@ -41,7 +42,18 @@ from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
-_CLAIM = {"statement", "symbols", "kind", "bound", "norm"}
+_CLAIM = {"statement", "symbols", "kind", "bound", "norm", "trajectories"}
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockNorm:
+    """``max |z_k|_{M_k} / r_k`` (linf) or ``sum l_k |z_k|_{M_k}`` (l1) over groups of the state."""
+
+    combine: Literal["linf", "l1"]
+    groups: tuple[tuple[int, ...], ...]
+    metrics: Sequence[Array]
+    weights: Weights
 
 
 def network_to_data(blocks: Blocks, rule: Rule, b: float) -> dict[str, Any]:
@@ -99,15 +111,8 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
         raise CertificateError("claim.kind: the network rule is for flows and steps.")
     problem = problem_from_data(data, claim["kind"])
     b = number_from_data(claim.get("bound"), "claim.bound")
-    norm = refuse_unknown(
-        claim.get("norm"),
-        {"type", "combine", "groups", "metrics", "weights", "exponents"},
-        "claim.norm",
-    )
-    if norm.get("type") != "blocks" or norm.get("combine") not in ("linf", "l1"):
-        raise CertificateError("claim.norm: expected the type 'blocks', combined 'linf' or 'l1'.")
-    groups = _groups(norm.get("groups"), len(problem.map))
-    metrics, weights = _metrics(norm.get("metrics"), groups), _weights(norm, len(groups))
+    norm = block_norm_from_data(claim.get("norm"), len(problem.map))
+    groups, metrics, weights = norm.groups, norm.metrics, norm.weights
     evidence = refuse_unknown(
         data["evidence"], {"rule", "checks", "let", "atoms", "jacobian"}, "evidence"
     )
@@ -120,11 +125,11 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
     if reason is None:
         entries = {place: check.bound for place, check in checks.items()}
         C = Comparison(len(groups), entries)
-        own = sparse_comparison_bound(C if norm["combine"] == "linf" else C.transposed, weights)
+        own = sparse_comparison_bound(C if norm.combine == "linf" else C.transposed, weights)
         reason = None if own <= b else f"the network rule gives {own:.17g}, not {b:.17g}"
     if reason is not None:
         return Estimated(None, reason)
-    words = claim_of(problem, claim["kind"], b, norm)
+    words = claim_of(problem, claim["kind"], b, claim["norm"])
     return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
 
 
@@ -150,6 +155,23 @@ def _unproved(
         if not known[key]:
             return f"the bound {check.bound:.17g} of the Jacobian's block {(a, b)} is not proved"
     return None
+
+
+def block_norm_from_data(data: object, size: int) -> BlockNorm:
+    """The norm that a network certificate claims its bound in; definiteness is for the caller.
+
+    Raises:
+        CertificateError: For data that is malformed.
+    """
+    norm = refuse_unknown(
+        data, {"type", "combine", "groups", "metrics", "weights", "exponents"}, "claim.norm"
+    )
+    combine = norm.get("combine")
+    if norm.get("type") != "blocks" or combine not in ("linf", "l1"):
+        raise CertificateError("claim.norm: expected the type 'blocks', combined 'linf' or 'l1'.")
+    groups = _groups(norm.get("groups"), size)
+    metrics = _metrics(norm.get("metrics"), groups)
+    return BlockNorm(combine, groups, metrics, _weights(norm, len(groups)))
 
 
 def _groups(data: object, size: int) -> tuple[tuple[int, ...], ...]:

@@ -54,14 +54,14 @@ def signed_evidence(blocks: Blocks, rule: SignedRule) -> dict[str, Any]:
 def verify_signed(data: Mapping[str, Any]) -> Answer:
     """Prove a certificate with a sparse metric again from its data alone; see `verify`."""
     claim = refuse_unknown(
-        data["claim"], {"statement", "symbols", "kind", "bound", "norm"}, "claim"
+        data["claim"], {"statement", "symbols", "kind", "bound", "norm", "trajectories"}, "claim"
     )
     if claim["kind"] not in ("flow", "step"):
         raise CertificateError("claim.kind: a sparse metric is for flows and steps.")
     problem = problem_from_data(data, claim["kind"])
     b = finite_from_data(claim.get("bound"), "claim.bound")
     n = len(problem.map)
-    metric = _metric(claim.get("norm"), n)
+    metric = sparse_metric_from_data(claim.get("norm"), n)
     evidence = refuse_unknown(
         data["evidence"], {"rule", "cuts", "let", "atoms", "jacobian"}, "evidence"
     )
@@ -79,7 +79,12 @@ def verify_signed(data: Mapping[str, Any]) -> Answer:
     return Proved(bound_of(claim["kind"], b), Certificate({**data, "claim": words}))
 
 
-def _metric(data: object, n: int) -> Entries:
+def sparse_metric_from_data(data: object, n: int) -> Entries:
+    """The entries of a sparse metric; its definiteness is for the caller to prove.
+
+    Raises:
+        CertificateError: For data that is malformed.
+    """
     norm = refuse_unknown(data, {"type", "metric"}, "claim.norm")
     where = "claim.norm.metric"
     rows = refuse_unknown(norm.get("metric"), {"entries"}, where).get("entries")
