@@ -12,6 +12,10 @@ from typing import Any
 
 import sympy as sp
 
+from riemannian_modules.arithmetic.functions import step
+
+_ORDERS = (sp.Gt, sp.Ge, sp.Lt, sp.Le)
+
 
 def partial_derivatives(
     expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]
@@ -99,7 +103,7 @@ def _tangent(term: Any, symbol: Any, tangents: dict[Any, Any], slopes: _Slopes) 
         return term * growth
     if isinstance(term, sp.Piecewise):
         pairs: Any = term.args
-        return sp.Piecewise(*((tangents.get(value, zero), where) for value, where in pairs))
+        return _switched([(tangents.get(value, zero), where) for value, where in pairs])
     if _has_slopes(term):
         return sp.Add(*(
             slopes.of(term, place) * tangents[a]
@@ -107,3 +111,26 @@ def _tangent(term: Any, symbol: Any, tangents: dict[Any, Any], slopes: _Slopes) 
             if tangents.get(a, zero) != 0
         ))  # fmt: skip
     return term.diff(symbol)
+
+
+def _switched(pairs: Sequence[tuple[Any, Any]]) -> Any:
+    """The derivative of a term in pieces, from those of its pieces.
+
+    In a piece, steps across its own border are decided. A common number is taken out, and two
+    numbers are a step: one neuron's slopes by all symbols share one function then.
+    """
+    (first, where), (second, _) = pairs[0], pairs[-1]
+    if len(pairs) != 2 or not isinstance(where, _ORDERS):
+        return sp.Piecewise(*pairs)
+    left, right = where.args
+    border: Any = left - right if isinstance(where, (sp.Gt, sp.Ge)) else right - left
+    above, below = step(border), step(-border)
+    first = first.xreplace({above: sp.S.One, below: sp.S.Zero})
+    second = second.xreplace({above: sp.S.Zero, below: sp.S.One})
+    k = (first if first != 0 else second).as_coeff_Mul()[0]
+    if not k.is_Rational or first == second:
+        return sp.Piecewise((first, where), (second, True))
+    a, b = first / k, second / k
+    if a.is_Rational and b.is_Rational:
+        return k * (b + (a - b) * above)
+    return k * sp.Piecewise((a, where), (b, True))

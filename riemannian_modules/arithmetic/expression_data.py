@@ -173,9 +173,10 @@ class TermWriter:
                 "written. Compose the map of modules, each of which is written by itself."
             )
         text = self._text(term)
-        # The pairs of a piecewise term are no terms of their own, so they are never bound.
-        is_bound = is_shared or height > _INLINE_DEPTH
-        if is_bound and isinstance(text, list) and not isinstance(term, _PAIR):
+        # The pairs of a piecewise term and their conditions are no terms of their own, so they are
+        # never bound.
+        is_bound = (is_shared or height > _INLINE_DEPTH) and isinstance(term, sp.Expr)
+        if is_bound and isinstance(text, list):
             name = f"{self._prefix}{len(self.bindings)}"
             self.bindings.append([name, text])
             text, height = name, 0

@@ -124,8 +124,8 @@ FUNCTIONS = {  # each with its slopes by its operands
 
 # 3. Terms {monomial: coefficient}, a monomial being sorted pairs (generator, exponent). Generators are symbols, functions of
 # terms, exponentials of monomials, sums with exponents below 1, and moves: a move's square is zero, so that of what moves along
-# it the coefficient is the derivative. All else is multiplied out, with sin^2 = 1 - cos^2.
-ODD = {"sin": -1, "cos": 1}  # of the negative
+# it the coefficient is the derivative. All else is multiplied out, with sin^2 = 1 - cos^2 and, but for jumps, step^2 = step.
+ODD = {**dict.fromkeys("sin tan tanh sinh arcsin arctan arcsinh erf sign".split(), -1), "cos": 1, "cosh": 1, "absolute": 1}  # of the negative
 KINDS, INDEX = [], {}  # (operator, operands) of each generator; equal ones are one number
 class Term(Algebra):
     def __init__(self, parts): self.parts = {m: c for m, c in parts.items() if c}
@@ -139,10 +139,12 @@ class Term(Algebra):
     @staticmethod
     def call(op, *args):
         at, moves = [Term.of(a).still() for a in args], [Term.of(a).slopes() for a in args]
-        if op == "where":
-            parts = [(1, *at[:2])] + [(Term.single("move", s), *(m.get(s, Term({})) for m in moves[:2])) for s in moves[0] | moves[1]]
-            return sum(c * (x if not x - y else Term.single(op, x, y, at[2])) for c, x, y in parts)
+        if op == "where": return args[1] + (args[0] - args[1]) * Term.call("step", at[2])  # both sides meet where the border is zero
         if op in ODD and at[0] and at[0].parts[min(at[0].parts)] < 0: return Term.call(op, -args[0]) * ODD[op]
+        if op == "step" and at[0] and at[0].parts[min(at[0].parts)] < 0: return 1 - Term.call(op, -at[0])
+        if op in ODD and not at[0] and not any(moves): return Term.of(op in ("cos", "cosh"))
+        if op in ("maximum", "minimum") and (gap := at[0] - at[1]).parts.keys() <= {()}:
+            return args[(gap.parts.get((), 0) < 0) ^ (op == "minimum")]
         if op == "power" and at[1].parts.keys() <= {()}: return args[0] ** at[1].parts.get((), 0)
         found = Term.single(op, *at)
         if op == "exp": found = prod((Term.single(op, m, power=c) for m, c in at[0].parts.items()), start=Term.of(1))
@@ -167,6 +169,7 @@ class Term(Algebra):
             for g, e in powers.items():
                 op, args = KINDS[g]
                 if op == "sum" and e >= 1: powers[g], factors = e % 1, factors + [*args] * (e // 1)
+                if op == "step" and e >= 2: powers[g] = 1
                 if op == "sin" and e >= 2: powers[g], factors = e % 2, factors + [1 - cos(*args) ** 2] * (e // 2)
             m = tuple(sorted((g, e) for g, e in powers.items() if e))
             if sum(e for g, e in m if KINDS[g][0] == "move") > 1: continue
