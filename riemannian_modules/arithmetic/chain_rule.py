@@ -1,7 +1,7 @@
 """Derivatives of expressions that share subterms: each distinct subterm is differentiated once.
 
 Source: the chain rule in forward mode (Griewank and Walther, *Evaluating Derivatives*, 2008,
-chapter 3), with each rule written as SymPy writes it, so that the results are SymPy's own.
+chapter 3), with each rule written as SymPy writes it, but for pieces that differ by a step.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def _switched(pairs: Sequence[tuple[Any, Any]]) -> Any:
     (first, where), (second, _) = pairs[0], pairs[-1]
     if len(pairs) != 2 or not isinstance(where, _ORDERS):
         return sp.Piecewise(*pairs)
-    left, right = where.args
-    border: Any = left - right if isinstance(where, (sp.Gt, sp.Ge)) else right - left
+    left, right = _sides(where)
+    border = left - right if isinstance(where, (sp.Gt, sp.Ge)) else right - left
     above, below = step(border), step(-border)
     first = first.xreplace({above: sp.S.One, below: sp.S.Zero})
     second = second.xreplace({above: sp.S.Zero, below: sp.S.One})
@@ -134,3 +134,7 @@ def _switched(pairs: Sequence[tuple[Any, Any]]) -> Any:
     if a.is_Rational and b.is_Rational:
         return k * (b + (a - b) * above)
     return k * sp.Piecewise((a, where), (b, True))
+
+
+def _sides(relation: Any) -> Any:
+    return relation.args  # SymPy's own types for them know no arithmetic

@@ -15,11 +15,68 @@ from riemannian_modules.arithmetic.tracer import Tracer
 
 
 def _divide(t: Tracer, a: Any, b: Any) -> Any:
-    t.guard("nonzero", b)
-    return a / b
+    """The quotient; of exponentials in one that keeps its range: logistic functions and shares.
+
+    ``a exp(s) / (c exp(s) + sum c_k exp(e_k)) = a / (c + sum c_k exp(e_k - s))``, in which nothing
+    overflows or vanishes; ``1 / (1 + exp(d)) = (1 - tanh(d/2)) / 2``.
+    """
+    parts = _exponentials(b)
+    k, s = _exponential(a) or (a, sp.S.Zero)
+    lowered = {e - s: c for e, c in parts.items()} if parts is not None else {}
+    if 0 not in lowered:
+        t.guard("nonzero", b)
+        return a / b
+    d = _one_plus(lowered)
+    if d is not None:
+        return k * _sigmoid(-d)
+    return k / sp.Add(*(c * sp.exp(e) for e, c in lowered.items()))
+
+
+def _log(t: Tracer, x: Any) -> Any:
+    """The logarithm; of a sum of exponentials with one of them taken out, which cannot vanish."""
+    parts = _exponentials(x)
+    if parts is None:
+        t.guard("positive", x)
+        return sp.log(x)
+    s = sp.S.Zero if 0 in parts else next(iter(parts))
+    lowered = {e - s: c for e, c in parts.items()}
+    d = _one_plus(lowered)
+    if d is not None:
+        return s + fn.softplus(d)
+    return s + sp.log(sp.Add(*(c * sp.exp(e) for e, c in lowered.items())))
+
+
+def _log1p(t: Tracer, x: Any) -> Any:
+    if isinstance(x, sp.exp):
+        return fn.softplus(x.exp)
+    t.guard("positive", 1 + x)
+    return fn.log1p(x)
+
+
+def _exponential(x: Any) -> tuple[Any, Any] | None:
+    """(c, e) of ``c exp(e)`` with a rational c > 0; None for another term."""
+    c, rest = x.as_coeff_Mul()
+    if c.is_Rational and c > 0 and (rest == 1 or isinstance(rest, sp.exp)):
+        return c, sp.S.Zero if rest == 1 else rest.exp
+    return None
+
+
+def _exponentials(x: Any) -> dict[Any, Any] | None:
+    """{e: c} of a sum of ``c exp(e)``, two or more of them; None for another term."""
+    parts = [_exponential(part) for part in x.args] if x.is_Add else []
+    found = {e: c for c, e in (part for part in parts if part is not None)}
+    return found if parts and None not in parts and len(found) == len(parts) else None
+
+
+def _one_plus(parts: dict[Any, Any]) -> Any:
+    """The d of ``1 + exp(d)``; None for another sum of exponentials."""
+    others = [e for e in parts if e != 0]
+    return others[0] if len(others) == 1 and list(parts.values()) == [1, 1] else None
 
 
 def _power(t: Tracer, x: Any, y: Any) -> Any:
+    if y == -1:
+        return _divide(t, sp.S.One, x)
     if y.is_Integer:
         if y < 0:
             t.guard("nonzero", x)
@@ -88,10 +145,10 @@ SCALAR_RULES: dict[str, Callable[..., Any]] = {
     "exp": _plain(sp.exp),
     "exp2": _plain(lambda a: sp.exp(a * sp.log(2))),
     "expm1": _plain(fn.expm1),
-    "log": _guarded("positive", sp.log),
+    "log": _log,
     "log2": _guarded("positive", lambda a: sp.log(a) / sp.log(2)),
     "log10": _guarded("positive", lambda a: sp.log(a) / sp.log(10)),
-    "log1p": lambda t, a: (t.guard("positive", 1 + a), fn.log1p(a))[1],
+    "log1p": _log1p,
     "sin": _plain(sp.sin),
     "cos": _plain(sp.cos),
     "tan": lambda t, a: (t.guard("nonzero", sp.cos(a)), sp.tan(a))[1],

@@ -1,8 +1,8 @@
 """Which rules are tried for a request, in which order, and what each of them gave.
 
-Cheap and exact first: the system as a whole; then multipliers for slope-restricted functions, whose
-cost grows with the number of neurons and not with the products of their ranges; then, for
-composites, the network rules.
+Multipliers for slope-restricted functions come first, where the system is made of nothing else:
+their cost grows with the number of neurons and not with the products of their ranges. Then the
+system as a whole, which knows the region; then, for composites, the network rules.
 """
 
 from __future__ import annotations
@@ -69,6 +69,10 @@ GIVEN = (L2, L1, LInf, FieldL2, FactorL2)
 FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
 LARGEST_WHOLE = 64  # states up to which one dense metric is sought
 MOST_NEURONS = 8  # of a map whose Jacobian is multiplied out
+MOST_CORNERS = 12  # neurons of a flow or step whose slopes' corners are all tried
+SHARE = 0.1  # of the budget for what is proved already
+TIE = 1e-10  # part of a bound by which multipliers have to be better than the whole
+WHOLE, SLOPES = "the system as a whole", "multipliers for slopes"
 SMALL = 6  # inputs of a map whose Jacobian is bounded as a whole, too
 
 
@@ -122,7 +126,7 @@ def answered(request: Request) -> Answer:
     fault: RiemannianError | None = None
     for name, attempt in _attempts(request):
         try:
-            answer = attempt()
+            answer = attempt(best)
         except (UnsupportedError, TraceError) as error:
             fault = fault or error
             tried.append(Tried(name, None, str(error)))
@@ -131,9 +135,9 @@ def answered(request: Request) -> Answer:
             return answer
         if isinstance(answer, Proved):
             tried.append(Tried(name, answer.bound, "proved"))
-            if best is None or _number(answer) < _number(best):
+            if best is None or _is_better(answer, best):
                 best = answer
-            if request.target is not None or not _may_be_beaten(request, name):
+            if not _may_be_beaten(request, name):
                 break
         else:
             tried.append(Tried(name, None, answer.reason))
@@ -155,30 +159,31 @@ def _refuse_jumps(module: RiemannianModule) -> None:
     require_continuous(expressions, type(module).__name__)
 
 
-def _attempts(request: Request) -> Iterator[tuple[str, Callable[[], Answer]]]:
-    whole = ("the system as a whole", lambda: _whole(request))
-    slopes = ("multipliers for slopes", lambda: _slopes(request))
+def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None], Answer]]]:
+    """The rules in their order, each as a function of the best answer before it."""
+    whole = (WHOLE, lambda best: _whole(_shortened(request, neurons, best)))
+    slopes = (SLOPES, lambda _: _slopes(request))
+    neurons = _neurons(request)
     if request.horizontal is not None or not request.is_euclidean or request.resume is not None:
         yield whole
         return
     if request.is_static:
         yield slopes
-        if _neurons(request) <= MOST_NEURONS:
+        if neurons <= MOST_NEURONS:
             yield whole
         return
-    parts = ("the network rules", lambda: _network(request))
+    parts = ("the network rules", lambda _: _network(request))
     if request.is_large:
         yield parts
         yield slopes
         return
-    yield whole
-    yield slopes
+    yield from (slopes, whole) if neurons else (whole, slopes)
     if isinstance(request.module, ModuleGraph) and not isinstance(request.norm, (L2, FreeL2)):
         yield parts
 
 
 def _neurons(request: Request) -> int:
-    """How many slope-restricted functions a map is made of; 0 where it is made of others too."""
+    """How many slope-restricted functions a module is made of; 0 where of others, too."""
     try:
         form = slopes_problem(request.module, request.region)
     except RiemannianError:
@@ -186,14 +191,38 @@ def _neurons(request: Request) -> int:
     return 0 if form is None else len(form.slopes)
 
 
+def _shortened(request: Request, neurons: int, best: Proved | None) -> Request:
+    """The request for the whole, with a part of its time where little is to be gained.
+
+    Of a flow or step that multipliers have proved, the whole says more in its certificate, and has
+    better bounds on a bounded region, if corners of slopes are few.
+    """
+    region = request.region
+    is_bounded = region is not None and bool(region.sides)
+    gains = request.target is None and is_bounded and neurons <= MOST_CORNERS
+    if best is None or request.is_static or gains:
+        return request
+    budget = replace(request.budget, seconds=SHARE * request.budget.seconds)
+    return replace(request, budget=budget)
+
+
 def _may_be_beaten(request: Request, name: str) -> bool:
-    """Whether the next rule may give a better bound at little cost.
+    """Whether the next rule may give more at little cost.
 
     Multipliers bound slopes everywhere; on a bounded region a small map's own Jacobian is tighter.
     """
-    if name != "multipliers for slopes" or not request.is_static or request.region is None:
+    if name != SLOPES:
+        return False
+    if not request.is_static:
+        return not request.is_large
+    if request.target is not None or request.region is None:
         return False
     return request.module.signature.inputs.size <= SMALL and bool(request.region.sides)
+
+
+def _is_better(answer: Proved, best: Proved) -> bool:
+    """Whether it is no worse but for a trifle; it comes of a rule that says more."""
+    return _number(answer) <= _number(best) + TIE * abs(_number(best))
 
 
 def _number(answer: Proved) -> float:

@@ -20,6 +20,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.certify.neural.slope_table import SLOPES
 from riemannian_modules.certify.neural.slopes_matrix import Matrix, tidy
 from riemannian_modules.certify.neural.slopes_system import Slope
 
@@ -105,17 +106,21 @@ class Reader:
                     return _scaled(scale * _fraction(constant), neuron)
         raise NotSlopes(str(e))
 
-    def _gated(self, gate: Any, factor: Any) -> tuple[Fraction | None, str, Any]:
+    def _gated(self, gate: Any, factor: Any) -> tuple[Fraction | None, Slope, Any]:
         """For ``factor * gate`` with the gate of silu or gelu: scale, name and argument."""
-        name, scale, argument = "silu", Fraction(1), _logistic_argument(gate)
+        name: Slope = "silu"
+        scale, argument = Fraction(1), _logistic_argument(gate)
         if argument is None and gate.is_Add and len(gate.args) == 2 and gate.args[0].is_Rational:
-            # s c (1 + tanh(s / 2)) = 2 c silu(s), s c (1 + erf(s / sqrt 2)) = 2 c gelu(s).
+            # s c (1 + tanh(s / 2)) = 2 c silu(s), s c (1 + erf(s / sqrt 2)) = 2 c gelu(s); with a
+            # rounded root, v c (1 + erf(v)) = 2 c gelu(k v) / k for k = sqrt 2, of the same slopes.
             constant, other = gate.args
             curve, scale = other / constant, 2 * _fraction(constant)
             if isinstance(curve, sp.tanh):
                 argument = 2 * _only(curve)
             elif isinstance(curve, sp.erf):
                 name, argument = "gelu", sp.expand(_only(curve) * sp.sqrt(2))
+                if argument.has(sp.sqrt(2)):
+                    name, argument = SLOPES["gelu"], _only(curve)
         if argument is None and isinstance(gate, sp.Pow) and gate.exp == -1:
             # s / (1 + |s|)
             name, argument = "softsign", _magnitude_argument(gate.base)
