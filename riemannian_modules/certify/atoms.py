@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.affine_matrix import linear_combinations, nearest_doubles
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.certify.constraints import Derived
 from riemannian_modules.certify.ranges import RangeLemma, atom_ranges, range_lemma
@@ -486,7 +487,7 @@ def _merged(p: Polynomial) -> Polynomial:
     for group in groups.values():
         if len(group) > 1 and any(k < 0 for m in group for _, k in m):
             written: Any = sp.Add(*(c * sp.Mul(*(b**k for b, k in m)) for m, c in group.items()))
-            quotient: Any = sp.factor(sp.together(written))
+            quotient: Any = factored(written)
             c, one = quotient.as_coeff_Mul()
             total = _sum([total, {((one, 1),): c} if one.free_symbols else polynomial(c * one)])
         else:

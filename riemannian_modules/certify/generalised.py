@@ -17,6 +17,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import derivatives
+from riemannian_modules.arithmetic.quotients import with_short_powers
 from riemannian_modules.certify.constant_basis import Basis, basis_of_metric
 from riemannian_modules.certify.normal_form import normal, roots_in
 from riemannian_modules.certify.norms import FactorL2, FieldL2
@@ -102,7 +103,8 @@ def generalised_jacobian(
 
 def regularity(norm: FactorL2) -> Any:
     """The determinant of Theta, which must not vanish; in factors, whose ranges are tighter."""
-    return sp.factor(sp.expand(sp.Matrix(norm.entries).det(method="berkowitz")))
+    determinant = sp.expand(sp.Matrix(norm.entries).det(method="berkowitz"))
+    return with_short_powers(sp.factor, determinant)
 
 
 def at_successor(problem: Problem, entries: Rows) -> list[list[Any]]:
@@ -122,5 +124,7 @@ def cancelled(matrix: Rows) -> list[list[Any]]:
 def _cancelled(e: Any) -> Any:
     if not any(p.exp.is_negative and not p.base.is_Symbol for p in e.atoms(sp.Pow)):
         return e
-    short = sp.cancel(sp.trigsimp(sp.together(e)) if e.has(sp.sin) else sp.together(e))
+    short = with_short_powers(
+        lambda t: sp.cancel(sp.trigsimp(sp.together(t)) if t.has(sp.sin) else sp.together(t)), e
+    )
     return short if short.count_ops() < e.count_ops() else e

@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 
+from riemannian_modules.arithmetic.quotients import with_short_powers
 from riemannian_modules.certify.atoms import polynomial
 
 LARGEST = 3000  # operations of a term up to which common factors are looked for
@@ -22,8 +23,10 @@ def normal(e: Any) -> Any:
     Equal to the term wherever that is defined: cancelling may only remove conditions.
     """
     e = sp.sympify(e)
-    if e.is_Atom or e.count_ops() > LARGEST:
-        return e
+    return e if e.is_Atom or e.count_ops() > LARGEST else with_short_powers(_shortest, e)
+
+
+def _shortest(e: Any) -> Any:
     top, bottom = sp.fraction(sp.cancel(sp.together(sp.expand_power_exp(e))))
     forms = [(top, bottom)]
     if e.has(sp.sin):
@@ -35,8 +38,12 @@ def normal(e: Any) -> Any:
 
 def vanishes(e: Any) -> bool:
     """Whether an exact term is zero wherever it is defined; False where this is not seen."""
-    top, _ = sp.fraction(sp.together(sp.expand_power_exp(e)))
-    return in_cosines(sp.expand(top)) == 0
+
+    def numerator(t: Any) -> Any:
+        top, _ = sp.fraction(sp.together(sp.expand_power_exp(t)))
+        return in_cosines(sp.expand(top))
+
+    return with_short_powers(numerator, sp.sympify(e)) == 0
 
 
 def in_cosines(p: Any) -> Any:
@@ -71,6 +78,10 @@ def square_root(e: Any) -> tuple[Any, Any] | None:
     A root is real and its square the term only where its operand is nonnegative: whoever uses s
     has to prove that it is defined.
     """
+    return with_short_powers(_root_and_number, sp.sympify(e))
+
+
+def _root_and_number(e: Any) -> tuple[Any, Any] | None:
     quotient = sp.fraction(sp.together(e))
     found: list[tuple[Any, Any]] = []
     for form in (sp.expand, in_sines, in_cosines) if e.has(sp.sin, sp.cos) else (sp.expand,):

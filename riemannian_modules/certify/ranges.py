@@ -19,6 +19,7 @@ from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.space import Array
 
@@ -280,7 +281,7 @@ def _repeated(
     # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 +
     # p^2)^3.
     is_short = len(axes) <= MOST_AXES and all(d.count_ops() < FACTORED for d in row)
-    return axes, tuple(sp.factor(sp.together(d)) for d in row) if is_short else row
+    return axes, tuple(map(factored, row)) if is_short else row
 
 
 def _larger(a: Array, b: Array) -> Array:

@@ -20,6 +20,7 @@ from typing import Any, Literal, final
 import numpy as np
 import sympy as sp
 
+from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.space import Array
 
 Jacobian = Sequence[Sequence[Any]]
@@ -74,4 +75,4 @@ def _times(A: Jacobian, B: Jacobian) -> list[list[Any]]:
 
 
 def _is_zero(e: Any) -> bool:
-    return e == 0 or sp.expand(e) == 0 or sp.cancel(sp.together(e)) == 0
+    return e == 0 or sp.expand(e) == 0 or factored(e) == 0
