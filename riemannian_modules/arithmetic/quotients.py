@@ -1,0 +1,57 @@
+"""Exact terms over one denominator, at a cost that the digits of exponents cannot drive up.
+
+SymPy reads ``exp(3 x / 10)`` as the third power of the generator ``exp(x / 10)``. With coefficients
+as doubles have them, ``k / 2^54``, such powers have degrees of 10^16. Here a generator is the
+exponential of what all exponents are small whole multiples of, or each exponential by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+
+LARGEST_DEGREE = 32  # of the power of a generator that an exponential may be
+
+
+def factored(e: Any) -> Any:
+    """Over one denominator, in factors; equal to the term wherever that is defined."""
+    return with_short_powers(lambda t: sp.factor(sp.together(t)), e)
+
+
+def with_short_powers(form: Callable[[Any], Any], term: Any) -> Any:
+    """What a rational operation makes of a term, or several things, by short powers."""
+    table, back = _generators(term)
+    result = form(term.xreplace(table))
+    if result is None:
+        return None
+    if isinstance(result, tuple):
+        return tuple(part.xreplace(back) for part in result)
+    return result.xreplace(back)
+
+
+def _generators(term: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Exponentials as powers of symbols, and what the symbols stand for."""
+    exponents: dict[Any, dict[Any, Any]] = {}
+    for p in sorted(term.atoms(sp.exp), key=sp.default_sort_key):
+        parts = [part.as_coeff_Mul() for part in sp.Add.make_args(sp.expand(p.args[0]))]
+        exponents[p] = {monomial: c for c, monomial in parts}
+    coefficients: dict[Any, list[Any]] = {}
+    for own in exponents.values():
+        for monomial, c in own.items():
+            coefficients.setdefault(monomial, []).append(c)
+    short: dict[Any, tuple[Any, Any]] = {}
+    for monomial, cs in coefficients.items():
+        common = sp.gcd_list(cs)
+        if common.is_Rational and max(abs(c / common) for c in cs) <= LARGEST_DEGREE:
+            short[monomial] = common, sp.Dummy(positive=True)
+    table: dict[Any, Any] = {}
+    back = {symbol: sp.exp(common * monomial) for monomial, (common, symbol) in short.items()}
+    for p, own in exponents.items():
+        if own.keys() <= short.keys():
+            table[p] = sp.Mul(*(short[m][1] ** (c / short[m][0]) for m, c in own.items()))
+        else:
+            table[p] = sp.Dummy(positive=True)
+            back[table[p]] = p
+    return table, back
