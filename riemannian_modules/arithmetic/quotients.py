@@ -16,8 +16,26 @@ LARGEST_DEGREE = 32  # of the power of a generator that an exponential may be
 
 
 def factored(e: Any) -> Any:
-    """Over one denominator, in factors; equal to the term wherever that is defined."""
-    return with_short_powers(lambda t: sp.factor(sp.together(t)), e)
+    """Over one denominator, in factors; equal to the term wherever that is defined.
+
+    The largest coefficient of a sum is near one: whole numbers, as SymPy has them, would be so
+    large that high powers of their inverses vanish beside the digits that enclosures carry.
+    """
+    return with_short_powers(lambda t: _evened(sp.factor(sp.together(t))), e)
+
+
+def _evened(e: Any) -> Any:
+    scales: list[Any] = []
+    factors: list[Any] = []
+    for base, exponent in (factor.as_base_exp() for factor in sp.Mul.make_args(e)):
+        largest: Any = max((abs(t.as_coeff_Mul()[0]) for t in base.args), default=sp.S.One)
+        if base.is_Add and exponent.is_Integer and largest.is_Rational:
+            scale = sp.Integer(2) ** (largest.p.bit_length() - largest.q.bit_length())
+            scales.append(scale**exponent)
+            factors.append(sp.Add(*(t / scale for t in base.args)) ** exponent)
+        else:
+            factors.append(base**exponent)
+    return sp.Mul(*scales, *factors)
 
 
 def with_short_powers(form: Callable[[Any], Any], term: Any) -> Any:

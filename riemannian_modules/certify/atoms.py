@@ -285,6 +285,64 @@ class AtomForm:
             kept[members] = {k: Fraction(v, common * scale**2) for k, v in found.items()}
         return replace(self, products=tuple(kept), coefficients=tuple(kept.values()))
 
+    def multiplied(self, M: Sequence[Sequence[Fraction]]) -> AtomForm:
+        """``M T``, in the same atoms."""
+        rows, columns = self.shape
+        left, scale = _over_one_denominator(
+            {(i, j): M[i][j] for i in range(len(M)) for j in range(rows)}
+        )
+        used = {j: [(i, v) for i in range(len(M)) if (v := left[i, j])] for j in range(rows)}
+        kept: list[dict[tuple[int, int], Fraction]] = []
+        for entries in self.coefficients:
+            whole, common = _over_one_denominator(entries)
+            total: defaultdict[tuple[int, int], int] = defaultdict(int)
+            for (j, k), v in whole.items():
+                for i, m in used[j]:
+                    total[i, k] += m * v
+            kept.append({place: Fraction(v, common * scale) for place, v in total.items() if v})
+        return self._with(kept, (len(M), columns))
+
+    def symmetric_sum(self) -> AtomForm:
+        """``T + T^T``."""
+        kept: list[dict[tuple[int, int], Fraction]] = []
+        for entries in self.coefficients:
+            total = dict(entries)
+            for (i, j), v in entries.items():
+                total[j, i] = total.get((j, i), Fraction(0)) + v
+            kept.append({place: v for place, v in total.items() if v})
+        return self._with(kept, self.shape)
+
+    def bordered(self) -> AtomForm:
+        """``-[[0, T^T], [T, 0]]``."""
+        m, total = self.shape[1], sum(self.shape)
+        kept = [
+            {at: -v for (i, j), v in entries.items() for at in ((m + i, j), (j, m + i))}
+            for entries in self.coefficients
+        ]
+        return self._with(kept, (total, total))
+
+    def without_unused(self) -> AtomForm:
+        """Without atoms that stand in no product any more; before anything is known of them."""
+        used = sorted({j for members in self.products for j in members})
+        place = {j: k for k, j in enumerate(used)}
+        return replace(
+            self,
+            atoms=tuple(self.atoms[j] for j in used),
+            products=tuple(tuple(place[j] for j in m) for m in self.products),
+        )
+
+    def _with(
+        self, coefficients: Sequence[dict[tuple[int, int], Fraction]], shape: tuple[int, int]
+    ) -> AtomForm:
+        """Other coefficients of the same products, those that are not zero."""
+        kept = [(m, c) for m, c in zip(self.products, coefficients, strict=True) if c]
+        return replace(
+            self,
+            shape=shape,
+            products=tuple(m for m, _ in kept),
+            coefficients=tuple(c for _, c in kept),
+        )
+
     def centred(self, centres: Mapping[sp.Expr, sp.Expr]) -> AtomForm:
         """The same matrix, multiplied out in terms ``g - c`` for its atoms' factors g, near c.
 
@@ -319,13 +377,7 @@ class AtomForm:
             {(i - k * n, j): v for (i, j), v in entries.items() if k * n <= i < (k + 1) * n}
             for entries in self.coefficients
         ]
-        kept = [(m, c) for m, c in zip(self.products, parts, strict=True) if c]
-        return replace(
-            self,
-            shape=(n, n),
-            products=tuple(m for m, _ in kept),
-            coefficients=tuple(c for _, c in kept),
-        )
+        return self._with(parts, (n, n))
 
     def minus(
         self, terms: Mapping[tuple[int, ...], Mapping[tuple[int, int], Fraction]]

@@ -9,7 +9,7 @@ import gzip, json, re, sys
 from fractions import Fraction as Q
 from functools import lru_cache
 from itertools import product as every
-from math import isqrt, lcm, prod
+from math import gcd, isqrt, lcm, prod
 
 class Malformed(Exception): """The file breaks the format."""
 class NotProved(Exception): """Some statement is not proved."""
@@ -182,9 +182,17 @@ class Term(Algebra):
         if not at: raise NotProved("division by zero")
         if self - at: return at**e + e * at ** (e - 1) * (self - at)
         (m, c), *more = sorted(at.parts.items())
-        c = c if whole else Q(1)
+        root = c if whole else Q(1) if e.denominator > 2 else Q(*map(square_root, content(at.parts.values())))
+        c = root if whole else root**2
         if more or not whole and (at.parts[m] != 1 or [k for _, k in m] != [1]): (m,) = Term.single("sum", at * (1 / c)).parts
-        return Term({tuple((g, k * e) for g, k in m): Q(1)}) * c ** int(e)
+        return Term({tuple((g, k * e) for g, k in m): Q(1)}) * root ** int(e if whole else 2 * e)
+def content(parts): return gcd(*(c.numerator for c in parts)), lcm(*(c.denominator for c in parts))
+def square_root(n):
+    """A number whose square divides n; n / square_root(n)^2 depends on n up to squares of small primes and of the rest."""
+    s = 1
+    for p in (2, 3, 5, 7):
+        while n % p**2 == 0: n, s = n // p**2, s * p
+    return s * isqrt(n) if isqrt(n) ** 2 == n else s
 def vanishes(t):
     """Whether a term is zero wherever it is defined: so it is when it is times its denominators."""
     t = Term.of(t)
@@ -210,7 +218,7 @@ class Values(dict):
             (x, (relation, left, right)), (y, otherwise) = rest
             border = (self.run(left) - self.run(right)) * {"less": -1, "less_equal": -1, "greater": 1, "greater_equal": 1}[relation]
             if otherwise != ["true"]: raise Malformed("a piecewise term is [x, condition], [y, [true]]")
-            if isinstance(border, Term) and border.slopes(): self.join(x, y, border)
+            if isinstance(border, Term) and border.slopes(): self.join(x, y, border, left, right)
             return self.algebra.call("where", self.run(x), self.run(y), border)
         if op == "^" and len(rest) == 2 and isinstance(rest[1], str) and NUMBER.fullmatch(rest[1]): return self.run(rest[0]) ** Q(rest[1])
         op, args = "power" if op == "^" else op, [self.run(t) for t in rest]
@@ -218,9 +226,12 @@ class Values(dict):
         if op == "*": return prod(args[1:], start=args[0])
         if op == "where" or FUNCTIONS[op][1].__code__.co_argcount != len(args): raise Malformed(f"{op} of {len(args)}")
         return self.algebra.call(op, *args)
-    def join(self, x, y, border):
-        """Raise unless two terms agree where a border, which is linear in some symbol, is zero."""
+    def join(self, x, y, border, left, right):
+        """Raise unless two terms agree where a border is zero: with one side for the other, or for the zero of a linear symbol."""
         at = {n: t.still() for n, t in self.given.items()}
+        if isinstance(left, str) and left in self.let:
+            there = Values(Term, at | {left: self.run(right).still()}, self.let)
+            if vanishes(there.run(x) - there.run(y)): return
         for s, d in border.slopes().items():
             if d.parts.keys() == {()}:
                 there = Values(Term, at | {s: at[s] - border.still() * (1 / d.parts[()])}, self.let)
@@ -272,7 +283,8 @@ def passes(form, ranges, strict):
     endless = [a for a in moving if ranges[a].lo == -INF or ranges[a].hi == INF]
     if not endless and positive(around := enclosure(form, ranges), strict): return True
     for a in endless or moving * (len(moving) > 12):  # A + a B is least at a's lower end when B >= 0 on the ranges
-        B = {(): dict.fromkeys(form[()], 0)} | {tuple(b for b in m if b != a): T for m, T in form.items() if a in m}
+        B = {tuple(b for b in m if b != a): T for m, T in form.items() if a in m}
+        B[()] = dict.fromkeys(form[()], 0) | B.get((), {})
         for way, e in (1, ranges[a].lo), (-1, ranges[a].hi):
             if abs(e) < INF and passes({m: {p: way * c for p, c in T.items()} for m, T in B.items()}, ranges, False):
                 return passes(form, ranges | {a: point(e)}, strict)
@@ -361,12 +373,12 @@ class Region:
         still = {s: Term.single("symbol", s) for s in self.names + self.constraints}
         moving = {s: t + Term.single("move", s) for s, t in still.items()}
         self.opaque, self.terms, self.moved = (Values(Term, {s: v[s] for s in self.names if v}, self.let) for v in ({}, still, moving))
-        self.free = Values(Term, moving, self.let)  # constraints are coordinates of their own
+        self.free, self.fixed = Values(Term, moving, self.let), Values(Term, still, self.let)  # constraints are coordinates of their own
     def atoms(self, entries):
         """Read the atoms: names of terms, with slopes by coordinates, and ranges on the region's box."""
         for name, slopes, known in (fields(entry, "name", "slopes range") for entry in entries):
             own, self.slopes[name], self.opaque[name] = self.free[name].slopes() if slopes else {}, dict(slopes or ()), Term.single("atom", name)
-            gap = Matrix({s: own.get(s, 0) - self.free.run(self.slopes[name].get(s, "0")).still() for s in own | self.slopes[name]})
+            gap = Matrix({s: own.get(s, 0) - self.fixed.run(self.slopes[name].get(s, "0")) for s in own | self.slopes[name]})
             if name not in self.let or not gap.zero: raise NotProved(f"{name} has other slopes")
             if known:
                 lower, upper, cuts = fields(known, "lower upper cuts")

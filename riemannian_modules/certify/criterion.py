@@ -40,7 +40,7 @@ from riemannian_modules.arithmetic.rational_definite import (
 )
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify import uphill
-from riemannian_modules.certify.atoms import AtomForm, atom_form, spelled, spelled_form
+from riemannian_modules.certify.atoms import AtomForm, atom_form
 from riemannian_modules.certify.constant_basis import basis_of_factor
 from riemannian_modules.certify.generalised import (
     at_successor,
@@ -53,7 +53,6 @@ from riemannian_modules.certify.generalised import (
 from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import RangeLemma
-from riemannian_modules.certify.symmetry.horizontal import exact_rows
 from riemannian_modules.space import Array
 
 FractionMatrix = Sequence[Sequence[Fraction]]
@@ -349,30 +348,35 @@ def make_criterion(
         matrix: The tested matrix in other terms (see `tested_matrix`), proved equal elsewhere.
         weight: The weight of b in other terms, for metrics that change with the point.
     """
+    if isinstance(norm, L2):
+        return _constant_criterion(problem, norm, input_norm)
     S = tested_matrix(problem, norm) if matrix is None else matrix
     if isinstance(norm, (LInf, L1)):
         return RowSumCriterion(atom_form(S, problem.derived), norm.weights, problem.is_flow)
     if isinstance(norm, FieldL2):
         W = weight if weight is not None else tested_weight(problem, norm)
         return FieldCriterion(atom_form([*_signed(problem, S), *W], problem.derived))
-    n = problem.size
+    return QuadraticCriterion(atom_form(S, problem.derived).with_one_sided(), 2.0 * np.eye(len(S)))
+
+
+def _constant_criterion(problem: Problem, norm: L2, input_norm: L2 | None) -> QuadraticCriterion:
+    """The test in the atoms of J, in which certificates write it: their ranges are written too."""
+    J, M = atom_form(problem.jacobian, problem.derived), norm.metric
+    MJ = J.multiplied([[Fraction(v) for v in row] for row in M.tolist()])
     if problem.is_flow:
-        doubled = 2.0 * (norm.metric if isinstance(norm, L2) else np.eye(n))
-        form = atom_form if isinstance(norm, FactorL2) else spelled_form
-        return QuadraticCriterion(form(S, problem.derived).with_one_sided(), doubled)
-    M = norm.metric if isinstance(norm, L2) else np.eye(n)
-    m = len(S[0])
+        return QuadraticCriterion(MJ.symmetric_sum().without_unused().with_one_sided(), 2.0 * M)
+    n, m = J.shape
     M_in = input_norm.metric if input_norm is not None else M if problem.is_square else np.eye(m)
     both = np.zeros((m + n, m + n))
     both[:m, :m], both[m:, m:] = M_in, M
-    return QuadraticCriterion(spelled_form(_signed(problem, S), problem.derived), both)
+    return QuadraticCriterion(MJ.bordered().without_unused(), both)
 
 
 def tested_matrix(problem: Problem, norm: Norm) -> Rows:
     """The matrix whose atoms a norm's test bounds, multiplied out as far as it has to be.
 
-    Flows: ``M J + J^T M`` (with Mdot for a metric M(x)), or ``F + F^T`` in coordinates Theta. Maps:
-    the block ``M J``, or ``M(f) J``. l1 and linf: J, transposed for l1.
+    Flows: ``Mdot + M J + J^T M`` for a metric M(x), or ``F + F^T`` in coordinates Theta. Steps: the
+    block ``M(f) J``. l1 and linf: J, transposed for l1.
     """
     J = [list(row) for row in problem.jacobian]
     if isinstance(norm, LInf):
@@ -396,8 +400,7 @@ def tested_matrix(problem: Problem, norm: Norm) -> Rows:
                 symmetric_sum(generalised), material_derivative(problem, norm), strict=True
             )
         ]
-    MJ = product(exact_rows(norm.metric), spelled(J, problem.derived))
-    return symmetric_sum(MJ) if problem.is_flow else MJ
+    raise TypeError(f"{type(norm).__name__}: a constant metric's test is made of J's own form.")
 
 
 def _signed(problem: Problem, S: Rows) -> list[list[sp.Expr]]:

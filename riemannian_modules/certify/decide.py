@@ -176,6 +176,7 @@ def _raised(proves: Callable[[Places, Array], Mask], start: Array, sizes: Array)
         if not left.size:
             break
         b = start[left] + margin * (sizes[left] + np.abs(start[left]))
+        left, b = left[np.isfinite(b)], b[np.isfinite(b)]
         proved = proves(left, b)
         result[left[proved]] = b[proved]
     return result

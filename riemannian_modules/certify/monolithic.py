@@ -100,6 +100,8 @@ def certify_in(
         return smooth
     asked = target if target is not None else limit
     beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
+    if not np.isfinite(asked):  # no number refutes that some number is a bound
+        return _estimated(problem, parts, undecided, asked)
     refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
     # A metric that changes with the point may gain what the Jacobian alone loses.
     is_constant = not isinstance(norm, (FieldL2, FactorL2))

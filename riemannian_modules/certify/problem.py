@@ -260,13 +260,19 @@ def require_continuous(expressions: Expressions, name: str) -> None:
 
 
 def _joins(piecewise: Any) -> bool:
-    """Whether two pieces agree where their condition changes, decided by solving for one symbol."""
+    """Whether two pieces agree where their condition changes.
+
+    Decided by putting one side of the condition for the other, or by solving for one symbol.
+    """
     if len(piecewise.args) != 2 or not isinstance(
         piecewise.args[0][1], sp.core.relational.Relational
     ):
         return False
     (first, condition), (second, _) = piecewise.args
     border, gap = condition.lhs - condition.rhs, first - second
+    sides: Any = {condition.lhs: condition.rhs, -condition.lhs: -condition.rhs}
+    if sp.expand(gap.xreplace(sides)) == 0:
+        return True
     for symbol in sorted(border.free_symbols, key=str):
         slope = border.diff(symbol)
         if slope.is_Rational and slope != 0:

@@ -114,13 +114,14 @@ class Reader:
             # s c (1 + tanh(s / 2)) = 2 c silu(s), s c (1 + erf(s / sqrt 2)) = 2 c gelu(s); with a
             # rounded root, v c (1 + erf(v)) = 2 c gelu(k v) / k for k = sqrt 2, of the same slopes.
             constant, other = gate.args
-            curve, scale = other / constant, 2 * _fraction(constant)
-            if isinstance(curve, sp.tanh):
-                argument = 2 * _only(curve)
-            elif isinstance(curve, sp.erf):
-                name, argument = "gelu", sp.expand(_only(curve) * sp.sqrt(2))
+            curve, inside = _odd_curve(other / constant)
+            scale = 2 * _fraction(constant)
+            if curve is sp.tanh:
+                argument = 2 * inside
+            elif curve is sp.erf:
+                name, argument = "gelu", sp.expand(inside * sp.sqrt(2))
                 if argument.has(sp.sqrt(2)):
-                    name, argument = SLOPES["gelu"], _only(curve)
+                    name, argument = SLOPES["gelu"], inside
         if argument is None and isinstance(gate, sp.Pow) and gate.exp == -1:
             # s / (1 + |s|)
             name, argument = "softsign", _magnitude_argument(gate.base)
@@ -197,10 +198,18 @@ def _logistic_argument(e: Any) -> Any:
         return _negated_exponent(e.base)
     if e.is_Add and len(e.args) == 2 and sp.Rational(1, 2) in e.args:
         (other,) = (part for part in e.args if part != sp.Rational(1, 2))
-        curve = 2 * other
-        if isinstance(curve, sp.tanh):
-            return 2 * _only(curve)
+        curve, inside = _odd_curve(2 * other)
+        if curve is sp.tanh:
+            return 2 * inside
     return None
+
+
+def _odd_curve(e: Any) -> tuple[Any, Any]:
+    """The curve and s, if e is ``tanh(s)`` or ``erf(s)``; SymPy writes the sign of s in front."""
+    sign, curve = e.as_coeff_Mul()
+    if abs(sign) == 1 and isinstance(curve, (sp.tanh, sp.erf)):
+        return curve.func, sign * _only(curve)
+    return None, None
 
 
 def _negated_exponent(base: Any) -> Any:
