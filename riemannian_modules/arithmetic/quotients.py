@@ -28,7 +28,7 @@ def _evened(e: Any) -> Any:
     scales: list[Any] = []
     factors: list[Any] = []
     for base, exponent in (factor.as_base_exp() for factor in sp.Mul.make_args(e)):
-        largest: Any = max((abs(t.as_coeff_Mul()[0]) for t in base.args), default=sp.S.One)
+        largest: Any = max(map(_coefficient, base.args), default=sp.S.One)
         if base.is_Add and exponent.is_Integer and largest.is_Rational:
             scale = sp.Integer(2) ** (largest.p.bit_length() - largest.q.bit_length())
             scales.append(scale**exponent)
@@ -36,6 +36,10 @@ def _evened(e: Any) -> Any:
         else:
             factors.append(base**exponent)
     return sp.Mul(*scales, *factors)
+
+
+def _coefficient(term: Any) -> Any:
+    return abs(term.as_coeff_Mul()[0])
 
 
 def with_short_powers(form: Callable[[Any], Any], term: Any) -> Any:

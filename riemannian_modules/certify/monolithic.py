@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from riemannian_modules.arithmetic.expression_data import PLAIN, expressions_to_data
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import LipschitzBound, LogNormBound
-from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
 from riemannian_modules.certify.branching.budget import Budget
 from riemannian_modules.certify.branching.search_state import SearchState
 from riemannian_modules.certify.branching.subdivide import Partition, partition
@@ -32,8 +33,11 @@ from riemannian_modules.certify.refute import (
     refute_in_norm,
 )
 from riemannian_modules.certify.searching.cone_program import limited_to
+from riemannian_modules.certify.squares.polynomial_ring import ring_of
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
+
+MOST_COORDINATES = 6  # of a polynomial Jacobian that is proved by squares on a bounded box
 
 
 def certify_in(
@@ -66,42 +70,78 @@ def certify_in(
     question = {"norm": norm_to_data(norm, problem.symbols)}
     # What sums of squares found they prove, where boxes would go on forever; and a step's boxes say
     # nothing far away, where its successor is far away, too.
-    comes_first = norm_is_free or not problem.is_flow
-    smooth: Proved | None = None
-    if problem.constraints and not _one_box_does(problem, criterion, target, budget):
-        smooth = _by_squares(problem, norm, input_norm, target, budget)
-        if smooth is not None and (
-            target is not None or _is_tight(problem, criterion, _number(smooth), budget)
-        ):
-            return smooth
-    elif not problem.constraints and comes_first:
-        smooth = _by_squares(problem, norm, input_norm, target, budget)
-        if smooth is not None:
-            return smooth
+    comes_first = norm_is_free or not problem.is_flow or _is_beyond_boxes(problem, norm, criterion)
+    smooth, is_answer = _before_boxes(
+        problem, norm, input_norm, criterion, target, budget, comes_first
+    )
+    if smooth is not None and is_answer:
+        return smooth
+    if target is not None and resume is None and _uncut_proves(problem, criterion, target):
+        evidence = evidence_to_data(problem, norm, criterion, [None])
+        return proved(problem, norm, input_norm, evidence, target)
     parts = partition(
         problem, criterion, target, budget, hopeless, resume=resume, question=question
     )
     b = float(parts.bounds.max()) if target is None else target
     if target is None:
         b = tighten_exactly(problem, criterion, b, parts.lower, parts.upper, deadline)
+        near = parts.sampled + budget.tolerance * abs(parts.sampled)
+        is_best = smooth is None or near < _number(smooth)
+        if near < min(b, limit) and is_best and _uncut_proves(problem, criterion, near):
+            # Cuts do not help where only points far away need all of the bound.
+            evidence = evidence_to_data(problem, norm, criterion, [None])
+            return proved(problem, norm, input_norm, evidence, near)
+    undecided = parts.bounds >= (limit if target is None else target)
     if np.isfinite(b) and (target is not None or b < limit):
-        held = boxes_prove(problem, criterion, parts.lower, parts.upper, b)
-        if held.all():
+        undecided = ~boxes_prove(problem, criterion, parts.lower, parts.upper, b)
+        if not undecided.any():
             if smooth is not None and _number(smooth) <= b:
                 return smooth
             evidence = evidence_to_data(problem, norm, criterion, parts.cuts)
             return proved(problem, norm, input_norm, evidence, b)
-        undecided = ~held
-    else:
-        undecided = parts.bounds >= (limit if target is None else target)
     if not problem.constraints and not comes_first:
         smooth = _by_squares(problem, norm, input_norm, target, budget)
     if smooth is not None:
         return smooth
-    asked = target if target is not None else limit
-    beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
+    return _refuted_or_open(problem, norm, criterion, parts, undecided, target, norm_is_free)
+
+
+def _before_boxes(
+    problem: Problem,
+    norm: Norm,
+    input_norm: L2 | None,
+    criterion: Criterion,
+    target: float | None,
+    budget: Budget,
+    comes_first: bool,  # noqa: FBT001
+) -> tuple[Proved | None, bool]:
+    """A proof by sums of squares, if it is tried before boxes, and whether it is the answer."""
+    if not problem.constraints:
+        smooth = _by_squares(problem, norm, input_norm, target, budget) if comes_first else None
+        return smooth, True
+    if _one_box_does(problem, criterion, target, budget):
+        return None, False
+    smooth = _by_squares(problem, norm, input_norm, target, budget)
+    is_tight = smooth is not None and (
+        target is not None or _is_tight(problem, criterion, _number(smooth), budget)
+    )
+    return smooth, is_tight
+
+
+def _refuted_or_open(
+    problem: Problem,
+    norm: Norm,
+    criterion: Criterion,
+    parts: Partition,
+    undecided: Mask,
+    target: float | None,
+    norm_is_free: bool,  # noqa: FBT001
+) -> Refuted | Estimated:
+    """A violation that is proved, or what is left."""
+    asked = target if target is not None else limit_of(problem.time)
     if not np.isfinite(asked):  # no number refutes that some number is a bound
         return _estimated(problem, parts, undecided, asked)
+    beyond = float(np.nextafter(asked, np.inf)) if target is not None else asked
     refuted = None if norm_is_free else refute_in_norm(problem, criterion, asked, parts.point)
     # A metric that changes with the point may gain what the Jacobian alone loses.
     is_constant = not isinstance(norm, (FieldL2, FactorL2))
@@ -116,14 +156,39 @@ def _by_squares(
     """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
     if not isinstance(norm, (L2, FieldL2)):
         return None
-    is_endless = isinstance(norm, FieldL2) and not np.isfinite(problem.lower).all()
-    if not problem.constraints and not is_endless:
+    is_field = isinstance(norm, FieldL2) and _is_endless(problem)
+    if not (problem.constraints or is_field or (isinstance(norm, L2) and _is_polynomial(problem))):
         return None
     with limited_to(budget.seconds):
         found = prove_by_squares(problem, norm, target, input_norm)
     if found is None or (target is None and not found[0] < limit_of(problem.time)):
         return None
     return proved(problem, norm, input_norm, found[1], found[0])
+
+
+def _uncut_proves(problem: Problem, criterion: Criterion, target: float) -> bool:
+    """Whether the region needs no cut for a target: then no box has to be measured."""
+    return bool(
+        boxes_prove(problem, criterion, problem.lower[None], problem.upper[None], target).all()
+    )
+
+
+def _is_endless(problem: Problem) -> bool:
+    return not (np.isfinite(problem.lower).all() and np.isfinite(problem.upper).all())
+
+
+def _is_polynomial(problem: Problem) -> bool:
+    """Whether the Jacobian is a polynomial of a few coordinates."""
+    generators = ring_of(e for row in problem.jacobian for e in row).generators
+    return len(generators) <= MOST_COORDINATES and all(isinstance(g, sp.Symbol) for g in generators)
+
+
+def _is_beyond_boxes(problem: Problem, norm: Norm, criterion: Criterion) -> bool:
+    """Whether boxes say nothing of a constant metric: polynomials grow without limits."""
+    if not (isinstance(norm, L2) and _is_endless(problem) and _is_polynomial(problem)):
+        return False
+    b = box_bounds(problem, criterion, problem.lower[None], problem.upper[None])
+    return not bool(np.isfinite(b).all())
 
 
 def _number(answer: Proved) -> float:
