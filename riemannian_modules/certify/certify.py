@@ -41,9 +41,9 @@ def certify(
 ) -> Answer:
     """Prove how fast a module contracts on a region; or refute it; or say that it is open.
 
-    Rules are tried one after the other: the system as a whole; where that is open, multipliers for
-    slope-restricted functions and, for composites, the network rules. Static maps start with the
-    multipliers. ``answer.tried`` tells which rule gave which number.
+    Rules are tried one after the other: multipliers for slope-restricted functions, where there is
+    nothing else; the system as a whole; and where that is open, for composites, the network rules.
+    ``answer.tried`` tells which rule gave which number.
 
     Args:
         module: A flow, a step map, or a static map, whose gain (Lipschitz constant) is then

@@ -133,10 +133,11 @@ def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
 
     sizes, start = _sizes(criterion, low, high), criterion.corners_need(low, high)
     result = _raised(proves, start, sizes)
-    left = np.flatnonzero(np.isinf(result) & np.isfinite(start))
+    most = start + MARGINS[-1] * (sizes + np.abs(start))
+    left = np.flatnonzero(np.isinf(result) & np.isfinite(most))
     if left.size:
         # The corners that stand out are measured one by one.
-        b = start[left] + MARGINS[-1] * (sizes[left] + np.abs(start[left]))
+        b = most[left]
         places = criterion.form.corners(low[left], high[left])
         boxes, which = np.nonzero(~criterion.proves_at(places, b[:, None]))
         T = criterion.form.at(places[boxes, which])
