@@ -70,7 +70,8 @@ def certify_in(
     question = {"norm": norm_to_data(norm, problem.symbols)}
     # What sums of squares found they prove, where boxes would go on forever; and a step's boxes say
     # nothing far away, where its successor is far away, too.
-    comes_first = norm_is_free or not problem.is_flow or _is_beyond_boxes(problem, norm, criterion)
+    is_found = isinstance(norm, FieldL2) and (norm_is_free or not problem.is_flow)
+    comes_first = is_found or _is_beyond_boxes(problem, norm, criterion)
     smooth, is_answer = _before_boxes(
         problem, norm, input_norm, criterion, target, budget, comes_first
     )
