@@ -87,8 +87,9 @@ def certify_in(
     if target is None:
         b = tighten_exactly(problem, criterion, b, parts.lower, parts.upper, deadline)
         near = parts.sampled + budget.tolerance * abs(parts.sampled)
-        is_best = smooth is None or near < _number(smooth)
-        if near < min(b, limit) and is_best and _uncut_proves(problem, criterion, near):
+        near = np.inf if smooth is not None and _number(smooth) <= near else near
+        near = np.inf if parts.was_interrupted else near
+        if near < min(b, limit) and _uncut_proves(problem, criterion, near):
             # Cuts do not help where only points far away need all of the bound.
             evidence = evidence_to_data(problem, norm, criterion, [None])
             return proved(problem, norm, input_norm, evidence, near)
