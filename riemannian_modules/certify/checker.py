@@ -141,7 +141,7 @@ class Term(Algebra):
         at, moves = [Term.of(a).still() for a in args], [Term.of(a).slopes() for a in args]
         if op == "where": return args[1] + (args[0] - args[1]) * Term.call("step", at[2])  # both sides meet where the border is zero
         if op in ODD and at[0] and at[0].parts[min(at[0].parts)] < 0: return Term.call(op, -args[0]) * ODD[op]
-        if op == "step" and at[0] and at[0].parts[min(at[0].parts)] < 0: return 1 - Term.call(op, -at[0])
+        if op == "step" and at[0] and at[0].parts[min(at[0].parts)] < 0: return 1 - Term.call(op, -args[0])
         if op in ODD and not at[0] and not any(moves): return Term.of(op in ("cos", "cosh"))
         if op in ("maximum", "minimum") and (gap := at[0] - at[1]).parts.keys() <= {()}:
             return args[(gap.parts.get((), 0) < 0) ^ (op == "minimum")]

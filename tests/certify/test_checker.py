@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from riemannian_modules.certify import checker
-from tests.certify.hand_written import FALSE_CHANGES, TRUE, changed, explained
+from tests.certify.hand_written import (
+    FALSE_CHANGES,
+    TRUE,
+    certificate,
+    changed,
+    explained,
+    free,
+    l2,
+    system,
+)
 
 FILE = Path(checker.__file__)
 
@@ -110,6 +119,15 @@ def test_what_is_no_json_object_is_no_certificate(text, tmp_path):
 def test_maps_that_may_jump_or_be_undefined_are_not_proved(term, tmp_path):
     dx = ["+", ["*", "-9", "y"], ["*", "0", "x"], term]
     assert outcome(changed(TRUE["tanh"], ("system", "dx", 1), dx), tmp_path) == 4
+
+
+@pytest.mark.parametrize("operator", ["sign", "step"])
+@pytest.mark.parametrize("argument", ["x", ["*", "-1", "x"], ["+", "1", ["*", "-2", "x"]]])
+def test_a_jump_has_no_slope_whatever_its_argument_is(operator, argument, tmp_path):
+    # Wherever the map does not jump, its Jacobian is -1.
+    moved = system([["+", ["*", "-1", "x"], [operator, argument]]], state=["x"])
+    evidence = {"let": [], "atoms": [], "jacobian": [[0, 0, "-1"]]}
+    assert outcome(certificate("flow", -1, l2([1]), free("x"), moved, evidence), tmp_path) == 4
 
 
 @pytest.mark.parametrize(
