@@ -12,9 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from riemannian_modules.arithmetic.functions import step
-
-_ORDERS = (sp.Gt, sp.Ge, sp.Lt, sp.Le)
+from riemannian_modules.arithmetic.functions import ORDERS, border, step
 
 
 def partial_derivatives(
@@ -120,11 +118,10 @@ def _switched(pairs: Sequence[tuple[Any, Any]]) -> Any:
     numbers are a step: one neuron's slopes by all symbols share one function then.
     """
     (first, where), (second, _) = pairs[0], pairs[-1]
-    if len(pairs) != 2 or not isinstance(where, _ORDERS):
+    if len(pairs) != 2 or not isinstance(where, ORDERS):
         return sp.Piecewise(*pairs)
-    left, right = _sides(where)
-    border = left - right if isinstance(where, (sp.Gt, sp.Ge)) else right - left
-    above, below = step(border), step(-border)
+    inside = border(where)
+    above, below = step(inside), step(-inside)
     first = first.xreplace({above: sp.S.One, below: sp.S.Zero})
     second = second.xreplace({above: sp.S.Zero, below: sp.S.One})
     k = (first if first != 0 else second).as_coeff_Mul()[0]
@@ -134,7 +131,3 @@ def _switched(pairs: Sequence[tuple[Any, Any]]) -> Any:
     if a.is_Rational and b.is_Rational:
         return k * (b + (a - b) * above)
     return k * sp.Piecewise((a, where), (b, True))
-
-
-def _sides(relation: Any) -> Any:
-    return relation.args  # SymPy's own types for them know no arithmetic

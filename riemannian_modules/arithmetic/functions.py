@@ -39,6 +39,15 @@ class _RealFunction(sp.Function):
         return self.args
 
 
+ORDERS = (sp.Gt, sp.Ge, sp.Lt, sp.Le)
+
+
+def border(relation: Any) -> Any:
+    """What is positive inside of where one of the `ORDERS` holds, and zero on its border."""
+    left, right = relation.args
+    return left - right if isinstance(relation, (sp.Gt, sp.Ge)) else right - left
+
+
 class step(_RealFunction):  # noqa: N801 - a function's name
     """1 where the argument is positive, else 0: a subgradient of the kinked functions."""
 

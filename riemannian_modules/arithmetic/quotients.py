@@ -43,7 +43,7 @@ def _coefficient(term: Any) -> Any:
 
 
 def with_short_powers(form: Callable[[Any], Any], term: Any) -> Any:
-    """What a rational operation makes of a term, or several things, by short powers."""
+    """What a rational operation makes of a term: one term, several in a tuple, or None."""
     table, back = _generators(term)
     result = form(term.xreplace(table))
     if result is None:

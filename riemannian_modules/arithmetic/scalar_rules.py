@@ -47,8 +47,8 @@ def _log(t: Tracer, x: Any) -> Any:
 
 
 def _log1p(t: Tracer, x: Any) -> Any:
-    if isinstance(x, sp.exp):
-        return fn.softplus(x.exp)
+    if _exponentials(1 + x) is not None:
+        return _log(t, 1 + x)
     t.guard("positive", 1 + x)
     return fn.log1p(x)
 
@@ -75,12 +75,8 @@ def _one_plus(parts: dict[Any, Any]) -> Any:
 
 
 def _power(t: Tracer, x: Any, y: Any) -> Any:
-    if y == -1:
-        return _divide(t, sp.S.One, x)
     if y.is_Integer:
-        if y < 0:
-            t.guard("nonzero", x)
-        return x**y
+        return x**y if y >= 0 else _divide(t, sp.S.One, x) ** -y
     t.guard(
         "nonnegative"
         if y.is_Rational and y > 0
@@ -146,8 +142,8 @@ SCALAR_RULES: dict[str, Callable[..., Any]] = {
     "exp2": _plain(lambda a: sp.exp(a * sp.log(2))),
     "expm1": _plain(fn.expm1),
     "log": _log,
-    "log2": _guarded("positive", lambda a: sp.log(a) / sp.log(2)),
-    "log10": _guarded("positive", lambda a: sp.log(a) / sp.log(10)),
+    "log2": lambda t, a: _log(t, a) / sp.log(2),
+    "log10": lambda t, a: _log(t, a) / sp.log(10),
     "log1p": _log1p,
     "sin": _plain(sp.sin),
     "cos": _plain(sp.cos),

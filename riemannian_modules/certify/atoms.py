@@ -285,13 +285,12 @@ class AtomForm:
             kept[members] = {k: Fraction(v, common * scale**2) for k, v in found.items()}
         return replace(self, products=tuple(kept), coefficients=tuple(kept.values()))
 
-    def multiplied(self, M: Sequence[Sequence[Fraction]]) -> AtomForm:
-        """``M T``, in the same atoms."""
-        rows, columns = self.shape
-        left, scale = _over_one_denominator(
-            {(i, j): M[i][j] for i in range(len(M)) for j in range(rows)}
-        )
-        used = {j: [(i, v) for i in range(len(M)) if (v := left[i, j])] for j in range(rows)}
+    def multiplied(self, M: Mapping[tuple[int, int], Fraction]) -> AtomForm:
+        """``M T`` in the same atoms, for a square M by its entries; linear in those that meet."""
+        left, scale = _over_one_denominator(M)
+        used: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for (i, j), v in left.items():
+            used[j].append((i, v))
         kept: list[dict[tuple[int, int], Fraction]] = []
         for entries in self.coefficients:
             whole, common = _over_one_denominator(entries)
@@ -300,7 +299,7 @@ class AtomForm:
                 for i, m in used[j]:
                     total[i, k] += m * v
             kept.append({place: Fraction(v, common * scale) for place, v in total.items() if v})
-        return self._with(kept, (len(M), columns))
+        return self._with(kept, self.shape)
 
     def symmetric_sum(self) -> AtomForm:
         """``T + T^T``."""
@@ -320,6 +319,11 @@ class AtomForm:
             for entries in self.coefficients
         ]
         return self._with(kept, (total, total))
+
+    def upper(self) -> AtomForm:
+        """The entries on and above the diagonal."""
+        kept = [{(i, j): v for (i, j), v in c.items() if i <= j} for c in self.coefficients]
+        return self._with(kept, self.shape)
 
     def without_unused(self) -> AtomForm:
         """Without atoms that stand in no product any more; before anything is known of them."""
@@ -426,36 +430,21 @@ def corners(lower: Array, upper: Array) -> Array:
 
 
 def atom_form(matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] = ()) -> AtomForm:
-    """Multiply a matrix of expressions out into atoms, each entry `spelled` first.
+    """Multiply a matrix of expressions out into atoms.
+
+    Linear terms that the region bounds stand as symbols, quotients as shares.
 
     Raises:
         UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
     """
-    return spelled_form(spelled(matrix, derived), derived)
-
-
-def spelled(
-    matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...]
-) -> list[list[sp.Expr]]:
-    """A matrix with symbols for linear terms that the region bounds, and shares for quotients."""
 
     def short(e: Any) -> Any:
         for d in derived:
             e = d.put_into(e)
         return in_shares(e, polynomial)
 
-    return [[short(e) for e in row] for row in matrix]
-
-
-def spelled_form(
-    matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] = ()
-) -> AtomForm:
-    """As `atom_form`, of a matrix made of `spelled` ones.
-
-    The checker makes the same of a spelled Jacobian: more must not be cancelled in the result.
-    """
     rows, columns = len(matrix), len(matrix[0]) if matrix else 0
-    entries = {(i, j): entry for i, row in enumerate(matrix) for j, entry in enumerate(row)}
+    entries = {(i, j): short(e) for i, row in enumerate(matrix) for j, e in enumerate(row)}
     return sparse_atom_form(entries, (rows, columns), derived)
 
 
@@ -464,7 +453,7 @@ def sparse_atom_form(
     shape: tuple[int, int],
     derived: Sequence[Derived] = (),
 ) -> AtomForm:
-    """As `spelled_form`, of the entries of a matrix that are not zero; linear in their number."""
+    """As `atom_form`, of the entries of a matrix that are not zero; linear in their number."""
     each = cache(polynomial)  # a symmetric matrix has most of its entries twice
     read = {place: each(entry) for place, entry in entries.items()}
     plain = _collected(read, shape, tuple(derived))

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic import functions as fn
-from riemannian_modules.arithmetic.definite import (
-    largest_eigenvalue_bound,
-    smallest_eigenvalue_bound,
-)
 from riemannian_modules.certify.certificate_data import norm_to_data
+from riemannian_modules.certify.equilibria.part_norm import part_norm
 from riemannian_modules.certify.generalised import at_successor, regularity
 from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm, proved_norm
 from riemannian_modules.certify.problem import Problem
@@ -127,10 +123,4 @@ def overshoot(norm: Norm) -> float:
     """``sqrt(cond M)``, rounded up: by how much Euclidean distances may grow before they shrink."""
     if not isinstance(norm, L2):
         return float("nan")
-    floor = float(smallest_eigenvalue_bound(norm.metric))
-    return (
-        # The quotient and the root are each off by half a unit in the last place.
-        float(np.sqrt(float(largest_eigenvalue_bound(norm.metric)) / floor) * (1 + 1e-15))
-        if floor > 0
-        else np.inf
-    )
+    return part_norm(norm).overshoot

@@ -362,7 +362,7 @@ def make_criterion(
 def _constant_criterion(problem: Problem, norm: L2, input_norm: L2 | None) -> QuadraticCriterion:
     """The test in the atoms of J, in which certificates write it: their ranges are written too."""
     J, M = atom_form(problem.jacobian, problem.derived), norm.metric
-    MJ = J.multiplied([[Fraction(v) for v in row] for row in M.tolist()])
+    MJ = J.multiplied({at: Fraction(float(v)) for at, v in np.ndenumerate(M) if v})
     if problem.is_flow:
         return QuadraticCriterion(MJ.symmetric_sum().without_unused().with_one_sided(), 2.0 * M)
     n, m = J.shape

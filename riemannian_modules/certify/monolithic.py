@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 from riemannian_modules.arithmetic.expression_data import PLAIN, expressions_to_data
 from riemannian_modules.arithmetic.rounding import Mask
@@ -33,7 +32,6 @@ from riemannian_modules.certify.refute import (
     refute_in_norm,
 )
 from riemannian_modules.certify.searching.cone_program import limited_to
-from riemannian_modules.certify.squares.polynomial_ring import ring_of
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
 
@@ -87,9 +85,8 @@ def certify_in(
     if target is None:
         b = tighten_exactly(problem, criterion, b, parts.lower, parts.upper, deadline)
         near = parts.sampled + budget.tolerance * abs(parts.sampled)
-        near = np.inf if smooth is not None and _number(smooth) <= near else near
-        near = np.inf if parts.was_interrupted else near
-        if near < min(b, limit) and _uncut_proves(problem, criterion, near):
+        best = min(b, limit, _number(smooth) if smooth is not None else np.inf)
+        if near < best and not parts.was_interrupted and _uncut_proves(problem, criterion, near):
             # Cuts do not help where only points far away need all of the bound.
             evidence = evidence_to_data(problem, norm, criterion, [None])
             return proved(problem, norm, input_norm, evidence, near)
@@ -102,7 +99,7 @@ def certify_in(
             evidence = evidence_to_data(problem, norm, criterion, parts.cuts)
             return proved(problem, norm, input_norm, evidence, b)
     if not problem.constraints and not comes_first:
-        smooth = _by_squares(problem, norm, input_norm, target, budget)
+        smooth = _by_squares(problem, norm, input_norm, criterion, target, budget)
     if smooth is not None:
         return smooth
     return _refuted_or_open(problem, norm, criterion, parts, undecided, target, norm_is_free)
@@ -119,11 +116,12 @@ def _before_boxes(
 ) -> tuple[Proved | None, bool]:
     """A proof by sums of squares, if it is tried before boxes, and whether it is the answer."""
     if not problem.constraints:
-        smooth = _by_squares(problem, norm, input_norm, target, budget) if comes_first else None
-        return smooth, True
+        if not comes_first:
+            return None, False
+        return _by_squares(problem, norm, input_norm, criterion, target, budget), True
     if _one_box_does(problem, criterion, target, budget):
         return None, False
-    smooth = _by_squares(problem, norm, input_norm, target, budget)
+    smooth = _by_squares(problem, norm, input_norm, criterion, target, budget)
     is_tight = smooth is not None and (
         target is not None or _is_tight(problem, criterion, _number(smooth), budget)
     )
@@ -153,13 +151,19 @@ def _refuted_or_open(
 
 
 def _by_squares(
-    problem: Problem, norm: Norm, input_norm: L2 | None, target: float | None, budget: Budget
+    problem: Problem,
+    norm: Norm,
+    input_norm: L2 | None,
+    criterion: Criterion,
+    target: float | None,
+    budget: Budget,
 ) -> Proved | None:
     """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
     if not isinstance(norm, (L2, FieldL2)):
         return None
-    is_field = isinstance(norm, FieldL2) and _is_endless(problem)
-    if not (problem.constraints or is_field or (isinstance(norm, L2) and _is_polynomial(problem))):
+    is_plain = isinstance(norm, L2) and _is_polynomial(criterion)
+    is_endless = isinstance(norm, FieldL2) and _is_endless(problem)
+    if not (problem.constraints or is_endless or is_plain):
         return None
     with limited_to(budget.seconds):
         found = prove_by_squares(problem, norm, target, input_norm)
@@ -179,15 +183,16 @@ def _is_endless(problem: Problem) -> bool:
     return not (np.isfinite(problem.lower).all() and np.isfinite(problem.upper).all())
 
 
-def _is_polynomial(problem: Problem) -> bool:
-    """Whether the Jacobian is a polynomial of a few coordinates."""
-    generators = ring_of(e for row in problem.jacobian for e in row).generators
-    return len(generators) <= MOST_COORDINATES and all(isinstance(g, sp.Symbol) for g in generators)
+def _is_polynomial(criterion: Criterion) -> bool:
+    """Whether the tested matrix is a polynomial of a few coordinates."""
+    atoms = criterion.form.atoms
+    symbols = set[Any]().union(*(a.free_symbols for a in atoms))
+    return len(symbols) <= MOST_COORDINATES and all(a.is_polynomial() for a in atoms)
 
 
 def _is_beyond_boxes(problem: Problem, norm: Norm, criterion: Criterion) -> bool:
     """Whether boxes say nothing of a constant metric: polynomials grow without limits."""
-    if not (isinstance(norm, L2) and _is_endless(problem) and _is_polynomial(problem)):
+    if not (isinstance(norm, L2) and _is_endless(problem) and _is_polynomial(criterion)):
         return False
     b = box_bounds(problem, criterion, problem.lower[None], problem.upper[None])
     return not bool(np.isfinite(b).all())

@@ -27,7 +27,7 @@ from riemannian_modules.certify.fields import traced_norm, tractable
 from riemannian_modules.certify.monolithic import certify_in
 from riemannian_modules.certify.networks.network import certify_network
 from riemannian_modules.certify.neural.slopes import certify_slopes
-from riemannian_modules.certify.neural.slopes_form import slopes_problem
+from riemannian_modules.certify.neural.slopes_form import SlopesForm, slopes_problem
 from riemannian_modules.certify.norms import (
     L1,
     L2,
@@ -161,18 +161,19 @@ def _refuse_jumps(module: RiemannianModule) -> None:
 
 def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None], Answer]]]:
     """The rules in their order, each as a function of the best answer before it."""
-    whole = (WHOLE, lambda best: _whole(_shortened(request, neurons, best)))
-    slopes = (SLOPES, lambda _: _slopes(request))
-    neurons = _neurons(request)
     if request.horizontal is not None or not request.is_euclidean or request.resume is not None:
-        yield whole
+        yield WHOLE, lambda _: _whole(request)
         return
+    form = slopes_problem(request.module, request.region)
+    neurons = 0 if form is None else len(form.slopes)
+    whole = (WHOLE, lambda best: _whole(_shortened(request, neurons, best)))
+    slopes = (SLOPES, lambda _: _slopes(request, form))
+    parts = ("the network rules", lambda _: _network(request))
     if request.is_static:
         yield slopes
         if neurons <= MOST_NEURONS:
             yield whole
         return
-    parts = ("the network rules", lambda _: _network(request))
     if request.is_large:
         yield parts
         yield slopes
@@ -180,15 +181,6 @@ def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None],
     yield from (slopes, whole) if neurons else (whole, slopes)
     if isinstance(request.module, ModuleGraph) and not isinstance(request.norm, (L2, FreeL2)):
         yield parts
-
-
-def _neurons(request: Request) -> int:
-    """How many slope-restricted functions a module is made of; 0 where of others, too."""
-    try:
-        form = slopes_problem(request.module, request.region)
-    except RiemannianError:
-        return 0  # the rule itself says what is wrong
-    return 0 if form is None else len(form.slopes)
 
 
 def _shortened(request: Request, neurons: int, best: Proved | None) -> Request:
@@ -229,8 +221,7 @@ def _number(answer: Proved) -> float:
     return -answer.rate if answer.certificate.data["claim"]["kind"] == "flow" else answer.factor
 
 
-def _slopes(request: Request) -> Answer:
-    form = slopes_problem(request.module, request.region)
+def _slopes(request: Request, form: SlopesForm | None) -> Answer:
     if form is None:
         raise UnsupportedError(
             f"{type(request.module).__name__}: it is not made of linear maps and functions of "

@@ -20,12 +20,15 @@ WRITTEN = {
     "logistic": lambda u: 1 / (1 + np.exp(-u[0] + 0.3 * u[1])),
     "logistic, power": lambda u: (np.exp(u[0]) + 1) ** -1,
     "logistic, share": lambda u: np.exp(u[0] - u[1]) / (1 + np.exp(u[0] - u[1])),
+    "logistic, squared": lambda u: (1 + np.exp(-u[0])) ** -2,
     "gate": lambda u: u[1] / (np.exp(-u[0]) + 1),
     "shares": lambda u: np.exp(u) / np.exp(u).sum(),
     "shares, shifted": lambda u: np.exp(u - u.max()) / np.exp(u - u.max()).sum(),
     "weighted share": lambda u: 2 * np.exp(u[0]) / (3 * np.exp(u[0]) + np.exp(2 * u[1]) + 1),
     "softplus": lambda u: np.log(1 + np.exp(u[0])) + np.log1p(np.exp(u[1])),
     "log of a sum": lambda u: np.log(np.exp(u).sum()),
+    "log of other bases": lambda u: np.log2(1 + np.exp(u[0])) - np.log10(np.exp(u[1]) + 2),
+    "log1p of a sum": lambda u: np.log1p(np.exp(u[0]) + 2 * np.exp(u[1])),
     "log of a weighted sum": lambda u: np.log(2 * np.exp(u[0]) + np.exp(u[1]) + 0.5),
 }
 

@@ -17,6 +17,7 @@ from riemannian_modules.arithmetic.rational_definite import (
     is_negative_semidefinite_rational,
 )
 from riemannian_modules.certify import checker
+from tests.certify.files import as_read
 from tests.certify.hand_written import TRUE
 from tests.certify.pointwise import Reader, contradicts
 
@@ -130,9 +131,7 @@ def mutated(data, rng):
 def is_accepted(data):
     """Whether the checker proves the data, read as it reads a file."""
     try:
-        text = json.dumps(data)
-        read = json.loads(text, parse_float=lambda t: Fraction(float(t)))
-        checker.check(read)
+        checker.check(as_read(data))
     except REFUSALS:
         return False
     return True

@@ -1,6 +1,5 @@
 """Invariant balls and their equilibria: closed forms, exact oracles, simulation, and forgeries."""
 
-import json
 import math
 from fractions import Fraction
 
@@ -36,6 +35,7 @@ from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.errors import CertificateError, SignatureError
 from riemannian_modules.region import Box
 from tests.cases import systems as s
+from tests.certify.files import as_read, forged
 from tests.strategies import rngs
 
 
@@ -227,10 +227,6 @@ def test_the_checker_proves_every_ball_that_is_found_and_none_twice_its_limits(r
             checker.check(as_read(forged(found, radius=other)))
 
 
-def as_read(data):
-    return json.loads(json.dumps(data), parse_float=lambda text: Fraction(float(text)))
-
-
 def test_without_sides_every_larger_ball_is_invariant_too():
     module = s.FiringRates([[0.2, 0.1], [0.0, 0.3]])
     found = trajectories(module, rm.box(u=(-1, 1)), linf())
@@ -275,12 +271,6 @@ def test_across_a_conservation_law_nothing_is_claimed_of_trajectories():
     assert answer.rate == pytest.approx(2.0)
     with pytest.raises(SignatureError, match="constant norm"):
         prove_trajectories(answer)
-
-
-def forged(found, **changes):
-    claim = found.certificate.data["claim"]
-    ball = {**claim["trajectories"], **changes}
-    return {**found.certificate.data, "claim": {**claim, "trajectories": ball}}
 
 
 def test_the_claim_is_proved_again_from_the_data():

@@ -1,6 +1,5 @@
 """Invariant balls of composites: in norms over blocks, and in sparse metrics."""
 
-import json
 import math
 from fractions import Fraction
 
@@ -23,7 +22,9 @@ from riemannian_modules.certify import (
 from riemannian_modules.certify.equilibria.part_norm import PartNorm, block_norm, sparse_l2
 from riemannian_modules.certify.equilibria.trajectories import Trajectories
 from riemannian_modules.certify.networks.comparison import plain_weights
+from riemannian_modules.certify.networks.network_data import BlockNorm
 from riemannian_modules.region import ball
+from tests.certify.files import as_read, forged
 from tests.certify.test_network_signed import goodwin
 from tests.strategies import rngs
 
@@ -55,16 +56,6 @@ def ring_of_pairs(rng, n, strength):
     for i in range(n):
         wiring = wiring.connect(f"m{i}.y", f"m{(i + 1) % n}.u")
     return wiring.build()
-
-
-def as_read(data):
-    return json.loads(json.dumps(data), parse_float=lambda text: Fraction(float(text)))
-
-
-def forged(found, **changes):
-    claim = found.certificate.data["claim"]
-    ball = {**claim["trajectories"], **changes}
-    return {**found.certificate.data, "claim": {**claim, "trajectories": ball}}
 
 
 def pairs_and_region(rng, n=3, strength=0.3):
@@ -183,7 +174,8 @@ def random_norm(rng, kind):
         metrics.append(root @ root.T + 0.1 * np.eye(len(g)))
         metrics[-1] = 0.5 * (metrics[-1] + metrics[-1].T)
     if kind != "l2":
-        return block_norm(kind, groups, metrics, plain_weights(np.exp(rng.normal(size=3))))
+        weights = plain_weights(np.exp(rng.normal(size=3)))
+        return block_norm(BlockNorm(kind, tuple(groups), metrics, weights))
     pairs = zip(groups, metrics, strict=True)
     entries = {
         (g[i], g[j]): Fraction(float(v)) for g, M in pairs for (i, j), v in np.ndenumerate(M)

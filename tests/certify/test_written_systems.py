@@ -1,7 +1,6 @@
 """Systems as users write them in NumPy: what is proved is proved again by both from the file."""
 
 import json
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -18,10 +17,10 @@ from riemannian_modules.certify import (
     l1,
     l2,
     linf,
-    verify,
 )
 from riemannian_modules.certify.checker import NotProved, Range, passes, point
 from riemannian_modules.certify.neural.slopes import certify_slopes
+from tests.certify.files import as_read, is_proved_by_all
 from tests.certify.test_trajectories import Saturating
 
 BOX = rm.box(x=(-0.75, 1.5), y=(-0.5, 1.25))
@@ -48,19 +47,6 @@ class Network(rm.Flow):
 
     def equations(self, x, u, p):
         return {"x": -x.x + 0.2 * self.V.T @ self.phi(self.V @ x.x)}
-
-
-def as_read(data):
-    return json.loads(json.dumps(data), parse_float=lambda t: Fraction(float(t)))
-
-
-def is_proved_by_all(answer):
-    assert isinstance(answer, Proved), answer
-    again = verify(answer.certificate)
-    assert isinstance(again, Proved), again
-    assert again.bound == answer.bound
-    assert checker.check(as_read(answer.certificate.data))
-    return answer
 
 
 TERMS = {

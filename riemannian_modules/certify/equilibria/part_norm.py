@@ -21,7 +21,6 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal, final
 
-import networkx as nx
 import numpy as np
 
 from riemannian_modules.arithmetic import interval as iv
@@ -32,7 +31,7 @@ from riemannian_modules.arithmetic.definite import (
 from riemannian_modules.arithmetic.integer_kernel import echelon
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
-from riemannian_modules.certify.networks.comparison import Weights
+from riemannian_modules.certify.networks.network_data import BlockNorm
 from riemannian_modules.certify.norms import L1, L2, LInf
 from riemannian_modules.space import Array
 
@@ -124,11 +123,6 @@ class PartNorm:
     parts: tuple[Part, ...]
 
     @cached_property
-    def size(self) -> int:
-        """The number of coordinates."""
-        return sum(len(part.places) for part in self.parts)
-
-    @cached_property
     def _part_of(self) -> dict[int, int]:
         return {i: k for k, part in enumerate(self.parts) for i in part.places}
 
@@ -202,27 +196,24 @@ def part_norm(norm: L2 | L1 | LInf) -> PartNorm:
     )
 
 
-def block_norm(
-    combine: Literal["linf", "l1"],
-    groups: Sequence[Sequence[int]],
-    metrics: Sequence[Array],
-    weights: Weights,
-) -> PartNorm:
-    """``max |z_k|_{M_k} / r_k``, or ``sum l_k |z_k|_{M_k}``."""
-    w = [weights.fraction(k) for k in range(len(groups))]
-    scales = w if combine == "l1" else [1 / v for v in w]
-    parts = zip(groups, metrics, scales, strict=True)
-    return PartNorm(combine, tuple(Part(tuple(g), M, s) for g, M, s in parts))
+def block_norm(norm: BlockNorm) -> PartNorm:
+    """The norm of a network certificate as one of its parts."""
+    w = [norm.weights.fraction(k) for k in range(len(norm.groups))]
+    scales = w if norm.combine == "l1" else [1 / v for v in w]
+    parts = zip(norm.groups, norm.metrics, scales, strict=True)
+    return PartNorm(norm.combine, tuple(Part(g, M, s) for g, M, s in parts))
 
 
 def sparse_l2(n: int, entries: Mapping[tuple[int, int], Fraction]) -> PartNorm:
     """A sparse metric by its entries, which are doubles; its parts are the components."""
-    graph: Any = nx.Graph()
-    graph.add_nodes_from(range(n))
-    graph.add_edges_from(entries)
-    groups = [tuple(sorted(part)) for part in nx.connected_components(graph)]
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    links: Any = np.array(list(entries), dtype=np.intp).reshape(-1, 2).T
+    count, label = connected_components(csr_array((np.ones(len(entries)), links), shape=(n, n)))
     parts: list[Part] = []
-    for group in groups:
+    for k in range(count):
+        group = tuple(np.flatnonzero(label == k).tolist())
         M = np.array([[float(entries.get((i, j), 0)) for j in group] for i in group])
         parts.append(Part(group, M, Fraction(1)))
     return PartNorm("l2", tuple(parts))

@@ -265,8 +265,7 @@ def _constant_norm(claim: Mapping[str, Any], size: int) -> PartNorm | None:
     if not isinstance(given, dict) or "horizontal" in claim:
         return None
     if given.get("type") == "blocks":
-        blocks = block_norm_from_data(given, size)
-        return block_norm(blocks.combine, blocks.groups, blocks.metrics, blocks.weights)
+        return block_norm(block_norm_from_data(given, size))
     if given.get("type") not in ("l1", "l2", "linf") or {"metric_terms", "factor_terms"} & set(
         given
     ):

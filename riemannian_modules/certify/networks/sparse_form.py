@@ -8,7 +8,7 @@ rounded. Time and memory are linear in the entries of J and of M.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -45,45 +45,12 @@ def sparse_jacobian(
 
 def flow_form(J: AtomForm, metric: Entries) -> AtomForm:
     """``M J + J^T M`` by its entries on and above the diagonal; M by all of its entries."""
-
-    def add(found: Entries, i: int, j: int, share: Fraction) -> None:
-        at = (i, j) if i < j else (j, i)
-        # On the diagonal M J and its transpose add up.
-        found[at] = found.get(at, Fraction(0)) + (2 * share if i == j else share)
-
-    return _combined(J, metric, J.shape[0], add)
+    return J.multiplied(metric).symmetric_sum().upper()
 
 
 def step_form(J: AtomForm, metric: Entries) -> AtomForm:
     """``[[0, -J^T M], [-M J, 0]]`` by its entries above the diagonal, of order 2 n."""
-    n = J.shape[0]
-
-    def add(found: Entries, i: int, j: int, share: Fraction) -> None:
-        found[j, n + i] = found.get((j, n + i), Fraction(0)) - share
-
-    return _combined(J, metric, 2 * n, add)
-
-
-def _combined(
-    J: AtomForm,
-    metric: Entries,
-    order: int,
-    add: Callable[[Entries, int, int, Fraction], None],
-) -> AtomForm:
-    """The terms of J, each share ``M_ik J_kj`` of a coefficient added to where it belongs."""
-    columns: dict[int, list[tuple[int, Fraction]]] = {}
-    for (i, k), m in metric.items():
-        columns.setdefault(k, []).append((i, m))
-    kept: list[tuple[tuple[int, ...], Entries]] = []
-    for members, entries in zip(J.products, J.coefficients, strict=True):
-        found: Entries = {}
-        for (k, j), value in entries.items():
-            for i, m in columns.get(k, ()):
-                add(found, i, j, m * value)
-        found = {at: v for at, v in found.items() if v}
-        if found:
-            kept.append((members, found))
-    return AtomForm((order, order), J.atoms, tuple(m for m, _ in kept), tuple(t for _, t in kept))
+    return J.multiplied(metric).bordered().upper()
 
 
 @final

@@ -153,13 +153,9 @@ class Reader:
         if len(e.args) != 2:
             raise NotSlopes(str(e))
         (first, condition), (second, otherwise) = e.args
-        kinds = (sp.Gt, sp.Ge, sp.Lt, sp.Le)
-        if otherwise != sp.true or not isinstance(condition, kinds):
+        if otherwise != sp.true or not isinstance(condition, fn.ORDERS):
             raise NotSlopes(str(e))
-        left, right = condition.args
-        border: Any = _difference(left, right)
-        if isinstance(condition, (sp.Lt, sp.Le)):
-            border = -border
+        border = fn.border(condition)
         # The first where border > 0; if first - second = k border: second + k max(border, 0).
         symbol = next(iter(sorted(border.free_symbols, key=str)), None)
         slope = sp.expand(border).coeff(symbol) if symbol is not None else sp.Integer(0)
