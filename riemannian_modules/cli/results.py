@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
-import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,14 +36,16 @@ def results_in(folder: Path, stale: Sequence[str] = ()) -> Generator[Path]:
             "another folder.",
             param_hint="'--out'",
         )
+    # On the same file system as the folder, so that moving a file there is one step. Named before
+    # it is made: whenever an interrupt comes, what was made is taken away.
+    draft = anchor / f".riemannian-modules-{secrets.token_hex(8)}"
     try:
-        # On the same file system as the folder, so that moving a file there is one step.
-        draft = Path(tempfile.mkdtemp(prefix=".riemannian-modules-", dir=anchor))
-    except OSError as error:
-        raise OSError(
-            f"--out: {anchor} cannot be written to ({error.strerror}). Name another folder."
-        ) from None
-    try:
+        try:
+            draft.mkdir(mode=0o700)
+        except OSError as error:
+            raise OSError(
+                f"--out: {anchor} cannot be written to ({error.strerror}). Name another folder."
+            ) from None
         yield draft
         _publish(draft, folder, stale)
     finally:

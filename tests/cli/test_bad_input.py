@@ -10,6 +10,7 @@ import pytest
 import riemannian_modules as rm
 from riemannian_modules.certify import certify, certify_network
 from riemannian_modules.cli import FAILURE, MISUSE, UNDECIDED
+from riemannian_modules.cli.results import results_in
 from riemannian_modules.modules import Affine, Lag
 from riemannian_modules.region import box
 from riemannian_modules.spec import System, save_system
@@ -135,10 +136,10 @@ def test_a_file_in_the_place_of_the_results_is_misuse_and_stays(command, tmp_pat
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_place_that_cannot_be_written_to_is_a_failure(command, tmp_path, monkeypatch):
-    def refuse(**place):  # root may write everywhere, so the refusal is staged
+    def refuse(place, *mode):  # root may write everywhere, so the refusal is staged
         raise PermissionError(13, "Permission denied", str(place))
 
-    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    monkeypatch.setattr(os, "mkdir", refuse)
     result = run(command, "--out", tmp_path / "out")
     assert result.exit_code == FAILURE, result.output
     assert f"{tmp_path} cannot be written to (Permission denied)" in result.output
@@ -262,3 +263,16 @@ def test_every_truncation_of_a_certificate_is_refused(tmp_path):
     for end in range(0, len(whole) - 1, max(len(whole) // 40, 1)):
         path.write_text(whole[:end])
         assert run("verify", path).exit_code == FAILURE
+
+
+def test_an_interrupt_as_the_draft_is_made_leaves_none(tmp_path, monkeypatch):
+    make = os.mkdir
+
+    def interrupted(*args):
+        make(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt), results_in(tmp_path / "out"):
+        pass
+    assert list(tmp_path.iterdir()) == []
