@@ -246,7 +246,7 @@ def test_the_checker_takes_atoms_one_by_one_beside_others():
     assert passes(form, ranges, True)
     low = {k: Range(-(1 << 192) * 3, 1 << 192) for k in range(14)}
     assert not passes(form, low, True)
-    # The least is where falling atoms are greatest: 300 - 14 * 24 < 0, though not for twelve of them.
+    # The least is where falling atoms are greatest: 300 - 14 * 24 < 0, but not for twelve of them.
     falling = {m: {p: -24 * c for p, c in one.items()} for m in form if len(m) == 1}
     falling |= {(): {(0, 0): 300, (1, 1): 300}, (0, 1): {(0, 1): 1}}
     assert not passes(falling, ranges, True)
