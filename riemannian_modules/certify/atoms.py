@@ -211,10 +211,12 @@ class AtomForm:
 
     def values(self, places: Array) -> Array:
         """T at atom values (batch, atoms) in plain floats, (batch, rows, columns): untrusted."""
-        if len(self.products) <= MANY:
+        if not np.isfinite(places).all():  # whose products with zeros are zero here
             return self.at(places).midpoint
-        terms = [places[:, list(members)].prod(1) for members in self.products]
-        return (np.stack(terms, 1) @ self._doubles[0]).reshape(len(places), *self.shape)
+        terms = np.ones((len(places), len(self.products)))
+        for k, members in enumerate(self.products):
+            terms[:, k] = places[:, list(members)].prod(1)
+        return (terms @ self._doubles[0]).reshape(len(places), *self.shape)
 
     def _over_at_once(self, lower: Array, upper: Array) -> Interval:
         """As `over`, in two products of matrices: for many terms."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import norm_to_data, region_to_data
 from riemannian_modules.certify.claim import claim_to_data, with_metric
 from riemannian_modules.certify.criterion import Criterion
+from riemannian_modules.certify.deadline import OutOfTime, deadline, limited_to, time_left
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
@@ -31,10 +31,10 @@ from riemannian_modules.certify.refute import (
     refute_in_any_metric,
     refute_in_norm,
 )
-from riemannian_modules.certify.searching.cone_program import limited_to
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
 
+BOXES, SQUARES = 0.5, 0.5  # of the time, for what another rule follows
 MOST_COORDINATES = 6  # of a polynomial Jacobian that is proved by squares on a bounded box
 
 
@@ -61,8 +61,20 @@ def certify_in(
         resume: A search of the same problem to go on with.
     """
     problem = with_metric(problem, norm)
-    deadline = time.monotonic() + budget.seconds
-    criterion = prepared_criterion(problem, norm, input_norm, deadline, target)
+    with limited_to(budget.seconds):
+        return _certified(problem, norm, input_norm, target, budget, norm_is_free, resume)
+
+
+def _certified(
+    problem: Problem,
+    norm: Norm,
+    input_norm: L2 | None,
+    target: float | None,
+    budget: Budget,
+    norm_is_free: bool,  # noqa: FBT001
+    resume: SearchState | None,
+) -> Answer:
+    criterion = prepared_criterion(problem, norm, input_norm, deadline(), target)
     limit = limit_of(problem.time)
     hopeless = limit if target is None else target + 1e-9 * max(1.0, abs(target))
     question = {"norm": norm_to_data(norm, problem.symbols)}
@@ -78,12 +90,15 @@ def certify_in(
     if target is not None and resume is None and _uncut_proves(problem, criterion, target):
         evidence = evidence_to_data(problem, norm, criterion, [None])
         return proved(problem, norm, input_norm, evidence, target)
-    parts = partition(
-        problem, criterion, target, budget, hopeless, resume=resume, question=question
-    )
+    squares_follow = not comes_first and not problem.constraints
+    squares_follow = squares_follow and _squares_apply(problem, norm, criterion)
+    with limited_to((BOXES if squares_follow else 1.0) * time_left()):
+        parts = partition(
+            problem, criterion, target, budget, hopeless, resume=resume, question=question
+        )
     b = float(parts.bounds.max()) if target is None else target
     if target is None:
-        b = tighten_exactly(problem, criterion, b, parts.lower, parts.upper, deadline)
+        b = tighten_exactly(problem, criterion, b, parts.lower, parts.upper, deadline())
         near = parts.sampled + budget.tolerance * abs(parts.sampled)
         best = min(b, limit, _number(smooth) if smooth is not None else np.inf)
         if near < best and not parts.was_interrupted and _uncut_proves(problem, criterion, near):
@@ -98,8 +113,8 @@ def certify_in(
                 return smooth
             evidence = evidence_to_data(problem, norm, criterion, parts.cuts)
             return proved(problem, norm, input_norm, evidence, b)
-    if not problem.constraints and not comes_first:
-        smooth = _by_squares(problem, norm, input_norm, criterion, target, budget)
+    if squares_follow and not parts.was_interrupted:
+        smooth = _by_squares(problem, norm, input_norm, criterion, target)
     if smooth is not None:
         return smooth
     return _refuted_or_open(problem, norm, criterion, parts, undecided, target, norm_is_free)
@@ -118,10 +133,11 @@ def _before_boxes(
     if not problem.constraints:
         if not comes_first:
             return None, False
-        return _by_squares(problem, norm, input_norm, criterion, target, budget), True
+        return _by_squares(problem, norm, input_norm, criterion, target), True
     if _one_box_does(problem, criterion, target, budget):
         return None, False
-    smooth = _by_squares(problem, norm, input_norm, criterion, target, budget)
+    with limited_to(SQUARES * time_left()):
+        smooth = _by_squares(problem, norm, input_norm, criterion, target)
     is_tight = smooth is not None and (
         target is not None or _is_tight(problem, criterion, _number(smooth), budget)
     )
@@ -156,20 +172,23 @@ def _by_squares(
     input_norm: L2 | None,
     criterion: Criterion,
     target: float | None,
-    budget: Budget,
 ) -> Proved | None:
     """A proof by sums of squares: they reach to infinity, and know spheres and slanted faces."""
-    if not isinstance(norm, (L2, FieldL2)):
+    if not isinstance(norm, (L2, FieldL2)) or not _squares_apply(problem, norm, criterion):
         return None
-    is_plain = isinstance(norm, L2) and _is_polynomial(criterion)
-    is_endless = isinstance(norm, FieldL2) and _is_endless(problem)
-    if not (problem.constraints or is_endless or is_plain):
-        return None
-    with limited_to(budget.seconds):
+    try:
         found = prove_by_squares(problem, norm, target, input_norm)
+    except OutOfTime:
+        return None
     if found is None or (target is None and not found[0] < limit_of(problem.time)):
         return None
     return proved(problem, norm, input_norm, found[1], found[0])
+
+
+def _squares_apply(problem: Problem, norm: Norm, criterion: Criterion) -> bool:
+    if isinstance(norm, FieldL2):
+        return bool(problem.constraints) or _is_endless(problem)
+    return isinstance(norm, L2) and (bool(problem.constraints) or _is_polynomial(criterion))
 
 
 def _uncut_proves(problem: Problem, criterion: Criterion, target: float) -> bool:
@@ -214,7 +233,7 @@ def _one_box_does(
 
 def _is_tight(problem: Problem, criterion: Criterion, b: float, budget: Budget) -> bool:
     """Whether a bound is within the budget's tolerance of what some point needs."""
-    _, sampled = worst_point(problem, criterion, time.monotonic() + budget.seconds)
+    _, sampled = worst_point(problem, criterion, deadline())
     return b <= sampled + budget.tolerance * abs(sampled)
 
 

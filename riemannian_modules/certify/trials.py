@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeVar, final
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.certify.branching.witness import worst_point
 from riemannian_modules.certify.certificate_data import norm_from_data
 from riemannian_modules.certify.claim import check_norm, with_metric
+from riemannian_modules.certify.deadline import deadline, limited_to, time_left
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.definite_field import refuse_indefinite
 from riemannian_modules.certify.evidence import prepared_criterion
@@ -48,7 +49,6 @@ from riemannian_modules.certify.norms import (
 )
 from riemannian_modules.certify.problem import Problem, limit_of, make_problem, require_continuous
 from riemannian_modules.certify.refute import refute_at_rest, refute_in_any_metric
-from riemannian_modules.certify.searching.cone_program import limited_to
 from riemannian_modules.certify.searching.search import find_norm
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.certify.symmetry.quotient import check_horizontal
@@ -65,11 +65,14 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
 
 AnyNorm = Norm | FreeNorm | WrittenNorm | Literal["auto"]
+Result = TypeVar("Result")
 GIVEN = (L2, L1, LInf, FieldL2, FactorL2)
 FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
 LARGEST_WHOLE = 64  # states up to which one dense metric is sought
 MOST_NEURONS = 8  # of a map whose Jacobian is multiplied out
 MOST_CORNERS = 12  # neurons of a flow or step whose slopes' corners are all tried
+LEAST = 1.0  # seconds of a request: what is small is proved in any budget
+NORM = 0.5  # of the time, for the search of a norm
 SHARE = 0.1  # of the budget for what is proved already
 TIE = 1e-10  # part of a bound by which multipliers have to be better than the whole
 WHOLE, SLOPES = "the system as a whole", "multipliers for slopes"
@@ -120,11 +123,22 @@ def answered(request: Request) -> Answer:
         RiemannianError: What the first rule raised, where no rule could be applied at all.
     """
     _refuse_jumps(request.module)
+    return _in_time(_answered, request)
+
+
+def _in_time(answer: Callable[[Request], Result], request: Request) -> Result:
+    with limited_to(max(request.budget.seconds, LEAST)):
+        return answer(request)
+
+
+def _answered(request: Request) -> Answer:
     tried: list[Tried] = []
     best: Proved | None = None
     opened: Estimated | None = None
     fault: RiemannianError | None = None
     for name, attempt in _attempts(request):
+        if best is not None and time_left() < 0:
+            break
         try:
             answer = attempt(best)
         except (UnsupportedError, TraceError) as error:
@@ -166,7 +180,7 @@ def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None],
         return
     form = slopes_problem(request.module, request.region)
     neurons = 0 if form is None else len(form.slopes)
-    whole = (WHOLE, lambda best: _whole(_shortened(request, neurons, best)))
+    whole = (WHOLE, lambda best: _in_time(_whole, _shortened(request, neurons, best)))
     slopes = (SLOPES, lambda _: _slopes(request, form))
     parts = ("the network rules", lambda _: _network(request))
     if request.is_static:
@@ -244,8 +258,7 @@ def _whole(request: Request) -> Answer:
     is_free = norm is None
     if norm is None:
         wanted: Any = request.norm if isinstance(request.norm, FREE) else None
-        with limited_to(_seconds(request)):
-            norm = _best_norm(problem, wanted, request.input_norm)
+        norm = _best_norm(problem, wanted, request.input_norm)
     if norm is None:
         return _without_norm(problem, request)
     check_norm(problem, norm, request.input_norm)
@@ -255,24 +268,21 @@ def _whole(request: Request) -> Answer:
     )  # fmt: skip
 
 
-def _seconds(request: Request) -> float:
-    """The time of the search for a norm: only that for polynomial metrics may be long."""
-    is_polynomial = isinstance(request.norm, FreePolynomialL2)
-    return request.budget.seconds if is_polynomial else float("inf")
-
-
 def best_bound(request: Request) -> float:
     """The best bound of the system as a whole, contracting or not.
 
     Raises:
         ConvergenceError: If nothing finite could be proved.
     """
+    return _in_time(_best_bound, request)
+
+
+def _best_bound(request: Request) -> float:
     problem = _problem(request)
     norm = _given_norm(request, problem)
     if norm is None:
         wanted: Any = request.norm if isinstance(request.norm, FREE) else None
-        with limited_to(_seconds(request)):
-            norm = _best_norm(problem, wanted, None)
+        norm = _best_norm(problem, wanted, None)
     if norm is None:
         raise ConvergenceError(
             "No norm was found in which a bound can be proved. Make the region smaller."
@@ -327,6 +337,23 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
                 "l1([1.0, ...]), or norm=None for the Euclidean gain."
             )
         return L2(np.eye(problem.size))
+    with limited_to(NORM * time_left()):
+        candidates = _candidates(problem, wanted)
+    best: tuple[float, Norm] | None = None
+    for candidate in candidates:
+        own = with_metric(problem, candidate)
+        criterion = prepared_criterion(own, candidate, input_norm, deadline())
+        if problem.constraints:  # of which one box says little
+            b = worst_point(own, criterion, deadline())[1]
+        else:
+            b = float(box_bounds(own, criterion, problem.lower[None], problem.upper[None])[0])
+        if best is None or b < best[0] - 1e-9 * abs(best[0]):
+            best = (b, candidate)
+    return best[1] if best is not None else None
+
+
+def _candidates(problem: Problem, wanted: FreeNorm | None) -> list[Norm]:
+    """The identity, and the best norms found of the kinds that are allowed."""
     candidates: list[Norm] = []
     if wanted is None or isinstance(wanted, FreeL2):
         candidates.append(L2(np.eye(problem.size)))
@@ -335,17 +362,7 @@ def _best_norm(problem: Problem, wanted: FreeNorm | None, input_norm: L2 | None)
             candidates.append(proved_norm(find_norm(problem, free)))
         except (ConvergenceError, MetricError):
             continue
-    best: tuple[float, Norm] | None = None
-    for candidate in candidates:
-        own = with_metric(problem, candidate)
-        criterion = prepared_criterion(own, candidate, input_norm)
-        if problem.constraints:  # of which one box says little
-            b = worst_point(own, criterion, np.inf)[1]
-        else:
-            b = float(box_bounds(own, criterion, problem.lower[None], problem.upper[None])[0])
-        if best is None or b < best[0] - 1e-9 * abs(best[0]):
-            best = (b, candidate)
-    return best[1] if best is not None else None
+    return candidates
 
 
 def _without_norm(problem: Problem, request: Request) -> Answer:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Estimated, Proved, certify, l2, verify
+from riemannian_modules.certify.deadline import limited_to
 from riemannian_modules.certify.norms import FieldL2
 from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.searching.cone_program import limited_to
 from riemannian_modules.certify.searching.sampled_metric import find_by_samples
 from riemannian_modules.certify.squares.gram_program import (
     face,

@@ -39,9 +39,9 @@ def test_layer_by_layer_is_proved_and_near_the_optimum(sizes: Any, kind: Any) ->
     b = float(np.sqrt(found[0])) * (1 + 1e-7)
     assert proves(form, b, metrics, found[1], H)
     pencil = pencil_of(form, metrics[0], None, H)
-    start = feasible_start(form, pencil, 10.0)
+    start = feasible_start(form, pencil)
     assert start is not None
-    best = float(np.sqrt(follow_centres(pencil, start, 10.0)[-1][0]))
+    best = float(np.sqrt(follow_centres(pencil, start)[-1][0]))
     depth = len(sizes) - 2
     assert best * (1 - 1e-7) <= b <= best * 1.15**depth
 

@@ -80,10 +80,10 @@ def test_nothing_is_proved_that_exact_elimination_does_not_prove(time: Time) -> 
         N = np.eye(n) if time is Time.STATIC else M
         H = compression_of(form)
         pencil = pencil_of(form, M, None, H)
-        start = feasible_start(form, pencil, 5.0)
+        start = feasible_start(form, pencil)
         if start is None:
             continue
-        r, t = follow_centres(pencil, start, 5.0)[-1]
+        r, t = follow_centres(pencil, start)[-1]
         best = r if time is Time.CONTINUOUS else np.sqrt(max(r, 0.0))
         # Around the smallest bound, where rounding decides, and with multipliers that are off.
         for part in (-1e-9, -1e-13, -1e-15, 0.0, 1e-15, 1e-13, 1e-11, 1e-9, 1e-6):
@@ -102,7 +102,7 @@ def test_negative_multipliers_and_bounds_prove_nothing() -> None:
     form = random_form(np.random.default_rng(1), Time.STATIC)
     q = len(form.A)
     pencil = pencil_of(form, np.eye(q), None, None)
-    start = feasible_start(form, pencil, 5.0)
+    start = feasible_start(form, pencil)
     assert start is not None
     r, t = start
     b = float(np.sqrt(r))
@@ -122,7 +122,7 @@ def test_a_compression_that_is_not_symmetric_proves_nothing() -> None:
     )  # fmt: skip
     H = compression_of(form)
     assert H is not None
-    start = feasible_start(form, pencil_of(form, np.eye(2), None, H), 5.0)
+    start = feasible_start(form, pencil_of(form, np.eye(2), None, H))
     assert start is not None
     r, t = start
     metrics = np.eye(2), None

@@ -53,9 +53,9 @@ def test_the_least_r_is_the_one_of_a_general_solver(kind: str) -> None:
     import cvxpy as cp
 
     pencil = pencil_of(layered(1, kind), np.eye(2), None, None)
-    start = feasible_start(layered(1, kind), pencil, 5.0)
+    start = feasible_start(layered(1, kind), pencil)
     assert start is not None
-    points = follow_centres(pencil, start, 5.0)
+    points = follow_centres(pencil, start)
     assert all(pencil.factor(*point) is not None and (point[1] > 0).all() for point in points)
     r, t = cp.Variable(), cp.Variable(10, nonneg=True)
     half = pencil.above.T @ cp.diag(t) @ pencil.below
@@ -75,8 +75,8 @@ def test_inputs_that_neurons_read_twice_are_no_obstacle() -> None:
         ("relu",) * 4, names, -free, free,
     )  # fmt: skip
     pencil = pencil_of(form, np.eye(1), None, np.eye(4))
-    start = feasible_start(form, pencil, 5.0)
+    start = feasible_start(form, pencil)
     assert start is not None
     # 2 relu(c x): the constant is 2 |c|.
     exact = 2.0 * float(np.linalg.norm(C[0]))
-    assert follow_centres(pencil, start, 5.0)[-1][0] == pytest.approx(exact**2, rel=1e-7)
+    assert follow_centres(pencil, start)[-1][0] == pytest.approx(exact**2, rel=1e-7)

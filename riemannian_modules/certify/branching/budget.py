@@ -42,8 +42,9 @@ class Budget:
 
     Attributes:
         boxes: Boxes in all, those of earlier sessions included; the tree takes 28 bytes each.
-        seconds: For this session; checked between pieces of a batch. Sums of squares have as long
-            for the search of a metric, and for a proof.
+        seconds: For this session and all that it tries; half of it is for the search of a norm.
+            Checked between steps, so that one step may go beyond it; what is found within a second
+            is found in any budget.
         tolerance: Without a target, how far above the sampled bound the proved one may end, as a
             part of it.
         progress: Called with a `Progress` after each batch.

@@ -22,6 +22,7 @@ from riemannian_modules.certify.branching.pieces import Job, Measurer, Piece, pi
 from riemannian_modules.certify.branching.search_state import SearchState, require_same
 from riemannian_modules.certify.branching.witness import probe, regular_near, worst_point
 from riemannian_modules.certify.criterion import Criterion
+from riemannian_modules.certify.deadline import deadline
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.errors import ConvergenceError
@@ -123,7 +124,7 @@ class _Search:
         hopeless: float, resume: SearchState | None, question: Mapping[str, Any] | None,
     ) -> None:  # fmt: skip
         self.began = self.saved = time.monotonic()
-        self.deadline = self.began + budget.seconds
+        self.deadline = min(deadline(), self.began + budget.seconds)
         self.problem, self.criterion, self.target = problem, criterion, target
         self.budget, self.hopeless = budget, hopeless
         self.piece = piece_size(criterion)

@@ -20,6 +20,7 @@ import numpy as np
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.branching.subdivide import Budget
+from riemannian_modules.certify.deadline import limited_to, time_left
 from riemannian_modules.certify.neural.implicit_layer import implicit_layer
 from riemannian_modules.certify.neural.slopes_certificate import (
     SlopesProof,
@@ -49,6 +50,7 @@ from riemannian_modules.space import Array
 __all__ = ["SlopesForm", "certify_slopes", "implicit_layer", "slopes_problem", "verify_slopes"]
 
 SECONDS = 60.0  # of search, where no budget is given
+METRIC = 0.6  # of the time, for the search of a metric
 ENOUGH = 1e-9  # of b, relative: inflation with which the best point found is taken
 INFLATION = (1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # of b, relative, until a proof succeeds
 MOST_AT_ONCE = 1_200  # neurons whose multipliers are searched together
@@ -95,11 +97,23 @@ def certify_slopes(
     if norm is not None and not isinstance(norm, (L2, FreeL2)):
         return Estimated(None, "multipliers for slopes speak of l2 norms; use l2(...)")
     seconds = budget.seconds if budget is not None else SECONDS
-    M = _output_metric(form, norm, target, seconds)
+    with limited_to(seconds):
+        return _certified(form, norm, input_norm, target, _gap(budget))
+
+
+def _certified(
+    form: SlopesForm,
+    norm: L2 | FreeL2 | None,
+    input_norm: L2 | None,
+    target: float | None,
+    gap: float,
+) -> Answer:
+    with limited_to(METRIC * time_left()):
+        M = _output_metric(form, norm, target)
     N = _input_metric(form, input_norm)
     with np.errstate(all="ignore"):  # what overflows here is refused by the proof
         H = compression_of(form) if N is None else None
-        points = _searched(form, M, N, H, seconds, _gap(budget))
+        points = _searched(form, M, N, H, gap)
     if not points:
         return Estimated(None, "no multipliers were found; loops may have no unique solution")
     return _proved(form, (M, N), points, H, target)
@@ -138,15 +152,13 @@ def _target(form: SlopesForm, rate: float | None, factor: float | None) -> float
     return None if factor is None else number("certify_slopes: factor", factor)
 
 
-def _output_metric(
-    form: SlopesForm, norm: L2 | FreeL2 | None, target: float | None, seconds: float
-) -> Array:
+def _output_metric(form: SlopesForm, norm: L2 | FreeL2 | None, target: float | None) -> Array:
     size = form.A.shape[0]
     if isinstance(norm, L2):
         return _checked(norm, size, "norm")
     if form.time is Time.STATIC:
         return np.eye(size)
-    found = find_metric(form, norm.condition if norm is not None else np.inf, seconds, target)
+    found = find_metric(form, norm.condition if norm is not None else np.inf, target)
     if found is None:
         return np.eye(size)
     return _checked(L2(found), size, "the metric that was found")
@@ -171,17 +183,17 @@ def _checked(norm: L2, size: int, where: str) -> Array:
 
 
 def _searched(
-    form: SlopesForm, M: Array, N: Array | None, H: Array | None, seconds: float, gap: float
+    form: SlopesForm, M: Array, N: Array | None, H: Array | None, gap: float
 ) -> list[Point]:
     """Bounds and multipliers, the best first."""
     points = _large_chain(form, M, N) if len(form.slopes) > MOST_AT_ONCE else None
     if points is None:
         pencil = pencil_of(form, M, N, H)
-        start = feasible_start(form, pencil, seconds)
+        start = feasible_start(form, pencil)
         if start is None:
             return []
         fine = gap if len(form.slopes) <= MOST_FINE else max(gap, COARSE)
-        points = follow_centres(pencil, start, seconds, gap=fine)
+        points = follow_centres(pencil, start, gap=fine)
     is_flow = form.time is Time.CONTINUOUS
     last = points[: -MOST_POINTS - 1 : -1]
     bounds = [(r if is_flow else float(np.sqrt(max(r, 0.0))), t) for r, t in last]

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.blocked import cholesky
+from riemannian_modules.certify.deadline import limited_to
 from riemannian_modules.certify.neural.slopes_matrix import nearest
 from riemannian_modules.certify.neural.slopes_pencil import Pencil
 from riemannian_modules.certify.neural.slopes_search import Point, follow_centres
@@ -129,7 +130,8 @@ def _one_layer(layer: _Layer, G: Array, follower: Array) -> Array | None:
     start = _start(pencil, follower, G)
     if start is None:
         return None
-    r, t = follow_centres(pencil, start, SECONDS, gap=COARSE)[-1]
+    with limited_to(SECONDS):
+        r, t = follow_centres(pencil, start, gap=COARSE)[-1]
     return t / r
 
 

@@ -12,12 +12,12 @@ Source: Boyd and El Ghaoui (1993), Method of centers for minimizing generalized 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import monotonic
 from typing import final
 
 import numpy as np
 
 from riemannian_modules.arithmetic.blocked import cholesky
+from riemannian_modules.certify.deadline import limited_to, time_left
 from riemannian_modules.certify.neural.slopes_matrix import nearest
 from riemannian_modules.certify.neural.slopes_packed import Packing
 from riemannian_modules.certify.neural.slopes_pencil import pencil_of
@@ -31,6 +31,7 @@ from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
+FIRST = 0.3  # of the time, for multipliers in the first metric
 LARGEST = 2_500  # variables: entries of M, and multipliers
 MOST_CENTRES = 100
 MOST_STEPS = 100  # Newton steps for one centre
@@ -51,9 +52,7 @@ class _Found:
     condition: float
 
 
-def find_metric(
-    form: SlopesForm, condition: float, seconds: float, target: float | None = None
-) -> Array | None:
+def find_metric(form: SlopesForm, condition: float, target: float | None = None) -> Array | None:
     """A metric (n, n) in which the bound is nearly the smallest, None if none is found.
 
     Where a target is given and reached, the best conditioned one found that reaches it.
@@ -67,7 +66,7 @@ def find_metric(
         return np.eye(n)
     is_free = condition > CONDITION
     with np.errstate(all="ignore"):  # what overflows here is refused by the proof
-        found = _descend(_Family(form, min(condition, CONDITION)), seconds)
+        found = _descend(_Family(form, min(condition, CONDITION)))
     if not found:
         return None
     best = min(f.b for f in found)
@@ -125,13 +124,13 @@ class _Family:
         return largest if self.is_flow else float(np.sqrt(max(largest, 0.0)))
 
 
-def _descend(family: _Family, seconds: float) -> list[_Found]:
-    ends = monotonic() + seconds
-    start = feasible_start(family.form, family.pencil, seconds)
+def _descend(family: _Family) -> list[_Found]:
+    start = feasible_start(family.form, family.pencil)
     if start is None:
         return []
     # The best multipliers for the identity are where the joint search begins.
-    points = follow_centres(family.pencil, start, 0.3 * seconds)
+    with limited_to(FIRST * time_left()):
+        points = follow_centres(family.pencil, start)
     t = points[max(len(points) - 6, 0)][1]
     family.most = LARGEST_RATIO * float(t.max(initial=1.0))
     middle = 0.5 * (1.0 + 1.0 / family.condition)
@@ -144,7 +143,7 @@ def _descend(family: _Family, seconds: float) -> list[_Found]:
         if weight == 0.0:
             weight = max(-_newton(family, b, y, 0.0)[2], 1e-6)
         try:
-            y = _centre(family, b, y, weight, ends)
+            y = _centre(family, b, y, weight)
             low = family.smallest(y)
         except np.linalg.LinAlgError:  # rounding has put an end to it
             break
@@ -152,7 +151,7 @@ def _descend(family: _Family, seconds: float) -> list[_Found]:
         found.append(_Found(low, family.metric(y), float(values[-1] / values[0])))
         # r lies above the least one by about gap: a large fall of r asks for the same weight again.
         gap, fallen = (family.n + len(y)) / weight, -float(y[0])
-        if monotonic() > ends or max(gap, fallen) <= GAP * max(abs(low), 1e-9):
+        if time_left() < 0 or max(gap, fallen) <= GAP * max(abs(low), 1e-9):
             break
         if low < b:
             b = low + SHARE * (b - low)
@@ -162,11 +161,11 @@ def _descend(family: _Family, seconds: float) -> list[_Found]:
     return found
 
 
-def _centre(family: _Family, b: float, y: Array, weight: float, ends: float) -> Array:
+def _centre(family: _Family, b: float, y: Array, weight: float) -> Array:
     """Newton's method for one centre, from a strictly feasible y."""
     for _ in range(MOST_STEPS):
         step, decrement, _ = _newton(family, b, y, weight)
-        if not decrement > 0.2 or monotonic() > ends:
+        if not decrement > 0.2 or time_left() < 0:
             break
         value, length = _value(family, b, y), 1.0
         while length > 1e-9:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
 from typing import final
 
 import numpy as np
@@ -25,6 +24,7 @@ from riemannian_modules.arithmetic.blocked import (
     inverse_of_lower,
     lapack,
 )
+from riemannian_modules.certify.deadline import time_left
 from riemannian_modules.certify.neural.slopes_pencil import (
     Pencil,
     inner,
@@ -45,7 +45,7 @@ LARGEST_RATIO = 1e8  # of multipliers to where they start: linear neurons ask fo
 Point = tuple[float, Array]  # r and t
 
 
-def feasible_start(form: SlopesForm, pencil: Pencil, seconds: float) -> Point | None:
+def feasible_start(form: SlopesForm, pencil: Pencil) -> Point | None:
     """Some strictly feasible point, with all neurons' own block definite; None if none is found.
 
     Neurons in layers: multipliers that fall off with depth. Neurons in loops: a search for
@@ -56,7 +56,7 @@ def feasible_start(form: SlopesForm, pencil: Pencil, seconds: float) -> Point | 
     own = Pencil(np.eye(m), np.zeros((m, m)), pencil.above[:, k:], pencil.below[:, k:])
     t = _falling(form, own)
     if t is None:
-        t = _loops(own, seconds)
+        t = _loops(own)
     if t is None:
         return None
     # The least r is a convex function of the factor, infinite where that is too small.
@@ -101,11 +101,11 @@ def _falling(form: SlopesForm, own: Pencil) -> Array | None:
     return None
 
 
-def _loops(own: Pencil, seconds: float) -> Array | None:
+def _loops(own: Pencil) -> Array | None:
     """Multipliers with a definite block, by minimising r in ``r I + block(t) > 0`` below zero."""
     t = np.ones(own.above.shape[0])
     r = 1.0 + float(np.abs(own.at(0.0, t)).sum(axis=1).max())
-    points = follow_centres(own, (r, t), seconds, lambda point: point[0] < 0)
+    points = follow_centres(own, (r, t), lambda point: point[0] < 0)
     good = [p for p in points if p[0] < 0 and own.factor(0.0, p[1]) is not None]
     return good[-1][1] if good else None
 
@@ -113,17 +113,15 @@ def _loops(own: Pencil, seconds: float) -> Array | None:
 def follow_centres(
     pencil: Pencil,
     start: Point,
-    seconds: float,
     stop: Callable[[Point], bool] | None = None,
     gap: float = GAP,
 ) -> list[Point]:
     """Feasible points along the path of centres to the least r, the best one last.
 
-    It ends after ``seconds``, when ``stop`` says so, or when r is within ``gap`` (relative) of the
-    least one.
+    It ends when the time is over, when ``stop`` says so, or when r is within ``gap`` (relative) of
+    the least one.
     """
     r, t = start
-    ends = monotonic() + seconds
     most = LARGEST_RATIO * float(t.max(initial=1e-300))
     at = _central(pencil, pencil.at(r, t), np.concatenate([t, most - t]))
     first = left = at.gap
@@ -147,7 +145,7 @@ def follow_centres(
         points.append((r, t))
         # By so much X and z miss the equations of `_step`, beside where they began.
         astray, left = astray * (1.0 - aside), at.gap
-        is_over = left + astray * first <= gap * max(abs(r), 1e-12) or monotonic() > ends
+        is_over = left + astray * first <= gap * max(abs(r), 1e-12) or time_left() < 0
         if is_over or (stop is not None and stop((r, t))):
             break
     return points

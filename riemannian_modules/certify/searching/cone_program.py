@@ -6,29 +6,16 @@ objectives* (2024).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
 
+from riemannian_modules.certify.deadline import time_left
 from riemannian_modules.space import Array
 
 # A solver that stalls near a solution leaves a point that may do: what uses it looks at that.
 USEFUL = ("Solved", "AlmostSolved", "InsufficientProgress", "MaxIterations", "NumericalError")
-_deadline: ContextVar[float] = ContextVar("_deadline", default=np.inf)  # of `time.monotonic`
-
-
-@contextmanager
-def limited_to(seconds: float) -> Generator[None]:
-    """Programs that are not solved by then are given up: searches end with what they have."""
-    before = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
-    try:
-        yield
-    finally:
-        _deadline.reset(before)
 
 
 @final
@@ -71,7 +58,7 @@ class ConeProgram:
         clarabel = _clarabel()
         from scipy import sparse
 
-        left = _deadline.get() - time.monotonic()
+        left = time_left()
         if left <= 0:
             return None
         settings = clarabel.DefaultSettings()

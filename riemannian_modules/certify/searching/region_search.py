@@ -6,7 +6,6 @@ until none is worse (the cutting planes of Kelley, 1960). Untrusted.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from itertools import combinations
 from math import comb
@@ -16,6 +15,7 @@ import numpy as np
 
 from riemannian_modules.certify.branching.witness import ROOM, needed, worst_point
 from riemannian_modules.certify.criterion import make_criterion
+from riemannian_modules.certify.deadline import deadline, limited_to, time_left
 from riemannian_modules.certify.norms import Norm
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.searching.samples import jacobians_at, sample_points
@@ -36,14 +36,18 @@ def find_on_region(problem: Problem, best_at: Callable[[Array], Norm]) -> Norm:
     Raises:
         ConvergenceError: If none is found.
     """
-    deadline = time.monotonic() + SECONDS
+    with limited_to(SECONDS):
+        return _with_worst_points(problem, best_at)
+
+
+def _with_worst_points(problem: Problem, best_at: Callable[[Array], Norm]) -> Norm:
     points = region_points(problem)
     norm = best_at(jacobians_at(problem, points))
     for _ in range(ROUNDS):
         criterion = make_criterion(problem, norm)
         known = float(needed(problem, criterion, points).max())
-        point, worst = worst_point(problem, criterion, deadline)
-        if worst <= known + CLOSE * abs(known) or time.monotonic() > deadline:
+        point, worst = worst_point(problem, criterion, deadline())
+        if worst <= known + CLOSE * abs(known) or time_left() < 0:
             break
         points = np.vstack([points, point])
         norm = best_at(jacobians_at(problem, points))

@@ -36,7 +36,7 @@ def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
     chosen = _corners(anchor[moving], far[moving])
     atoms = np.tile(anchor, (len(chosen), 1))
     atoms[:, moving] = chosen
-    unique = np.unique(form.at(atoms).midpoint, axis=0)
+    unique = np.unique(form.values(atoms), axis=0)
     rays = _rays(form, atoms, low, high)
     return unique, np.unique(np.concatenate(rays), axis=0) if rays else np.zeros((0, *form.shape))
 

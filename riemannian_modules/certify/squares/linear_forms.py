@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from riemannian_modules.certify.deadline import require_time
+
 Row = dict[int, Fraction]  # a linear form: its nonzero coefficients by place
 
 
 def nullspace(rows: Sequence[Row], size: int) -> list[list[Fraction]]:
-    """A basis of the vectors (size,) that all rows annul, exact."""
+    """A basis of the vectors (size,) that all rows annul, exact.
+
+    Raises:
+        OutOfTime: When the request's time is over.
+    """
     pivots: dict[int, Row] = {}  # each row solved for its pivot: row[pivot] == 1
     for given in rows:
+        require_time()
         row = {k: v for k, v in given.items() if v}
         for p in [p for p in row if p in pivots]:
             _eliminate(row, pivots[p], p)
