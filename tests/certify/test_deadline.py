@@ -73,4 +73,5 @@ def test_a_proof_by_squares_without_time_is_left_open(monkeypatch):
         raise OutOfTime
 
     monkeypatch.setattr(monolithic, "prove_by_squares", late)
-    assert isinstance(certify(Gradient(), norm=l2(np.eye(2))), Estimated)
+    few = Budget(boxes=200)
+    assert isinstance(certify(Gradient(), norm=l2(np.eye(2)), budget=few), Estimated)
