@@ -48,6 +48,51 @@ def border(relation: Any) -> Any:
     return left - right if isinstance(relation, (sp.Gt, sp.Ge)) else right - left
 
 
+def guarded(condition: Any, first: Any, second: Any) -> tuple[Any, Any]:
+    """Both sides of a condition, with exponentials that see no argument of the other side.
+
+    Where the border z is not positive, ``exp(k z)`` with k > 0 is ``exp(k min(z, 0))``, and alike
+    above it: so that enclosures of both sides stay small.
+    """
+    if not isinstance(condition, ORDERS) or not condition.free_symbols:
+        return first, second
+    is_above, z = _oriented(condition)
+
+    def limited(side: Any, *, above: bool) -> Any:
+        limit: Any = maximum(z, sp.S.Zero) if above else minimum(z, sp.S.Zero)
+        powers = {e: e.args[0] / z for e in side.atoms(sp.exp, expm1)}
+        inside = {e: k for e, k in powers.items() if k.is_Rational and (k < 0) == above}
+        return side.xreplace({e: e.func(k * limit) for e, k in inside.items()})
+
+    return limited(first, above=is_above), limited(second, above=not is_above)
+
+
+def folded(condition: Any, first: Any, second: Any) -> Any:
+    """``f(max(z, 0)) + g(min(z, 0)) - f(0)``: f(z) where ``z > 0``, else g(z), as one term.
+
+    None where the condition is no order, a side depends on more than its border z, or f(0) is not
+    g(0).
+    """
+    if not isinstance(condition, ORDERS):
+        return None
+    is_above, inside = _oriented(condition)
+    f, g = (first, second) if is_above else (second, first)
+    z = sp.Dummy("z")
+    f, g = (side.xreplace({inside: z, -inside: -z}) for side in (f, g))
+    f, g = f.xreplace({maximum(z, 0): z}), g.xreplace({minimum(z, 0): z})
+    if (f.free_symbols | g.free_symbols) - {z} or sp.expand(f.subs(z, 0) - g.subs(z, 0)) != 0:
+        return None
+    above: Any = maximum(inside, sp.S.Zero)
+    below: Any = minimum(sp.S.Zero, inside)  # in this order their slopes are s and 1 - s
+    return f.xreplace({z: above}) + g.xreplace({z: below}) - f.subs(z, 0)
+
+
+def _oriented(condition: Any) -> tuple[bool, Any]:
+    """Whether what is larger is written first, and that less the other."""
+    is_above = isinstance(condition, (sp.Gt, sp.Ge))
+    return is_above, border(condition) if is_above else -border(condition)
+
+
 class step(_RealFunction):  # noqa: N801 - a function's name
     """1 where the argument is positive, else 0: a subgradient of the kinked functions."""
 

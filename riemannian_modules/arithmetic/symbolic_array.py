@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic import symbolic_linear
+from riemannian_modules.arithmetic.functions import folded, guarded
 from riemannian_modules.arithmetic.scalar_rules import SCALAR_RULES
 from riemannian_modules.arithmetic.tracer import Tracer
 from riemannian_modules.errors import TraceError
@@ -334,7 +335,10 @@ def _unwrap_option(value: Any, tracer: Tracer) -> Any:
 
 def _where(tracer: Tracer, condition: Any, chosen: Any, other: Any) -> SymbolicArray:
     def pick(c: Any, a: Any, b: Any) -> Any:
-        return sp.Piecewise((a, c), (b, True))
+        # SymPy takes conditions on terms in pieces apart, and what it makes of them is no order.
+        whole = folded(c, a, b) if c.has(sp.Piecewise) else None
+        a, b = guarded(c, a, b)
+        return sp.Piecewise((a, c), (b, True)) if whole is None else whole
 
     parts = [entries_of(value, tracer) for value in (condition, chosen, other)]
     return SymbolicArray(np.frompyfunc(pick, 3, 1)(*parts), tracer)

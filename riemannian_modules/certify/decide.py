@@ -149,24 +149,26 @@ def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
 
 def _whole_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
     T = criterion.form.over(low, high)
+
+    def proves(places: Places, b: Array) -> Mask:
+        held = np.isfinite(b)  # what overflows is not proved
+        held[held] = criterion.proves(T[places[held]], b[held])
+        return held
+
     # The radius costs nothing to some multiple of its norm, the more of it is the weight's; where
     # in between is found by halving.
     least = criterion.estimate(T.midpoint)
     spread = np.linalg.norm(T.radius, axis=(-1, -2)) / criterion.smallest_weight
     left = np.flatnonzero(np.isfinite(least))
     for _ in range(WIDENINGS):
-        left = left[~criterion.proves(T[left], (least + spread)[left])]
+        left = left[~proves(left, (least + spread)[left])]
         spread[left] *= 4.0
     for _ in range(HALVINGS):
         spread *= 0.5
         left = np.flatnonzero(np.isfinite(least))
-        held = criterion.proves(T[left], (least + spread)[left])
+        held = proves(left, (least + spread)[left])
         least[left[~held]] += spread[left[~held]]
-    return _raised(
-        lambda places, b: criterion.proves(T[places], b),
-        least + spread,
-        _sizes(criterion, low, high),
-    )
+    return _raised(proves, least + spread, _sizes(criterion, low, high))
 
 
 def _raised(proves: Callable[[Places, Array], Mask], start: Array, sizes: Array) -> Array:

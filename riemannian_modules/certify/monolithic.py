@@ -178,7 +178,7 @@ def _by_squares(
         return None
     try:
         found = prove_by_squares(problem, norm, target, input_norm)
-    except OutOfTime:
+    except (OutOfTime, OverflowError):  # or numbers beyond those that are searched
         return None
     if found is None or (target is None and not found[0] < limit_of(problem.time)):
         return None

@@ -14,6 +14,7 @@ from riemannian_modules.certify import (
     Refuted,
     certify,
     checker,
+    decide,
     l1,
     l2,
     linf,
@@ -267,3 +268,16 @@ def test_an_unknown_sign_of_a_step_is_no_identity():
             pair[1] = written
         with pytest.raises(NotProved):
             checker.check(as_read(data))
+
+
+def test_widened_bounds_that_overflow_are_left_open(monkeypatch):
+    class Growth(rm.Flow):
+        state = rm.space(x="")
+        parameters = {"c": 0.0, "d": 0.0}
+
+        def equations(self, x, u, p):
+            return {"x": p.c * p.d * x.x}
+
+    monkeypatch.setattr(decide, "MOST_CORNERS", 1)  # as if the corners were too many
+    region = rm.box(c=(-1e100, 1e100), d=(-1e100, 1e100))
+    assert not isinstance(certify(Growth(), region, norm=l2(np.eye(1))), Proved)

@@ -59,7 +59,7 @@ class Reader:
         if e.is_Symbol:
             return {e: Fraction(1)}
         if e.is_Add:
-            return _sum([self.affine(part) for part in e.args])
+            return self._added(e)
         if e.is_Mul:
             return self._product(e)
         for kind, name in _PLAIN.items():
@@ -91,6 +91,24 @@ class Reader:
             self.slopes.append(slope)
             self.arguments.append(row)
         return {self._known[e]: Fraction(1)}
+
+    def _added(self, e: Any) -> Row:
+        """A sum; in it ``k max(z, 0) + k alpha expm1(min(0, z))`` is k times elu."""
+        terms: dict[Any, Any] = {f: c for c, f in (part.as_coeff_Mul() for part in e.args)}
+        rows: list[Row] = []
+        for below in [f for f in terms if isinstance(f, (fn.expm1, sp.exp))]:
+            inner: Any = below.args[0]
+            z = inner.args[1] if isinstance(inner, fn.minimum) and inner.args[0] == 0 else None
+            above: Any = fn.maximum(z, 0) if z is not None else None
+            alpha = terms[below] / terms.get(above, sp.nan)
+            if alpha.is_Rational and alpha > 0:
+                neuron = self._elu(("elu", alpha, z), alpha, z)
+                rows.append(_scaled(_fraction(terms[above]), neuron))
+                del terms[above], terms[below]
+        return _sum([*rows, *(self.affine(c * f) for f, c in terms.items())])
+
+    def _elu(self, e: Any, alpha: Any, argument: Any) -> Row:
+        return self._neuron(e, (0.0, _rounded_up(max(alpha, sp.S.One))), argument)
 
     def _product(self, e: Any) -> Row:
         constants = [f for f in e.args if not f.free_symbols]
@@ -164,10 +182,20 @@ class Reader:
             neuron = self._neuron(("relu", border), "relu", border)
             return _sum([self.affine(second), _scaled(_fraction(ratio), neuron)])
         # elu: u where u >= 0, else alpha expm1(min(u, 0)), whose slope is alpha exp(u).
-        alpha = second / fn.expm1(fn.minimum(first, 0))
-        if border == first and alpha.is_Rational and alpha > 0:
-            return self._neuron(e, (0.0, _rounded_up(max(alpha, sp.Integer(1)))), first)
+        above, below = (first, second) if border == first else (second, first)
+        alpha = _elu_factor(below, fn.minimum(above, 0))
+        if border in (first, -second) and alpha is not None:
+            return self._elu(e, alpha, above)
         raise NotSlopes(str(e))
+
+
+def _elu_factor(e: Any, below: Any) -> Any:
+    """The alpha > 0 of ``alpha (exp(below) - 1)``, however that is written; else None."""
+    growth: Any = sp.exp(below)
+    whole = sp.expand(e.xreplace({fn.expm1(below): growth - 1}))
+    alpha = whole.coeff(growth)
+    is_elu = alpha.is_Rational and alpha > 0 and sp.expand(whole - alpha * (growth - 1)) == 0
+    return alpha if is_elu else None
 
 
 def _fraction(value: Any) -> Fraction:
