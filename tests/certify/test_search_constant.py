@@ -215,3 +215,13 @@ def test_a_cone_program_finds_the_largest_eigenvalue():
     x = program.solve()
     assert x is not None
     assert x[0] == pytest.approx(np.linalg.eigvalsh(A)[-1], rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "coupling"), [(3, 1.0), (4, 1.0), (4, 8.0), (6, 1.0), (6, 8.0)])
+def test_defective_cascades_contract_nearly_as_fast_as_in_coordinates_of_their_scales(n, coupling):
+    # Coordinates e^i x_i give the rate 1 - e c cos(pi / (n + 1)) and the condition e^-2(n - 1).
+    J = -np.eye(n) + coupling * np.eye(n, k=1)
+    answer = certify(s.LinearFlow(J.tolist()), norm=l2())
+    assert isinstance(answer, Proved)
+    given_up = coupling * np.cos(np.pi / (n + 1)) * 10.0 ** (-6 / (n - 1))
+    assert 1 - 2 * given_up - 1e-3 <= answer.rate < 1

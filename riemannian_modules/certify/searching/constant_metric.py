@@ -22,6 +22,9 @@ from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
 SLACK = 1e-5  # part of the best rate given up for a well-conditioned metric
+SHIFTS = tuple(
+    5e-4 * 2.0 ** (0.5 * k) for k in range(21)
+)  # parts of the abscissa, given up for a defect
 FREE = 1e8  # condition, from which on a limit is none
 MODEST = 1e9  # condition up to which a metric of eigenvectors is taken
 DYADIC = (6, 10, 14, 18, 22, 26, 30, 36, 42, 48)  # bits that metrics are rounded to, if that does
@@ -50,7 +53,7 @@ def constant_metric(
     n = J.shape[-1]
     whole = blocks is None or any(len(set(b)) == n for b in blocks)
     if len(J) == 1 and is_flow and whole and not len(slopes) and condition >= FREE:
-        found = _linear_metric(J[0])
+        found = _linear_metric(J[0], condition)
     else:
         basis = symmetric_basis(n, [range(n)] if blocks is None else blocks)
         found = _best_metric(J, slopes, basis, condition, is_flow=is_flow, whole=whole)
@@ -72,7 +75,7 @@ def rounded_metric(M: Array, J: Array, *, is_flow: bool) -> Array:
     return M
 
 
-def _linear_metric(J: Array) -> Array:
+def _linear_metric(J: Array, condition: float) -> Array:
     """A metric in which one constant Jacobian contracts at (nearly) its spectral abscissa."""
     from scipy.linalg import solve_continuous_lyapunov
 
@@ -88,9 +91,32 @@ def _linear_metric(J: Array) -> Array:
     balanced = T @ J @ inverse
     abscissa = float(np.real(values).max())
     scale = abs(abscissa) if abscissa != 0 else float(np.abs(J).max()) or 1.0
-    shifted = balanced - (abscissa + 5e-4 * scale) * np.eye(len(J))
-    solution: Any = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
-    return _unit(T @ solution @ T)
+    best, found = np.inf, None
+    for part in SHIFTS:
+        shifted = balanced - (abscissa + part * scale) * np.eye(len(J))
+        solution: Any = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
+        try:
+            M = _unit(solution)
+        except ConvergenceError:
+            continue
+        # Units that lie far apart cost no rounding; the balanced coordinates show what does.
+        bound = _linear_bound(balanced, M) if np.linalg.cond(M) <= condition else np.inf
+        if bound < best:
+            best, found = bound, M
+    if found is None:
+        raise ConvergenceError("No metric was found: the Jacobian is too badly conditioned.")
+    return _unit(T @ found @ T)
+
+
+def _linear_bound(J: Array, M: Array) -> float:
+    """Twice the log-norm, in coordinates in which the metric has ones (nearly) on its diagonal.
+
+    A defect asks for metrics whose scales lie far apart; in these coordinates they are harmless.
+    """
+    d = 2.0 ** np.round(0.5 * np.log2(np.diagonal(M)))
+    scaled = (d[:, None] * J / d)[None]
+    pencils = ConstantPencils(scaled, scaled[:0], (M / d / d[:, None])[None], is_flow=True)
+    return float(pencils.bounds(np.ones(1))[0])
 
 
 def _unit(solution: Array) -> Array:
