@@ -85,7 +85,8 @@ def _root_and_number(e: Any) -> tuple[Any, Any] | None:
     quotient = sp.fraction(sp.together(e))
     found: list[tuple[Any, Any]] = []
     for form in (sp.expand, in_sines, in_cosines) if e.has(sp.sin, sp.cos) else (sp.expand,):
-        (c, above), (d, below) = (sp.factor_list(form(part)) for part in quotient)
+        factors: Any = [sp.factor_list(form(part)) for part in quotient]
+        (c, above), (d, below) = factors
         powers = [*above, *((f, -k) for f, k in below)]
         if (c / d).is_Rational and c / d > 0:
             found.append((c / d, sp.Mul(*(f ** sp.Rational(k, 2) for f, k in powers))))

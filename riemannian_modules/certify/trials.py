@@ -73,6 +73,7 @@ MOST_NEURONS = 8  # of a map whose Jacobian is multiplied out
 MOST_CORNERS = 12  # neurons of a flow or step whose slopes' corners are all tried
 LEAST = 1.0  # seconds of a request: what is small is proved in any budget
 NORM = 0.5  # of the time, for the search of a norm
+FIRST = 0.6  # of the time, for a rule that others follow
 SHARE = 0.1  # of the budget for what is proved already
 TIE = 1e-10  # part of a bound by which multipliers have to be better than the whole
 WHOLE, SLOPES = "the system as a whole", "multipliers for slopes"
@@ -180,7 +181,12 @@ def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None],
         return
     form = slopes_problem(request.module, request.region)
     neurons = 0 if form is None else len(form.slopes)
-    whole = (WHOLE, lambda best: _in_time(_whole, _shortened(request, neurons, best)))
+    is_composite = isinstance(request.module, ModuleGraph)
+    has_parts = is_composite and not request.is_static
+    has_parts = has_parts and not isinstance(request.norm, (L2, FreeL2))
+    whole = (
+        WHOLE, lambda best: _in_time(_whole, _shortened(request, neurons, best, has_parts))
+    )  # fmt: skip
     slopes = (SLOPES, lambda _: _slopes(request, form))
     parts = ("the network rules", lambda _: _network(request))
     if request.is_static:
@@ -193,11 +199,16 @@ def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None],
         yield slopes
         return
     yield from (slopes, whole) if neurons else (whole, slopes)
-    if isinstance(request.module, ModuleGraph) and not isinstance(request.norm, (L2, FreeL2)):
+    if has_parts:
         yield parts
 
 
-def _shortened(request: Request, neurons: int, best: Proved | None) -> Request:
+def _shortened(
+    request: Request,
+    neurons: int,
+    best: Proved | None,
+    has_parts: bool,  # noqa: FBT001
+) -> Request:
     """The request for the whole, with a part of its time where little is to be gained.
 
     Of a flow or step that multipliers have proved, the whole says more in its certificate, and has
@@ -206,9 +217,10 @@ def _shortened(request: Request, neurons: int, best: Proved | None) -> Request:
     region = request.region
     is_bounded = region is not None and bool(region.sides)
     gains = request.target is None and is_bounded and neurons <= MOST_CORNERS
+    share = SHARE
     if best is None or request.is_static or gains:
-        return request
-    budget = replace(request.budget, seconds=SHARE * request.budget.seconds)
+        share = FIRST if has_parts else 1.0
+    budget = replace(request.budget, seconds=share * request.budget.seconds)
     return replace(request, budget=budget)
 
 
@@ -242,10 +254,11 @@ def _slopes(request: Request, form: SlopesForm | None) -> Answer:
             "bounded slope alone, so multipliers for slopes do not apply."
         )
     norm: Any = None if isinstance(request.norm, str) else request.norm
-    return certify_slopes(
-        form, norm=norm, input_norm=request.input_norm, rate=request.rate, factor=request.factor,
-        budget=request.budget,
-    )  # fmt: skip
+    with limited_to(time_left() if request.is_static else FIRST * time_left()):
+        return certify_slopes(
+            form, norm=norm, input_norm=request.input_norm, rate=request.rate,
+            factor=request.factor, budget=request.budget,
+        )  # fmt: skip
 
 
 def _network(request: Request) -> Answer:
