@@ -25,9 +25,11 @@ class Algebra:
 P = 192
 ONE, BIG, INF = 1 << P, 1 << 2000, 1 << 4000
 class Range(Algebra):
-    of = staticmethod(lambda q: q if isinstance(q, Range) else near(Q(q)))
+    of = staticmethod(lambda q: q if isinstance(q, Range) else near(q))
     call = staticmethod(lambda op, *args: FUNCTIONS[op][0](*args))
-    def __init__(self, lo, hi): self.lo, self.hi = -INF if lo < -BIG else min(lo, BIG), INF if hi > BIG else max(hi, -BIG)
+    def __init__(self, lo, hi):
+        self.lo = lo if -BIG <= lo <= BIG else BIG if lo > 0 else -INF
+        self.hi = hi if -BIG <= hi <= BIG else INF if hi > 0 else -BIG
     def __add__(self, other): return Range(self.lo + (o := Range.of(other)).lo, self.hi + o.hi)
     def __mul__(self, other):
         ends = self.lo * (o := Range.of(other)).lo, self.lo * o.hi, self.hi * o.lo, self.hi * o.hi
@@ -201,14 +203,16 @@ def vanishes(t):
 
 # 4. Evaluation of the file's terms, in either algebra.
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,3999})(/[1-9][0-9]{0,3999})?")
+@lru_cache(1 << 12)
+def number(text): return Q(text) if NUMBER.fullmatch(text) else None
 class Values(dict):
     """Values of names: of those given, of bindings when they are first used, and of numbers."""
     def __init__(self, algebra, given, let, limits=()):
         super().__init__(given)
         self.algebra, self.given, self.let, self.limits = algebra, given, let, limits
     def __missing__(self, name):
-        if name not in self.let and not NUMBER.fullmatch(name): raise Malformed(f"{name!r} is no number and no name")
-        x = self.run(self.let[name]) if name in self.let else self.algebra.of(Q(name))
+        if name not in self.let and number(name) is None: raise Malformed(f"{name!r} is no number and no name")
+        x = self.run(self.let[name]) if name in self.let else self.algebra.of(number(name))
         return self.setdefault(name, x.both(self.limits[name]) if name in self.limits else x)
     def run(self, tree):
         """The value of a number, a name, or [operator, operands...]."""
@@ -220,7 +224,7 @@ class Values(dict):
             if otherwise != ["true"]: raise Malformed("a piecewise term is [x, condition], [y, [true]]")
             if isinstance(border, Term) and border.slopes(): self.join(x, y, border, left, right)
             return self.algebra.call("where", self.run(x), self.run(y), border)
-        if op == "^" and len(rest) == 2 and isinstance(rest[1], str) and NUMBER.fullmatch(rest[1]): return self.run(rest[0]) ** Q(rest[1])
+        if op == "^" and len(rest) == 2 and isinstance(rest[1], str) and (e := number(rest[1])) is not None: return self.run(rest[0]) ** e
         op, args = "power" if op == "^" else op, [self.run(t) for t in rest]
         if op == "+": return sum(args[1:], args[0])
         if op == "*": return prod(args[1:], start=args[0])
@@ -249,6 +253,9 @@ class Matrix(dict):
     def __mul__(A, c): return Matrix({p: c * t for p, t in A.items()})
     __rmul__ = __mul__
     def __matmul__(A, B):
+        if {type(t) for t in [*A.values(), *B.values()]} == {Q}:  # in integers, over common denominators
+            a, b = (lcm(*(t.denominator for t in X.values())) for X in (A, B))
+            return Q(1, a * b) * (Matrix({p: int(a * t) for p, t in A.items()}) @ Matrix({p: int(b * t) for p, t in B.items()}))
         rows, found = {}, {}
         for (k, j), t in B.items(): rows.setdefault(k, []).append((j, t))
         for (i, k), s in A.items():
@@ -282,11 +289,13 @@ def passes(form, ranges, strict):
     moving = sorted(a for a in {a for m in form for a in m} if ranges[a].lo < ranges[a].hi)
     endless = [a for a in moving if ranges[a].lo == -INF or ranges[a].hi == INF]
     if not endless and positive(around := enclosure(form, ranges), strict): return True
+    inside = {a: point(max(x.lo, min(x.hi, 0))) for a, x in ranges.items()}
     for a in endless or moving * (len(moving) > 12):  # A + a B is least at a's lower end when B >= 0 on the ranges
         B = {tuple(b for b in m if b != a): T for m, T in form.items() if a in m}
         B[()] = dict.fromkeys(form[()], 0) | B.get((), {})
         for way, e in (1, ranges[a].lo), (-1, ranges[a].hi):
-            if abs(e) < INF and passes({m: {p: way * c for p, c in T.items()} for m, T in B.items()}, ranges, False):
+            signed = {m: {p: way * c for p, c in T.items()} for m, T in B.items()}
+            if abs(e) < INF and positive(enclosure(signed, inside), False) and passes(signed, ranges, False):
                 return passes(form, ranges | {a: point(e)}, strict)
     if endless or not moving: return False
     if len(moving) <= 12: return all(passes(form, ranges | {moving[0]: point(e)}, strict) for e in (ranges[moving[0]].lo, ranges[moving[0]].hi))
@@ -342,7 +351,7 @@ def matrix(data, n, m):
     """Rows, or {"entries": [[i, j, entry], ...]}; entries are doubles, or fractions "p/q"."""
     rows = data if isinstance(data, list) else [[None] * m] * n
     entries, shape = ([(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)], None) if rows is data else fields(data, "entries", "shape")
-    found = Matrix({(i, j): Q(x) if isinstance(x, str) and NUMBER.fullmatch(x) else real(x) for i, j, x in entries})
+    found = Matrix({(i, j): number(x) if isinstance(x, str) and number(x) is not None else real(x) for i, j, x in entries})
     if len(found) < len(entries) or [*map(len, rows)] != [m] * n or (shape or [n, m]) != [n, m] or not all(
             type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found): raise Malformed(f"expected a matrix {n} x {m}")
     return Matrix({p: x for p, x in found.items() if x})
@@ -367,7 +376,7 @@ class Region:
         names = {*self.names, *self.let}
         if any(x.lo > x.hi or x.lo == INF or x.hi == -INF for x in self.sides): raise Malformed("region: an empty side")
         if len(names) < len(sides) + len(pairs) + len(cuts) or any(len({*own} & {*self.names}) < len(own) for own, *_ in cuts) or any(
-                s[:1] != "$" for s, _ in pairs) or any(NUMBER.fullmatch(s) or s[:1] in ("", "$", "~") for s in self.names):
+                s[:1] != "$" for s, _ in pairs) or any(number(s) is not None or s[:1] in ("", "$", "~") for s in self.names):
             raise Malformed("names: $bindings, symbols, and in constraints symbols, each once")
         self.data, self.report, self.defined, self.slopes, self.root = data, [], [], {}, None
         still = {s: Term.single("symbol", s) for s in self.names + self.constraints}
