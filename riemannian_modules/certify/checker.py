@@ -459,11 +459,11 @@ def check(data):
     if kind not in ("flow", "step", "map") or kind != "flow" and b < 0: raise Malformed(f"no claim: {kind}, {bound}")
     if "input_norm" in claim and (kind != "map" or norm["type"] != "l2"): raise Malformed("an input_norm is for l2 norms of maps")
     R = Region(region, [part.get("let", []) for part in (system, norm, evidence)])
-    (slopes if rule == "slopes" else expressions)(R, b, kind, claim, norm, system, evidence)
+    also = R.shown(R.sides) + "".join(f", {key}" for key in ("linear", "balls") if key in region)
+    (slopes if rule in ("slopes", "sums") else expressions)(R, b, kind, claim, norm, system, evidence)
     what = {"flow": "d|z|/dt <= {} |z|", "step": "|z+| <= {} |z|", "map": "|dy| <= {} |du|"}[kind]
     shape = ", ".join(f"{key} {json.dumps(v, default=float):.80}" for key, v in norm.items() if key != "let")
-    also = "".join(f", {key}" for key in ("linear", "balls") if key in region)
-    return [f"claim: {kind}, {what.format(float(b))}, norm {shape}; where {R.shown(R.sides)}{also}", *R.report]
+    return [f"claim: {kind}, {what.format(float(b))}, norm {shape}; where {also}", *R.report]
 def expressions(R, b, kind, claim, norm, system, evidence):
     """The rules for systems of expressions: J is the derivative of the map, and the file writes it in atoms."""
     sort, groups, _, dx, y, guards = fields(system, "type symbols let dx y guards")
@@ -507,14 +507,14 @@ def block(R, what, flow, b, N, m, M, n, J, cuts):
     """2 b M - (M J + J^T M) >= 0, or |J z|_M <= b |z|_N: [[b N, J^T M], [M J, b M]] >= 0."""
     MJ = M @ J
     R.proves(what, 2 * b * M - MJ - MJ.T if flow else b * N + (b * M).at(m, m) + MJ.T.at(0, m), n if flow else m + n, cuts)
-def sums(R, b, kind, J, n, m, norm, cuts):
+def sums(R, b, kind, J, n, m, norm, cuts, rows=None):
     """sum_j |J_ij| w_j <= b w_i, a flow's diagonal with its sign; magnitudes stand at (i, -1 - j)."""
     w = [real(w) for w in fields(norm, "type weights")[1]]
     if len(w) != n or n != m or min(w) <= 0: raise Malformed(f"expected {n} positive weights")
     own = kind == "flow"
     A = {(i, i): b * w[i] - w[i] * J.get((i, i), 0) * own for i in range(n)}
     A |= {(i, -1 - j): w[j] * t for (i, j), t in J.items() if i != j or not own}
-    R.proves("weighted sums are at most the bound", Matrix(A), n, cuts)
+    R.proves(f"weighted sums{'' if rows is None else f' of row {rows[0]}'} are at most the bound", Matrix({p: t for p, t in A.items() if p[0] in (rows or range(n))}), n, cuts)
 def blocks(norm, n):
     """Groups of the state, their metrics and weights: the largest |x_k|_M / r_k (linf), or the sum of l_k |x_k|_M (l1)."""
     sort, combine, groups, metrics, weights, exponents = fields(norm, "type combine groups metrics weights", "exponents")
@@ -645,13 +645,15 @@ def slopes(R, b, kind, claim, norm, system, evidence):
     loops among neurons have exactly one solution.
     """
     sort, n, A, B, C, D, activations = fields(system, "type size A B C D activations")
-    _, multipliers, compression = fields(evidence, "rule multipliers", "compression")
     runs = [run if isinstance(run, list) else [run, 1] for run in activations]
-    bounds = [pair for s, k in runs for pair in ([SLOPES[s]] * k if isinstance(s, str) else [(s, k)])]
-    q, m, t = len(norm["metric"]), len(bounds), [real(x) for x in multipliers]
-    if (sort != "slopes" or any(low > high for low, high in bounds) or len(t) != m or min(t, default=0) < 0 or len(R.names) < n
+    bounds = [(Q(low), Q(high)) for s, k in runs for low, high in ([SLOPES[s]] * k if isinstance(s, str) else [(real(s), real(k))])]
+    q, m = len(norm.get("metric", norm.get("weights"))), len(bounds)
+    if (sort != "slopes" or any(low > high for low, high in bounds) or len(R.names) < n
             or kind != "map" and q != n or {"horizontal", "trajectories"} & {*claim}): raise Malformed("slopes: the parts do not fit")
-    A, B, C, D, M = matrix(A, q, n), matrix(B, q, m), matrix(C, m, n), matrix(D, m, m), l2(norm, q)
+    A, B, C, D = matrix(A, q, n), matrix(B, q, m), matrix(C, m, n), matrix(D, m, m)
+    if evidence["rule"] == "sums": return fields(evidence, "rule") and sums_of_slopes(R, b, kind, A, B, C, D, bounds, norm)
+    (_, multipliers, compression), M = fields(evidence, "rule multipliers", "compression"), l2(norm, q)
+    if len(t := [real(x) for x in multipliers]) != m or min(t, default=0) < 0: raise Malformed("slopes: a multiplier >= 0 for each")
     N = l2(claim["input_norm"], n) if "input_norm" in claim else identity(n) if kind == "map" else M
     limit = (2 * b if kind == "flow" else b**2) * N
     if compression is not None:  # |x|^2 >= s^T (2 H - H G H) s for s = C0 x, G = C0 C0^T
@@ -666,6 +668,15 @@ def slopes(R, b, kind, claim, norm, system, evidence):
     half = (own - alpha @ v).T @ (T @ (beta @ v - own)) + motion
     if not passes(form_of(limit - half - half.T, n + m), {}, True): raise NotProved("the matrix inequality of the multipliers fails")
     R.report.append(f"the matrix inequality of {m} multipliers")
+def sums_of_slopes(R, b, kind, A, B, C, D, bounds, norm):
+    """out = (A + B U) dx, where U = S (C + D U) for the slopes S, found one layer after another."""
+    U, left = Matrix(), {*range(len(bounds))}
+    while ready := {k for k in left if not any((k, j) in D for j in left)}:
+        U, left = U + Matrix({(k, k): Term.single("atom", f"~{k}") for k in ready}) @ (C + D @ U), left - ready
+    if left or kind == "map" or norm["type"] not in ("l1", "linf"): raise NotProved("sums of slopes are those of layers, in l1 or linf")
+    R.names, R.sides, R.root = R.names + [f"~{k}" for k in range(len(bounds))], R.sides + [between(low, high) for low, high in bounds], None
+    J, n = A + B @ U, len(norm["weights"])
+    for i in range(n): sums(R, b, kind, J if norm["type"] == "linf" else J.T, n, n, norm, [None], (i,))
 
 # 8. The file.
 def once(pairs):

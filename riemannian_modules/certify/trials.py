@@ -67,6 +67,7 @@ from riemannian_modules.region import Box
 AnyNorm = Norm | FreeNorm | WrittenNorm | Literal["auto"]
 Result = TypeVar("Result")
 GIVEN = (L2, L1, LInf, FieldL2, FactorL2)
+SUMS = (L1, LInf, FreeL1, FreeLInf)
 FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
 LARGEST_WHOLE = 64  # states up to which one dense metric is sought
 MOST_NEURONS = 8  # of a map whose Jacobian is multiplied out
@@ -76,7 +77,7 @@ NORM = 0.5  # of the time, for the search of a norm
 FIRST = 0.6  # of the time, for a rule that others follow
 SHARE = 0.1  # of the budget for what is proved already
 TIE = 1e-10  # part of a bound by which multipliers have to be better than the whole
-WHOLE, SLOPES = "the system as a whole", "multipliers for slopes"
+WHOLE, SLOPES = "the system as a whole", "slopes of activations"
 SMALL = 6  # inputs of a map whose Jacobian is bounded as a whole, too
 
 
@@ -176,14 +177,16 @@ def _refuse_jumps(module: RiemannianModule) -> None:
 
 def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None], Answer]]]:
     """The rules in their order, each as a function of the best answer before it."""
-    if request.horizontal is not None or not request.is_euclidean or request.resume is not None:
+    in_sums = isinstance(request.norm, SUMS) and not request.is_static
+    has_slopes = request.is_euclidean or in_sums
+    if request.horizontal is not None or not has_slopes or request.resume is not None:
         yield WHOLE, lambda _: _whole(request)
         return
     form = slopes_problem(request.module, request.region)
     neurons = 0 if form is None else len(form.slopes)
     is_composite = isinstance(request.module, ModuleGraph)
     has_parts = is_composite and not request.is_static
-    has_parts = has_parts and not isinstance(request.norm, (L2, FreeL2))
+    has_parts = has_parts and not isinstance(request.norm, (L2, FreeL2)) and not in_sums
     whole = (
         WHOLE, lambda best: _in_time(_whole, _shortened(request, neurons, best, has_parts))
     )  # fmt: skip
@@ -197,6 +200,9 @@ def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None],
     if request.is_large:
         yield parts
         yield slopes
+        return
+    if in_sums:
+        yield from (slopes, whole) if neurons else (whole,)
         return
     yield from (slopes, whole) if neurons else (whole, slopes)
     if has_parts:
@@ -216,7 +222,8 @@ def _shortened(
     """
     region = request.region
     is_bounded = region is not None and bool(region.sides)
-    gains = request.target is None and is_bounded and neurons <= MOST_CORNERS
+    gains = request.target is None and is_bounded
+    gains = gains and (neurons <= MOST_CORNERS or isinstance(request.norm, SUMS))
     share = SHARE
     if best is None or request.is_static or gains:
         share = FIRST if has_parts else 1.0

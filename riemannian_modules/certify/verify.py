@@ -156,4 +156,5 @@ _VERIFIERS = {
     "sos": verify_monolithic,
     "network": verify_network,
     "slopes": verify_slopes,
+    "sums": verify_slopes,
 }

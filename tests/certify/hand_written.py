@@ -300,6 +300,20 @@ TRUE = {
         },
         "evidence": {"rule": "slopes", "multipliers": [4.0, 4.0]},
     },
+    # J = [[s t / 2 - 2, t], [s, -2]]: the first row is largest at s = t = 1.
+    "slopes of layers": {
+        **certificate("flow", -0.5, {"type": "linf", "weights": [1, 1]}, free("x", "y"), {}),
+        "system": {
+            "type": "slopes",
+            "size": 2,
+            "A": [[-2, 0], [0, -2]],
+            "B": [[0, 1], [1, 0]],
+            "C": [[1, 0], [0, 1]],
+            "D": [[0, 0], [0.5, 0]],
+            "activations": ["relu", [0, 1]],
+        },
+        "evidence": {"rule": "sums"},
+    },
 }
 TRUE["sum of squares"] = {
     **certificate("flow", -1.0, l2([1]), free("x"), system([CUBIC], state=["x"])),
@@ -337,7 +351,7 @@ TRUE["slopes of a map"]["claim"]["bound"] = math.nextafter(2.0, 3.0)
 def explained(data):
     """The certificate with its matrices in atoms, as the library writes them."""
     claim, evidence = data["claim"], data["evidence"]
-    if evidence["rule"] in ("slopes", "sos"):
+    if evidence["rule"] in ("slopes", "sums", "sos"):
         return data
     # One atom has a range, where any has.
     lemmas = [
@@ -392,6 +406,7 @@ FALSE_CHANGES = {
     "network": (("evidence", "checks", 2, "bound"), 0.2),
     "two pieces": (("system", "dx", 0, 2, 0), ["+", "1", MINUS]),
     "slopes of a map": (("claim", "bound"), 2.0),
+    "slopes of layers": (("claim", "bound"), -0.5 - 2.0**-50),
     "sum of squares": (("evidence", "rate", 0, "gram"), [["5"]]),
 }
 

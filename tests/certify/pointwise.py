@@ -314,13 +314,22 @@ def slopes_contradict(data, rng, count):
         else:
             bounds.append(tuple(map(float, entry)))
     low, high = np.array(bounds, dtype=float).T
-    M = np.array(claim["norm"]["metric"], dtype=float)
+    b, norm = float(claim["bound"]), claim["norm"]
+    M = np.array(norm.get("metric", 0), dtype=float)
     for k in range(count):
         share = rng.integers(0, 2, len(low)) if k else 1
         S = np.diag(low + share * (high - low))
         G = A + B @ np.linalg.solve(np.eye(len(low)) - S @ D, S @ C)
         n = G.shape[1]
-        b = float(claim["bound"])
+        if norm["type"] != "l2":
+            J = np.abs(G)
+            if claim["kind"] == "flow":
+                np.fill_diagonal(J, np.diag(G))
+            w = np.array(norm["weights"], dtype=float)
+            sums = (J @ w if norm["type"] == "linf" else w @ J) / w
+            if sums.max() > b + SLACK * (1 + np.abs(G).max()):
+                return True
+            continue
         N = np.array(claim.get("input_norm", {"metric": np.eye(n)})["metric"], dtype=float)
         N = N if claim["kind"] == "map" else M
         gap = 2 * b * M - M @ G - G.T @ M if claim["kind"] == "flow" else b * b * N - G.T @ M @ G

@@ -171,7 +171,7 @@ def test_sixteen_neurons_reach_what_their_multipliers_prove():
     alone = certify_slopes(module, norm=l2(np.eye(16)))
     assert isinstance(answer, Proved)
     assert answer.rate >= alone.rate * (1 - 1e-9) >= 0.5
-    assert answer.tried[0].rule == "multipliers for slopes"
+    assert answer.tried[0].rule == "slopes of activations"
 
 
 def test_a_target_that_the_uncut_region_proves_has_one_leaf():

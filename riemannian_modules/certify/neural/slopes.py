@@ -3,7 +3,8 @@
 A static map's Lipschitz constant, the factor of a step, the rate of a flow: where a module is made
 of linear maps and activations of bounded slope, one multiplier for each neuron and one matrix
 inequality prove a bound for all inputs and states (slopes are bounded everywhere, so the region
-does not matter). Search is untrusted; the inequality is then proved in floating point.
+does not matter). In weighted l1 and linf norms, corners of slopes prove it for flows and steps.
+Search is untrusted; what it finds is then proved in floating point.
 
 Source: Fazlyab, Robey, Hassani, Morari and Pappas (2019), *Efficient and accurate estimation of
     Lipschitz constants for deep neural networks*, arXiv:1906.04893 (LipSDP, one multiplier a
@@ -38,11 +39,22 @@ from riemannian_modules.certify.neural.slopes_search import (
     feasible_start,
     follow_centres,
 )
+from riemannian_modules.certify.neural.slopes_sums import find_weights, sums_bound
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
-from riemannian_modules.certify.norms import L2, FreeL2, FreeNorm, Norm, proved_norm
+from riemannian_modules.certify.norms import (
+    L1,
+    L2,
+    FreeL1,
+    FreeL2,
+    FreeLInf,
+    FreeNorm,
+    LInf,
+    Norm,
+    proved_norm,
+)
 from riemannian_modules.certify.problem import limit_of
 from riemannian_modules.door import number
-from riemannian_modules.errors import MetricError, SignatureError
+from riemannian_modules.errors import ConvergenceError, MetricError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
 from riemannian_modules.space import Array
@@ -73,7 +85,8 @@ def certify_slopes(
     Args:
         module: A module, or the form itself, whose loops among neurons may be implicit layers.
         region: Stands in the certificate; slopes are bounded everywhere.
-        norm: `l2`, given or free; None is the identity for static maps, else free.
+        norm: `l2`, given or free; of flows and steps `l1` or `linf`, too. None is the identity for
+            static maps, else a free `l2`.
         input_norm: For static maps, the norm of the inputs; Euclidean when None.
         rate: For flows, the rate to prove (1/time); None for the best that is found.
         factor: For steps and maps, the Lipschitz constant to prove; None for the best.
@@ -94,11 +107,34 @@ def certify_slopes(
             None, "the module is not made of linear maps and functions of bounded slope alone"
         )
     target = _target(form, rate, factor)
+    if isinstance(norm, (L1, LInf, FreeL1, FreeLInf)) and form.time is not Time.STATIC:
+        return _by_sums(form, norm, target)
     if norm is not None and not isinstance(norm, (L2, FreeL2)):
         return Estimated(None, "multipliers for slopes speak of l2 norms; use l2(...)")
     seconds = budget.seconds if budget is not None else SECONDS
     with limited_to(seconds):
         return _certified(form, norm, input_norm, target, _gap(budget))
+
+
+def _by_sums(form: SlopesForm, norm: L1 | LInf | FreeL1 | FreeLInf, target: float | None) -> Answer:
+    if isinstance(norm, (FreeL1, FreeLInf)):
+        try:
+            norm = find_weights(form, norm)
+        except ConvergenceError as fault:
+            return Estimated(None, str(fault))
+    found = proved_norm(norm)
+    assert isinstance(found, (L1, LInf))  # it was one
+    if len(found.weights) != len(form.A):
+        raise MetricError(
+            f"norm: {len(found.weights)} weights; the module's distance has {len(form.A)}."
+        )
+    b = sums_bound(form, found)
+    asked = limit_of(form.time) if target is None else target
+    proof = SlopesProof(form, b if target is None else target, found)
+    if b > asked or (target is None and b == asked):
+        bound = SlopesProof(form, b, found).as_bound if np.isfinite(b) else None
+        return Estimated(bound, f"sums over slopes give {b:.6g}; {asked:.6g} is not proved")
+    return Proved(proof.as_bound, certificate_of(proof))
 
 
 def _certified(
@@ -129,6 +165,11 @@ def verify_slopes(data: Mapping[str, Any]) -> Answer:
         CertificateError: If the data is inconsistent, or of another rule or version.
     """
     proof = proof_from_data(data)
+    if isinstance(proof.norm, (L1, LInf)) or proof.multipliers is None:
+        assert isinstance(proof.norm, (L1, LInf))  # other norms have multipliers
+        if not sums_bound(proof.form, proof.norm) <= proof.bound:
+            return Estimated(None, "the sums over corners of slopes exceed the bound")
+        return Proved(proof.as_bound, certificate_of(proof))
     metrics = proof.norm.metric, None if proof.input_norm is None else proof.input_norm.metric
     if not proves(proof.form, proof.bound, metrics, proof.multipliers, proof.compression):
         return Estimated(None, "the matrix inequality of the multipliers is not proved")

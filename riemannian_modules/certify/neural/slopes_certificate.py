@@ -1,4 +1,4 @@
-"""Certificates of the rule of slopes: written, and read again without belief.
+"""Certificates of the rules of slopes, multipliers and sums: written, and read without belief.
 
 Source: none; the format is this library's, version 3.
 """
@@ -27,8 +27,12 @@ from riemannian_modules.certify.certificate_data import (
 )
 from riemannian_modules.certify.constraints import Constraints
 from riemannian_modules.certify.neural.slopes_system import SlopesForm, form_from_data, form_to_data
-from riemannian_modules.certify.norms import L2, proved_norm
-from riemannian_modules.certify.statement import region_in_words, statement_of
+from riemannian_modules.certify.norms import L1, L2, LInf, proved_norm
+from riemannian_modules.certify.statement import (
+    region_in_words,
+    statement_of,
+    symbols_of_claim,
+)
 from riemannian_modules.errors import CertificateError, MetricError
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
@@ -41,6 +45,7 @@ _SYMBOLS = {
     "step": f"|A dx + B dw|_M^2 + {_SECTOR} <= b^2 |dx|_M^2",
     "map": f"|A dx + B dw|_M^2 + {_SECTOR} <= b^2 |dx|_N^2",
 }
+_SUMS = "J = A + B (I - S D)^-1 S C for slopes S"
 _MOST_SIDES = 20  # named in words
 
 
@@ -52,18 +57,18 @@ class SlopesProof:
     Attributes:
         form: The system.
         bound: b.
-        norm: M.
+        norm: M, or weights.
         input_norm: The inputs' norm of a static map, None for the Euclidean one.
-        multipliers: t (m,).
+        multipliers: t (m,); None for weights, where corners of slopes prove the bound.
         compression: H, or None.
     """
 
     form: SlopesForm
     bound: float
-    norm: L2
-    input_norm: L2 | None
-    multipliers: Array
-    compression: Array | None
+    norm: L2 | L1 | LInf
+    input_norm: L2 | None = None
+    multipliers: Array | None = None
+    compression: Array | None = None
 
     @property
     def as_bound(self) -> Bound:
@@ -77,17 +82,22 @@ def certificate_of(proof: SlopesProof) -> Certificate:
     form = proof.form
     kind = KINDS[form.time]
     # Outputs are compared once: no distance of theirs grows before it shrinks.
-    overshoot = 1.0 if kind == "map" else _overshoot(proof.norm)
+    overshoot = _overshoot(proof.norm) if isinstance(proof.norm, L2) and kind != "map" else 1.0
+    symbols = _SYMBOLS[kind]
+    if not isinstance(proof.norm, L2):
+        symbols = f"{symbols_of_claim(kind, proof.as_bound, proof.norm, None)}; {_SUMS}"
     claim: dict[str, Any] = {
         "statement": statement_of(
             kind, proof.as_bound, proof.norm, proof.input_norm, overshoot, _words(form)
         ),
-        "symbols": _SYMBOLS[kind],
+        "symbols": symbols,
         "kind": kind, "bound": proof.bound, "norm": norm_to_data(proof.norm),
     }  # fmt: skip
     if proof.input_norm is not None:
         claim["input_norm"] = norm_to_data(proof.input_norm)
-    evidence: dict[str, Any] = {"rule": "slopes", "multipliers": proof.multipliers.tolist()}
+    evidence: dict[str, Any] = {"rule": "sums"}
+    if proof.multipliers is not None:
+        evidence = {"rule": "slopes", "multipliers": proof.multipliers.tolist()}
     if proof.compression is not None:
         evidence["compression"] = proof.compression.tolist()
     return Certificate({
@@ -111,20 +121,24 @@ def proof_from_data(data: Mapping[str, Any]) -> SlopesProof:
         _keys(data[part], part, required, optional)
         for part, required, optional in (
             ("claim", {"statement", "kind", "bound", "norm"}, {"symbols", "input_norm"}),
-            ("evidence", {"rule", "multipliers"}, {"compression"}),
+            ("evidence", {"rule"}, {"multipliers", "compression"}),
             ("region", {"sides"}, set[str]()),
             ("system", {"type"}, {"size", "A", "B", "C", "D", "activations"}),
         )
     )
     if (
-        evidence["rule"] != "slopes"
+        evidence["rule"] not in ("slopes", "sums")
         or system["type"] != "slopes"
         or claim["kind"] not in list(_TIMES)
     ):
         raise CertificateError("certificate: expected the rule and system of type 'slopes'.")
-    time = _TIMES[claim["kind"]]
+    time, sides = _TIMES[claim["kind"]], _sides(region["sides"])
+    bound = number_from_data(claim["bound"], "claim.bound")
+    if evidence["rule"] == "sums":
+        return _sums_from_data(claim, evidence, system, time, sides, bound)
+    _keys(evidence, "evidence", {"rule", "multipliers"}, {"compression"})
     norm = _metric(claim["norm"], None, "claim.norm")
-    form = form_from_data(system, time, len(norm.metric), _sides(region["sides"]))
+    form = form_from_data(system, time, len(norm.metric), sides)
     n, m = form.A.shape[1], len(form.slopes)
     if len(form.names) < n or (time is Time.STATIC and len(form.names) != n):
         raise CertificateError(f"region.sides: expected a side for each of {n} coordinates.")
@@ -134,10 +148,31 @@ def proof_from_data(data: Mapping[str, Any]) -> SlopesProof:
     k = len(form.touched)
     H = evidence.get("compression")
     return SlopesProof(
-        form, number_from_data(claim["bound"], "claim.bound"), norm, given,
+        form, bound, norm, given,
         array_from_data(evidence["multipliers"], (m,), "evidence.multipliers"),
         None if H is None else array_from_data(H, (k, k), "evidence.compression"),
     )  # fmt: skip
+
+
+def _sums_from_data(
+    claim: Mapping[str, Any],
+    evidence: Mapping[str, Any],
+    system: Mapping[str, Any],
+    time: Time,
+    sides: tuple[tuple[str, ...], Array, Array],
+    bound: float,
+) -> SlopesProof:
+    _keys(evidence, "evidence", {"rule"})
+    n = system.get("size")
+    if type(n) is not int or time is Time.STATIC or "input_norm" in claim:
+        raise CertificateError("certificate: sums of slopes are for flows and steps of some size.")
+    norm = norm_from_data(claim["norm"], n, "claim.norm")
+    if not isinstance(norm, (L1, LInf)):
+        raise CertificateError("claim.norm: expected a weighted l1 or linf norm.")
+    form = form_from_data(system, time, n, sides)
+    if len(form.names) < n:
+        raise CertificateError(f"region.sides: expected a side for each of {n} coordinates.")
+    return SlopesProof(form, bound, norm)
 
 
 def _metric(data: object, size: int | None, where: str) -> L2:
