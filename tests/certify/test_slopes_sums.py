@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
@@ -82,6 +82,7 @@ def largest_sum(form, w, sort):
 
 @pytest.mark.parametrize("sort", NORMS)
 @pytest.mark.parametrize("time", [Time.CONTINUOUS, Time.DISCRETE])
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), layers=st.lists(st.integers(1, 2), min_size=1, max_size=3))
 def test_the_bound_is_that_of_all_corners(sort, time, seed, layers):
     rng = np.random.default_rng(seed)
