@@ -117,6 +117,17 @@ class Request:
         """Whether constant l2 norms answer it."""
         return self.norm is None or isinstance(self.norm, (L2, FreeL2, str))
 
+    @property
+    def in_sums(self) -> bool:
+        """Whether weighted l1 or linf norms of the state answer it."""
+        return isinstance(self.norm, SUMS) and not self.is_static
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the network rules follow the others."""
+        is_free = self.norm is None or isinstance(self.norm, str)
+        return is_free and isinstance(self.module, ModuleGraph) and not self.is_static
+
 
 def answered(request: Request) -> Answer:
     """The first rule's answer that decides the request, with what all of them gave.
@@ -177,19 +188,13 @@ def _refuse_jumps(module: RiemannianModule) -> None:
 
 def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None], Answer]]]:
     """The rules in their order, each as a function of the best answer before it."""
-    in_sums = isinstance(request.norm, SUMS) and not request.is_static
-    has_slopes = request.is_euclidean or in_sums
+    has_slopes = request.is_euclidean or request.in_sums
     if request.horizontal is not None or not has_slopes or request.resume is not None:
         yield WHOLE, lambda _: _whole(request)
         return
     form = slopes_problem(request.module, request.region)
     neurons = 0 if form is None else len(form.slopes)
-    is_composite = isinstance(request.module, ModuleGraph)
-    has_parts = is_composite and not request.is_static
-    has_parts = has_parts and not isinstance(request.norm, (L2, FreeL2)) and not in_sums
-    whole = (
-        WHOLE, lambda best: _in_time(_whole, _shortened(request, neurons, best, has_parts))
-    )  # fmt: skip
+    whole = (WHOLE, lambda best: _in_time(_whole, _shortened(request, neurons, best)))
     slopes = (SLOPES, lambda _: _slopes(request, form))
     parts = ("the network rules", lambda _: _network(request))
     if request.is_static:
@@ -201,20 +206,15 @@ def _attempts(request: Request) -> Iterator[tuple[str, Callable[[Proved | None],
         yield parts
         yield slopes
         return
-    if in_sums:
+    if request.in_sums:
         yield from (slopes, whole) if neurons else (whole,)
         return
     yield from (slopes, whole) if neurons else (whole, slopes)
-    if has_parts:
+    if request.has_parts:
         yield parts
 
 
-def _shortened(
-    request: Request,
-    neurons: int,
-    best: Proved | None,
-    has_parts: bool,  # noqa: FBT001
-) -> Request:
+def _shortened(request: Request, neurons: int, best: Proved | None) -> Request:
     """The request for the whole, with a part of its time where little is to be gained.
 
     Of a flow or step that multipliers have proved, the whole says more in its certificate, and has
@@ -222,11 +222,11 @@ def _shortened(
     """
     region = request.region
     is_bounded = region is not None and bool(region.sides)
-    gains = request.target is None and is_bounded
-    gains = gains and (neurons <= MOST_CORNERS or isinstance(request.norm, SUMS))
+    is_small = neurons <= MOST_CORNERS or request.in_sums
+    gains = request.target is None and is_bounded and is_small
     share = SHARE
     if best is None or request.is_static or gains:
-        share = FIRST if has_parts else 1.0
+        share = FIRST if request.has_parts else 1.0
     budget = replace(request.budget, seconds=share * request.budget.seconds)
     return replace(request, budget=budget)
 

@@ -18,11 +18,12 @@ from riemannian_modules.certify import (
     certify_slopes,
     checker,
     l1,
+    l2,
     linf,
     verify,
 )
 from riemannian_modules.certify.neural.slopes_sums import sums_bound
-from riemannian_modules.errors import MetricError
+from riemannian_modules.errors import MetricError, SignatureError
 from riemannian_modules.modules.module import Time
 
 NORMS = {"l1": l1, "linf": linf}
@@ -115,9 +116,11 @@ def test_layers_of_too_many_neurons_and_loops_are_left_open():
         form.time, form.A, form.B, form.C, np.eye(2) / 2, form.slopes, form.names, form.lower,
         form.upper,
     )  # fmt: skip
-    answer = certify_slopes(loop, norm=linf([1.0, 1.0]))
-    assert isinstance(answer, Estimated), answer
-    assert answer.bound is None
+    for norm in (linf([1.0, 1.0]), linf(), l1()):
+        answer = certify_slopes(loop, norm=norm)
+        assert isinstance(answer, Estimated), answer
+        assert answer.bound is None
+        assert "loop" in answer.reason
 
 
 @pytest.mark.parametrize("sort", NORMS)
@@ -192,3 +195,16 @@ def test_weights_of_another_size_are_refused():
     form = random_form(np.random.default_rng(0), 2, [1], Time.CONTINUOUS)
     with pytest.raises(MetricError, match="3 weights"):
         certify_slopes(form, norm=linf([1.0, 1.0, 1.0]))
+
+
+def test_an_input_norm_is_refused_for_a_state():
+    form = random_form(np.random.default_rng(0), 2, [1], Time.CONTINUOUS)
+    with pytest.raises(SignatureError, match="input_norm is for static maps"):
+        certify_slopes(form, norm=linf([1.0, 1.0]), input_norm=l2(np.eye(2)))
+
+
+def test_the_budget_is_kept_where_corners_are_many():
+    form = random_form(np.random.default_rng(0), 40, [12], Time.CONTINUOUS)
+    answer = certify_slopes(form, norm=linf(np.ones(40)), budget=Budget(seconds=1e-9))
+    assert isinstance(answer, Estimated), answer
+    assert "time of the budget" in answer.reason

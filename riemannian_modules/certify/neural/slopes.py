@@ -24,6 +24,7 @@ from riemannian_modules.certify.branching.subdivide import Budget
 from riemannian_modules.certify.deadline import limited_to, time_left
 from riemannian_modules.certify.neural.implicit_layer import implicit_layer
 from riemannian_modules.certify.neural.slopes_certificate import (
+    KINDS,
     SlopesProof,
     certificate_of,
     proof_from_data,
@@ -53,6 +54,7 @@ from riemannian_modules.certify.norms import (
     proved_norm,
 )
 from riemannian_modules.certify.problem import limit_of
+from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.door import number
 from riemannian_modules.errors import ConvergenceError, MetricError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -107,33 +109,38 @@ def certify_slopes(
             None, "the module is not made of linear maps and functions of bounded slope alone"
         )
     target = _target(form, rate, factor)
-    if isinstance(norm, (L1, LInf, FreeL1, FreeLInf)) and form.time is not Time.STATIC:
-        return _by_sums(form, norm, target)
-    if norm is not None and not isinstance(norm, (L2, FreeL2)):
-        return Estimated(None, "multipliers for slopes speak of l2 norms; use l2(...)")
     seconds = budget.seconds if budget is not None else SECONDS
     with limited_to(seconds):
+        if isinstance(norm, (L1, LInf, FreeL1, FreeLInf)) and form.time is not Time.STATIC:
+            _input_metric(form, input_norm)  # raises: a state's distance has one norm
+            return _by_sums(form, norm, target)
+        if norm is not None and not isinstance(norm, (L2, FreeL2)):
+            return Estimated(None, "multipliers for slopes speak of l2 norms; use l2(...)")
         return _certified(form, norm, input_norm, target, _gap(budget))
 
 
 def _by_sums(form: SlopesForm, norm: L1 | LInf | FreeL1 | FreeLInf, target: float | None) -> Answer:
-    if isinstance(norm, (FreeL1, FreeLInf)):
-        try:
-            norm = find_weights(form, norm)
-        except ConvergenceError as fault:
-            return Estimated(None, str(fault))
-    found = proved_norm(norm)
-    assert isinstance(found, (L1, LInf))  # it was one
-    if len(found.weights) != len(form.A):
-        raise MetricError(
-            f"norm: {len(found.weights)} weights; the module's distance has {len(form.A)}."
-        )
-    b = sums_bound(form, found)
+    if form.depths is None:
+        return Estimated(None, "sums over slopes are those of layers, but neurons form a loop here")
+    try:
+        found = find_weights(form, norm) if isinstance(norm, (FreeL1, FreeLInf)) else norm
+        found = proved_norm(found)
+        assert isinstance(found, (L1, LInf))  # it was one
+        if len(found.weights) != len(form.A):
+            raise MetricError(
+                f"norm: {len(found.weights)} weights; the module's distance has {len(form.A)}. "
+                "Give one positive weight a coordinate."
+            )
+        b = sums_bound(form, found)
+    except ConvergenceError as fault:
+        return Estimated(None, str(fault))
+    if np.isinf(b):
+        return Estimated(None, "a sum over slopes depends on too many neurons of several layers")
     asked = limit_of(form.time) if target is None else target
-    proof = SlopesProof(form, b if target is None else target, found)
     if b > asked or (target is None and b == asked):
-        bound = SlopesProof(form, b, found).as_bound if np.isfinite(b) else None
+        bound = bound_of(KINDS[form.time], b)
         return Estimated(bound, f"sums over slopes give {b:.6g}; {asked:.6g} is not proved")
+    proof = SlopesProof(form, b if target is None else target, found)
     return Proved(proof.as_bound, certificate_of(proof))
 
 

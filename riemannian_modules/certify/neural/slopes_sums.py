@@ -14,8 +14,6 @@ Source: Davydov, Proskurnikov and Bullo (2022), Non-Euclidean contractivity of r
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +28,8 @@ from riemannian_modules.arithmetic.interval_matrix import (
 )
 from riemannian_modules.arithmetic.log_norm import norm_inf
 from riemannian_modules.arithmetic.rounding import quiet, sum_up
+from riemannian_modules.certify.atoms import corners
+from riemannian_modules.certify.deadline import require_time
 from riemannian_modules.certify.neural.slopes_matrix import Matrix, enclosed, nearest
 from riemannian_modules.certify.neural.slopes_system import SlopesForm
 from riemannian_modules.certify.norms import L1, FreeL1, FreeLInf, LInf
@@ -39,6 +39,7 @@ from riemannian_modules.space import Array
 
 MOST_CORNERS = 12  # slopes of a row whose corners are all tried
 SAMPLES = 500  # corners from which weights are sought
+LARGEST = 20_000_000  # entries of all of their matrices
 
 Sums = L1 | LInf
 Flags = NDArray[np.bool_]
@@ -54,32 +55,33 @@ def sums_bound(form: SlopesForm, norm: Sums) -> float:
         return np.inf
     A, B, C, D = _oriented(form, isinstance(norm, L1))
     w, depth = norm.weights, int(form.depths.max(initial=0))
-    reaches = _reached(B != 0, D != 0, depth)
     low, high = form.slope_bounds
+    # Rows that depend on the same neurons share their corners.
+    patterns, which = np.unique(_reached(B != 0, D != 0, depth), axis=0, return_inverse=True)
     worst = -np.inf
-    for i in range(len(A)):
-        own = np.flatnonzero(reaches[i])
+    for k, pattern in enumerate(patterns):
+        own = np.flatnonzero(pattern)
         free = own[low[own] < high[own]]
         through = as_ball(enclosed(C[own]))
         if len(free) <= MOST_CORNERS:
             S = np.repeat(low[None, own], 2 ** len(free), axis=0)
-            S[:, np.searchsorted(own, free)] = list(
-                product(*zip(low[free], high[free], strict=True))
-            )
+            S[:, np.searchsorted(own, free)] = corners(low[None, free], high[None, free])[0]
             driven = _driven(S[..., None], through, as_ball(enclosed(D[np.ix_(own, own)])), depth)
         elif depth > 0:
             return np.inf
         else:
             slopes = Interval(low[own, None], high[own, None])
             driven = as_ball(slopes * as_bounds(through))
-        past_neurons = ball_matmul(as_ball(enclosed(B[i : i + 1, own])), driven)
-        row = as_bounds(_total(as_ball(enclosed(A[i : i + 1])), past_neurons))
-        worst = max(worst, _row_sum(row, i, w, is_flow=form.time is Time.CONTINUOUS))
+        for i in np.flatnonzero(which == k):
+            require_time()
+            past_neurons = ball_matmul(as_ball(enclosed(B[i : i + 1, own])), driven)
+            row = as_bounds(_total(as_ball(enclosed(A[i : i + 1])), past_neurons))
+            worst = max(worst, _row_sum(row, int(i), w, is_flow=form.time is Time.CONTINUOUS))
     return worst
 
 
 def find_weights(form: SlopesForm, norm: FreeL1 | FreeLInf) -> Sums:
-    """Weights of the smallest bound over sampled corners; untrusted.
+    """Weights of the smallest bound over sampled corners of layers; untrusted.
 
     Raises:
         ConvergenceError: If none are found.
@@ -87,11 +89,15 @@ def find_weights(form: SlopesForm, norm: FreeL1 | FreeLInf) -> Sums:
     is_l1 = isinstance(norm, FreeL1)
     A, B, C, D = (nearest(matrix) for matrix in _oriented(form, is_l1))
     low, high = form.slope_bounds
-    m = len(low)
-    chosen = np.random.default_rng(0).integers(0, 2, size=(SAMPLES, m)).astype(bool)
+    count = max(2, min(SAMPLES, LARGEST // max(C.size, 1)))
+    chosen = np.random.default_rng(0).integers(0, 2, size=(count, len(low))).astype(bool)
     chosen[0], chosen[1] = False, True
-    S = np.where(np.unique(chosen, axis=0), high, low)
-    J = A + B @ np.linalg.solve(np.eye(m) - S[:, :, None] * D, S[:, :, None] * C)
+    S = np.where(np.unique(chosen, axis=0), high, low)[..., None]
+    depth = 0 if form.depths is None else int(form.depths.max(initial=0))
+    driven = S * C
+    for _ in range(depth):
+        driven = S * (C + D @ driven)
+    J = A + B @ driven
     w = best_weights(J, np.zeros((0, *A.shape)), is_flow=form.time is Time.CONTINUOUS)
     return L1(w) if is_l1 else LInf(w)
 
