@@ -114,6 +114,13 @@ def terms_from_data(
     return _Reader(error).terms(data, symbols, where)
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a number as terms hold it: "3", "-1/2", of a length that can be read."""
+    return _NUMBER.fullmatch(text) is not None and all(
+        len(part.lstrip("-")) <= LARGEST_NUMBER for part in text.split("/")
+    )
+
+
 @final
 class TermWriter:
     """Writes terms one after the other; what they share is bound once.
@@ -346,10 +353,9 @@ class _Reader:
     def _leaf(self, text: str, where: str) -> Any:
         if text in self._names:
             return self._names[text]
-        if len(text) <= LARGEST_NUMBER * 2 + 2 and _NUMBER.fullmatch(text):
+        if is_number(text):
             numerator, _, denominator = text.partition("/")
-            if max(len(numerator), len(denominator)) <= LARGEST_NUMBER:
-                return sp.Rational(int(numerator), int(denominator or 1))
+            return sp.Rational(int(numerator), int(denominator or 1))
         known = [name for name in self._names if not name.startswith("$")]
         raise self.refuse(
             where,
