@@ -25,6 +25,7 @@ Spelling = Callable[..., Any]  # of the written operands; gives a written term
 
 LARGEST_TERM_COUNT = 400_000  # operations read from one file; ten times what is traced
 LARGEST_DEPTH = 200  # operations on one path; SymPy recurses twice a level, Python stops at 1000
+LARGEST_EXPONENT = 1_024  # larger powers ask for more time and memory than anybody has
 LARGEST_NUMBER = 4_000  # characters of one number, below Python's own limit of 4300 digits
 _INLINE_DEPTH = 12  # terms nested deeper are bound to a name, for JSON readers and for people
 
@@ -395,6 +396,9 @@ class _Reader:
     def _check_power(self, base: Any, exponent: Any, where: str) -> None:
         # SymPy multiplies numeric powers out; a short file must not ask for gigabytes of digits.
         if exponent.is_Rational:
+            if abs(exponent) > LARGEST_EXPONENT:
+                said = f"an exponent between -{LARGEST_EXPONENT} and {LARGEST_EXPONENT}"
+                raise self.refuse(where, said, str(exponent)[:40])
             number = base.as_coeff_Mul()[0]
             bits = (
                 sum(int(n).bit_length() for n in (number.p, number.q)) if number.is_Rational else 1

@@ -90,14 +90,22 @@ def check_format(data: object, where: str) -> Mapping[str, Any]:
     """The data as a mapping, if it is a certificate of this version with all its parts."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CertificateError(f"{where}: expected a file of format {FORMAT!r}.")
-    if data.get("version") != VERSION:
+    if type(data.get("version")) is not int or data["version"] != VERSION:
         raise CertificateError(
             f"{where}: expected version {VERSION}, got {data.get('version')!r}. Make it "
             "again with `certify`."
         )
-    missing = sorted({"claim", "region", "system", "evidence"} - set(data))
+    parts = {"format", "version", "claim", "region", "system", "evidence"}
+    missing, unknown = sorted(parts - set(data)), sorted(set(data) - parts)
     if missing:
         raise CertificateError(
             f"{where}: the parts {missing} are missing; the file may be truncated."
         )
+    if unknown:
+        raise CertificateError(f"{where}: unknown keys {unknown}; known are {sorted(parts)}.")
+    claim = data["claim"]
+    if isinstance(claim, dict) and not (
+        isinstance(claim.get("statement"), str) and isinstance(claim.get("symbols", ""), str)
+    ):
+        raise CertificateError(f"{where}: the claim's 'statement' and 'symbols' are texts.")
     return data

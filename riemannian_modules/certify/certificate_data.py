@@ -73,6 +73,14 @@ def finite_from_data(value: object, where: str) -> float:
     return number
 
 
+def bound_from_data(claim: Mapping[str, Any]) -> float:
+    """The bound of a claim; a factor is not negative."""
+    b = finite_from_data(claim.get("bound"), "claim.bound")
+    if claim["kind"] != "flow" and b < 0:
+        raise CertificateError(f"claim.bound: a factor is not negative, got {b}.")
+    return b
+
+
 def array_from_data(data: object, shape: tuple[int, ...], where: str) -> Array:
     """A finite array of a known shape."""
     rows = data if isinstance(data, list) else []

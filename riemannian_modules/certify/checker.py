@@ -50,8 +50,8 @@ class Range(Algebra):
 def near(q): return Range((q.numerator << P) // q.denominator, -((-q.numerator << P) // q.denominator))
 def point(e): return Range(e, e)
 def small(e):
-    """An exponent, of at most 10 bits above and below: larger ones would ask for more time and memory than anybody has."""
-    if max(abs(e.numerator), e.denominator) > 1024: raise Malformed("an exponent above 1024, or with a denominator above it")
+    """An exponent that is not so large that the power asks for more time and memory than anybody has."""
+    if abs(e) > 1024: raise Malformed("an exponent beyond 1024")
     return e
 
 # 2. Functions at a point of e units, which is exact; monotone ones are then taken at a range's ends.
@@ -203,6 +203,7 @@ def square_root(n):
     for p in (2, 3, 5, 7):
         while n % p**2 == 0: n, s = n // p**2, s * p
     return s * isqrt(n) if isqrt(n) ** 2 == n else s
+def plain(t): return isinstance(t, str) or t[0] in ("+", "*") and all(map(plain, t[1:]))
 def vanishes(t):
     """Whether a term is zero wherever it is defined: so it is when it is times its denominators."""
     t = Term.of(t)
@@ -378,11 +379,11 @@ def within(x, lo, hi): return (lo == "-inf" or real(lo) <= x) and (hi == "inf" o
 def expected(x, sort, what):
     if type(x) is not sort: raise Malformed(f"expected {what}, got {str(x)[:60]}")
     return x
-def matrix(data, n, m):
-    """Rows, or {"entries": [[i, j, entry], ...]}; entries are doubles, or fractions "p/q"."""
+def matrix(data, n, m, entry=real):
+    """Rows, or {"entries": [[i, j, entry], ...]}."""
     rows = data if isinstance(data, list) else [[None] * m] * n
     entries, shape = ([(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)], None) if rows is data else fields(data, "entries", "shape")
-    found = Matrix({(i, j): fraction(x) for i, j, x in entries})
+    found = Matrix({(i, j): entry(x) for i, j, x in entries})
     if len(found) < len(entries) or [*map(len, rows)] != [m] * n or (shape or [n, m]) != [n, m] or not all(
             type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found): raise Malformed(f"expected a matrix {n} x {m}")
     return Matrix({p: x for p, x in found.items() if x})
@@ -422,7 +423,7 @@ class Region:
         self.let[name], self.limits[name] = ["+", "0", *terms], limit
     def read(self, part, *terms):
         """A part's bindings and terms, each of names that stand before it."""
-        for name, tree in part.get("let", []):
+        for name, tree in expected(part.get("let", []), list, "bindings"):
             below = depth(tree, self.depths)
             self.name(name, name[:1] == "$")
             self.let[name], self.depths[name] = tree, below
@@ -451,7 +452,9 @@ class Region:
                 self.limits[name], self.root = limit, None
     def written(self, entries, own):
         """A matrix that the file writes in atoms, when it is proved to be our own."""
-        for _, _, t in entries: depth(t, self.depths)
+        for i, j, t in entries:
+            depth(t, self.depths)
+            if type(i) is not int or type(j) is not int or not plain(t): raise Malformed("entries [i, j, sums and products of atoms]")
         found, same = (Matrix({(i, j): v.run(t) for i, j, t in entries}) for v in (self.opaque, self.terms))
         if len(found) < len(entries) or not (own - same).zero: raise NotProved("a matrix is not the system's")
         return found
@@ -512,6 +515,7 @@ def check(data):
     words, kind, bound, norm, symbols, *_ = fields(claim, "statement kind bound norm", "symbols input_norm horizontal trajectories")
     b, rule = real(bound), expected(evidence, dict, "evidence")["rule"]
     if (name, type(version), version) != ("riemannian-modules certificate", int, 3): raise Malformed("no certificate of version 3")
+    if rule not in ("monolithic", "network", "sos", "slopes", "sums"): raise Malformed(f"the rule {rule!r:.60} is not known here")
     if kind not in ("flow", "step", "map") or kind != "flow" and b < 0: raise Malformed(f"no claim: {kind}, {bound}")
     if type(words) is not str or type(symbols or "") is not str: raise Malformed("a claim's words and symbols are texts")
     if "input_norm" in claim and (kind != "map" or norm["type"] != "l2"): raise Malformed("an input_norm is for l2 norms of maps")
@@ -560,8 +564,7 @@ def expressions(R, b, kind, claim, norm, system, evidence):
         field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, parameters)
     elif evidence["rule"] == "network": network(R, b, kind, J, n, norm, evidence)
     else:
-        rule, cuts, jacobian, *_ = fields(evidence, "rule cuts jacobian", "let atoms")
-        if rule != "monolithic": raise NotProved(f"the rule {rule!r} is not known here")
+        _, cuts, jacobian, *_ = fields(evidence, "rule cuts jacobian", "let atoms")
         J = R.written(jacobian, J)
         if norm["type"] in ("l1", "linf"): sums(R, b, kind, J if norm["type"] == "linf" else J.T, n, m, norm, cuts)
         else:
@@ -637,14 +640,16 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * N - J.T @ S, rate)
         weight, margin, c, parts = fields(definite, "weight margin point squares")
         depth(weight, R.depths)
+        c = [*map(real, c)]
+        if len(c) != len(R.names): raise Malformed("a point has a number for each symbol")
         if (margin := fraction(margin)) <= 0: raise NotProved("a margin is positive")
         R.box(R.sides).run(weight)  # real on the whole region, too
         w = R.terms.run(weight)
         squares(R, "M(x) > 0", M * w - margin * identity(n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
-        at = Values(Range, {s: near(real(x)) for s, x in zip(R.names, c, strict=True)}, R.let)
+        at = Values(Range, {s: near(x) for s, x in zip(R.names, c, strict=True)}, R.let)
         if w.parts.keys() == {()} and w.parts[()] > 0: return  # then M > 0 as it is
-        if not R.holds([*map(real, c)]): raise NotProved("the point is none of the region")
+        if not R.holds(c): raise NotProved("the point is none of the region")
         here = square(map(at.run, entries or ()), n)
         here = here.T @ here if "factor_terms" in norm else here
         if positive({p: (x.lo, x.hi) for p, x in here.items() if p[0] <= p[1]}, True): return
@@ -664,7 +669,7 @@ def squares(R, what, T, parts):
     box = R.box(R.sides)
     for g, rows, basis, gram in (fields(p, "factor rows basis gram") for p in parts):
         for t in (g, *basis): depth(t, R.depths)
-        Z, G = Matrix({(k, row): R.terms.run(t) for k, (row, t) in enumerate(zip(rows, basis, strict=True))}), matrix(gram, len(rows), len(rows))
+        Z, G = Matrix({(k, expected(row, int, "a row")): R.terms.run(t) for k, (row, t) in enumerate(zip(rows, basis, strict=True))}), matrix(gram, len(rows), len(rows), fraction)
         for t in basis: box.run(t)  # raises where it is not real: terms know sqrt(x)^2 as x
         if box.run(g).lo < 0 or G.T != G or not passes(form_of(G, len(rows)), {}, False): raise NotProved(f"{what}: a negative square")
         T = T - (Z.T @ G @ Z) * R.terms.run(g)
@@ -719,7 +724,7 @@ def slopes(R, b, kind, claim, norm, system, evidence):
     loops among neurons have exactly one solution.
     """
     sort, n, A, B, C, D, activations = fields(system, "type size A B C D activations")
-    runs = [run if isinstance(run, list) else [run, 1] for run in activations]
+    runs = [[run, 1] if isinstance(run, str) else expected(run, list, "a name, [name, times] or [low, high]") for run in activations]
     if sum(expected(k, int, "how often") if isinstance(s, str) else 1 for s, k in runs) > 10**6 or any(k < 1 for s, k in runs if isinstance(s, str)):
         raise Malformed("activations: from 1 to a million")
     bounds = [(Q(low), Q(high)) for s, k in runs for low, high in ([SLOPES[s]] * k if isinstance(s, str) else [(real(s), real(k))])]
@@ -727,7 +732,7 @@ def slopes(R, b, kind, claim, norm, system, evidence):
     if not q or expected(n, int, "the size") < 1: raise Malformed("slopes: nothing is bounded")
     if (sort != "slopes" or any(low > high for low, high in bounds) or len(R.names) < n
             or kind != "map" and q != n or {"horizontal", "trajectories"} & {*claim}): raise Malformed("slopes: the parts do not fit")
-    A, B, C, D = matrix(A, q, n), matrix(B, q, m), matrix(C, m, n), matrix(D, m, m)
+    A, B, C, D = (matrix(X, *size, fraction) for X, size in ((A, (q, n)), (B, (q, m)), (C, (m, n)), (D, (m, m))))
     if evidence["rule"] == "sums": return fields(evidence, "rule") and sums_of_slopes(R, b, kind, A, B, C, D, bounds, norm)
     (_, multipliers, compression), M = fields(evidence, "rule multipliers", "compression"), l2(norm, q)
     if len(t := [real(x) for x in multipliers]) != m or min(t, default=0) < 0: raise Malformed("slopes: a multiplier >= 0 for each")
