@@ -39,10 +39,11 @@ class Range(Algebra):
         if q > 1 and lo < 0: raise NotProved("the root of a number that may be negative")
         if q > 2: return any_power(self, near(e))
         if q == 2: return Range(isqrt(lo << P), INF if hi == INF else hi and isqrt((hi << P) - 1) + 1) ** p
+        if p == 0: return point(ONE)
         if p % 2 == 0: lo, hi = max(0, lo, -hi), max(-lo, hi)
         if p > 0: return Range(lo**p >> P * (p - 1), -(-(hi**p) >> P * (p - 1)))
         if lo <= 0 <= hi: raise NotProved("division by a number that may be zero")
-        return Range(ONE * ONE // hi, -(-ONE * ONE // lo)) ** -p if p else Range(ONE, ONE)
+        return Range(ONE * ONE // hi, -(-ONE * ONE // lo)) ** -p
     def both(self, other):
         if max(self.lo, other.lo) > min(self.hi, other.hi): raise Outside
         return Range(max(self.lo, other.lo), min(self.hi, other.hi))
