@@ -5,7 +5,7 @@
 """
 # fmt: off
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false, reportIndexIssue=false
-import hashlib, json, re, sys, zlib
+import gzip, hashlib, io, json, re, sys, zlib
 from fractions import Fraction as Q
 from functools import lru_cache
 from itertools import product as every
@@ -766,15 +766,17 @@ def once(pairs):
     if len(dict(pairs)) < len(pairs): raise Malformed("a key is given twice")
     return dict(pairs)
 def constant(name): raise Malformed(f"{name} is no JSON")
-LARGEST = 1 << 28  # bytes of a file, and of what it unpacks to
+LARGEST = 1 << 29  # bytes of a file, and of what it unpacks to
+def double(text):
+    x = Q(float(text))
+    if not x and re.search("[1-9]", re.split("[eE]", text)[0]): raise Malformed(f"{text} is below every double")
+    return x
 def load(path):
     with open(path, "rb") as file: raw = file.read(LARGEST + 1)
-    if raw[:2] == b"\x1f\x8b":
-        unpack = zlib.decompressobj(31)
-        raw = unpack.decompress(raw, LARGEST + 1)
-        if len(raw) <= LARGEST and (not unpack.eof or unpack.unused_data): raise Malformed("the gzip file is truncated, or goes on after its end")
-    if len(raw) > LARGEST: raise Malformed(f"the file holds more than {LARGEST} bytes")
-    return json.loads(raw.decode(), object_pairs_hook=once, parse_constant=constant, parse_float=lambda t: Q(float(t)))
+    if len(raw) <= LARGEST and raw[:2] == b"\x1f\x8b":
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed: raw = packed.read(LARGEST + 1)
+    if len(raw) > LARGEST: raise Malformed(f"the file, or what it unpacks to, holds more than {LARGEST} bytes")
+    return json.loads(raw.decode(), object_pairs_hook=once, parse_constant=constant, parse_float=double)
 def main(arguments):
     sys.setrecursionlimit(5_000)
     if len(arguments) != 1: return sys.stderr.write("usage: python checker.py certificate.json[.gz]\n") and 2
