@@ -73,7 +73,7 @@ def _candidates(constraints: Constraints, faces: Sequence[Face], size: int) -> I
             continue
         for sign, end in ((-1.0, low), (1.0, high)):
             if np.isfinite(end / largest):
-                A.append(np.append(sign * a, np.linalg.norm(a)))
+                A.append(np.append(sign * a, float(np.linalg.norm(a))))
                 b.append(sign * end / largest)
     bounds = [(None, None)] * size + [(0.0, 1.0)]
     cost = np.append(np.zeros(size), -1.0)
@@ -90,7 +90,7 @@ def _candidates(constraints: Constraints, faces: Sequence[Face], size: int) -> I
             a, end = _tangent(ball, constraints.coordinates, x)
             if not np.isfinite([*a, end]).all():
                 return
-            A.append(np.append(a, np.linalg.norm(a)))
+            A.append(np.append(a, float(np.linalg.norm(a))))
             b.append(end)
 
 

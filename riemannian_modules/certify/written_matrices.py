@@ -234,33 +234,35 @@ def _own(data: Mapping[str, Any], at: Point, problem: Problem) -> dict[str, Entr
     values = [at(t) for t in system["y" if claim["kind"] == "map" else "dx"]]
     place = {s: j for j, s in enumerate(names)}
     J = {(i, place[s]): d for i, f in enumerate(values) for s, d in f.slopes.items() if s in place}
-    if problem.horizontal is not None:
-        L, R = (np.array(A, dtype=object) for A in (problem.horizontal.L, problem.horizontal.R))
-        J = _sparse(L @ _dense(J, (len(values), len(names))) @ R)
-    norm = claim["norm"]
+    norm, n = claim["norm"], len(names)
     key = next((k for k in ("metric_terms", "factor_terms") if k in norm), None)
-    if key is None:
+    left_out = problem.horizontal
+    if key is None and left_out is None:
         return {"jacobian": J}
-    n = len(names)
+    D = _dense(J, (len(values), n))
+    if left_out is not None:
+        L, R = (np.array(A, dtype=object) for A in (left_out.L, left_out.R))
+        return {"jacobian": _sparse(L @ D @ R)}
+    assert key is not None
     f = dict(zip(names, (v.value for v in values), strict=True))
     rates = norm.get("rates") or {"names": [], "terms": []}
     drift = f | {s: at(t).value for s, t in zip(rates["names"], rates["terms"], strict=True)}
     A = [at(t) for t in norm[key]]
-    M, Mdot = _square([a.value for a in A], n), _square([_along(a, drift) for a in A], n)
-    if key == "factor_terms":
-        M, Mdot = M.T @ M, Mdot.T @ M + M.T @ Mdot
-    change, D = evidence.get("congruence"), _dense(J, (n, n))
+    given, moving = _square([a.value for a in A], n), _square([_along(a, drift) for a in A], n)
+    is_factor, change = key == "factor_terms", evidence.get("congruence")
+    M = given.T @ given if is_factor else given
+    Mdot = moving.T @ given + given.T @ moving if is_factor else moving
     K = _square([at(t).value for t in change], n) if change else np.eye(n, dtype=object)
     if claim["kind"] == "flow":
         S = M @ D + (M @ D).T + Mdot
         return {"matrix": _sparse(K.T @ S @ K), "weight": _sparse(2 * (K.T @ M @ K))}
     there = at.moved(f)
     after = _square([there(t).value for t in norm[key]], n)
-    L = _square([there(t).value for t in change], n) if change else K
+    later = _square([there(t).value for t in change], n) if change else K
     return {
-        "matrix": _sparse(L.T @ after @ D @ K),
+        "matrix": _sparse(later.T @ after @ D @ K),
         "weight": _sparse(K.T @ M @ K),
-        "after": _sparse(L.T @ after @ L),
+        "after": _sparse(later.T @ after @ later),
     }
 
 
