@@ -151,8 +151,10 @@ class Term(Algebra):
     def call(op, *args):
         at, moves = [Term.of(a).still() for a in args], [Term.of(a).slopes() for a in args]
         if op == "where": return args[1] + (args[0] - args[1]) * Term.call("step", at[2])  # both sides meet where the border is zero
-        if op in ODD and at[0] and at[0].parts[min(at[0].parts)] < 0: return Term.call(op, -args[0]) * ODD[op]
-        if op == "step" and at[0] and at[0].parts[min(at[0].parts)] < 0: return 1 - Term.call(op, -args[0])
+        lead = at[0].parts[min(at[0].parts)] if at and at[0] else 0
+        if op in ODD and lead < 0: return Term.call(op, -args[0]) * ODD[op]
+        if op == "step" and lead < 0: return 1 - Term.call(op, -args[0])
+        if op in ("step", "sign") and lead not in (0, 1): return Term.call(op, args[0] * (1 / lead))  # at c t as at t, c > 0
         if op in ODD and not at[0] and not any(moves): return Term.of(op in ("cos", "cosh"))
         if op in ("maximum", "minimum") and (gap := at[0] - at[1]).parts.keys() <= {()}:
             return args[(gap.parts.get((), 0) < 0) ^ (op == "minimum")]
@@ -362,11 +364,14 @@ def eliminates(rows, loss, strict):
     return True
 
 # 6. Leaves: a statement is proved on every leaf of its cuts of the region.
+LISTS = {*("sides linear balls point names center state inputs parameters let dx y guards metric_terms factor_terms terms cuts atoms slopes "
+           "jacobian matrix after congruence rate squares rows basis gram checks groups metrics weights exponents multipliers activations L R").split()}
 def fields(data, required, optional=""):
-    """The values of an object with these keys and no others."""
+    """The values of an object with these keys and no others; a text must not stand for the list of its letters."""
     names = [*required.split(), *optional.split()]
     if not isinstance(data, dict) or not {*required.split()} <= {*data} <= {*names}: raise Malformed(f"expected the keys {names}")
-    return [data.get(name) for name in names]
+    return [listed(data[name]) if name in LISTS and name in data else data.get(name) for name in names]
+def listed(x): return expected(x, list, "a list")
 def real(x):
     if type(x) not in (int, Q) or Q(float(x)) != x: raise Malformed(f"{x!r} is no double")
     return Q(x)
@@ -382,8 +387,8 @@ def expected(x, sort, what):
     return x
 def matrix(data, n, m, entry=real):
     """Rows, or {"entries": [[i, j, entry], ...]}."""
-    rows = data if isinstance(data, list) else [[None] * m] * n
-    entries, shape = ([(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)], None) if rows is data else fields(data, "entries", "shape")
+    rows = [*map(listed, data)] if isinstance(data, list) else [[None] * m] * n
+    entries, shape = ([(i, j, x) for i, row in enumerate(rows) for j, x in enumerate(row)], None) if type(data) is list else fields(data, "entries", "shape")
     found = Matrix({(i, j): entry(x) for i, j, x in entries})
     if len(found) < len(entries) or [*map(len, rows)] != [m] * n or (shape or [n, m]) != [n, m] or not all(
             type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found): raise Malformed(f"expected a matrix {n} x {m}")
@@ -397,10 +402,10 @@ class Region:
     def __init__(self, data):
         self.data, (sides, linear, balls, point) = data, fields(data, "sides", "linear balls point")
         self.depths, self.let, self.limits, self.balls = {}, {}, {}, []
-        for name, _, _ in expected(sides, list, "sides"): self.name(name, name[:1] not in ("", "$", "~") and number(name) is None)
+        for name, _, _ in map(listed, sides): self.name(name, name[:1] not in ("", "$", "~") and number(name) is None)
         self.names, self.sides = [*self.depths], [between(lo, hi) for _, lo, hi in sides]
-        for k, (row, lo, hi) in enumerate(linear or ()):
-            self.constraint(f"linear[{k}]", [s for s, _ in row], [["*", str(real(c)), s] for s, c in row], between(lo, hi))
+        for k, (row, lo, hi) in enumerate(map(listed, linear or ())):
+            self.constraint(f"linear[{k}]", [s for s, _ in map(listed, listed(row))], [["*", str(real(c)), s] for s, c in row], between(lo, hi))
         for k, (own, c, radius, M) in enumerate(fields(b, "names center radius", "metric") for b in balls or ()):
             z, N = [["+", s, str(-real(x))] for s, x in zip(own, c, strict=True)], metric(M, len(own)) if M else identity(len(own))
             if real(radius) <= 0: raise Malformed("balls: a radius is positive")
@@ -424,7 +429,7 @@ class Region:
         self.let[name], self.limits[name] = ["+", "0", *terms], limit
     def read(self, part, *terms):
         """A part's bindings and terms, each of names that stand before it."""
-        for name, tree in expected(part.get("let", []), list, "bindings"):
+        for name, tree in map(listed, listed(part.get("let", []))):
             below = depth(tree, self.depths)
             self.name(name, name[:1] == "$")
             self.let[name], self.depths[name] = tree, below
@@ -439,7 +444,7 @@ class Region:
         """Read the atoms: names of terms, with slopes by coordinates, and ranges on the region's box."""
         for name, slopes, known in (fields(entry, "name", "slopes range") for entry in entries):
             if name[:1] != "$" or name not in self.let or name in self.slopes: raise Malformed(f"atoms: {name!r:.60} is no binding, or comes twice")
-            for _, t in slopes or (): depth(t, self.depths)
+            for _, t in map(listed, slopes or ()): depth(t, self.depths)
             if len(dict(slopes or ())) < len(slopes or ()) or {*dict(slopes or ())} - {*self.names, *self.constraints}:
                 raise Malformed("atoms: slopes by coordinates, each once")
             own, self.slopes[name], self.opaque[name] = self.free[name].slopes() if slopes else {}, dict(slopes or ()), Term.single("atom", name)
@@ -453,7 +458,7 @@ class Region:
                 self.limits[name], self.root = limit, None
     def written(self, entries, own):
         """A matrix that the file writes in atoms, when it is proved to be our own."""
-        for i, j, t in entries:
+        for i, j, t in map(listed, entries):
             depth(t, self.depths)
             if type(i) is not int or type(j) is not int or not plain(t): raise Malformed("entries [i, j, sums and products of atoms]")
         found, same = (Matrix({(i, j): v.run(t) for i, j, t in entries}) for v in (self.opaque, self.terms))
@@ -541,7 +546,7 @@ def expressions(R, b, kind, claim, norm, system, evidence):
     trees, variables = (y, inputs) if kind == "map" else (dx, state)
     if (sort != "expressions" or R.names != state + inputs + parameters or len(dx) != len(state) or not trees or not variables
             or (kind == "map") == bool(state)): raise Malformed("the system does not fit the claim or the region")
-    R.read(system, *dx, *y, *(t for _, t in guards))
+    R.read(system, *dx, *y, *(t for _, t in map(listed, guards)))
     R.read(norm, *norm.get("metric_terms", ()), *norm.get("factor_terms", ()), *(norm.get("rates") or {}).get("terms", ()))
     R.depths |= dict.fromkeys(R.constraints, 0)
     R.read(evidence)
@@ -593,7 +598,7 @@ def blocks(norm, n):
     sort, combine, groups, metrics, weights, exponents = fields(norm, "type combine groups metrics weights", "exponents")
     if any(type(e) is not int or abs(e) > 2**20 for e in exponents or ()): raise Malformed("blocks: exponents are whole")
     w = [real(x) * Q(2) ** e for x, e in zip(weights, exponents or [0] * len(groups), strict=True)]
-    if sorted(expected(i, int, "a state's number") for g in groups for i in g) != [*range(n)] or not all(groups) or min(w) <= 0 or sort != "blocks" or combine not in ("linf", "l1"):
+    if sorted(expected(i, int, "a state's number") for g in groups for i in listed(g)) != [*range(n)] or not all(groups) or min(w) <= 0 or sort != "blocks" or combine not in ("linf", "l1"):
         raise Malformed("blocks: every state in one group, with a positive weight")
     return combine, groups, [metric(M, len(g)) for M, g in zip(metrics, groups, strict=True)], w
 def network(R, b, kind, J, n, norm, evidence):
@@ -656,6 +661,7 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         if positive({p: (x.lo, x.hi) for p, x in here.items() if p[0] <= p[1]}, True): return
         raise NotProved("M(x) > 0 at the point")
     _, cuts, own, weights, change, written, *_ = fields(evidence, "rule cuts matrix weight", "congruence after let atoms")
+    listed(weights)
     for t in change or (): depth(t, R.depths)
     K, L = (square(map(v.run, change), n) if change else identity(n) for v in (R.terms, later))  # z = K w, z' = K' w'
     R.defined, R.root = R.defined + list(change or ()), None

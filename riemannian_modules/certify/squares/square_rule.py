@@ -25,7 +25,11 @@ import sympy as sp
 from riemannian_modules.arithmetic.expression_data import terms_from_data
 from riemannian_modules.arithmetic.rational_definite import is_negative_definite_rational
 from riemannian_modules.certify.atom_data import EvidenceWriter
-from riemannian_modules.certify.certificate_data import array_from_data, refuse_unknown
+from riemannian_modules.certify.certificate_data import (
+    array_from_data,
+    fraction_from_data,
+    refuse_unknown,
+)
 from riemannian_modules.certify.constant_basis import Basis
 from riemannian_modules.certify.generalised import (
     at_successor,
@@ -319,7 +323,7 @@ def squares_hold(
     rate = reader.sum_of_squares(data.get("rate"), "evidence.rate")
     squares = reader.sum_of_squares(part.get("squares"), "evidence.positive.squares")
     (w,) = reader.terms([part.get("weight")], "evidence.positive.weight")
-    margin = _rational(part.get("margin"), "evidence.positive.margin")
+    margin = fraction_from_data(part.get("margin"), "evidence.positive.margin")
     # Squares are those of real numbers, and a weight shows M regular only where it is defined.
     used = (w, *rate.ring.generators, *squares.ring.generators)
     if not replace(problem, metric_terms=(*problem.metric_terms, *used)).is_defined:
@@ -439,15 +443,8 @@ def _gram(part: Mapping[str, Any], basis: Sequence[Any], ring: Ring, where: str)
         if len(p) != 1 or set(p.values()) != {Fraction(1)}:
             raise UnsupportedError(f"{where}.basis: {str(e)[:60]} is no monomial.")
         powers.extend(p)
-    G = [[_rational(v, f"{where}.gram") for v in row] for row in entries]
+    G = [[fraction_from_data(v, f"{where}.gram") for v in row] for row in entries]
     if any(G[i][j] != G[j][i] for i in range(len(G)) for j in range(i)):
         raise CertificateError(f"{where}.gram: expected a symmetric matrix.")
     lower = tuple(tuple(row[: i + 1]) for i, row in enumerate(G))
     return Gram(tuple(rows), tuple(powers), lower)
-
-
-def _rational(value: object, where: str) -> Fraction:
-    try:
-        return Fraction(value) if isinstance(value, str) else Fraction(int(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError, ZeroDivisionError):
-        raise CertificateError(f"{where}: expected a rational 'p/q', got {value!r:.60}.") from None
