@@ -150,7 +150,8 @@ def conditions(
         waiting += _branches(rest, "") if operator == "piecewise" else rest
     if not asked:
         return ()
-    block = {"let": list(bindings), "terms": [operand for _, operand in asked]}
+    let = [[name, term] for name, term in bindings]
+    block = {"let": let, "terms": [operand for _, operand in asked]}
     read = terms_from_data(block, symbols, "certificate", CertificateError)
     guards = (Guard(kind, e) for (kind, _), e in zip(asked, read, strict=True))
     return tuple(dict.fromkeys(g for g in guards if not _holds(g)))
