@@ -54,7 +54,10 @@ def read_as_written(data: Mapping[str, Any], problem: Problem) -> Problem:
     atoms = _read_atoms(evidence.get("atoms", []), bindings, names)
     for key in _MATRICES:
         _read_matrix(evidence.get(key, []), atoms, f"evidence.{key}")
-    for t in evidence.get("congruence", []):
+    change, n = evidence.get("congruence", []), problem.size
+    if change and len(change) != n * n:
+        raise CertificateError(f"evidence.congruence: expected {n * n} terms, got {len(change)}.")
+    for t in change:
         depth_of(t, names, "evidence.congruence")
     if evidence["rule"] != "sos":
         _require_keys(evidence, norm, data["claim"]["kind"])
