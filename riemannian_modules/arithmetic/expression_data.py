@@ -25,6 +25,7 @@ Spelling = Callable[..., Any]  # of the written operands; gives a written term
 
 LARGEST_TERM_COUNT = 400_000  # operations read from one file; ten times what is traced
 LARGEST_DEPTH = 200  # operations on one path; SymPy recurses twice a level, Python stops at 1000
+LARGEST_EXPONENT = 1_024  # larger powers ask for more time and memory than anybody has
 LARGEST_NUMBER = 4_000  # characters of one number, below Python's own limit of 4300 digits
 _INLINE_DEPTH = 12  # terms nested deeper are bound to a name, for JSON readers and for people
 
@@ -112,6 +113,13 @@ def terms_from_data(
 ) -> tuple[Any, ...]:
     """Read what `terms_to_data` wrote; errors as `expressions_from_data`."""
     return _Reader(error).terms(data, symbols, where)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number as terms hold it: "3", "-1/2", of a length that can be read."""
+    return _NUMBER.fullmatch(text) is not None and all(
+        len(part.lstrip("-")) <= LARGEST_NUMBER for part in text.split("/")
+    )
 
 
 @final
@@ -346,10 +354,9 @@ class _Reader:
     def _leaf(self, text: str, where: str) -> Any:
         if text in self._names:
             return self._names[text]
-        if len(text) <= LARGEST_NUMBER * 2 + 2 and _NUMBER.fullmatch(text):
+        if is_number(text):
             numerator, _, denominator = text.partition("/")
-            if max(len(numerator), len(denominator)) <= LARGEST_NUMBER:
-                return sp.Rational(int(numerator), int(denominator or 1))
+            return sp.Rational(int(numerator), int(denominator or 1))
         known = [name for name in self._names if not name.startswith("$")]
         raise self.refuse(
             where,
@@ -389,6 +396,9 @@ class _Reader:
     def _check_power(self, base: Any, exponent: Any, where: str) -> None:
         # SymPy multiplies numeric powers out; a short file must not ask for gigabytes of digits.
         if exponent.is_Rational:
+            if abs(exponent) > LARGEST_EXPONENT:
+                said = f"an exponent between -{LARGEST_EXPONENT} and {LARGEST_EXPONENT}"
+                raise self.refuse(where, said, str(exponent)[:40])
             number = base.as_coeff_Mul()[0]
             bits = (
                 sum(int(n).bit_length() for n in (number.p, number.q)) if number.is_Rational else 1

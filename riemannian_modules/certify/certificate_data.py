@@ -8,14 +8,21 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic.expression_data import PLAIN, TermWriter, terms_from_data
+from riemannian_modules.arithmetic.expression_data import (
+    PLAIN,
+    TermWriter,
+    is_number,
+    terms_from_data,
+)
 from riemannian_modules.certify.constraints import Constraints
 from riemannian_modules.certify.norms import L1, L2, FactorL2, FieldL2, LInf, Norm
+from riemannian_modules.certify.region_point import is_point_of, point_of
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.region import Ball, Linear
 from riemannian_modules.space import Array
@@ -43,12 +50,35 @@ def number_from_data(value: object, where: str) -> float:
     raise CertificateError(f"{where}: expected a number, 'inf' or '-inf', got {value!r:.60}.")
 
 
+def fraction_to_data(value: Fraction) -> float | str:
+    """A fraction as the double that it is, or as "p/q"."""
+    try:
+        return float(value) if Fraction(float(value)) == value else str(value)
+    except OverflowError:
+        return str(value)
+
+
+def fraction_from_data(value: object, where: str) -> Fraction:
+    """The fraction that `fraction_to_data` wrote."""
+    if isinstance(value, str) and is_number(value):
+        return Fraction(value)
+    return Fraction(finite_from_data(value, where))
+
+
 def finite_from_data(value: object, where: str) -> float:
     """A finite float."""
     number = number_from_data(value, where)
     if not math.isfinite(number):
         raise CertificateError(f"{where}: expected a finite number, got {value!r}.")
     return number
+
+
+def bound_from_data(claim: Mapping[str, Any]) -> float:
+    """The bound of a claim; a factor is not negative."""
+    b = finite_from_data(claim.get("bound"), "claim.bound")
+    if claim["kind"] != "flow" and b < 0:
+        raise CertificateError(f"claim.bound: a factor is not negative, got {b}.")
+    return b
 
 
 def array_from_data(data: object, shape: tuple[int, ...], where: str) -> Array:
@@ -101,6 +131,9 @@ def region_to_data(
             | ({} if b.metric is None else {"metric": b.metric.tolist()})
             for b in constraints.balls
         ]
+    point = point_of(constraints, lower, upper) if constraints else None
+    if point is not None:
+        data["point"] = [fraction_to_data(x) for x in point]
     return data
 
 
@@ -110,7 +143,7 @@ def region_from_data(data: object, names: Sequence[str]) -> tuple[Array, Array, 
     Raises:
         CertificateError: If the sides are not those of ``names`` in order, or hold no numbers.
     """
-    region = refuse_unknown(data, {"sides", "linear", "balls"}, "region")
+    region = refuse_unknown(data, {"sides", "linear", "balls", "point"}, "region")
     rows = region.get("sides")
     rows = rows if isinstance(rows, list) else []
     got = [row[0] if isinstance(row, list) and len(row) == 3 else None for row in rows]
@@ -126,7 +159,27 @@ def region_from_data(data: object, names: Sequence[str]) -> tuple[Array, Array, 
         )
     members: list[Linear | Ball] = [_linear(row, names) for row in _list(region, "linear")]
     members += [_ball(entry, names) for entry in _list(region, "balls")]
-    return lower, upper, Constraints(tuple(names), tuple(members))
+    constraints = Constraints(tuple(names), tuple(members))
+    if "point" in region or constraints:
+        _require_point(region, lower, upper, constraints)
+    return lower, upper, constraints
+
+
+def _require_point(
+    region: Mapping[str, Any], lower: Array, upper: Array, constraints: Constraints
+) -> None:
+    """Refuse a region of which no point is known: all would hold in it, and say nothing."""
+    where = "region.point"
+    if "point" not in region:
+        raise CertificateError(
+            f"{where}: missing, so that the region's constraints may leave nothing of it. Make the "
+            "certificate again with `certify`."
+        )
+    point = tuple(fraction_from_data(x, where) for x in _list(region, "point"))
+    if len(point) != len(lower) or not is_point_of(constraints, lower, upper, point):
+        raise CertificateError(
+            f"{where}: expected a point of the region, one number for each side."
+        )
 
 
 def _list(region: Mapping[str, Any], key: str) -> list[Any]:

@@ -5,7 +5,7 @@
 """
 # fmt: off
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false, reportIndexIssue=false
-import gzip, json, re, sys
+import gzip, hashlib, io, json, re, sys, zlib
 from fractions import Fraction as Q
 from functools import lru_cache
 from itertools import product as every
@@ -35,20 +35,25 @@ class Range(Algebra):
         ends = self.lo * (o := Range.of(other)).lo, self.lo * o.hi, self.hi * o.lo, self.hi * o.hi
         return Range(min(ends) >> P, -(-max(ends) >> P))
     def __pow__(self, e):
-        lo, hi, p, q = self.lo, self.hi, e.numerator, e.denominator
+        lo, hi, p, q = self.lo, self.hi, small(e).numerator, e.denominator
         if q > 1 and lo < 0: raise NotProved("the root of a number that may be negative")
         if q > 2: return any_power(self, near(e))
         if q == 2: return Range(isqrt(lo << P), INF if hi == INF else hi and isqrt((hi << P) - 1) + 1) ** p
+        if p == 0: return point(ONE)
         if p % 2 == 0: lo, hi = max(0, lo, -hi), max(-lo, hi)
         if p > 0: return Range(lo**p >> P * (p - 1), -(-(hi**p) >> P * (p - 1)))
         if lo <= 0 <= hi: raise NotProved("division by a number that may be zero")
-        return Range(ONE * ONE // hi, -(-ONE * ONE // lo)) ** -p if p else Range(ONE, ONE)
+        return Range(ONE * ONE // hi, -(-ONE * ONE // lo)) ** -p
     def both(self, other):
         if max(self.lo, other.lo) > min(self.hi, other.hi): raise Outside
         return Range(max(self.lo, other.lo), min(self.hi, other.hi))
 @lru_cache(1 << 12)
 def near(q): return Range((q.numerator << P) // q.denominator, -((-q.numerator << P) // q.denominator))
 def point(e): return Range(e, e)
+def small(e):
+    """An exponent that is not so large that the power asks for more time and memory than anybody has."""
+    if abs(e) > 1024: raise Malformed("an exponent beyond 1024")
+    return e
 
 # 2. Functions at a point of e units, which is exact; monotone ones are then taken at a range's ends.
 def series(t, x, ratio):
@@ -66,7 +71,7 @@ def turn(k): return series(near(Q(1, k)), -near(Q(1, k * k)), odd)  # arctan(1/k
 LN2, HALF = 2 * series(near(Q(1, 3)), near(Q(1, 9)), odd), 8 * turn(5) - 2 * turn(239)  # pi/2
 def exp_at(e):
     k = e // LN2.lo  # exp(k ln 2 + r) = 2^k exp(r / 256)^256
-    if k > 1700 or k < -P: return Range(ONE << 1700, INF) if k > 0 else Range(0, 1)
+    if k > 1700 or k < -P: return Range(ONE << 1700, INF) if k > 0 else Range(0, 2)  # e < -P LN2.lo: below 2^-P (1 + 2^-P)
     y = series(point(ONE), (point(e) - k * LN2) * Q(1, 256), lambda n: (1, n + 1))
     for _ in range(8): y = y * y
     return Range(y.lo << k, y.hi << k) if k >= 0 else Range(y.lo >> -k, -(-y.hi >> -k))
@@ -91,9 +96,13 @@ def erf_at(x):  # 2 / (sqrt(pi) exp(x^2)) times the sum of 2^n x^(2n+1) / (2n+1)
     if abs(x) > 12 * ONE or x < 0: return -erf_at(-x) if x < 0 else Range(ONE - 1, ONE)  # 1 - erf(12) < exp(-144) < 2^-P
     y, scale = series(point(x), z := point(x) ** 2, lambda n: (2, 2 * n + 3)), root(2 * HALF) * exp(z)
     return Range(2 * y.lo * ONE // scale.hi, 2 * y.hi * ONE // scale.lo + 1)
-def rising(f, low=-INF, high=INF):
+def rising(f, low=None, high=None):
+    """A rising function, with its limits where it is defined without an end; its domain is convex, so that both ends tell."""
     at = lru_cache(1 << 15)(f)
-    return lambda x: Range(low if x.lo == -INF else at(x.lo).lo, high if x.hi == INF else at(x.hi).hi)
+    def value(x):
+        if low is None and x.lo == -INF or high is None and x.hi == INF: raise NotProved("a function of a number without a bound")
+        return Range(low if x.lo == -INF else at(x.lo).lo, high if x.hi == INF else at(x.hi).hi)
+    return value
 def any_power(x, y):  # x^y = exp(y log x) for x > 0, and for x >= 0 where y > 0
     if x.lo < 0 or x.lo == 0 >= y.lo: raise NotProved("a power of a number that may be negative")
     found = exp(y * log(Range(max(x.lo, 1), max(x.hi, 1))))
@@ -102,17 +111,17 @@ def root(x): return x ** Q(1, 2)
 def jump(x): raise NotProved("the map may jump")
 exp, log, sin, cos, tan, tanh, sinh, cosh, arcsin, arctan, sign, step, power = (lambda x, *rest, op=op: x.call(op, x, *rest)
     for op in "exp log sin cos tan tanh sinh cosh arcsin arctan sign step power".split())
-def by(f): return rising(lambda e: f(point(e)))  # a rising function, of others
+def by(f, *limits): return rising(lambda e: f(point(e)), *limits)  # a rising function, of others
 TAN = by(lambda x: sin(x) / cos(x))
 FUNCTIONS = {  # each with its slopes by its operands
-    "pi": (lambda: 2 * HALF, lambda: []), "exp": (rising(exp_at, 0), lambda x: [exp(x)]), "log": (rising(log_at), lambda x: [1 / x]),
+    "pi": (lambda: 2 * HALF, lambda: []), "exp": (rising(exp_at, 0, INF), lambda x: [exp(x)]), "log": (rising(log_at, None, INF), lambda x: [1 / x]),
     "sin": (wave, lambda x: [cos(x)]), "cos": (lambda x: wave(x + HALF), lambda x: [-sin(x)]),
     "tan": (lambda x: cos(x) ** -1 and TAN(x), lambda x: [1 + tan(x) ** 2]),  # where the cosine has no zero
     "tanh": (lambda x: 1 - 2 / (exp(2 * x) + 1), lambda x: [1 - tanh(x) ** 2]),
-    "sinh": (by(lambda x: (exp(x) - exp(-x)) / 2), lambda x: [cosh(x)]), "cosh": (lambda x: 1 + 2 * sinh(x / 2) ** 2, lambda x: [sinh(x)]),
+    "sinh": (by(lambda x: (exp(x) - exp(-x)) / 2, -INF, INF), lambda x: [cosh(x)]), "cosh": (lambda x: 1 + 2 * sinh(x / 2) ** 2, lambda x: [sinh(x)]),
     "arctan": (rising(atan_at, -HALF.hi, HALF.hi), lambda x: [1 / (1 + x**2)]),
     "arcsin": (by(lambda x: 2 * arctan(x / (1 + root(1 - x**2)))), lambda x: [1 / root(1 - x**2)]),
-    "arcsinh": (by(lambda x: log((root(1 + x**2) + x) / (root(1 + x**2) - x)) / 2), lambda x: [1 / root(1 + x**2)]),
+    "arcsinh": (by(lambda x: log((root(1 + x**2) + x) / (root(1 + x**2) - x)) / 2, -INF, INF), lambda x: [1 / root(1 + x**2)]),
     "softplus": (lambda x: log(1 + exp(x)), lambda x: [(1 + tanh(x / 2)) / 2]),
     "erf": (rising(erf_at, -ONE, ONE), lambda x: [2 / root(x.call("pi")) * exp(-(x**2))]),
     "power": (any_power, lambda x, y: [y * power(x, y - 1), power(x, y) * log(x)]),
@@ -142,8 +151,10 @@ class Term(Algebra):
     def call(op, *args):
         at, moves = [Term.of(a).still() for a in args], [Term.of(a).slopes() for a in args]
         if op == "where": return args[1] + (args[0] - args[1]) * Term.call("step", at[2])  # both sides meet where the border is zero
-        if op in ODD and at[0] and at[0].parts[min(at[0].parts)] < 0: return Term.call(op, -args[0]) * ODD[op]
-        if op == "step" and at[0] and at[0].parts[min(at[0].parts)] < 0: return 1 - Term.call(op, -args[0])
+        lead = at[0].parts[min(at[0].parts)] if at and at[0] else 0
+        if op in ODD and lead < 0: return Term.call(op, -args[0]) * ODD[op]
+        if op == "step" and lead < 0: return 1 - Term.call(op, -args[0])
+        if op in ("step", "sign") and lead not in (0, 1): return Term.call(op, args[0] * (1 / lead))  # at c t as at t, c > 0
         if op in ODD and not at[0] and not any(moves): return Term.of(op in ("cos", "cosh"))
         if op in ("maximum", "minimum") and (gap := at[0] - at[1]).parts.keys() <= {()}:
             return args[(gap.parts.get((), 0) < 0) ^ (op == "minimum")]
@@ -179,7 +190,7 @@ class Term(Algebra):
             else: found[m] = found.get(m, 0) + c * d
         return sum(rest, Term(found))
     def __pow__(self, e):
-        whole, at = e.denominator == 1, self.still()
+        whole, at = small(e).denominator == 1, self.still()
         if whole and e >= 0: return prod([self] * int(e), start=Term.of(1))
         if not at: raise NotProved("division by zero")
         if self - at: return at**e + e * at ** (e - 1) * (self - at)
@@ -195,23 +206,41 @@ def square_root(n):
     for p in (2, 3, 5, 7):
         while n % p**2 == 0: n, s = n // p**2, s * p
     return s * isqrt(n) if isqrt(n) ** 2 == n else s
+def plain(t): return isinstance(t, str) or t[0] in ("+", "*") and all(map(plain, t[1:]))
 def vanishes(t):
     """Whether a term is zero wherever it is defined: so it is when it is times its denominators."""
     t = Term.of(t)
     while low := [(e, g) for m in t.parts for g, e in m if e < 0]: t = t * Term({((min(low)[1], -min(low)[0]),): Q(1)})
     return not t
 
-# 4. Evaluation of the file's terms, in either algebra.
+# 4. The file's terms: read as a whole first, then evaluated in either algebra.
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,3999})(/[1-9][0-9]{0,3999})?")
+DEEPEST = 200  # operations on one path
 @lru_cache(1 << 12)
 def number(text): return Q(text) if NUMBER.fullmatch(text) else None
+RELATIONS = {"less": -1, "less_equal": -1, "greater": 1, "greater_equal": 1}  # the sign of left - right where it holds
+def depth(tree, depths):
+    """Operations on the longest path of a term whose names are known; raises Malformed for what is no term."""
+    if isinstance(tree, str):
+        if tree not in depths and number(tree) is None: raise Malformed(f"{tree!r:.60} is no number and no name known here")
+        return depths.get(tree, 0)
+    op, *rest = expected(tree, list, "a number, a name or [operator, operands...]") or [None]
+    if op == "piecewise":
+        (x, (relation, left, right)), (y, otherwise) = rest
+        if relation not in RELATIONS or otherwise != ["true"]: raise Malformed("a piecewise term is [x, condition], [y, [true]]")
+        rest = [x, y, left, right]
+    elif op in ("+", "*", "^"):
+        if len(rest) < 2 or op == "^" and len(rest) > 2: raise Malformed(f"{op} of {len(rest)}")
+    elif op not in FUNCTIONS or op == "where" or FUNCTIONS[op][1].__code__.co_argcount != len(rest): raise Malformed(f"{op!r:.60} of {len(rest)}")
+    if (found := 1 + max((depth(t, depths) for t in rest), default=0)) > DEEPEST: raise Malformed(f"terms more than {DEEPEST} operations deep")
+    return found
 class Values(dict):
     """Values of names: of those given, of bindings when they are first used, and of numbers."""
     def __init__(self, algebra, given, let, limits=()):
         super().__init__(given)
         self.algebra, self.given, self.let, self.limits = algebra, given, let, limits
     def __missing__(self, name):
-        if name not in self.let and number(name) is None: raise Malformed(f"{name!r} is no number and no name")
+        if name not in self.let and number(name) is None: raise Malformed(f"{name!r:.60} is no number and no name known here")
         x = self.run(self.let[name]) if name in self.let else self.algebra.of(number(name))
         return self.setdefault(name, x.both(self.limits[name]) if name in self.limits else x)
     def run(self, tree):
@@ -219,16 +248,14 @@ class Values(dict):
         if isinstance(tree, str): return self[tree]
         op, *rest = tree
         if op == "piecewise":
-            (x, (relation, left, right)), (y, otherwise) = rest
-            border = (self.run(left) - self.run(right)) * {"less": -1, "less_equal": -1, "greater": 1, "greater_equal": 1}[relation]
-            if otherwise != ["true"]: raise Malformed("a piecewise term is [x, condition], [y, [true]]")
+            (x, (relation, left, right)), (y, _) = rest
+            border = (self.run(left) - self.run(right)) * RELATIONS[relation]
             if isinstance(border, Term) and border.slopes(): self.join(x, y, border, left, right)
             return self.algebra.call("where", self.run(x), self.run(y), border)
         if op == "^" and len(rest) == 2 and isinstance(rest[1], str) and (e := number(rest[1])) is not None: return self.run(rest[0]) ** e
         op, args = "power" if op == "^" else op, [self.run(t) for t in rest]
         if op == "+": return sum(args[1:], args[0])
         if op == "*": return prod(args[1:], start=args[0])
-        if op == "where" or FUNCTIONS[op][1].__code__.co_argcount != len(args): raise Malformed(f"{op} of {len(args)}")
         return self.algebra.call(op, *args)
     def join(self, x, y, border, left, right):
         """Raise unless two terms agree where a border is zero: with one side for the other, or for the zero of a linear symbol."""
@@ -337,21 +364,32 @@ def eliminates(rows, loss, strict):
     return True
 
 # 6. Leaves: a statement is proved on every leaf of its cuts of the region.
+LISTS = {*("sides linear balls point names center state inputs parameters let dx y guards metric_terms factor_terms terms cuts atoms slopes "
+           "jacobian matrix after congruence rate squares rows basis gram checks groups metrics weights exponents multipliers activations L R").split()}
 def fields(data, required, optional=""):
-    """The values of an object with these keys and no others."""
+    """The values of an object with these keys and no others; a text must not stand for the list of its letters."""
     names = [*required.split(), *optional.split()]
     if not isinstance(data, dict) or not {*required.split()} <= {*data} <= {*names}: raise Malformed(f"expected the keys {names}")
-    return [data.get(name) for name in names]
+    return [listed(data[name]) if name in LISTS and name in data else data.get(name) for name in names]
+def listed(x): return expected(x, list, "a list")
 def real(x):
     if type(x) not in (int, Q) or Q(float(x)) != x: raise Malformed(f"{x!r} is no double")
     return Q(x)
-def end(x): return point({"inf": INF, "-inf": -INF}[x]) if isinstance(x, str) else near(real(x))
-def between(lo, hi): return Range(end(lo).lo, end(hi).hi)
-def matrix(data, n, m):
-    """Rows, or {"entries": [[i, j, entry], ...]}; entries are doubles, or fractions "p/q"."""
-    rows = data if isinstance(data, list) else [[None] * m] * n
-    entries, shape = ([(i, j, x) for i, row in enumerate(data) for j, x in enumerate(row)], None) if rows is data else fields(data, "entries", "shape")
-    found = Matrix({(i, j): number(x) if isinstance(x, str) and number(x) is not None else real(x) for i, j, x in entries})
+def fraction(x): return number(x) if isinstance(x, str) and number(x) is not None else real(x)
+def between(lo, hi):
+    """The numbers from lo to hi, which are doubles, -inf below, inf above; never none."""
+    low, high = None if lo == "-inf" else real(lo), None if hi == "inf" else real(hi)
+    if low is not None and high is not None and low > high: raise Malformed(f"no number lies between {lo} and {hi}")
+    return Range(-INF if low is None else near(low).lo, INF if high is None else near(high).hi)
+def within(x, lo, hi): return (lo == "-inf" or real(lo) <= x) and (hi == "inf" or x <= real(hi))  # exactly
+def expected(x, sort, what):
+    if type(x) is not sort: raise Malformed(f"expected {what}, got {str(x)[:60]}")
+    return x
+def matrix(data, n, m, entry=real):
+    """Rows, or {"entries": [[i, j, entry], ...]}."""
+    rows = [*map(listed, data)] if isinstance(data, list) else [[None] * m] * n
+    entries, shape = ([(i, j, x) for i, row in enumerate(rows) for j, x in enumerate(row)], None) if type(data) is list else fields(data, "entries", "shape")
+    found = Matrix({(i, j): entry(x) for i, j, x in entries})
     if len(found) < len(entries) or [*map(len, rows)] != [m] * n or (shape or [n, m]) != [n, m] or not all(
             type(i) is type(j) is int and 0 <= i < n and 0 <= j < m for i, j in found): raise Malformed(f"expected a matrix {n} x {m}")
     return Matrix({p: x for p, x in found.items() if x})
@@ -361,41 +399,68 @@ def metric(data, n):
     return M
 class Region:
     """A box of all symbols, cut by constraints; the file's terms, and what is proved on the leaves of cuts."""
-    def __init__(self, data, lets):
-        sides, linear, balls = fields(data, "sides", "linear balls")
-        pairs, cuts = [pair for let in lets for pair in let], []  # constraints are terms with limits
-        for k, (row, lo, hi) in enumerate(linear or []):
-            terms = (["*", str(real(c)), name] for name, c in row)
-            cuts.append(([s for s, _ in row], f"linear[{k}]", ["+", "0", *terms], between(lo, hi)))
-        for k, (own, c, radius, M) in enumerate(fields(b, "names center radius", "metric") for b in balls or []):
+    def __init__(self, data):
+        self.data, (sides, linear, balls, point) = data, fields(data, "sides", "linear balls point")
+        self.depths, self.let, self.limits, self.balls = {}, {}, {}, []
+        for name, _, _ in map(listed, sides): self.name(name, name[:1] not in ("", "$", "~") and number(name) is None)
+        self.names, self.sides = [*self.depths], [between(lo, hi) for _, lo, hi in sides]
+        for k, (row, lo, hi) in enumerate(map(listed, linear or ())):
+            self.constraint(f"linear[{k}]", [s for s, _ in map(listed, listed(row))], [["*", str(real(c)), s] for s, c in row], between(lo, hi))
+        for k, (own, c, radius, M) in enumerate(fields(b, "names center radius", "metric") for b in balls or ()):
             z, N = [["+", s, str(-real(x))] for s, x in zip(own, c, strict=True)], metric(M, len(own)) if M else identity(len(own))
-            squares = (["*", str(x), ["^", z[i], "2"] if i == j else ["*", z[i], z[j]]] for (i, j), x in N.items())
-            cuts.append((own, f"ball[{k}]", ["+", "0", *squares], Range(0, near(real(radius) ** 2).hi)))
-        self.names, self.sides, self.constraints = [s for s, _, _ in sides], [between(*ends) for _, *ends in sides], [c for _, c, _, _ in cuts]
-        self.let, self.limits = dict(pairs) | {c: tree for _, c, tree, _ in cuts}, {c: limit for _, c, _, limit in cuts}
-        names = {*self.names, *self.let}
-        if any(x.lo > x.hi or x.lo == INF or x.hi == -INF for x in self.sides): raise Malformed("region: an empty side")
-        if len(names) < len(sides) + len(pairs) + len(cuts) or any(len({*own} & {*self.names}) < len(own) for own, *_ in cuts) or any(
-                s[:1] != "$" for s, _ in pairs) or any(number(s) is not None or s[:1] in ("", "$", "~") for s in self.names):
-            raise Malformed("names: $bindings, symbols, and in constraints symbols, each once")
-        self.data, self.report, self.defined, self.slopes, self.root = data, [], [], {}, None
+            if real(radius) <= 0: raise Malformed("balls: a radius is positive")
+            squares = [["*", str(x), ["^", z[i], "2"] if i == j else ["*", z[i], z[j]]] for (i, j), x in N.items()]
+            self.constraint(f"ball[{k}]", own, squares, Range(0, near(real(radius) ** 2).hi))
+            self.balls.append((own, [*map(real, c)], real(radius) ** 2, N))
+        self.constraints = [*self.limits]
+        self.report, self.defined, self.slopes, self.root = [], [], {}, None
         still = {s: Term.single("symbol", s) for s in self.names + self.constraints}
         moving = {s: t + Term.single("move", s) for s, t in still.items()}
         self.opaque, self.terms, self.moved = (Values(Term, {s: v[s] for s in self.names if v}, self.let) for v in ({}, still, moving))
         self.free, self.fixed = Values(Term, moving, self.let), Values(Term, still, self.let)  # constraints are coordinates of their own
+        if point is not None and not self.holds([fraction(x) for x in point]): raise NotProved("region: the point given is none of it")
+        if self.constraints and point is None: raise NotProved("region: it may be empty, as no point of it is given: make the certificate again")
+    def name(self, name, allowed):
+        if type(name) is not str or name in self.depths or not allowed: raise Malformed(f"names: {name!r:.60} may not stand here")
+        self.depths[name] = 0
+    def constraint(self, name, own, terms, limit):
+        if not own or not {*own} <= {*self.names} or len({*own}) < len(own): raise Malformed("constraints: symbols, each once")
+        if name in self.depths: raise Malformed(f"names: {name!r} is that of a constraint")
+        self.let[name], self.limits[name] = ["+", "0", *terms], limit
+    def read(self, part, *terms):
+        """A part's bindings and terms, each of names that stand before it."""
+        for name, tree in map(listed, listed(part.get("let", []))):
+            below = depth(tree, self.depths)
+            self.name(name, name[:1] == "$")
+            self.let[name], self.depths[name] = tree, below
+        for t in terms: depth(t, self.depths)
+    def holds(self, point):
+        """Whether a point lies in the region, exactly."""
+        x = dict(zip(self.names, point, strict=True))
+        return (all(within(x[s], lo, hi) for s, lo, hi in self.data["sides"])
+                and all(within(sum(real(c) * x[s] for s, c in row), lo, hi) for row, lo, hi in self.data.get("linear") or ())
+                and all(sum(m * (x[own[i]] - c[i]) * (x[own[j]] - c[j]) for (i, j), m in N.items()) <= most for own, c, most, N in self.balls))
     def atoms(self, entries):
         """Read the atoms: names of terms, with slopes by coordinates, and ranges on the region's box."""
         for name, slopes, known in (fields(entry, "name", "slopes range") for entry in entries):
+            if name[:1] != "$" or name not in self.let or name in self.slopes: raise Malformed(f"atoms: {name!r:.60} is no binding, or comes twice")
+            for _, t in map(listed, slopes or ()): depth(t, self.depths)
+            if len(dict(slopes or ())) < len(slopes or ()) or {*dict(slopes or ())} - {*self.names, *self.constraints}:
+                raise Malformed("atoms: slopes by coordinates, each once")
             own, self.slopes[name], self.opaque[name] = self.free[name].slopes() if slopes else {}, dict(slopes or ()), Term.single("atom", name)
             gap = Matrix({s: own.get(s, 0) - self.fixed.run(self.slopes[name].get(s, "0")) for s in own | self.slopes[name]})
-            if name not in self.let or not gap.zero: raise NotProved(f"{name} has other slopes")
-            if known:
+            if not gap.zero: raise NotProved(f"{name} has other slopes")
+            if known is not None:
                 lower, upper, cuts = fields(known, "lower upper cuts")
-                A = {(i, i): s * (real(e) - self.opaque[name]) for i, s, e in ((0, -1, lower), (1, 1, upper)) if not isinstance(e, str)}
+                limit = between(lower, upper)  # some number: what follows from it holds where its proof does, and an empty set proves nothing
+                A = {(i, i): s * (real(e) - self.opaque[name]) for i, s, e, none in ((0, -1, lower, "-inf"), (1, 1, upper, "inf")) if e != none}
                 self.proves(f"the range of {name}", Matrix(A), 2, cuts)
-                self.limits[name], self.root = between(lower, upper), None
+                self.limits[name], self.root = limit, None
     def written(self, entries, own):
         """A matrix that the file writes in atoms, when it is proved to be our own."""
+        for i, j, t in map(listed, entries):
+            depth(t, self.depths)
+            if type(i) is not int or type(j) is not int or not plain(t): raise Malformed("entries [i, j, sums and products of atoms]")
         found, same = (Matrix({(i, j): v.run(t) for i, j, t in entries}) for v in (self.opaque, self.terms))
         if len(found) < len(entries) or not (own - same).zero: raise NotProved("a matrix is not the system's")
         return found
@@ -453,17 +518,27 @@ def check(data):
     """What is proved of a certificate, line by line; raises NotProved, Malformed or a lookup error."""
     KINDS.clear(), INDEX.clear()
     name, version, claim, region, system, evidence = fields(data, "format version claim region system evidence")
-    _, kind, bound, norm, *_ = fields(claim, "statement kind bound norm", "symbols input_norm horizontal trajectories")
-    b, rule = real(bound), evidence["rule"]
-    if (name, version) != ("riemannian-modules certificate", 3): raise Malformed("no certificate of version 3")
+    words, kind, bound, norm, symbols, *_ = fields(claim, "statement kind bound norm", "symbols input_norm horizontal trajectories")
+    b, rule = real(bound), expected(evidence, dict, "evidence")["rule"]
+    if (name, type(version), version) != ("riemannian-modules certificate", int, 3): raise Malformed("no certificate of version 3")
+    if rule not in ("monolithic", "network", "sos", "slopes", "sums"): raise Malformed(f"the rule {rule!r:.60} is not known here")
     if kind not in ("flow", "step", "map") or kind != "flow" and b < 0: raise Malformed(f"no claim: {kind}, {bound}")
+    if type(words) is not str or type(symbols or "") is not str: raise Malformed("a claim's words and symbols are texts")
     if "input_norm" in claim and (kind != "map" or norm["type"] != "l2"): raise Malformed("an input_norm is for l2 norms of maps")
-    R = Region(region, [part.get("let", []) for part in (system, norm, evidence)])
-    also = R.shown(R.sides) + "".join(f", {key}" for key in ("linear", "balls") if key in region)
+    R = Region(region)
     (slopes if rule in ("slopes", "sums") else expressions)(R, b, kind, claim, norm, system, evidence)
-    what = {"flow": "d|z|/dt <= {} |z|", "step": "|z+| <= {} |z|", "map": "|dy| <= {} |du|"}[kind]
-    shape = ", ".join(f"{key} {json.dumps(v, default=float):.80}" for key, v in norm.items() if key != "let")
-    return [f"claim: {kind}, {what.format(float(b))}, norm {shape}; where {also}", *R.report]
+    what = {"flow": "d|z|/dt <= {} |z|", "step": "|z+| <= {} |z|", "map": "|dy| <= {} |du|"}[kind].format(float(b))
+    # A metric that changes with the point measures lengths of paths, and its bound is proved of paths in the region alone.
+    path = ", and with them the shortest path between them in the metric," if {"metric_terms", "factor_terms"} & {*norm} else ""
+    pairs = {"flow": "any two trajectories with the same inputs and parameters, as long as both", "step": "one step from any two points with the same "
+             "inputs and parameters, where both", "map": "the outputs of any two inputs with the same parameters, where both"}[kind]
+    parts = {**claim, "region": region, "system": system}
+    return [f"claim: {kind}, {what}", f"of {pairs}{path} lie in the region, z their difference, in the norm given here",
+            *(told(key, parts[key]) for key in parts if key not in ("statement", "symbols", "kind", "bound")), *R.report]
+def told(key, value):
+    """A part of the claim, whole; where it is long, how long, and its fingerprint."""
+    text = json.dumps(value, default=float, sort_keys=True)
+    return f"{key}: {text if len(text) <= 4000 else f'JSON of {len(text)} characters, SHA-256 {hashlib.sha256(text.encode()).hexdigest()}'}"
 def expressions(R, b, kind, claim, norm, system, evidence):
     """The rules for systems of expressions: J is the derivative of the map, and the file writes it in atoms."""
     sort, groups, _, dx, y, guards = fields(system, "type symbols let dx y guards")
@@ -471,6 +546,10 @@ def expressions(R, b, kind, claim, norm, system, evidence):
     trees, variables = (y, inputs) if kind == "map" else (dx, state)
     if (sort != "expressions" or R.names != state + inputs + parameters or len(dx) != len(state) or not trees or not variables
             or (kind == "map") == bool(state)): raise Malformed("the system does not fit the claim or the region")
+    R.read(system, *dx, *y, *(t for _, t in map(listed, guards)))
+    R.read(norm, *norm.get("metric_terms", ()), *norm.get("factor_terms", ()), *(norm.get("rates") or {}).get("terms", ()))
+    R.depths |= dict.fromkeys(R.constraints, 0)
+    R.read(evidence)
     F, n, m = [R.moved.run(t) for t in trees], len(trees), len(variables)
     J = Matrix({(i, variables.index(s)): d for i, t in enumerate(F) for s, d in t.slopes().items() if s in variables})
     asked = {"nonnegative": lambda t: ["^", t, "1/2"], "positive": lambda t: ["log", t], "nonzero": lambda t: ["^", t, "-1"]}
@@ -484,15 +563,14 @@ def expressions(R, b, kind, claim, norm, system, evidence):
         (rows, columns, sort), Z = fields(claim["horizontal"], "L R kind"), J if kind == "flow" else J - identity(n)
         L, back = matrix(rows, k := len(rows), n), matrix(columns, n, len(rows))
         gap = {"conservation": (identity(n) - back @ L) @ Z, "symmetry": Z @ (identity(n) - back @ L)}[sort]
-        if L @ back != identity(k) or not gap.zero or kind == "map" or "trajectories" in claim:
+        if not k or L @ back != identity(k) or not gap.zero or kind == "map" or "trajectories" in claim:
             raise NotProved(f"horizontal: the {sort} is no identity of the system")
         J, n, m = L @ J @ back, k, k
     if evidence["rule"] == "sos" or {"metric_terms", "factor_terms"} & {*norm}:
         field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, parameters)
     elif evidence["rule"] == "network": network(R, b, kind, J, n, norm, evidence)
     else:
-        rule, cuts, jacobian, *_ = fields(evidence, "rule cuts jacobian", "let atoms")
-        if rule != "monolithic": raise NotProved(f"the rule {rule!r} is not known here")
+        _, cuts, jacobian, *_ = fields(evidence, "rule cuts jacobian", "let atoms")
         J = R.written(jacobian, J)
         if norm["type"] in ("l1", "linf"): sums(R, b, kind, J if norm["type"] == "linf" else J.T, n, m, norm, cuts)
         else:
@@ -520,7 +598,7 @@ def blocks(norm, n):
     sort, combine, groups, metrics, weights, exponents = fields(norm, "type combine groups metrics weights", "exponents")
     if any(type(e) is not int or abs(e) > 2**20 for e in exponents or ()): raise Malformed("blocks: exponents are whole")
     w = [real(x) * Q(2) ** e for x, e in zip(weights, exponents or [0] * len(groups), strict=True)]
-    if sorted(i for g in groups for i in g) != [*range(n)] or not all(groups) or min(w) <= 0 or sort != "blocks" or combine not in ("linf", "l1"):
+    if sorted(expected(i, int, "a state's number") for g in groups for i in listed(g)) != [*range(n)] or not all(groups) or min(w) <= 0 or sort != "blocks" or combine not in ("linf", "l1"):
         raise Malformed("blocks: every state in one group, with a positive weight")
     return combine, groups, [metric(M, len(g)) for M, g in zip(metrics, groups, strict=True)], w
 def network(R, b, kind, J, n, norm, evidence):
@@ -531,7 +609,8 @@ def network(R, b, kind, J, n, norm, evidence):
     place, parts, C = {s: (i, k) for i, g in enumerate(groups) for k, s in enumerate(g)}, {}, {}
     for (s, r), t in R.written(jacobian, J).items(): parts.setdefault((place[s][0], place[r][0]), Matrix())[place[s][1], place[r][1]] = t
     for i, j, g, cuts in (fields(c, "to from bound cuts") for c in checks):
-        if (i, j) in C or min(i, j) < 0 or i != j and g < 0: raise Malformed("checks: each pair once, gains >= 0")
+        if type(i) is not int or type(j) is not int or (i, j) in C or min(i, j) < 0 or i != j and g < 0:
+            raise Malformed("checks: each pair once, gains >= 0")
         C[i, j], q, p = real(g), len(groups[j]), len(groups[i])
         block(R, f"block {i} from {j}", kind == "flow" and i == j, C[i, j], Ms[j], q, Ms[i], p, parts.get((i, j), Matrix()), cuts)
         total[i if combine == "linf" else j] += C[i, j] * w[j if combine == "linf" else i]
@@ -544,8 +623,9 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
     if entries is None: M, dot, after = l2(norm, n), Matrix(), l2(norm, n)
     else:
         rates = fields(norm, "type let " + ("metric_terms" if "metric_terms" in norm else "factor_terms"), "rates")[3]
-        if rates and (kind == "step" or not {*rates["names"]} <= {*inputs}): raise Malformed("rates are those of a flow's inputs")
-        along |= dict(zip(rates["names"], map(R.terms.run, rates["terms"]), strict=True)) if rates else {}
+        names, rates = fields(rates, "names terms") if rates is not None else ([], [])
+        if names and kind == "step" or not {*names} <= {*inputs} or len({*names}) < len(names): raise Malformed("rates are those of a flow's inputs")
+        along |= dict(zip(names, map(R.terms.run, rates), strict=True))
         way = Values(Term, {s: t + Term.single("move", "t") * along.get(s, 0) for s, t in R.terms.items() if s in R.names}, R.let)
         if any(d and s not in {*along, *parameters} for t in entries for s, d in R.moved.run(t).slopes().items()) or len(entries) != n * n:
             raise NotProved("the metric depends on inputs without rates, or has another size")
@@ -565,19 +645,24 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         N = M if kind != "map" else l2(claim["input_norm"], len(inputs)) if "input_norm" in claim else identity(len(inputs))
         squares(R, "the bound", 2 * b * M - S if kind == "flow" else b**2 * N - J.T @ S, rate)
         weight, margin, c, parts = fields(definite, "weight margin point squares")
-        if (margin := Q(margin)) <= 0: raise NotProved("a margin is positive")
+        depth(weight, R.depths)
+        c = [*map(real, c)]
+        if len(c) != len(R.names): raise Malformed("a point has a number for each symbol")
+        if (margin := fraction(margin)) <= 0: raise NotProved("a margin is positive")
         R.box(R.sides).run(weight)  # real on the whole region, too
         w = R.terms.run(weight)
         squares(R, "M(x) > 0", M * w - margin * identity(n), parts)
         # where w M >= margin I, M is regular: definite on the connected region as it is at one of its points
-        at = Values(Range, {s: near(real(x)).both(side) for s, x, side in zip(R.names, c, R.sides, strict=True)}, R.let)
+        at = Values(Range, {s: near(x) for s, x in zip(R.names, c, strict=True)}, R.let)
         if w.parts.keys() == {()} and w.parts[()] > 0: return  # then M > 0 as it is
-        if any(at[k].lo < R.limits[k].lo or at[k].hi > R.limits[k].hi for k in R.constraints): raise NotProved("the point is none of the region")
+        if not R.holds(c): raise NotProved("the point is none of the region")
         here = square(map(at.run, entries or ()), n)
         here = here.T @ here if "factor_terms" in norm else here
         if positive({p: (x.lo, x.hi) for p, x in here.items() if p[0] <= p[1]}, True): return
         raise NotProved("M(x) > 0 at the point")
     _, cuts, own, weights, change, written, *_ = fields(evidence, "rule cuts matrix weight", "congruence after let atoms")
+    listed(weights)
+    for t in change or (): depth(t, R.depths)
     K, L = (square(map(v.run, change), n) if change else identity(n) for v in (R.terms, later))  # z = K w, z' = K' w'
     R.defined, R.root = R.defined + list(change or ()), None
     S, W = R.written(own, (K if kind == "flow" else L).T @ S @ K), R.written(weights, (1 + (kind == "flow")) * (K.T @ M @ K))
@@ -590,7 +675,8 @@ def squares(R, what, T, parts):
     """T = sum g Z^T G Z with constant G >= 0, g >= 0 on the region, and a real Z; row k of Z has one entry, basis[k]."""
     box = R.box(R.sides)
     for g, rows, basis, gram in (fields(p, "factor rows basis gram") for p in parts):
-        Z, G = Matrix({(k, row): R.terms.run(t) for k, (row, t) in enumerate(zip(rows, basis, strict=True))}), matrix(gram, len(rows), len(rows))
+        for t in (g, *basis): depth(t, R.depths)
+        Z, G = Matrix({(k, expected(row, int, "a row")): R.terms.run(t) for k, (row, t) in enumerate(zip(rows, basis, strict=True))}), matrix(gram, len(rows), len(rows), fraction)
         for t in basis: box.run(t)  # raises where it is not real: terms know sqrt(x)^2 as x
         if box.run(g).lo < 0 or G.T != G or not passes(form_of(G, len(rows)), {}, False): raise NotProved(f"{what}: a negative square")
         T = T - (Z.T @ G @ Z) * R.terms.run(g)
@@ -601,13 +687,13 @@ def trajectories(R, b, kind, claim, trees, state):
     centre, radius = fields(claim["trajectories"], "center radius")
     c, r, n, norm = [real(x) for x in centre], real(radius), len(state), claim["norm"]
     sort, room = norm["type"], -b * r if kind == "flow" else (1 - b) * r
-    if room <= 0 or r <= 0 or kind == "map" or len(c) != n or any({*ball["names"]} & {*state} for ball in R.data.get("balls", ())):
+    if room <= 0 or r <= 0 or kind == "map" or len(c) != n or any({*own} & {*state} for own, *_ in R.balls):
         raise NotProved("trajectories: no claim that can be proved")
     start = [*map(near, c), *R.sides[n:]]
     at = Values(Range, dict(zip(R.names, start)), R.let)
-    rows = [({i: Q(1)}, at[s], R.sides[i]) for i, s in enumerate(state)] + [
-        ({state.index(s): real(a) for s, a in row if s in state}, at[f"linear[{k}]"], R.limits[f"linear[{k}]"])
-        for k, (row, _, _) in enumerate(R.data.get("linear", ()))]
+    rows = [({i: Q(1)}, at[s], *R.data["sides"][i][1:]) for i, s in enumerate(state)] + [
+        ({state.index(s): real(a) for s, a in row if s in state}, at[f"linear[{k}]"], *ends)
+        for k, (row, *ends) in enumerate(R.data.get("linear") or ())]
     R.let |= {f"~f{i}": t for i, t in enumerate(trees)}
     f = [Term.single("atom", f"~f{i}") - (0 if kind == "flow" else x) for i, x in enumerate(c)]
     if sort in ("l1", "linf"):  # sum w_i |x_i|, or the largest |x_i| / w_i
@@ -630,9 +716,9 @@ def trajectories(R, b, kind, claim, trees, state):
             to, m = {i: k for k, i in enumerate(sorted(own))}, len(own)
             S = Matrix({(to[i], to[j]): x for (i, j), x in M.items() if i in own} | {(to[i], m): x for i, x in z.items()} | {(m, m): (d / r) ** 2})
             return not more and passes(form_of(S, m + 1), {}, False)
-    for a, x, limit in rows:  # the largest of a^T x on the ball is a^T c + r |a|, in the dual norm
-        for d in ([x.lo - limit.lo] * (limit.lo > -INF) + [limit.hi - x.hi] * (limit.hi < INF)) if a else ():
-            if d < 0 or not holds(a, Q(d, ONE)): raise NotProved("the ball leaves the region")
+    for a, x, lo, hi in rows:  # the largest of a^T x on the ball is a^T c + r |a|, in the dual norm
+        for d in [Q(x.lo, ONE) - real(e) for e in (lo,) if e != "-inf"] + [real(e) - Q(x.hi, ONE) for e in (hi,) if e != "inf"] if a else ():
+            if d < 0 or not holds(a, d): raise NotProved("the ball leaves the region")
     R.proves("the ball is invariant and holds one equilibrium", A, 1 + max(i for i, _ in A), [None], start=start)
 SLOPES = {"abs": (-1, 1), "cos": (-1, 1), "sin": (-1, 1), "erf": (0, 1.1283791670955128), "sigmoid": (0, 0.25),
           "gelu": (-0.1289041451851548, 1.128904145185155), "silu": (-0.09983932012886693, 1.099839320128867),
@@ -645,12 +731,15 @@ def slopes(R, b, kind, claim, norm, system, evidence):
     loops among neurons have exactly one solution.
     """
     sort, n, A, B, C, D, activations = fields(system, "type size A B C D activations")
-    runs = [run if isinstance(run, list) else [run, 1] for run in activations]
+    runs = [[run, 1] if isinstance(run, str) else expected(run, list, "a name, [name, times] or [low, high]") for run in activations]
+    if sum(expected(k, int, "how often") if isinstance(s, str) else 1 for s, k in runs) > 10**6 or any(k < 1 for s, k in runs if isinstance(s, str)):
+        raise Malformed("activations: from 1 to a million")
     bounds = [(Q(low), Q(high)) for s, k in runs for low, high in ([SLOPES[s]] * k if isinstance(s, str) else [(real(s), real(k))])]
     q, m = len(norm.get("metric", norm.get("weights"))), len(bounds)
+    if not q or expected(n, int, "the size") < 1: raise Malformed("slopes: nothing is bounded")
     if (sort != "slopes" or any(low > high for low, high in bounds) or len(R.names) < n
             or kind != "map" and q != n or {"horizontal", "trajectories"} & {*claim}): raise Malformed("slopes: the parts do not fit")
-    A, B, C, D = matrix(A, q, n), matrix(B, q, m), matrix(C, m, n), matrix(D, m, m)
+    A, B, C, D = (matrix(X, *size, fraction) for X, size in ((A, (q, n)), (B, (q, m)), (C, (m, n)), (D, (m, m))))
     if evidence["rule"] == "sums": return fields(evidence, "rule") and sums_of_slopes(R, b, kind, A, B, C, D, bounds, norm)
     (_, multipliers, compression), M = fields(evidence, "rule multipliers", "compression"), l2(norm, q)
     if len(t := [real(x) for x in multipliers]) != m or min(t, default=0) < 0: raise Malformed("slopes: a multiplier >= 0 for each")
@@ -683,16 +772,24 @@ def once(pairs):
     if len(dict(pairs)) < len(pairs): raise Malformed("a key is given twice")
     return dict(pairs)
 def constant(name): raise Malformed(f"{name} is no JSON")
+LARGEST = 1 << 29  # bytes of a file, and of what it unpacks to
+def double(text):
+    x = Q(float(text))
+    if not x and re.search("[1-9]", re.split("[eE]", text)[0]): raise Malformed(f"{text} is below every double")
+    return x
 def load(path):
-    with open(path, "rb") as file: raw = file.read()
-    text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode()
-    return json.loads(text, object_pairs_hook=once, parse_constant=constant, parse_float=lambda t: Q(float(t)))
+    with open(path, "rb") as file: raw = file.read(LARGEST + 1)
+    if len(raw) <= LARGEST and raw[:2] == b"\x1f\x8b":
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed: raw = packed.read(LARGEST + 1)
+    if len(raw) > LARGEST: raise Malformed(f"the file, or what it unpacks to, holds more than {LARGEST} bytes")
+    return json.loads(raw.decode(), object_pairs_hook=once, parse_constant=constant, parse_float=double)
 def main(arguments):
-    sys.setrecursionlimit(20_000)
+    sys.setrecursionlimit(5_000)
     if len(arguments) != 1: return sys.stderr.write("usage: python checker.py certificate.json[.gz]\n") and 2
     try: lines = check(load(arguments[0]))
     except (NotProved, Outside) as fault: return sys.stderr.write(f"NOT PROVED: {fault}\n") and 4
-    except (Malformed, OSError, EOFError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError, RecursionError) as fault:
+    except (Malformed, OSError, EOFError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError, RecursionError, MemoryError,
+            zlib.error) as fault:
         return sys.stderr.write(f"no certificate: {type(fault).__name__}: {fault}\n") and 1
     sys.stdout.write("\n".join(["PROVED", *lines]) + "\n")
     return 0

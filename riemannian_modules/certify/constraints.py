@@ -125,9 +125,9 @@ class Constraints:
                 total = total + row * away[b] * float(2.0 * ball.metric[a, b])  # doubling is exact
         return total
 
-    def contains(self, point: Array) -> bool:
+    def contains(self, point: Sequence[float | Fraction] | Array) -> bool:
         """Whether a point (dim,) fulfils every constraint, in exact rationals."""
-        at = {n: Fraction(float(v)) for n, v in zip(self.coordinates, point.tolist(), strict=True)}
+        at = {n: Fraction(v) for n, v in zip(self.coordinates, point, strict=True)}
         for c in self.members:
             if isinstance(c, Linear):
                 value = sum((Fraction(a) * at[n] for n, a in c.coefficients.items()), Fraction(0))

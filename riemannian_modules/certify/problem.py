@@ -21,6 +21,7 @@ from riemannian_modules.arithmetic.interval import Interval, as_interval
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.constraints import Constraints, Derived
 from riemannian_modules.certify.emptiness import contradiction
+from riemannian_modules.certify.region_point import point_of
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.errors import RegionError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -154,7 +155,7 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
 
     Raises:
         UnsupportedError: If the map may jump, or cannot be traced.
-        RegionError: If the region names unknown coordinates, or is proved to be empty.
+        RegionError: If the region names unknown coordinates, or no point of it is found.
     """
     s = module.signature
     ports = {port.name: port.coordinates() for port in s.parameters.ports}
@@ -189,6 +190,11 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
         raise RegionError(
             f"The region is empty: no point fulfils {', '.join(together)} together. Every claim "
             "would hold there, and say nothing. Widen the sides or the constraints."
+        )
+    if constraints and point_of(constraints, lower, upper) is None:
+        raise RegionError(
+            "The region may be empty: no point of it was found, and a claim about none would say "
+            "nothing. Widen the sides or the constraints."
         )
     return problem
 

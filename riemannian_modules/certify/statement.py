@@ -66,34 +66,33 @@ def statement_of(
         if isinstance(norm, L2)
         else ""
     )
+    # A metric that changes with the point measures paths, and the bound is proved of paths in the
+    # region alone: the shortest one between two points of a convex region may leave it.
+    path = ", and the shortest path between them," if isinstance(norm, (FieldL2, FactorL2)) else ""
     if isinstance(bound, LogNormBound):
         verb = (
             f"shrinks at least as exp(-{-bound.rate!r} t)"
             if bound.rate < 0
             else f"grows at most as exp({bound.rate!r} t)"
         )
-        stay = (
-            "as long as both, and the shortest path between them, stay"
-            if isinstance(norm, (FieldL2, FactorL2))
-            else "as long as both stay"
-        )
         return (
             f"With the same inputs and parameters, the distance of any two trajectories {verb} in "
-            f"{name}{tail}, {stay} in the region ({region}). Differential condition on the whole "
-            "region, rounding included; that the region is invariant is not part of the claim."
+            f"{name}{tail}, as long as both{path} stay in the region ({region}). Differential "
+            "condition on the whole region, rounding included; that the region is invariant is "
+            "not part of the claim."
         )
     if kind == "step":
         return (
-            "With the same inputs and parameters, for any two points of the region "
-            f"({region}) one step changes their distance at most by the factor {bound.factor!r} in "
-            f"{name}{tail}. Rounding included."
+            "With the same inputs and parameters, one step changes the distance of any two points "
+            f"at most by the factor {bound.factor!r} in {name}{tail}, where both{path} lie in the "
+            f"region ({region}). Rounding included."
         )
     source = "a given metric" if input_norm is not None else "Euclidean distance"
     source = source if isinstance(norm, L2) else "the same norm"
     return (
-        f"With the same parameters, the outputs of any two points of the region ({region}) are "
-        f"apart, in {name}, by at most {bound.factor!r} times the distance of the inputs, in "
-        f"{source}. Rounding included."
+        f"With the same parameters, the outputs of any two points are apart, in {name}, by at most "
+        f"{bound.factor!r} times the distance of the inputs, in {source}, where both{path} lie in "
+        f"the region ({region}). Rounding included."
     )
 
 

@@ -11,8 +11,8 @@ from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.certificate import Certificate, check_format, load_certificate
 from riemannian_modules.certify.certificate_data import (
     array_from_data,
+    bound_from_data,
     norm_from_data,
-    number_from_data,
     refuse_unknown,
 )
 from riemannian_modules.certify.claim import check_norm, claim_to_data, with_metric
@@ -29,9 +29,21 @@ from riemannian_modules.certify.squares.square_rule import squares_hold
 from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.certify.symmetry.quotient import check_horizontal
+from riemannian_modules.certify.written_certificate import read_as_written
 from riemannian_modules.door import require
-from riemannian_modules.errors import CertificateError, MetricError, SignatureError
+from riemannian_modules.errors import (
+    CertificateError,
+    MetricError,
+    RiemannianError,
+    SignatureError,
+    UnsupportedError,
+)
 
+# What reading data raises that is not of the shape that its place asks for.
+_MISFITS = (
+    RiemannianError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError,
+    RecursionError,
+)  # fmt: skip
 _CLAIM = {
     *("statement", "symbols", "kind", "bound", "norm", "input_norm"),
     *("horizontal", "trajectories"),
@@ -72,10 +84,20 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
             f"evidence: expected a rule among {', '.join(_VERIFIERS)}, got "
             f"{evidence.get('rule')!r:.60}."
         )
-    answer = verifier(data)
-    if not isinstance(answer, Proved) or "trajectories" not in claim:
-        return answer
-    found = verify_trajectories(data, claimed_problem(data))
+    try:
+        answer = verifier(data)
+        if not isinstance(answer, Proved) or "trajectories" not in claim:
+            return answer
+        found = verify_trajectories(data, claimed_problem(data))
+    except CertificateError:
+        raise
+    except UnsupportedError as fault:  # a map that may jump, or terms beyond what is multiplied out
+        return Estimated(None, str(fault))
+    except _MISFITS as fault:
+        raise CertificateError(
+            f"certificate: its parts do not fit together ({type(fault).__name__}: {fault}). It may "
+            "have been edited; make it again with `certify`."
+        ) from None
     if isinstance(found, Estimated):
         return found
     return Proved(answer.bound, found.certificate)
@@ -86,14 +108,14 @@ def verify_monolithic(data: Mapping[str, Any]) -> Answer:
     if is_sparse_claim(data):
         return verify_signed(data)
     claim = refuse_unknown(data["claim"], _CLAIM, "claim")
-    problem = claimed_problem(data)
+    problem = read_as_written(data, claimed_problem(data))
     norm = norm_from_data(claim.get("norm"), problem.size, "claim.norm", problem.symbols)
     input_norm = None
     if "input_norm" in claim:
         input_norm = norm_from_data(claim["input_norm"], len(problem.variables), "claim.input_norm")
         if not isinstance(input_norm, L2):
             raise CertificateError("claim.input_norm: expected a norm of type 'l2'.")
-    b = number_from_data(claim.get("bound"), "claim.bound")
+    b = bound_from_data(claim)
     for given in (norm, input_norm):
         try:
             _ = given is None or proved_norm(given)

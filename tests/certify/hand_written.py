@@ -226,7 +226,7 @@ TRUE = {
             ],
             state=X,
         ),
-        region={"linear": [[[["x", 1], ["y", 1]], "-inf", 1]]},
+        region={"point": [0, 0], "linear": [[[["x", 1], ["y", 1]], "-inf", 1]]},
     ),
     "ball": certificate(
         "flow",
@@ -235,7 +235,7 @@ TRUE = {
         [["x", -4, 4], ["y", -4, 4]],
         system([["*", "1/2", ["^", "x", "2"]], ["*", "-1", "y"]], state=X),
         {"cuts": [[0, 2.0], None, None]},
-        region={"balls": [{"names": ["x", "y"], "center": [0, 0], "radius": 1.5}]},
+        region={"point": [0, 0], "balls": [{"names": ["x", "y"], "center": [0, 0], "radius": 1.5}]},
     ),
     "invariant ball": certificate(
         "flow",

@@ -251,7 +251,9 @@ def region_of(expressions, low=(-9, -9, -9), high=(9, 9, 9)):
     written = writer.write(expressions)
     pairs = [[f"${k}", t] for k, t in enumerate(written)]
     sides = [[s.name, lo, hi] for s, lo, hi in zip((x, y, p), low, high, strict=True)]
-    return c.Region({"sides": sides}, [writer.bindings, pairs])
+    R = c.Region({"sides": sides})
+    R.read({"let": [*writer.bindings, *pairs]})
+    return R
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)

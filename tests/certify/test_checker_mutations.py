@@ -55,8 +55,16 @@ def at(data, path):
     return data
 
 
+# Values of every other type, and texts that some reader may take for numbers, ends or names.
+STRANGE = [
+    *("inf", "-inf", "nan", "Infinity", "1e400", "0", "-1", "1/2", "0.5", "", "$a0", "linear[0]"),
+    *(True, False, None, [], {}, [[]], 0, -1, 10**400, 2**60 + 1, 5e-324, -0.0, 1e308, -1e308),
+]
+
+
 def number(value, rng):
     """A number near another, or a plain one."""
+    value = value if abs(value) < 2**1000 else 1.0
     return [
         lambda: float(np.nextafter(value, -np.inf)),
         lambda: float(np.nextafter(value, np.inf)),
@@ -74,8 +82,10 @@ def edited_list(value, rng):
     rest = copy.deepcopy(value)
     i = int(rng.integers(len(rest))) if rest else 0
     j = int(rng.integers(len(rest))) if rest else 0
-    choice = rng.integers(5)
-    if choice == 0 and rest:
+    choice = rng.integers(6)
+    if choice == 5 and rest and isinstance(rest[i], (int, float)) and not isinstance(rest[i], bool):
+        rest[i] = [-rest[i], rest[j], "inf", "-inf"][rng.integers(4)]
+    elif choice == 0 and rest:
         del rest[i]
     elif choice == 1 and rest:
         rest.insert(j, copy.deepcopy(rest[i]))
@@ -88,8 +98,22 @@ def edited_list(value, rng):
     return rest
 
 
+def strange(value, rng):
+    """A value of another type: a number as a text, a text as a number, or anything at all."""
+    choice = rng.integers(4)
+    if choice == 0 and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return [str(value), number(value, rng), str(Fraction(value)), [value]][rng.integers(4)]
+    if choice == 1 and isinstance(value, str):
+        return [[value], {value: value}, value + " ", value.upper()][rng.integers(4)]
+    if choice == 2:
+        return [value]
+    return copy.deepcopy(STRANGE[rng.integers(len(STRANGE))])
+
+
 def edited(value, rng):
     """Another value for one entry."""
+    if rng.random() < 0.2:
+        return strange(value, rng)
     if isinstance(value, bool) or value is None:
         return [[0, 0.0], True, 0, None][rng.integers(4)]
     if isinstance(value, (int, float)):
@@ -104,11 +128,14 @@ def edited(value, rng):
     if not keys:
         return {"x": 0}
     i, j = (keys[int(rng.integers(len(keys)))] for _ in range(2))
-    choice = rng.integers(3)
+    choice = rng.integers(4)
     if choice == 0:
         del rest[i]
     elif choice == 1:
         rest[i], rest[j] = rest[j], rest[i]
+    elif choice == 2:
+        key = ["point", "range", "slopes", "rates", "input_norm", "let", i][rng.integers(7)]
+        rest[key] = copy.deepcopy(rest[j])
     else:
         rest[i + "s"] = rest.pop(i)
     return rest

@@ -21,7 +21,11 @@ ELSEWHERE = {
         "bound": -1.0,
         "norm": {"type": "l2", "let": [], "metric_terms": ["x"]},
     },
-    "region": {"sides": [["x", -2.0, 2.0]], "linear": [[[["x", 1.0]], "-inf", -1.0]]},
+    "region": {
+        "sides": [["x", -2.0, 2.0]],
+        "linear": [[[["x", 1.0]], "-inf", -1.0]],
+        "point": [-1.5],
+    },
     "system": {
         "type": "expressions",
         "symbols": {"state": ["x"], "inputs": [], "parameters": []},

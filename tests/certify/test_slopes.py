@@ -340,7 +340,6 @@ def test_altered_certificates_are_refused(certificate: dict[str, Any]) -> None:
     t = certificate["evidence"]["multipliers"]
     edits: list[tuple[Sequence[Any], Any]] = [
         (("claim", "bound"), b * (1 - 1e-6)),
-        (("claim", "bound"), -b),
         (("evidence", "multipliers", 0), 0.0),
         (("evidence", "multipliers", 0), -t[0]),
         (("evidence", "multipliers", 0), 3 * t[0]),
@@ -356,6 +355,7 @@ def test_altered_certificates_are_refused(certificate: dict[str, Any]) -> None:
 
 def test_certificates_that_say_more_than_is_proved_are_errors(certificate: dict[str, Any]) -> None:
     for path, value in [
+        (("claim", "bound"), -certificate["claim"]["bound"]),
         (("claim", "trajectories"), {"center": [], "radius": 1.0}),
         (("evidence", "extra"), 1),
         (("claim", "kind"), "flow"),

@@ -21,6 +21,7 @@ from riemannian_modules.certify.branching.subdivide import leaves_of
 from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import (
     array_from_data,
+    bound_from_data,
     cuts_from_data,
     cuts_to_data,
     number_from_data,
@@ -39,6 +40,7 @@ from riemannian_modules.certify.networks.network_proof import NetworkRule, Rule
 from riemannian_modules.certify.networks.signed_data import signed_evidence, sparse_norm
 from riemannian_modules.certify.problem_data import problem_from_data
 from riemannian_modules.certify.statement import bound_of
+from riemannian_modules.certify.written_certificate import read_as_written
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
@@ -109,8 +111,8 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
     claim = refuse_unknown(data["claim"], _CLAIM, "claim")
     if claim["kind"] not in ("flow", "step"):
         raise CertificateError("claim.kind: the network rule is for flows and steps.")
-    problem = problem_from_data(data, claim["kind"])
-    b = number_from_data(claim.get("bound"), "claim.bound")
+    problem = read_as_written(data, problem_from_data(data, claim["kind"]))
+    b = bound_from_data(claim)
     norm = block_norm_from_data(claim.get("norm"), len(problem.map))
     groups, metrics, weights = norm.groups, norm.metrics, norm.weights
     evidence = refuse_unknown(
@@ -204,7 +206,7 @@ def _weights(norm: Mapping[str, Any], count: int) -> Weights:
     if (
         not isinstance(exponents, list)
         or len(exponents) != count
-        or not all(type(e) is int and abs(e) <= 2**24 for e in exponents)
+        or not all(type(e) is int and abs(e) <= 2**20 for e in exponents)
     ):
         raise CertificateError("claim.norm.exponents: expected one whole number a group.")
     return Weights(values, np.array(exponents, dtype=np.int64))

@@ -12,6 +12,7 @@ from riemannian_modules.certify.answer import Answer, Estimated, Proved
 from riemannian_modules.certify.atom_data import EvidenceWriter, ranges_from_data
 from riemannian_modules.certify.certificate import Certificate
 from riemannian_modules.certify.certificate_data import (
+    bound_from_data,
     cuts_from_data,
     cuts_to_data,
     finite_from_data,
@@ -26,6 +27,7 @@ from riemannian_modules.certify.networks.signed import is_sparse_metric, signed_
 from riemannian_modules.certify.networks.sparse_form import Entries
 from riemannian_modules.certify.problem_data import problem_from_data
 from riemannian_modules.certify.statement import bound_of
+from riemannian_modules.certify.written_certificate import read_as_written
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.space import Array
 
@@ -58,8 +60,8 @@ def verify_signed(data: Mapping[str, Any]) -> Answer:
     )
     if claim["kind"] not in ("flow", "step"):
         raise CertificateError("claim.kind: a sparse metric is for flows and steps.")
-    problem = problem_from_data(data, claim["kind"])
-    b = finite_from_data(claim.get("bound"), "claim.bound")
+    problem = read_as_written(data, problem_from_data(data, claim["kind"]))
+    b = bound_from_data(claim)
     n = len(problem.map)
     metric = sparse_metric_from_data(claim.get("norm"), n)
     evidence = refuse_unknown(

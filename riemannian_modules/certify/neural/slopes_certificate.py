@@ -19,9 +19,9 @@ from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import (
     array_from_data,
+    bound_from_data,
     norm_from_data,
     norm_to_data,
-    number_from_data,
     region_from_data,
     region_to_data,
 )
@@ -133,7 +133,7 @@ def proof_from_data(data: Mapping[str, Any]) -> SlopesProof:
     ):
         raise CertificateError("certificate: expected the rule and system of type 'slopes'.")
     time, sides = _TIMES[claim["kind"]], _sides(region["sides"])
-    bound = number_from_data(claim["bound"], "claim.bound")
+    bound = bound_from_data(claim)
     if evidence["rule"] == "sums":
         return _sums_from_data(claim, evidence, system, time, sides, bound)
     _keys(evidence, "evidence", {"rule", "multipliers"}, {"compression"})

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.certify.certificate_data import number_from_data
+from riemannian_modules.certify.certificate_data import fraction_from_data
 from riemannian_modules.errors import CertificateError, UnsupportedError
 from riemannian_modules.space import Array
 
@@ -150,7 +150,7 @@ def matrix_from_data(data: object, shape: tuple[int, int], where: str) -> Matrix
         raise CertificateError(f"{where}: expected rows, or 'shape' and 'entries'.")
     out = fractions(np.zeros(shape))
     for i, j, value in entries:
-        out[i, j] = _entry_from_data(value, where)
+        out[i, j] = fraction_from_data(value, where)
     return tidy(out)
 
 
@@ -167,19 +167,6 @@ def _checked_entry(entry: Any, shape: tuple[int, int], where: str) -> tuple[int,
 
 def _entry_to_data(entry: Any) -> float | str:
     return str(entry) if isinstance(entry, Fraction) else float(entry)
-
-
-def _entry_from_data(value: object, where: str) -> Fraction:
-    if isinstance(value, str):
-        parts = value.removeprefix("-").split("/")
-        is_number = len(value) <= 4000 and all(p.isascii() and p.isdigit() for p in parts)
-        if is_number and len(parts) <= 2 and (len(parts) == 1 or int(parts[1]) != 0):
-            return Fraction(value)
-        raise CertificateError(f"{where}: expected a number or 'p/q', got {value!r:.60}.")
-    number = number_from_data(value, where)
-    if not math.isfinite(number):
-        raise CertificateError(f"{where}: expected finite numbers, got {value!r}.")
-    return Fraction(number)
 
 
 def _single_products(P: Array, Q: Array) -> Array | None:

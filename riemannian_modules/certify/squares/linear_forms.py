@@ -16,7 +16,34 @@ def nullspace(rows: Sequence[Row], size: int) -> list[list[Fraction]]:
     Raises:
         OutOfTime: When the request's time is over.
     """
-    pivots: dict[int, Row] = {}  # each row solved for its pivot: row[pivot] == 1
+    pivots = _solved_rows(rows)
+    basis: list[list[Fraction]] = []
+    for free in (k for k in range(size) if k not in pivots):
+        v = [Fraction(0)] * size
+        v[free] = Fraction(1)
+        for p, row in pivots.items():
+            v[p] = -row.get(free, Fraction(0))
+        basis.append(v)
+    return basis
+
+
+def solved(rows: Sequence[Row], given: Sequence[Fraction]) -> list[Fraction]:
+    """Values for which all rows vanish, with most of the given ones kept.
+
+    Each row is a form in the values and, at the place after the last of them, a constant. Rows that
+    contradict those before them are left out.
+    """
+    size = len(given)
+    found = [*given, Fraction(1)]
+    for p, row in _solved_rows(rows).items():
+        if p < size:
+            found[p] = -sum((v * found[k] for k, v in row.items() if k != p), Fraction(0))
+    return found[:size]
+
+
+def _solved_rows(rows: Sequence[Row]) -> dict[int, Row]:
+    """The rows solved for their pivots, by pivot: ``row[pivot] == 1``, and zero in all others."""
+    pivots: dict[int, Row] = {}
     for given in rows:
         require_time()
         row = {k: v for k, v in given.items() if v}
@@ -30,14 +57,7 @@ def nullspace(rows: Sequence[Row], size: int) -> list[list[Fraction]]:
         for other in pivots.values():
             _eliminate(other, row, p)
         pivots[p] = row
-    basis: list[list[Fraction]] = []
-    for free in (k for k in range(size) if k not in pivots):
-        v = [Fraction(0)] * size
-        v[free] = Fraction(1)
-        for p, row in pivots.items():
-            v[p] = -row.get(free, Fraction(0))
-        basis.append(v)
-    return basis
+    return pivots
 
 
 def _eliminate(row: Row, by: Row, pivot: int) -> None:

@@ -25,7 +25,11 @@ import sympy as sp
 from riemannian_modules.arithmetic.expression_data import terms_from_data
 from riemannian_modules.arithmetic.rational_definite import is_negative_definite_rational
 from riemannian_modules.certify.atom_data import EvidenceWriter
-from riemannian_modules.certify.certificate_data import refuse_unknown
+from riemannian_modules.certify.certificate_data import (
+    array_from_data,
+    fraction_from_data,
+    refuse_unknown,
+)
 from riemannian_modules.certify.constant_basis import Basis
 from riemannian_modules.certify.generalised import (
     at_successor,
@@ -70,7 +74,7 @@ from riemannian_modules.certify.squares.sums_of_squares import (
     verify_in_basis,
     verify_sos,
 )
-from riemannian_modules.errors import CertificateError
+from riemannian_modules.errors import CertificateError, UnsupportedError
 from riemannian_modules.space import Array
 
 Positive = tuple[Any, Fraction, SumOfSquares, Array]  # weight, margin, squares, a point
@@ -319,12 +323,13 @@ def squares_hold(
     rate = reader.sum_of_squares(data.get("rate"), "evidence.rate")
     squares = reader.sum_of_squares(part.get("squares"), "evidence.positive.squares")
     (w,) = reader.terms([part.get("weight")], "evidence.positive.weight")
-    margin = _rational(part.get("margin"), "evidence.positive.margin")
+    margin = fraction_from_data(part.get("margin"), "evidence.positive.margin")
     # Squares are those of real numbers, and a weight shows M regular only where it is defined.
     used = (w, *rate.ring.generators, *squares.ring.generators)
     if not replace(problem, metric_terms=(*problem.metric_terms, *used)).is_defined:
         return False
-    if not (w.is_Rational and w > 0) and not _holds_at_point(problem, field, part.get("point")):
+    point = array_from_data(part.get("point"), (len(problem.symbols),), "evidence.positive.point")
+    if not (w.is_Rational and w > 0) and not _holds_at_point(problem, field, point):
         return False
     if len(field.entries) != problem.size or margin <= 0:
         return False
@@ -342,12 +347,7 @@ def squares_hold(
     )
 
 
-def _holds_at_point(problem: Problem, field: FieldL2, data: object) -> bool:
-    if not isinstance(data, list) or len(data) != len(problem.symbols):
-        return False
-    if not all(isinstance(v, (int, float)) and abs(v) < float("inf") for v in data):
-        return False
-    point = np.array(data, dtype=float)
+def _holds_at_point(problem: Problem, field: FieldL2, point: Array) -> bool:
     inside = bool((point >= problem.lower).all() and (point <= problem.upper).all())
     # M is regular on the region alone: beyond it its sign may be another.
     inside = inside and problem.constraints.contains(point)
@@ -441,17 +441,10 @@ def _gram(part: Mapping[str, Any], basis: Sequence[Any], ring: Ring, where: str)
     for e in basis:
         p = ring.read(e)
         if len(p) != 1 or set(p.values()) != {Fraction(1)}:
-            raise CertificateError(f"{where}.basis: {str(e)[:60]} is no monomial.")
+            raise UnsupportedError(f"{where}.basis: {str(e)[:60]} is no monomial.")
         powers.extend(p)
-    G = [[_rational(v, f"{where}.gram") for v in row] for row in entries]
+    G = [[fraction_from_data(v, f"{where}.gram") for v in row] for row in entries]
     if any(G[i][j] != G[j][i] for i in range(len(G)) for j in range(i)):
         raise CertificateError(f"{where}.gram: expected a symmetric matrix.")
     lower = tuple(tuple(row[: i + 1]) for i, row in enumerate(G))
     return Gram(tuple(rows), tuple(powers), lower)
-
-
-def _rational(value: object, where: str) -> Fraction:
-    try:
-        return Fraction(value) if isinstance(value, str) else Fraction(int(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError, ZeroDivisionError):
-        raise CertificateError(f"{where}: expected a rational 'p/q', got {value!r:.60}.") from None

@@ -1,0 +1,301 @@
+"""`verify` and the standalone checker say the same of every file: proved by both, or by neither.
+
+They share no code. Where the checker decides a tie in fractions, `verify` may leave it open: it has
+to prove the same claim weakened by a hair.
+"""
+
+import copy
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import riemannian_modules as rm
+from riemannian_modules import whole_file
+from riemannian_modules.certify import Proved, certify, checker, verify
+from riemannian_modules.certify.written_terms import FUNCTIONS
+from riemannian_modules.errors import CertificateError
+from tests.certify.hand_written import TRUE
+from tests.certify.hand_written import certificate as written
+from tests.certify.test_checker_mutations import is_accepted, mutated
+
+COUNT = int(os.environ.get("RIEMANNIAN_AGREEMENTS", "1000"))
+HAIR = 1e-6
+
+
+def is_verified(data):
+    """Whether `verify` proves the data; whatever else it says is an answer or an error of ours."""
+    try:
+        return isinstance(verify(json.loads(json.dumps(data))), Proved)
+    except CertificateError:
+        return False
+
+
+def weakened(data):
+    """The claim with a bound that is weaker by a hair."""
+    data = copy.deepcopy(data)
+    b = float(data["claim"]["bound"])
+    data["claim"]["bound"] = b + HAIR * (1 + abs(b))
+    return data
+
+
+def may_be_a_tie(data):
+    """Whether a weaker bound would show that only a tie of rounding was left open.
+
+    It would not where a ball has to shrink, for squares that `verify` takes of monomials alone, and
+    where floats overflow.
+    """
+    claim = data["claim"]
+    is_plain = "trajectories" not in claim and data["evidence"]["rule"] != "sos"
+    return is_plain and abs(float(claim["bound"])) < 1e6
+
+
+def test_they_agree_on_thousands_of_edits():
+    rng = np.random.default_rng(int(os.environ.get("RIEMANNIAN_SEED", "0")))
+    names, both = list(TRUE), 0
+    for k in range(COUNT):
+        data = mutated(TRUE[names[k % len(names)]], rng)
+        by_checker, by_verify = is_accepted(data), is_verified(data)
+        assert by_checker or not by_verify, json.dumps(data)
+        both += by_verify
+        if by_checker and not by_verify and may_be_a_tie(data):
+            assert is_verified(weakened(data)), json.dumps(data)
+    assert both > COUNT / 20  # else the edits are too coarse to say anything
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_they_agree_on_what_a_closed_form_says(name):
+    assert is_accepted(TRUE[name])
+    data = TRUE[name]
+    assert is_verified(data) or is_verified(weakened(data))
+
+
+def flow(term, low=-1, high=1, **system):
+    """x' = -x + term(u), whose Jacobian by x is -1 wherever it is defined."""
+    parts = {
+        "type": "expressions",
+        "symbols": {"state": ["x"], "inputs": ["u"], "parameters": []},
+        "let": [],
+        "dx": [["+", ["*", "-1", "x"], term]],
+        "y": ["x"],
+        "guards": [],
+    }
+    return written(
+        "flow",
+        -1.0,
+        {"type": "l2", "metric": [[1.0]]},
+        [["x", "-inf", "inf"], ["u", low, high]],
+        parts | system,
+        {"let": [], "atoms": [], "jacobian": [[0, 0, "-1"]]},
+    )
+
+
+LOG = ["log", "u"]
+UNDEFINED = {
+    "a quotient that cancels": flow(["*", "u", ["^", "u", "-1"]]),
+    "a difference that cancels": flow(["+", ["^", "u", "-1"], ["*", "-1", ["^", "u", "-1"]]]),
+    "zero times a logarithm": flow(["*", "0", LOG]),
+    "the square of a root": flow(["^", ["^", "u", "1/2"], "2"]),
+    "the sine of an arcsine": flow(["sin", ["arcsin", ["*", "3", "u"]]]),
+    "the exponential of a logarithm": flow(["exp", LOG]),
+    "a power with exponent 1": flow(["power", "u", "1"]),
+    "a quotient of tangents": flow(
+        ["*", ["tan", ["*", "2", "u"]], ["^", ["tan", ["*", "2", "u"]], "-1"]]
+    ),
+    "a logarithm that a maximum hides": flow(["maximum", "0", LOG], "-inf", 2),
+    "a logarithm without an end below": flow(LOG, "-inf", 2),
+    "a logarithm everywhere": flow(LOG, "-inf", "inf"),
+    "an arcsine without an end below": flow(["arcsin", "u"], "-inf", 1),
+    "an arcsine without an end above": flow(["*", "0", ["arcsin", "u"]], -1, "inf"),
+    "a root without an end below": flow(["^", "u", "1/2"], "-inf", 1),
+    "a tangent without an end": flow(["tan", "u"], 0, "inf"),
+    "a power without an end below": flow(["power", "u", "5/2"], "-inf", 1),
+    "a power of zero with an exponent that may be zero": flow(["power", ["^", "u", "2"], "u"], 0),
+    "one over a number without an end": flow(["^", "u", "-1"], "-inf", 1),
+    "a guard that fails": flow("0", guards=[["positive", "u"]]),
+    "a guard that fails without an end": flow("0", "-inf", 5, guards=[["positive", "u"]]),
+}
+DEFINED = {
+    "the logarithm of an exponential": flow(["log", ["exp", "u"]]),
+    "a logarithm above zero": flow(LOG, 0.5, "inf"),
+    "a root at zero": flow(["^", "u", "1/2"], 0, "inf"),
+    "an arcsine from end to end": flow(["arcsin", "u"]),
+    "an arctangent everywhere": flow(["arctan", "u"], "-inf", "inf"),
+    "an exponent of zero": flow(["^", "u", "0"]),
+    "a binding that nothing mentions": flow("u", let=[["$0", LOG]]),
+    "a guard that holds": flow("0", 0.5, "inf", guards=[["positive", "u"]]),
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_what_is_undefined_somewhere_is_proved_by_neither(name):
+    assert not is_accepted(UNDEFINED[name])
+    assert not is_verified(UNDEFINED[name])
+
+
+@pytest.mark.parametrize("name", DEFINED)
+def test_what_is_defined_everywhere_is_proved_by_both(name):
+    assert is_accepted(DEFINED[name])
+    assert is_verified(DEFINED[name])
+
+
+def on_a_region(**region):
+    data = flow("u")
+    data["region"] |= {"sides": [["x", -1, 1], ["u", -1, 1]], **region}
+    return data
+
+
+TOGETHER = [[["x", 1.0], ["u", 1.0]], 1.0, "inf"]
+APART = [[["x", 1.0], ["u", 1.0]], "-inf", 0.5]
+
+
+@pytest.mark.parametrize(
+    ("region", "is_right"),
+    [
+        ({"linear": [TOGETHER], "point": [0.75, 0.25]}, True),
+        ({"linear": [TOGETHER], "point": ["9/10", "1/10"]}, True),
+        ({"point": [0, 0]}, True),
+        ({"linear": [TOGETHER]}, False),  # without a point, nobody knows that there is one
+        ({"linear": [TOGETHER, APART], "point": [0.75, 0.25]}, False),  # there is none
+        ({"linear": [TOGETHER], "point": [0.5, 0.25]}, False),
+        ({"linear": [TOGETHER], "point": [2.0, 0.0]}, False),  # beyond a side
+        ({"linear": [TOGETHER], "point": ["1", "inf"]}, False),
+        ({"linear": [TOGETHER], "point": [0.75]}, False),
+        ({"linear": [TOGETHER], "point": ["0.9", "0.1"]}, False),
+        ({"balls": [{"names": ["x", "u"], "center": [3, 0], "radius": 1}], "point": [1, 0]}, False),
+        ({"balls": [{"names": ["x"], "center": [0], "radius": -1}], "point": [0, 0]}, False),
+        ({"balls": [{"names": ["x"], "center": [0], "radius": 1}], "point": [0, 0]}, True),
+    ],
+)
+def test_a_region_shows_a_point_of_its_own(region, is_right):
+    data = on_a_region(**region)
+    assert is_accepted(data) is is_right
+    assert is_verified(data) is is_right
+
+
+@pytest.mark.parametrize("ends", [("inf", "inf"), ("-inf", "-inf"), ("inf", 5.0), ("inf", "-inf"),
+                                  (1.0, 0.0), ("0", 1.0), ("nan", 1.0), (0.0, None)])  # fmt: skip
+def test_an_empty_or_odd_range_of_an_atom_proves_nothing(ends):
+    # Van der Pol's oscillator does not contract on the square.
+    system = {
+        "type": "expressions",
+        "symbols": {"state": ["x", "y"], "inputs": [], "parameters": []},
+        "let": [],
+        "dx": ["y", ["+", ["*", ["+", "1", ["*", "-1", ["^", "x", "2"]]], "y"], ["*", "-1", "x"]]],
+        "y": [],
+        "guards": [],
+    }
+    data = written(
+        "flow", -100.0, {"type": "l2", "metric": [[1.0, 0.0], [0.0, 1.0]]},
+        [["x", -1.0, 1.0], ["y", -1.0, 1.0]], system,
+        {
+            "let": [["$a0", ["^", "x", "2"]], ["$a1", ["*", "x", "y"]]],
+            "atoms": [
+                {"name": "$a0", "range": {"lower": ends[0], "upper": ends[1], "cuts": [None]}},
+                {"name": "$a1"},
+            ],
+            "jacobian": [
+                [0, 1, "1"], [1, 0, ["+", "-1", ["*", "-2", "$a1"]]],
+                [1, 1, ["+", "1", ["*", "-1", "$a0"]]],
+            ],
+        },
+    )  # fmt: skip
+    assert not is_accepted(data)
+    assert not is_verified(data)
+
+
+@pytest.mark.parametrize("where", [(), ("claim",), ("region",), ("system",), ("evidence",),
+                                   ("claim", "norm"), ("system", "symbols")])  # fmt: skip
+def test_an_unknown_key_is_refused_wherever_it_stands(where):
+    data = copy.deepcopy(TRUE["tanh"])
+    part = data
+    for key in where:
+        part = part[key]
+    part["verified_by"] = "somebody"
+    assert not is_accepted(data)
+    assert not is_verified(data)
+
+
+def test_powers_beyond_the_stated_limit_are_refused_at_once():
+    for term in (["^", "u", "1000000000"], ["^", "2", "-1000000000"], ["power", "u", "1000000000"]):
+        data = flow(term, 1, 2)
+        assert not is_accepted(data)
+        with pytest.raises(CertificateError, match="1024"):
+            verify(data)
+
+
+def test_they_know_the_same_functions():
+    known = {k: v[1].__code__.co_argcount for k, v in checker.FUNCTIONS.items() if v[1]}
+    assert dict(FUNCTIONS) == known
+
+
+def gzipped(tmp_path, data, name="certificate.json.gz"):
+    path = tmp_path / name
+    path.write_bytes(data)
+    return path
+
+
+def refusals(path):
+    """What both readers say of a file that they refuse."""
+    run = subprocess.run(
+        [sys.executable, checker.__file__, str(path)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    with pytest.raises(CertificateError) as fault:
+        verify(path)
+    return run.stderr, str(fault.value)
+
+
+def test_a_corrupted_gzip_file_is_refused(tmp_path):
+    whole = gzip.compress(json.dumps(TRUE["tanh"]).encode())
+    rng = random.Random(0)
+    for k in range(6):
+        broken = bytearray(whole)
+        broken[rng.randrange(12, len(whole) - 8)] ^= 1 << k
+        refusals(gzipped(tmp_path, bytes(broken)))
+    refusals(gzipped(tmp_path, whole[:-9]))
+    refusals(gzipped(tmp_path, whole + b"more"))
+
+
+def test_what_unpacks_beyond_the_stated_limit_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(whole_file, "LARGEST_FILE", 10_000)
+    monkeypatch.setattr(checker, "LARGEST", 10_000)
+    for bomb in (b" " * 10_001, gzip.compress(b" " * 10_001), gzip.compress(b"{}" * 10**6)):
+        path = gzipped(tmp_path, bomb)
+        with pytest.raises(checker.Malformed, match="10000 bytes"):
+            checker.load(path)
+        with pytest.raises(CertificateError, match="10000 bytes"):
+            verify(path)
+
+
+def test_the_printed_claim_leaves_nothing_out(tmp_path, capsys):
+    """What changes the claim changes what is printed; long parts by their size and fingerprint."""
+    for name, data in TRUE.items():
+        for key in ("input_norm", "horizontal", "trajectories"):
+            if key in data["claim"]:
+                assert f"\n{key}: " in printed(data, tmp_path, capsys), name
+        for part in ("region", "system"):
+            text = json.dumps(data[part], sort_keys=True)
+            shown = printed(data, tmp_path, capsys).split(f"\n{part}: ")[1].split("\n")[0]
+            assert json.loads(shown) == data[part] if len(text) < 4000 else str(len(text)) in shown
+    wide = rm.chain(rm.Affine(np.full((40, 30), 0.01)), rm.Tanh(40), rm.Affine(np.ones((1, 40))))
+    answer = certify(wide)
+    shown = printed(answer.certificate.data, tmp_path, capsys)
+    assert "SHA-256" in shown
+
+
+def printed(data, tmp_path, capsys):
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(data))
+    assert checker.main([str(path)]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_limits_are_the_same():
+    assert whole_file.LARGEST_FILE == checker.LARGEST
