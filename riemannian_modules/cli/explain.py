@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import decimal
 import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from riemannian_modules.cli.console import plain
+from riemannian_modules.shown import at_least, at_most
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -125,22 +125,6 @@ def _number(answer: Proved) -> float:
 
     b = answer.bound
     return b.rate if isinstance(b, LogNormBound) else b.factor
-
-
-def at_most(value: float) -> str:
-    """A number to six digits, rounded upwards: the shortened bound is still one."""
-    return _shown(value, decimal.ROUND_CEILING)
-
-
-def at_least(value: float) -> str:
-    """A number to six digits, rounded downwards."""
-    return _shown(value, decimal.ROUND_FLOOR)
-
-
-def _shown(value: float, rounding: str) -> str:
-    # The shortest digits that read back as the number, so that 0.07 is 0.07.
-    exact = decimal.Decimal(repr(value))
-    return f"{float(decimal.Context(prec=6, rounding=rounding).create_decimal(exact)):.6g}"
 
 
 def half_life(kind: str, b: float) -> float | None:

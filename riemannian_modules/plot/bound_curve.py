@@ -16,6 +16,7 @@ from riemannian_modules.door import require
 from riemannian_modules.plot.canvas import BLUE, canvas
 from riemannian_modules.plot.claim import logarithmic_rate
 from riemannian_modules.plot.envelope import overshoot_of
+from riemannian_modules.shown import at_most
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ def bound_curve(answer: Proved, axes: Axes | None = None) -> Figure:
     figure, ax = canvas(axes, 5.6, 3.6)
     if claim["kind"] == "map":
         x = np.linspace(0.0, 1.0, 2)
-        y, name = answer.factor * x, f"proved: factor {answer.factor:.4g}"
+        y, name = answer.factor * x, f"proved: factor {at_most(answer.factor)}"
         ax.set(xlabel="distance of inputs", ylabel="largest distance of outputs")
     else:
         b = logarithmic_rate(answer)
@@ -50,15 +51,20 @@ def bound_curve(answer: Proved, axes: Axes | None = None) -> Figure:
         end = HALF_LIVES * math.log(2.0) / abs(b) if b and math.isfinite(b) else 1.0
         x = np.arange(max(math.ceil(end), 1) + 1.0) if is_step else np.linspace(0.0, end, 201)
         y = answer.factor**x if is_step else np.exp(b * x)
-        name = f"proved: {answer.factor:.4g} at each step" if is_step else f"proved: exp({b:.4g} t)"
+        name = (
+            f"proved: {at_most(answer.factor)} at each step"
+            if is_step
+            else f"proved: exp({at_most(b)} t)"
+        )
         factor = overshoot_of(claim["norm"])
         if factor is not None and "horizontal" not in claim:
-            label = f"plain distance: at most {factor:.3g} times that"
+            label = f"plain distance: at most {at_most(factor)} times that"
             ax.plot(x, factor * y, color="0.45", ls="-.", lw=1.2, label=label)
+        ax.set_yscale("log")
         ax.set(xlabel="time [steps]" if is_step else "time", ylabel="distance / distance at start")
     ax.plot(x, y, color=BLUE, lw=1.8, label=name)
-    ax.fill_between(x, 0.0, y, color=BLUE, alpha=0.12, lw=0)
-    ax.set_ylim(bottom=0.0)
+    ax.fill_between(x, y, ax.get_ylim()[0], color=BLUE, alpha=0.12, lw=0)
+    ax.autoscale(enable=False)
     ax.set_title(f"Proved by the rule '{rule}', rounding included", loc="left", fontsize=9)
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, fontsize=8)

@@ -19,6 +19,7 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from riemannian_modules.arithmetic.expression import Expressions
 from riemannian_modules.arithmetic.expression_data import expressions_to_data
@@ -27,6 +28,7 @@ from riemannian_modules.certify.branching.cut_tree import CutTree, Ids
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.errors import CertificateError, RegionError
+from riemannian_modules.shown import Facts, Shown, brief_value, counted
 from riemannian_modules.space import Array
 from riemannian_modules.whole_file import write_whole
 
@@ -38,8 +40,8 @@ _KEYS = {
 
 
 @final
-@dataclass(eq=False, slots=True)
-class SearchState:
+@dataclass(eq=False, slots=True, repr=False)
+class SearchState(Shown):
     """All that a search knows; `subdivide.partition` goes on from it.
 
     Attributes:
@@ -97,6 +99,13 @@ class SearchState:
             "point": _packed(self.point, "<f8"),
             "sampled": _packed(np.array([self.sampled]), "<f8"),
         }  # fmt: skip
+
+    @override
+    def facts(self) -> Facts:
+        return Facts(
+            f"SearchState of {counted(self.boxes, 'box')}; certify(..., resume=...) goes on",
+            (("worst sample", brief_value(self.sampled)), ("batches", str(self.batches))),
+        )
 
 
 def load_search(path: str | os.PathLike[str]) -> SearchState:
