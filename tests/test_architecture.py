@@ -23,7 +23,7 @@ FLOORS = (
     {"learning"},
     {"spec"},
     {"plot"},
-    {"examples", "testing"},
+    {"examples", "results", "testing"},
     {"cli"},
     {"__main__", ""},  # "" is the package's own __init__
 )

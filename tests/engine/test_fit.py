@@ -337,7 +337,7 @@ def test_an_interrupt_returns_the_best_so_far_marked(schedule):
     assert len(found.history) == 3
     assert found.loss < at_start
     assert found.table().startswith("interrupted")
-        assert "interrupted" in str(found)
+    assert "interrupted" in str(found)
 
 
 def test_results_are_saved_whole_and_plotted(tmp_path):

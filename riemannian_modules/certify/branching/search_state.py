@@ -76,12 +76,13 @@ class SearchState(Shown):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the search; the file appears whole or not at all, gzipped if named ``.gz``."""
-        content = json.dumps(self._data(), allow_nan=False).encode()
+        content = json.dumps(self.to_data(), allow_nan=False).encode()
         is_packed = Path(path).suffix == ".gz"
         # Without the time in it, the same search gives the same file.
         return write_whole(path, gzip.compress(content, 6, mtime=0) if is_packed else content)
 
-    def _data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
+        """The search as JSON's types, which `search_from_data` reads."""
         tree = self.tree
         cut = np.flatnonzero(tree.child > 0)
         cut = cut[np.argsort(tree.child[cut])]  # as they were made
@@ -118,7 +119,7 @@ def load_search(path: str | os.PathLike[str]) -> SearchState:
     try:
         content = source.read_bytes()
         text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        return _state(json.loads(text))
+        return search_from_data(json.loads(text))
     except OSError as fault:
         reason = fault.strerror or str(fault)
     except (ValueError, TypeError, KeyError, RecursionError, EOFError) as fault:
@@ -129,7 +130,8 @@ def load_search(path: str | os.PathLike[str]) -> SearchState:
     )
 
 
-def _state(data: Any) -> SearchState:
+def search_from_data(data: Any) -> SearchState:
+    """The search that `SearchState.to_data` wrote; raises ValueError, TypeError or KeyError."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError(f"it is no {FORMAT!r}")
     if data.get("version") != VERSION or set(data) != _KEYS:
