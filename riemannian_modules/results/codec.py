@@ -5,10 +5,9 @@ A file names a type only by the table of kinds, so reading one runs no code but 
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
-import pkgutil
+import sys
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
@@ -16,15 +15,11 @@ from typing import Any
 
 import numpy as np
 
-import riemannian_modules
 from riemannian_modules.engine.descend import Outcome
 from riemannian_modules.errors import RiemannianError, SpecError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.results.kinds import kind_of, kind_of_type
 
-ROOMS = {room.name for room in pkgutil.iter_modules(riemannian_modules.__path__)} - {
-    *("cli", "results", "testing", "__main__"),
-}
 ENUMS: Mapping[str, type[Enum]] = {"Time": Time, "Outcome": Outcome}
 
 
@@ -120,16 +115,13 @@ def _result(name: str, content: Any) -> Any:
 @cache
 def _types() -> Mapping[str, type]:
     """The types that a file may name: final ones of the library, of a kind that is known."""
-    rooms = (
-        importlib.import_module(info.name)
-        for info in pkgutil.walk_packages(riemannian_modules.__path__, "riemannian_modules.")
-        if info.name.split(".")[1] in ROOMS
-    )
+    # The table of kinds has imported every room that defines one.
+    files = [(name, f) for name, f in sys.modules.items() if name.startswith("riemannian_modules.")]
     found = {
         name: value
-        for room in rooms
-        for name, value in vars(room).items()
-        if inspect.isclass(value) and value.__module__ == room.__name__ and _is_kind(value)
+        for file_name, file in files
+        for name, value in vars(file).items()
+        if inspect.isclass(value) and value.__module__ == file_name and _is_kind(value)
     }
     return found | {RiemannianModule.__name__: RiemannianModule}
 

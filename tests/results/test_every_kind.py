@@ -38,6 +38,8 @@ def example(name):
     return NAMED[name]()
 
 
+# Of a family, such as the modules, one stands for all in what does not depend on the member.
+one_of_each = pytest.mark.parametrize("name", [name for name in NAMED if name not in FAMILIES])
 every_kind = pytest.mark.parametrize("name", NAMED)
 
 
@@ -107,7 +109,7 @@ def test_names_are_escaped_in_notebooks():
     assert "&lt;script&gt;" in place._repr_html_()
 
 
-@every_kind
+@one_of_each
 def test_no_answer_is_shown_as_another(name):
     result = example(name)
     title = repr(result).splitlines()[0]
@@ -190,7 +192,7 @@ def assert_says_why(error, result):
     assert len(after.split()) > 6
 
 
-@every_kind
+@one_of_each
 def test_it_is_drawn_or_refused_by_name(name):
     result = example(name)
     try:
@@ -201,7 +203,7 @@ def test_it_is_drawn_or_refused_by_name(name):
         assert isinstance(figure, Figure)
 
 
-@every_kind
+@one_of_each
 def test_the_command_line_shows_what_is_saved(name, tmp_path):
     result, path = example(name), tmp_path / "result.json"
     try:
