@@ -68,10 +68,17 @@ class Shown:
         )
 
     def __repr__(self) -> str:
-        return self.facts().as_text()
+        return self._known_facts().as_text()
 
     def _repr_html_(self) -> str:
-        return self.facts().as_html()
+        return self._known_facts().as_html()
+
+    def _known_facts(self) -> Facts:
+        # Error messages print what is faulty, so printing it never raises another error.
+        try:
+            return self.facts()
+        except Exception:  # noqa: BLE001 - whatever a faulty value raises
+            return Facts(f"{type(self).__name__}, whose parts do not fit together")
 
 
 def brief_value(value: Any) -> str:

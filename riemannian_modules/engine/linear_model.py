@@ -118,7 +118,7 @@ class LinearModel(Shown):
             ("states", "inputs", "outputs"), (self.states, self.inputs, self.outputs), strict=True
         )
         rows = [(name, listed(known)) for name, known in names if known]
-        if 0 < n <= MOST_POLES:
+        if 0 < n <= MOST_POLES and np.isfinite(self.A).all():
             poles = [
                 f"{p.real:.5g}{p.imag:+.5g}j" if p.imag else f"{p.real:.5g}" for p in self.poles
             ]

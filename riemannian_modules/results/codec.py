@@ -104,7 +104,7 @@ def _result(name: str, content: Any) -> Any:
         raise SpecError(f"Unknown kind of result {name!r}; was it written by a later version?")
     try:
         result = kind.keep.from_data(given, content, result_from_data)
-        repr(result)  # what cannot even be named does not fit together
+        result.facts()  # what cannot even be named does not fit together
     except RiemannianError:
         raise
     except (TypeError, ValueError, KeyError, AttributeError, IndexError) as fault:

@@ -21,7 +21,9 @@ from riemannian_modules.results import draw_result, load_result, save_result
 from riemannian_modules.results.codec import result_from_data, result_to_data
 from riemannian_modules.results.keep import NotKept
 from riemannian_modules.results.kinds import BY_TYPE, kind_of, kind_of_type
+from riemannian_modules.spec import System, save_system
 from tests.cli.commands import run, words_of
+from tests.modules.instances import INSTANCES, loop
 from tests.results.examples import EXAMPLES, FAMILIES, proof, undecided
 from tests.results.found_kinds import found_kinds
 
@@ -97,6 +99,11 @@ def test_what_is_printed_does_not_grow_with_the_result():
         assert len(repr(result)) <= LONGEST
 
 
+def test_a_faulty_value_is_printed_for_the_error_message_about_it():
+    for faulty in (rm.Box({"q": 3}), rm.Space(()).signals(np.ones(0)), Certificate([])):
+        assert 1 <= len(repr(faulty).splitlines()) <= 2
+
+
 def test_a_statement_that_is_cut_says_so():
     whole = "in the region (" + ", ".join(f"x{i} in [0, 1]" for i in range(900)) + ")"
     text = repr(Certificate({"claim": {"statement": whole}, "evidence": {"rule": "sos"}}))
@@ -144,27 +151,32 @@ def test_every_kind_goes_to_another_process_and_comes_back(pool):
 
 
 def test_what_was_computed_is_computed_again_after_a_pickle():
-    """A trajectory's module, compiled; a metric, factored; a graph, planned."""
-    for name in (
-        "engine.Trajectory",
-        "module: pid",
-        "metric: low rank, dual",
-        "module: leaky relu",
-    ):
-        result = example(name)
-        if isinstance(result, rm.RiemannianModule):
-            at = result.point()
-            before = result.forward(at.x, at.u, at.theta)
-            twin = pickle.loads(pickle.dumps(result))
-            assert same(twin.forward(at.x, at.u, at.theta), before)
-        elif hasattr(result, "solve"):
-            v = np.ones(result.dim)
-            before = result.solve(v)
-            assert same(pickle.loads(pickle.dumps(result)).solve(v), before)
-        else:
-            twin = pickle.loads(pickle.dumps(result))
-            for signal in result.names:
-                assert same(twin[signal], result[signal])
+    """A module is compiled, a graph planned, a metric factored, a trajectory swept again."""
+    for name, instance in INSTANCES.items():
+        at = instance.module.point(*instance.around)
+        before = instance.module.forward(at.x, at.u, at.theta)
+        assert instance.module.feedthrough is not None
+        twin = pickle.loads(pickle.dumps(instance.module))
+        assert same(twin.forward(at.x, at.u, at.theta), before), name
+    for name in (name for name in FAMILIES if name.startswith("metric")):
+        before = example(name).solve(np.ones(6))
+        assert same(pickle.loads(pickle.dumps(example(name))).solve(np.ones(6)), before), name
+    path = example("engine.Trajectory")
+    before = [path[signal] for signal in path.names]
+    twin = pickle.loads(pickle.dumps(path))
+    assert same([twin[signal] for signal in path.names], before)
+
+
+def test_a_copy_in_the_same_process_keeps_what_was_computed():
+    module = INSTANCES["flow"].module
+    assert copy.copy(module).expressions is module.expressions
+
+
+def test_a_region_that_a_system_file_cannot_hold_is_not_saved_without_its_constraints(tmp_path):
+    place = rm.box({"plant.q": (-1, 1)}).linear({"plant.q": 1.0, "plant.v": 1.0}, upper=0.5)
+    with pytest.raises(UnsupportedError, match="constraint"):
+        save_system(System(loop(), region=place), tmp_path / "cut.json")
+    assert not (tmp_path / "cut.json").exists()
 
 
 @every_kind
