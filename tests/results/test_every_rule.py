@@ -82,6 +82,24 @@ def test_a_layer_of_neurons_in_a_file_is_proved_and_shown(tmp_path):
     assert run("verify", tmp_path / "out" / "certificate.json").exit_code == 0
 
 
+class Bowl(rm.Flow):
+    """A cubic in two states, which contracts everywhere."""
+
+    state = rm.space("x y")
+
+    def equations(self, x, u, p):
+        return {"x": -x.x - x.x**3 - x.x * x.y**2, "y": -x.y - x.y**3 - x.y * x.x**2}
+
+
+def test_a_flow_that_sums_of_squares_prove_on_an_unbounded_region_is_shown(tmp_path):
+    save_system(Bowl(), tmp_path / "bowl.json")
+    result = run("certify", tmp_path / "bowl.json", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rule"] == "sos"
+    assert "an identity in exact fractions" in words_of(result.output)
+    assert (tmp_path / "out" / "contraction.png").exists()
+
+
 def two_paths(answer):
     """Two straight lines in a proof's region, as trajectories of a module of as many states."""
     data = answer.certificate.data
