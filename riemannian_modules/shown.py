@@ -7,7 +7,6 @@ holds a whole array or an object's address.
 from __future__ import annotations
 
 import decimal
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
@@ -40,6 +39,8 @@ class Facts:
 
     def as_html(self) -> str:
         """The same as a table, escaped."""
+        import html
+
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
             f"<td style='text-align:left'>{html.escape(fact)}</td></tr>"

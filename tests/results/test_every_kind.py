@@ -323,3 +323,19 @@ def test_what_is_no_result_is_refused_by_name(tmp_path):
         draw_result({1})
     with pytest.raises(UnsupportedError, match="function"):
         result_to_data(lambda: 0)
+
+
+def test_a_class_or_function_that_no_other_process_can_import_is_refused_by_name():
+    class Local(rm.StaticMap):
+        inputs = outputs = rm.space("u")
+
+        def map(self, u, p):
+            return [2.0 * u.u]
+
+    held = INSTANCES["flow"].module.with_parameters(INSTANCES["flow"].module.theta)
+    held.unit = lambda q: 3.0 * q
+    for module, name in ((Local(), "Local"), (held, "lambda")):
+        with pytest.raises(UnsupportedError, match=name):
+            pickle.dumps(rm.chain(rm.Gain(1.0), module) if name == "Local" else module)
+        assert copy.deepcopy(module).signature == module.signature
+        assert copy.copy(module).signature == module.signature
