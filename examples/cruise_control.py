@@ -84,7 +84,7 @@ def main(folder: Path | None) -> None:
     )  # fmt: skip
     print(f"At rest at 20 m/s the throttle is {rest.y[1]:.4f}.\n")
     model = linearize(loop, rest.x, rest.u)
-    print(model, "\n\npoles:", np.round(model.poles, 4), "\n")
+    print(model.table(), "\n\npoles:", np.round(model.poles, 4), "\n")
     hill = ([0.0, 5.0, 6.0, 25.0], np.radians([0.0, 0.0, 4.0, 4.0]))
     inputs = {"vref": rest.u[0], "gear": 4.0, "theta": hill}
     drive = simulate(loop, np.linspace(0.0, 25.0, 101), rest.x, inputs)

@@ -41,7 +41,7 @@ def main() -> None:
     density = exact * (1.0 + 0.02 * rng.standard_normal(len(hours)))
 
     curve = fit(LogisticCurve(), {"t": hours, "density": density}, progress=NoProgress())
-    print("The curve:\n", curve, "\n", sep="")
+    print("The curve:\n", curve.table(), "\n", sep="")
     doubling, error = np.log(2) / curve.theta[1], curve.deviations[1] / curve.theta[1]
     print(f"Doubling time {doubling:.3f} h +- {error * doubling:.3f} h.\n")
 
@@ -50,7 +50,7 @@ def main() -> None:
     hour_later = rm.FlowMap(LogisticGrowth(), hours[2] - hours[0])
     pairs = paired_dataset(hour_later, density[:-2, None], density[2:, None])
     flow = fit(hour_later, pairs, bounds={"r": (0.0, None)}, progress=NoProgress())
-    print("The flow, from one reading to the next but one:\n", flow, sep="")
+    print("The flow, from one reading to the next but one:\n", flow.table(), sep="")
 
     for found, place in ((curve, 1), (flow, 1)):
         # Five standard deviations are passed by chance once in a million; noise in the readings

@@ -45,6 +45,7 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.traced import Flow, StaticMap, StepMap
 from riemannian_modules.region import Box, ball, box, simplex
 from riemannian_modules.space import Port, Space, space
+from riemannian_modules.version import __version__
 
 __all__ = [
     "ELU",
@@ -90,6 +91,7 @@ __all__ = [
     "TransferFunction",
     "UnitDelay",
     "Wiring",
+    "__version__",
     "ball",
     "box",
     "chain",

@@ -5,21 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from typing_extensions import override
+
+from riemannian_modules.shown import Facts, Shown, at_most
+
 
 @final
-@dataclass(frozen=True, slots=True)
-class LogNormBound:
+@dataclass(frozen=True, slots=True, repr=False)
+class LogNormBound(Shown):
     """Distances follow at most ``exp(rate t)``, rate in 1/time; contracting if rate < 0."""
 
     rate: float
 
+    @override
+    def facts(self) -> Facts:
+        return Facts(f"LogNormBound: rate at most {at_most(self.rate)} per unit of time")
+
 
 @final
-@dataclass(frozen=True, slots=True)
-class LipschitzBound:
+@dataclass(frozen=True, slots=True, repr=False)
+class LipschitzBound(Shown):
     """Discrete time or no time: distances grow at most by ``factor`` at each application."""
 
     factor: float
+
+    @override
+    def facts(self) -> Facts:
+        return Facts(f"LipschitzBound: factor at most {at_most(self.factor)}")
 
 
 Bound = LogNormBound | LipschitzBound

@@ -96,7 +96,7 @@ def require_mapping(
 def brief(value: object) -> str:
     """What came, in a few words: its type, and its text where that is short."""
     try:
-        shown = repr(value)
+        shown = " ".join(repr(value).split())
     except ValueError:  # an integer with more digits than Python prints
         shown = "a very long integer"
     return f"{type(value).__name__} {shown if len(shown) <= 60 else shown[:57] + '...'}"

@@ -13,17 +13,19 @@ from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.door import number_array, require_mapping
 from riemannian_modules.errors import RegionError
+from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array, Space
 
 Side = tuple[float, float]
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Linear:
+@dataclass(frozen=True, slots=True, repr=False)
+class Linear(Shown):
     """``lower <= sum of coefficient * coordinate <= upper``; a side may be infinite."""
 
     coefficients: Mapping[str, float]
@@ -32,8 +34,8 @@ class Linear:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Ball:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Ball(Shown):
     """``|z - center|_M <= radius`` for some coordinates z (k,); M is (k, k), Euclidean if None."""
 
     names: tuple[str, ...]
@@ -43,8 +45,8 @@ class Ball:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Box:
+@dataclass(frozen=True, slots=True, repr=False)
+class Box(Shown):
     """Intervals by names of ports (all coordinates alike) or coordinates ``x[0]``, cut further.
 
     Attributes:
@@ -133,6 +135,17 @@ class Box:
                     "ball: with a metric, name each coordinate, such as 'x[0]', not whole ports."
                 )
         return tuple(spelled)
+
+    @override
+    def facts(self) -> Facts:
+        sides = [f"{name} in [{a:.6g}, {b:.6g}]" for name, (a, b) in self.sides.items()]
+        cut_by = (
+            f", cut by {counted(len(self.constraints), 'constraint')}" if self.constraints else ""
+        )
+        return Facts(
+            f"Box, a region of {counted(len(sides), 'side')}{cut_by}", (("", listed(sides)),)
+            if sides else (("", "everywhere"),),
+        )  # fmt: skip
 
 
 def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[float]) -> Box:

@@ -15,16 +15,18 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import override
 
 from riemannian_modules.door import brief, number_array, text
 from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.shown import Facts, Shown, counted, cut, listed
 
 Array = NDArray[np.float64]
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Port:
+@dataclass(frozen=True, slots=True, repr=False)
+class Port(Shown):
     """One named quantity: its shape (``()`` for a scalar) and its unit ("" when not said)."""
 
     name: str
@@ -52,8 +54,13 @@ class Port:
             return [self.name]
         return [f"{self.name}[{','.join(map(str, i))}]" for i in np.ndindex(self.shape)]
 
+    @override
+    def facts(self) -> Facts:
+        shape = f" {self.shape}" if self.shape else ""
+        return Facts(f"Port {cut(self.name, 80)}{shape}" + (f" [{self.unit}]" if self.unit else ""))
 
-class Signals:
+
+class Signals(Shown):
     """The named arrays of one space at a point: ``x.q``, ``x["q"]``, or all as ``x.vector``.
 
     The values are floats or, while a module is traced, symbolic arrays.
@@ -87,10 +94,14 @@ class Signals:
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
+    @override
+    def facts(self) -> Facts:
+        return Facts("Signals", (("", listed([*self._values])),))
+
 
 @final
-@dataclass(frozen=True)
-class Space:
+@dataclass(frozen=True, repr=False)
+class Space(Shown):
     """An ordered product of named ports; vectors of this space have ``size`` coordinates."""
 
     ports: tuple[Port, ...] = ()
@@ -241,6 +252,10 @@ class Space:
     def renamed(self, prefix: str) -> Space:
         """The same space with ``prefix.`` before each name."""
         return Space(tuple(Port(f"{prefix}.{p.name}", p.shape, p.unit) for p in self.ports))
+
+    @override
+    def facts(self) -> Facts:
+        return Facts(f"Space of {counted(self.size, 'coordinate')}", (("", cut(self.describe())),))
 
 
 def space(*names: str, **ports: str | int | tuple[Any, ...]) -> Space:

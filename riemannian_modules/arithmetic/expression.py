@@ -19,12 +19,13 @@ from riemannian_modules.arithmetic.chain_rule import partial_derivatives
 from riemannian_modules.arithmetic.symbolic_array import SymbolicArray, entries_of, exact
 from riemannian_modules.arithmetic.tracer import Guard, Tracer
 from riemannian_modules.errors import RiemannianError, SignatureError, TraceError
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Signals, Space
 
 
 @final
-@dataclass(frozen=True)
-class Expressions:
+@dataclass(frozen=True, repr=False)
+class Expressions(Shown):
     """A module's map in exact terms: symbols, the state's derivative or successor, outputs."""
 
     state: tuple[sp.Symbol, ...]

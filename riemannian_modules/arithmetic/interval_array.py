@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 from riemannian_modules.arithmetic import interval_bounds as bounds
 from riemannian_modules.arithmetic.rounding import MAX, Array, quiet, sum_down, sum_up
 from riemannian_modules.errors import DomainError
+from riemannian_modules.shown import Shown
 
 # What an operator takes as its other side; floating-point numbers stand for their exact binary
 # values.
@@ -43,8 +44,8 @@ Index: TypeAlias = Axis | tuple[Axis, ...]
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Interval:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Interval(Shown):
     """The sets ``[lower, upper]``; float64 arrays of one shape, leading axes being batches.
 
     This constructor trusts its caller: bounds in order, NaN in pairs. User data goes through

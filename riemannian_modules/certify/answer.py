@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from typing_extensions import override
+
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
-from riemannian_modules.certify.certificate import Certificate
+from riemannian_modules.certify.certificate import Certificate, claim_in_short
+from riemannian_modules.shown import Facts, Shown, at_least, at_most, brief_value, counted, numbers
 from riemannian_modules.space import Array
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Tried:
+@dataclass(frozen=True, slots=True, repr=False)
+class Tried(Shown):
     """One rule that was tried: the bound that it proved, or None and why."""
 
     rule: str
@@ -22,8 +25,8 @@ class Tried:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Proved:
+@dataclass(frozen=True, slots=True, repr=False)
+class Proved(Shown):
     """The bound holds at every point of the region, rounding included; the certificate says why.
 
     Attributes:
@@ -50,13 +53,21 @@ class Proved:
             return self.bound.factor
         raise AttributeError("A flow has a rate, not a factor; read `.rate`.")
 
-    def __str__(self) -> str:
-        return f"proved: {self.certificate.statement}"
+    @override
+    def facts(self) -> Facts:
+        evidence, claim = self.certificate.data["evidence"], self.certificate.data["claim"]
+        if isinstance(self.bound, LogNormBound):
+            number = f"rate at least {at_least(-self.bound.rate)} per unit of time"
+        else:
+            step = " at each step" if claim["kind"] == "step" else ""
+            number = f"factor at most {at_most(self.bound.factor)}{step}"
+        title = f"proved: {number}, by the rule {evidence['rule']!r}"
+        return Facts(title, (("", claim_in_short(self.certificate.statement)),))
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Estimated:
+@dataclass(frozen=True, slots=True, repr=False)
+class Estimated(Shown):
     """Undecided: nothing is proved. ``bound`` is what samples show, no more.
 
     Attributes:
@@ -74,13 +85,16 @@ class Estimated:
     tried: tuple[Tried, ...] = ()
     search: Any = None
 
-    def __str__(self) -> str:
-        return f"undecided: {self.reason}"
+    @override
+    def facts(self) -> Facts:
+        known = "" if self.bound is None else f"; samples alone give {_sampled(self.bound)}"
+        left = (("left open", counted(len(self.undecided), "box")),) if self.undecided else ()
+        return Facts(f"undecided: nothing is proved{known}", (("", self.reason), *left))
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Refuted:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Refuted(Shown):
     """The claim is false: at ``witness`` it is violated, evaluated rigorously.
 
     Attributes:
@@ -95,8 +109,17 @@ class Refuted:
     violation: float
     direction: Array | None = None
 
-    def __str__(self) -> str:
-        return f"refuted: {self.statement}"
+    @override
+    def facts(self) -> Facts:
+        title = f"refuted: violated by at least {at_least(self.violation)}"
+        where = numbers([*self.witness], [*self.witness.values()])
+        return Facts(title, (("", claim_in_short(self.statement)), ("at", where)))
 
 
 Answer = Proved | Estimated | Refuted
+
+
+def _sampled(bound: Bound) -> str:
+    if isinstance(bound, LogNormBound):
+        return f"a rate of {brief_value(-bound.rate)}"
+    return f"a factor of {brief_value(bound.factor)}"

@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from typing_extensions import override
+
 from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError
+from riemannian_modules.shown import Facts, Shown, brief_value, cut
 from riemannian_modules.strict_json import read_json
 from riemannian_modules.whole_file import write_whole
 
 FORMAT, VERSION = "riemannian-modules certificate", 3
+MOST_OF_STATEMENT = 700  # characters that are printed
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Certificate:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Certificate(Shown):
     """JSON data: claim, region, metric, system (its expressions) and evidence.
 
     Numbers are written so that they read back as the same binary numbers; infinite sides are "inf".
@@ -42,6 +46,23 @@ class Certificate:
             return write_whole(path, text)
         # Without a time in its header, the same certificate gives the same bytes.
         return write_whole(path, gzip.compress(text.encode(), mtime=0))
+
+    @override
+    def facts(self) -> Facts:
+        claim, evidence = (self.data.get(part) for part in ("claim", "evidence"))
+        if not isinstance(claim, Mapping) or not isinstance(evidence, Mapping):
+            return Facts("Certificate without a claim or evidence")
+        title = f"Certificate by the rule {brief_value(evidence.get('rule'))}; verify proves it"
+        return Facts(title, (("claims", claim_in_short(str(claim.get("statement")))),))
+
+
+def claim_in_short(statement: str) -> str:
+    """A statement as it is printed; a long one, of a region with many sides, says that it goes on.
+
+    A part of a region would be another region, so the cut is named.
+    """
+    whole = len(statement) <= MOST_OF_STATEMENT
+    return statement if whole else f"{cut(statement, MOST_OF_STATEMENT)} (goes on: see .statement)"
 
 
 def load_certificate(path: str | Path) -> Certificate:

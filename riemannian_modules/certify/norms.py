@@ -20,28 +20,29 @@ from numpy.typing import ArrayLike
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.door import brief, number, number_array
 from riemannian_modules.errors import MetricError
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class L2:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class L2(Shown):
     """``|z|_M = sqrt(z^T M z)`` with a constant metric M (n, n)."""
 
     metric: Array
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class L1:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class L1(Shown):
     """``sum_i w_i |z_i|`` with weights w (n,) > 0."""
 
     weights: Array
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class LInf:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LInf(Shown):
     """``max_i |z_i| / w_i`` with weights w (n,) > 0."""
 
     weights: Array
@@ -52,8 +53,8 @@ Written = Callable[[Any, Any, Any], Any]
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class FieldL2:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FieldL2(Shown):
     """``|z|_M`` with a metric M(x, u, p) that changes with the point.
 
     Attributes:
@@ -66,8 +67,8 @@ class FieldL2:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class FactorL2:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FactorL2(Shown):
     """``|Theta z|_2``: the metric ``M = Theta^T Theta`` of coordinates ``dz = Theta(x, u, p) dx``.
 
     Attributes:
@@ -80,8 +81,8 @@ class FactorL2:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class WrittenL2:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WrittenL2(Shown):
     """A metric M as a user wrote it: ``metric(x, u, p)`` in NumPy, (n, n); traced when used.
 
     ``rates(x, u, p)`` gives the time derivatives of the inputs that M mentions, by their names.
@@ -92,8 +93,8 @@ class WrittenL2:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class WrittenFactor:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WrittenFactor(Shown):
     """Coordinates Theta as a user wrote them: ``theta(x, u, p)`` in NumPy, (n, n)."""
 
     theta: Written
@@ -101,8 +102,8 @@ class WrittenFactor:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FreePolynomialL2:
+@dataclass(frozen=True, slots=True, repr=False)
+class FreePolynomialL2(Shown):
     """Some metric whose entries are polynomials of the state of a degree, to be found."""
 
     degree: int
@@ -110,30 +111,30 @@ class FreePolynomialL2:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FreeLearnedL2:
+@dataclass(frozen=True, slots=True, repr=False)
+class FreeLearnedL2(Shown):
     """Some smooth metric, learned from samples of the region and then proved."""
 
     features: int = 3
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FreeL2:
+@dataclass(frozen=True, slots=True, repr=False)
+class FreeL2(Shown):
     """Some constant metric, to be found, with a condition number of at most ``condition``."""
 
     condition: float = 1e12
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FreeL1:
+@dataclass(frozen=True, slots=True, repr=False)
+class FreeL1(Shown):
     """Some weighted l1 norm, to be found."""
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FreeLInf:
+@dataclass(frozen=True, slots=True, repr=False)
+class FreeLInf(Shown):
     """Some weighted linf norm, to be found."""
 
 

@@ -16,6 +16,7 @@ from riemannian_modules.cli.show import show
 from riemannian_modules.cli.simulate import simulate
 from riemannian_modules.cli.verify import verify
 from riemannian_modules.errors import RiemannianError
+from riemannian_modules.version import __version__
 
 
 @final
@@ -47,10 +48,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit()
+
+
 @app.callback()
 def program(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
 ) -> None:
     """Modules that compose, learn and are certified.
 
@@ -70,12 +82,7 @@ def program(
 
     Exit codes: 0 done or proved, 3 refuted, 4 undecided, 2 misuse, 1 failure.
     """
-    del context
-    if version:
-        from importlib.metadata import version as installed
-
-        print(installed("riemannian-modules"))
-        raise typer.Exit()
+    del context, version
 
 
 for command in (show, simulate, fit, certify, verify, schema):

@@ -90,7 +90,7 @@ def _save_proof(system: System, answer: Proved, folder: Path) -> None:
     if data["evidence"]["rule"] == "network":
         write_text(folder / "parts.csv", parts_csv(data))
         _save_picture(folder / "parts.png", lambda: _parts(system, answer))
-    else:
+    elif data["evidence"]["rule"] == "monolithic":
         _save_picture(folder / "rates.png", lambda: _rates(answer))
     if data["claim"]["kind"] != "map":
         _save_picture(folder / "contraction.png", lambda: _trajectories(system, answer))

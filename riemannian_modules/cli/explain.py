@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import decimal
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from riemannian_modules.cli.console import plain
+from riemannian_modules.shown import at_least, at_most
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,8 +19,21 @@ if TYPE_CHECKING:
 Row = tuple[str, str]
 
 
-def explanation(answer: Answer, name: str, question: str) -> Table:
-    """The table of an answer: question, answer, meaning, numbers, and the rule behind them."""
+SEARCH_ADVICE = (
+    "A smaller --region, more --seconds, a smaller --rate (or larger --factor), another --norm, or "
+    "the other rule: with --by-parts where it was without, or without it."
+)
+
+
+def explanation(answer: Answer, name: str, question: str, advice: str = SEARCH_ADVICE) -> Table:
+    """The table of an answer: question, answer, meaning, numbers, and the rule behind them.
+
+    Args:
+        answer: What was found.
+        name: Of the system or file, above the table.
+        question: What was asked, in words.
+        advice: What may help where it stays open.
+    """
     from rich.table import Table
 
     from riemannian_modules.certify import Proved, Refuted
@@ -33,7 +46,7 @@ def explanation(answer: Answer, name: str, question: str) -> Table:
     elif isinstance(answer, Refuted):
         rows = _refuted_rows(answer)
     else:
-        rows = _open_rows(answer)
+        rows = _open_rows(answer, advice)
     table.add_row("Question", plain(question))
     for title, text in rows:
         table.add_row(title, text)
@@ -41,16 +54,22 @@ def explanation(answer: Answer, name: str, question: str) -> Table:
 
 
 def _proved_rows(answer: Proved) -> Iterator[Row]:
+    from riemannian_modules.certify.rule_words import rule_in_words
+
     data = answer.certificate.data
     claim = data["claim"]
     kind, b = claim["kind"], _number(answer)
     contracts = b < _LIMITS[kind]
     yield "Answer", _verdict("green", "PROVED", "yes" if contracts or kind == "map" else "bounded")
-    yield "In words", _meaning(kind, b)
+    yield "In words", plain(_meaning(claim, b))
     yield from _number_rows(kind, b)
     yield from _norm_rows(claim["norm"])
+    if "input_norm" in claim:
+        yield "Of inputs", "a given metric, which stands in the certificate"
+    if "horizontal" in claim:
+        yield "Counted", _directions(claim["horizontal"]["kind"])
     yield "Region", _region(data["region"])
-    yield "Rule", _rule(data["evidence"])
+    yield "Rule", plain(rule_in_words(data["evidence"]))
     yield "Statement", plain(answer.certificate.statement)
 
 
@@ -65,20 +84,14 @@ def _refuted_rows(answer: Refuted) -> Iterator[Row]:
     yield "Violation", f"at least {answer.violation:.4g}"
 
 
-def _open_rows(answer: Estimated) -> Iterator[Row]:
+def _open_rows(answer: Estimated, advice: str) -> Iterator[Row]:
     yield "Answer", _verdict("yellow", "UNDECIDED", "neither proved nor refuted")
     yield "Why", plain(answer.reason)
     if answer.undecided:
         sides = answer.undecided[0].items()
         text = "\n".join(f"{n} in [{a:.4g}, {b:.4g}]" for n, (a, b) in sides)
         yield "Largest open box", plain(text)
-    yield (
-        "What may help",
-        plain(
-            "A smaller --region, more --seconds, a smaller --rate (or larger --factor), another "
-            "--norm, or the other rule: with --by-parts where it was without, or without it."
-        ),
-    )
+    yield "What may help", plain(advice)
 
 
 def _verdict(colour: str, word: str, answer: str) -> str:
@@ -114,32 +127,20 @@ def _number(answer: Proved) -> float:
     return b.rate if isinstance(b, LogNormBound) else b.factor
 
 
-def at_most(value: float) -> str:
-    """A number to six digits, rounded upwards: the shortened bound is still one."""
-    return _shown(value, decimal.ROUND_CEILING)
-
-
-def at_least(value: float) -> str:
-    """A number to six digits, rounded downwards."""
-    return _shown(value, decimal.ROUND_FLOOR)
-
-
-def _shown(value: float, rounding: str) -> str:
-    # The shortest digits that read back as the number, so that 0.07 is 0.07.
-    exact = decimal.Decimal(repr(value))
-    return f"{float(decimal.Context(prec=6, rounding=rounding).create_decimal(exact)):.6g}"
-
-
 def half_life(kind: str, b: float) -> float | None:
     """The time (or number of steps) in which distances halve; None where none is proved."""
     rate = -b if kind == "flow" else (-math.log(b) if kind == "step" and b > 0 else 0.0)
     return math.log(2) / rate if rate > 0 else None
 
 
-def _meaning(kind: str, b: float) -> str:
-    halving = half_life(kind, b)
+def _meaning(claim: Mapping[str, Any], b: float) -> str:
+    kind, halving = claim["kind"], half_life(claim["kind"], b)
     if kind == "map":
-        return f"Outputs are apart by at most {at_most(b)} times the distance of their inputs."
+        measured = "" if "input_norm" not in claim else ", measured by the metric of the inputs"
+        return (
+            f"Outputs are apart by at most {at_most(b)} times the distance of their inputs"
+            f"{measured}."
+        )
     if halving is None:
         bound = f"exp({at_most(b)} t)" if kind == "flow" else f"{at_most(b)} at each step"
         return (
@@ -147,10 +148,22 @@ def _meaning(kind: str, b: float) -> str:
             "proved."
         )
     unit = "units of time" if kind == "flow" else "steps"
+    whole = "horizontal" not in claim
+    forgets = "forgets where it started" if whole else "forgets what is counted of its start"
+    is_curved = not {"metric", "weights"} & set(claim["norm"])
+    stay = "both, and the shortest path between them, stay" if is_curved else "both stay"
     return (
-        f"The system forgets where it started. Every {at_most(halving)} {unit}, the distance of "
-        "any two runs with the same inputs falls to half or less, as long as both stay in the "
+        f"The system {forgets}. Every {at_most(halving)} {unit}, the distance of "
+        f"any two runs with the same inputs falls to half or less, as long as {stay} in the "
         "region."
+    )
+
+
+def _directions(kind: str) -> str:
+    if kind == "conservation":
+        return "only runs with the same conserved quantities are compared"
+    return (
+        "what the symmetry leaves unchanged; runs that it carries into each other have distance 0"
     )
 
 
@@ -233,18 +246,3 @@ def _region(region: dict[str, Any]) -> str:
     free = len(rows) - len(sides)
     rest = "every value of everything" if not sides else f"every value of {free} others"
     return plain("\n".join([*shown, *([rest] if free or not sides else [])]))
-
-
-def _rule(evidence: dict[str, Any]) -> str:
-    if evidence["rule"] == "network":
-        return (
-            "By parts: each part's own bound and the gains between parts, composed by the network "
-            "rule; every number rounded upwards"
-        )
-    boxes = sum(cut is None for cut in evidence["cuts"])
-    cover = "1 box that covers" if boxes == 1 else f"{boxes} boxes that cover"
-    return (
-        f"The system as a whole: its exact Jacobian enclosed on {cover} the region, in "
-        "interval arithmetic with outward rounding. How the norm was found does not matter to the "
-        "proof."
-    )

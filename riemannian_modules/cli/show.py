@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from riemannian_modules.cli.arguments import OutFolder, SystemPath, load, misuse
 from riemannian_modules.cli.console import output, plain
 from riemannian_modules.cli.results import results_in
+from riemannian_modules.cli.saved import show_result
 
 if TYPE_CHECKING:
     from riemannian_modules.spec import System
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 def show(file: SystemPath = None, out: OutFolder = None) -> None:
     """Show a system: its modules, wires, states, inputs, outputs and parameters.
+
+    Of a file that holds a saved result, a certificate or a search, shows what it is and its
+    numbers; with `--out`, saves its picture `result.png` where it has one.
 
     Prints the graph as Mermaid text, which Markdown viewers draw. With `--out`, saves `graph.mmd`
     and `graph.png`.
@@ -26,8 +30,12 @@ def show(file: SystemPath = None, out: OutFolder = None) -> None:
     """
     from riemannian_modules.graph import ModuleGraph
     from riemannian_modules.plot import draw_graph, graph_to_mermaid
+    from riemannian_modules.results import holds_result, load_result
     from riemannian_modules.spec.files import write_text
 
+    if file is not None and holds_result(file):
+        show_result(load_result(file), out)
+        return
     system = load(file)
     graph = system.module
     _describe(system)

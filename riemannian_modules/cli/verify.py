@@ -37,5 +37,8 @@ def verify(
     with working("verifying"):
         answer = check(certificate)
     question = "Do the data of this file, and nothing else, prove its claim?"
-    output().print(explanation(answer, str(certificate), question))
+    advice = (
+        "Make it again with `riemannian-modules certify`: its data do not prove what it claims."
+    )
+    output().print(explanation(answer, str(certificate), question, advice))
     raise typer.Exit(code_of_answer(answer))

@@ -11,16 +11,18 @@ from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import override
 
 from riemannian_modules.door import number_array, require, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.shown import Facts, Shown, counted
 from riemannian_modules.space import Array, Space
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Dataset(Shown):
     """B samples: inputs (B, m) and targets (B, q), in the order of the module's ports."""
 
     inputs: Array
@@ -32,6 +34,12 @@ class Dataset:
     def take(self, rows: NDArray[np.intp]) -> Dataset:
         """The samples ``rows``."""
         return Dataset(self.inputs[rows], self.targets[rows])
+
+    @override
+    def facts(self) -> Facts:
+        columns = self.inputs.shape[1], self.targets.shape[1]
+        rows = (("inputs", f"{columns[0]} a sample"), ("targets", f"{columns[1]} a sample"))
+        return Facts(f"Dataset of {counted(len(self), 'sample')}", rows)
 
 
 def dataset(

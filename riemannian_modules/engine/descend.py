@@ -24,6 +24,7 @@ from riemannian_modules.engine.descent_step import (
     place_at,
 )
 from riemannian_modules.engine.objective import Objective
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 _OFFSET = 1e-8  # from here undamped steps finish faster
@@ -49,8 +50,8 @@ class Outcome(enum.Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Iteration:
+@dataclass(frozen=True, slots=True, repr=False)
+class Iteration(Shown):
     """One line of a fit's history.
 
     Attributes:

@@ -12,11 +12,13 @@ from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.door import number_array, require, require_mapping, text
 from riemannian_modules.engine.linearize import linear_model_at
 from riemannian_modules.errors import ConvergenceError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
+from riemannian_modules.shown import Facts, Shown
 from riemannian_modules.space import Array
 
 LARGEST_ITERATION_COUNT = 200
@@ -25,8 +27,8 @@ ROUNDING = 64 * np.finfo(float).eps
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class OperatingPoint:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OperatingPoint(Shown):
     """A point at rest: state x (n,), inputs u (m,), outputs y (q,), parameters theta (p,).
 
     ``residual`` is the largest remaining rate of change, or difference to a wanted output.
@@ -37,6 +39,11 @@ class OperatingPoint:
     y: Array
     theta: Array
     residual: float
+
+    @override
+    def facts(self) -> Facts:
+        title = f"OperatingPoint: at rest within {self.residual:.3g}"
+        return Facts(title, Shown.facts(self).rows[:-1])
 
 
 def equilibrium(

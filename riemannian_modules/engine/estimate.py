@@ -12,14 +12,15 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.engine.local_model import JointModel, Mask, solve_upper
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 _MOVES = 1e-6  # part of a direction without information that counts as moving a parameter
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Estimate:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Estimate(Shown):
     """Covariance (p, p) and the positions of parameters that the data do not determine.
 
     Undetermined parameters have infinite variance, those held at a bound variance zero.

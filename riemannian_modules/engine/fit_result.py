@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.estimate import Estimate
 from riemannian_modules.errors import OutputError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.shown import MOST_NAMES, Facts, Shown, counted, listed
 from riemannian_modules.space import Array
 from riemannian_modules.whole_file import write_whole
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class FitResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class FitResult(Shown):
     """A fitted module with its uncertainty and its history.
 
     Attributes:
@@ -170,13 +172,32 @@ class FitResult:
         write_whole(place / "history.csv", table.getvalue())
         write_whole(place / "fit.json", json.dumps(self.summary(), indent=2) + "\n")
 
-    def __str__(self) -> str:
+    @override
+    def facts(self) -> Facts:
+        sizes = f"{counted(len(self.data), 'sample')}, {counted(len(self.theta), 'parameter')}"
+        title = f"FitResult: {self.outcome.value}, loss {self.loss:.6g} ({sizes})"
+        shown = [
+            f"{name} = {value:.6g}" + ("" if math.isnan(d) else f" +- {d:.3g}")
+            for name, value, d in self._estimates()[:MOST_NAMES]
+        ]
+        rows = [("parameters", listed([*shown, *self.names[len(shown) :]]))]
+        if self.undetermined:
+            rows.append(("not determined by the data", listed(self.undetermined)))
+        if self.held:
+            rows.append(("held by bounds", listed(self.held)))
+        return Facts(title, tuple(rows))
+
+    def _estimates(self) -> list[tuple[str, float, float]]:
+        """Names, values, and deviations, which are NaN where they are too many to compute."""
         known = self.uncertainty is not None
         deviations = self.deviations if known else np.full(len(self.theta), np.nan)
-        rows = zip(self.names, self.theta, deviations, strict=True)
+        return [*zip(self.names, self.theta.tolist(), deviations.tolist(), strict=True)]
+
+    def table(self) -> str:
+        """The outcome, and every parameter with its deviation, a line each."""
         return "\n".join([
             f"{self.outcome.value}; loss {self.loss:.10g}, {self.evaluations} evaluations",
-            *(f"  {name} = {value:.10g} +- {deviation:.3g}" for name, value, deviation in rows),
+            *(f"  {name} = {value:.10g} +- {d:.3g}" for name, value, d in self._estimates()),
         ])  # fmt: skip
 
 

@@ -18,12 +18,13 @@ from typing_extensions import override
 
 from riemannian_modules.door import number_array
 from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array, Port, Space
 
 InputValue = Callable[[float], list[float]]
 
 
-class InputSignal(abc.ABC):
+class InputSignal(abc.ABC, Shown):
     """One input port over time; values are flat lists of the port's size."""
 
     @abc.abstractmethod
@@ -44,7 +45,7 @@ class InputSignal(abc.ABC):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ConstantInput(InputSignal):
     """The same value at all times, shape (size,)."""
 
@@ -68,7 +69,7 @@ class ConstantInput(InputSignal):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FunctionInput(InputSignal):
     """A function of time, smooth as far as is known, that gives the port's value."""
 
@@ -97,7 +98,7 @@ class FunctionInput(InputSignal):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinearTable(InputSignal):
     """Values (k, size) at times (k,), joined by straight lines; build with `linear_table`."""
 
@@ -141,7 +142,7 @@ class LinearTable(InputSignal):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HeldTable(InputSignal):
     """Each value (k, size) is held from its time (k,) until the next; build with `held_table`."""
 

@@ -20,12 +20,14 @@ from riemannian_modules.metrics import (
     low_rank_metric,
     stack,
 )
+from riemannian_modules.recomputed import Recomputed
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class LayerwiseMetric:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerwiseMetric(Shown, Recomputed):
     """``M_i = mu R_i + U_i U_i^T`` for each layer i that owns parameters.
 
     Solves cost O(n_i r^2 + r^3) a layer once, then O(n_i r); no n by n matrix is formed where

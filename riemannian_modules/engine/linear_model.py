@@ -10,14 +10,18 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from riemannian_modules.modules.module import Point, Signature, Time
+from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array
+
+MOST_POLES = 60  # states of a model whose poles are printed, for they cost O(n^3)
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class LinearModel:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LinearModel(Shown):
     """``d dx = A d x + B d u, d y = C d x + D d u`` for small deviations d from a point.
 
     In discrete time dx is the successor. Rows and columns are coordinates of the signature's
@@ -79,8 +83,8 @@ class LinearModel:
         M = -self.A if self.signature.time is Time.CONTINUOUS else np.eye(n) - self.A
         return self.D + self.C @ np.linalg.solve(M, self.B)
 
-    def __str__(self) -> str:
-        """A table: rows are derivatives (or successors) and outputs, columns states and inputs."""
+    def table(self) -> str:
+        """All entries: a row each derivative (or successor) and output, a column each variable."""
         mark = "'" if self.signature.time is Time.CONTINUOUS else "+"
         heads = ["", *self.states, "|", *self.inputs]
         rows = [heads]
@@ -102,6 +106,24 @@ class LinearModel:
         rule = "-" * max(map(len, lines))
         split = 1 + len(self.states)
         return "\n".join([lines[0], rule, *lines[1:split], rule, *lines[split:]])
+
+    @override
+    def facts(self) -> Facts:
+        n, m, q = len(self.states), len(self.inputs), len(self.outputs)
+        title = (
+            f"LinearModel, {self.signature.time.value}: {counted(n, 'state')}, "
+            f"{counted(m, 'input')}, {counted(q, 'output')}"
+        )
+        names = zip(
+            ("states", "inputs", "outputs"), (self.states, self.inputs, self.outputs), strict=True
+        )
+        rows = [(name, listed(known)) for name, known in names if known]
+        if 0 < n <= MOST_POLES and np.isfinite(self.A).all():
+            poles = [
+                f"{p.real:.5g}{p.imag:+.5g}j" if p.imag else f"{p.real:.5g}" for p in self.poles
+            ]
+            rows.insert(0, ("poles", listed(poles)))
+        return Facts(title, tuple(rows))
 
 
 def _number(value: float) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import abc
 
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 
-class Loss(abc.ABC):
+class Loss(abc.ABC, Shown):
     """A sum over B samples; outputs and targets have shape (B, q), in the outputs' units.
 
     `fit` calls `check` once: a loss raises DomainError for targets that it does not speak of.

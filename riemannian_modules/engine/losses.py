@@ -19,7 +19,7 @@ from riemannian_modules.space import Array
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SquaredLoss(Loss):
     """``1/2 sum |y - t|^2``: least squares, with the Gauss-Newton metric."""
 
@@ -51,7 +51,7 @@ class SquaredLoss(Loss):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GaussianLoss(Loss):
     """Negative log-likelihood of Gaussian noise, one unknown standard deviation for each output.
 

@@ -18,10 +18,11 @@ from riemannian_modules.engine.propagate import pull_factors, pull_metric
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 
-class Coupling(abc.ABC):
+class Coupling(abc.ABC, Shown):
     """Whether the metric couples the layers; `Joint` or `Layerwise`."""
 
     @abc.abstractmethod
@@ -30,7 +31,7 @@ class Coupling(abc.ABC):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Joint(Coupling):
     """All layers coupled, by a dense QR: accurate, for up to some thousand parameters.
 
@@ -43,7 +44,7 @@ class Joint(Coupling):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Layerwise(Coupling):
     """Each layer alone, by Woodbury: for many parameters, with mini-batches for many samples.
 

@@ -11,9 +11,10 @@ from typing import final
 from typing_extensions import override
 
 from riemannian_modules.engine.descend import Iteration, Watch
+from riemannian_modules.shown import Shown
 
 
-class Progress(abc.ABC):
+class Progress(abc.ABC, Shown):
     """Shows a fit's iterations as they come."""
 
     @abc.abstractmethod
@@ -22,7 +23,7 @@ class Progress(abc.ABC):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TerminalProgress(Progress):
     """One changing line on the terminal's error stream; quiet where that is no terminal."""
 
@@ -47,7 +48,7 @@ class TerminalProgress(Progress):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NoProgress(Progress):
     """Shows nothing."""
 

@@ -17,10 +17,11 @@ from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
 from riemannian_modules.engine.descent_step import Bounds, Method, place_at
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.errors import DomainError
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 
-class Schedule(abc.ABC):
+class Schedule(abc.ABC, Shown):
     """`FullBatch` or `MiniBatches`."""
 
     @abc.abstractmethod
@@ -35,7 +36,7 @@ class Schedule(abc.ABC):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FullBatch(Schedule):
     """Every step sees all samples; at most ``max_iterations`` steps in the first attempt."""
 
@@ -57,7 +58,7 @@ class FullBatch(Schedule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MiniBatches(Schedule):
     """Every step sees ``size`` samples, drawn afresh in each of ``epochs`` passes.
 

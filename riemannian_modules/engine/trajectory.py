@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.door import require
 from riemannian_modules.errors import DomainError, SignatureError, SpecError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.recomputed import Recomputed
+from riemannian_modules.shown import Facts, Shown, counted, listed, numbers
 from riemannian_modules.space import Array, Space
 from riemannian_modules.whole_file import write_whole
 
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class Trajectory:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trajectory(Shown, Recomputed):
     """What `simulate` returns; ``trajectory["plant.q"]`` is a signal over time.
 
     Attributes:
@@ -152,6 +155,20 @@ class Trajectory:
         return plot_signals(
             self.times, {name: self[name] for name in shown}, {p.name: p.unit for p in ports}
         )
+
+    @override
+    def facts(self) -> Facts:
+        kind, t = type(self.module).__name__, self.times
+        span = f" from {t[0]:.6g} to {t[-1]:.6g}" if len(t) else ""
+        s = self.module.signature
+        rows = [
+            (name, listed(space.names))
+            for name, space in (("states", s.state), ("inputs", s.inputs), ("outputs", s.outputs))
+            if space.ports
+        ]
+        if len(t) and s.state.size:
+            rows.append(("ends at", numbers(s.state.coordinates, self.states[-1].tolist())))
+        return Facts(f"Trajectory of {kind}: {counted(len(t), 'time')}{span}", tuple(rows))
 
 
 def trajectory_at(

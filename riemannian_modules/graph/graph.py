@@ -36,6 +36,7 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
+from riemannian_modules.shown import Facts, counted, listed
 from riemannian_modules.space import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
@@ -208,6 +209,17 @@ class ModuleGraph(RiemannianModule):
             self.time, self.tasks, _replaced(self.modules, "", nodes),
         )  # fmt: skip
         return twin.as_row() if self.is_row else twin
+
+    @override
+    def facts(self) -> Facts:
+        inside = [f"{name} ({type(module).__name__})" for name, module in self.modules.items()]
+        title = f"ModuleGraph of {counted(len(inside), 'module')}, {self.time.value}"
+        states, parameters = (space.size for space in (self.state, self.signature.parameters))
+        ends = (("inputs", self.inputs), ("outputs", self.outputs))
+        return Facts(title, (
+            ("", listed(inside)), *((name, listed(s.names)) for name, s in ends if s.ports),
+            ("", f"{counted(states, 'state')}, {counted(parameters, 'parameter')}"),
+        ))  # fmt: skip
 
 
 def _blocks(metrics: list[Metric]) -> Metric:

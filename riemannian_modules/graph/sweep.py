@@ -137,7 +137,7 @@ class Costates:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GraphDifferential(Differential):
     """The differential of a composite: its leaves' differentials and its wiring.
 

@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Self, final
 
+from typing_extensions import override
+
 from riemannian_modules.door import brief, text
 from riemannian_modules.errors import WiringError
 from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.schedule import Address, schedule
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Port, Space
 
 
 @final
-class Wiring:
+class Wiring(Shown):
     """A list of modules and connections that `build` checks and turns into a composite.
 
     The one mutable object of the library: each method notes something down and returns the wiring.
@@ -76,6 +79,13 @@ class Wiring:
         """
         return _Build(self._modules, list(self._faults)).run(
             self._edges, self._inputs, self._outputs
+        )
+
+    @override
+    def facts(self) -> Facts:
+        return Facts(
+            f"Wiring of {counted(len(self._modules), 'module')}; build() makes the composite",
+            (("", listed([*self._modules])),),
         )
 
 

@@ -23,7 +23,7 @@ from riemannian_modules.metrics.stacked_factor import StackedFactor
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlockDiagonalMetric(Metric):
     """``blocks`` along the diagonal, zero elsewhere; costs are those of the blocks added."""
 

@@ -23,11 +23,12 @@ from riemannian_modules.metrics.cholesky import cholesky_factor
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.metric import Metric
 from riemannian_modules.metrics.triangular import solve_lower, solve_lower_adjoint
+from riemannian_modules.recomputed import Recomputed
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class DenseMetric(Metric):
+@dataclass(frozen=True, eq=False, repr=False)
+class DenseMetric(Metric, Recomputed):
     """``matrix``, symmetric positive definite, shape (n, n).
 
     O(n^3 / 3) at the first solve, O(n^2) for each vector applied or solved.

@@ -20,7 +20,7 @@ from riemannian_modules.metrics.metric import Metric
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DiagonalMetric(Metric):
     """``diag(weights)``; weights (n,) > 0. Everything is O(n)."""
 

@@ -20,7 +20,7 @@ from riemannian_modules.metrics.metric import Metric
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DowndatedMetric(Metric):
     """``base - V V^T``; columns V (n, k), and ``C^{-1} V = directions diag(shares) ...``.
 

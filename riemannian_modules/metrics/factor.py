@@ -12,9 +12,10 @@ from typing import final
 from typing_extensions import override
 
 from riemannian_modules.metrics.array import Array
+from riemannian_modules.shown import Facts, Shown
 
 
-class Factor(abc.ABC):
+class Factor(abc.ABC, Shown):
     """A matrix U, shape (dim, columns), that need not be stored entry by entry."""
 
     @property
@@ -66,9 +67,13 @@ class Factor(abc.ABC):
         """U as a dense matrix, shape (n, r): for tests and small examples."""
         return self.rows(0, self.dim)
 
+    @override
+    def facts(self) -> Facts:
+        return Facts(f"{type(self).__name__}, {self.dim} x {self.columns}", super().facts().rows)
+
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DenseFactor(Factor):
     """``scale entries``; entries has shape (n, r). Gram in O(n r^2), products in O(n r)."""
 

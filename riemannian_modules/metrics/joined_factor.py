@@ -18,7 +18,7 @@ from riemannian_modules.metrics.factor import DenseFactor, Factor
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JoinedFactor(Factor):
     """``[U_1 U_2 ...]``: parts of equally many rows; the columns are put side by side."""
 

@@ -19,7 +19,7 @@ from riemannian_modules.metrics.factor import Factor
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class KhatriRaoFactor(Factor):
     """Column (b, j) is ``scale vec(outer(cotangents[b, :, j], activations[b]))``, row-major.
 

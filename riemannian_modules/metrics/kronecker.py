@@ -25,7 +25,7 @@ Operator = Callable[[Array], Array]
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class KroneckerMetric(Metric):
     """``left kron right`` on row-major matrices X of shape (left.dim, right.dim).
 

@@ -28,11 +28,12 @@ from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.joined_factor import join
 from riemannian_modules.metrics.metric import Metric
 from riemannian_modules.metrics.ridge import Ridge, ridge
+from riemannian_modules.recomputed import Recomputed
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class LowRankMetric(Metric):
+@dataclass(frozen=True, eq=False, repr=False)
+class LowRankMetric(Metric, Recomputed):
     """``M = mu R + U U^T``: base R (n, n), factor U (n, r), mu > 0.
 
     With ``R = C C^T`` and ``W = C^{-1} U``, ``M = C (mu I + W W^T) C^T``; the middle is a

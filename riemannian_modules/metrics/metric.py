@@ -10,6 +10,7 @@ from typing import final
 
 import numpy as np
 from array_api_compat import device as device_of
+from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import (
@@ -22,9 +23,10 @@ from riemannian_modules.metrics.array import (
     real_array,
 )
 from riemannian_modules.metrics.factor import DenseFactor, Factor
+from riemannian_modules.shown import Facts, Shown
 
 
-class Metric(abc.ABC):
+class Metric(abc.ABC, Shown):
     """A symmetric positive definite matrix M, shape (dim, dim), known by its action.
 
     It carries one square root C, ``M = C C^T``: ``colour`` applies it, ``whiten`` inverts it.
@@ -187,3 +189,7 @@ class Metric(abc.ABC):
         V = real_array("columns", columns)
         check_matrix(f"{type(self).__name__}.{verb}", V, self.dim)
         return V
+
+    @override
+    def facts(self) -> Facts:
+        return Facts(f"{type(self).__name__}, {self.dim} x {self.dim}", super().facts().rows)

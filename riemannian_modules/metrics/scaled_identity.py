@@ -22,7 +22,7 @@ from riemannian_modules.metrics.metric import Metric
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScaledIdentityMetric(Metric):
     """``scale I`` of ``size`` coordinates; scale a positive 0-d array. Everything is O(n)."""
 

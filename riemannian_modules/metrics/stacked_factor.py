@@ -19,7 +19,7 @@ from riemannian_modules.metrics.joined_factor import check_factors
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StackedFactor(Factor):
     """``[U_1; U_2; ...]``: parts of equally many columns; costs are those of the parts added."""
 

@@ -18,7 +18,7 @@ from riemannian_modules.metrics.joined_factor import check_equal_rows
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SumFactor(Factor):
     """``U_1 + U_2 + ...``: parts of one shape, whose columns belong to the same outputs.
 

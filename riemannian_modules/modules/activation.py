@@ -6,6 +6,7 @@ Source: THEORY section 2; the functions and their sources are in `scalar_functio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 from typing_extensions import override
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DiagonalDifferential(ParameterFreeDifferential):
     """``t -> slope * t``; slope (..., n)."""
 
@@ -155,7 +156,11 @@ class LeakyReLU(Activation):
         self.leak = finite_number("LeakyReLU: leak", leak)
         if not 0 <= self.leak <= 1:
             raise DomainError(f"LeakyReLU: leak: expected a number in [0, 1], got {self.leak}.")
-        self.function = functions.leaky_relu(self.leak)
+
+    @cached_property
+    def function(self) -> ScalarFunction:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The function of one entry."""
+        return functions.leaky_relu(self.leak)
 
 
 @final
@@ -180,4 +185,8 @@ class ELU(Activation):
         self.alpha = finite_number("ELU: alpha", alpha)
         if not self.alpha > 0:
             raise DomainError(f"ELU: alpha: expected a positive number, got {self.alpha}.")
-        self.function = functions.elu(self.alpha)
+
+    @cached_property
+    def function(self) -> ScalarFunction:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The function of one entry."""
+        return functions.elu(self.alpha)

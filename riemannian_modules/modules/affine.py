@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AffineDifferential(WeightDifferential):
     """The differential of ``W u + b``."""
 

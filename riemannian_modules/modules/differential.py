@@ -16,12 +16,13 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.metrics import DenseFactor, Factor
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Jacobian:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Jacobian(Shown):
     """Partial derivatives of ``(x, u, theta) -> (dx, y)``; leading axes are batches.
 
     With n states, m inputs, q outputs and p parameters: A = d dx/d x (n, n), B = d dx/d u (n, m),
@@ -36,7 +37,7 @@ class Jacobian:
     F: Array
 
 
-class Differential(abc.ABC):
+class Differential(abc.ABC, Shown):
     """A module's derivative at a batch of points; tangents t_*, cotangents p_*: (..., size, k)."""
 
     @abc.abstractmethod
@@ -74,7 +75,7 @@ class Differential(abc.ABC):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DenseDifferential(Differential):
     """A differential that holds its matrices."""
 

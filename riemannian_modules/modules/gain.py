@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GainDifferential(StaticDifferential):
     """``t -> k * t`` with gains (..., 1) or (..., n), taken at inputs (..., n)."""
 
@@ -115,7 +115,7 @@ class Gain(StructuredMap):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MatrixGainDifferential(WeightDifferential):
     """The differential of ``K u``."""
 

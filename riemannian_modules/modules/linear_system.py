@@ -55,7 +55,7 @@ class Outer:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinearDifferential(Differential):
     """The differential of a linear system: its matrices, and where its parameters stand."""
 

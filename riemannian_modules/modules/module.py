@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.bound import Bound
 from riemannian_modules.door import brief, number_array, require
 from riemannian_modules.errors import RegionError, SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.region import Box
+from riemannian_modules.shown import Facts, Shown, cut, named
 from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 
 if TYPE_CHECKING:
@@ -39,8 +42,8 @@ class Time(enum.Enum):
 
 
 @final
-@dataclass(frozen=True)
-class Signature:
+@dataclass(frozen=True, repr=False)
+class Signature(Shown):
     """The spaces that a module maps between, and its time."""
 
     time: Time
@@ -51,8 +54,8 @@ class Signature:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class LocalMetric:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LocalMetric(Shown):
     """A module's own geometry (THEORY section 4).
 
     Attributes:
@@ -87,8 +90,8 @@ def euclidean_metric(size: int) -> Metric:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Enclosure:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Enclosure(Shown):
     """Intervals that contain a module's values and its Jacobian at every point of a box."""
 
     dx: Interval
@@ -100,8 +103,8 @@ class Enclosure:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Point:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Point(Shown):
     """Checked flat arrays (..., size) at which a module is evaluated."""
 
     x: Array
@@ -109,7 +112,7 @@ class Point:
     theta: Array
 
 
-class RiemannianModule(abc.ABC):
+class RiemannianModule(abc.ABC, Shown, Recomputed):
     """A smooth map ``(x, u, theta) -> (dx, y)`` that composes, learns and is certified.
 
     x is the state, u the inputs, theta the parameters, dx the state's derivative (continuous time)
@@ -370,3 +373,13 @@ class RiemannianModule(abc.ABC):
         return trace(
             type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta
         )
+
+    @override
+    def facts(self) -> Facts:
+        kind, time = type(self).__name__, getattr(self, "time", None)
+        title = f"{kind}, {time.value} time" if isinstance(time, Time) else kind
+        spaces = (("states", self.state), ("inputs", self.inputs), ("outputs", self.outputs))
+        rows = [(name, cut(s.describe())) for name, s in spaces if isinstance(s, Space) and s.ports]
+        if isinstance(self.parameters, Mapping) and self.parameters:
+            rows.append(("parameters", named(self.parameters)))
+        return Facts(title.replace("static time", "static"), tuple(rows))

@@ -5,7 +5,7 @@ Source: Luenberger (1971), An introduction to observers, IEEE Transactions on Au
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, final
 
@@ -92,7 +92,7 @@ class LuenbergerObserver(LinearSystem):
         return (
             Outer(x, itemgetter(0)),
             Outer(u[..., :m], itemgetter(0)),
-            Outer(x, lambda pair: -(transposed(p["L"]) @ pair[0])),
+            Outer(x, partial(_corrected, p["L"])),
             Outer(u[..., m:] - predicted, itemgetter(0)),
         )
 
@@ -119,3 +119,8 @@ class DiscreteObserver(LuenbergerObserver):
     """``z+ = A z + B u + L (measurement - C z)``, in discrete time."""
 
     time = Time.DISCRETE
+
+
+def _corrected(L: Array, cotangents: tuple[Array, Array]) -> Array:
+    """C enters as ``-L C x``."""
+    return -(transposed(L) @ cotangents[0])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class IdentityDifferential(ParameterFreeDifferential):
     """``t -> t`` on n coordinates."""
 

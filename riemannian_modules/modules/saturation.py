@@ -5,6 +5,7 @@ Source: Astrom and Murray (2021), Feedback Systems, second edition, section 11.4
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.activation import Activation
 from riemannian_modules.modules.arguments import finite_array
-from riemannian_modules.modules.scalar_function import saturation
+from riemannian_modules.modules.scalar_function import ScalarFunction, saturation
 
 
 @final
@@ -56,5 +57,10 @@ class Saturation(Activation):
             raise DomainError(
                 f"Saturation: expected lower < upper, got {self.lower} and {self.upper}. Swap them."
             )
-        low, high = (np.broadcast_to(a, port.shape).ravel() for a in (self.lower, self.upper))
-        self.function = saturation(low, high)
+
+    @cached_property
+    def function(self) -> ScalarFunction:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The function of one entry."""
+        shape = self.inputs.ports[0].shape
+        low, high = (np.broadcast_to(a, shape).ravel() for a in (self.lower, self.upper))
+        return saturation(low, high)

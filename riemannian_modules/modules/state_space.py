@@ -5,7 +5,7 @@ Source: Kailath (1980), Linear Systems, chapter 2.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, final
 
@@ -105,7 +105,7 @@ class StateSpaceSystem(LinearSystem):
             "C": Outer(x, itemgetter(1)),
         }
         for name, (rows, columns) in self._blocks.items():
-            known[name] = Outer(u[..., columns], lambda pair, rows=rows: pair[1][..., rows, :])
+            known[name] = Outer(u[..., columns], partial(_outputs_of, rows))
         return tuple(known[name] for name in self.parameters)
 
     @cached_property
@@ -165,6 +165,10 @@ def _places(ports: Space) -> list[tuple[str, slice]]:
         for name, place in zip(ports.names, ports.slices, strict=True)
         if place.stop > place.start
     ]
+
+
+def _outputs_of(rows: slice, cotangents: tuple[Array, Array]) -> Array:
+    return cotangents[1][..., rows, :]
 
 
 def _feedthrough_blocks(D: Array, inputs: Space, outputs: Space) -> dict[str, tuple[slice, slice]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SumDifferential(ParameterFreeDifferential):
     """``t -> sum of sign * t_i``; signs (ports,), each port of ``size`` coordinates."""
 

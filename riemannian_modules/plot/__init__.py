@@ -1,5 +1,6 @@
 """Pictures: of composites, and of what is proved about them."""
 
+from riemannian_modules.plot.bound_curve import bound_curve
 from riemannian_modules.plot.composite import draw_graph, graph_figure
 from riemannian_modules.plot.conditioning import rate_against_conditioning
 from riemannian_modules.plot.envelope import draw_envelope, envelope
@@ -14,6 +15,7 @@ from riemannian_modules.plot.undecided import undecided_boxes
 __all__ = [
     "Link",
     "RateSlice",
+    "bound_curve",
     "draw_envelope",
     "draw_graph",
     "envelope",

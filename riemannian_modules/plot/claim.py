@@ -75,16 +75,19 @@ def opened(answer: Proved) -> tuple[Problem, Criterion]:
     """The problem and the test of a proof, as its certificate tells them.
 
     Raises:
-        UnsupportedError: For a proof by composition or by multipliers, which tests no boxes of the
-            whole region.
+        UnsupportedError: For a proof by another rule than boxes of the whole region.
     """
     data = answer.certificate.data
     claim = data["claim"]
     known = {"metric", "metric_terms", "factor_terms", "weights"}
-    if data["evidence"]["rule"] != "monolithic" or not known & set(claim["norm"]):
+    rule = data["evidence"]["rule"]
+    is_sparse = isinstance(claim["norm"].get("metric"), dict)
+    if rule != "monolithic" or is_sparse or not known & set(claim["norm"]):
+        parts = " Draw the parts with network_graph." if rule == "network" else ""
         raise UnsupportedError(
-            "A slice: this proof has bounds of parts, none for a box of the whole. Draw the parts "
-            "with network_graph, or give a norm of the whole state."
+            f"A slice: this proof, by the rule {rule!r}, has one bound of the whole region and "
+            f"none for a box of it.{parts} Draw its bound with bound_curve, or prove one in a norm "
+            "of the whole state."
         )
     problem = replace(problem_from_data(data, claim["kind"]), horizontal=directions_of(answer))
     norm = norm_from_data(claim["norm"], problem.size, "claim.norm", problem.symbols)

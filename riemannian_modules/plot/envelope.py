@@ -79,7 +79,7 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
         )
     figure, ax = canvas(axes, 6.5, 3.8)
     norm, b = answer.certificate.data["claim"]["norm"], logarithmic_rate(answer)
-    if not {"metric", "weights", "entries"} & set(norm):
+    if not {"metric", "weights"} & set(norm):
         raise UnsupportedError(
             "envelope: the proof's distance is along shortest paths of a metric M(x), which this "
             "picture does not measure. Prove a rate in a constant metric: norm=l2()."
@@ -152,11 +152,11 @@ def _name(norm: Mapping[str, Any]) -> str:
 
 
 def overshoot_of(norm: Mapping[str, Any]) -> float | None:
-    """``sqrt(cond M)`` of a constant metric that is not the identity; else None."""
+    """``sqrt(cond M)`` of a dense constant metric that is not the identity; else None."""
     from riemannian_modules.certify.claim import overshoot
     from riemannian_modules.certify.norms import L2
 
-    if norm["type"] != "l2" or "metric" not in norm:
+    if norm["type"] != "l2" or not isinstance(norm.get("metric"), list):
         return None
     M = np.array(norm["metric"], dtype=np.float64)
     return None if np.array_equal(M, np.eye(len(M))) else overshoot(L2(M))
@@ -175,8 +175,8 @@ def distances(norm: Mapping[str, Any], d: Array) -> Array:
             ]
         )
         return (parts.T / weights).max(1) if norm["combine"] == "linf" else weights @ parts
-    if "entries" in norm:
-        squares = [(v if i == j else 2 * v) * d[:, i] * d[:, j] for i, j, v in norm["entries"]]
+    if isinstance(norm.get("metric"), Mapping):  # sparse: both triangles are written
+        squares = [v * d[:, i] * d[:, j] for i, j, v in norm["metric"]["entries"]]
         return np.sqrt(np.maximum(np.sum(squares, axis=0), 0.0))
     if norm["type"] == "l2":
         return _quadratic(np.array(norm["metric"]), d)

@@ -11,12 +11,13 @@ from typing import final
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.shown import Shown
 from riemannian_modules.spec.write import connections, shown_by
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Link:
+@dataclass(frozen=True, slots=True, repr=False)
+class Link(Shown):
     """A wire between two nodes of a picture, or between a node and the composite's border."""
 
     source: str

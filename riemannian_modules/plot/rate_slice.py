@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Proved
@@ -26,14 +27,15 @@ from riemannian_modules.errors import RegionError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.plot.claim import opened
 from riemannian_modules.region import Ball, Box, Linear, Side
+from riemannian_modules.shown import Facts, Shown, at_least, at_most, counted
 from riemannian_modules.space import Array
 
 REACH = 5.0  # how much is shown of an unbounded side, in the coordinate's unit
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class RateSlice:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RateSlice(Shown):
     """Boxes of two coordinates, and what is proved on each for every value of the others.
 
     Attributes:
@@ -56,6 +58,14 @@ class RateSlice:
         """Rates of a flow (1/time), factors of a map; NaN where nothing is proved."""
         values = -self.bounds if self.kind is LogNormBound else self.bounds
         return np.where(np.isfinite(values), values, np.nan)
+
+    @override
+    def facts(self) -> Facts:
+        known = self.rates[np.isfinite(self.rates)]
+        title = f"RateSlice: proved on {len(known)} of {counted(len(self.bounds), 'box')}"
+        what, shown = ("rate", at_least) if self.kind is LogNormBound else ("factor", at_most)
+        ends = f"from {shown(known.min())} to {shown(known.max())}" if len(known) else "none"
+        return Facts(title, (("plane", ", ".join(self.plane)), (what, ends)))
 
 
 def proved_slice(

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import final
 
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.region import Box, Side
+from riemannian_modules.shown import Facts, Shown, brief_value, cut, listed
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Simulation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Simulation(Shown):
     """A simulation: constant inputs from an initial state until ``t_end`` seconds (or steps)."""
 
     t_end: float
@@ -24,8 +26,8 @@ class Simulation:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Goal:
+@dataclass(frozen=True, slots=True, repr=False)
+class Goal(Shown):
     """What is to be proved: a flow's rate or a map's factor; None for the best that is found."""
 
     rate: float | None = None
@@ -33,8 +35,8 @@ class Goal:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class FitTask:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FitTask(Shown):
     """A fit: a CSV table (its path relative to the file), a loss, and parameters' bounds."""
 
     data: str
@@ -43,8 +45,8 @@ class FitTask:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class System:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class System(Shown):
     """A module with its name, the sources of its numbers, and the jobs that its file describes."""
 
     module: RiemannianModule
@@ -55,3 +57,9 @@ class System:
     certify: Goal | None = None
     simulation: Simulation | None = None
     fit: FitTask | None = None
+
+    @override
+    def facts(self) -> Facts:
+        jobs = [n for n in ("certify", "simulation", "fit") if getattr(self, n) is not None]
+        rows = [("module", brief_value(self.module)), ("region", brief_value(self.region))]
+        return Facts(cut(f"System {self.name!r}"), (*rows, ("jobs", listed(jobs))))

@@ -31,6 +31,12 @@ def system_to_data(system: System) -> dict[str, Any]:
     if system.citations:
         rows["citations"] = list(system.citations)
     rows["system"] = _Writer().module(system.module, "")
+    if system.region.constraints:
+        raise UnsupportedError(
+            "A system file holds the sides of a region, but this one is cut by "
+            f"{len(system.region.constraints)} constraints, which would be lost. Save the system "
+            "with box(...) alone and give the constraints to `certify` in Python."
+        )
     if system.region.sides:
         rows["region"] = {
             n: [side_to_data(s) for s in sides] for n, sides in system.region.sides.items()

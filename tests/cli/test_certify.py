@@ -10,13 +10,13 @@ import riemannian_modules as rm
 from riemannian_modules.certify import certify, certify_network, l1, l2, linf
 from riemannian_modules.cli import MISUSE, PROVED, REFUTED, UNDECIDED
 from riemannian_modules.cli.contraction import two_starts, two_trajectories
-from riemannian_modules.cli.explain import at_least, at_most
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules import Lag
 from riemannian_modules.plot import draw_envelope
 from riemannian_modules.plot.claim import sides_of
 from riemannian_modules.plot.envelope import distances
 from riemannian_modules.region import box
+from riemannian_modules.shown import at_least, at_most
 from riemannian_modules.spec import System, save_system
 from riemannian_modules.spec.system import Simulation
 from tests.cli.commands import PNG, ring, run, save_cubic, words_of

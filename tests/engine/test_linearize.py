@@ -58,7 +58,7 @@ def test_poles_and_gain_in_discrete_time():
 
 
 def test_a_linear_model_prints_as_a_table_with_names():
-    lines = str(linearize(Pendulum())).splitlines()
+    lines = linearize(Pendulum()).table().splitlines()
     assert lines[0].split() == ["q", "v", "|", "torque"]
     assert lines[2].split() == ["q'", "0", "1", "|", "0"]
     assert lines[3].split() == ["v'", "-10", "-3", "|", "1"]

@@ -10,11 +10,12 @@ from typing import final
 
 from riemannian_modules.door import brief, number, whole_number
 from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.shown import Shown
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Progress:
+@dataclass(frozen=True, slots=True, repr=False)
+class Progress(Shown):
     """Where a search stands.
 
     Attributes:
@@ -34,8 +35,8 @@ class Progress:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Budget:
+@dataclass(frozen=True, slots=True, repr=False)
+class Budget(Shown):
     """When to stop: after ``boxes`` or ``seconds``, or once within ``tolerance`` of the best.
 
     A search that ends early keeps its work: `SearchState` goes on from there.

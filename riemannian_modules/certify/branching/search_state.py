@@ -19,6 +19,7 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from riemannian_modules.arithmetic.expression import Expressions
 from riemannian_modules.arithmetic.expression_data import expressions_to_data
@@ -27,6 +28,7 @@ from riemannian_modules.certify.branching.cut_tree import CutTree, Ids
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.errors import CertificateError, RegionError
+from riemannian_modules.shown import Facts, Shown, brief_value, counted
 from riemannian_modules.space import Array
 from riemannian_modules.strict_json import read_json
 from riemannian_modules.whole_file import write_whole
@@ -39,8 +41,8 @@ _KEYS = {
 
 
 @final
-@dataclass(eq=False, slots=True)
-class SearchState:
+@dataclass(eq=False, slots=True, repr=False)
+class SearchState(Shown):
     """All that a search knows; `subdivide.partition` goes on from it.
 
     Attributes:
@@ -75,12 +77,13 @@ class SearchState:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the search; the file appears whole or not at all, gzipped if named ``.gz``."""
-        content = json.dumps(self._data(), allow_nan=False).encode()
+        content = json.dumps(self.to_data(), allow_nan=False).encode()
         is_packed = Path(path).suffix == ".gz"
         # Without the time in it, the same search gives the same file.
         return write_whole(path, gzip.compress(content, 6, mtime=0) if is_packed else content)
 
-    def _data(self) -> dict[str, Any]:
+    def to_data(self) -> dict[str, Any]:
+        """The search as JSON's types, which `search_from_data` reads."""
         tree = self.tree
         cut = np.flatnonzero(tree.child > 0)
         cut = cut[np.argsort(tree.child[cut])]  # as they were made
@@ -99,6 +102,13 @@ class SearchState:
             "sampled": _packed(np.array([self.sampled]), "<f8"),
         }  # fmt: skip
 
+    @override
+    def facts(self) -> Facts:
+        return Facts(
+            f"SearchState of {counted(self.boxes, 'box')}; certify(..., resume=...) goes on",
+            (("worst sample", brief_value(self.sampled)), ("batches", str(self.batches))),
+        )
+
 
 def load_search(path: str | os.PathLike[str]) -> SearchState:
     """Read a search that was saved.
@@ -108,7 +118,7 @@ def load_search(path: str | os.PathLike[str]) -> SearchState:
     """
     data = read_json(path, CertificateError)
     try:
-        return _state(data)
+        return search_from_data(data)
     except (ValueError, TypeError, KeyError) as fault:
         raise CertificateError(
             f"{path}: expected the file of a search that can go on, but it cannot be read "
@@ -116,7 +126,8 @@ def load_search(path: str | os.PathLike[str]) -> SearchState:
         ) from None
 
 
-def _state(data: Any) -> SearchState:
+def search_from_data(data: Any) -> SearchState:
+    """The search that `SearchState.to_data` wrote; raises ValueError, TypeError or KeyError."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError(f"it is no {FORMAT!r}")
     if data.get("version") != VERSION or set(data) != _KEYS:

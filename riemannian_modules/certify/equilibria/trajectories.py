@@ -20,6 +20,7 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.certify.answer import Estimated, Proved
 from riemannian_modules.certify.certificate import Certificate
@@ -54,12 +55,13 @@ from riemannian_modules.certify.problem_data import problem_from_data
 from riemannian_modules.door import number, number_array, require, require_mapping
 from riemannian_modules.errors import CertificateError, SignatureError
 from riemannian_modules.modules.module import Time
+from riemannian_modules.shown import Facts, Shown, at_least, at_most, listed
 from riemannian_modules.space import Array
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Trajectories:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Trajectories(Shown):
     """What is proved of trajectories; all of it for every input and parameter of the region.
 
     Attributes:
@@ -79,6 +81,14 @@ class Trajectories:
     overshoot: float
     statements: tuple[str, ...]
     certificate: Certificate
+
+    @override
+    def facts(self) -> Facts:
+        sides = [
+            f"{name} in [{at_least(a)}, {at_most(b)}]" for name, (a, b) in self.equilibrium.items()
+        ]
+        rows = (("one equilibrium", listed(sides)), ("overshoot at most", at_most(self.overshoot)))
+        return Facts(f"Trajectories: proved in an invariant ball of radius {self.radius!r}", rows)
 
 
 def prove_trajectories(

@@ -20,6 +20,7 @@ from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.definite import spectral_norm_bound
@@ -46,14 +47,15 @@ from riemannian_modules.graph.enclose import LeafEnclosures, enclose_leaves
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece
 from riemannian_modules.modules.affine import Affine
 from riemannian_modules.modules.module import Time
+from riemannian_modules.shown import Facts, Shown, at_most, counted, listed
 from riemannian_modules.space import Array
 
 NODE_BUDGET = Budget(boxes=2_000, seconds=5.0)
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class NetworkBound:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NetworkBound(Shown):
     """A network's comparison matrix and what follows from it; every number is rounded upwards.
 
     Attributes:
@@ -78,6 +80,11 @@ class NetworkBound:
         """
         places = zip(*np.nonzero(np.abs(self.matrix) > 1e-60), strict=True)
         return [(self.nodes[j], self.nodes[i], float(self.matrix[i, j])) for i, j in places]
+
+    @override
+    def facts(self) -> Facts:
+        title = f"NetworkBound: at most {at_most(self.bound)}"
+        return Facts(f"{title}, of {counted(len(self.nodes), 'node')}", (("", listed(self.nodes)),))
 
 
 def network_bound(

@@ -18,11 +18,12 @@ from riemannian_modules.certify.networks.comparison import (
 )
 from riemannian_modules.certify.networks.signed_data import is_sparse_claim
 from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.shown import Shown
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class TableRow:
+@dataclass(frozen=True, slots=True, repr=False)
+class TableRow(Shown):
     """One number: which rule gave it, for which part, and from which other part if there is one."""
 
     rule: str

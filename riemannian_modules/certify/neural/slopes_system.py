@@ -25,6 +25,8 @@ from riemannian_modules.certify.neural.slope_table import SLOPES
 from riemannian_modules.certify.neural.slopes_matrix import Matrix, matrix_from_data, matrix_to_data
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.modules.module import Time
+from riemannian_modules.recomputed import Recomputed
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 Slope = str | tuple[float, float]
@@ -32,8 +34,8 @@ LARGEST = 4_000  # neurons in one certificate that is read
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class SlopesForm:
+@dataclass(frozen=True, eq=False, repr=False)
+class SlopesForm(Shown, Recomputed):
     """``v = C x + D w``, slopes of ``w = phi(v)``, ``out = A x + B w``, in differences.
 
     Attributes:

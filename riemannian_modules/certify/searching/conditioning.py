@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.bound import LogNormBound
 from riemannian_modules.certify.answer import Proved
@@ -24,14 +25,15 @@ from riemannian_modules.door import number_array
 from riemannian_modules.errors import MetricError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
+from riemannian_modules.shown import Facts, Shown, at_least, at_most, counted
 from riemannian_modules.space import Array
 
 CONDITIONS = (1.0, 2.0, 5.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4, 1e5, 1e6)
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class Curve:
+@dataclass(frozen=True, eq=False, repr=False)
+class Curve(Shown):
     """Proved bounds for metrics of growing condition.
 
     Attributes:
@@ -51,6 +53,18 @@ class Curve:
     def is_proved(self) -> tuple[bool, ...]:
         """For each condition number, whether its bound is proved."""
         return tuple(c is not None for c in self.certificates)
+
+    @override
+    def facts(self) -> Facts:
+        count = sum(self.is_proved)
+        title = f"Curve: proved for {count} of {counted(len(self.conditions), 'condition number')}"
+        is_step = any(
+            c is not None and c.data["claim"]["kind"] == "step" for c in self.certificates
+        )
+        what, shown = ("factors", at_most) if is_step else ("rates", at_least)
+        known = self.bounds[[*self.is_proved]].tolist()
+        ends = f"from {shown(min(known))} to {shown(max(known))}" if known else "none"
+        return Facts(title, ((what, ends),))
 
 
 def rate_against_condition(

@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import Any, final
 
 import sympy as sp
+from typing_extensions import override
 
 from riemannian_modules.arithmetic.expression import Expressions, derivatives
 from riemannian_modules.arithmetic.integer_kernel import (
@@ -33,13 +34,14 @@ from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.shown import Facts, Shown, cut
 
 MOST_RAYS = 500
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class ConservationLaw:
+@dataclass(frozen=True, slots=True, repr=False)
+class ConservationLaw(Shown):
     """``sum_i c_i x_i = const`` along every trajectory, with whole numbers c by coordinate."""
 
     coefficients: tuple[tuple[str, int], ...]
@@ -47,10 +49,14 @@ class ConservationLaw:
     def __str__(self) -> str:
         return f"{in_words(self.coefficients)} = const"
 
+    @override
+    def facts(self) -> Facts:
+        return Facts(cut(f"ConservationLaw: {self}"))
+
 
 @final
-@dataclass(frozen=True, slots=True)
-class Symmetry:
+@dataclass(frozen=True, slots=True, repr=False)
+class Symmetry(Shown):
     """Moving the state along a direction v of whole numbers moves trajectories along it unchanged.
 
     A flow has ``f(x + s v) = f(x)``, a step map ``F(x + s v) = F(x) + s v``.
@@ -60,6 +66,10 @@ class Symmetry:
 
     def __str__(self) -> str:
         return ", ".join(in_words([(name, 1), ("s", v)]) for name, v in self.direction)
+
+    @override
+    def facts(self) -> Facts:
+        return Facts(cut(f"Symmetry: {self}"))
 
 
 def conservation_laws(system: RiemannianModule | Problem) -> tuple[ConservationLaw, ...]:

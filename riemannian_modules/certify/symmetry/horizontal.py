@@ -21,14 +21,15 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.quotients import factored
+from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 Jacobian = Sequence[Sequence[Any]]
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class Horizontal:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Horizontal(Shown):
     """The directions that count.
 
     Attributes:
