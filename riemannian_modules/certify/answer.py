@@ -8,6 +8,7 @@ from typing import Any, final
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.certificate import Certificate
+from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.space import Array
 
 
@@ -30,11 +31,13 @@ class Proved:
         bound: The bound.
         certificate: The claim and its evidence as data.
         tried: The rules that were tried, and what each of them gave.
+        sampling_time: How long a step takes, where the module says so.
     """
 
     bound: Bound
     certificate: Certificate
     tried: tuple[Tried, ...] = ()
+    sampling_time: SamplingTime | None = None
 
     @property
     def rate(self) -> float:
@@ -51,7 +54,8 @@ class Proved:
         raise AttributeError("A flow has a rate, not a factor; read `.rate`.")
 
     def __str__(self) -> str:
-        return f"proved: {self.certificate.statement}"
+        step = "" if self.sampling_time is None else f" One step takes {self.sampling_time}."
+        return f"proved: {self.certificate.statement}{step}"
 
 
 @final

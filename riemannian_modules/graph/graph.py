@@ -36,6 +36,7 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
+from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.space import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
@@ -67,12 +68,13 @@ class ModuleGraph(RiemannianModule):
         fed: Mapping[Address, str],
         output_sources: Mapping[str, Address],
         spaces: tuple[Space, Space],
-        time: Time,
+        clock: tuple[Time, SamplingTime | None],
         tasks: list[Task],
         modules: Mapping[str, RiemannianModule],
     ) -> None:
         self.nodes, self.sources, self.fed, self.modules = nodes, sources, fed, modules
-        self.output_sources, self.tasks, self.time = output_sources, tasks, time
+        self.output_sources, self.tasks = output_sources, tasks
+        self.time, self.sampling_time = clock
         self.inputs, self.outputs = spaces
         self.is_row = False
         self.state = Space(
@@ -203,9 +205,10 @@ class ModuleGraph(RiemannianModule):
 
     def with_nodes(self, nodes: Mapping[str, RiemannianModule]) -> Self:
         """The same wiring with other leaf modules of the same signatures."""
+        clock = (self.time, self.signature.sampling_time)
         twin = type(self)(
             nodes, self.sources, self.fed, self.output_sources, (self.inputs, self.outputs),
-            self.time, self.tasks, _replaced(self.modules, "", nodes),
+            clock, self.tasks, _replaced(self.modules, "", nodes),
         )  # fmt: skip
         return twin.as_row() if self.is_row else twin
 

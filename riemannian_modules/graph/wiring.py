@@ -12,6 +12,7 @@ from riemannian_modules.errors import WiringError
 from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.schedule import Address, schedule
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.sampling_time import SamplingTime, common_sampling_time
 from riemannian_modules.space import Port, Space
 
 
@@ -72,7 +73,8 @@ class Wiring:
 
         Raises:
             WiringError: With every fault: unknown names, unconnected ports, sizes, units, two
-                sources on one port, algebraic loops (as a named path), mixed time.
+                sources on one port, algebraic loops (as a named path), mixed time, and modules that
+                take their steps at different times.
         """
         return _Build(self._modules, list(self._faults)).run(
             self._edges, self._inputs, self._outputs
@@ -153,7 +155,7 @@ class _Build:
                     "input "
                     f'of the composite: .input("{name.split(".", 1)[1]}", "{name}").'
                 )
-        time = self._time()
+        clock = self._clock()
         tasks, loop = schedule(self.leaves, self.sources)
         if loop:
             self.faults.append(
@@ -169,7 +171,7 @@ class _Build:
         output_space = Space(tuple(Port(n, p.shape, p.unit) for n, p in ports.items()))
         return ModuleGraph(
             dict(self.leaves), self.sources, self.fed, output_sources, (input_space, output_space),
-            time, tasks, dict(self.modules),
+            clock, tasks, dict(self.modules),
         )  # fmt: skip
 
     def _find(
@@ -251,7 +253,7 @@ class _Build:
             return self.out_ports[source][0]
         return None
 
-    def _time(self) -> Time:
+    def _clock(self) -> tuple[Time, SamplingTime | None]:
         times = {m.signature.time: name for name, m in reversed(self.leaves.items())}
         if Time.CONTINUOUS in times and Time.DISCRETE in times:
             self.faults.append(
@@ -259,10 +261,17 @@ class _Build:
                 "in "
                 "discrete time. Turn one into the other's time (a FlowMap makes a map of a flow)."
             )
+        stated = {
+            name: step
+            for name, m in self.leaves.items()
+            if (step := m.signature.sampling_time) is not None
+        }
+        step, faults = common_sampling_time(stated)
+        self.faults += faults
         for time in (Time.CONTINUOUS, Time.DISCRETE):
             if time in times:
-                return time
-        return Time.STATIC
+                return time, step
+        return Time.STATIC, None
 
 
 def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:

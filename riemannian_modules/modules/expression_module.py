@@ -37,6 +37,7 @@ class ExpressionModule(TracedModule):
         spaces: tuple[Space, Space, Space],
         parameters: Mapping[str, ArrayLike],
         expressions: Expressions,
+        sampling_time: float | tuple[float, str] | None = None,
     ) -> None:
         """Make the module.
 
@@ -46,13 +47,14 @@ class ExpressionModule(TracedModule):
             spaces: Of the state, the inputs and the outputs.
             parameters: Values by name.
             expressions: The map; its symbols are the coordinates of the spaces, in order.
+            sampling_time: How long a step of discrete time takes; None where it is not known.
 
         Raises:
             SignatureError: If the symbols are not the coordinates, or results are missing.
         """
         self.name, self.time, self._given = name, time, expressions
         self.state, self.inputs, self.outputs = spaces
-        self.parameters = dict(parameters)
+        self.parameters, self.sampling_time = dict(parameters), sampling_time
         s = self.signature
         for kind, symbols, space in zip(
             ("states", "inputs", "parameters"),

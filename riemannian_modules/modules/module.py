@@ -22,6 +22,7 @@ from riemannian_modules.door import brief, number_array, require
 from riemannian_modules.errors import RegionError, SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.modules.sampling_time import SamplingTime, checked_sampling_time
 from riemannian_modules.region import Box
 from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 
@@ -41,13 +42,23 @@ class Time(enum.Enum):
 @final
 @dataclass(frozen=True)
 class Signature:
-    """The spaces that a module maps between, and its time."""
+    """The spaces that a module maps between, and its time.
+
+    Attributes:
+        sampling_time: How long a step of discrete time takes; None where the module does not say.
+    """
 
     time: Time
     state: Space
     inputs: Space
     outputs: Space
     parameters: Space
+    sampling_time: SamplingTime | None = None
+
+    @property
+    def step(self) -> float:
+        """The time from one step to the next: 1 where the module does not say how long it is."""
+        return 1.0 if self.sampling_time is None else self.sampling_time.length
 
 
 @final
@@ -121,6 +132,8 @@ class RiemannianModule(abc.ABC):
         time: Continuous, discrete or static.
         state, inputs, outputs: Named spaces.
         parameters: Values of the named parameters.
+        sampling_time: How long a step of discrete time takes, as 0.2 or (0.2, "s"); None where it
+            is not known, which fits any.
     """
 
     time: Time
@@ -128,6 +141,7 @@ class RiemannianModule(abc.ABC):
     inputs: Space = EMPTY
     outputs: Space = EMPTY
     parameters: Mapping[str, ArrayLike] = {}
+    sampling_time: SamplingTime | float | tuple[float, str] | None = None
 
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -302,7 +316,13 @@ class RiemannianModule(abc.ABC):
                 "that a "
                 f"region can speak of them; {twice} came more than once. Rename one of each."
             )
-        return Signature(self.time, self.state, self.inputs, self.outputs, parameters)
+        step = checked_sampling_time(type(self).__name__, self.sampling_time)
+        if step is not None and self.time is not Time.DISCRETE:
+            raise SignatureError(
+                f"{type(self).__name__}: a sampling time is that of a module in discrete time, but "
+                f"this one is {self.time.value}; got {step}. Leave it out."
+            )
+        return Signature(self.time, self.state, self.inputs, self.outputs, parameters, step)
 
     @cached_property
     def theta(self) -> Array:

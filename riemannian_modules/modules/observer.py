@@ -119,3 +119,24 @@ class DiscreteObserver(LuenbergerObserver):
     """``z+ = A z + B u + L (measurement - C z)``, in discrete time."""
 
     time = Time.DISCRETE
+
+    def __init__(
+        self,
+        A: ArrayLike,
+        B: ArrayLike,
+        C: ArrayLike,
+        L: ArrayLike,
+        *,
+        sampling_time: float | tuple[float, str] | None = None,
+    ) -> None:
+        """Make the observer as `LuenbergerObserver` does; errors are the same.
+
+        Args:
+            A: (n, n).
+            B: (n, m).
+            C: (q, n).
+            L: The gain, (n, q).
+            sampling_time: How long a step takes, as 0.2 or (0.2, "s"); None fits any.
+        """
+        super().__init__(A, B, C, L)
+        self.sampling_time = sampling_time

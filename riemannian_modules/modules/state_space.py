@@ -145,6 +145,33 @@ class DiscreteStateSpace(StateSpaceSystem):
 
     time = Time.DISCRETE
 
+    def __init__(
+        self,
+        A: ArrayLike,
+        B: ArrayLike,
+        C: ArrayLike,
+        D: ArrayLike | None = None,
+        *,
+        state: Space | None = None,
+        inputs: Space | None = None,
+        outputs: Space | None = None,
+        sampling_time: float | tuple[float, str] | None = None,
+    ) -> None:
+        """Make the system as `StateSpaceSystem` does; errors are the same.
+
+        Args:
+            A: (n, n).
+            B: (n, m).
+            C: (q, n).
+            D: (q, m); None is zero.
+            state: Names of n coordinates; "x" by default.
+            inputs: Ports of m coordinates together; "u" by default.
+            outputs: Ports of q coordinates together; "y" by default.
+            sampling_time: How long a step takes, as 0.2 or (0.2, "s"); None fits any.
+        """
+        super().__init__(A, B, C, D, state=state, inputs=inputs, outputs=outputs)
+        self.sampling_time = sampling_time
+
 
 def _space_of_size(where: str, given: Space | None, name: str, size: int) -> Space:
     if given is None:

@@ -193,10 +193,18 @@ class StepMap(TracedModule):
     """A discrete-time module ``x+ = f(x, u, p), y = h(x, u, p)``; written as a `Flow` is.
 
     `equations` returns the successor in the place of the derivative; costs and errors are a
-    `Flow`'s.
+    `Flow`'s. How long a step takes stands in the class, ``sampling_time = 0.2`` or ``(0.2, "s")``,
+    or is given to the constructor; where it is not said, the module steps with any other.
     """
 
     time = Time.DISCRETE
+
+    def __init__(
+        self, *, sampling_time: float | tuple[float, str] | None = None, **values: ArrayLike
+    ) -> None:
+        super().__init__(**values)
+        if sampling_time is not None:
+            self.sampling_time = sampling_time
 
 
 class StaticMap(TracedModule):

@@ -140,7 +140,12 @@ class _Reader:
         return _at(
             where,
             lambda: ExpressionModule(
-                spec.name, Time(spec.time), spaces, spec.parameters, expressions
+                spec.name,
+                Time(spec.time),
+                spaces,
+                spec.parameters,
+                expressions,
+                _tuples(spec.sampling_time),
             ),
         )
 
