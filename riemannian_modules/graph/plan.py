@@ -74,6 +74,15 @@ class Plan:
         return all(step.is_whole for step in self.steps)
 
     @cached_property
+    def guessed(self) -> tuple[int, ...]:
+        """Leaves computed before all inputs are known, whose feedthrough was found by trial."""
+        early = {step.leaf for step in self.steps if not step.has_all_inputs}
+        by_trial = RiemannianModule.feedthrough
+        return tuple(
+            i for i in sorted(early) if type(self.leaves[i].module).feedthrough is by_trial
+        )
+
+    @cached_property
     def used_up(self) -> tuple[tuple[int, ...], ...]:
         """For each step, the leaves whose outputs nothing needs after it.
 

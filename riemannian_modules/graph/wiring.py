@@ -156,13 +156,10 @@ class _Build:
                     f'of the composite: .input("{name.split(".", 1)[1]}", "{name}").'
                 )
         clock = self._clock()
-        tasks, loop = schedule(self.leaves, self.sources)
+        known = [self._knows_feedthrough(name, module) for name, module in self.leaves.items()]
+        tasks, loop = schedule(self.leaves, self.sources) if all(known) else ([], None)
         if loop:
-            self.faults.append(
-                f"Algebraic loop: {' -> '.join([*loop, loop[0]])}. Put a state into it: an "
-                "Integrator or a "
-                "Lag in continuous time, a UnitDelay in discrete time."
-            )
+            self.faults.append(self._loop(loop))
         if self.faults:
             raise WiringError(tuple(self.faults))
         ports = {
@@ -252,6 +249,41 @@ class _Build:
         if self._find(source, self.out_ports, "output", f"Output {name!r}"):
             return self.out_ports[source][0]
         return None
+
+    def _knows_feedthrough(self, name: str, module: RiemannianModule) -> bool:
+        """What a class declares is checked here, for the order of computation rests on it."""
+        s, declared = module.signature, module.feedthrough
+        try:
+            wrong = [(i, o) for i, o in declared if i not in s.inputs or o not in s.outputs]
+        except (TypeError, ValueError):
+            wrong = [declared]
+        if wrong:
+            self.faults.append(
+                f"{name!r}: feedthrough: expected a set of pairs (input port, output port), with "
+                f"inputs {s.inputs.describe()} and outputs {s.outputs.describe()}; got "
+                f"{brief(wrong[0])}."
+            )
+        return not wrong
+
+    def _loop(self, loop: list[Address]) -> str:
+        """An algebraic loop in words; for nodes whose equations cannot be read, how to say more."""
+        path = " -> ".join(f"{node}.{port}" for node, port in [*loop, loop[0]])
+        by_trial = RiemannianModule.feedthrough
+        tried = [
+            f"{node!r} ({type(self.leaves[node]).__name__})"
+            for node in dict.fromkeys(node for node, _ in loop)
+            if type(self.leaves[node]).feedthrough is by_trial
+            and self.leaves[node].signature.time is not Time.STATIC
+        ]
+        more = (
+            f" What depends on what was found by trial in {', '.join(tried)}; where that is wrong, "
+            "declare it in the class, as feedthrough = frozenset({('input', 'output')}), or "
+            "frozenset() where outputs are functions of the state alone."
+        )
+        return (
+            f"Algebraic loop: {path}. Put a state into it: an Integrator or a Lag in continuous "
+            f"time, a UnitDelay in discrete time.{more if tried else ''}"
+        )
 
     def _clock(self) -> tuple[Time, SamplingTime | None]:
         times = {m.signature.time: name for name, m in reversed(self.leaves.items())}

@@ -46,7 +46,8 @@ class ExpressionModule(TracedModule):
             time: Continuous, discrete or static.
             spaces: Of the state, the inputs and the outputs.
             parameters: Values by name.
-            expressions: The map; its symbols are the coordinates of the spaces, in order.
+            expressions: The map; its symbols are the coordinates of the spaces, in order, those of
+                one name qualified (see `Signature.distinct`).
             sampling_time: How long a step of discrete time takes; None where it is not known.
 
         Raises:
@@ -56,15 +57,15 @@ class ExpressionModule(TracedModule):
         self.state, self.inputs, self.outputs = spaces
         self.parameters, self.sampling_time = dict(parameters), sampling_time
         s = self.signature
-        for kind, symbols, space in zip(
+        for kind, symbols, named in zip(
             ("states", "inputs", "parameters"),
             expressions.arguments,
-            (s.state, s.inputs, s.parameters),
+            s.distinct,
             strict=True,
         ):
-            if tuple(symbol.name for symbol in symbols) != space.coordinates:
+            if tuple(symbol.name for symbol in symbols) != named.coordinates:
                 raise SignatureError(
-                    f"{name}: the {kind} are {', '.join(space.coordinates) or 'none'}, but the "
+                    f"{name}: the {kind} are {', '.join(named.coordinates) or 'none'}, but the "
                     f"expressions are in {', '.join(map(str, symbols)) or 'none'}. Give one "
                     f"symbol a "
                     "coordinate, in the same order."

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import abc
 import copy
-import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,43 +21,15 @@ from riemannian_modules.door import brief, number_array, require
 from riemannian_modules.errors import RegionError, SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.modules.feedthrough import found_feedthrough
 from riemannian_modules.modules.sampling_time import SamplingTime, checked_sampling_time
+from riemannian_modules.modules.signature import Signature, Time
 from riemannian_modules.region import Box
 from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions
     from riemannian_modules.arithmetic.interval import Interval
-
-
-class Time(enum.Enum):
-    """What the state does: flows, steps, or does not exist."""
-
-    CONTINUOUS = "continuous"
-    DISCRETE = "discrete"
-    STATIC = "static"
-
-
-@final
-@dataclass(frozen=True)
-class Signature:
-    """The spaces that a module maps between, and its time.
-
-    Attributes:
-        sampling_time: How long a step of discrete time takes; None where the module does not say.
-    """
-
-    time: Time
-    state: Space
-    inputs: Space
-    outputs: Space
-    parameters: Space
-    sampling_time: SamplingTime | None = None
-
-    @property
-    def step(self) -> float:
-        """The time from one step to the next: 1 where the module does not say how long it is."""
-        return 1.0 if self.sampling_time is None else self.sampling_time.length
 
 
 @final
@@ -273,8 +244,8 @@ class RiemannianModule(abc.ABC):
             RegionError,
         )
         s, sides = self.signature, Box() if region is None else region
-        names = (*s.state.coordinates, *s.inputs.coordinates, *s.parameters.coordinates)
-        low, high = sides.bounds(names, (s.state, s.inputs, s.parameters))
+        names = tuple(c for space in s.distinct for c in space.coordinates)
+        low, high = sides.bounds(names, s.distinct)
         n, m = s.state.size, s.inputs.size
         is_fixed = np.isinf(low) & np.isinf(high) & (np.arange(len(names)) >= n + m)
         values = np.concatenate([np.zeros(n + m), self.theta])
@@ -299,7 +270,7 @@ class RiemannianModule(abc.ABC):
 
     @cached_property
     def signature(self) -> Signature:
-        """The module's spaces, checked once: names of states, inputs and parameters must differ."""
+        """The module's spaces and time, checked once."""
         own = vars(self).get("theta")
         if own is not None and not isinstance(own, np.ndarray):
             raise _taken(type(self).__name__, "theta", own)
@@ -308,14 +279,6 @@ class RiemannianModule(abc.ABC):
             for name, v in self.parameters.items()
         }
         parameters = Space(tuple(Port(name, v.shape) for name, v in values.items()))
-        names = [*self.state.names, *self.inputs.names, *parameters.names]
-        if len(set(names)) < len(names):
-            twice = sorted({n for n in names if names.count(n) > 1})
-            raise SignatureError(
-                f"{type(self).__name__}: states, inputs and parameters need different names, so "
-                "that a "
-                f"region can speak of them; {twice} came more than once. Rename one of each."
-            )
         step = checked_sampling_time(type(self).__name__, self.sampling_time)
         if step is not None and self.time is not Time.DISCRETE:
             raise SignatureError(
@@ -331,9 +294,15 @@ class RiemannianModule(abc.ABC):
 
     @cached_property
     def feedthrough(self) -> frozenset[tuple[str, str]]:
-        """The pairs (input port, output port) in which the output depends on the input at once."""
+        """The pairs (input port, output port) in which the output depends on the input at once.
+
+        Found by evaluation here, for a map written by hand; a class that knows better declares
+        it: ``feedthrough = frozenset({("u", "y")})``. A static map of one port each needs no trial.
+        """
         s = self.signature
-        return frozenset((i, o) for i in s.inputs.names for o in s.outputs.names)
+        if s.time is Time.STATIC and len(s.inputs) == len(s.outputs) == 1:
+            return s.every_pair
+        return found_feedthrough(self.output, (s.state, s.inputs, s.outputs), self.theta)
 
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         """The same module with other parameter values, flat (p,) or by name; self is unchanged.
@@ -388,5 +357,6 @@ class RiemannianModule(abc.ABC):
 
         s = self.signature
         return trace(
-            type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta
-        )
+            type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta,
+            s.distinct,
+        )  # fmt: skip
