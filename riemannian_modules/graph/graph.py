@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from riemannian_modules.graph.forward_mode import push_forward
 from riemannian_modules.graph.plan import Plan, make_plan
+from riemannian_modules.graph.row import Clock, Row
 from riemannian_modules.graph.schedule import Address, Task
 from riemannian_modules.graph.sweep import (
     GraphDifferential,
@@ -36,11 +37,29 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
-from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.space import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
+
+
+@final
+class _Built:
+    """An attribute that the wiring gives; to read it before it is there builds the graph."""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, graph: ModuleGraph | None, owner: type[Any]) -> Any:
+        if graph is None:
+            return self
+        graph.build()
+        return vars(graph)[self._name]
+
+
+def _built() -> Any:
+    """The attribute, in the type that it is declared with."""
+    return _Built()
 
 
 @final
@@ -59,7 +78,22 @@ class ModuleGraph(RiemannianModule):
             shows.
         tasks: The order of computation.
         modules: The modules as they were wired, composites unopened.
+        unbuilt: The row that it is made of, while nothing of it has been asked for.
     """
+
+    nodes: Mapping[str, RiemannianModule] = _built()
+    sources: Mapping[Address, Address] = _built()
+    fed: Mapping[Address, str] = _built()
+    output_sources: Mapping[str, Address] = _built()
+    tasks: list[Task] = _built()
+    modules: Mapping[str, RiemannianModule] = _built()
+    time: Time = _built()
+    sampling_time = _built()
+    state: Space = _built()
+    inputs: Space = _built()
+    outputs: Space = _built()
+    parameters: Mapping[str, ArrayLike] = _built()
+    unbuilt: Row | None = None
 
     def __init__(
         self,
@@ -68,7 +102,7 @@ class ModuleGraph(RiemannianModule):
         fed: Mapping[Address, str],
         output_sources: Mapping[str, Address],
         spaces: tuple[Space, Space],
-        clock: tuple[Time, SamplingTime | None],
+        clock: Clock,
         tasks: list[Task],
         modules: Mapping[str, RiemannianModule],
     ) -> None:
@@ -85,6 +119,24 @@ class ModuleGraph(RiemannianModule):
             for name, m in self.owners.items()
             for key, value in m.parameters.items()
         }
+
+    @classmethod
+    def of_row(cls, row: Row) -> ModuleGraph:
+        """The chain of a row, built when something of it is first read."""
+        graph = cls.__new__(cls)
+        graph.unbuilt, graph.is_row = row, True
+        return graph
+
+    def build(self) -> None:
+        """Wire the row that it was made of, where that was not done yet."""
+        if self.unbuilt is not None:
+            wired = self.unbuilt.wire(*self.unbuilt.modules())
+            vars(self).update(vars(wired) | {"unbuilt": None})
+
+    @override
+    def __getstate__(self) -> dict[str, Any]:
+        self.build()  # rows of rows are too deep to be copied one in the other
+        return vars(self)
 
     def as_row(self) -> Self:
         """The same graph, remembered as a chain: ``>>`` lengthens it instead of nesting it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Self, final
 
 from riemannian_modules.door import brief, text
@@ -111,11 +110,10 @@ class _Build:
         for p in s.outputs.ports:
             node, port = module.output_sources[p.name]
             self.out_ports[f"{name}.{p.name}"] = ((f"{name}.{node}", port), p)
-        for p in s.inputs.ports:
-            targets = [
-                (f"{name}.{node}", port) for (node, port), e in module.fed.items() if e == p.name
-            ]
-            self.in_ports[f"{name}.{p.name}"] = (targets, p)
+        targets: dict[str, list[Address]] = {p.name: [] for p in s.inputs.ports}
+        for (node, port), e in module.fed.items():
+            targets[e].append((f"{name}.{node}", port))
+        self.in_ports |= {f"{name}.{p.name}": (targets[p.name], p) for p in s.inputs.ports}
 
     def run(
         self,
@@ -211,23 +209,13 @@ class _Build:
                 )  # do not report it as unconnected as well
             return
         (address, out), (targets, into) = self.out_ports[source], self.in_ports[target]
-        self._fits(where, source, out, target, into)
+        self._note(misfit(where, source, out, target, into))
         if self._claim(target, repr(source)):
             self.sources |= dict.fromkeys(targets, address)
 
-    def _fits(self, where: str, source: str, out: Port, target: str, into: Port) -> None:
-        if out.size != into.size:
-            self.faults.append(
-                f"{where}: {target!r} expects size {into.size}, but {source!r} gives {out.size}. "
-                "Put an "
-                f"Affine map {out.size} -> {into.size} between them."
-            )
-        elif out.unit and into.unit and out.unit != into.unit:
-            self.faults.append(
-                f"{where}: {target!r} expects unit [{into.unit}], but {source!r} gives "
-                f"[{out.unit}]. Put a "
-                "Gain between them that converts, or name the same unit."
-            )
+    def _note(self, fault: str | None) -> None:
+        if fault:
+            self.faults.append(fault)
 
     def _input(self, name: str, targets: tuple[str, ...]) -> Port | None:
         where = f"Input {name!r}"
@@ -240,7 +228,8 @@ class _Build:
         first = self.in_ports[targets[0]][1]
         for target in targets:
             into = self.in_ports[target][1]
-            self._fits(where, f"input {name}", Port(name, first.shape, first.unit), target, into)
+            given = Port(name, first.shape, first.unit)
+            self._note(misfit(where, f"input {name}", given, target, into))
             if self._claim(target, f"input {name!r}"):
                 self.fed |= dict.fromkeys(self.in_ports[target][0], name)
         return Port(name, first.shape, first.unit)
@@ -306,62 +295,16 @@ class _Build:
         return Time.STATIC, None
 
 
-def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
-    """Wire modules in a row: each one's outputs feed the next one's inputs.
-
-    Ports are matched by name where the names agree, else in order. The first module's inputs and
-    the last one's outputs are the composite's. Modules without a name get one from their class.
-
-    Raises:
-        WiringError: If neighbours do not fit.
-    """
-    rows = _named(modules) | named
-    wiring = Wiring(**rows)
-    if not all(isinstance(module, RiemannianModule) for module in rows.values()):
-        return wiring.build()  # raises
-    names = list(rows)
-    for a, b in pairwise(names):
-        for source, target in _matched(a, rows[a].signature.outputs, b, rows[b].signature.inputs):
-            wiring.connect(source, target)
-    if names:
-        for port in rows[names[0]].signature.inputs.names:
-            wiring.input(port, f"{names[0]}.{port}")
-        for port in rows[names[-1]].signature.outputs.names:
-            wiring.output(port, f"{names[-1]}.{port}")
-    return wiring.build().as_row()
-
-
-def _named(modules: tuple[RiemannianModule, ...]) -> dict[str, RiemannianModule]:
-    """Names from class names, numbered where they repeat."""
-    count: dict[str, int] = {}
-    rows: dict[str, RiemannianModule] = {}
-    for module in modules:
-        base = type(module).__name__.lower()
-        count[base] = count.get(base, 0) + 1
-        rows[base if count[base] == 1 else f"{base}_{count[base]}"] = module
-    return rows
-
-
-def _matched(a: str, out: Space, b: str, into: Space) -> list[tuple[str, str]]:
-    if set(into.names) <= set(out.names):
-        return [(f"{a}.{name}", f"{b}.{name}") for name in into.names]
-    if len(out) == len(into):
-        return [(f"{a}.{o}", f"{b}.{i}") for o, i in zip(out.names, into.names, strict=True)]
-    raise WiringError(
-        (
-            f"{a} >> {b}: {a!r} gives {out.describe()} and {b!r} takes {into.describe()}; they "
-            "match neither by "
-            "name nor one by one. Use Wiring and connect them port by port.",
+def misfit(where: str, source: str, out: Port, target: str, into: Port) -> str | None:
+    """What is wrong with a connection of two ports, and how to mend it; None if they fit."""
+    if out.size != into.size:
+        return (
+            f"{where}: {target!r} expects size {into.size}, but {source!r} gives {out.size}. Put "
+            f"an Affine map {out.size} -> {into.size} between them."
         )
-    )
-
-
-def _row(module: RiemannianModule) -> tuple[RiemannianModule, ...]:
-    """The modules of a row that `chain` made, else the module itself."""
-    if isinstance(module, ModuleGraph) and module.is_row:
-        return tuple(module.modules.values())
-    return (module,)
-
-
-# `a >> b` is a chain, and a chain of chains is one chain.
-RiemannianModule.series_is(lambda first, second: chain(*_row(first), *_row(second)))
+    if out.unit and into.unit and out.unit != into.unit:
+        return (
+            f"{where}: {target!r} expects unit [{into.unit}], but {source!r} gives [{out.unit}]. "
+            "Put a Gain between them that converts, or name the same unit."
+        )
+    return None
