@@ -100,7 +100,7 @@ def test_what_is_wrong_is_told_at_its_arrow_with_the_names_of_the_row(read):
     first = read(rm.Affine(np.eye(2)) >> rm.Tanh(2))
     with pytest.raises(WiringError, match=r"'tanh.y' -> 'affine_2.u': 'affine_2.u' expects size 3"):
         first >> rm.Affine(np.ones((2, 3)))
-    with pytest.raises(WiringError, match="tanh >> sum: .*match neither by name nor one by one"):
+    with pytest.raises(WiringError, match=r"tanh >> sum: .*match neither by name nor one by one"):
         first >> rm.Sum("+-")
     with pytest.raises(WiringError, match=r"expects unit \[m\], but 'demux.a' gives \[s\]"):
         rm.Demux(a="s") >> rm.Mux(a="m")
@@ -108,7 +108,7 @@ def test_what_is_wrong_is_told_at_its_arrow_with_the_names_of_the_row(read):
     with pytest.raises(WiringError, match="'pendulum' runs in continuous time and 'unitdelay'"):
         flow >> rm.UnitDelay()
     slow = read(rm.UnitDelay(sampling_time=0.2) >> rm.Gain(1.0))
-    with pytest.raises(WiringError, match="every 0.2 and 'unitdelay_2' every 0.1"):
+    with pytest.raises(WiringError, match=r"every 0\.2 and 'unitdelay_2' every 0\.1"):
         slow >> rm.UnitDelay(sampling_time=0.1)
     with pytest.raises(WiringError, match="Make an instance"):
         first >> rm.Tanh
