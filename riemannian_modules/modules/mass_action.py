@@ -15,7 +15,7 @@ from typing_extensions import override
 from riemannian_modules.door import names, number_array, require_mapping
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.kinetic_arguments import nonnegative
-from riemannian_modules.modules.reaction import read_reaction
+from riemannian_modules.modules.reaction import read_network
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Port, Signals, Space
 
@@ -81,32 +81,8 @@ class MassAction(Flow):
         Raises:
             SignatureError: If a reaction cannot be read, or one rate constant's name comes twice.
         """
-        require_mapping("MassAction: reactions", reactions, "reactions by name")
-        read = [r for name, given in reactions.items() for r in read_reaction(name, given)]
-        rates = {r.name: r.rate for r in read}
-        if len(rates) < len(read):
-            names = [r.name for r in read]
-            twice = sorted({name for name in names if names.count(name) > 1})
-            raise SignatureError(
-                f"MassAction: the rate constants {twice} come more than once. Name each apart."
-            )
-        for r in read:
-            broken = [name for name, order in r.reactants.items() if order.denominator > 1]
-            if broken:
-                raise SignatureError(
-                    f"Reaction {r.name!r}: mass action has whole orders, but {broken[0]!r} comes "
-                    f"with {float(r.reactants[broken[0]])!r} among the reactants. Multiply the "
-                    "reaction until they are whole (its order is then that of the new reactants), "
-                    "or write the rate law that is meant as a Flow."
-                )
-        given = external.split()
-        found = dict.fromkeys(s for r in read for side in (r.reactants, r.products) for s in side)
-        names = [name for name in found if name not in given] + given
-        consumed, produced = (
-            [[float(side.get(name, 0)) for name in names] for side in sides]
-            for sides in ([r.reactants for r in read], [r.products for r in read])
-        )
-        species = " ".join(name for name in names if name not in given)
+        own, consumed, produced, rates = read_network(reactions, external.split())
+        species = " ".join(own)
         return MassAction(species, consumed, produced, rates, external=external, unit=unit)
 
     @override

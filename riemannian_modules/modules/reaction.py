@@ -7,12 +7,12 @@ are those of COPASI, Antimony and Catalyst.jl.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
-from riemannian_modules.door import brief
+from riemannian_modules.door import brief, require_mapping
 from riemannian_modules.errors import SignatureError
 
 # What stands between the sides; which of them go both ways, and which the wrong way.
@@ -32,6 +32,49 @@ class Reaction:
     rate: Any
     reactants: Mapping[str, Fraction]
     products: Mapping[str, Fraction]
+
+
+def read_network(
+    reactions: Mapping[str, Any], external: Sequence[str]
+) -> tuple[list[str], list[list[float]], list[list[float]], dict[str, Any]]:
+    """Species, both matrices and the rates of reactions; species in the order in which they come.
+
+    Args:
+        reactions: By name, each as `read_reaction` takes it.
+        external: Species whose amounts are inputs; they have the last columns.
+
+    Returns:
+        The other species' names; coefficients of reactants and of products, each (directions,
+        species + external); rate constants by name.
+
+    Raises:
+        SignatureError: If a reaction cannot be read, a rate constant's name comes twice, or a
+            reactant has a coefficient that is no whole number.
+    """
+    require_mapping("MassAction: reactions", reactions, "reactions by name")
+    read = [r for name, given in reactions.items() for r in read_reaction(name, given)]
+    names = [r.name for r in read]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SignatureError(
+            f"MassAction: the rate constants {twice} come more than once. Name each apart."
+        )
+    for r in read:
+        for species, order in r.reactants.items():
+            if order.denominator > 1:
+                raise SignatureError(
+                    f"Reaction {r.name!r}: mass action has whole orders, but {species!r} comes "
+                    f"with {float(order)!r} among the reactants. Multiply the reaction until they "
+                    "are whole (its order is then that of the new reactants), or write the rate "
+                    "law that is meant as a Flow."
+                )
+    found = dict.fromkeys(s for r in read for side in (r.reactants, r.products) for s in side)
+    own = [name for name in found if name not in external]
+    consumed, produced = (
+        [[float(side.get(name, 0)) for name in (*own, *external)] for side in sides]
+        for sides in ([r.reactants for r in read], [r.products for r in read])
+    )
+    return own, consumed, produced, {r.name: r.rate for r in read}
 
 
 def read_reaction(name: str, given: object) -> list[Reaction]:
