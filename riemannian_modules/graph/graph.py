@@ -134,9 +134,9 @@ class ModuleGraph(RiemannianModule):
             vars(self).update(vars(wired) | {"unbuilt": None})
 
     @override
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Any:
         self.build()  # rows of rows are too deep to be copied one in the other
-        return vars(self)
+        return super().__getstate__()
 
     def as_row(self) -> Self:
         """The same graph, remembered as a chain: ``>>`` lengthens it instead of nesting it."""
