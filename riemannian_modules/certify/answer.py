@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
@@ -104,3 +104,8 @@ class Refuted:
 
 
 Answer = Proved | Estimated | Refuted
+
+
+def with_step(answer: Answer, step: SamplingTime | None) -> Answer:
+    """The answer, a proof with how long a step of the module takes."""
+    return replace(answer, sampling_time=step) if isinstance(answer, Proved) else answer

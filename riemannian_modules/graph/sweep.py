@@ -109,13 +109,12 @@ def _check_guess(leaf: Leaf, early: Array, y: Array) -> None:
     """Outputs computed before all inputs were known have to be the same with all of them."""
     same = (early == y) | (np.isnan(early) & np.isnan(y))
     if not same.all():
-        outputs = leaf.module.signature.outputs
-        wrong = [c for c, ok in zip(outputs.coordinates, same.reshape(-1, y.shape[-1]).all(0),
-                                    strict=True) if not ok]  # fmt: skip
+        names = np.array(leaf.module.signature.outputs.coordinates)
+        wrong = names[~same.reshape(-1, len(names)).all(axis=0)].tolist()
         raise SignatureError(
-            f"{leaf.name}: its outputs {wrong} did not change with its inputs at the points where "
-            "that was tried, but do so here, so the order of computation is wrong. Declare what "
-            "depends on what in its class: feedthrough = frozenset({('input', 'output'), ...})."
+            f"{leaf.name}: its outputs {wrong} change with inputs that they were said not to "
+            "depend on at once, or not found to where that was tried, so the order of computation "
+            "is wrong. Declare all that do: feedthrough = frozenset({('input', 'output'), ...})."
         )
 
 

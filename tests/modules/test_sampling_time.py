@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify import certify
+from riemannian_modules.certify import certify, certify_network, certify_slopes, linf
 from riemannian_modules.engine import linearize, simulate
 from riemannian_modules.errors import DomainError, SignatureError, WiringError
 from riemannian_modules.plot import envelope
@@ -224,6 +224,8 @@ def test_a_proof_says_how_long_a_step_is():
     region = box(z=(-1, 1))
     assert str(certify(Sampled(), region)).endswith("One step takes 0.2 s.")
     assert "One step takes" not in str(certify(lag()))
+    for answer in (certify_network(lag((0.2, "s"))), certify_slopes(lag(0.5), norm=linf())):
+        assert "One step takes 0." in str(answer)
 
 
 def test_the_proved_curve_falls_by_the_factor_at_each_step_whatever_its_length():
