@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import Time
+from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.modules.traced import TracedModule
 from riemannian_modules.space import Signals, Space
 
@@ -55,7 +56,8 @@ class ExpressionModule(TracedModule):
         """
         self.name, self.time, self._given = name, time, expressions
         self.state, self.inputs, self.outputs = spaces
-        self.parameters, self.sampling_time = dict(parameters), sampling_time
+        self.parameters = dict(parameters)
+        self.sampling_time = checked_sampling_time(name, sampling_time)
         s = self.signature
         for kind, symbols, named in zip(
             ("states", "inputs", "parameters"),

@@ -53,6 +53,7 @@ class FlowMap(RiemannianModule):
     flow's. A batch is integrated as one system, explicitly, or implicitly where that takes many
     steps. That takes some hundred evaluations of the flow (for the Jacobian, also of the flow's);
     where the flow is stiff, some thousand and a sparse factorisation for each step.
+    The duration is no sampling time: one step of a graph may go through several maps.
 
     Args:
         flow: A module in continuous time with a state.

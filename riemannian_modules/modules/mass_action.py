@@ -81,7 +81,9 @@ class MassAction(Flow):
         Raises:
             SignatureError: If a reaction cannot be read, or one rate constant's name comes twice.
         """
-        own, consumed, produced, rates = read_network(reactions, external.split())
+        own, consumed, produced, rates = read_network(
+            reactions, names("MassAction: external", external)
+        )
         species = " ".join(own)
         return MassAction(species, consumed, produced, rates, external=external, unit=unit)
 

@@ -66,7 +66,7 @@ class Resampled(RiemannianModule):
                 f"{s.sampling_time}, got {longer}. A module is made slower this way, not faster: "
                 "resample the faster one, or discretise this one again."
             )
-        self.module, self.steps, self.sampling_time = module, steps, sampling_time
+        self.module, self.steps, self.sampling_time = module, steps, longer
         self.state, self.inputs, self.outputs = s.state, s.inputs, s.outputs
         self.parameters = module.parameters
 

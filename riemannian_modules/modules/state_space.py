@@ -18,6 +18,7 @@ from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.arguments import finite_matrix, matrix_of_shape
 from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Outer
 from riemannian_modules.modules.module import Time
+from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.space import Array, Signals, Space, one_port
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class DiscreteStateSpace(StateSpaceSystem):
             sampling_time: How long a step takes, as 0.2 or (0.2, "s"); None fits any.
         """
         super().__init__(A, B, C, D, state=state, inputs=inputs, outputs=outputs)
-        self.sampling_time = sampling_time
+        self.sampling_time = checked_sampling_time(type(self).__name__, sampling_time)
 
 
 def _space_of_size(where: str, given: Space | None, name: str, size: int) -> Space:

@@ -20,6 +20,7 @@ from riemannian_modules.door import number_array
 from riemannian_modules.errors import SignatureError, TraceError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signature, Time
+from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.space import Array, Signals
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class StepMap(TracedModule):
     ) -> None:
         super().__init__(**values)
         if sampling_time is not None:
-            self.sampling_time = sampling_time
+            self.sampling_time = checked_sampling_time(type(self).__name__, sampling_time)
 
 
 class StaticMap(TracedModule):
