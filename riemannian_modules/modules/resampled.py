@@ -66,7 +66,8 @@ class Resampled(RiemannianModule):
                 f"{s.sampling_time}, got {longer}. A module is made slower this way, not faster: "
                 "resample the faster one, or discretise this one again."
             )
-        self.module, self.steps, self.sampling_time = module, steps, longer
+        self.module, self.steps, self._longer = module, steps, longer.argument
+        self.sampling_time = longer
         self.state, self.inputs, self.outputs = s.state, s.inputs, s.outputs
         self.parameters = module.parameters
 
@@ -128,6 +129,4 @@ class Resampled(RiemannianModule):
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
-        twin = super().with_parameters(theta)
-        twin.module = self.module.with_parameters(twin.theta)
-        return twin
+        return type(self)(self.module.with_parameters(theta), self._longer)
