@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
-from riemannian_modules.door import brief, require_mapping
+from riemannian_modules.door import brief, repeated, require_mapping
 from riemannian_modules.errors import SignatureError
 
 # What stands between the sides; which of them go both ways, and which the wrong way.
@@ -53,11 +53,10 @@ def read_network(
     """
     require_mapping("MassAction: reactions", reactions, "reactions by name")
     read = [r for name, given in reactions.items() for r in read_reaction(name, given)]
-    names = [r.name for r in read]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = repeated(r.name for r in read)
     if twice:
         raise SignatureError(
-            f"MassAction: the rate constants {twice} come more than once. Name each apart."
+            f"MassAction: the rate constants {sorted(twice)} come more than once. Name each apart."
         )
     for r in read:
         for species, order in r.reactants.items():

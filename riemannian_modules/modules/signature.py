@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
+from riemannian_modules.door import repeated
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.space import Port, Space
@@ -60,10 +61,9 @@ class Signature:
             SignatureError: If a qualified name is another one's own.
         """
         spaces = (self.state, self.inputs, self.parameters)
-        every = [name for space in spaces for name in space.names]
-        if len(set(every)) == len(every):
+        shared = repeated(name for space in spaces for name in space.names)
+        if not shared:
             return spaces
-        shared = {name for name in every if every.count(name) > 1}
         state, inputs, parameters = (
             Space(
                 tuple(
@@ -73,11 +73,11 @@ class Signature:
             )
             for kind, space in zip(("state", "input", "parameter"), spaces, strict=True)
         )
-        names = [*state.names, *inputs.names, *parameters.names]
-        if len(set(names)) < len(names):
-            twice = sorted({name for name in names if names.count(name) > 1})
+        twice = repeated([*state.names, *inputs.names, *parameters.names])
+        if twice:
             raise SignatureError(
                 f"The names {sorted(shared)} of states, inputs and parameters come more than once, "
-                f"and a region cannot tell them apart: {twice} are names of others. Rename one."
+                f"and a region cannot tell them apart: {sorted(twice)} are names of others. Rename "
+                "one."
             )
         return state, inputs, parameters
