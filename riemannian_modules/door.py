@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,11 @@ def require_mapping(
     wrong = [key for key in value if not isinstance(key, str)]
     if wrong:
         raise error(f"{where}: expected names that are strings, got {wrong[:8]!r}.")
+
+
+def repeated(names: Iterable[str]) -> set[str]:
+    """The names that come more than once, in O(n)."""
+    return {name for name, count in Counter(names).items() if count > 1}
 
 
 def brief(value: object) -> str:

@@ -36,6 +36,10 @@ class WiringError(RiemannianError, ValueError):
         super().__init__(f"The wiring has {count}:\n" + "\n".join(f"- {fault}" for fault in faults))
 
 
+class HiddenPoleWarning(UserWarning):
+    """An unstable pole is cancelled by a zero in the numbers' first digits, not in all of them."""
+
+
 class SignatureError(RiemannianError, ValueError):
     """Names, shapes or units do not fit a module's signature."""
 

@@ -51,7 +51,7 @@ class TorchModule(RiemannianModule):
     Raises:
         UnsupportedError: Where the model is no differentiable map of real arrays: Dropout or
             BatchNorm in training mode, integer inputs, mixed dtypes, outputs without a batch axis.
-        SignatureError: Where ``outputs`` does not fit what the model returns, or names clash.
+        SignatureError: Where ``outputs`` does not fit what the model returns.
     """
 
     time = Time.STATIC

@@ -71,6 +71,7 @@ def trace(
     parameters: Space,
     outputs: Space,
     theta: Any = None,
+    named: tuple[Space, Space, Space] | None = None,
 ) -> Expressions:
     """Run ``equations(x, u, p)`` once on symbols and keep what it computes.
 
@@ -83,6 +84,7 @@ def trace(
         parameters: Space of p.
         outputs: Space of the outputs.
         theta: Values (p,) that stand for the parameters, taken exactly; None keeps them as symbols.
+        named: The first three spaces under names that differ, where their own do not.
 
     Returns:
         The map's exact expressions. Cost: one run of the map, a few microseconds an operation.
@@ -93,7 +95,9 @@ def trace(
         SignatureError: If names or shapes of the results are not those that were declared.
     """
     tracer = Tracer(name)
-    state_symbols, input_symbols, free = (symbols_of(s) for s in (state, inputs, parameters))
+    state_symbols, input_symbols, free = (
+        symbols_of(s) for s in named or (state, inputs, parameters)
+    )
     values: list[Sequence[Any]] = [state_symbols, input_symbols, free]
     if theta is not None:
         free, values[2] = (), [exact(v, tracer) for v in theta]
@@ -133,8 +137,11 @@ def trace_arrays(
     state: Space,
     inputs: Space,
     parameters: Space,
+    named: tuple[Space, Space, Space] | None = None,
 ) -> dict[str, Any]:
     """Run ``function(x, u, p)`` once on symbols; the exact entries of the arrays that it returns.
+
+    ``named`` is as in `trace`.
 
     Returns:
         Object arrays of expressions in the symbols of the three spaces, by the names returned.
@@ -144,8 +151,10 @@ def trace_arrays(
     """
     tracer = Tracer(name)
     x, u, p = (
-        s.signals(SymbolicArray(_object_array(symbols_of(s)), tracer))
-        for s in (state, inputs, parameters)
+        s.signals(SymbolicArray(_object_array(symbols_of(n)), tracer))
+        for s, n in zip(
+            (state, inputs, parameters), named or (state, inputs, parameters), strict=True
+        )
     )
     try:
         return {key: entries_of(value, tracer) for key, value in function(x, u, p).items()}

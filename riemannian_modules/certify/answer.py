@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from typing_extensions import override
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.certify.certificate import Certificate, claim_in_short
+from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.shown import Facts, Shown, at_least, at_most, brief_value, counted, numbers
 from riemannian_modules.space import Array
 
@@ -33,11 +34,13 @@ class Proved(Shown):
         bound: The bound.
         certificate: The claim and its evidence as data.
         tried: The rules that were tried, and what each of them gave.
+        sampling_time: How long a step takes, where the module says so.
     """
 
     bound: Bound
     certificate: Certificate
     tried: tuple[Tried, ...] = ()
+    sampling_time: SamplingTime | None = None
 
     @property
     def rate(self) -> float:
@@ -60,7 +63,8 @@ class Proved(Shown):
             number = f"rate at least {at_least(-self.bound.rate)} per unit of time"
         else:
             step = " at each step" if claim["kind"] == "step" else ""
-            number = f"factor at most {at_most(self.bound.factor)}{step}"
+            length = "" if self.sampling_time is None else f" of {self.sampling_time}"
+            number = f"factor at most {at_most(self.bound.factor)}{step}{length}"
         title = f"proved: {number}, by the rule {evidence['rule']!r}"
         return Facts(title, (("", claim_in_short(self.certificate.statement)),))
 
@@ -123,3 +127,8 @@ def _sampled(bound: Bound) -> str:
     if isinstance(bound, LogNormBound):
         return f"a rate of {brief_value(-bound.rate)}"
     return f"a factor of {brief_value(bound.factor)}"
+
+
+def with_step(answer: Answer, step: SamplingTime | None) -> Answer:
+    """The answer, a proof with how long a step of the module takes."""
+    return replace(answer, sampling_time=step) if isinstance(answer, Proved) else answer

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import NoneType
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
-from riemannian_modules.certify.answer import Answer
+from riemannian_modules.certify.answer import Answer, with_step
 from riemannian_modules.certify.branching.budget import Budget
 from riemannian_modules.certify.branching.search_state import SearchState, load_search
 from riemannian_modules.certify.networks.network import network_rate
@@ -77,7 +77,7 @@ def certify(
         budget if budget is not None else Budget(),
         load_search(resume) if isinstance(resume, (str, Path)) else resume,
     )  # fmt: skip
-    return answered(request)
+    return with_step(answered(request), module.signature.sampling_time)
 
 
 def contraction_rate(

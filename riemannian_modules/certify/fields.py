@@ -79,12 +79,12 @@ def _traced(
     kept = set(problem.expressions.parameters)
     table = {
         symbol: sp.Rational(*float(value).as_integer_ratio())
-        for symbol, value in zip(symbols_of(s.parameters), module.theta.tolist(), strict=True)
+        for symbol, value in zip(symbols_of(s.distinct[2]), module.theta.tolist(), strict=True)
         if symbol not in kept
     }
     put = np.frompyfunc(lambda e: e.xreplace(table), 1, 1)
     arrays = trace_arrays(
-        f"{type(module).__name__}: {what}", function, s.state, s.inputs, s.parameters
+        f"{type(module).__name__}: {what}", function, s.state, s.inputs, s.parameters, s.distinct
     )
     return {name: np.asarray(put(array), dtype=object) for name, array in arrays.items()}
 
@@ -110,8 +110,9 @@ def _rates(
     """The rates of inputs, by symbol."""
     if written is None:
         return {}
-    ports = {port.name: port for port in module.signature.inputs.ports}
-    symbols = {s.name: s for s in problem.expressions.inputs}
+    s = module.signature
+    ports = dict(zip(s.inputs.names, s.distinct[1].ports, strict=True))
+    symbols = {v.name: v for v in problem.expressions.inputs}
 
     def checked(x: Any, u: Any, p: Any) -> Mapping[str, Any]:
         rates = written(x, u, p)

@@ -158,9 +158,10 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
         RegionError: If the region names unknown coordinates, or no point of it is found.
     """
     s = module.signature
-    ports = {port.name: port.coordinates() for port in s.parameters.ports}
+    spaces = s.distinct
+    ports = {port.name: port.coordinates() for port in spaces[2].ports}
     uncertain = {c for name in region.sides for c in ports.get(name, [name])} & set(
-        s.parameters.coordinates
+        spaces[2].coordinates
     )
     if uncertain:
         values = {
@@ -176,7 +177,7 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
     require_continuous(expressions, type(module).__name__)
     expressions = _with_common_steps(expressions)
     symbols = expressions.state + expressions.inputs + expressions.parameters
-    names, spaces = [v.name for v in symbols], (s.state, s.inputs, s.parameters)
+    names = [v.name for v in symbols]
     lower, upper = region.bounds(names, spaces)
     constraints = Constraints(tuple(names), region.constraints_on(names, spaces))
     problem = Problem(s.time, expressions, lower, upper, constraints)

@@ -57,7 +57,8 @@ def _times(system: System, answer: Proved) -> Array:
     kind = answer.certificate.data["claim"]["kind"]
     b = logarithmic_rate(answer) if kind == "flow" else float(np.exp(logarithmic_rate(answer)))
     settings = system.simulation
-    end = settings.t_end if settings else HALF_LIVES * (half_life(kind, b) or 1.0)
+    step = system.module.signature.step
+    end = settings.t_end if settings else HALF_LIVES * (half_life(kind, b) or 1.0) * step
     if system.module.signature.time is Time.DISCRETE:
-        return np.arange(min(max(int(np.ceil(end)), 1), MOST_STEPS) + 1.0)
+        return np.arange(min(max(int(np.ceil(end / step)), 1), MOST_STEPS) + 1.0) * step
     return np.linspace(0.0, end, settings.points if settings else 201)

@@ -88,10 +88,12 @@ def _times(system: System, t_end: float | None, points: int | None) -> Array:
     if not finite("--t-end", end) > 0:
         raise misuse("--t-end", f"expected a time after the start at 0, got {end:g}.")
     if system.module.signature.time is Time.DISCRETE:
-        # A discrete system takes one step a unit of time.
-        if not 1 <= end < MOST_POINTS:
-            raise misuse("--t-end", f"expected 1 to {MOST_POINTS - 1} steps, got {end:g}.")
-        return np.arange(int(end) + 1.0)
+        # A discrete system that does not say how long a step is takes one a unit of time.
+        step = system.module.signature.step
+        steps = end / step * (1.0 + 1e-9)  # 0.6 / 0.2 rounds to less than 3
+        if not 1 <= steps < MOST_POINTS:
+            raise misuse("--t-end", f"expected 1 to {MOST_POINTS - 1} steps, got {steps:g}.")
+        return np.arange(int(steps) + 1.0) * step
     return np.linspace(0.0, end, points or (settings.points if settings else 201))
 
 

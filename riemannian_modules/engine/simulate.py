@@ -57,7 +57,7 @@ def simulate(
     Args:
         module: Continuous (integrated), discrete (one step from each time to the next) or static.
         times: Increasing times of the result, shape (T,), the start first; in the module's unit of
-            time.
+            time. Those of a discrete module that states its sampling time are that far apart.
         x0: The state at ``times[0]``, flat or by name; zeros where None.
         inputs: For each input port a constant, a function of time, a pair ``(times, values)``
             joined by lines, or a table from `linear_table` or `held_table`; or constants, flat;
@@ -130,6 +130,7 @@ def _stepped(
     module: RiemannianModule, times: Array, x0: Array, program: InputProgram, theta: Array
 ) -> Array:
     """A discrete module: the state at each time is the successor of the one before."""
+    _check_steps(module, times)
     field = vector_field(module, theta)
     states = np.empty((len(times), len(x0)))
     states[0] = x0
@@ -143,6 +144,22 @@ def _stepped(
                 f"{_undefined(module, states[k])}. Check the parameters, or begin elsewhere."
             )
     return states
+
+
+def _check_steps(module: RiemannianModule, times: Array) -> None:
+    """Refuse times that are not as far apart as the module's steps, where it says how far."""
+    step, gaps = module.signature.sampling_time, np.diff(times)
+    if step is None:
+        return
+    slack = 1e-9 * step.length + 4.0 * np.spacing(np.abs(times).max())
+    wrong = np.flatnonzero(np.abs(gaps - step.length) > slack)
+    if len(wrong):
+        i = int(wrong[0])
+        raise DomainError(
+            f"{type(module).__name__}: takes a step every {step}, but the times {times[i]:g} and "
+            f"{times[i + 1]:g} are {gaps[i]:g} apart. Write times as "
+            f"{step.length!r} * np.arange(steps + 1)."
+        )
 
 
 def _undefined(module: RiemannianModule, values: Array) -> list[str]:

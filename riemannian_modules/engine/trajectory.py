@@ -118,8 +118,9 @@ class Trajectory(Shown, Recomputed):
     def to_csv(self, path: str | Path) -> None:
         """Write one row for each time: time, states, inputs, outputs, to all 17 digits.
 
-        An output that has a state's or an input's name stands under "output.NAME"; where the
-        outputs are the state itself they are left out. The file appears whole or not at all.
+        A state and an input of one name stand under "state.NAME" and "input.NAME". An output that
+        has a state's or an input's name stands under "output.NAME"; where the outputs are the state
+        itself they are left out. The file appears whole or not at all.
         """
         names, table = self._columns()
         text = io.StringIO(newline="")
@@ -130,7 +131,8 @@ class Trajectory(Shown, Recomputed):
 
     def _columns(self) -> tuple[list[str], Array]:
         s = self.module.signature
-        first = ["time", *s.state.coordinates, *s.inputs.coordinates]
+        state, inputs, _ = s.distinct
+        first = ["time", *state.coordinates, *inputs.coordinates]
         columns = [self.times[:, None], self.states, self.inputs]
         if s.outputs is s.state:
             return first, np.concatenate(columns, 1)
@@ -201,7 +203,8 @@ def read_trajectory(
     """
     require("read_trajectory", module, RiemannianModule, "a module")
     s, values = module.signature, module.point(None, None, theta).theta
-    wanted = ["time", *s.state.coordinates, *s.inputs.coordinates]
+    state, inputs, _ = s.distinct
+    wanted = ["time", *state.coordinates, *inputs.coordinates]
     require("read_trajectory", path, (str, Path), "a path")
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:

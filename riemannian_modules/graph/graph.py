@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from riemannian_modules.graph.forward_mode import push_forward
 from riemannian_modules.graph.plan import Plan, make_plan
+from riemannian_modules.graph.row import Clock, Row
 from riemannian_modules.graph.schedule import Address, Task
 from riemannian_modules.graph.sweep import (
     GraphDifferential,
@@ -44,6 +45,25 @@ if TYPE_CHECKING:
 
 
 @final
+class _Built:
+    """An attribute that the wiring gives; to read it before it is there builds the graph."""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, graph: ModuleGraph | None, owner: type[Any]) -> Any:
+        if graph is None:
+            return self
+        graph.build()
+        return vars(graph)[self._name]
+
+
+def _built() -> Any:
+    """The attribute, in the type that it is declared with."""
+    return _Built()
+
+
+@final
 class ModuleGraph(RiemannianModule):
     """A composite of modules; build it with `Wiring`, `chain` or ``a >> b``, not directly.
 
@@ -59,7 +79,22 @@ class ModuleGraph(RiemannianModule):
             shows.
         tasks: The order of computation.
         modules: The modules as they were wired, composites unopened.
+        unbuilt: The row that it is made of, while nothing of it has been asked for.
     """
+
+    nodes: Mapping[str, RiemannianModule] = _built()
+    sources: Mapping[Address, Address] = _built()
+    fed: Mapping[Address, str] = _built()
+    output_sources: Mapping[str, Address] = _built()
+    tasks: list[Task] = _built()
+    modules: Mapping[str, RiemannianModule] = _built()
+    time: Time = _built()
+    sampling_time = _built()
+    state: Space = _built()
+    inputs: Space = _built()
+    outputs: Space = _built()
+    parameters: Mapping[str, ArrayLike] = _built()
+    unbuilt: Row | None = None
 
     def __init__(
         self,
@@ -68,12 +103,13 @@ class ModuleGraph(RiemannianModule):
         fed: Mapping[Address, str],
         output_sources: Mapping[str, Address],
         spaces: tuple[Space, Space],
-        time: Time,
+        clock: Clock,
         tasks: list[Task],
         modules: Mapping[str, RiemannianModule],
     ) -> None:
         self.nodes, self.sources, self.fed, self.modules = nodes, sources, fed, modules
-        self.output_sources, self.tasks, self.time = output_sources, tasks, time
+        self.output_sources, self.tasks = output_sources, tasks
+        self.time, self.sampling_time = clock
         self.inputs, self.outputs = spaces
         self.is_row = False
         self.state = Space(
@@ -84,6 +120,24 @@ class ModuleGraph(RiemannianModule):
             for name, m in self.owners.items()
             for key, value in m.parameters.items()
         }
+
+    @classmethod
+    def of_row(cls, row: Row) -> ModuleGraph:
+        """The chain of a row, built when something of it is first read."""
+        graph = cls.__new__(cls)
+        graph.unbuilt, graph.is_row = row, True
+        return graph
+
+    def build(self) -> None:
+        """Wire the row that it was made of, where that was not done yet."""
+        if self.unbuilt is not None:
+            wired = self.unbuilt.wire(*self.unbuilt.modules())
+            vars(self).update(vars(wired) | {"unbuilt": None})
+
+    @override
+    def __getstate__(self) -> Any:
+        self.build()  # rows of rows are too deep to be copied one in the other
+        return super().__getstate__()
 
     def as_row(self) -> Self:
         """The same graph, remembered as a chain: ``>>`` lengthens it instead of nesting it."""
@@ -204,9 +258,10 @@ class ModuleGraph(RiemannianModule):
 
     def with_nodes(self, nodes: Mapping[str, RiemannianModule]) -> Self:
         """The same wiring with other leaf modules of the same signatures."""
+        clock = (self.time, self.signature.sampling_time)
         twin = type(self)(
             nodes, self.sources, self.fed, self.output_sources, (self.inputs, self.outputs),
-            self.time, self.tasks, _replaced(self.modules, "", nodes),
+            clock, self.tasks, _replaced(self.modules, "", nodes),
         )  # fmt: skip
         return twin.as_row() if self.is_row else twin
 

@@ -74,6 +74,15 @@ class Plan:
         return all(step.is_whole for step in self.steps)
 
     @cached_property
+    def guessed(self) -> tuple[int, ...]:
+        """Leaves computed before all inputs are known, on somebody's word or after a trial.
+
+        Classes that derive their feedthrough from what they are do so in a property of their own.
+        """
+        early = {step.leaf for step in self.steps if not step.has_all_inputs}
+        return tuple(i for i in sorted(early) if not _derives(self.leaves[i].module))
+
+    @cached_property
     def used_up(self) -> tuple[tuple[int, ...], ...]:
         """For each step, the leaves whose outputs nothing needs after it.
 
@@ -92,6 +101,11 @@ class Plan:
             if leaf != EXTERNAL and leaf not in kept:
                 ends[i].append(leaf)
         return tuple(tuple(end) for end in ends)
+
+
+def _derives(module: RiemannianModule) -> bool:
+    own: object = type(module).feedthrough
+    return isinstance(own, cached_property) and own is not RiemannianModule.feedthrough
 
 
 def make_plan(

@@ -26,7 +26,7 @@ class Task:
 
 def schedule(
     nodes: Mapping[str, RiemannianModule], sources: Mapping[Address, Address]
-) -> tuple[list[Task], list[str] | None]:
+) -> tuple[list[Task], list[Address] | None]:
     """Order the tasks of a graph in O(nodes + edges).
 
     Args:
@@ -34,7 +34,8 @@ def schedule(
         sources: For each input port that another node feeds, the output port that feeds it.
 
     Returns:
-        The tasks in order and None, or an empty list and an algebraic loop as a path of ports.
+        The tasks in order and None, or an empty list and an algebraic loop as a path of ports
+        (node, port), an input and an output of each node in turn.
     """
     through = {name: _feedthrough(module) for name, module in nodes.items()}
     if _is_chain(tuple(nodes), through, sources):
@@ -63,12 +64,17 @@ def schedule(
         fine.add_nodes_from(tasks_of[name].values())
     for (node, port), (source, out) in sources.items():
         for target in through[node].get(port, ()):
-            fine.add_edge(tasks_of[source][out], tasks_of[node][target])
+            fine.add_edge(tasks_of[source][out], tasks_of[node][target], port=port)
     try:
         return list(nx.topological_sort(fine)), None
     except nx.NetworkXUnfeasible:
+        # All tasks of a loop are of tangled nodes, so each computes one port.
         loop = nx.find_cycle(fine)
-        return [], [f"{task.node}.{(task.ports or ('?',))[0]}" for task, _ in loop]
+        path: list[Address] = []
+        for source, task in loop:
+            path.append((task.node, fine.edges[source, task]["port"]))
+            path += [(task.node, port) for port in task.ports or ()]
+        return [], path
 
 
 def _is_chain(

@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece, Plan, Step
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.space import Array
@@ -49,6 +50,10 @@ def sweep_outputs(plan: Plan, x: Array, u: Array, theta: Array) -> list[Array]:
         ):  # outputs that are not asked for here may be undefined at zero
             y = leaf.module.output(xi, known, ti)
         _keep(step, leaf, ys, y)
+    for i in plan.guessed:
+        leaf = leaves[i]
+        xi, ti = x[..., leaf.state], theta[..., leaf.theta]
+        _check_guess(leaf, ys[i], leaf.module.output(xi, gather(leaf, ys, u), ti))
     return ys
 
 
@@ -98,6 +103,19 @@ def _gather_known(leaf: Leaf, pieces: Sequence[Piece], ys: Sequence[Array], u: A
     for p in pieces:
         known[..., p.target] = (u if p.leaf == EXTERNAL else ys[p.leaf])[..., p.place]
     return known
+
+
+def _check_guess(leaf: Leaf, early: Array, y: Array) -> None:
+    """Outputs computed before all inputs were known have to be the same with all of them."""
+    same = (early == y) | (np.isnan(early) & np.isnan(y))
+    if not same.all():
+        names = np.array(leaf.module.signature.outputs.coordinates)
+        wrong = names[~same.reshape(-1, len(names)).all(axis=0)].tolist()
+        raise SignatureError(
+            f"{leaf.name}: its outputs {wrong} change with inputs that they were said not to "
+            "depend on at once, or not found to where that was tried, so the order of computation "
+            "is wrong. Declare all that do: feedthrough = frozenset({('input', 'output'), ...})."
+        )
 
 
 def _keep(step: Step, leaf: Leaf, ys: list[Any], y: Array) -> None:

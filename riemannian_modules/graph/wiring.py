@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Self, final
 
 from typing_extensions import override
@@ -14,6 +13,7 @@ from riemannian_modules.errors import WiringError
 from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.schedule import Address, schedule
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.sampling_time import SamplingTime, common_sampling_time
 from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Port, Space
 
@@ -75,7 +75,8 @@ class Wiring(Shown):
 
         Raises:
             WiringError: With every fault: unknown names, unconnected ports, sizes, units, two
-                sources on one port, algebraic loops (as a named path), mixed time.
+                sources on one port, algebraic loops (as a named path), mixed time, and modules that
+                take their steps at different times.
         """
         return _Build(self._modules, list(self._faults)).run(
             self._edges, self._inputs, self._outputs
@@ -119,11 +120,10 @@ class _Build:
         for p in s.outputs.ports:
             node, port = module.output_sources[p.name]
             self.out_ports[f"{name}.{p.name}"] = ((f"{name}.{node}", port), p)
-        for p in s.inputs.ports:
-            targets = [
-                (f"{name}.{node}", port) for (node, port), e in module.fed.items() if e == p.name
-            ]
-            self.in_ports[f"{name}.{p.name}"] = (targets, p)
+        targets: dict[str, list[Address]] = {p.name: [] for p in s.inputs.ports}
+        for (node, port), e in module.fed.items():
+            targets[e].append((f"{name}.{node}", port))
+        self.in_ports |= {f"{name}.{p.name}": (targets[p.name], p) for p in s.inputs.ports}
 
     def run(
         self,
@@ -163,14 +163,11 @@ class _Build:
                     "input "
                     f'of the composite: .input("{name.split(".", 1)[1]}", "{name}").'
                 )
-        time = self._time()
-        tasks, loop = schedule(self.leaves, self.sources)
+        clock = self._clock()
+        known = [self._knows_feedthrough(name, module) for name, module in self.leaves.items()]
+        tasks, loop = schedule(self.leaves, self.sources) if all(known) else ([], None)
         if loop:
-            self.faults.append(
-                f"Algebraic loop: {' -> '.join([*loop, loop[0]])}. Put a state into it: an "
-                "Integrator or a "
-                "Lag in continuous time, a UnitDelay in discrete time."
-            )
+            self.faults.append(self._loop(loop))
         if self.faults:
             raise WiringError(tuple(self.faults))
         ports = {
@@ -179,7 +176,7 @@ class _Build:
         output_space = Space(tuple(Port(n, p.shape, p.unit) for n, p in ports.items()))
         return ModuleGraph(
             dict(self.leaves), self.sources, self.fed, output_sources, (input_space, output_space),
-            time, tasks, dict(self.modules),
+            clock, tasks, dict(self.modules),
         )  # fmt: skip
 
     def _find(
@@ -222,23 +219,13 @@ class _Build:
                 )  # do not report it as unconnected as well
             return
         (address, out), (targets, into) = self.out_ports[source], self.in_ports[target]
-        self._fits(where, source, out, target, into)
+        self._note(misfit(where, source, out, target, into))
         if self._claim(target, repr(source)):
             self.sources |= dict.fromkeys(targets, address)
 
-    def _fits(self, where: str, source: str, out: Port, target: str, into: Port) -> None:
-        if out.size != into.size:
-            self.faults.append(
-                f"{where}: {target!r} expects size {into.size}, but {source!r} gives {out.size}. "
-                "Put an "
-                f"Affine map {out.size} -> {into.size} between them."
-            )
-        elif out.unit and into.unit and out.unit != into.unit:
-            self.faults.append(
-                f"{where}: {target!r} expects unit [{into.unit}], but {source!r} gives "
-                f"[{out.unit}]. Put a "
-                "Gain between them that converts, or name the same unit."
-            )
+    def _note(self, fault: str | None) -> None:
+        if fault:
+            self.faults.append(fault)
 
     def _input(self, name: str, targets: tuple[str, ...]) -> Port | None:
         where = f"Input {name!r}"
@@ -251,7 +238,8 @@ class _Build:
         first = self.in_ports[targets[0]][1]
         for target in targets:
             into = self.in_ports[target][1]
-            self._fits(where, f"input {name}", Port(name, first.shape, first.unit), target, into)
+            given = Port(name, first.shape, first.unit)
+            self._note(misfit(where, f"input {name}", given, target, into))
             if self._claim(target, f"input {name!r}"):
                 self.fed |= dict.fromkeys(self.in_ports[target][0], name)
         return Port(name, first.shape, first.unit)
@@ -261,7 +249,42 @@ class _Build:
             return self.out_ports[source][0]
         return None
 
-    def _time(self) -> Time:
+    def _knows_feedthrough(self, name: str, module: RiemannianModule) -> bool:
+        """What a class declares is checked here, for the order of computation rests on it."""
+        s, declared = module.signature, module.feedthrough
+        try:
+            wrong = [(i, o) for i, o in declared if i not in s.inputs or o not in s.outputs]
+        except (TypeError, ValueError):
+            wrong = [declared]
+        if wrong:
+            self.faults.append(
+                f"{name!r}: feedthrough: expected a set of pairs (input port, output port), with "
+                f"inputs {s.inputs.describe()} and outputs {s.outputs.describe()}; got "
+                f"{brief(wrong[0])}."
+            )
+        return not wrong
+
+    def _loop(self, loop: list[Address]) -> str:
+        """An algebraic loop in words; for nodes whose equations cannot be read, how to say more."""
+        path = " -> ".join(f"{node}.{port}" for node, port in [*loop, loop[0]])
+        by_trial = RiemannianModule.feedthrough
+        tried = [
+            f"{node!r} ({type(self.leaves[node]).__name__})"
+            for node in dict.fromkeys(node for node, _ in loop)
+            if type(self.leaves[node]).feedthrough is by_trial
+            and self.leaves[node].signature.time is not Time.STATIC
+        ]
+        more = (
+            f" What depends on what was found by trial in {', '.join(tried)}; where that is wrong, "
+            "declare it in the class, as feedthrough = frozenset({('input', 'output')}), or "
+            "frozenset() where outputs are functions of the state alone."
+        )
+        return (
+            f"Algebraic loop: {path}. Put a state into it: an Integrator or a Lag in continuous "
+            f"time, a UnitDelay in discrete time.{more if tried else ''}"
+        )
+
+    def _clock(self) -> tuple[Time, SamplingTime | None]:
         times = {m.signature.time: name for name, m in reversed(self.leaves.items())}
         if Time.CONTINUOUS in times and Time.DISCRETE in times:
             self.faults.append(
@@ -269,68 +292,29 @@ class _Build:
                 "in "
                 "discrete time. Turn one into the other's time (a FlowMap makes a map of a flow)."
             )
+        stated = {
+            name: step
+            for name, m in self.leaves.items()
+            if (step := m.signature.sampling_time) is not None
+        }
+        step, faults = common_sampling_time(stated)
+        self.faults += faults
         for time in (Time.CONTINUOUS, Time.DISCRETE):
             if time in times:
-                return time
-        return Time.STATIC
+                return time, step
+        return Time.STATIC, None
 
 
-def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
-    """Wire modules in a row: each one's outputs feed the next one's inputs.
-
-    Ports are matched by name where the names agree, else in order. The first module's inputs and
-    the last one's outputs are the composite's. Modules without a name get one from their class.
-
-    Raises:
-        WiringError: If neighbours do not fit.
-    """
-    rows = _named(modules) | named
-    wiring = Wiring(**rows)
-    if not all(isinstance(module, RiemannianModule) for module in rows.values()):
-        return wiring.build()  # raises
-    names = list(rows)
-    for a, b in pairwise(names):
-        for source, target in _matched(a, rows[a].signature.outputs, b, rows[b].signature.inputs):
-            wiring.connect(source, target)
-    if names:
-        for port in rows[names[0]].signature.inputs.names:
-            wiring.input(port, f"{names[0]}.{port}")
-        for port in rows[names[-1]].signature.outputs.names:
-            wiring.output(port, f"{names[-1]}.{port}")
-    return wiring.build().as_row()
-
-
-def _named(modules: tuple[RiemannianModule, ...]) -> dict[str, RiemannianModule]:
-    """Names from class names, numbered where they repeat."""
-    count: dict[str, int] = {}
-    rows: dict[str, RiemannianModule] = {}
-    for module in modules:
-        base = type(module).__name__.lower()
-        count[base] = count.get(base, 0) + 1
-        rows[base if count[base] == 1 else f"{base}_{count[base]}"] = module
-    return rows
-
-
-def _matched(a: str, out: Space, b: str, into: Space) -> list[tuple[str, str]]:
-    if set(into.names) <= set(out.names):
-        return [(f"{a}.{name}", f"{b}.{name}") for name in into.names]
-    if len(out) == len(into):
-        return [(f"{a}.{o}", f"{b}.{i}") for o, i in zip(out.names, into.names, strict=True)]
-    raise WiringError(
-        (
-            f"{a} >> {b}: {a!r} gives {out.describe()} and {b!r} takes {into.describe()}; they "
-            "match neither by "
-            "name nor one by one. Use Wiring and connect them port by port.",
+def misfit(where: str, source: str, out: Port, target: str, into: Port) -> str | None:
+    """What is wrong with a connection of two ports, and how to mend it; None if they fit."""
+    if out.size != into.size:
+        return (
+            f"{where}: {target!r} expects size {into.size}, but {source!r} gives {out.size}. Put "
+            f"an Affine map {out.size} -> {into.size} between them."
         )
-    )
-
-
-def _row(module: RiemannianModule) -> tuple[RiemannianModule, ...]:
-    """The modules of a row that `chain` made, else the module itself."""
-    if isinstance(module, ModuleGraph) and module.is_row:
-        return tuple(module.modules.values())
-    return (module,)
-
-
-# `a >> b` is a chain, and a chain of chains is one chain.
-RiemannianModule.series_is(lambda first, second: chain(*_row(first), *_row(second)))
+    if out.unit and into.unit and out.unit != into.unit:
+        return (
+            f"{where}: {target!r} expects unit [{into.unit}], but {source!r} gives [{out.unit}]. "
+            "Put a Gain between them that converts, or name the same unit."
+        )
+    return None

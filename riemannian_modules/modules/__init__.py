@@ -26,6 +26,7 @@ from riemannian_modules.modules.observer import DiscreteObserver, Observer
 from riemannian_modules.modules.phosphorylation_cycle import PhosphorylationCycle
 from riemannian_modules.modules.pid import PID
 from riemannian_modules.modules.pool import Pool
+from riemannian_modules.modules.resampled import Resampled
 from riemannian_modules.modules.saturation import Saturation
 from riemannian_modules.modules.state_space import DiscreteStateSpace, StateSpace
 from riemannian_modules.modules.sum import Sum
@@ -57,6 +58,7 @@ __all__ = [
     "PhosphorylationCycle",
     "Pool",
     "ReLU",
+    "Resampled",
     "Saturation",
     "SiLU",
     "Sigmoid",

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import Time
+from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.modules.traced import TracedModule
 from riemannian_modules.space import Signals, Space
 
@@ -37,6 +38,7 @@ class ExpressionModule(TracedModule):
         spaces: tuple[Space, Space, Space],
         parameters: Mapping[str, ArrayLike],
         expressions: Expressions,
+        sampling_time: float | tuple[float, str] | None = None,
     ) -> None:
         """Make the module.
 
@@ -45,7 +47,9 @@ class ExpressionModule(TracedModule):
             time: Continuous, discrete or static.
             spaces: Of the state, the inputs and the outputs.
             parameters: Values by name.
-            expressions: The map; its symbols are the coordinates of the spaces, in order.
+            expressions: The map; its symbols are the coordinates of the spaces, in order, those of
+                one name qualified (see `Signature.distinct`).
+            sampling_time: How long a step of discrete time takes; None where it is not known.
 
         Raises:
             SignatureError: If the symbols are not the coordinates, or results are missing.
@@ -53,16 +57,17 @@ class ExpressionModule(TracedModule):
         self.name, self.time, self._given = name, time, expressions
         self.state, self.inputs, self.outputs = spaces
         self.parameters = dict(parameters)
+        self.sampling_time = checked_sampling_time(name, sampling_time)
         s = self.signature
-        for kind, symbols, space in zip(
+        for kind, symbols, named in zip(
             ("states", "inputs", "parameters"),
             expressions.arguments,
-            (s.state, s.inputs, s.parameters),
+            s.distinct,
             strict=True,
         ):
-            if tuple(symbol.name for symbol in symbols) != space.coordinates:
+            if tuple(symbol.name for symbol in symbols) != named.coordinates:
                 raise SignatureError(
-                    f"{name}: the {kind} are {', '.join(space.coordinates) or 'none'}, but the "
+                    f"{name}: the {kind} are {', '.join(named.coordinates) or 'none'}, but the "
                     f"expressions are in {', '.join(map(str, symbols)) or 'none'}. Give one "
                     f"symbol a "
                     "coordinate, in the same order."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
@@ -52,6 +53,7 @@ class FlowMap(RiemannianModule):
     flow's. A batch is integrated as one system, explicitly, or implicitly where that takes many
     steps. That takes some hundred evaluations of the flow (for the Jacobian, also of the flow's);
     where the flow is stiff, some thousand and a sparse factorisation for each step.
+    The duration is no sampling time: one step of a graph may go through several maps.
 
     Args:
         flow: A module in continuous time with a state.
@@ -91,7 +93,8 @@ class FlowMap(RiemannianModule):
                 raise DomainError(f"FlowMap: {name} has to be positive and finite, got {value}.")
         self.flow, self.duration = flow, float(duration)
         self.relative, self.absolute = relative, absolute
-        self.inputs = Space(s.state.ports + s.inputs.ports)
+        state, inputs, _ = s.distinct  # a state may be named like an input
+        self.inputs = Space(state.ports + inputs.ports)
         self.outputs = s.state
         self.parameters = flow.parameters
 
@@ -156,6 +159,12 @@ class FlowMap(RiemannianModule):
                 "ask for less accuracy by `relative` and `absolute`."
             )
         return end.reshape(start.shape)
+
+    @cached_property
+    @override
+    def feedthrough(self) -> frozenset[tuple[str, str]]:
+        """Every input reaches every output: nothing is integrated to find out more."""
+        return self.signature.every_pair
 
     @override
     def local_metric(self) -> LocalMetric:

@@ -6,7 +6,7 @@ from riemannian_modules.door import number, text
 from riemannian_modules.errors import DomainError
 
 
-def positive(where: str, **values: float) -> dict[str, float]:
+def positive(where: str, /, **values: float) -> dict[str, float]:
     """The values as floats; raises DomainError unless each is finite and above zero."""
     checked = {name: number(f"{where}: {name}", value) for name, value in values.items()}
     for name, value in checked.items():
@@ -15,7 +15,7 @@ def positive(where: str, **values: float) -> dict[str, float]:
     return checked
 
 
-def nonnegative(where: str, **values: float) -> dict[str, float]:
+def nonnegative(where: str, /, **values: float) -> dict[str, float]:
     """The values as floats; raises DomainError unless each is finite and not below zero."""
     checked = {name: number(f"{where}: {name}", value) for name, value in values.items()}
     for name, value in checked.items():

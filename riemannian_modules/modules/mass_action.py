@@ -5,7 +5,6 @@ Source: Feinberg, *Foundations of Chemical Reaction Network Theory* (2019), chap
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -16,6 +15,7 @@ from typing_extensions import override
 from riemannian_modules.door import names, number_array, require_mapping
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.kinetic_arguments import nonnegative
+from riemannian_modules.modules.reaction import read_network
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Port, Signals, Space
 
@@ -27,7 +27,7 @@ class MassAction(Flow):
     Args:
         species: Names of the species that react, separated by blanks: the states.
         consumed: Stoichiometric coefficients of the reactants, (reactions, species + external).
-        produced: Those of the products, of the same shape.
+        produced: Those of the products, of the same shape; a yield such as 1.5 is one, too.
         rates: The rate constant of each reaction by its name, in the order of the rows.
         external: Names of species whose amounts are inputs; reactions do not change them. A
             production rate that is an input is an external species e in the reaction ``e -> e +
@@ -36,8 +36,8 @@ class MassAction(Flow):
             ``unit^(1-k)`` by the unit of time.
 
     Raises:
-        SignatureError: If the matrices are not of that shape, or hold other numbers than 0, 1, 2,
-            ...
+        SignatureError: If the matrices are not of that shape, hold negative numbers, or orders
+            other than 0, 1, 2, ...
         DomainError: If a rate constant is negative, NaN or infinite.
     """
 
@@ -60,32 +60,31 @@ class MassAction(Flow):
         require_mapping("MassAction: rates", rates, "rate constants by name")
         self.parameters = nonnegative("MassAction", **rates)
         shape = (len(rates), len(self.state) + len(self.inputs))
-        self.consumed = _coefficients("consumed", consumed, shape)
+        self.consumed = _orders(consumed, shape)
         self.produced = _coefficients("produced", produced, shape)
 
     @staticmethod
     def of(
-        reactions: Mapping[str, tuple[str, float]], *, external: str = "", unit: str = ""
+        reactions: Mapping[str, tuple[str, Any]], *, external: str = "", unit: str = ""
     ) -> MassAction:
-        """The network of reactions such as ``{"bind": ("2 A + B -> C", 0.3)}``, or ``"C ->"``.
+        """The network of reactions such as ``{"bind": ("2 A + B -> C", 0.3)}``.
 
         Args:
-            reactions: For each reaction's name the reaction and its rate constant.
+            reactions: For each reaction's name the reaction and its rate constant, whose name is
+                the reaction's. ``"A ->"`` and ``"A -> ∅"`` are losses, ``"-> A"`` is a gain.
+                ``->``, ``=>`` and ``→`` go one way; ``<->``, ``<=>``, ``⇌`` and ``=`` go both ways
+                and take two constants, ``("A <-> B", (0.3, 0.1))``: they are "NAME_forward" and
+                "NAME_reverse", or have names of their own, ``{"k_on": 0.3, "k_off": 0.1}``.
             external: Names of species whose amounts are inputs, separated by blanks.
             unit: Unit of the amounts.
 
         Raises:
-            SignatureError: If a reaction cannot be read.
+            SignatureError: If a reaction cannot be read, or one rate constant's name comes twice.
         """
-        sides = [_sides(name, text) for name, (text, _) in reactions.items()]
-        given = external.split()
-        found = dict.fromkeys(s for pair in sides for side in pair for s in side)
-        names = [name for name in found if name not in given] + given
-        consumed, produced = (
-            [[pair[which].get(name, 0) for name in names] for pair in sides] for which in (0, 1)
+        own, consumed, produced, rates = read_network(
+            reactions, names("MassAction: external", external)
         )
-        species = " ".join(name for name in names if name not in given)
-        rates = {name: k for name, (_, k) in reactions.items()}
+        species = " ".join(own)
         return MassAction(species, consumed, produced, rates, external=external, unit=unit)
 
     @override
@@ -96,37 +95,27 @@ class MassAction(Flow):
             rate = p[name]
             for amount, order in zip(amounts, consumed, strict=True):
                 rate = rate * amount ** int(order) if order else rate
-            for i, net in enumerate((produced - consumed)[: len(change)]):
-                change[i] = change[i] + int(net) * rate if net else change[i]
+            for i, net in enumerate((produced - consumed)[: len(change)].tolist()):
+                whole = int(net) if net.is_integer() else net
+                change[i] = change[i] + whole * rate if net else change[i]
         return dict(zip(self.state.names, change, strict=True))
 
 
 def _coefficients(name: str, given: ArrayLike, shape: tuple[int, int]) -> Any:
     matrix = number_array(f"MassAction: {name}", given)
-    if matrix.shape != shape or not (np.mod(matrix, 1.0) == 0.0).all() or (matrix < 0).any():
+    if matrix.shape != shape or not np.isfinite(matrix).all() or (matrix < 0).any():
         raise SignatureError(
             f"MassAction: {name!r} has to be a matrix {shape} (reactions, species and external) of "
-            f"the whole numbers 0, 1, 2, ..., got {matrix.tolist()}."
+            f"numbers of at least 0, got {matrix.tolist()}."
         )
-    return matrix.astype(np.int64)
+    return matrix
 
 
-def _sides(name: str, text: str) -> tuple[dict[str, int], dict[str, int]]:
-    sides = text.split("->")
-    if len(sides) != 2:
+def _orders(given: ArrayLike, shape: tuple[int, int]) -> Any:
+    matrix = _coefficients("consumed", given, shape)
+    if not (np.mod(matrix, 1.0) == 0.0).all():
         raise SignatureError(
-            f"Reaction {name!r}: expected one '->' between reactants and products, got {text!r}."
+            "MassAction: 'consumed' holds the reactions' orders, the whole numbers 0, 1, 2, ..., "
+            f"got {matrix.tolist()}. Write other rate laws as a Flow."
         )
-    return _side(name, sides[0]), _side(name, sides[1])
-
-
-def _side(name: str, text: str) -> dict[str, int]:
-    amounts: dict[str, int] = {}
-    for term in text.split("+") if text.strip() else ():
-        match = re.fullmatch(r"\s*(\d*)\s*([A-Za-z_]\w*)\s*", term)
-        if match is None:
-            raise SignatureError(
-                f"Reaction {name!r}: expected a term such as 'A' or '2 A', got {term.strip()!r}."
-            )
-        amounts[match[2]] = amounts.get(match[2], 0) + int(match[1] or 1)
-    return amounts
+    return matrix

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import abc
 import copy
-import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,9 @@ from riemannian_modules.door import brief, number_array, require
 from riemannian_modules.errors import RegionError, SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.modules.feedthrough import found_feedthrough
+from riemannian_modules.modules.sampling_time import SamplingTime, checked_sampling_time
+from riemannian_modules.modules.signature import Signature, Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.region import Box
 from riemannian_modules.shown import Facts, Shown, cut, named
@@ -31,26 +33,6 @@ from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions
     from riemannian_modules.arithmetic.interval import Interval
-
-
-class Time(enum.Enum):
-    """What the state does: flows, steps, or does not exist."""
-
-    CONTINUOUS = "continuous"
-    DISCRETE = "discrete"
-    STATIC = "static"
-
-
-@final
-@dataclass(frozen=True, repr=False)
-class Signature(Shown):
-    """The spaces that a module maps between, and its time."""
-
-    time: Time
-    state: Space
-    inputs: Space
-    outputs: Space
-    parameters: Space
 
 
 @final
@@ -124,6 +106,8 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
         time: Continuous, discrete or static.
         state, inputs, outputs: Named spaces.
         parameters: Values of the named parameters.
+        sampling_time: How long a step of discrete time takes, as 0.2 or (0.2, "s"); None where it
+            is not known, which fits any.
     """
 
     time: Time
@@ -131,6 +115,7 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
     inputs: Space = EMPTY
     outputs: Space = EMPTY
     parameters: Mapping[str, ArrayLike] = {}
+    sampling_time: SamplingTime | float | tuple[float, str] | None = None
 
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -262,8 +247,8 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
             RegionError,
         )
         s, sides = self.signature, Box() if region is None else region
-        names = (*s.state.coordinates, *s.inputs.coordinates, *s.parameters.coordinates)
-        low, high = sides.bounds(names, (s.state, s.inputs, s.parameters))
+        names = tuple(c for space in s.distinct for c in space.coordinates)
+        low, high = sides.bounds(names, s.distinct)
         n, m = s.state.size, s.inputs.size
         is_fixed = np.isinf(low) & np.isinf(high) & (np.arange(len(names)) >= n + m)
         values = np.concatenate([np.zeros(n + m), self.theta])
@@ -288,7 +273,7 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
 
     @cached_property
     def signature(self) -> Signature:
-        """The module's spaces, checked once: names of states, inputs and parameters must differ."""
+        """The module's spaces and time, checked once."""
         own = vars(self).get("theta")
         if own is not None and not isinstance(own, np.ndarray):
             raise _taken(type(self).__name__, "theta", own)
@@ -297,15 +282,13 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
             for name, v in self.parameters.items()
         }
         parameters = Space(tuple(Port(name, v.shape) for name, v in values.items()))
-        names = [*self.state.names, *self.inputs.names, *parameters.names]
-        if len(set(names)) < len(names):
-            twice = sorted({n for n in names if names.count(n) > 1})
+        step = checked_sampling_time(type(self).__name__, self.sampling_time)
+        if step is not None and self.time is not Time.DISCRETE:
             raise SignatureError(
-                f"{type(self).__name__}: states, inputs and parameters need different names, so "
-                "that a "
-                f"region can speak of them; {twice} came more than once. Rename one of each."
+                f"{type(self).__name__}: a sampling time is that of a module in discrete time, but "
+                f"this one is {self.time.value}; got {step}. Leave it out."
             )
-        return Signature(self.time, self.state, self.inputs, self.outputs, parameters)
+        return Signature(self.time, self.state, self.inputs, self.outputs, parameters, step)
 
     @cached_property
     def theta(self) -> Array:
@@ -314,9 +297,15 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
 
     @cached_property
     def feedthrough(self) -> frozenset[tuple[str, str]]:
-        """The pairs (input port, output port) in which the output depends on the input at once."""
+        """The pairs (input port, output port) in which the output depends on the input at once.
+
+        Found by evaluation here, for a map written by hand; a class that knows better declares
+        it: ``feedthrough = frozenset({("u", "y")})``. A static map of one port each needs no trial.
+        """
         s = self.signature
-        return frozenset((i, o) for i in s.inputs.names for o in s.outputs.names)
+        if s.time is Time.STATIC and len(s.inputs) == len(s.outputs) == 1:
+            return s.every_pair
+        return found_feedthrough(self.output, (s.state, s.inputs, s.outputs), self.theta)
 
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         """The same module with other parameter values, flat (p,) or by name; self is unchanged.
@@ -371,13 +360,16 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
 
         s = self.signature
         return trace(
-            type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta
-        )
+            type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta,
+            s.distinct,
+        )  # fmt: skip
 
     @override
     def facts(self) -> Facts:
         kind, time = type(self).__name__, getattr(self, "time", None)
         title = f"{kind}, {time.value} time" if isinstance(time, Time) else kind
+        step = getattr(self, "sampling_time", None)
+        title += "" if step is None else f", a step of {step}"
         spaces = (("states", self.state), ("inputs", self.inputs), ("outputs", self.outputs))
         rows = [(name, cut(s.describe())) for name, s in spaces if isinstance(s, Space) and s.ports]
         if isinstance(self.parameters, Mapping) and self.parameters:

@@ -18,6 +18,7 @@ from riemannian_modules.modules.arguments import finite_matrix, matrix_of_shape
 from riemannian_modules.modules.differential import transposed
 from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Outer
 from riemannian_modules.modules.module import Time
+from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.space import Array, Signals, space
 
 if TYPE_CHECKING:
@@ -119,6 +120,27 @@ class DiscreteObserver(LuenbergerObserver):
     """``z+ = A z + B u + L (measurement - C z)``, in discrete time."""
 
     time = Time.DISCRETE
+
+    def __init__(
+        self,
+        A: ArrayLike,
+        B: ArrayLike,
+        C: ArrayLike,
+        L: ArrayLike,
+        *,
+        sampling_time: float | tuple[float, str] | None = None,
+    ) -> None:
+        """Make the observer as `LuenbergerObserver` does; errors are the same.
+
+        Args:
+            A: (n, n).
+            B: (n, m).
+            C: (q, n).
+            L: The gain, (n, q).
+            sampling_time: How long a step takes, as 0.2 or (0.2, "s"); None fits any.
+        """
+        super().__init__(A, B, C, L)
+        self.sampling_time = checked_sampling_time(type(self).__name__, sampling_time)
 
 
 def _corrected(L: Array, cotangents: tuple[Array, Array]) -> Array:

@@ -18,6 +18,7 @@ from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.arguments import finite_matrix, matrix_of_shape
 from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Outer
 from riemannian_modules.modules.module import Time
+from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.space import Array, Signals, Space, one_port
 
 if TYPE_CHECKING:
@@ -144,6 +145,33 @@ class DiscreteStateSpace(StateSpaceSystem):
     """``x+ = A x + B u, y = C x + D u``, in discrete time."""
 
     time = Time.DISCRETE
+
+    def __init__(
+        self,
+        A: ArrayLike,
+        B: ArrayLike,
+        C: ArrayLike,
+        D: ArrayLike | None = None,
+        *,
+        state: Space | None = None,
+        inputs: Space | None = None,
+        outputs: Space | None = None,
+        sampling_time: float | tuple[float, str] | None = None,
+    ) -> None:
+        """Make the system as `StateSpaceSystem` does; errors are the same.
+
+        Args:
+            A: (n, n).
+            B: (n, m).
+            C: (q, n).
+            D: (q, m); None is zero.
+            state: Names of n coordinates; "x" by default.
+            inputs: Ports of m coordinates together; "u" by default.
+            outputs: Ports of q coordinates together; "y" by default.
+            sampling_time: How long a step takes, as 0.2 or (0.2, "s"); None fits any.
+        """
+        super().__init__(A, B, C, D, state=state, inputs=inputs, outputs=outputs)
+        self.sampling_time = checked_sampling_time(type(self).__name__, sampling_time)
 
 
 def _space_of_size(where: str, given: Space | None, name: str, size: int) -> Space:

@@ -6,6 +6,7 @@ Source: Pehle and Slotine, arXiv:2603.03610, the costate recursion (THEORY secti
 from __future__ import annotations
 
 import abc
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,6 +78,12 @@ class StructuredMap(RiemannianModule):
             return y
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
         return np.broadcast_to(y, (*batch, y.shape[-1]))
+
+    @cached_property
+    @override
+    def feedthrough(self) -> frozenset[tuple[str, str]]:
+        """Every input reaches every output."""
+        return self.signature.every_pair
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:

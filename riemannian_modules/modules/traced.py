@@ -20,6 +20,7 @@ from riemannian_modules.door import number_array
 from riemannian_modules.errors import SignatureError, TraceError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signature, Time
+from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.space import Array, Signals
 
 if TYPE_CHECKING:
@@ -193,10 +194,18 @@ class StepMap(TracedModule):
     """A discrete-time module ``x+ = f(x, u, p), y = h(x, u, p)``; written as a `Flow` is.
 
     `equations` returns the successor in the place of the derivative; costs and errors are a
-    `Flow`'s.
+    `Flow`'s. How long a step takes stands in the class, ``sampling_time = 0.2`` or ``(0.2, "s")``,
+    or is given to the constructor; where it is not said, the module steps with any other.
     """
 
     time = Time.DISCRETE
+
+    def __init__(
+        self, *, sampling_time: float | tuple[float, str] | None = None, **values: ArrayLike
+    ) -> None:
+        super().__init__(**values)
+        if sampling_time is not None:
+            self.sampling_time = checked_sampling_time(type(self).__name__, sampling_time)
 
 
 class StaticMap(TracedModule):

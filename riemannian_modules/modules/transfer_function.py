@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.arguments import finite_vector
+from riemannian_modules.modules.hidden_pole import without_hidden_poles
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Array, Signals, space
 
@@ -25,6 +26,11 @@ class TransferFunction(Flow):
     ``dx_(i+1) = x_i``, ``y = b_0 dx_1 + b_1 x_1 + ... + b_n x_n``. Parameters are "num", the
     coefficients of its degree and below, and "den", a_1 to a_n, both divided by the leading
     coefficient that was given. A strictly proper one has no b_0 and no feedthrough.
+
+    Factors that num and den have in common are cancelled where one of them is unstable, and the
+    state has as many entries less: (s - 1) / ((s - 1)(s + 2)) is 1 / (s + 2). They are found in
+    exact arithmetic on the given numbers; where a zero is merely near an unstable pole, a
+    `HiddenPoleWarning` says how near.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class TransferFunction(Flow):
         denominator = _polynomial("TransferFunction: den", den)
         if not denominator.any():
             raise DomainError("TransferFunction: den: expected a polynomial, got zero.")
+        numerator, denominator = without_hidden_poles(numerator, denominator)
         n = len(denominator) - 1
         if len(numerator) - 1 > n:
             raise SignatureError(

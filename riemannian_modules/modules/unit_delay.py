@@ -19,14 +19,21 @@ class UnitDelay(StepMap):
     """``x+ = u, y = x``: gives what came one step ago; it has no feedthrough and breaks loops."""
 
     def __init__(
-        self, size: int | str | tuple[Any, ...] = (), *, input: str = "u", output: str = "y"
+        self,
+        size: int | str | tuple[Any, ...] = (),
+        *,
+        input: str = "u",
+        output: str = "y",
+        sampling_time: float | tuple[float, str] | None = None,
     ) -> None:
         """Make it for ports of a size such as 3 or a shape such as (2, 3); a scalar by default.
+
+        ``sampling_time`` is the delay, as 0.2 or (0.2, "s"); left out, it is a step of any length.
 
         Raises:
             SignatureError: If the size is no size.
         """
-        super().__init__()
+        super().__init__(sampling_time=sampling_time)
         self.state, self.inputs, self.outputs = (
             one_port(name, size) for name in ("x", input, output)
         )

@@ -45,7 +45,8 @@ def envelope(
         module: What the proof is about.
         answer: What was proved of a flow or a step map.
         starts: At least two states (k, n), in the region.
-        times: Increasing times, in the module's unit of time; steps for a step map.
+        times: Increasing times, in the module's unit of time; steps for a step map that does not
+            state its sampling time.
         inputs: The inputs of all trajectories, as `simulate` takes them.
         axes: Where to draw; a new figure where None.
     """
@@ -78,7 +79,8 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
             "envelope: the proof is about a static map, which has no trajectories."
         )
     figure, ax = canvas(axes, 6.5, 3.8)
-    norm, b = answer.certificate.data["claim"]["norm"], logarithmic_rate(answer)
+    s = paths[0].module.signature
+    norm, b = answer.certificate.data["claim"]["norm"], logarithmic_rate(answer) / s.step
     if not {"metric", "weights"} & set(norm):
         raise UnsupportedError(
             "envelope: the proof's distance is along shortest paths of a metric M(x), which this "
@@ -105,8 +107,8 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
         ax.plot([], [], ":", color=COLOURS[0], label="distance (plain)")
     if kept < len(t):
         ax.axvline(t[kept], color="0.6", linestyle=":", label="a trajectory leaves the region")
-    is_discrete = first.module.signature.time is Time.DISCRETE
-    ax.set(xlabel="time [steps]" if is_discrete else "time", ylabel="distance / distance at start")
+    counts_steps = s.time is Time.DISCRETE and s.sampling_time is None
+    ax.set(xlabel="time [steps]" if counts_steps else "time", ylabel="distance / distance at start")
     ax.legend(frameon=False, fontsize=8)
     ax.grid(alpha=0.3)
     return figure

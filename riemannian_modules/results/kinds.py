@@ -48,7 +48,8 @@ from riemannian_modules.results.proofs import (
     certificate_from_data,
     curve_from_data,
     curve_to_data,
-    proof_from_data,
+    proof_from_saved,
+    proof_to_data,
     trajectories_from_data,
 )
 from riemannian_modules.space import Port, Signals, Space
@@ -95,7 +96,7 @@ PLAIN_SETTING = (Fields(), SETTING)
 BY_TYPE: tuple[Kind, ...] = (
     # What is proved, estimated, refuted.
     Kind(
-        certify.Proved, Own(lambda p: dict(p.certificate.data), proof_from_data), plot.bound_curve
+        certify.Proved, Own(proof_to_data, proof_from_saved), plot.bound_curve
     ),
     Kind(certify.Estimated, Fields(less=("tried",)), plot.undecided_boxes),
     Kind(

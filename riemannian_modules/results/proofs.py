@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from riemannian_modules.certify.certificate import check_format
 from riemannian_modules.certify.equilibria.trajectories import verify_trajectories
 from riemannian_modules.certify.verify import claimed_problem
 from riemannian_modules.errors import CertificateError
+from riemannian_modules.modules.sampling_time import checked_sampling_time
 
 
 def certificate_from_data(data: Any) -> Certificate:
@@ -31,6 +33,21 @@ def proof_from_data(data: Any) -> Proved:
             "make it again with `certify`."
         )
     return answer
+
+
+def proof_to_data(proof: Proved) -> Any:
+    """A proof's certificate, and how long a step of its module takes."""
+    step = proof.sampling_time
+    return {
+        "certificate": dict(proof.certificate.data),
+        "sampling_time": None if step is None else [step.length, step.unit],
+    }
+
+
+def proof_from_saved(data: Any) -> Proved:
+    """What `proof_to_data` wrote, proved again."""
+    step = checked_sampling_time("proof", data["sampling_time"])
+    return replace(proof_from_data(data["certificate"]), sampling_time=step)
 
 
 def trajectories_from_data(data: Any) -> Trajectories:

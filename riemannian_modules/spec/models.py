@@ -113,6 +113,9 @@ class ExpressionsSpec(Strict):
     inputs: list[PortSpec] = []
     outputs: list[PortSpec] = []
     parameters: dict[str, Numbers] = {}
+    sampling_time: Json = Field(
+        default=None, description='How long a step takes, as 0.2 or [0.2, "s"]; any if left out.'
+    )
     expressions: dict[str, Json]
 
 

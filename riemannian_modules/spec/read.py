@@ -59,11 +59,8 @@ def system_from_data(data: object, source: str = "system") -> System:
 
 
 def _check_region(module: RiemannianModule, sides: Mapping[str, Any]) -> None:
-    s = module.signature
     known = {
-        name
-        for part in (s.state, s.inputs, s.parameters)
-        for name in (*part.names, *part.coordinates)
+        name for part in module.signature.distinct for name in (*part.names, *part.coordinates)
     }
     for name in sides:
         if name not in known:
@@ -140,7 +137,12 @@ class _Reader:
         return _at(
             where,
             lambda: ExpressionModule(
-                spec.name, Time(spec.time), spaces, spec.parameters, expressions
+                spec.name,
+                Time(spec.time),
+                spaces,
+                spec.parameters,
+                expressions,
+                _tuples(spec.sampling_time),
             ),
         )
 

@@ -150,10 +150,12 @@ def _expressions(module: RiemannianModule) -> dict[str, Any]:
             "be lost. Save a module without one and set the metric where it is used."
         )
     s = module.signature
+    step = {} if s.sampling_time is None else {"sampling_time": plain(s.sampling_time.argument)}
     return {
         "type": "Expressions",
         "name": name,
         "time": s.time.value,
+        **step,
         "state": _ports(s.state),
         "inputs": _ports(s.inputs),
         "outputs": _ports(s.outputs),

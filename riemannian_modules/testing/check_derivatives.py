@@ -45,8 +45,7 @@ def _quotient(subject: Subject, z: Array, i: int, h: float) -> Array:
 
 
 def _coordinates(subject: Subject) -> list[str]:
-    s = subject.module.signature
-    return [*s.state.coordinates, *s.inputs.coordinates, *s.parameters.coordinates]
+    return [c for space in subject.module.signature.distinct for c in space.coordinates]
 
 
 def check_differential(subject: Subject) -> None:

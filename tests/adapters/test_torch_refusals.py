@@ -6,6 +6,7 @@ import pytest
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.interval import interval
 from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_modules.testing import check_module
 
 torch = pytest.importorskip("torch")
 
@@ -93,9 +94,13 @@ def test_a_twin_of_a_model_that_torch_cannot_copy_is_refused():
         module.with_parameters(module.theta)
 
 
-def test_names_that_clash_are_refused():
-    with pytest.raises(SignatureError, match="weight"):
-        TorchModule(nn.Linear(3, 2), rm.space(weight=3))
+def test_an_input_may_be_named_like_a_parameter():
+    module = TorchModule(nn.Linear(3, 2), rm.space(weight=3))
+    assert module.signature.distinct[1].names == ("input.weight",)
+    check_module(module, points=1, rounding=2.0**-23)
+
+
+def test_a_model_without_inputs_is_refused():
     with pytest.raises(SignatureError, match="at least one input"):
         TorchModule(nn.Linear(3, 2), rm.space())
 

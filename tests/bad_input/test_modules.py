@@ -22,7 +22,27 @@ CALLS = {
     "Demux": (rm.Demux, {"input": "u", "a": 1, "b": 2}),
     "Mux": (rm.Mux, {"output": "y", "a": 1, "b": 2}),
     "StateSpace": (rm.StateSpace, {"A": A, "B": B, "C": C, "D": D, **SPACES}),
-    "DiscreteStateSpace": (rm.DiscreteStateSpace, {"A": A, "B": B, "C": C, "D": D, **SPACES}),
+    "DiscreteStateSpace": (
+        rm.DiscreteStateSpace,
+        {"A": A, "B": B, "C": C, "D": D, **SPACES, "sampling_time": 0.2},
+    ),
+    "DiscreteObserver": (
+        rm.DiscreteObserver,
+        {"A": A, "B": B, "C": C, "L": [[1.0], [1.0]], "sampling_time": (0.2, "s")},
+    ),
+    "Resampled": (
+        rm.Resampled,
+        {"module": rm.UnitDelay(sampling_time=0.1), "sampling_time": 0.3},
+    ),
+    "unit of a sampling time": (
+        lambda length, unit: rm.UnitDelay(sampling_time=(length, unit)),
+        {"length": 0.2, "unit": "s"},
+    ),
+    "reactions": (rm.MassAction.of, {"reactions": {"r": ("A -> B", 1.0)}, "external": "A"}),
+    "a reaction": (
+        lambda text, k, back: rm.MassAction.of({"r": (text, (k, back))}),
+        {"text": "A <-> B", "k": 1.0, "back": 2.0},
+    ),
     "Observer": (rm.Observer, {"A": A, "B": B, "C": C, "L": [[1.0], [1.0]]}),
     "FlowMap": (
         rm.FlowMap,
@@ -66,7 +86,7 @@ CALLS = {
     "Saturation": (rm.Saturation, {"lower": -1.0, "upper": 1.0, "size": 2}),
     "Sum": (rm.Sum, {"signs": "+-", "size": 2, "output": "y", "a": "+"}),
     "TransferFunction": (rm.TransferFunction, {"num": [1.0], "den": [1.0, 2.0]}),
-    "UnitDelay": (rm.UnitDelay, {"size": 2}),
+    "UnitDelay": (rm.UnitDelay, {"size": 2, "sampling_time": 0.2}),
     "space": (rm.space, {"q": "m", "x": 3}),
     "box": (rm.box, {"q": (0, 1)}),
     "box of a mapping": (rm.box, {"sides": {"q": (0, 1)}}),

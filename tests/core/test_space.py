@@ -84,15 +84,31 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
         rm.space("a b").signals(np.zeros(2)).c  # noqa: B018
 
 
-def test_names_of_states_inputs_and_parameters_differ():
-    class Twice(rm.Flow):
-        state, inputs, parameters = rm.space("a b"), rm.space("b"), {"a": 1.0}
+class Twice(rm.Flow):
+    state, inputs, parameters = rm.space("a b c"), rm.space("b"), {"a": 2.0}
 
-        def equations(self, x, u, p):
-            return {"a": x.a, "b": u.b}
+    def equations(self, x, u, p):
+        return {"a": -p.a * x.a, "b": u.b - x.b, "c": -x.c}
 
-    with pytest.raises(SignatureError, match=r"\['a', 'b'\] came more than once"):
-        Twice().signature  # noqa: B018
+
+def test_names_that_states_inputs_and_parameters_share_are_qualified_where_they_meet():
+    s = Twice().signature
+    assert [space.names for space in (s.state, s.inputs, s.parameters)] == [
+        ("a", "b", "c"), ("b",), ("a",)
+    ]  # fmt: skip
+    assert [space.names for space in s.distinct] == [
+        ("state.a", "state.b", "c"), ("input.b",), ("parameter.a",)
+    ]  # fmt: skip
+    dx, _ = Twice().forward(np.array([1.0, 2.0, 3.0]), np.array([5.0]), np.array([2.0]))
+    assert dx.tolist() == [-2.0, 3.0, -3.0]
+
+
+def test_a_qualified_name_that_is_anothers_own_is_refused():
+    class Clash(Twice):
+        inputs = rm.space(b="", **{"state.b": ""})
+
+    with pytest.raises(SignatureError, match=r"\['state.b'\] are names of others"):
+        Clash().signature.distinct  # noqa: B018
 
 
 def test_parameters_that_are_no_numbers_are_refused():

@@ -131,6 +131,10 @@ INSTANCES = {
     "ratio": Instance(rm.TransferFunction([3.0], [2.0])),
     "observer": Instance(rm.Observer(A, B, C, [[0.5, 0.1], [0.2, 0.4]])),
     "discrete observer": Instance(rm.DiscreteObserver(A, B, C, [[0.5, 0.1], [0.2, 0.4]])),
+    "resampled": Instance(
+        rm.Resampled(rm.DiscreteStateSpace(0.5 * A, B, C, sampling_time=(0.1, "s")), (0.3, "s"))
+    ),
+    "resampled nonlinear": Instance(rm.Resampled(Logistic(r=1.2, sampling_time=0.5), 1.0)),
     "mass action": Instance(NETWORK, ([2.0, 2.0, 2.0], [2.0])),
     "michaelis menten": Instance(
         rm.MichaelisMenten(2.0, 0.5, unit="nM", time_unit="min"), POSITIVE

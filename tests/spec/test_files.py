@@ -212,8 +212,10 @@ def one_of_each():
     made = {
         "Affine": lambda c: c([[1.0, 2.0]], 0.5, input="a"),
         "Demux": lambda c: c("a b", c=(2, "m")),
-        "DiscreteObserver": lambda c: c(*linear, 0.1 * eye),
-        "DiscreteStateSpace": lambda c: c(*linear, state=rm.space(x=(2, "m"))),
+        "DiscreteObserver": lambda c: c(*linear, 0.1 * eye, sampling_time=0.25),
+        "DiscreteStateSpace": lambda c: c(
+            *linear, state=rm.space(x=(2, "m")), sampling_time=(0.1, "min")
+        ),
         "FlowMap": lambda c: c(Leaky(k=[2.0, 3.0]), 0.5),
         "Gain": lambda c: c(2.0, 3, output_unit="m"),
         "GeneExpression": lambda c: c(20.0, 0.3, 0.07, unit="nM", time_unit="min"),
@@ -228,6 +230,9 @@ def one_of_each():
         "PID": lambda c: c(1.0, 2.0, 0.5, 0.1),
         "PhosphorylationCycle": lambda c: c(1.0, 2.0, 3.0, 0.1, 0.2),
         "Pool": lambda c: c(0.5, "a b", "c"),
+        "Resampled": lambda c: c(
+            rm.DiscreteStateSpace(*linear, sampling_time=(0.1, "s")), (0.3, "s")
+        ),
         "Saturation": lambda c: c(-2.0, 3.0, 2),
         "StateSpace": lambda c: c(*linear, state=rm.space(x=(2, "m"))),
         "Sum": lambda c: c("+-", 2),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.bound import Bound
-from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.answer import Answer, Estimated, Proved, with_step
 from riemannian_modules.certify.certificate import Certificate
 from riemannian_modules.certify.networks.blocks import Blocks
 from riemannian_modules.certify.networks.comparison import comparison_rows
@@ -77,7 +77,8 @@ def certify_network(
     if best is not None and (best.bound <= asked if target is not None else best.bound < asked):
         b = best.bound if target is None else target
         data = network_to_data(proofs.blocks, best, b)
-        return Proved(bound_of(data["claim"]["kind"], b), Certificate(data))
+        answer = Proved(bound_of(data["claim"]["kind"], b), Certificate(data))
+        return with_step(answer, graph.signature.sampling_time)
     if len(proofs.blocks.problem.map) <= MOST_REFUTED:
         beyond = asked if target is None else float(np.nextafter(asked, np.inf))
         refuted = refute_in_any_metric(proofs.blocks.problem, beyond)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
-from riemannian_modules.certify.answer import Answer, Estimated, Proved
+from riemannian_modules.certify.answer import Answer, Estimated, Proved, with_step
 from riemannian_modules.certify.branching.subdivide import Budget
 from riemannian_modules.certify.deadline import limited_to, time_left
 from riemannian_modules.certify.neural.implicit_layer import implicit_layer
@@ -110,13 +110,14 @@ def certify_slopes(
         )
     target = _target(form, rate, factor)
     seconds = budget.seconds if budget is not None else SECONDS
+    step = None if isinstance(module, SlopesForm) else module.signature.sampling_time
     with limited_to(seconds):
         if isinstance(norm, (L1, LInf, FreeL1, FreeLInf)) and form.time is not Time.STATIC:
             _input_metric(form, input_norm)  # raises: a state's distance has one norm
-            return _by_sums(form, norm, target)
+            return with_step(_by_sums(form, norm, target), step)
         if norm is not None and not isinstance(norm, (L2, FreeL2)):
             return Estimated(None, "multipliers for slopes speak of l2 norms; use l2(...)")
-        return _certified(form, norm, input_norm, target, _gap(budget))
+        return with_step(_certified(form, norm, input_norm, target, _gap(budget)), step)
 
 
 def _by_sums(form: SlopesForm, norm: L1 | LInf | FreeL1 | FreeLInf, target: float | None) -> Answer:

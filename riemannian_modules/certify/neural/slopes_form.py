@@ -87,10 +87,11 @@ def slopes_problem(module: RiemannianModule, region: Box | None = None) -> Slope
     s = module.signature
     base = s.inputs if s.time is Time.STATIC else s.state
     region = region if region is not None else Box()
-    names = (*s.state.coordinates, *s.inputs.coordinates)
-    lower, upper = region.bounds(names, (s.state, s.inputs, s.parameters))
+    state, inputs, _ = s.distinct
+    names = (*state.coordinates, *inputs.coordinates)
+    lower, upper = region.bounds(names, s.distinct)
     # Sides have been looked up: those of no state or input are of parameters.
-    uncertain = set(region.sides) - {*s.state.names, *s.inputs.names, *names}
+    uncertain = set(region.sides) - {*state.names, *inputs.names, *names}
     if uncertain or not 0 < base.size <= MOST_COORDINATES:
         return None
     graph = module if isinstance(module, ModuleGraph) else chain(module)

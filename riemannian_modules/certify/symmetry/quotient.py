@@ -102,7 +102,7 @@ def coordinate_names(system: RiemannianModule | Problem, horizontal: Horizontal)
 def _state_of(system: RiemannianModule | Problem) -> tuple[str, ...]:
     if isinstance(system, Problem):
         return tuple(s.name for s in system.expressions.state)
-    return tuple(system.signature.state.coordinates)
+    return tuple(system.signature.distinct[0].coordinates)
 
 
 def _coordinates(vectors: Sequence[dict[str, int]], names: Sequence[str]) -> tuple[Matrix, Matrix]:
