@@ -12,14 +12,15 @@ from typing import final
 
 from riemannian_modules.door import brief, number, text
 from riemannian_modules.errors import DomainError, SignatureError
+from riemannian_modules.shown import Shown
 
 # Two lengths that differ by no more than this, relative, are one: 0.1 + 0.2 and 0.3.
 ROUNDING = 1e-12
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class SamplingTime:
+@dataclass(frozen=True, slots=True, repr=False)
+class SamplingTime(Shown):
     """The time from one step to the next, above zero; its unit is "" when not said.
 
     Units are labels, as those of ports are: they have to agree, and nothing is converted.

@@ -42,6 +42,7 @@ from riemannian_modules.modules.module import (
     RiemannianModule,
     Signature,
 )
+from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.region import Ball, Box, Linear
 from riemannian_modules.results.keep import Fields, Keep, NotKept, Own
 from riemannian_modules.results.proofs import (
@@ -166,6 +167,7 @@ BY_TYPE: tuple[Kind, ...] = (
     *(Kind(t, Fields(), NUMBERS) for t in (Space, Port, Signature, Box, Linear, Ball)),
     # What is asked for.
     *(Kind(t, *PLAIN_SETTING) for t in (certify.Budget, Goal, Simulation, FitTask)),
+    Kind(SamplingTime, *PLAIN_SETTING),
     *(Kind(t, *PLAIN_SETTING) for t in (L1, L2, LInf, FreeL1, FreeL2, FreeLInf)),
     *(Kind(t, *PLAIN_SETTING) for t in (FreePolynomialL2, FreeLearnedL2)),
     *(

@@ -15,6 +15,7 @@ from riemannian_modules.engine.estimate import Estimate
 from riemannian_modules.metrics import Factor, Metric
 from riemannian_modules.modules.differential import Differential, Jacobian
 from riemannian_modules.modules.module import Enclosure, LocalMetric, Point, Signature
+from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.region import Ball, Linear
 from riemannian_modules.spec.system import FitTask, Goal, Simulation, System
 from tests.certify.branching_problems import Swirl
@@ -162,6 +163,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     type(rm.space("q").signals(np.ones(1))): lambda: rm.space("q v").signals(np.ones(2)),
     rm.Space: lambda: rm.space(q="rad", W=(2, 3)),
     rm.Port: lambda: rm.Port("W", (2, 3), "m"),
+    SamplingTime: lambda: SamplingTime(0.2, "s"),
     Signature: lambda: Pendulum().signature,
     rm.Box: lambda: rm.box(q=(-1, np.inf)).linear({"q": 1.0, "v": 2.0}, upper=3.0),
     Linear: lambda: rm.box().linear({"q": 1.0}, upper=3.0).constraints[0],
