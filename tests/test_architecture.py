@@ -14,6 +14,7 @@ CORE = "riemannian_modules"
 FLOORS = (
     {"errors"},
     {"door", "whole_file"},
+    {"strict_json"},
     {"space", "bound"},
     {"region", "arithmetic"},
     {"metrics"},

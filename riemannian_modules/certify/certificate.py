@@ -14,6 +14,7 @@ from typing import Any, final
 
 from riemannian_modules.door import require
 from riemannian_modules.errors import CertificateError
+from riemannian_modules.strict_json import read_json
 from riemannian_modules.whole_file import write_whole
 
 FORMAT, VERSION = "riemannian-modules certificate", 3
@@ -51,39 +52,8 @@ def load_certificate(path: str | Path) -> Certificate:
             version.
     """
     require("load_certificate", path, (str, Path), "a path", CertificateError)
-    source = Path(path)
-    try:
-        content = source.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        data = json.loads(
-            content.decode("utf-8"),
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_refuse_twins,
-        )
-    except (OSError, EOFError) as fault:
-        raise CertificateError(
-            f"{source}: expected a certificate file, but it cannot be read ({fault}). "
-            "Check the path."
-        ) from None
-    except (ValueError, RecursionError) as fault:
-        raise CertificateError(
-            f"{source}: expected a JSON certificate, but it cannot be read ({fault}). It may be "
-            "truncated; make it again with `certify`."
-        ) from None
-    return Certificate(check_format(data, str(source)))
-
-
-def _refuse_constant(name: str) -> float:
-    raise json.JSONDecodeError(f"the constant {name} is no JSON", name, 0)
-
-
-def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Of a key given twice, readers take different ones: the file would claim two things.
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise json.JSONDecodeError("a key is given twice", ", ".join(k for k, _ in pairs), 0)
-    return table
+    data = read_json(path, CertificateError)
+    return Certificate(check_format(data, str(path)))
 
 
 def check_format(data: object, where: str) -> Mapping[str, Any]:

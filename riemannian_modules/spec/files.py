@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from riemannian_modules.errors import SpecError
 from riemannian_modules.modules.module import RiemannianModule
@@ -14,6 +13,7 @@ from riemannian_modules.spec.models import file_model
 from riemannian_modules.spec.read import system_from_data
 from riemannian_modules.spec.system import System
 from riemannian_modules.spec.write import system_to_data
+from riemannian_modules.strict_json import read_json
 from riemannian_modules.whole_file import write_whole
 
 
@@ -25,7 +25,7 @@ def load_system(path: str | os.PathLike[str]) -> System:
         or does
             not describe a system; the message names the line, or the place as a JSON pointer.
     """
-    return system_from_data(read_json(path), Path(path).name)
+    return system_from_data(read_json(path, SpecError), Path(path).name)
 
 
 def save_system(system: System | RiemannianModule, path: str | os.PathLike[str]) -> None:
@@ -42,48 +42,6 @@ def save_system(system: System | RiemannianModule, path: str | os.PathLike[str])
 def system_schema() -> dict[str, Any]:
     """The JSON schema of system files (draft 2020-12)."""
     return file_model().model_json_schema()
-
-
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Decode a JSON file; raises SpecError with the line of a fault."""
-    name = Path(path).name
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SpecError(f"{path}: there is no such file. Check the path and the name.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: expected a readable text file in UTF-8, got: {error}.") from None
-
-    def refuse(token: str) -> NoReturn:
-        before = text[: m.start()] if (m := re.search(rf"{token}\b", text)) else ""
-        raise SpecError(
-            f"{name}: line {before.count(chr(10)) + 1}: expected a finite number, got {token}. "
-            f"Sides of a "
-            'region may be "inf" and "-inf"; nothing else may be infinite.'
-        )
-
-    def pairs(rows: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in rows]
-        if len(set(keys)) < len(keys):
-            twice = sorted({key for key in keys if keys.count(key) > 1})
-            raise SpecError(
-                f"{name}: the keys {twice} stand twice in one object; keep one of each."
-            )
-        return dict(rows)
-
-    try:
-        return json.loads(text, parse_constant=refuse, object_pairs_hook=pairs)
-    except json.JSONDecodeError as error:
-        is_cut = error.pos >= len(text.rstrip())
-        hint = " The file ends too early; was it truncated?" if is_cut else ""
-        raise SpecError(
-            f"{name}: line {error.lineno}, column {error.colno}: expected JSON, got: "
-            f"{error.msg}.{hint}"
-        ) from None
-    except RecursionError:
-        raise SpecError(
-            f"{name}: expected JSON of modest depth, got thousands of levels."
-        ) from None
 
 
 def json_text(data: Any) -> str:

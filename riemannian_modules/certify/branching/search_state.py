@@ -28,6 +28,7 @@ from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.errors import CertificateError, RegionError
 from riemannian_modules.space import Array
+from riemannian_modules.strict_json import read_json
 from riemannian_modules.whole_file import write_whole
 
 FORMAT, VERSION = "riemannian-modules search", 1
@@ -105,19 +106,14 @@ def load_search(path: str | os.PathLike[str]) -> SearchState:
     Raises:
         CertificateError: If the file cannot be read, is truncated, or its cuts are inconsistent.
     """
-    source = Path(path)
+    data = read_json(path, CertificateError)
     try:
-        content = source.read_bytes()
-        text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        return _state(json.loads(text))
-    except OSError as fault:
-        reason = fault.strerror or str(fault)
-    except (ValueError, TypeError, KeyError, RecursionError, EOFError) as fault:
-        reason = str(fault)
-    raise CertificateError(
-        f"{source}: expected the file of a search that can go on, but it cannot be read "
-        f"({reason}). Check the path; if the file is damaged, search anew."
-    )
+        return _state(data)
+    except (ValueError, TypeError, KeyError) as fault:
+        raise CertificateError(
+            f"{path}: expected the file of a search that can go on, but it cannot be read "
+            f"({fault}). Check the path; if the file is damaged, search anew."
+        ) from None
 
 
 def _state(data: Any) -> SearchState:
