@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.arguments import finite_matrix, matrix_of_shape
 from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Outer
 from riemannian_modules.modules.module import Time
-from riemannian_modules.space import Array, Signals, Space, one_port
+from riemannian_modules.space import Array, Signals, Space, SpaceLike, as_space, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -39,9 +38,9 @@ class StateSpaceSystem(LinearSystem):
         C: ArrayLike,
         D: ArrayLike | None = None,
         *,
-        state: Space | None = None,
-        inputs: Space | None = None,
-        outputs: Space | None = None,
+        state: SpaceLike | None = None,
+        inputs: SpaceLike | None = None,
+        outputs: SpaceLike | None = None,
     ) -> None:
         """Make the system.
 
@@ -146,10 +145,10 @@ class DiscreteStateSpace(StateSpaceSystem):
     time = Time.DISCRETE
 
 
-def _space_of_size(where: str, given: Space | None, name: str, size: int) -> Space:
+def _space_of_size(where: str, given: SpaceLike | None, name: str, size: int) -> Space:
     if given is None:
         return one_port(name, size) if size else Space()
-    require(where, given, Space, 'a space such as space("q v")')
+    given = as_space(where, given)
     if given.size != size:
         raise SignatureError(
             f"{where}: the matrices ask for {size} coordinates, got {given.size} "
