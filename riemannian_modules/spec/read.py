@@ -165,7 +165,9 @@ class _Reader:
         )
 
     def _made(self, spec: BaseModel, pointer: str, place: str) -> RiemannianModule:
-        rows = {name: getattr(spec, name) for name in spec.model_fields_set}
+        given = spec.model_fields_set
+        rows = {name: getattr(spec, name) for name in type(spec).model_fields if name in given}
+        rows |= spec.model_extra or {}  # ports by name, in the file's order
         constructor = constructors()[rows.pop("type")]
         parameters = {} if "parameters" in constructor.arguments else rows.pop("parameters", {})
         values = {

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, final
 
 import riemannian_modules.modules as room
+from riemannian_modules.door import keywords
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.traced import TracedModule
@@ -53,12 +54,13 @@ class Constructor:
     def named(self, module: RiemannianModule) -> dict[str, Any]:
         """The keywords that make ``module`` again, less values of parameters."""
         args, kwargs = module.made_with
-        bound = _signature(self.cls).bind(*args, **kwargs).arguments
+        bound = constructor_signature(self.cls).bind(*args, **kwargs).arguments
         rows = {name: value for name, value in bound.items() if name in self.arguments}
         reserved = {*self.arguments, "type", "parameters"}
         for name, argument in self.arguments.items():
-            if argument.is_mapping and not reserved & rows.get(name, {}).keys():
-                rows |= rows.pop(name, {})
+            if argument.is_mapping:
+                free = keywords(name, rows.pop(name, {}))
+                rows |= {name: free} if reserved & free.keys() else free
         return rows
 
 
@@ -85,7 +87,7 @@ def _concrete_modules() -> Iterator[type[RiemannianModule]]:
                 yield cls
 
 
-def _signature(cls: type) -> inspect.Signature:
+def constructor_signature(cls: type) -> inspect.Signature:
     """The parameters of a constructor, less ``self``: those of ``__init__``.
 
     The signature of the class itself is that of ``__new__`` before Python 3.11.3, and of a
@@ -99,7 +101,7 @@ def _signature(cls: type) -> inspect.Signature:
 
 def _arguments(cls: type[RiemannianModule]) -> dict[str, Argument]:
     rows: dict[str, Argument] = {}
-    for name, p in _signature(cls).parameters.items():
+    for name, p in constructor_signature(cls).parameters.items():
         # The keywords of a traced module are values of its parameters, which files hold anyway.
         if p.kind is p.VAR_KEYWORD and cls.__init__ is TracedModule.__init__:
             continue
