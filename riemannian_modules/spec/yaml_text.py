@@ -97,7 +97,10 @@ def _refuse(problem: str, at: Any) -> NoReturn:
 
 
 def _text(_loader: _Loader, node: Any) -> str:
-    return node.value
+    try:  # JSON escapes a character beyond 16 bits as two halves
+        return node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        _refuse("half of a character, as \\ud800 without its other half", node)
 
 
 def _sequence(loader: _Loader, node: Any) -> list[Any]:

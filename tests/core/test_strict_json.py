@@ -35,6 +35,7 @@ REFUSED = {
     "truncation": ('{"a": [1, 2', r"line 1, column 12: .*truncated"),
     "nothing": ("", r"truncated"),
     "depth": ("[" * 100_000, r"thousands of levels"),
+    "half of a character": ('{"a": "\\ud800"}', r"half of a character"),
     "a byte order mark": ("\ufeff{}", r"BOM"),
 }  # fmt: skip
 
