@@ -55,7 +55,7 @@ def decode_json(text: str, where: str, error: type[RiemannianError]) -> Any:
             f"{where}: expected text, got half of a character, as \\ud800 without its other half."
         ) from None
     except json.JSONDecodeError as fault:
-        is_cut = fault.pos >= len(text.rstrip())
+        is_cut = fault.pos >= len(text.rstrip()) or fault.msg.startswith("Unterminated string")
         hint = " The file ends too early; was it truncated?" if is_cut else ""
         raise error(
             f"{where}: line {fault.lineno}, column {fault.colno}: expected JSON, got: "

@@ -21,6 +21,7 @@ from riemannian_modules.modules.module import Time
 from riemannian_modules.modules.traced import TracedModule
 from riemannian_modules.space import Port, Signals, Space, SpaceLike, as_space
 
+MOST_LEVELS = 32  # axes of an array that is given entry by entry
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -146,10 +147,14 @@ class _Formulas:
         return np.stack(entries)
 
 
-def _read(where: str, given: object, names: Sequence[str]) -> _Formula | _Formulas:
-    if isinstance(given, (list, tuple)) and given:
-        parts = tuple(_read(f"{where}/{i}", part, names) for i, part in enumerate(given))
-        return _Formulas(where, parts)
+def _read(
+    where: str, given: object, names: Sequence[str], levels: int = MOST_LEVELS
+) -> _Formula | _Formulas:
+    if isinstance(given, (list, tuple)) and given and levels:
+        parts = enumerate(given)
+        return _Formulas(
+            where, tuple(_read(f"{where}/{i}", part, names, levels - 1) for i, part in parts)
+        )
     if isinstance(given, (int, float)) and not isinstance(given, bool):
         given = repr(given)
     if not isinstance(given, str):
