@@ -10,12 +10,8 @@ from typing import Any, final
 
 import numpy as np
 
-# What operators and words stand for.
-OPERATORS = frozenset([
-    "greater", "greater_equal", "less", "less_equal", "logical_and", "logical_or", "logical_not",
-    "bitwise_and", "bitwise_or", "invert", "add", "subtract", "multiply", "divide", "negative",
-    "positive",
-])  # fmt: skip
+# What signs stand for.
+OPERATORS = frozenset(["add", "subtract", "multiply", "divide", "negative", "positive"])
 # Other languages' names, and NumPy's.
 SYNONYMS: Mapping[str, str] = MappingProxyType({
     "abs": "absolute", "ln": "log", "pow": "power", "sigmoid": "expit",
@@ -60,6 +56,8 @@ def functions() -> Mapping[str, Function]:
     table: dict[str, Function] = {}
     for name in SCALAR_RULES.keys() - OPERATORS:
         ufunc = getattr(np, name, None) or getattr(special, name)
+        if f"{'d' * ufunc.nin}->d" not in ufunc.types:
+            continue  # of conditions or giving one: what words and comparisons stand for
         arguments = "1 argument" if ufunc.nin == 1 else f"{ufunc.nin} arguments"
         table[name] = Function(ufunc, ufunc.nin, ufunc.nin, arguments)
     table |= {other: table[name] for other, name in SYNONYMS.items() if name in table}
