@@ -174,7 +174,7 @@ class SystemFile(Strict):
 # value: the constructor checks it, and its error is shown with the place in the file.
 _JSON_TYPES: Mapping[str, Any] = {
     "ArrayLike": Numbers, "float": float, "int": int, "str": str, "bool": bool, "None": type(None),
-    "SpaceLike": Ports, "RiemannianModule": "ModuleSpec",
+    "Space": Ports, "SpaceLike": Ports, "RiemannianModule": "ModuleSpec",
 }  # fmt: skip
 
 

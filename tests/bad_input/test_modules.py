@@ -50,7 +50,7 @@ CALLS = {
         },
     ),
     "Mux of names": (rm.Mux, {"names": "a b", "output": "y"}),
-    "reactions": (
+    "MassAction of reactions": (
         rm.MassAction,
         {"reactions": {"r": ("A -> B", 1.0)}, "external": "A", "unit": "M"},
     ),
