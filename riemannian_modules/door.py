@@ -97,6 +97,20 @@ def require_mapping(
 def repeated(names: Iterable[str]) -> set[str]:
     """The names that come more than once, in O(n)."""
     return {name for name, count in Counter(names).items() if count > 1}
+def keywords(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The free keywords of a constructor, of which a mapping under ``name`` holds more.
+
+    So that those can be given which are words of the constructor itself. Raises SignatureError.
+    """
+    inner = given.get(name)
+    if not isinstance(inner, Mapping):
+        return dict(given)
+    require_mapping(name, inner, "names")
+    outer = {key: value for key, value in given.items() if key != name}
+    twice = sorted(outer.keys() & inner.keys())
+    if twice:
+        raise SignatureError(f"{name}: {twice} are given beside it and in it; keep one of each.")
+    return outer | dict(inner)
 
 
 def brief(value: object) -> str:

@@ -7,7 +7,7 @@ on flat vectors whose leading axes are batches; a space says where each named po
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
-from riemannian_modules.door import brief, number_array, text
+from riemannian_modules.door import brief, number_array, require_mapping, text
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, cut, listed
 
@@ -272,6 +272,49 @@ def space(*names: str, **ports: str | int | tuple[Any, ...]) -> Space:
     return Space(tuple(listed) + tuple(_port(name, value) for name, value in ports.items()))
 
 
+# What describes a space, in Python and in system files alike; see `as_space`.
+SpaceLike = Space | str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]
+
+
+def as_space(where: str, value: object) -> Space:
+    """The space that an argument describes, in Python and in system files alike.
+
+    Args:
+        where: What is being read, for messages.
+        value: A Space; names separated by blanks, or a list of such; a unit, size or shape by
+            name, as the keywords of `space`, where lists count as tuples; or a list of ports
+            ``{"name": "x", "shape": [3], "unit": "m"}``.
+
+    Raises:
+        SignatureError: For anything else.
+    """
+    if isinstance(value, Space):
+        return value
+    if isinstance(value, str):
+        return space(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(entry, str) for entry in value):
+        return space(*value)
+    if isinstance(value, Mapping):
+        require_mapping(where, value, "ports by name")
+        return Space(tuple(_port(name, entry) for name, entry in value.items()))
+    if isinstance(value, (list, tuple)) and all(isinstance(row, Mapping) for row in value):
+        wrong = [row for row in value if "name" not in row or set(row) - {"name", "shape", "unit"}]
+        if not wrong:
+            return Space(tuple(Port(**{k: _as_tuple(v) for k, v in row.items()}) for row in value))
+        raise SignatureError(
+            f"{where}: expected ports with a name, perhaps a shape and a unit, got "
+            f"{brief(wrong[0])}."
+        )
+    raise SignatureError(
+        f"{where}: expected names such as 'q v', or a unit, a size or a shape for each name, got "
+        f"{brief(value)}."
+    )
+
+
+def _as_tuple(value: object) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def one_port(name: str, value: str | int | tuple[Any, ...]) -> Space:
     """The space of one port, described as in `space`."""
     return Space((_port(name, value),))
@@ -280,7 +323,7 @@ def one_port(name: str, value: str | int | tuple[Any, ...]) -> Space:
 def _port(name: str, value: object) -> Port:
     if isinstance(value, str):
         return Port(name, (), value)
-    entries = (value,) if isinstance(value, int) else value
+    entries = (value,) if isinstance(value, int) else _as_tuple(value)
     if isinstance(entries, tuple):
         unit = entries[-1] if entries and isinstance(entries[-1], str) else ""
         shape = entries[:-1] if unit else entries

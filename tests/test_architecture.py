@@ -14,7 +14,7 @@ CORE = "riemannian_modules"
 FLOORS = (
     {"errors", "version"},
     {"door", "recomputed", "shown", "whole_file"},
-    {"strict_json"},
+    {"strict_json", "csv_table"},
     {"space", "bound"},
     {"region", "arithmetic"},
     {"metrics"},

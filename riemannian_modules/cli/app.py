@@ -9,8 +9,9 @@ from typer.core import TyperGroup
 
 from riemannian_modules.cli.certify import certify
 from riemannian_modules.cli.console import tell_error
-from riemannian_modules.cli.exit_codes import FAILURE, code_of_error
+from riemannian_modules.cli.exit_codes import FAILURE, INTERRUPTED, code_of_error
 from riemannian_modules.cli.fit import fit
+from riemannian_modules.cli.interruption import Interrupted, given_words
 from riemannian_modules.cli.schema import schema
 from riemannian_modules.cli.show import show
 from riemannian_modules.cli.simulate import simulate
@@ -18,12 +19,19 @@ from riemannian_modules.cli.verify import verify
 from riemannian_modules.errors import RiemannianError
 from riemannian_modules.version import __version__
 
+_WORDS = "riemannian_modules.words"
+
 
 @final
 class _Commands(TyperGroup):
     """Commands whose errors are told in words, without a traceback."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
+        given = given_words.set(ctx.meta[_WORDS])
         try:
             return super().invoke(ctx)
         except RiemannianError as error:
@@ -34,9 +42,11 @@ class _Commands(TyperGroup):
         except OSError as error:
             tell_error(str(error))
             raise typer.Exit(FAILURE) from None
-        except KeyboardInterrupt:
-            tell_error("interrupted; nothing was saved.")
-            raise typer.Exit(FAILURE) from None
+        except KeyboardInterrupt as stop:
+            tell_error(str(stop if isinstance(stop, Interrupted) else Interrupted()))
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            given_words.reset(given)
 
 
 app = typer.Typer(
@@ -66,9 +76,9 @@ def program(
 ) -> None:
     """Modules that compose, learn and are certified.
 
-    A *system file* describes a composite of modules in JSON (`riemannian-modules schema` prints
-    the schema). Where no file is given, a bundled example runs: a gene of E. coli under the control
-    of a small neural network.
+    A *system file* describes a module or a composite of modules in JSON or YAML
+    (`riemannian-modules schema` prints the schema). Where no file is given, a bundled example
+    runs: a gene of E. coli under the control of a small neural network.
 
     For example, look at the example, run it, prove that it contracts, and check the proof:
 
@@ -80,7 +90,9 @@ def program(
 
         riemannian-modules verify results/certificate.json
 
-    Exit codes: 0 done or proved, 3 refuted, 4 undecided, 2 misuse, 1 failure.
+    Ctrl-C ends any of them; it says what is saved, and the command that goes on.
+
+    Exit codes: 0 done or proved, 3 refuted, 4 undecided, 2 misuse, 1 failure, 130 interrupted.
     """
     del context, version
 

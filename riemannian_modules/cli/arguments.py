@@ -20,7 +20,8 @@ EXAMPLE = "gene_control.json"
 SystemPath = Annotated[
     Path | None,
     typer.Argument(
-        metavar="FILE", help="A system file (JSON); the bundled example where none is given."
+        metavar="FILE",
+        help="A system file (JSON or YAML); the bundled example where none is given.",
     ),
 ]
 OutFolder = Annotated[

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, final
+from typing import TYPE_CHECKING, Annotated, TypeGuard, final
 
 import typer
 
@@ -21,13 +21,14 @@ from riemannian_modules.cli.certify_results import save_answer
 from riemannian_modules.cli.console import output, remark, working
 from riemannian_modules.cli.exit_codes import code_of_answer
 from riemannian_modules.cli.explain import explanation, question_of
+from riemannian_modules.cli.interruption import given_words
 from riemannian_modules.cli.results import results_in
 from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
 
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from riemannian_modules.certify import Answer, Progress
+    from riemannian_modules.certify import Answer, Estimated, Progress
     from riemannian_modules.certify.norms import FreeNorm, Norm
     from riemannian_modules.region import Box
     from riemannian_modules.spec import System
@@ -94,7 +95,8 @@ def certify(
     proved curve), `rates.png` (the rate that is proved on each box of a slice of the region), and
     by parts `parts.csv` and `parts.png` (modules in the colour of their rates, edges as wide as
     their gains). What stays open is in `undecided.png`: the boxes that are left, the largest in
-    front; and the search so far in `search.json.gz`, to go on with by `--resume`.
+    front; and the search so far in `search.json.gz`, to go on with by `--resume`. So does Ctrl-C,
+    which says the command that goes on.
 
     For example:
 
@@ -108,7 +110,7 @@ def certify(
 
         riemannian-modules certify loop.json --resume results/search.json.gz --seconds 600
 
-    Exit codes: 0 proved, 3 refuted, 4 undecided.
+    Exit codes: 0 proved, 3 refuted, 4 undecided, 130 interrupted.
     """
     from riemannian_modules.region import box
 
@@ -122,17 +124,47 @@ def certify(
     if by_parts and wanted is not None:
         raise misuse("--norm", "the parts have a norm of their own with --by-parts; omit one.")
     place = box(region_sides(system.region.sides, region or []))
-    with results_in(out, stale=STALE) as draft:
+    go_on = {
+        "certificate.json": ("verify", out / "certificate.json"),
+        "search.json.gz": (*_less_resume(given_words.get()), "--resume", out / "search.json.gz"),
+    }
+    with results_in(out, stale=STALE, go_on=go_on) as draft:
         if by_parts:
             with working("proving the parts"):
                 answer = _proved_by_parts(system, place, goal)
         else:
-            answer = _proved_whole(system, place, goal, wanted, seconds, resume)
+            saved = draft / "search.json.gz"
+            answer = _proved_whole(system, place, goal, wanted, seconds, resume, saved)
+            if not _is_open(answer):
+                saved.unlink(missing_ok=True)
         save_answer(system, answer, place, draft)
+        if _is_open(answer) and answer.reason.startswith("the search was interrupted"):
+            _tell(system, answer, goal)
+            raise KeyboardInterrupt
+    _tell(system, answer, goal)
+    raise typer.Exit(code_of_answer(answer))
+
+
+def _tell(system: System, answer: Answer, goal: Goal) -> None:
     question = question_of(system.module.signature.time, goal)
     output().print(explanation(answer, system.name, question))
     _print_parts(answer)
-    raise typer.Exit(code_of_answer(answer))
+
+
+def _less_resume(words: Sequence[str]) -> list[str]:
+    """The words of a command without the option that names a search."""
+    is_kept = [
+        not (word.startswith("--resume=") or "--resume" in (word, before))
+        for before, word in zip(("", *words), words, strict=False)
+    ]
+    return [word for word, kept in zip(words, is_kept, strict=True) if kept]
+
+
+def _is_open(answer: Answer) -> TypeGuard[Estimated]:
+    """Whether the answer holds a search that can go on."""
+    from riemannian_modules.certify import Estimated
+
+    return isinstance(answer, Estimated) and answer.search is not None
 
 
 def _wanted_norm(norm: NormChoice | None, condition: float | None) -> Norm | FreeNorm | None:
@@ -169,13 +201,14 @@ def _proved_whole(
     wanted: Norm | FreeNorm | None,
     seconds: float,
     resume: Path | None,
+    save: Path,
 ) -> Answer:
     """As one system; by parts where that has too many terms."""
     from riemannian_modules.certify import Budget
     from riemannian_modules.certify import certify as prove
 
     with working("searching for a norm") as status:
-        budget = Budget(seconds=seconds, progress=_progress(status))
+        budget = Budget(seconds=seconds, progress=_progress(status), save=save)
         try:
             return prove(
                 system.module, place, norm=wanted, rate=goal.rate, factor=goal.factor,

@@ -21,6 +21,7 @@ FAILURE = 1
 MISUSE = 2
 REFUTED = 3
 UNDECIDED = 4
+INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 
 _MISUSES = (SpecError, SignatureError, RegionError, WiringError, DomainError, MetricError)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from riemannian_modules.spec import System
 
 MOST_POINTS = 1_000_000
+FILES = ("summary.json", "trajectory.csv", "trajectory.png")
 
 
 def simulate(
@@ -66,7 +67,7 @@ def simulate(
     if out is None:
         _print_states(system, run(system.module, times, start, drive))
         return
-    with results_in(out) as draft:
+    with results_in(out, stale=FILES) as draft:
         trajectory = run(system.module, times, start, drive)
         _save(system, trajectory, draft)
     _print_states(system, trajectory)

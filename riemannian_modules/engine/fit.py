@@ -49,9 +49,9 @@ def fit(
 
     Starts from the module's own parameters. Where the first descent ends in doubt (it has not
     converged, or a parameter has lost its effect), others with another scaling follow, and the
-    best is returned. Ctrl-C returns the best so far, marked as interrupted. Each iteration
-    evaluates the map over all samples twice and its derivative once; with p parameters and q
-    outputs the joint metric costs O(B q p^2).
+    best is returned. Ctrl-C returns the best so far, marked as interrupted, if there is one yet.
+    Each iteration evaluates the map over all samples twice and its derivative once; with p
+    parameters and q outputs the joint metric costs O(B q p^2).
 
     Args:
         module: A module or composite without state.
@@ -160,15 +160,19 @@ def _best(
 ) -> Descent:
     """The first descent that ends without doubt, or the best of all."""
     best: Descent | None = None
-    for method in _methods(objective, box):
-        found = schedule.descend(objective, start, box, method, watch)
-        interrupted = found.outcome is Outcome.INTERRUPTED
-        if best is None or _is_better(found, best):
-            best = found
-        if interrupted:
-            return Descent(best.place, Outcome.INTERRUPTED)
-        if not schedule.can_retry() or not _is_doubtful(objective, found, box):
-            return best
+    try:
+        for method in _methods(objective, box):
+            found = schedule.descend(objective, start, box, method, watch)
+            if best is None or _is_better(found, best):
+                best = found
+            if found.outcome is Outcome.INTERRUPTED:
+                raise KeyboardInterrupt
+            if not schedule.can_retry() or not _is_doubtful(objective, found, box):
+                return best
+    except KeyboardInterrupt:
+        if best is None or best.place is None:
+            raise  # before there was anything to keep
+        return Descent(best.place, Outcome.INTERRUPTED)
     assert best is not None
     return best
 

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.csv_table import numbers_of, read_rows
 from riemannian_modules.door import require
-from riemannian_modules.errors import DomainError, SignatureError, SpecError
+from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
@@ -197,7 +198,7 @@ def read_trajectory(
         theta: Its parameters, flat or by name; its own where None.
 
     Raises:
-        SpecError: If the file is missing or cannot be read.
+        SpecError: If the file is missing, cannot be read, or is larger than `LARGEST_FILE`.
         SignatureError: If a column is missing or a row is short.
         DomainError: If an entry is no finite number.
     """
@@ -206,14 +207,8 @@ def read_trajectory(
     state, inputs, _ = s.distinct
     wanted = ["time", *state.coordinates, *inputs.coordinates]
     require("read_trajectory", path, (str, Path), "a path")
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise SpecError(
-            f"{path}: expected a CSV file of a trajectory, but it cannot be read ({fault})."
-        ) from None
-    header = rows[0] if rows else []
+    rows = read_rows(path)
+    header = [name.strip() for name in rows[0][1]] if rows else []
     missing = [name for name in wanted if name not in header]
     if missing:
         raise SignatureError(
@@ -221,22 +216,10 @@ def read_trajectory(
             f"got {header}."
         )
     places = [header.index(name) for name in wanted]
-    table = np.array([_row(path, i, row, len(header)) for i, row in enumerate(rows[1:], 2)])
+    table = np.array([numbers_of(f"{path}: line {i}", row, header) for i, row in rows[1:]])
     table = table.reshape(len(rows) - 1, len(header))[:, places]
     n = s.state.size
     return trajectory_at(module, table[:, 0], table[:, 1 : n + 1], table[:, n + 1 :], values)
-
-
-def _row(path: str | Path, line: int, row: list[str], width: int) -> list[float]:
-    if len(row) != width:
-        raise SignatureError(f"{path}, line {line}: expected {width} entries, got {len(row)}.")
-    try:
-        numbers = [float(entry) for entry in row]
-    except ValueError as error:
-        raise DomainError(f"{path}, line {line}: {error}.") from None
-    if not np.isfinite(numbers).all():
-        raise DomainError(f"{path}, line {line}: expected finite numbers, got {row}.")
-    return numbers
 
 
 def _signal(space: Space, values: Array, name: str) -> Array:

@@ -12,6 +12,7 @@ from riemannian_modules.modules.activation import (
 )
 from riemannian_modules.modules.affine import Affine
 from riemannian_modules.modules.demux import Demux
+from riemannian_modules.modules.equations import Equations
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.flow_map import FlowMap
 from riemannian_modules.modules.gain import Gain, MatrixGain
@@ -41,6 +42,7 @@ __all__ = [
     "Demux",
     "DiscreteObserver",
     "DiscreteStateSpace",
+    "Equations",
     "ExpressionModule",
     "FlowMap",
     "Gain",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from riemannian_modules.door import keywords
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.rewiring import Rewiring
-from riemannian_modules.space import one_port, space
+from riemannian_modules.space import Space, SpaceLike, as_space, one_port, space
 
 
 @final
@@ -19,13 +20,16 @@ class Demux(Rewiring):
     ``Demux("position velocity")`` splits into two scalars, ``Demux(a=3, b=2)`` into two vectors.
     """
 
-    def __init__(self, *names: str, input: str = "u", **ports: int | str | tuple[Any, ...]) -> None:
+    def __init__(
+        self, names: SpaceLike = "", *, input: str = "u", **ports: int | str | tuple[Any, ...]
+    ) -> None:
         """Make it for output ports described as in `riemannian_modules.space`.
 
         Raises:
             SignatureError: For ports that are none, or no port at all.
         """
-        self.outputs = space(*names, **ports)
+        more = space(**keywords("ports", ports))
+        self.outputs = Space((*as_space("Demux: names", names).ports, *more.ports))
         if not self.outputs.ports:
             raise SignatureError("Demux: expected output ports, got none. Write Demux(a=3, b=2).")
         self.inputs = one_port(input, self.outputs.size)

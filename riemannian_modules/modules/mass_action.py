@@ -24,11 +24,19 @@ from riemannian_modules.space import Port, Signals, Space
 class MassAction(Flow):
     """``c' = (produced - consumed)^T v`` with ``v_r = k_r prod_s c_s^consumed[r, s]``.
 
+    Give either species, matrices and rates, or reactions, from which they are read.
+
     Args:
         species: Names of the species that react, separated by blanks: the states.
         consumed: Stoichiometric coefficients of the reactants, (reactions, species + external).
         produced: Those of the products, of the same shape; a yield such as 1.5 is one, too.
         rates: The rate constant of each reaction by its name, in the order of the rows.
+        reactions: For each reaction's name the reaction and its rate constant, as in
+            ``{"bind": ("2 A + B -> C", 0.3), "lose": ("C ->", 0.1)}``. ``"A ->"`` and ``"A -> ∅"``
+            are losses, ``"-> A"`` is a gain. ``->``, ``=>`` and ``→`` go one way; ``<->``, ``<=>``,
+            ``⇌`` and ``=`` go both ways and take two constants, ``("A <-> B", (0.3, 0.1))``: they
+            are "NAME_forward" and "NAME_reverse", or have names of their own, ``{"k_on": 0.3,
+            "k_off": 0.1}``.
         external: Names of species whose amounts are inputs; reactions do not change them. A
             production rate that is an input is an external species e in the reaction ``e -> e +
             product``.
@@ -36,27 +44,35 @@ class MassAction(Flow):
             ``unit^(1-k)`` by the unit of time.
 
     Raises:
-        SignatureError: If the matrices are not of that shape, hold negative numbers, or orders
-            other than 0, 1, 2, ...
+        SignatureError: If a reaction cannot be read, or the matrices are not of that shape, hold
+            negative numbers, or orders other than 0, 1, 2, ...
         DomainError: If a rate constant is negative, NaN or infinite.
     """
 
     def __init__(
         self,
-        species: str,
-        consumed: ArrayLike,
-        produced: ArrayLike,
-        rates: Mapping[str, float],
+        species: str | None = None,
+        consumed: ArrayLike | None = None,
+        produced: ArrayLike | None = None,
+        rates: Mapping[str, float] | None = None,
         *,
+        reactions: Mapping[str, tuple[str, Any]] | None = None,
         external: str = "",
         unit: str = "",
     ) -> None:
-        self.state = Space(
-            tuple(Port(name, (), unit) for name in names("MassAction: species", species))
-        )
-        self.inputs = Space(
-            tuple(Port(name, (), unit) for name in names("MassAction: external", external))
-        )
+        others = names("MassAction: external", external)
+        given = (species, consumed, produced, rates)
+        if reactions is None:
+            own, rates = names("MassAction: species", species), {} if rates is None else rates
+        elif any(part is not None for part in given):
+            raise SignatureError(
+                "MassAction: expected either reactions, or species, matrices and rates; got some "
+                "of both. Leave one of them out."
+            )
+        else:
+            own, consumed, produced, rates = read_network(reactions, others)
+        self.state = Space(tuple(Port(name, (), unit) for name in own))
+        self.inputs = Space(tuple(Port(name, (), unit) for name in others))
         require_mapping("MassAction: rates", rates, "rate constants by name")
         self.parameters = nonnegative("MassAction", **rates)
         shape = (len(rates), len(self.state) + len(self.inputs))
@@ -67,25 +83,8 @@ class MassAction(Flow):
     def of(
         reactions: Mapping[str, tuple[str, Any]], *, external: str = "", unit: str = ""
     ) -> MassAction:
-        """The network of reactions such as ``{"bind": ("2 A + B -> C", 0.3)}``.
-
-        Args:
-            reactions: For each reaction's name the reaction and its rate constant, whose name is
-                the reaction's. ``"A ->"`` and ``"A -> ∅"`` are losses, ``"-> A"`` is a gain.
-                ``->``, ``=>`` and ``→`` go one way; ``<->``, ``<=>``, ``⇌`` and ``=`` go both ways
-                and take two constants, ``("A <-> B", (0.3, 0.1))``: they are "NAME_forward" and
-                "NAME_reverse", or have names of their own, ``{"k_on": 0.3, "k_off": 0.1}``.
-            external: Names of species whose amounts are inputs, separated by blanks.
-            unit: Unit of the amounts.
-
-        Raises:
-            SignatureError: If a reaction cannot be read, or one rate constant's name comes twice.
-        """
-        own, consumed, produced, rates = read_network(
-            reactions, names("MassAction: external", external)
-        )
-        species = " ".join(own)
-        return MassAction(species, consumed, produced, rates, external=external, unit=unit)
+        """The network of ``reactions``: the same as the constructor with that keyword."""
+        return MassAction(reactions=reactions, external=external, unit=unit)
 
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
@@ -101,7 +100,7 @@ class MassAction(Flow):
         return dict(zip(self.state.names, change, strict=True))
 
 
-def _coefficients(name: str, given: ArrayLike, shape: tuple[int, int]) -> Any:
+def _coefficients(name: str, given: ArrayLike | None, shape: tuple[int, int]) -> Any:
     matrix = number_array(f"MassAction: {name}", given)
     if matrix.shape != shape or not np.isfinite(matrix).all() or (matrix < 0).any():
         raise SignatureError(
@@ -111,7 +110,7 @@ def _coefficients(name: str, given: ArrayLike, shape: tuple[int, int]) -> Any:
     return matrix
 
 
-def _orders(given: ArrayLike, shape: tuple[int, int]) -> Any:
+def _orders(given: ArrayLike | None, shape: tuple[int, int]) -> Any:
     matrix = _coefficients("consumed", given, shape)
     if not (np.mod(matrix, 1.0) == 0.0).all():
         raise SignatureError(

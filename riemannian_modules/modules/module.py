@@ -66,6 +66,15 @@ def _taken(module: str, name: str, found: object) -> SignatureError:
     )
 
 
+def _copied(argument: Any) -> Any:
+    """An argument whose arrays, lists and mappings are its own."""
+    if isinstance(argument, np.ndarray):
+        return argument.copy()
+    if type(argument) is list or type(argument) is tuple:
+        return type(argument)(map(_copied, argument))
+    return {k: _copied(a) for k, a in argument.items()} if type(argument) is dict else argument
+
+
 def euclidean_metric(size: int) -> Metric:
     """The identity on ``size`` coordinates, of which there may be none."""
     return ScaledIdentityMetric(size, np.asarray(1.0))
@@ -122,12 +131,15 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Note the constructor's arguments down: a system file holds the call that makes it."""
         self = super().__new__(cls)
-        # Arrays are copied, for their owners may change them later. Frozen dataclasses are modules
-        # too, so this is written past their guard.
-        made_with = (
-            tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args),
-            {k: a.copy() if isinstance(a, np.ndarray) else a for k, a in kwargs.items()},
-        )
+        # Copied, for their owners may change them later. Frozen dataclasses are modules too, so
+        # this is written past their guard.
+        try:
+            made_with = tuple(map(_copied, args)), {k: _copied(a) for k, a in kwargs.items()}
+        except RecursionError:
+            raise SignatureError(
+                f"{cls.__name__}: expected arguments of modest depth, got lists inside each other "
+                "to hundreds of levels."
+            ) from None
         object.__setattr__(self, "made_with", made_with)
         return self
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from riemannian_modules.door import keywords
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.rewiring import Rewiring
-from riemannian_modules.space import one_port, space
+from riemannian_modules.space import Space, SpaceLike, as_space, one_port, space
 
 
 @final
@@ -20,14 +21,15 @@ class Mux(Rewiring):
     """
 
     def __init__(
-        self, *names: str, output: str = "y", **ports: int | str | tuple[Any, ...]
+        self, names: SpaceLike = "", *, output: str = "y", **ports: int | str | tuple[Any, ...]
     ) -> None:
         """Make it for input ports described as in `riemannian_modules.space`.
 
         Raises:
             SignatureError: For ports that are none, or no port at all.
         """
-        self.inputs = space(*names, **ports)
+        more = space(**keywords("ports", ports))
+        self.inputs = Space((*as_space("Mux: names", names).ports, *more.ports))
         if not self.inputs.ports:
             raise SignatureError("Mux: expected input ports, got none. Write Mux(a=3, b=2).")
         self.outputs = one_port(output, self.inputs.size)

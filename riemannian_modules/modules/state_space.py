@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.arguments import finite_matrix, matrix_of_shape
 from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Outer
 from riemannian_modules.modules.module import Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
-from riemannian_modules.space import Array, Signals, Space, one_port
+from riemannian_modules.space import Array, Signals, Space, SpaceLike, as_space, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -40,9 +39,9 @@ class StateSpaceSystem(LinearSystem):
         C: ArrayLike,
         D: ArrayLike | None = None,
         *,
-        state: Space | None = None,
-        inputs: Space | None = None,
-        outputs: Space | None = None,
+        state: SpaceLike | None = None,
+        inputs: SpaceLike | None = None,
+        outputs: SpaceLike | None = None,
     ) -> None:
         """Make the system.
 
@@ -153,9 +152,9 @@ class DiscreteStateSpace(StateSpaceSystem):
         C: ArrayLike,
         D: ArrayLike | None = None,
         *,
-        state: Space | None = None,
-        inputs: Space | None = None,
-        outputs: Space | None = None,
+        state: SpaceLike | None = None,
+        inputs: SpaceLike | None = None,
+        outputs: SpaceLike | None = None,
         sampling_time: float | tuple[float, str] | None = None,
     ) -> None:
         """Make the system as `StateSpaceSystem` does; errors are the same.
@@ -174,10 +173,10 @@ class DiscreteStateSpace(StateSpaceSystem):
         self.sampling_time = checked_sampling_time(type(self).__name__, sampling_time)
 
 
-def _space_of_size(where: str, given: Space | None, name: str, size: int) -> Space:
+def _space_of_size(where: str, given: SpaceLike | None, name: str, size: int) -> Space:
     if given is None:
         return one_port(name, size) if size else Space()
-    require(where, given, Space, 'a space such as space("q v")')
+    given = as_space(where, given)
     if given.size != size:
         raise SignatureError(
             f"{where}: the matrices ask for {size} coordinates, got {given.size} "

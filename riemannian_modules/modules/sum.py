@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.door import text
+from riemannian_modules.door import keywords, text
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.structured_map import ParameterFreeDifferential, StructuredMap
 from riemannian_modules.space import Array, Signals, one_port, space
@@ -73,7 +73,7 @@ class Sum(StructuredMap):
         """
         text("Sum: signs", signs)
         text("Sum: output", output)
-        ports = {f"u{i}": sign for i, sign in enumerate(signs, 1)} | named
+        ports = {f"u{i}": sign for i, sign in enumerate(signs, 1)} | keywords("named", named)
         wrong = {
             name: sign
             for name, sign in ports.items()

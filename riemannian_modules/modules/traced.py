@@ -140,6 +140,15 @@ def _faults_named(module: RiemannianModule) -> Generator[None]:
         yield
     except TraceError as fault:
         raise TraceError(f"{type(module).__name__}: {fault}") from None
+    except (RecursionError, SyntaxError):  # the latter for "too many nested parentheses"
+        from riemannian_modules.arithmetic.expression import too_deep
+
+        raise too_deep(type(module).__name__) from None
+    except OverflowError:
+        raise TraceError(
+            f"{type(module).__name__}: a constant of the map, of its formulas multiplied out, is "
+            "beyond 1.8e308, what a double can hold. Scale the quantities."
+        ) from None
 
 
 def _columns(part: Any) -> list[Any]:

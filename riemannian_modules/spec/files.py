@@ -13,30 +13,39 @@ from riemannian_modules.spec.models import file_model
 from riemannian_modules.spec.read import system_from_data
 from riemannian_modules.spec.system import System
 from riemannian_modules.spec.write import system_to_data
-from riemannian_modules.strict_json import read_json
-from riemannian_modules.whole_file import write_whole
+from riemannian_modules.spec.yaml_text import decode_yaml, yaml_text
+from riemannian_modules.strict_json import decode_json
+from riemannian_modules.whole_file import read_text, write_whole
 
 
 def load_system(path: str | os.PathLike[str]) -> System:
-    """Read a system file.
+    """Read a system file: JSON, or YAML where its name ends in .yaml or .yml; gzipped or not.
 
     Raises:
-        SpecError: If the file is missing, is no JSON, is truncated, holds NaN or infinite numbers,
-        or does
-            not describe a system; the message names the line, or the place as a JSON pointer.
+        SpecError: If the file is missing or larger than `LARGEST_FILE`, is no JSON or YAML, is
+            truncated, holds numbers that no double holds, or does not describe a system; the
+            message names the line, or the place as a JSON pointer.
     """
-    return system_from_data(read_json(path, SpecError), Path(path).name)
+    name = Path(path).name
+    text = read_text(path, SpecError).removeprefix("\ufeff")
+    data = decode_yaml(text, name) if _is_yaml(path) else decode_json(text, name, SpecError)
+    return system_from_data(data, name)
 
 
 def save_system(system: System | RiemannianModule, path: str | os.PathLike[str]) -> None:
-    """Write a system, or a module alone, as a file; nothing is left half-written.
+    """Write a system, or a module alone, as JSON or YAML; nothing is left half-written.
 
     Raises:
         UnsupportedError: For a module that has no written form, such as one of another framework.
         OSError: If the folder cannot be written to.
     """
     whole = system if isinstance(system, System) else System(system)
-    write_text(path, json_text(system_to_data(whole)))
+    data = system_to_data(whole)
+    write_text(path, yaml_text(data) if _is_yaml(path) else json_text(data))
+
+
+def _is_yaml(path: str | os.PathLike[str]) -> bool:
+    return Path(path).suffix.lower() in (".yaml", ".yml")
 
 
 def system_schema() -> dict[str, Any]:

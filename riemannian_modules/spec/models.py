@@ -54,6 +54,13 @@ Side = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf"]}]}),
 ]
 Address = Annotated[str, Field(description='A port, as "module.port".')]
+Ports = Annotated[
+    Any,
+    Field(
+        description="Names separated by blanks; or a unit, a size or a shape for each name, as in "
+        '{"q": "rad", "x": 3, "r": [3, "m"]}; or a list of ports with name, shape and unit.'
+    ),
+]
 Json = Annotated[Any, Field(description="Any JSON value that the constructor takes.")]
 
 
@@ -63,17 +70,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+class Open(Strict):
+    """Other keys are names of the user's, which the constructor checks."""
+
+    model_config = ConfigDict(extra="allow")
+
+
 if TYPE_CHECKING:
     ModuleSpec = Strict  # the union of all module types, known when a file is first read
-
-
-@final
-class PortSpec(Strict):
-    """One named quantity."""
-
-    name: str
-    shape: list[Annotated[int, Field(ge=0)]] = []
-    unit: str = ""
 
 
 @final
@@ -109,9 +113,9 @@ class ExpressionsSpec(Strict):
     type: Literal["Expressions"]
     name: str = "ExpressionModule"
     time: Literal["continuous", "discrete", "static"]
-    state: list[PortSpec] = []
-    inputs: list[PortSpec] = []
-    outputs: list[PortSpec] = []
+    state: Ports = ""
+    inputs: Ports = ""
+    outputs: Ports = ""
     parameters: dict[str, Numbers] = {}
     sampling_time: Json = Field(
         default=None, description='How long a step takes, as 0.2 or [0.2, "s"]; any if left out.'
@@ -173,22 +177,22 @@ class SystemFile(Strict):
 # value: the constructor checks it, and its error is shown with the place in the file.
 _JSON_TYPES: Mapping[str, Any] = {
     "ArrayLike": Numbers, "float": float, "int": int, "str": str, "bool": bool, "None": type(None),
-    "Space": list[PortSpec], "RiemannianModule": "ModuleSpec",
+    "Space": Ports, "SpaceLike": Ports, "RiemannianModule": "ModuleSpec",
 }  # fmt: skip
 
 
 def _field(argument: Argument) -> tuple[Any, Any]:
     kinds = [_JSON_TYPES.get(kind, Json) for kind in argument.kinds]
-    if any(kind is Json for kind in kinds):
-        hint: Any = Json
+    if any(kind is Ports for kind in kinds):
+        hint: Any = Ports
+    elif any(kind is Json for kind in kinds):
+        hint = Json
     elif any(kind is Numbers for kind in kinds):
         hint = Numbers if type(None) not in kinds else Union[Numbers, None]  # noqa: UP007
     elif "ModuleSpec" in kinds:
         hint = "ModuleSpec"
     else:
         hint = Union[tuple(kinds)]  # noqa: UP007
-    if argument.is_list:
-        return list[hint], []
     if argument.is_mapping:
         return dict[str, hint], {}
     return hint, ... if argument.is_required else None
@@ -201,13 +205,14 @@ def type_models() -> Mapping[str, type[Strict]]:
         "Graph": GraphSpec, "Same": SameSpec, "Expressions": ExpressionsSpec
     }  # fmt: skip
     for name, constructor in constructors().items():
-        fields = {a.name: _field(a) for a in constructor.arguments.values()}
+        # Values that differ from those of the constructor, where it does not take them by name.
+        values: dict[str, Any] = {"parameters": (dict[str, Numbers], {})}
+        fields = values | {a.name: _field(a) for a in constructor.arguments.values()}
         rows[name] = create_model(
             name,
-            __base__=Strict,
+            __base__=Open if constructor.is_open else Strict,
             __doc__=(constructor.cls.__doc__ or "").split("\n\n")[0],
             type=(Literal[name], ...),  # pyright: ignore[reportArgumentType]
-            parameters=(dict[str, Numbers], {}),
             **fields,  # type: ignore[call-overload]
         )
     return rows

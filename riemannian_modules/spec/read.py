@@ -14,11 +14,10 @@ from riemannian_modules.graph import Wiring
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import box
-from riemannian_modules.space import Port, Space
+from riemannian_modules.space import as_space
 from riemannian_modules.spec.models import (
     ExpressionsSpec,
     GraphSpec,
-    PortSpec,
     SameSpec,
     Strict,
     SystemFile,
@@ -29,6 +28,7 @@ from riemannian_modules.spec.registry import constructors
 from riemannian_modules.spec.system import FitTask, Goal, Simulation, System
 
 T = TypeVar("T")
+MOST_LEVELS = 300  # an expression alone may have 200
 
 
 def system_from_data(data: object, source: str = "system") -> System:
@@ -43,6 +43,7 @@ def system_from_data(data: object, source: str = "system") -> System:
         as a
             JSON pointer.
     """
+    _check_depth(data, source)
     try:
         spec = file_model().model_validate(data)
     except ValidationError as error:
@@ -56,6 +57,22 @@ def system_from_data(data: object, source: str = "system") -> System:
         Simulation(**dict(spec.simulation)) if spec.simulation else None,
         FitTask(spec.fit.data, spec.fit.loss, spec.fit.bounds) if spec.fit else None,
     )  # fmt: skip
+
+
+def _check_depth(data: object, source: str) -> None:
+    """Refuse what recursion could not follow."""
+    level = [data]
+    for _ in range(MOST_LEVELS):
+        inner = (
+            v.values() if isinstance(v, dict) else v for v in level if isinstance(v, (dict, list))
+        )
+        level = [part for parts in inner for part in parts]
+        if not level:
+            return
+    raise SpecError(
+        f"{source}: expected at most {MOST_LEVELS} levels of objects and lists inside each other, "
+        "got more."
+    )
 
 
 def _check_region(module: RiemannianModule, sides: Mapping[str, Any]) -> None:
@@ -84,10 +101,6 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     guess = difflib.get_close_matches(name, known, 1)
     hint = f"Did you mean {guess[0]!r}? " if guess else ""
     return f"{hint}Known are: {', '.join(known[:40]) or 'none'}."
-
-
-def _space(ports: Sequence[PortSpec]) -> Space:
-    return Space(tuple(Port(p.name, tuple(p.shape), p.unit) for p in ports))
 
 
 @final
@@ -133,7 +146,14 @@ class _Reader:
 
     def _expressions(self, spec: ExpressionsSpec, where: str) -> RiemannianModule:
         expressions = expressions_from_data(spec.expressions, f"{where}/expressions")
-        spaces = (_space(spec.state), _space(spec.inputs), _space(spec.outputs))
+        spaces = _at(
+            where,
+            lambda: (
+                as_space("state", spec.state),
+                as_space("inputs", spec.inputs),
+                as_space("outputs", spec.outputs),
+            ),
+        )
         return _at(
             where,
             lambda: ExpressionModule(
@@ -147,16 +167,18 @@ class _Reader:
         )
 
     def _made(self, spec: BaseModel, pointer: str, place: str) -> RiemannianModule:
-        rows = {name: getattr(spec, name) for name in spec.model_fields_set}
-        parameters = rows.pop("parameters", {})
+        given = spec.model_fields_set
+        rows = {name: getattr(spec, name) for name in type(spec).model_fields if name in given}
+        rows |= spec.model_extra or {}  # ports by name, in the file's order
         constructor = constructors()[rows.pop("type")]
+        parameters = {} if "parameters" in constructor.arguments else rows.pop("parameters", {})
         values = {
-            name: self._argument(value, constructor.arguments[name].kinds, f"{pointer}/{name}",
+            name: self._argument(value, constructor.kinds(name), f"{pointer}/{name}",
                                  f"{place}.{name}" if place else name)
             for name, value in rows.items()
         }  # fmt: skip
         where = f"{self._source}: {pointer}"
-        module = _at(where, lambda: constructor.make(values))
+        module = _at(where, lambda: constructor.cls(**values))
         if not parameters:
             return module
         return _at(f"{where}/parameters", lambda: module.with_parameters(parameters))
@@ -164,8 +186,6 @@ class _Reader:
     def _argument(self, value: Any, kinds: Sequence[str], pointer: str, place: str) -> Any:
         if isinstance(value, Strict):
             return self.module(value, pointer, place)
-        if "Space" in kinds:
-            return None if value is None else _space(value)
         return value if "ArrayLike" in kinds else _tuples(value)
 
 
@@ -228,4 +248,4 @@ def _known_keys(pointer: str, parent: Any) -> list[str]:
         return list(SystemFile.model_fields)
     sections = {"certify": Goal, "simulation": Simulation, "fit": FitTask}
     section = sections.get(steps[1])
-    return list(section.__dataclass_fields__) if section else list(PortSpec.model_fields)
+    return list(section.__dataclass_fields__) if section else []

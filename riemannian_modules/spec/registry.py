@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, final
 
 import riemannian_modules.modules as room
+from riemannian_modules.door import keywords
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.traced import TracedModule
@@ -24,12 +25,11 @@ from riemannian_modules.modules.traced import TracedModule
 @final
 @dataclass(frozen=True)
 class Argument:
-    """One parameter of a constructor: its annotation's alternatives, and how it is passed."""
+    """One parameter of a constructor, or its free keywords: its annotation's alternatives."""
 
     name: str
     kinds: tuple[str, ...]
     is_required: bool
-    is_list: bool = False
     is_mapping: bool = False
 
 
@@ -41,24 +41,27 @@ class Constructor:
     cls: type[RiemannianModule]
     arguments: Mapping[str, Argument]
 
-    def named(self, module: RiemannianModule) -> dict[str, Any]:
-        """The arguments that ``module`` was made with, by name, less values of parameters."""
-        args, kwargs = module.made_with
-        bound = inspect.signature(self.cls).bind(*args, **kwargs).arguments
-        return {name: value for name, value in bound.items() if name in self.arguments}
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes names of the user's beside its own, as ``Sum(reference="+")``."""
+        return any(argument.is_mapping for argument in self.arguments.values())
 
-    def make(self, values: Mapping[str, Any]) -> RiemannianModule:
-        """Call the constructor with arguments by name."""
-        rows = dict(values)
-        args: list[Any] = []
-        for name, p in inspect.signature(self.cls).parameters.items():
-            if p.kind is p.POSITIONAL_ONLY and name in rows:
-                args.append(rows.pop(name))
-            elif p.kind is p.VAR_POSITIONAL:
-                args.extend(rows.pop(name, ()))
-            elif p.kind is p.VAR_KEYWORD:
-                rows |= rows.pop(name, {})
-        return self.cls(*args, **rows)
+    def kinds(self, name: str) -> tuple[str, ...]:
+        """The alternatives of an argument's annotation; none for a name of the user's."""
+        argument = self.arguments.get(name)
+        return argument.kinds if argument else ()
+
+    def named(self, module: RiemannianModule) -> dict[str, Any]:
+        """The keywords that make ``module`` again, less values of parameters."""
+        args, kwargs = module.made_with
+        bound = constructor_signature(self.cls).bind(*args, **kwargs).arguments
+        rows = {name: value for name, value in bound.items() if name in self.arguments}
+        reserved = {*self.arguments, "type", "parameters"}
+        for name, argument in self.arguments.items():
+            if argument.is_mapping:
+                free = keywords(name, rows.pop(name, {}))
+                rows |= {name: free} if reserved & free.keys() else free
+        return rows
 
 
 @cache
@@ -84,16 +87,27 @@ def _concrete_modules() -> Iterator[type[RiemannianModule]]:
                 yield cls
 
 
+def constructor_signature(cls: type) -> inspect.Signature:
+    """The parameters of a constructor, less ``self``: those of ``__init__``.
+
+    The signature of the class itself is that of ``__new__`` before Python 3.11.3, and of a
+    metaclass's ``__call__`` on any Python, which take everything.
+    """
+    if cls.__init__ is object.__init__:
+        return inspect.Signature()
+    own = inspect.signature(cls.__init__)
+    return own.replace(parameters=list(own.parameters.values())[1:])
+
+
 def _arguments(cls: type[RiemannianModule]) -> dict[str, Argument]:
     rows: dict[str, Argument] = {}
-    for name, p in inspect.signature(cls).parameters.items():
+    for name, p in constructor_signature(cls).parameters.items():
         # The keywords of a traced module are values of its parameters, which files hold anyway.
         if p.kind is p.VAR_KEYWORD and cls.__init__ is TracedModule.__init__:
             continue
-        is_list, is_mapping = p.kind is p.VAR_POSITIONAL, p.kind is p.VAR_KEYWORD
-        is_required = p.default is p.empty and not (is_list or is_mapping)
-        kinds = _alternatives(p.annotation)
-        rows[name] = Argument(name, kinds, is_required, is_list, is_mapping)
+        is_mapping = p.kind is p.VAR_KEYWORD
+        is_required = p.default is p.empty and not is_mapping
+        rows[name] = Argument(name, _alternatives(p.annotation), is_required, is_mapping)
     return rows
 
 

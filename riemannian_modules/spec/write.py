@@ -14,7 +14,7 @@ from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.graph.schedule import Address
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Space
+from riemannian_modules.space import Port, Space
 from riemannian_modules.spec.models import FORMAT
 from riemannian_modules.spec.registry import Constructor, constructors
 from riemannian_modules.spec.system import System
@@ -82,13 +82,16 @@ def side_to_data(value: float) -> float | str:
     return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
 
 
-def _ports(space: Space) -> list[dict[str, Any]]:
-    return [
-        {"name": p.name}
-        | ({"shape": list(p.shape)} if p.shape else {})
-        | ({"unit": p.unit} if p.unit else {})
-        for p in space.ports
-    ]
+def _ports(space: Space) -> dict[str, Any]:
+    """A unit, a size, or a shape with a unit by name, as `as_space` reads them."""
+
+    def described(port: Port) -> Any:
+        shape, unit = list(port.shape), [port.unit] if port.unit else []
+        if not shape:
+            return port.unit
+        return shape[0] if len(shape) == 1 and not unit else [*shape, *unit]
+
+    return {port.name: described(port) for port in space.ports}
 
 
 @final
@@ -127,7 +130,7 @@ class _Writer:
             for name, value in named.items()
             if value is not None
         }
-        fresh = constructor.make(named)
+        fresh = constructor.cls(**named)
         if not np.array_equal(fresh.theta, module.theta):
             space = module.signature.parameters
             rows["parameters"] = {n: plain(v) for n, v in space.unpack(module.theta).items()}

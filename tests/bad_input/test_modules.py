@@ -58,6 +58,22 @@ CALLS = {
     "HillRepression": (rm.HillRepression, RATES),
     "Integrator": (rm.Integrator, {"size": 2, "input": "u", "output": "y"}),
     "Lag": (rm.Lag, {"tau": 1.0, "k": 1.0, "size": 2}),
+    "Equations": (
+        rm.Equations,
+        {
+            "equations": {"dx": "u - k*x", "y": "f"},
+            "state": "x",
+            "inputs": {"u": "m"},
+            "outputs": "y",
+            "parameters": {"k": 1.0},
+            "definitions": {"f": "2*x"},
+        },
+    ),
+    "Mux of names": (rm.Mux, {"names": "a b", "output": "y"}),
+    "MassAction of reactions": (
+        rm.MassAction,
+        {"reactions": {"r": ("A -> B", 1.0)}, "external": "A", "unit": "M"},
+    ),
     "MassAction": (
         rm.MassAction,
         {

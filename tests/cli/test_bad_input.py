@@ -9,7 +9,7 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.certify import certify, certify_network
-from riemannian_modules.cli import FAILURE, MISUSE, UNDECIDED
+from riemannian_modules.cli import FAILURE, INTERRUPTED, MISUSE, UNDECIDED
 from riemannian_modules.cli.results import results_in
 from riemannian_modules.modules import Affine, Lag
 from riemannian_modules.region import box
@@ -168,8 +168,10 @@ def test_an_interrupt_is_told_in_a_line_and_leaves_nothing(tmp_path, monkeypatch
 
     monkeypatch.setattr("riemannian_modules.certify.certify", interrupt)
     result = run("certify", "--out", tmp_path / "out")
-    assert result.exit_code == FAILURE
-    assert result.output.strip() == "error: interrupted; nothing was saved."
+    assert result.exit_code == INTERRUPTED
+    again = f"riemannian-modules certify --out {tmp_path / 'out'}"
+    said = f"error: interrupted; nothing was saved. Begin again with: {again}"
+    assert result.output.strip() == said
     assert list(tmp_path.iterdir()) == []
 
 

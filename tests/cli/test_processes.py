@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from riemannian_modules.cli import FAILURE, MISUSE, PROVED, REFUTED, UNDECIDED
+from riemannian_modules.cli import FAILURE, INTERRUPTED, MISUSE, PROVED, REFUTED, UNDECIDED
 from tests.cli.commands import save_cubic
 from tests.shared import ROOT
 
@@ -64,7 +64,10 @@ def test_ctrl_c_ends_the_search_in_a_line(tmp_path):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate()
-    assert (process.returncode, said) == (FAILURE, "error: interrupted; nothing was saved.\n")
+    assert process.returncode == INTERRUPTED
+    again = f"certify --seconds 1000 --out {tmp_path / 'out'}"
+    nothing = f"error: interrupted; nothing was saved. Begin again with: riemannian-modules {again}"
+    assert said == nothing + "\n"
     assert list(tmp_path.iterdir()) == []
 
 

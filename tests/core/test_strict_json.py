@@ -33,8 +33,10 @@ REFUSED = {
     "minus infinity": ("[-Infinity]", r"got -Infinity"),
     "a key twice": ('{"a": {"b": 1, "b": 2}}', r"\['b'\] stand twice"),
     "truncation": ('{"a": [1, 2', r"line 1, column 12: .*truncated"),
+    "truncation in a text": ('{"a": "b', r"line 1, column 7: .*truncated"),
     "nothing": ("", r"truncated"),
     "depth": ("[" * 100_000, r"thousands of levels"),
+    "half of a character": ('{"a": "\\ud800"}', r"half of a character"),
     "a byte order mark": ("\ufeff{}", r"BOM"),
 }  # fmt: skip
 

@@ -146,6 +146,31 @@ INSTANCES = {
     "phosphorylation cycle": Instance(
         rm.PhosphorylationCycle(10.0, 2.0, 3.0, 1.0, 0.5), ([0.5], [2.0]), 0.4
     ),
+    "equations of a flow": Instance(
+        rm.Equations(
+            {"dmrna": "a/(1 + (r/K)^2) - d*mrna", "dprotein": "k*mrna - d*protein", "y": "protein"},
+            state={"mrna": "nM", "protein": "nM"},
+            inputs="r",
+            outputs="y",
+            parameters={"a": 2.0, "K": 0.7, "d": 0.3, "k": 1.5},
+        )
+    ),
+    "equations of steps": Instance(
+        rm.Equations(
+            {"x+": "A @ x + tanh(u)*b"},
+            state={"x": 2},
+            inputs="u",
+            parameters={"A": [[0.5, 0.1], [-0.2, 0.3]], "b": [1.0, 2.0]},
+        )
+    ),
+    "equations of a map": Instance(
+        rm.Equations(
+            {"y": ["s*u[0]", "max(s, u[1])"]},
+            inputs={"u": 2},
+            outputs={"y": 2, "s": ""},
+            definitions={"s": "where(u[0] > 0.3, u[1]^2, 0)"},
+        )
+    ),
     # Errors of local tolerance 1e-10 in some dozen steps.
     "flow map": Instance(rm.FlowMap(Pendulum(), 0.7), rounding=1e-10),
     "flow map of reactions": Instance(

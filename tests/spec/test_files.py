@@ -216,6 +216,14 @@ def one_of_each():
         "DiscreteStateSpace": lambda c: c(
             *linear, state=rm.space(x=(2, "m")), sampling_time=(0.1, "min")
         ),
+        "Equations": lambda c: c(
+            {"dx": "A @ x + b*tanh(u)", "y": "x[0]/3"},
+            state={"x": (2, "m")},
+            inputs="u",
+            outputs="y",
+            parameters={"A": -eye, "b": [0.1, 2.0]},
+            definitions={"twice": "2*u"},
+        ),
         "FlowMap": lambda c: c(Leaky(k=[2.0, 3.0]), 0.5),
         "Gain": lambda c: c(2.0, 3, output_unit="m"),
         "GeneExpression": lambda c: c(20.0, 0.3, 0.07, unit="nM", time_unit="min"),

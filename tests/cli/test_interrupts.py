@@ -1,0 +1,266 @@
+"""Ctrl-C at any moment: what is said to be saved is there, and the named command goes on."""
+
+import importlib
+import json
+import re
+import shlex
+import signal
+
+import numpy as np
+import pytest
+
+import riemannian_modules as rm
+from riemannian_modules.certify.branching.search_state import load_search
+from riemannian_modules.cli import INTERRUPTED, PROVED, certify_results
+from riemannian_modules.cli import certify as certify_command
+from riemannian_modules.cli.results import results_in
+from riemannian_modules.engine.progress import TerminalProgress
+from riemannian_modules.region import box
+from riemannian_modules.spec import System, load_system, save_system
+from riemannian_modules.spec.system import FitTask, Simulation
+from tests.cli.commands import run, save_cubic
+
+
+def told(result):
+    """The saved files and the next command, of the one line that an interrupt is told in."""
+    assert result.exit_code == INTERRUPTED, result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith("error: ")]
+    found = re.fullmatch(
+        r"error: interrupted; (nothing was saved.*?|saved in (.*?): (.*?))\. "
+        r"(Begin again|Go on) with: riemannian-modules (.*)", line,
+    )  # fmt: skip
+    assert found, line
+    saved = [] if found[3] is None else found[3].split(", ")
+    return saved, found[4] == "Go on", shlex.split(found[5])
+
+
+def after(count):
+    """A callback that interrupts when it is called for the count-th time, from 0."""
+    calls = iter(range(count))
+
+    def called(*arguments, **named):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    return called
+
+
+# Fit: the best so far is the start of what goes on.
+
+
+@pytest.fixture
+def decay(tmp_path):
+    """A system file of ``y = a exp(-k t)`` far from its data."""
+    module = rm.Equations(
+        {"y": "a*exp(-k*t)"}, inputs={"t": "s"}, outputs="y", parameters={"a": 1.0, "k": 2.0}
+    )
+    times = np.linspace(0, 3, 20)
+    rows = np.column_stack([times, 2.0 * np.exp(-0.7 * times)])
+    np.savetxt(tmp_path / "decay.csv", rows, delimiter=",", header="t,y", comments="", fmt="%.17g")
+    save_system(System(module, "decay", fit=FitTask("decay.csv")), tmp_path / "decay.json")
+    return tmp_path / "decay.json"
+
+
+def interrupt_fit(monkeypatch, count):
+    from contextlib import contextmanager
+
+    @contextmanager
+    def watching(self, title):
+        yield after(count)
+
+    monkeypatch.setattr(TerminalProgress, "watching", watching)
+
+
+@pytest.mark.parametrize("count", [0, 1, 8])
+def test_an_interrupted_fit_keeps_its_best_and_goes_on_from_it(decay, tmp_path, monkeypatch, count):
+    out = tmp_path / "fitted here"
+    interrupt_fit(monkeypatch, count)
+    saved, goes_on, words = told(run("fit", decay, "--out", out))
+    assert goes_on
+    assert sorted(path.name for path in out.iterdir()) == saved
+    kept = load_system(out / "system.json").module.theta
+    assert json.loads((out / "fit.json").read_text())["outcome"] == "interrupted"
+    monkeypatch.undo()
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert np.allclose(load_system(out / "system.json").module.theta, [2.0, 0.7], rtol=1e-8)
+    if count > 1:  # the first step may be refused
+        assert not np.array_equal(kept, [1.0, 2.0])
+
+
+def test_an_interrupted_fit_without_a_folder_says_that_nothing_is_saved(decay, monkeypatch):
+    interrupt_fit(monkeypatch, 1)
+    saved, goes_on, words = told(run("fit", decay))
+    assert (saved, goes_on, words) == ([], False, ["fit", str(decay)])
+
+
+# The package's functions hide the modules that they are in.
+FIT, SIMULATE = (
+    importlib.import_module(f"riemannian_modules.engine.{n}") for n in ("fit", "simulate")
+)
+MOMENTS = {
+    "as the table is read": (
+        importlib.import_module("riemannian_modules.spec.samples"),
+        "read_samples",
+    ),
+    "before the first point": (
+        importlib.import_module("riemannian_modules.engine.descend"),
+        "place_at",
+    ),
+    "as the covariance is computed": (FIT, "_result"),
+}
+
+
+@pytest.mark.parametrize(("module", "name"), MOMENTS.values(), ids=MOMENTS)
+def test_a_fit_interrupted_with_nothing_to_keep_says_so(decay, tmp_path, monkeypatch, module, name):
+    monkeypatch.setattr(module, name, after(0))
+    words = ("fit", str(decay), "--out", str(tmp_path / "out"))
+    assert told(run(*words)) == ([], False, list(words))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_fit_interrupted_between_descents_keeps_the_better(decay, tmp_path, monkeypatch):
+    monkeypatch.setattr(FIT, "_is_doubtful", after(0))
+    saved, goes_on, _ = told(run("fit", decay, "--out", tmp_path / "out"))
+    assert goes_on
+    assert "system.json" in saved
+    assert np.allclose(load_system(tmp_path / "out" / "system.json").module.theta, [2.0, 0.7])
+
+
+def test_a_fit_interrupted_as_it_is_drawn_keeps_the_system(decay, tmp_path, monkeypatch):
+    run("fit", decay, "--out", tmp_path / "out")
+    monkeypatch.setattr("riemannian_modules.plot.save_figure", after(0))
+    saved, goes_on, _ = told(run("fit", decay, "--out", tmp_path / "out"))
+    assert goes_on
+    assert saved == ["data.csv", "fit.json", "history.csv", "system.json"]
+    # The picture of the earlier run does not pass for this one's.
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*saved, "earlier-fit.png"}
+
+
+# Certify: the search is saved, and --resume goes on with it.
+
+
+@pytest.fixture
+def spiral(tmp_path):
+    """A system whose rate is found in some hundred boxes."""
+    module = rm.Equations(
+        {"dx": "-2*x + sin(3*y)*cos(2*x)/2", "dy": "-2*y + sin(4*x)*x/3"}, state="x y"
+    )
+    region = box(x=(-1, 1), y=(-1, 1))
+    save_system(System(module, "spiral", region=region), tmp_path / "spiral.json")
+    return tmp_path / "spiral.json"
+
+
+def interrupt_search(monkeypatch, count):
+    monkeypatch.setattr(certify_command, "_progress", lambda status: after(count))
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_an_interrupted_search_is_saved_and_goes_on(spiral, tmp_path, monkeypatch, count):
+    monkeypatch.setattr(certify_results, "_save_picture", lambda *_: None)  # which takes seconds
+    out = tmp_path / "out"
+    words = ("certify", spiral, "--norm", "l2", "--condition", 1, "--rate", 0.7, "--out", out)
+    with monkeypatch.context() as moment:
+        interrupt_search(moment, count)
+        saved, goes_on, next_words = told(run(*words))
+    assert goes_on
+    assert saved == sorted(path.name for path in out.iterdir())
+    begun = load_search(out / "search.json.gz").boxes
+    with monkeypatch.context() as moment:
+        interrupt_search(moment, 1)  # and again
+        _, _, last_words = told(run(*next_words))
+    assert last_words == next_words
+    assert load_search(out / "search.json.gz").boxes > begun
+    done = run(*last_words)
+    assert done.exit_code == PROVED, done.output
+    # The proof is the one that an undisturbed search finds.
+    assert run(*words[:-1], tmp_path / "straight").exit_code == PROVED
+    resumed, straight = (
+        json.loads((place / "certificate.json").read_text())
+        for place in (out, tmp_path / "straight")
+    )
+    assert resumed == straight
+
+
+def test_a_certify_interrupted_in_its_search_for_a_norm_says_so(tmp_path, monkeypatch):
+    path = save_cubic(tmp_path / "cubic.json", -1.0)
+    monkeypatch.setattr("riemannian_modules.certify.certify", after(0))
+    words = ("certify", str(path), "--out", str(tmp_path / "out"))
+    assert told(run(*words)) == ([], False, list(words))
+    assert [p.name for p in tmp_path.iterdir()] == ["cubic.json"]
+
+
+def test_a_proof_interrupted_as_it_is_drawn_is_kept_and_verified(tmp_path, monkeypatch):
+    path = save_cubic(tmp_path / "cubic.json", -1.0)
+    monkeypatch.setattr("riemannian_modules.plot.save_figure", after(0))
+    saved, goes_on, words = told(run("certify", path, "--rate", 0.5, "--out", tmp_path / "out"))
+    assert goes_on
+    assert "certificate.json" in saved
+    monkeypatch.undo()
+    assert run(*words).exit_code == PROVED
+
+
+def test_an_interrupted_verification_says_that_nothing_is_saved(tmp_path, monkeypatch):
+    path = save_cubic(tmp_path / "cubic.json", -1.0)
+    assert run("certify", path, "--rate", 0.5, "--out", tmp_path / "out").exit_code == PROVED
+    certificate = tmp_path / "out" / "certificate.json"
+    monkeypatch.setattr("riemannian_modules.certify.verify", after(0))
+    assert told(run("verify", certificate)) == ([], False, ["verify", str(certificate)])
+
+
+# Simulate: what is whole is kept.
+
+
+def test_an_interrupted_simulation_says_what_is_saved(tmp_path, monkeypatch):
+    path = tmp_path / "lag.json"
+    save_system(System(rm.Lag(2.0), simulation=Simulation(4.0, 9, {"x": 1.0})), path)
+    words = ("simulate", str(path), "--out", str(tmp_path / "out"))
+    monkeypatch.setattr(SIMULATE, "simulate", after(0))
+    assert told(run(*words)) == ([], False, list(words))
+    assert told(run("simulate", path)) == ([], False, ["simulate", str(path)])
+    assert not (tmp_path / "out").exists()
+    monkeypatch.undo()
+    monkeypatch.setattr("riemannian_modules.plot.save_figure", after(0))
+    assert told(run(*words)) == (["trajectory.csv"], False, list(words))
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["trajectory.csv"]
+
+
+# Anywhere.
+
+
+def test_an_interrupt_while_files_move_waits_until_all_have(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    replace = Path.replace
+
+    def moved(path, target):
+        done = replace(path, target)
+        if Path(target).parent == tmp_path / "out":
+            signal.raise_signal(signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(Path, "replace", moved)
+    with pytest.raises(KeyboardInterrupt, match=r"saved in .*: a, b, c\.$"):
+        write(tmp_path / "out", "abc")
+    assert {p.name: p.read_text() for p in (tmp_path / "out").iterdir()} == {n: n for n in "abc"}
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def write(out, names, *, then=None):
+    with results_in(out) as draft:
+        for name in names:
+            (draft / name).write_text(name)
+        if then is not None:
+            raise then
+
+
+def test_a_file_half_written_is_not_kept(tmp_path):
+    with pytest.raises(KeyboardInterrupt, match=r"saved in .*: whole\.$"):
+        write(tmp_path, ["whole", ".half.x1y2"], then=KeyboardInterrupt)
+    assert [p.name for p in tmp_path.iterdir()] == ["whole"]
+
+
+def test_paths_with_blanks_are_quoted_in_the_command(tmp_path, monkeypatch):
+    path = save_cubic(tmp_path / "my cubic.json", -1.0)
+    monkeypatch.setattr("riemannian_modules.certify.certify", after(0))
+    assert told(run("certify", path))[2] == ["certify", str(path)]
