@@ -97,6 +97,8 @@ def require_mapping(
 def repeated(names: Iterable[str]) -> set[str]:
     """The names that come more than once, in O(n)."""
     return {name for name, count in Counter(names).items() if count > 1}
+
+
 def keywords(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The free keywords of a constructor, of which a mapping under ``name`` holds more.
 

@@ -10,14 +10,14 @@ from typing import Any
 from riemannian_modules.certify import load_certificate, load_search
 from riemannian_modules.certify.branching.search_state import FORMAT as SEARCH
 from riemannian_modules.certify.certificate import FORMAT as CERTIFICATE
-from riemannian_modules.errors import CertificateError, SpecError
+from riemannian_modules.errors import SpecError
 from riemannian_modules.results.codec import result_from_data, result_to_data
-from riemannian_modules.spec.files import json_text, load_system, read_json
+from riemannian_modules.spec.files import json_text, load_system
 from riemannian_modules.spec.models import FORMAT as SYSTEM
+from riemannian_modules.strict_json import read_json
 from riemannian_modules.whole_file import write_whole
 
 FORMAT, VERSION = "riemannian-modules result", 1
-PACKED = "gzip"
 
 
 def save_result(result: Any, path: str | os.PathLike[str]) -> Path:
@@ -62,28 +62,17 @@ def holds_result(path: str | os.PathLike[str]) -> bool:
         form, _ = _format_of(Path(path))
     except SpecError:
         return False
-    return form in (FORMAT, CERTIFICATE, SEARCH, PACKED)
-
-
-def _load_packed(source: Path) -> Any:
-    try:
-        return load_certificate(source)
-    except CertificateError:
-        return load_search(source)  # whose error tells of a damaged file
+    return form in (FORMAT, CERTIFICATE, SEARCH)
 
 
 _READERS: dict[Any, Callable[[Path], Any]] = {
-    CERTIFICATE: load_certificate, SEARCH: load_search, SYSTEM: load_system, PACKED: _load_packed,
+    CERTIFICATE: load_certificate, SEARCH: load_search, SYSTEM: load_system,
 }  # fmt: skip
 
 
 def _format_of(source: Path) -> tuple[object, Any]:
-    """What a file says that it is, and its data; of packed files nothing is read."""
-    try:
-        with source.open("rb") as file:
-            if file.read(2) == b"\x1f\x8b":
-                return PACKED, None
-    except OSError:
-        pass  # `read_json` says what is wrong
-    data = read_json(source)
+    """What a file says that it is, and its data; text that is no JSON can be a system alone."""
+    if source.suffix.lower() in (".yaml", ".yml"):
+        return SYSTEM, None
+    data = read_json(source, SpecError)
     return (data.get("format") if isinstance(data, dict) else None), data
