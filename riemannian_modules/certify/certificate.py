@@ -73,7 +73,10 @@ def load_certificate(path: str | Path) -> Certificate:
             version.
     """
     require("load_certificate", path, (str, Path), "a path", CertificateError)
-    data = read_json(path, CertificateError)
+    try:
+        data = read_json(path, CertificateError)
+    except CertificateError as fault:
+        raise CertificateError(f"{fault} Give a certificate, as `certify` saves it.") from None
     return Certificate(check_format(data, str(path)))
 
 
