@@ -9,7 +9,11 @@ from typing import final
 @final
 @dataclass(frozen=True, slots=True)
 class LogNormBound:
-    """Distances follow at most ``exp(rate t)``, rate in 1/time; contracting if rate < 0."""
+    """Distances follow at most ``exp(rate t)``, rate in 1/time; contracting if rate < 0.
+
+    Attributes:
+        rate: In 1/time; a contraction rate lambda is a log-norm of -lambda.
+    """
 
     rate: float
 
@@ -17,7 +21,11 @@ class LogNormBound:
 @final
 @dataclass(frozen=True, slots=True)
 class LipschitzBound:
-    """Discrete time or no time: distances grow at most by ``factor`` at each application."""
+    """Discrete time or no time: distances grow at most by ``factor`` at each application.
+
+    Attributes:
+        factor: At least 0; contracting if below 1.
+    """
 
     factor: float
 

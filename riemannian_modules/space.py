@@ -25,7 +25,13 @@ Array = NDArray[np.float64]
 @final
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One named quantity: its shape (``()`` for a scalar) and its unit ("" when not said)."""
+    """One named quantity: its shape (``()`` for a scalar) and its unit ("" when not said).
+
+    Attributes:
+        name: What it is called; not empty.
+        shape: ``()`` for a scalar, ``(3,)`` for a vector, ``(2, 3)`` for a matrix.
+        unit: A label that has to agree where two ports meet; "" fits every other.
+    """
 
     name: str
     shape: tuple[int, ...] = ()
@@ -91,7 +97,11 @@ class Signals:
 @final
 @dataclass(frozen=True)
 class Space:
-    """An ordered product of named ports; vectors of this space have ``size`` coordinates."""
+    """An ordered product of named ports; vectors of this space have ``size`` coordinates.
+
+    Attributes:
+        ports: The ports, in order, no two of one name.
+    """
 
     ports: tuple[Port, ...] = ()
 

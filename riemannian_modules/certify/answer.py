@@ -14,7 +14,13 @@ from riemannian_modules.space import Array
 @final
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One rule that was tried: the bound that it proved, or None and why."""
+    """One rule that was tried: the bound that it proved, or None and why.
+
+    Attributes:
+        rule: The rule's name.
+        bound: What it proved, or None.
+        outcome: In words, what came of it.
+    """
 
     rule: str
     bound: Bound | None
@@ -100,3 +106,4 @@ class Refuted:
 
 
 Answer = Proved | Estimated | Refuted
+"""What a request comes to: proved, open or refuted, told apart by ``isinstance`` or ``match``."""

@@ -89,6 +89,12 @@ def contraction_rate(
 ) -> Bound:
     """The best proved bound: the log-norm of a flow (negative: contracting), or the gain of a map.
 
+    Args:
+        module: A flow, a step map or a static map.
+        region: As for `certify`; None is everywhere.
+        norm: As for `certify`; None tries the identity and the free ones.
+        budget: Limits of time and boxes.
+
     Raises:
         ConvergenceError: If nothing finite could be proved; the message says what the answer was.
     """  # fmt: skip

@@ -39,6 +39,8 @@ class FitResult:
         derivatives: Of its derivative, likewise.
         seconds: Wall time.
         data: The samples.
+        uncertainty: What `covariance` and `undetermined` are taken from; None where the problem is
+            too large for it.
     """
 
     module: RiemannianModule

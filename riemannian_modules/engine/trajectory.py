@@ -177,6 +177,9 @@ def read_trajectory(
         module: The module that was simulated.
         theta: Its parameters, flat or by name; its own where None.
 
+    Returns:
+        The trajectory with the module's names.
+
     Raises:
         SpecError: If the file is missing or cannot be read.
         SignatureError: If a column is missing or a row is short.

@@ -21,6 +21,9 @@ class Wiring:
 
     The one mutable object of the library: each method notes something down and returns the wiring.
 
+    Args:
+        modules: The first modules by name; `add` adds more.
+
     Example:
         ``Wiring(plant=p, pid=c).input("r", "pid.reference").connect("pid.u", "plant.force")
         .connect("plant.q", "pid.measurement").output("q", "plant.q").build()``
@@ -270,6 +273,13 @@ def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
 
     Ports are matched by name where the names agree, else in order. The first module's inputs and
     the last one's outputs are the composite's. Modules without a name get one from their class.
+
+    Args:
+        modules: From first to last.
+        named: Further ones by the name that they are to have, after those without.
+
+    Returns:
+        The composite.
 
     Raises:
         WiringError: If neighbours do not fit.

@@ -119,7 +119,9 @@ class RiemannianModule(abc.ABC):
 
     Attributes:
         time: Continuous, discrete or static.
-        state, inputs, outputs: Named spaces.
+        state: Named space of x.
+        inputs: Named space of u, one port a quantity.
+        outputs: Named space of y, likewise.
         parameters: Values of the named parameters.
     """
 

@@ -180,6 +180,9 @@ class Flow(TracedModule):
     a cost that grows with the number of its operations; an evaluation is then one compiled
     function, whose cost is that of the distinct operations for all points of a batch.
 
+    Args:
+        values: Other values of declared parameters, by name, each of the declared shape.
+
     Raises:
         SignatureError: By the constructor, for parameters that the class does not declare.
         TraceError: At the first evaluation, for an operation that cannot be traced, or a map that
@@ -194,13 +197,20 @@ class StepMap(TracedModule):
 
     `equations` returns the successor in the place of the derivative; costs and errors are a
     `Flow`'s.
+
+    Args:
+        values: Other values of declared parameters, by name, each of the declared shape.
     """
 
     time = Time.DISCRETE
 
 
 class StaticMap(TracedModule):
-    """A map without state; write `map`, which returns the outputs. Costs and errors as `Flow`."""
+    """A map without state; write `map`, which returns the outputs. Costs and errors as `Flow`.
+
+    Args:
+        values: Other values of declared parameters, by name, each of the declared shape.
+    """
 
     time = Time.STATIC
 

@@ -20,16 +20,26 @@ from riemannian_modules.whole_file import write_whole
 def load_system(path: str | os.PathLike[str]) -> System:
     """Read a system file.
 
+    Args:
+        path: A JSON file.
+
+    Returns:
+        The system, with the region and the jobs that the file holds.
+
     Raises:
         SpecError: If the file is missing, is no JSON, is truncated, holds NaN or infinite numbers,
-        or does
-            not describe a system; the message names the line, or the place as a JSON pointer.
+            or does not describe a system; the message names the line, or the place as a JSON
+            pointer.
     """
     return system_from_data(read_json(path), Path(path).name)
 
 
 def save_system(system: System | RiemannianModule, path: str | os.PathLike[str]) -> None:
     """Write a system, or a module alone, as a file; nothing is left half-written.
+
+    Args:
+        system: A system, or a module or composite alone.
+        path: The file, replaced where it exists.
 
     Raises:
         UnsupportedError: For a module that has no written form, such as one of another framework.
@@ -40,7 +50,11 @@ def save_system(system: System | RiemannianModule, path: str | os.PathLike[str])
 
 
 def system_schema() -> dict[str, Any]:
-    """The JSON schema of system files (draft 2020-12)."""
+    """The JSON schema of system files (draft 2020-12).
+
+    Returns:
+        The schema as JSON data.
+    """
     return file_model().model_json_schema()
 
 

@@ -17,8 +17,7 @@ def read_samples(path: Path, signature: Signature) -> dict[str, Array]:
 
     Raises:
         SpecError: If the file is missing, a column is missing or stands twice, or an entry is no
-        finite
-            number; the message names the line.
+            finite number; the message names the line.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -96,6 +96,11 @@ def network_rate(
 
     A log-norm above zero bounds growth. Arguments as those of `certify_network`.
 
+    Args:
+        graph: A composite with a state, or one module.
+        region: States, inputs and uncertain parameters; None is everywhere.
+        metrics: For some nodes, their metric; the others' are found.
+
     Raises:
         ConvergenceError: If nothing finite could be proved.
     """
