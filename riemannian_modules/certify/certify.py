@@ -68,7 +68,7 @@ def certify(
         UnsupportedError: If the module has no exact form, or its map may jump.
         SignatureError, MetricError, RegionError: For requests that do not fit the module.
 
-    Source: Lohmiller and Slotine (1998); THEORY of this library in docs/theory.md.
+    Source: Lohmiller and Slotine (1998), Automatica 34; docs/theory.md states what is proved.
     """
     _check_kinds(module, region, norm, input_norm, horizontal, budget)
     _check_target(module, rate, factor)

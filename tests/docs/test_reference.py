@@ -1,5 +1,6 @@
 """The reference leaves out no public name, and no docstring leaves out an argument."""
 
+import inspect
 import re
 
 import pytest
@@ -70,4 +71,19 @@ def test_what_the_documentation_imports_is_public():
         ):
             wanted = {name.strip() for name in re.sub(r"[()\n]", " ", names).split(",")} - {""}
             found += [f"{page.name}: {room}.{n}" for n in wanted - public.get(room, set())]
+    assert found == []
+
+
+WORDS_OF_THE_HOUSE = r"\b(doors?|floors?|settled?|THEORY)\b"
+
+
+def test_pages_for_users_leave_out_the_words_of_the_house():
+    found = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.S)
+        found += [f"{page.name}: {word}" for word in re.findall(WORDS_OF_THE_HOUSE, text)]
+    for room in CORE_ROOMS:
+        for name, public in public_objects(room).items():
+            text = re.sub(r"`[^`]*`", "", inspect.getdoc(public) or "")
+            found += [f"{room}.{name}: {word}" for word in re.findall(WORDS_OF_THE_HOUSE, text)]
     assert found == []

@@ -42,7 +42,7 @@ def certify_network(
     rate: float | None = None,
     factor: float | None = None,
 ) -> Answer:
-    """Prove that a network contracts, by composition (THEORY section 6), cheapest rule first.
+    """Prove that a network contracts, by composition, cheapest rule first.
 
     The network rule compares nodes' own bounds with the gains between them; it is exact for
     cascades, at the price of weights that spread far: asking for less rate narrows them. Where
