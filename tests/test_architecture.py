@@ -20,7 +20,6 @@ FLOORS = (
     {"modules"},
     {"graph"},
     {"engine", "certify"},
-    {"learning"},
     {"spec"},
     {"plot"},
     {"examples", "testing"},
