@@ -60,7 +60,8 @@ def _names(module: str) -> list[str]:
     """What ``module`` lists in ``__all__``; without one, the classes that it defines."""
     for node in _tree(module).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return list(ast.literal_eval(node.value))
+            listed = list(ast.literal_eval(node.value))
+            return [name for name in listed if not name.startswith("_")]  # but `__version__`
     return [node.name for node in _tree(module).body if isinstance(node, ast.ClassDef)]
 
 
@@ -107,12 +108,20 @@ def pages() -> dict[str, list[Public]]:
     return found
 
 
+def _beside(page: str) -> str:
+    """A link to ``page`` from the index of the reference."""
+    return page.removeprefix("reference/")
+
+
 def _page_text(names: list[Public]) -> str:
-    title = ", ".join(f"`{p.name}`" for p in names)
-    imports = f"from {names[0].room} import {', '.join(p.name for p in names)}"
-    # By the place of its definition: `engine.fit` is a module too, and would be taken for it.
-    objects = "\n\n".join(f"::: {p.module}.{p.name}" for p in names)
-    return f"# {title}\n\n```text\n{imports}\n```\n\n{objects}\n"
+    title = "" if len(names) == 1 else "# " + ", ".join(f"`{p.name}`" for p in names) + "\n\n"
+    level = 1 if len(names) == 1 else 2
+    # Found by the place of its definition: `engine.fit` is a module too, and would be taken for it.
+    return title + "\n\n".join(
+        f"::: {p.module}.{p.name}\n    options:\n      heading: {p.room}.{p.name}\n"
+        f"      toc_label: {p.name}\n      heading_level: {level}"
+        for p in names
+    )
 
 
 def _index_text(room: str) -> str:
@@ -127,8 +136,8 @@ def _index_text(room: str) -> str:
 
 def _rooms_text() -> str:
     rows = [
-        f"| [{title}]({_folder(room).removeprefix('reference/')}/index.md) | `{room}` | "
-        + ", ".join(f"`{p.name}`" for p in public_names(room))
+        f"| [{title}]({_beside(_folder(room))}/index.md) | `{room}` | "
+        + ", ".join(f"[`{p.name}`]({_beside(page_of(p))})" for p in public_names(room))
         + " |"
         for room, title in ROOMS.items()
     ]

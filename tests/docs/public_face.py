@@ -27,7 +27,7 @@ def public_objects(room: str) -> dict[str, object]:
         for name, value in vars(module).items()
         if inspect.isclass(value) and value.__module__ == room
     ]
-    return {name: getattr(module, name) for name in names}
+    return {name: getattr(module, name) for name in names if not name.startswith("_")}
 
 
 def arguments(public: object) -> list[str]:
