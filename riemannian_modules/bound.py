@@ -13,7 +13,11 @@ from riemannian_modules.shown import Facts, Shown, at_most
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class LogNormBound(Shown):
-    """Distances follow at most ``exp(rate t)``, rate in 1/time; contracting if rate < 0."""
+    """Distances follow at most ``exp(rate t)``, rate in 1/time; contracting if rate < 0.
+
+    Attributes:
+        rate: In 1/time; a contraction rate lambda is a log-norm of -lambda.
+    """
 
     rate: float
 
@@ -25,7 +29,11 @@ class LogNormBound(Shown):
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class LipschitzBound(Shown):
-    """Discrete time or no time: distances grow at most by ``factor`` at each application."""
+    """Discrete time or no time: distances grow at most by ``factor`` at each application.
+
+    Attributes:
+        factor: At least 0; contracting if below 1.
+    """
 
     factor: float
 

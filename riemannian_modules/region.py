@@ -151,6 +151,11 @@ class Box(Shown):
 def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[float]) -> Box:
     """A region: ``box(q=(-1, 1), v=(0, inf))``, or with dotted names ``box({"plant.q": (-1, 1)})``.
 
+    Args:
+        sides: By port (for all of its coordinates) or coordinate, the lower and the upper side, in
+            its unit; infinite ones are allowed.
+        named: Further sides, by keyword.
+
     Raises:
         RegionError: For sides that are reversed, NaN, infinite on the wrong side, or no pair of
             numbers.
@@ -198,6 +203,10 @@ def ball(center: Mapping[str, float], radius: float, metric: ArrayLike | None = 
 
 def simplex(names: Sequence[str], total: float = 1.0) -> Box:
     """The points with coordinates of at least 0 that sum to ``total``: shares, probabilities.
+
+    Args:
+        names: The coordinates, by name.
+        total: What they sum to, positive.
 
     Raises:
         RegionError: If ``total`` is not positive, or no coordinates are named.

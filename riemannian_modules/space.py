@@ -27,7 +27,13 @@ Array = NDArray[np.float64]
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Port(Shown):
-    """One named quantity: its shape (``()`` for a scalar) and its unit ("" when not said)."""
+    """One named quantity: its shape (``()`` for a scalar) and its unit ("" when not said).
+
+    Attributes:
+        name: What it is called; not empty.
+        shape: ``()`` for a scalar, ``(3,)`` for a vector, ``(2, 3)`` for a matrix.
+        unit: A label that has to agree where two ports meet; "" fits every other.
+    """
 
     name: str
     shape: tuple[int, ...] = ()
@@ -102,7 +108,11 @@ class Signals(Shown):
 @final
 @dataclass(frozen=True, repr=False)
 class Space(Shown):
-    """An ordered product of named ports; vectors of this space have ``size`` coordinates."""
+    """An ordered product of named ports; vectors of this space have ``size`` coordinates.
+
+    Attributes:
+        ports: The ports, in order, no two of one name.
+    """
 
     ports: tuple[Port, ...] = ()
 

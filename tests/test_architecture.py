@@ -21,7 +21,6 @@ FLOORS = (
     {"modules"},
     {"graph"},
     {"engine", "certify"},
-    {"learning"},
     {"spec"},
     {"plot"},
     {"examples", "results", "testing"},

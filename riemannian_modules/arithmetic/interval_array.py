@@ -276,7 +276,7 @@ class Interval(Shown):
 
         Raises:
             DomainError: If an intersection is empty, as then one of the two is no enclosure of the
-            same value.
+                same value.
         """
         b = as_interval(other)
         lower, upper = np.maximum(self.lower, b.lower), np.minimum(self.upper, b.upper)
@@ -305,7 +305,7 @@ def interval(lower: ArrayLike, upper: ArrayLike) -> Interval:
 
     Raises:
         DomainError: If bounds are NaN, in reverse order, or both infinite on one side (a set
-        without real numbers).
+            without real numbers).
     """
     low, high = np.broadcast_arrays(
         np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)

@@ -18,7 +18,13 @@ from riemannian_modules.space import Array
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Tried(Shown):
-    """One rule that was tried: the bound that it proved, or None and why."""
+    """One rule that was tried: the bound that it proved, or None and why.
+
+    Attributes:
+        rule: The rule's name.
+        bound: What it proved, or None.
+        outcome: In words, what came of it.
+    """
 
     rule: str
     bound: Bound | None
@@ -121,6 +127,7 @@ class Refuted(Shown):
 
 
 Answer = Proved | Estimated | Refuted
+"""What a request comes to: proved, open or refuted, told apart by ``isinstance`` or ``match``."""
 
 
 def _sampled(bound: Bound) -> str:

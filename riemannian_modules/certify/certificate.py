@@ -30,6 +30,9 @@ class Certificate(Shown):
     """JSON data: claim, region, metric, system (its expressions) and evidence.
 
     Numbers are written so that they read back as the same binary numbers; infinite sides are "inf".
+
+    Attributes:
+        data: What the file holds.
     """
 
     data: Mapping[str, Any]
@@ -67,6 +70,9 @@ def claim_in_short(statement: str) -> str:
 
 def load_certificate(path: str | Path) -> Certificate:
     """Read a certificate file; nothing in it is believed yet.
+
+    Args:
+        path: A JSON file, gzipped where its name ends in `.gz`.
 
     Raises:
         CertificateError: If the file is missing, truncated, no JSON, or of another format or

@@ -68,7 +68,7 @@ def certify(
         UnsupportedError: If the module has no exact form, or its map may jump.
         SignatureError, MetricError, RegionError: For requests that do not fit the module.
 
-    Source: Lohmiller and Slotine (1998); THEORY of this library in docs/theory.md.
+    Source: Lohmiller and Slotine (1998), Automatica 34; docs/theory.md states what is proved.
     """
     _check_kinds(module, region, norm, input_norm, horizontal, budget)
     _check_target(module, rate, factor)
@@ -88,6 +88,12 @@ def contraction_rate(
     budget: Budget | None = None,
 ) -> Bound:
     """The best proved bound: the log-norm of a flow (negative: contracting), or the gain of a map.
+
+    Args:
+        module: A flow, a step map or a static map.
+        region: As for `certify`; None is everywhere.
+        norm: As for `certify`; None tries the identity and the free ones.
+        budget: Limits of time and boxes.
 
     Raises:
         ConvergenceError: If nothing finite could be proved; the message says what the answer was.

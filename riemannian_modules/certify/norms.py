@@ -221,7 +221,11 @@ def coordinates(theta: Written, *, rates: Written | None = None) -> WrittenFacto
 
 
 def learned_l2(features: int = 3) -> FreeLearnedL2:
-    """A metric with so many hidden units, learned from samples of the region, then proved on it."""
+    """A metric with so many hidden units, learned from samples of the region, then proved on it.
+
+    Args:
+        features: The number of hidden units, from 1 to 64.
+    """
     if not isinstance(features, int) or not 1 <= features <= 64:
         raise MetricError(f"learned_l2: expected 1 to 64 features, got {features!r}.")
     return FreeLearnedL2(features)
@@ -234,12 +238,20 @@ def _function_or_none(where: str, value: object) -> Any:
 
 
 def l1(weights: ArrayLike | None = None) -> L1 | FreeL1:
-    """The weighted l1 norm; None for weights to be found. Raises MetricError for weights <= 0."""
+    """The weighted l1 norm; None for weights to be found. Raises MetricError for weights <= 0.
+
+    Args:
+        weights: (n,) > 0, one for each coordinate; None has them found.
+    """
     return FreeL1() if weights is None else L1(_positive(weights))
 
 
 def linf(weights: ArrayLike | None = None) -> LInf | FreeLInf:
-    """The weighted linf norm; None for weights to be found. Raises MetricError for weights <= 0."""
+    """The weighted linf norm; None for weights to be found. Raises MetricError for weights <= 0.
+
+    Args:
+        weights: (n,) > 0, one for each coordinate; None has them found.
+    """
     return FreeLInf() if weights is None else LInf(_positive(weights))
 
 

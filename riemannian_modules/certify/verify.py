@@ -53,6 +53,9 @@ _CLAIM = {
 def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
     """Prove a certificate's claim again, from its data alone.
 
+    Args:
+        certificate: A certificate, its data, or the path of its file.
+
     Returns:
         `Proved` with the same bound; or `Estimated` with the reason why it is not proved.
 

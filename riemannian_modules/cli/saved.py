@@ -17,7 +17,7 @@ def show_result(result: Any, out: Path | None) -> None:
     from riemannian_modules.plot import save_figure
     from riemannian_modules.results import draw_result
 
-    output().print(plain(str(result)), highlight=False, soft_wrap=True)
+    output().print(plain(repr(result)), highlight=False, soft_wrap=True)
     if out is None:
         return
     try:

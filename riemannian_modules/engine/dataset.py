@@ -23,7 +23,12 @@ from riemannian_modules.space import Array, Space
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dataset(Shown):
-    """B samples: inputs (B, m) and targets (B, q), in the order of the module's ports."""
+    """B samples: inputs (B, m) and targets (B, q), in the order of the module's ports.
+
+    Attributes:
+        inputs: (B, m).
+        targets: (B, q).
+    """
 
     inputs: Array
     targets: Array
@@ -51,6 +56,9 @@ def dataset(
         module: Its inputs' and outputs' names are the columns wanted.
         data: For each input and each output an array (B, *shape of the port).
         where: What is being read, for messages.
+
+    Returns:
+        The samples, flat and in the order of the module's ports.
 
     Raises:
         SignatureError: For unknown, missing or ambiguous names, wrong or unequal lengths, or no
@@ -96,6 +104,9 @@ def paired_dataset(
         module: Whose inputs and outputs they are.
         inputs: By name, or flat (B, m).
         targets: By name, or flat (B, q).
+
+    Returns:
+        The samples, flat and in the order of the module's ports.
 
     Raises:
         SignatureError: For wrong names or shapes, unequal lengths, or no samples.

@@ -32,6 +32,13 @@ class OperatingPoint(Shown):
     """A point at rest: state x (n,), inputs u (m,), outputs y (q,), parameters theta (p,).
 
     ``residual`` is the largest remaining rate of change, or difference to a wanted output.
+
+    Attributes:
+        x: The state, (n,).
+        u: The inputs, (m,).
+        y: The outputs, (q,).
+        theta: The parameters, (p,).
+        residual: The largest remaining rate of change, or difference to a wanted output.
     """
 
     x: Array

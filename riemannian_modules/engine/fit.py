@@ -64,6 +64,9 @@ def fit(
         coupling: `Joint` or `Layerwise`; joint for up to 500 parameters where none is given.
         progress: `TerminalProgress` (the default) or `NoProgress`.
 
+    Returns:
+        The fitted module in a `FitResult`: how the search ended, the loss, deviations and history.
+
     Raises:
         UnsupportedError: If the module has a state; make it a flow map first.
         SignatureError: For wrong names or shapes, no samples, or no parameters.

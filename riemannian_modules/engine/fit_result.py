@@ -41,6 +41,8 @@ class FitResult(Shown):
         derivatives: Of its derivative, likewise.
         seconds: Wall time.
         data: The samples.
+        uncertainty: What `covariance` and `undetermined` are taken from; None where the problem is
+            too large for it.
     """
 
     module: RiemannianModule

@@ -100,7 +100,12 @@ class FunctionInput(InputSignal):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinearTable(InputSignal):
-    """Values (k, size) at times (k,), joined by straight lines; build with `linear_table`."""
+    """Values (k, size) at times (k,), joined by straight lines; build with `linear_table`.
+
+    Attributes:
+        times: (k,), increasing.
+        values: (k, size).
+    """
 
     times: Array
     values: Array
@@ -144,7 +149,12 @@ class LinearTable(InputSignal):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HeldTable(InputSignal):
-    """Each value (k, size) is held from its time (k,) until the next; build with `held_table`."""
+    """Each value (k, size) is held from its time (k,) until the next; build with `held_table`.
+
+    Attributes:
+        times: (k,), increasing.
+        values: (k, size).
+    """
 
     times: Array
     values: Array
@@ -185,6 +195,10 @@ def held_table(times: ArrayLike, values: ArrayLike) -> HeldTable:
     """A table of inputs of which each is held until the next, the last for ever (zero-order hold).
 
     Times (k,) and values (k,) or (k, *port shape), k >= 1; raises as `linear_table` does.
+
+    Args:
+        times: Increasing, (k,), k >= 1.
+        values: (k,), or (k, *port shape).
     """
     return HeldTable(*_checked_table(times, values, 1))
 

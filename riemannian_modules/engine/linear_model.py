@@ -77,7 +77,7 @@ class LinearModel(Shown):
 
         Raises:
             numpy.linalg.LinAlgError: If the model has no steady response: a pole at 0 (at 1 in
-            discrete time).
+                discrete time).
         """
         n = len(self.A)
         M = -self.A if self.signature.time is Time.CONTINUOUS else np.eye(n) - self.A

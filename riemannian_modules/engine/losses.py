@@ -196,6 +196,10 @@ class PoissonLoss(NaturalLoss):
 def one_hot(labels: Array, classes: int) -> Array:
     """Class numbers (B,) as rows of probabilities (B, classes).
 
+    Args:
+        labels: (B,), whole numbers from 0.
+        classes: How many classes there are.
+
     Raises:
         SignatureError: If the labels are not one whole number for each sample.
         DomainError: If a label is not a whole number from 0 to classes - 1.

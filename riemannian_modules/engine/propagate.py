@@ -47,6 +47,9 @@ def propagate(
         state_factor: The same for the state's derivative or successor, (..., n, r'); its columns
             come after those of the outputs. None for none.
 
+    Returns:
+        A metric for each layer that has parameters; `LayerwiseMetric.joint` couples them.
+
     Raises:
         SignatureError: If the module has no parameters, or theta is a batch.
         MetricError: If the factors do not fit outputs, state or batch.

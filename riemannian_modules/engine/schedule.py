@@ -38,7 +38,11 @@ class Schedule(abc.ABC, Shown):
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class FullBatch(Schedule):
-    """Every step sees all samples; at most ``max_iterations`` steps in the first attempt."""
+    """Every step sees all samples; at most ``max_iterations`` steps in the first attempt.
+
+    Attributes:
+        max_iterations: At most so many steps, 0 or more.
+    """
 
     max_iterations: int = 500
 

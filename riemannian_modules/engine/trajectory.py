@@ -197,6 +197,9 @@ def read_trajectory(
         module: The module that was simulated.
         theta: Its parameters, flat or by name; its own where None.
 
+    Returns:
+        The trajectory with the module's names.
+
     Raises:
         SpecError: If the file is missing, cannot be read, or is larger than `LARGEST_FILE`.
         SignatureError: If a column is missing or a row is short.

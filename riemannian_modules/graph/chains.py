@@ -18,6 +18,13 @@ def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
     Ports are matched by name where the names agree, else in order. The first module's inputs and
     the last one's outputs are the composite's. Modules without a name get one from their class.
 
+    Args:
+        modules: From first to last.
+        named: Further ones by the name that they are to have, after those without.
+
+    Returns:
+        The composite.
+
     Raises:
         WiringError: If neighbours do not fit.
     """

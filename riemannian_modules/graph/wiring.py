@@ -24,6 +24,9 @@ class Wiring(Shown):
 
     The one mutable object of the library: each method notes something down and returns the wiring.
 
+    Args:
+        modules: The first modules by name; `add` adds more.
+
     Example:
         ``Wiring(plant=p, pid=c).input("r", "pid.reference").connect("pid.u", "plant.force")
         .connect("plant.q", "pid.measurement").output("q", "plant.q").build()``

@@ -25,7 +25,11 @@ from riemannian_modules.metrics.stacked_factor import StackedFactor
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlockDiagonalMetric(Metric):
-    """``blocks`` along the diagonal, zero elsewhere; costs are those of the blocks added."""
+    """``blocks`` along the diagonal, zero elsewhere; costs are those of the blocks added.
+
+    Attributes:
+        blocks: At least one metric.
+    """
 
     blocks: tuple[Metric, ...]
 
@@ -108,6 +112,9 @@ class BlockDiagonalMetric(Metric):
 
 def block_diagonal_metric(blocks: Sequence[Metric]) -> BlockDiagonalMetric:
     """Put metrics along a diagonal; the coordinates are theirs, one block after the other.
+
+    Args:
+        blocks: At least one metric.
 
     Raises:
         MetricError: If there is no block.

@@ -32,6 +32,9 @@ class DenseMetric(Metric, Recomputed):
     """``matrix``, symmetric positive definite, shape (n, n).
 
     O(n^3 / 3) at the first solve, O(n^2) for each vector applied or solved.
+
+    Attributes:
+        matrix: (n, n), symmetric positive definite; `dense_metric` checks that.
     """
 
     matrix: Array
@@ -105,6 +108,9 @@ class DenseMetric(Metric, Recomputed):
 
 def dense_metric(matrix: Array) -> DenseMetric:
     """Copy and validate a symmetric positive definite matrix, shape (n, n).
+
+    Args:
+        matrix: M, (n, n).
 
     Raises:
         DomainError: If it holds NaN or infinities.

@@ -22,7 +22,11 @@ from riemannian_modules.metrics.metric import Metric
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DiagonalMetric(Metric):
-    """``diag(weights)``; weights (n,) > 0. Everything is O(n)."""
+    """``diag(weights)``; weights (n,) > 0. Everything is O(n).
+
+    Attributes:
+        weights: (n,) > 0; `diagonal_metric` checks that.
+    """
 
     weights: Array
 
@@ -91,6 +95,9 @@ class DiagonalMetric(Metric):
 
 def diagonal_metric(weights: Array) -> DiagonalMetric:
     """Copy and validate ``diag(weights)``, weights of shape (n,).
+
+    Args:
+        weights: The diagonal, (n,).
 
     Raises:
         DomainError: If a weight is NaN or infinite.

@@ -26,6 +26,12 @@ class DowndatedMetric(Metric):
 
     directions (n, p) orthonormal, shares (p,) in [0, 1), p = min(n, k). Build it with
     ``base.downdated(V)``: O(n k^2) once; each solve costs the base's and O(n k).
+
+    Attributes:
+        base: The metric that is taken from.
+        columns: V, (n, k).
+        directions: (n, p), orthonormal.
+        shares: (p,), what V takes of the base along each direction.
     """
 
     base: Metric

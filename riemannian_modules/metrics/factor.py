@@ -75,7 +75,12 @@ class Factor(abc.ABC, Shown):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DenseFactor(Factor):
-    """``scale entries``; entries has shape (n, r). Gram in O(n r^2), products in O(n r)."""
+    """``scale entries``; entries has shape (n, r). Gram in O(n r^2), products in O(n r).
+
+    Attributes:
+        entries: (n, r).
+        scale: One number, by which all entries are multiplied.
+    """
 
     entries: Array
     scale: float = 1.0

@@ -20,7 +20,11 @@ from riemannian_modules.metrics.factor import DenseFactor, Factor
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JoinedFactor(Factor):
-    """``[U_1 U_2 ...]``: parts of equally many rows; the columns are put side by side."""
+    """``[U_1 U_2 ...]``: parts of equally many rows; the columns are put side by side.
+
+    Attributes:
+        parts: Factors of equally many rows; `join` checks that.
+    """
 
     parts: tuple[Factor, ...]
 
@@ -78,6 +82,9 @@ class JoinedFactor(Factor):
 
 def join(parts: Sequence[Factor]) -> Factor:
     """The factors of ``parts`` side by side; dense neighbours are merged into one, by copy.
+
+    Args:
+        parts: At least one factor, all of n rows.
 
     Raises:
         MetricError: If there is no part, or their numbers of rows differ.

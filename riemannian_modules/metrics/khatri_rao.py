@@ -25,6 +25,11 @@ class KhatriRaoFactor(Factor):
 
     activations (B, n_in), cotangents (B, n_out, k); n = n_out n_in rows, r = B k columns.
     Gram in O(B^2 n_in + r^2 n_out) instead of O(n r^2); products in O(B n) instead of O(n r).
+
+    Attributes:
+        activations: (B, n_in).
+        cotangents: (B, n_out, k).
+        scale: One number.
     """
 
     activations: Array

@@ -31,6 +31,10 @@ class KroneckerMetric(Metric):
 
     ``M vec(X) = vec(left X right)``. Any of its operations costs right.dim times left's and
     left.dim times right's.
+
+    Attributes:
+        left: (n_out, n_out).
+        right: (n_in, n_in).
     """
 
     left: Metric
@@ -119,6 +123,10 @@ class KroneckerMetric(Metric):
 
 def kronecker_metric(left: Metric, right: Metric) -> KroneckerMetric:
     """The metric of (n_out, n_in) matrices: ``left`` is (n_out, n_out), ``right`` (n_in, n_in).
+
+    Args:
+        left: The metric of columns, of n_out coordinates.
+        right: The metric of rows, of n_in coordinates.
 
     Raises:
         MetricError: If either is no metric.

@@ -45,6 +45,11 @@ class LowRankMetric(Metric, Recomputed):
     side is solved to 13 digits. One in the range of U, as gradients are, is solved as well as its
     own rounding allows, ``eps cond(M)``; use ``solve_factor`` there, which for r < n loses no more
     than ``eps cond(U)``.
+
+    Attributes:
+        base: R, (n, n).
+        mu: The mass scale, positive.
+        factor: U, (n, r).
     """
 
     base: Metric

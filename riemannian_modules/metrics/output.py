@@ -26,7 +26,11 @@ from riemannian_modules.metrics.dense import check_symmetric
 
 
 def euclidean_factor(outputs: Array) -> Array:
-    """S = I for every output; outputs (..., d), S (..., d, d). With it, Gauss-Newton."""
+    """S = I for every output; outputs (..., d), S (..., d, d). With it, Gauss-Newton.
+
+    Args:
+        outputs: (..., d); their shape counts, not their values.
+    """
     y = real_array("outputs", outputs)
     _check_axes("euclidean_factor", y, 1)
     return _diagonal(namespace_of(y).ones_like(y))
@@ -34,6 +38,9 @@ def euclidean_factor(outputs: Array) -> Array:
 
 def categorical_fisher_factor(probabilities: Array) -> Array:
     """Fisher metric of the logits, ``diag(p) - p p^T``, at probabilities p (..., d).
+
+    Args:
+        probabilities: p, (..., d), nonnegative, of sum 1 along the last axis.
 
     Returns:
         ``diag(sqrt p) - p sqrt(p)^T``, shape (..., d, d), of rank d - 1.
@@ -55,7 +62,11 @@ def categorical_fisher_factor(probabilities: Array) -> Array:
 
 
 def categorical_fisher_factor_of_logits(logits: Array) -> Array:
-    """The same metric from logits (..., d), by a softmax that cannot overflow; S (..., d, d)."""
+    """The same metric from logits (..., d), by a softmax that cannot overflow; S (..., d, d).
+
+    Args:
+        logits: (..., d), along the last axis up to a constant log p.
+    """
     z = real_array("logits", logits)
     _check_axes("categorical_fisher_factor_of_logits", z, 1)
     xp = namespace_of(z)
@@ -66,6 +77,9 @@ def categorical_fisher_factor_of_logits(logits: Array) -> Array:
 def bernoulli_fisher_factor(probabilities: Array) -> Array:
     """Fisher metric of the logits, ``p (1 - p)`` each, at independent p (..., d); S (..., d, d).
 
+    Args:
+        probabilities: p, (..., d), in [0, 1].
+
     Raises:
         DomainError: If a probability lies outside [0, 1].
     """
@@ -74,7 +88,11 @@ def bernoulli_fisher_factor(probabilities: Array) -> Array:
 
 
 def bernoulli_fisher_factor_of_logits(logits: Array) -> Array:
-    """The same metric from logits (..., d), accurate where p rounds to 0 or 1; S (..., d, d)."""
+    """The same metric from logits (..., d), accurate where p rounds to 0 or 1; S (..., d, d).
+
+    Args:
+        logits: log(p / (1 - p)), (..., d).
+    """
     z = real_array("logits", logits)
     _check_axes("bernoulli_fisher_factor_of_logits", z, 1)
     xp = namespace_of(z)
@@ -84,6 +102,9 @@ def bernoulli_fisher_factor_of_logits(logits: Array) -> Array:
 
 def poisson_fisher_factor(rates: Array) -> Array:
     """Fisher metric of the log rates, ``lambda`` each, at independent rates (..., d) > 0.
+
+    Args:
+        rates: lambda, (..., d), positive.
 
     Returns:
         ``diag(sqrt(lambda))``, shape (..., d, d).
@@ -95,12 +116,19 @@ def poisson_fisher_factor(rates: Array) -> Array:
 
 
 def poisson_mean_fisher_factor(rates: Array) -> Array:
-    """Fisher metric of the rates themselves, ``1 / lambda`` each; shapes and errors as above."""
+    """Fisher metric of the rates themselves, ``1 / lambda`` each; shapes and errors as above.
+
+    Args:
+        rates: lambda, (..., d), positive.
+    """
     return _diagonal(1.0 / _positive("poisson_mean_fisher_factor", "rates", rates) ** 0.5)
 
 
 def gaussian_fisher_factor(scale: Array) -> Array:
     """Fisher metric of the means, ``1 / scale^2`` each, at known standard deviations (..., d).
+
+    Args:
+        scale: Standard deviations, (..., d), positive, in the outputs' units.
 
     Returns:
         ``diag(1 / scale)``, shape (..., d, d).
@@ -116,6 +144,9 @@ def gaussian_scale_fisher_factor(scale: Array) -> Array:
 
     The outputs are (mean_1 ... mean_d, log scale_1 ... log scale_d): ``1 / scale^2``, then 2 each.
 
+    Args:
+        scale: Standard deviations, (..., d), positive, in the outputs' units.
+
     Returns:
         Shape (..., 2 d, 2 d), diagonal.
 
@@ -129,6 +160,9 @@ def gaussian_scale_fisher_factor(scale: Array) -> Array:
 
 def hessian_factor(hessians: Array) -> Array:
     """Factor of loss Hessians or any other output metrics; (..., d, d), positive semidefinite.
+
+    Args:
+        hessians: (..., d, d), symmetric, positive semidefinite.
 
     Returns:
         ``V diag(sqrt(lambda))`` from the eigendecomposition, shape (..., d, d); O(d^3) each.

@@ -24,7 +24,12 @@ from riemannian_modules.metrics.metric import Metric
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScaledIdentityMetric(Metric):
-    """``scale I`` of ``size`` coordinates; scale a positive 0-d array. Everything is O(n)."""
+    """``scale I`` of ``size`` coordinates; scale a positive 0-d array. Everything is O(n).
+
+    Attributes:
+        size: The number of coordinates.
+        scale: A positive 0-d array.
+    """
 
     size: int
     scale: Array
@@ -97,6 +102,10 @@ class ScaledIdentityMetric(Metric):
 
 def scaled_identity_metric(dim: int, scale: Array = 1.0) -> ScaledIdentityMetric:
     """Validate ``scale I``; a scale that is a 0-d array decides the library and device.
+
+    Args:
+        dim: The number of coordinates, at least 1.
+        scale: The number on the diagonal, positive.
 
     Raises:
         DomainError: If the scale is not a positive finite number.

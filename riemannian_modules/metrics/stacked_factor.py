@@ -21,7 +21,11 @@ from riemannian_modules.metrics.joined_factor import check_factors
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StackedFactor(Factor):
-    """``[U_1; U_2; ...]``: parts of equally many columns; costs are those of the parts added."""
+    """``[U_1; U_2; ...]``: parts of equally many columns; costs are those of the parts added.
+
+    Attributes:
+        parts: Factors of equally many columns; `stack` checks that.
+    """
 
     parts: tuple[Factor, ...]
 
@@ -82,6 +86,9 @@ class StackedFactor(Factor):
 
 def stack(parts: Sequence[Factor]) -> Factor:
     """The factors ``parts`` one above the other: one metric for the parameters of all of them.
+
+    Args:
+        parts: At least one factor, all of r columns.
 
     Raises:
         MetricError: If there is no part, or their numbers of columns differ.

@@ -23,6 +23,9 @@ class SumFactor(Factor):
     """``U_1 + U_2 + ...``: parts of one shape, whose columns belong to the same outputs.
 
     Costs are those of the parts added, but the Gram's, which has a term for each pair of parts.
+
+    Attributes:
+        parts: Factors of one shape; `add` checks that.
     """
 
     parts: tuple[Factor, ...]
@@ -71,6 +74,9 @@ class SumFactor(Factor):
 
 def add(parts: Sequence[Factor]) -> Factor:
     """The sum of the factors ``parts``, for one set of parameters used in several places.
+
+    Args:
+        parts: At least one factor, all of one shape (n, r).
 
     Raises:
         MetricError: If there is no part, or their shapes differ.

@@ -61,6 +61,12 @@ class Activation(StructuredMap):
     ) -> None:
         """Make it for ports of a size such as 3 or a shape such as (2, 3); a scalar by default.
 
+        Args:
+            size: The ports' size such as 3, or shape such as (2, 3), or both with a unit, as in
+                `riemannian_modules.space`; a scalar by default.
+            input: Name of the input port.
+            output: Name of the output port.
+
         Raises:
             SignatureError: If the size is no size.
         """
@@ -148,6 +154,13 @@ class LeakyReLU(Activation):
     ) -> None:
         """As the other activations, for a size such as 3 or a shape such as (2, 3).
 
+        Args:
+            size: The ports' size such as 3, or shape such as (2, 3), or both with a unit, as in
+                `riemannian_modules.space`; a scalar by default.
+            leak: The slope below zero, in [0, 1]; no parameter.
+            input: Name of the input port.
+            output: Name of the output port.
+
         Raises:
             DomainError: For a leak outside [0, 1], NaN or infinite.
             SignatureError: If the size is no size.
@@ -176,6 +189,13 @@ class ELU(Activation):
         output: str = "y",
     ) -> None:
         """As the other activations, for a size such as 3 or a shape such as (2, 3).
+
+        Args:
+            size: The ports' size such as 3, or shape such as (2, 3), or both with a unit, as in
+                `riemannian_modules.space`; a scalar by default.
+            alpha: Minus the limit at minus infinity; no parameter.
+            input: Name of the input port.
+            output: Name of the output port.
 
         Raises:
             DomainError: For an alpha that is not positive, NaN or infinite.

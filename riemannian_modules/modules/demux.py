@@ -25,6 +25,11 @@ class Demux(Rewiring):
     ) -> None:
         """Make it for output ports described as in `riemannian_modules.space`.
 
+        Args:
+            names: Names of scalar ports, each alone or several in one text.
+            input: Name of the input port.
+            ports: Further ports by name, each with its size, its unit or both.
+
         Raises:
             SignatureError: For ports that are none, or no port at all.
         """

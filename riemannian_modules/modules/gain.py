@@ -138,6 +138,11 @@ class MatrixGain(StructuredMap):
     def __init__(self, K: ArrayLike, *, input: str = "u", output: str = "y") -> None:
         """Make the gain from K (q, m).
 
+        Args:
+            K: The gain, (q, m).
+            input: Name of the input port, of size m.
+            output: Name of the output port, of size q.
+
         Raises:
             SignatureError: If K is no matrix.
             DomainError: For NaN or infinite entries.

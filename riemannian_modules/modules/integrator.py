@@ -23,6 +23,12 @@ class Integrator(Flow):
     ) -> None:
         """Make it for ports of a size such as 3 or a shape such as (2, 3); a scalar by default.
 
+        Args:
+            size: The ports' size such as 3, or shape such as (2, 3), or both with a unit, as in
+                `riemannian_modules.space`; a scalar by default.
+            input: Name of the input port.
+            output: Name of the output port.
+
         Raises:
             SignatureError: If the size is no size.
         """

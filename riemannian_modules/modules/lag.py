@@ -34,6 +34,14 @@ class Lag(Flow):
     ) -> None:
         """Make it for ports of a size such as 3 or a shape such as (2, 3); a scalar by default.
 
+        Args:
+            tau: The time constant in seconds, positive.
+            k: The gain at rest, in units of the output by units of the input.
+            size: The ports' size such as 3, or shape such as (2, 3), or both with a unit, as in
+                `riemannian_modules.space`; a scalar by default.
+            input: Name of the input port.
+            output: Name of the output port.
+
         Raises:
             SignatureError: If the size is no size.
             DomainError: For a time constant that is not positive, NaN or infinite numbers.

@@ -113,7 +113,9 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
 
     Attributes:
         time: Continuous, discrete or static.
-        state, inputs, outputs: Named spaces.
+        state: Named space of x.
+        inputs: Named space of u, one port a quantity.
+        outputs: Named space of y, likewise.
         parameters: Values of the named parameters.
         sampling_time: How long a step of discrete time takes, as 0.2 or (0.2, "s"); None where it
             is not known, which fits any.

@@ -25,6 +25,11 @@ class Mux(Rewiring):
     ) -> None:
         """Make it for input ports described as in `riemannian_modules.space`.
 
+        Args:
+            names: Names of scalar ports, each alone or several in one text.
+            output: Name of the output port.
+            ports: Further ports by name, each with its size, its unit or both.
+
         Raises:
             SignatureError: For ports that are none, or no port at all.
         """

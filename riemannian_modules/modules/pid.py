@@ -30,6 +30,12 @@ class PID(Flow):
     def __init__(self, Kp: float, Ki: float = 0.0, Kd: float = 0.0, tau: float = 0.01) -> None:
         """Make the controller.
 
+        Args:
+            Kp: Gain of the error, in units of the control by units of the measurement.
+            Ki: Gain of the error's integral, Kp's unit by s.
+            Kd: Gain of the error's filtered derivative, Kp's unit times s.
+            tau: Time constant of the derivative's filter, in s, positive.
+
         Raises:
             DomainError: For a filter time constant that is not positive, NaN or infinite numbers.
         """

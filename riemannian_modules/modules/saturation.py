@@ -39,6 +39,14 @@ class Saturation(Activation):
     ) -> None:
         """Make it for ports of a size such as 3 or a shape such as (2, 3); a scalar by default.
 
+        Args:
+            lower: The lower limits, one number or the ports' shape.
+            upper: The upper limits, likewise.
+            size: The ports' size such as 3, or shape such as (2, 3), or both with a unit, as in
+                `riemannian_modules.space`; a scalar by default.
+            input: Name of the input port.
+            output: Name of the output port.
+
         Raises:
             SignatureError: If limits have neither one entry nor the ports' shape.
             DomainError: For NaN or infinite limits, or a lower one that is not below the upper one.

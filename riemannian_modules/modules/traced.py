@@ -190,6 +190,9 @@ class Flow(TracedModule):
     a cost that grows with the number of its operations; an evaluation is then one compiled
     function, whose cost is that of the distinct operations for all points of a batch.
 
+    Args:
+        values: Other values of declared parameters, by name, each of the declared shape.
+
     Raises:
         SignatureError: By the constructor, for parameters that the class does not declare.
         TraceError: At the first evaluation, for an operation that cannot be traced, or a map that
@@ -205,6 +208,10 @@ class StepMap(TracedModule):
     `equations` returns the successor in the place of the derivative; costs and errors are a
     `Flow`'s. How long a step takes stands in the class, ``sampling_time = 0.2`` or ``(0.2, "s")``,
     or is given to the constructor; where it is not said, the module steps with any other.
+
+    Args:
+        values: Other values of declared parameters, by name, each of the declared shape.
+        sampling_time: How long a step takes, as 0.2 or (0.2, "s").
     """
 
     time = Time.DISCRETE
@@ -218,7 +225,11 @@ class StepMap(TracedModule):
 
 
 class StaticMap(TracedModule):
-    """A map without state; write `map`, which returns the outputs. Costs and errors as `Flow`."""
+    """A map without state; write `map`, which returns the outputs. Costs and errors as `Flow`.
+
+    Args:
+        values: Other values of declared parameters, by name, each of the declared shape.
+    """
 
     time = Time.STATIC
 

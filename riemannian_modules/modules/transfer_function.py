@@ -38,6 +38,12 @@ class TransferFunction(Flow):
     ) -> None:
         """Make the system from coefficients, highest powers first.
 
+        Args:
+            num: Coefficients of the numerator; leading zeros are dropped.
+            den: Coefficients of the denominator, not zero, of no smaller degree.
+            input: Name of the input port.
+            output: Name of the output port.
+
         Raises:
             SignatureError: If it is improper: the numerator of higher degree than the denominator.
             DomainError: If the denominator is zero; for NaN or infinite coefficients.

@@ -28,7 +28,12 @@ class UnitDelay(StepMap):
     ) -> None:
         """Make it for ports of a size such as 3 or a shape such as (2, 3); a scalar by default.
 
-        ``sampling_time`` is the delay, as 0.2 or (0.2, "s"); left out, it is a step of any length.
+        Args:
+            size: The ports' size such as 3, or shape such as (2, 3), or both with a unit, as in
+                `riemannian_modules.space`; a scalar by default.
+            input: Name of the input port.
+            output: Name of the output port.
+            sampling_time: The delay, as 0.2 or (0.2, "s"); left out, it is a step of any length.
 
         Raises:
             SignatureError: If the size is no size.

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 def draw_graph(graph: ModuleGraph, path: str | os.PathLike[str]) -> None:
     """Draw the composite into a PNG, SVG or PDF file by its name's ending, whole or not at all.
 
+    Args:
+        graph: The composite.
+        path: The file; `.png`, `.svg` or `.pdf` decides its format.
+
     Raises:
         OSError: If the file cannot be written.
     """
@@ -32,6 +36,9 @@ def graph_figure(graph: ModuleGraph) -> Figure:
 
     Nodes bear their name and type, wires the names of their ports; a wire that closes a loop runs
     back in an arc, dashed.
+
+    Args:
+        graph: The composite.
     """
     from matplotlib.figure import Figure
 

@@ -24,6 +24,9 @@ def rate_against_conditioning(curve: Curve, axes: Axes | None = None) -> Figure:
     Args:
         curve: From `rate_against_condition`: each point is a proof, or marked as none.
         axes: Where to draw; a new figure where None.
+
+    Returns:
+        The figure.
     """
     require("rate_against_conditioning", curve, Curve, "a curve from rate_against_condition")
     proved = np.array(curve.is_proved)

@@ -49,6 +49,9 @@ def envelope(
             state its sampling time.
         inputs: The inputs of all trajectories, as `simulate` takes them.
         axes: Where to draw; a new figure where None.
+
+    Returns:
+        The figure.
     """
     require("envelope", answer, Proved, "a proof")
     points = number_array("envelope: starts", starts)
@@ -70,6 +73,9 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
         answer: What was proved of a flow or a step map.
         paths: Trajectories at the same times under the same inputs, from different starts.
         axes: Where to draw; a new figure where None.
+
+    Returns:
+        The figure.
 
     Raises:
         SignatureError: For a proof about a static map, which has no trajectories.

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure whole or not at all."""
+    """Write a figure whole or not at all.
+
+    Args:
+        figure: A Matplotlib figure.
+        path: The file; its ending decides the format.
+    """
     content = io.BytesIO()
     figure.savefig(content, format=Path(path).suffix.removeprefix(".") or "png", dpi=150)
     write_whole(path, content.getvalue())

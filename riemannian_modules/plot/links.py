@@ -18,7 +18,14 @@ from riemannian_modules.spec.write import connections, shown_by
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Link(Shown):
-    """A wire between two nodes of a picture, or between a node and the composite's border."""
+    """A wire between two nodes of a picture, or between a node and the composite's border.
+
+    Attributes:
+        source: The node that gives; "" for the composite's border.
+        out: Its output port; "" where there is none.
+        target: The node that takes; "" for the border.
+        into: Its input port; "" where there is none.
+    """
 
     source: str
     out: str
@@ -33,14 +40,22 @@ class Link(Shown):
 
 
 def type_name(module: RiemannianModule) -> str:
-    """What a module is called in a picture."""
+    """What a module is called in a picture.
+
+    Args:
+        module: Any module.
+    """
     if isinstance(module, ModuleGraph):
         return "composite"
     return module.name if isinstance(module, ExpressionModule) else type(module).__name__
 
 
 def links_of(graph: ModuleGraph) -> list[Link]:
-    """The wires between the modules as wired; the composite's own border is named ""."""
+    """The wires between the modules as wired; the composite's own border is named "".
+
+    Args:
+        graph: The composite.
+    """
     connect, inputs = connections(graph)
     links = [Link(*a.split(".", 1), *b.split(".", 1)) for a, b in connect]
     links += [Link("", name, *target.split(".", 1)) for name, ts in inputs.items() for target in ts]

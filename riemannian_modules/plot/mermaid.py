@@ -17,6 +17,9 @@ def graph_to_mermaid(graph: ModuleGraph) -> str:
 
     Ports of the composite stand at its border as flags. Paste it into a Markdown file or
     mermaid.live.
+
+    Args:
+        graph: The composite.
     """
     lines = ["flowchart LR"]
     _mermaid_nodes(graph, "", lines, "    ")

@@ -80,6 +80,9 @@ def network_graph(
         proof: Its proof by parts, from `certify_network`, or its bound, from `network_bound`.
         axes: Where to draw; a new figure where None.
 
+    Returns:
+        The figure.
+
     Raises:
         SignatureError: If the proof speaks of modules that the composite has not.
         UnsupportedError: For a proof by another rule.

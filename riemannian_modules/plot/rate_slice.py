@@ -40,7 +40,8 @@ class RateSlice(Shown):
 
     Attributes:
         plane: The coordinates.
-        lower, upper: Sides of the boxes, (boxes, 2), in the coordinates' units.
+        lower: Lower sides of the boxes, (boxes, 2), in the coordinates' units.
+        upper: Upper sides, likewise.
         bounds: The log-norm or gain that is proved on each box, (boxes,); inf where none is.
         others: The other coordinates that matter, with their sides.
         kind: The type of the bounds.
@@ -121,6 +122,9 @@ def slice_in_norm(
         view: What to show of a coordinate of the plane.
         boxes: How many boxes there may be.
         seconds: How long to go on cutting.
+
+    Returns:
+        The boxes, as `proved_slice` does.
 
     Raises:
         RegionError: For unknown coordinates or values outside the region.

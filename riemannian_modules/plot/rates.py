@@ -24,6 +24,9 @@ def rate_slices(shown: RateSlice, axes: Axes | None = None) -> Figure:
     Args:
         shown: Boxes and their bounds, from `proved_slice`.
         axes: Where to draw; a new figure where None.
+
+    Returns:
+        The figure.
     """
     from matplotlib.collections import PolyCollection
 

@@ -31,6 +31,9 @@ def undecided_boxes(
         plane: Two coordinates; where None, those that tell the boxes apart best.
         axes: Where to draw; a new figure where None.
 
+    Returns:
+        The figure.
+
     Raises:
         DomainError: If the answer holds no boxes, or boxes of fewer than two coordinates.
         RegionError: For unknown coordinates.

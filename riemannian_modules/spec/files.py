@@ -21,6 +21,12 @@ from riemannian_modules.whole_file import read_text, write_whole
 def load_system(path: str | os.PathLike[str]) -> System:
     """Read a system file: JSON, or YAML where its name ends in .yaml or .yml; gzipped or not.
 
+    Args:
+        path: A file in JSON or YAML.
+
+    Returns:
+        The system, with the region and the jobs that the file holds.
+
     Raises:
         SpecError: If the file is missing or larger than `LARGEST_FILE`, is no JSON or YAML, is
             truncated, holds numbers that no double holds, or does not describe a system; the
@@ -34,6 +40,10 @@ def load_system(path: str | os.PathLike[str]) -> System:
 
 def save_system(system: System | RiemannianModule, path: str | os.PathLike[str]) -> None:
     """Write a system, or a module alone, as JSON or YAML; nothing is left half-written.
+
+    Args:
+        system: A system, or a module or composite alone.
+        path: The file, replaced where it exists.
 
     Raises:
         UnsupportedError: For a module that has no written form, such as one of another framework.
@@ -49,7 +59,11 @@ def _is_yaml(path: str | os.PathLike[str]) -> bool:
 
 
 def system_schema() -> dict[str, Any]:
-    """The JSON schema of system files (draft 2020-12)."""
+    """The JSON schema of system files (draft 2020-12).
+
+    Returns:
+        The schema as JSON data.
+    """
     return file_model().model_json_schema()
 
 

@@ -40,8 +40,7 @@ def system_from_data(data: object, source: str = "system") -> System:
 
     Raises:
         SpecError: With every fault of shape at once, or the first of meaning, each with its place
-        as a
-            JSON pointer.
+            as a JSON pointer.
     """
     _check_depth(data, source)
     try:

@@ -17,7 +17,14 @@ from riemannian_modules.shown import Facts, Shown, brief_value, cut, listed
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Simulation(Shown):
-    """A simulation: constant inputs from an initial state until ``t_end`` seconds (or steps)."""
+    """A simulation: constant inputs from an initial state until ``t_end`` seconds (or steps).
+
+    Attributes:
+        t_end: In seconds, or steps.
+        points: How many times from 0 to `t_end` are written.
+        x0: Initial values by state.
+        inputs: Constant values by input.
+    """
 
     t_end: float
     points: int = 201
@@ -28,7 +35,12 @@ class Simulation(Shown):
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Goal(Shown):
-    """What is to be proved: a flow's rate or a map's factor; None for the best that is found."""
+    """What is to be proved: a flow's rate or a map's factor; None for the best that is found.
+
+    Attributes:
+        rate: For a flow, the rate to prove.
+        factor: For a map, the factor to prove.
+    """
 
     rate: float | None = None
     factor: float | None = None
@@ -37,7 +49,13 @@ class Goal(Shown):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FitTask(Shown):
-    """A fit: a CSV table (its path relative to the file), a loss, and parameters' bounds."""
+    """A fit: a CSV table (its path relative to the file), a loss, and parameters' bounds.
+
+    Attributes:
+        data: The table's path.
+        loss: "squared", "gaussian", "bernoulli", "categorical" or "poisson".
+        bounds: Sides by parameter.
+    """
 
     data: str
     loss: str = "squared"
@@ -47,7 +65,18 @@ class FitTask(Shown):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class System(Shown):
-    """A module with its name, the sources of its numbers, and the jobs that its file describes."""
+    """A module with its name, the sources of its numbers, and the jobs that its file describes.
+
+    Attributes:
+        module: The module or composite.
+        name: A title.
+        description: A text.
+        citations: Sources of the numbers.
+        region: What `certify` speaks of; empty is everywhere.
+        certify: What is to be proved, or None.
+        simulation: What is to be simulated, or None.
+        fit: What is to be fitted, or None.
+    """
 
     module: RiemannianModule
     name: str = ""

@@ -270,7 +270,7 @@ def same_map(a, b):
 
 def test_a_proof_in_a_file_is_proved_again_when_it_is_read(tmp_path):
     data = json.loads(save_result(proof(), tmp_path / "proof.json").read_text())
-    claim = data["result"]["is"]["claim"]
+    claim = data["result"]["is"]["certificate"]["claim"]
     claim["bound"] -= 0.5
     (tmp_path / "edited.json").write_text(json.dumps(data))
     with pytest.raises(CertificateError, match="not read as a proof"):

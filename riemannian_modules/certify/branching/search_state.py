@@ -113,6 +113,9 @@ class SearchState(Shown):
 def load_search(path: str | os.PathLike[str]) -> SearchState:
     """Read a search that was saved.
 
+    Args:
+        path: A file that `Budget(save=...)` or `SearchState.save` wrote.
+
     Raises:
         CertificateError: If the file cannot be read, is truncated, or its cuts are inconsistent.
     """

@@ -126,7 +126,12 @@ def prove_trajectories(
 def enclose_equilibrium(
     answer: Proved, *, center: ArrayLike | Mapping[str, float] | None = None
 ) -> Trajectories | Estimated:
-    """As `prove_trajectories`, for the smallest invariant ball: the tightest enclosure of x*."""
+    """As `prove_trajectories`, for the smallest invariant ball: the tightest enclosure of x*.
+
+    Args:
+        answer: A proved rate or factor, as for `prove_trajectories`.
+        center: The ball's centre, likewise.
+    """
     data, problem, norm = _opened(answer)
     c = _center(problem, center)
     least = _equilibrium_radius(norm, problem, c, _decay(data, problem))

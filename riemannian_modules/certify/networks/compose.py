@@ -240,6 +240,11 @@ def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
     A leaf's inputs come from several sources; the gain to them is the root of the sum of squares,
     each counted as often as its ports are read.
 
+    Args:
+        graph: A composite without state.
+        lower: The lower side of each coordinate of the inputs, (m,).
+        upper: The upper side, likewise.
+
     Raises:
         UnsupportedError: If the graph has a state.
     """

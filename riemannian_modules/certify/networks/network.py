@@ -42,7 +42,7 @@ def certify_network(
     rate: float | None = None,
     factor: float | None = None,
 ) -> Answer:
-    """Prove that a network contracts, by composition (THEORY section 6), cheapest rule first.
+    """Prove that a network contracts, by composition, cheapest rule first.
 
     The network rule compares nodes' own bounds with the gains between them; it is exact for
     cascades, at the price of weights that spread far: asking for less rate narrows them. Where
@@ -96,6 +96,11 @@ def network_rate(
     """The best bound proved by composition: a flow's log-norm or a step's Lipschitz constant.
 
     A log-norm above zero bounds growth. Arguments as those of `certify_network`.
+
+    Args:
+        graph: A composite with a state, or one module.
+        region: States, inputs and uncertain parameters; None is everywhere.
+        metrics: For some nodes, their metric; the others' are found.
 
     Raises:
         ConvergenceError: If nothing finite could be proved.

@@ -24,7 +24,14 @@ from riemannian_modules.shown import Shown
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class TableRow(Shown):
-    """One number: which rule gave it, for which part, and from which other part if there is one."""
+    """One number: which rule gave it, for which part, and from which other part if there is one.
+
+    Attributes:
+        rule: "node", "gain", "weight", "total", "range" or "signed".
+        to: The part that the number speaks of.
+        source: The other part that it depends on, for a gain the one that acts; "" for none.
+        number: The number.
+    """
 
     rule: str
     to: str
@@ -59,6 +66,9 @@ def network_table(proof: Proved | Certificate) -> list[TableRow]:
     By the network rule: each block's own bound ("node") and each "gain"; the "weight" r_i as base-2
     logarithm; and each row of ``(C r)_i / r_i`` ("total"), the largest of which is the bound. By
     the signed rule: the diagonal of the metric ("weight") and each "range" of an atom, as two rows.
+
+    Args:
+        proof: A composite's proof, or its certificate.
 
     Raises:
         UnsupportedError: If the certificate is not one of a composite.

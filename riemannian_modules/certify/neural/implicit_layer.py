@@ -41,6 +41,9 @@ def implicit_layer(
         activation: The name of phi in the table of slopes, or bounds (alpha, beta) of its slope.
         port: The name of u.
 
+    Returns:
+        The layer, for `certify_slopes`.
+
     Raises:
         SignatureError: For shapes that do not fit, or an unknown activation.
         DomainError: For NaN or infinite entries, or slopes that are reversed.

@@ -84,9 +84,12 @@ def rate_against_condition(
         conditions: Condition numbers >= 1; None for some from 1 to 10^6.
         budget: Limits of time and boxes for each point.
 
+    Returns:
+        A point for each condition number, with its certificate where one was found.
+
     Raises:
         MetricError: For condition numbers below 1.
-        As `certify`.
+        UnsupportedError, RegionError: As `certify` does.
     """
     allowed = number_array("conditions", conditions or CONDITIONS, MetricError).ravel()
     if not (np.isfinite(allowed) & (allowed >= 1)).all():

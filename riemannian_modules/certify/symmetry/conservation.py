@@ -42,7 +42,11 @@ MOST_RAYS = 500
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class ConservationLaw(Shown):
-    """``sum_i c_i x_i = const`` along every trajectory, with whole numbers c by coordinate."""
+    """``sum_i c_i x_i = const`` along every trajectory, with whole numbers c by coordinate.
+
+    Attributes:
+        coefficients: Pairs of a coordinate and its c, those that are zero left out.
+    """
 
     coefficients: tuple[tuple[str, int], ...]
 
@@ -60,6 +64,9 @@ class Symmetry(Shown):
     """Moving the state along a direction v of whole numbers moves trajectories along it unchanged.
 
     A flow has ``f(x + s v) = f(x)``, a step map ``F(x + s v) = F(x) + s v``.
+
+    Attributes:
+        direction: Pairs of a coordinate and its entry of v, those that are zero left out.
     """
 
     direction: tuple[tuple[str, int], ...]
@@ -99,6 +106,9 @@ def symmetries(system: RiemannianModule | Problem) -> tuple[Symmetry, ...]:
 
     Arguments, cost and errors as of `conservation_laws`; UnsupportedError if the map may jump,
     which a Jacobian does not see.
+
+    Args:
+        system: A flow or step map, of one module or a composite.
     """
     expressions, still = _map_of(system)
     require_continuous(expressions, "symmetries")

@@ -40,6 +40,9 @@ from riemannian_modules.space import Array
 def quotient(system: RiemannianModule | Problem) -> Horizontal:
     """Divide out the conservation laws of a system, or, where it has none, its symmetries.
 
+    Args:
+        system: A flow or step map, of one module or a composite.
+
     Raises:
         UnsupportedError: If it has neither, or so many that nothing is left.
         SignatureError: If it has no state.
@@ -59,7 +62,12 @@ def quotient(system: RiemannianModule | Problem) -> Horizontal:
 def across_laws(
     system: RiemannianModule | Problem, laws: Sequence[ConservationLaw] | None = None
 ) -> Horizontal:
-    """Coordinates on the level sets of conservation laws; all of the system's when None."""
+    """Coordinates on the level sets of conservation laws; all of the system's when None.
+
+    Args:
+        system: A flow or step map, of one module or a composite.
+        laws: Some of its laws; None for all of `conservation_laws`.
+    """
     chosen = conservation_laws(system) if laws is None else tuple(laws)
     names = _state_of(system)
     L, R = _coordinates([dict(law.coefficients) for law in chosen], names)
@@ -69,7 +77,12 @@ def across_laws(
 def across_symmetries(
     system: RiemannianModule | Problem, found: Sequence[Symmetry] | None = None
 ) -> Horizontal:
-    """Coordinates that do not change along symmetries; all of the system's when None."""
+    """Coordinates that do not change along symmetries; all of the system's when None.
+
+    Args:
+        system: A flow or step map, of one module or a composite.
+        found: Some of its symmetries; None for all of `symmetries`.
+    """
     chosen = symmetries(system) if found is None else tuple(found)
     names = _state_of(system)
     # l V = 0 says that l lies in the kernel of V^T: the same task, transposed.

@@ -1,0 +1,39 @@
+# What the gate and the nightly check share: sourced, with `set -euo pipefail`, by both.
+
+exec </dev/null
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export RIEMANNIAN_SHARED=${RIEMANNIAN_SHARED:-$(dirname "$root")/shared}
+export MPLBACKEND=Agg PIP_DISABLE_PIP_VERSION_CHECK=1 PYRIGHT_PYTHON_IGNORE_WARNINGS=1
+export NO_MKDOCS_2_WARNING=1
+unset PYTHONPATH VIRTUAL_ENV
+
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    printf '\n==> %s\n' "$name"
+    "$@"
+    printf '<== %s: %d s\n' "$name" $((SECONDS - start))
+}
+
+# A step that does not stop what comes after it; its name goes into `failed`. Not `step || ...`: that
+# would make every command inside go on after a failure.
+failed=()
+attempt() {
+    local status
+    set +e
+    (
+        set -e
+        step "$@"
+    )
+    status=$?
+    set -e
+    [ "$status" -eq 0 ] || failed+=("$1")
+}
+
+clean_checkout() {
+    mkdir "$scratch/checkout"
+    git -C "$root" ls-files -z --cached --others --exclude-standard |
+        tar -C "$root" --null -T - -cf - | tar -C "$scratch/checkout" -xf -
+}
