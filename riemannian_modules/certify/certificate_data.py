@@ -147,6 +147,10 @@ def region_from_data(data: object, names: Sequence[str]) -> tuple[Array, Array, 
     rows = region.get("sides")
     rows = rows if isinstance(rows, list) else []
     got = [row[0] if isinstance(row, list) and len(row) == 3 else None for row in rows]
+    if not all(isinstance(name, str) and name.isprintable() and name[:1] != "~" for name in got):
+        raise CertificateError(
+            f"region.sides: expected names that can be printed, got {got!r:.60}."
+        )
     if got != list(names):
         raise CertificateError(
             f"region.sides: expected one row [name, lower, upper] for each of {list(names)}."
@@ -293,6 +297,8 @@ def _field_from_data(
         ):
             raise CertificateError(f"{where}.rates: expected one term for each input named.")
         rates = {by_name[n]: t for n, t in zip(names, terms, strict=True)}
+        if len(rates) < len(names):
+            raise CertificateError(f"{where}.rates: an input comes twice.")
     return FieldL2(entries, rates) if key == "metric_terms" else FactorL2(entries, rates)
 
 

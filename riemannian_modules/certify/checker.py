@@ -137,6 +137,7 @@ FUNCTIONS = {  # each with its slopes by its operands
 # terms, exponentials of monomials, sums with exponents below 1, and moves: a move's square is zero, so that of what moves along
 # it the coefficient is the derivative. All else is multiplied out, with sin^2 = 1 - cos^2 and, but for jumps, step^2 = step.
 ODD = {**dict.fromkeys("sin tan tanh sinh arcsin arctan arcsinh erf sign".split(), -1), "cos": 1, "cosh": 1, "absolute": 1}  # of the negative
+LONGEST = 1 << 17  # bits of a coefficient
 KINDS, INDEX = [], {}  # (operator, operands) of each generator; equal ones are one number
 class Term(Algebra):
     def __init__(self, parts): self.parts = {m: c for m, c in parts.items() if c}
@@ -188,6 +189,8 @@ class Term(Algebra):
             if sum(e for g, e in m if KINDS[g][0] == "move") > 1: continue
             if factors: rest.append(prod(factors, start=Term({m: c * d})))
             else: found[m] = found.get(m, 0) + c * d
+        if any(c.numerator.bit_length() > LONGEST or c.denominator.bit_length() > LONGEST for c in found.values()):
+            raise NotProved("multiplying out gives numbers that are too long")
         return sum(rest, Term(found))
     def __pow__(self, e):
         whole, at = small(e).denominator == 1, self.still()
@@ -420,8 +423,8 @@ class Region:
         self.free, self.fixed = Values(Term, moving, self.let), Values(Term, still, self.let)  # constraints are coordinates of their own
         if point is not None and not self.holds([fraction(x) for x in point]): raise NotProved("region: the point given is none of it")
         if self.constraints and point is None: raise NotProved("region: it may be empty, as no point of it is given: make the certificate again")
-    def name(self, name, allowed):
-        if type(name) is not str or name in self.depths or not allowed: raise Malformed(f"names: {name!r:.60} may not stand here")
+    def name(self, name, allowed):  # what is printed must not look like lines of our own
+        if type(name) is not str or name in self.depths or not allowed or not name.isprintable(): raise Malformed(f"names: {name!r:.60} may not stand here")
         self.depths[name] = 0
     def constraint(self, name, own, terms, limit):
         if not own or not {*own} <= {*self.names} or len({*own}) < len(own): raise Malformed("constraints: symbols, each once")
@@ -456,11 +459,12 @@ class Region:
                 A = {(i, i): s * (real(e) - self.opaque[name]) for i, s, e, none in ((0, -1, lower, "-inf"), (1, 1, upper, "inf")) if e != none}
                 self.proves(f"the range of {name}", Matrix(A), 2, cuts)
                 self.limits[name], self.root = limit, None
-    def written(self, entries, own):
-        """A matrix that the file writes in atoms, when it is proved to be our own."""
+    def written(self, entries, own, n, m):
+        """A matrix n x m that the file writes in atoms, when it is proved to be our own."""
         for i, j, t in map(listed, entries):
             depth(t, self.depths)
-            if type(i) is not int or type(j) is not int or not plain(t): raise Malformed("entries [i, j, sums and products of atoms]")
+            if not (type(i) is type(j) is int and 0 <= i < n and 0 <= j < m and plain(t)):
+                raise Malformed(f"entries [i, j, sums and products of atoms] of a matrix {n} x {m}")
         found, same = (Matrix({(i, j): v.run(t) for i, j, t in entries}) for v in (self.opaque, self.terms))
         if len(found) < len(entries) or not (own - same).zero: raise NotProved("a matrix is not the system's")
         return found
@@ -532,8 +536,11 @@ def check(data):
     path = ", and with them the shortest path between them in the metric," if {"metric_terms", "factor_terms"} & {*norm} else ""
     pairs = {"flow": "any two trajectories with the same inputs and parameters, as long as both", "step": "one step from any two points with the same "
              "inputs and parameters, where both", "map": "the outputs of any two inputs with the same parameters, where both"}[kind]
+    less = claim.get("horizontal", {"kind": None})["kind"]  # L, R: what is left of z
+    z = {None: "z their difference", "conservation": "their difference being R z, so that they conserve the same",
+         "symmetry": "z being L times their difference"}[less]
     parts = {**claim, "region": region, "system": system}
-    return [f"claim: {kind}, {what}", f"of {pairs}{path} lie in the region, z their difference, in the norm given here",
+    return [f"claim: {kind}, {what}", f"of {pairs}{path} lie in the region, {z}, in the norm given here",
             *(told(key, parts[key]) for key in parts if key not in ("statement", "symbols", "kind", "bound")), *R.report]
 def told(key, value):
     """A part of the claim, whole; where it is long, how long, and its fingerprint."""
@@ -552,13 +559,13 @@ def expressions(R, b, kind, claim, norm, system, evidence):
     R.read(evidence)
     F, n, m = [R.moved.run(t) for t in trees], len(trees), len(variables)
     J = Matrix({(i, variables.index(s)): d for i, t in enumerate(F) for s, d in t.slopes().items() if s in variables})
+    R.atoms(evidence.get("atoms", []))  # a range is one wherever the atom is defined; that the map is follows on the bound's leaves
     asked = {"nonnegative": lambda t: ["^", t, "1/2"], "positive": lambda t: ["log", t], "nonzero": lambda t: ["^", t, "-1"]}
     R.defined = [*trees, *(asked[sort](t) for sort, t in guards), *norm.get("metric_terms", []), *norm.get("factor_terms", []),
                  *(norm.get("rates") or {}).get("terms", [])]
     try: R.box(R.sides)
     except (NotProved, Outside): pass
     else: R.defined = []  # where all is defined on the whole box, it is on its parts
-    R.atoms(evidence.get("atoms", []))
     if "horizontal" in claim:
         (rows, columns, sort), Z = fields(claim["horizontal"], "L R kind"), J if kind == "flow" else J - identity(n)
         L, back = matrix(rows, k := len(rows), n), matrix(columns, n, len(rows))
@@ -571,7 +578,7 @@ def expressions(R, b, kind, claim, norm, system, evidence):
     elif evidence["rule"] == "network": network(R, b, kind, J, n, norm, evidence)
     else:
         _, cuts, jacobian, *_ = fields(evidence, "rule cuts jacobian", "let atoms")
-        J = R.written(jacobian, J)
+        J = R.written(jacobian, J, n, m)
         if norm["type"] in ("l1", "linf"): sums(R, b, kind, J if norm["type"] == "linf" else J.T, n, m, norm, cuts)
         else:
             M = l2(norm, n)
@@ -607,7 +614,7 @@ def network(R, b, kind, J, n, norm, evidence):
     if kind == "map": raise Malformed("blocks are those of a state")
     total = [Q(0)] * len(groups)
     place, parts, C = {s: (i, k) for i, g in enumerate(groups) for k, s in enumerate(g)}, {}, {}
-    for (s, r), t in R.written(jacobian, J).items(): parts.setdefault((place[s][0], place[r][0]), Matrix())[place[s][1], place[r][1]] = t
+    for (s, r), t in R.written(jacobian, J, n, n).items(): parts.setdefault((place[s][0], place[r][0]), Matrix())[place[s][1], place[r][1]] = t
     for i, j, g, cuts in (fields(c, "to from bound cuts") for c in checks):
         if type(i) is not int or type(j) is not int or (i, j) in C or min(i, j) < 0 or i != j and g < 0:
             raise Malformed("checks: each pair once, gains >= 0")
@@ -625,6 +632,8 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         rates = fields(norm, "type let " + ("metric_terms" if "metric_terms" in norm else "factor_terms"), "rates")[3]
         names, rates = fields(rates, "names terms") if rates is not None else ([], [])
         if names and kind == "step" or not {*names} <= {*inputs} or len({*names}) < len(names): raise Malformed("rates are those of a flow's inputs")
+        # One u(t) for all points of a path: of a rate that depends on the state, each would have another.
+        if any({*R.moved.run(t).slopes()} & {*state} for t in rates): raise NotProved("the rate of an input depends on the state")
         along |= dict(zip(names, map(R.terms.run, rates), strict=True))
         way = Values(Term, {s: t + Term.single("move", "t") * along.get(s, 0) for s, t in R.terms.items() if s in R.names}, R.let)
         if any(d and s not in {*along, *parameters} for t in entries for s, d in R.moved.run(t).slopes().items()) or len(entries) != n * n:
@@ -665,10 +674,10 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
     for t in change or (): depth(t, R.depths)
     K, L = (square(map(v.run, change), n) if change else identity(n) for v in (R.terms, later))  # z = K w, z' = K' w'
     R.defined, R.root = R.defined + list(change or ()), None
-    S, W = R.written(own, (K if kind == "flow" else L).T @ S @ K), R.written(weights, (1 + (kind == "flow")) * (K.T @ M @ K))
+    S, W = R.written(own, (K if kind == "flow" else L).T @ S @ K, n, n), R.written(weights, (1 + (kind == "flow")) * (K.T @ M @ K), n, n)
     R.proves("M(x) > 0", W, n, cuts, True)  # hence K is regular
     if kind == "flow": return R.proves("2 b M - (Mdot + M J + J^T M) >= 0", b * W - S, n, cuts)
-    V = R.written(written, L.T @ after @ L)
+    V = R.written(written, L.T @ after @ L, n, n)
     R.proves("M(f) > 0", V, n, cuts, True)
     R.proves("[[b M, J^T M'], [M' J, b M']] >= 0", b * W + (b * V).at(n, n) + S.T.at(0, n), 2 * n, cuts)
 def squares(R, what, T, parts):

@@ -64,6 +64,21 @@ def check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
         )
 
 
+def _check_rates(norm: FieldL2 | FactorL2, problem: Problem) -> None:
+    """Refuse rates of inputs that depend on the state.
+
+    Two trajectories have the same inputs: one u(t) for all points of the path between them, so that
+    du/dt is one number for all. Of a rate that depends on the state each point would have its own.
+    """
+    mentioned: set[Any] = {s for rate in norm.rates.values() for s in rate.free_symbols}
+    states = sorted(s.name for s in mentioned & set(problem.expressions.state))
+    if states:
+        raise MetricError(
+            f"rates: the rates of inputs depend on the states {states}, but two trajectories are "
+            "compared under the same inputs. Make the inputs states of the module, or bound them."
+        )
+
+
 def norm_size(norm: Norm) -> int:
     """The number of coordinates that a norm measures."""
     if isinstance(norm, L2):
@@ -75,10 +90,12 @@ def with_metric(problem: Problem, norm: Norm) -> Problem:
     """The problem with what a metric that changes with the point asks to be defined.
 
     Raises:
-        MetricError: If the metric jumps or has kinks, or its coordinates are nowhere regular.
+        MetricError: If the metric jumps or has kinks, its coordinates are nowhere regular, or its
+            inputs' rates depend on the state.
     """
     if not isinstance(norm, (FieldL2, FactorL2)):
         return problem
+    _check_rates(norm, problem)
     terms = [e for row in norm.entries for e in row] + list(norm.rates.values())
     rough = (fn.sign, fn.step, fn.maximum, fn.minimum, fn.absolute, sp.Piecewise)
     if any(e.has(*rough) for e in terms):

@@ -167,7 +167,8 @@ def l2(
         degree: To find a metric whose entries are polynomials of the state of this degree; None
             for a constant one.
         rates: For a metric that mentions inputs: ``rates(x, u, p)`` returns their time derivatives
-            by name, such as ``{"q": u.qd}``.
+            by name, such as ``{"q": u.qd}``. They may not depend on the state: two trajectories
+            are compared under the same inputs.
 
     Raises:
         MetricError: If the matrix is not symmetric positive definite (proved, not guessed).

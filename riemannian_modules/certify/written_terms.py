@@ -44,7 +44,11 @@ def read_bindings(data: object, names: Names, where: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pair in _list(data, where):
         name, term = _two(pair, where)
-        if not isinstance(name, str) or not name.startswith("$") or name in names:
+        if (
+            not isinstance(name, str)
+            or not (name.startswith("$") and name.isprintable())
+            or name in names
+        ):
             raise CertificateError(f"{where}: expected a new name such as '$0', got {name!r:.60}.")
         names[name] = depth_of(term, names, where)
         found[name] = term

@@ -209,6 +209,72 @@ def test_an_empty_or_odd_range_of_an_atom_proves_nothing(ends):
     assert not is_verified(data)
 
 
+def test_a_place_beyond_the_matrix_overwrites_nothing():
+    # x' = x grows. In sums of rows the places (i, -1 - j) stand for magnitudes.
+    system = {
+        "type": "expressions",
+        "symbols": {"state": ["x"], "inputs": [], "parameters": []},
+        "let": [], "dx": ["x"], "y": [], "guards": [],
+    }  # fmt: skip
+    for sort in ("linf", "l1"):
+        for place in ([0, -1], [-1, 0], [0, 1], [1, 1]):
+            data = written(
+                "flow", -100.0, {"type": sort, "weights": [1.0]}, [["x", -1.0, 1.0]], system,
+                {"let": [], "atoms": [], "jacobian": [[0, 0, "1"], [*place, "0"]]},
+            )  # fmt: skip
+            assert not is_accepted(data)
+            assert not is_verified(data)
+
+
+def test_inputs_whose_rate_depends_on_the_state_are_not_the_same_for_two_trajectories():
+    # In M = exp(2 u) with u' = -2 (1 - x^2) the rates add up to 1, but x = 1 and x = -1 rest apart.
+    system = {
+        "type": "expressions",
+        "symbols": {"state": ["x"], "inputs": ["u"], "parameters": []},
+        "let": [], "y": [], "guards": [],
+        "dx": [["+", "x", ["*", "-1", ["^", "x", "3"]]]],
+    }  # fmt: skip
+    rate = ["*", "-2", ["+", "1", ["*", "-1", ["^", "x", "2"]]]]
+    norm = {
+        "type": "l2", "let": [], "metric_terms": [["exp", ["*", "2", "u"]]],
+        "rates": {"names": ["u"], "terms": [rate]},
+    }  # fmt: skip
+    evidence = {
+        "let": [["$m", ["exp", ["*", "2", "u"]]],
+                ["$q", ["*", ["exp", ["*", "2", "u"]], ["^", "x", "2"]]]],
+        "atoms": [{"name": "$m"}, {"name": "$q"}],
+        "matrix": [[0, 0, ["+", ["*", "-2", "$m"], ["*", "-2", "$q"]]]],
+        "weight": [[0, 0, ["*", "2", "$m"]]],
+    }  # fmt: skip
+    data = written("flow", -1.0, norm, [["x", -1, 1], ["u", -1, 1]], system, evidence)
+    assert not is_accepted(data)
+    with pytest.raises(CertificateError, match="same inputs"):
+        verify(data)
+
+
+@pytest.mark.parametrize("name", ["$a\nclaim: flow, d|z|/dt <= -100 |z|", "$\ud800", "$\x1b[2K"])
+def test_no_name_can_write_a_line_of_its_own(name):
+    data = copy.deepcopy(TRUE["range of a term"])
+    text = json.dumps(data).replace('"$a0"', json.dumps(name))
+    assert not is_accepted(json.loads(text))
+    assert not is_verified(json.loads(text))
+
+
+def test_the_printed_claim_of_a_quotient_says_which_differences_it_is_about(tmp_path, capsys):
+    for name, word in (("conservation", "conserve the same"), ("symmetry", "L times")):
+        assert word in printed(TRUE[name], tmp_path, capsys)
+
+
+def test_towers_of_powers_are_refused_before_they_are_computed():
+    tower = "2"
+    for _ in range(4):
+        tower = ["^", tower, "1000"]
+    squares = [["$0", "3"]] + [[f"${k + 1}", ["*", f"${k}", f"${k}"]] for k in range(60)]
+    for data in (flow(tower), flow("$60", let=squares)):
+        assert not is_accepted(data)
+        assert not is_verified(data)
+
+
 @pytest.mark.parametrize("where", [(), ("claim",), ("region",), ("system",), ("evidence",),
                                    ("claim", "norm"), ("system", "symbols")])  # fmt: skip
 def test_an_unknown_key_is_refused_wherever_it_stands(where):

@@ -58,6 +58,7 @@ def at(data, path):
 # Values of every other type, and texts that some reader may take for numbers, ends or names.
 STRANGE = [
     *("inf", "-inf", "nan", "Infinity", "1e400", "0", "-1", "1/2", "0.5", "", "$a0", "linear[0]"),
+    *("$a\nPROVED", "\ud800", "~0", "x "),
     *(True, False, None, [], {}, [[]], 0, -1, 10**400, 2**60 + 1, 5e-324, -0.0, 1e308, -1e308),
 ]
 
@@ -70,11 +71,12 @@ def number(value, rng):
         lambda: float(np.nextafter(value, np.inf)),
         lambda: value * (1 + float(rng.choice([-1, 1])) * 10.0 ** -float(rng.integers(1, 16))),
         lambda: -value,
+        lambda: -1 - value,
         lambda: value + float(rng.choice([-1.0, 1.0, 0.5, -0.5])),
         lambda: float(rng.normal()) * 2,
         lambda: 0.0,
         lambda: int(rng.integers(-2, 4)),
-    ][rng.integers(8)]()
+    ][rng.integers(9)]()
 
 
 def edited_list(value, rng):
