@@ -6,9 +6,10 @@ library that says where, what was expected and what came.
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,13 @@ def require_mapping(
     wrong = [key for key in value if not isinstance(key, str)]
     if wrong:
         raise error(f"{where}: expected names that are strings, got {wrong[:8]!r}.")
+
+
+def did_you_mean(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """`` (did you mean 'angle'?)`` for the nearest known names, or nothing where none is near."""
+    near = [difflib.get_close_matches(name, list(known)[:2000], 1) for name in unknown[:4]]
+    found = ", ".join(repr(name) for names in near for name in names)
+    return f" (did you mean {found}?)" if found else ""
 
 
 def brief(value: object) -> str:

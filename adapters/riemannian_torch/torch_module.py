@@ -180,7 +180,7 @@ class TorchModule(RiemannianModule):
             DomainError: For numbers not finite in the model's type; then nothing is written.
         """
         space = self.signature.parameters
-        flat = space.pack(theta, f"{self._where}: parameters")
+        flat = self.parameter_values(theta)
         if flat.ndim != 1:
             raise SignatureError(
                 f"{self._where}: expected one set of {space.size} parameters, got shape "

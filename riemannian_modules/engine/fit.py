@@ -13,7 +13,7 @@ from types import NoneType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.door import number_array, require, require_mapping
+from riemannian_modules.door import brief, require, require_mapping
 from riemannian_modules.engine.assessment import assess
 from riemannian_modules.engine.dataset import Dataset, check_fits, dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
@@ -130,19 +130,19 @@ def _bounds(
     space = module.signature.parameters
     sides = (np.full(space.size, -np.inf), np.full(space.size, np.inf))
     require_mapping(f"{where}: bounds", {} if bounds is None else bounds, "pairs by name")
+    space.check_names(bounds or {}, f"{where}: bounds")
     for name, pair in (bounds or {}).items():
-        place, port = space.slice_of(name), space[name]
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise SignatureError(f"{where}: bounds of {name!r} need a lower and an upper side.")
         for side, value in zip(sides, pair, strict=True):
             if value is not None:
-                given = number_array(f"{where}: bounds of {name!r}", value)
-                if given.shape not in ((), port.shape) or np.isnan(given).any():
+                place, given = space.laid(name, value, f"{where}: bounds of {name!r}")
+                if given.ndim != 1 or np.isnan(given).any():
                     raise SignatureError(
-                        f"{where}: bounds of {name!r} expect numbers of shape {port.shape}, got "
-                        f"{value!r}."
+                        f"{where}: bounds of {name!r} expect one number for each entry, got "
+                        f"{brief(value)}."
                     )
-                side[place] = np.broadcast_to(given, port.shape).ravel()
+                side[place] = given
     box, theta = Bounds(*sides), module.theta
     outside = (theta < box.lower) | (theta > box.upper) | (box.lower > box.upper)
     if outside.any():

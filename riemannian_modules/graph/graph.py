@@ -194,7 +194,7 @@ class ModuleGraph(RiemannianModule):
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
-        flat = self.signature.parameters.pack(theta, "ModuleGraph: parameters")
+        flat = self.parameter_values(theta)
         changed = {
             id(leaf.module): leaf.module.with_parameters(flat[leaf.theta])
             for leaf in self.plan.leaves

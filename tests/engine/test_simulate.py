@@ -288,7 +288,7 @@ def test_a_discrete_step_into_the_undefined_is_named():
         ({"times": [[0.0, 1.0]]}, SignatureError, r"\(1, 2\)"),
         ({"x0": [np.nan, 0.0]}, DomainError, "'q'"),
         ({"x0": [1.0, 2.0, 3.0]}, SignatureError, "expected 2 numbers"),
-        ({"x0": {"q": 1.0}}, SignatureError, r"missing names \['v'\]"),
+        ({"x0": {"angle": 1.0}}, SignatureError, r"unknown names \['angle'\].*known are: q"),
         ({"x0": np.zeros((3, 2))}, SignatureError, "one initial state"),
         ({"inputs": {"force": 1.0}}, SignatureError, r"\['force'\].*\['torque'\]"),
         ({"inputs": {"torque": [1.0, 2.0]}}, SignatureError, "shape"),
