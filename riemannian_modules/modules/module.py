@@ -315,6 +315,20 @@ class RiemannianModule(abc.ABC):
         s = self.signature
         return frozenset((i, o) for i in s.inputs.names for o in s.outputs.names)
 
+    @property
+    def owners(self) -> Mapping[str, RiemannianModule]:
+        """The modules that own the parameters, in theta's order; one that stands twice owns once.
+
+        A module owns its own; one that is made of others names those.
+        """
+        return {"": self}
+
+    def with_owners(self, changed: Mapping[int, RiemannianModule]) -> Self:
+        """The same module with other owners, by the ``id`` of those they replace; one stays one."""
+        twin = changed[id(self)]
+        assert isinstance(twin, type(self))
+        return twin
+
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         """The same module with other parameter values, flat (p,) or by name; self is unchanged.
 
