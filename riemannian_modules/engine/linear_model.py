@@ -11,6 +11,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from riemannian_modules.engine.poles import Poles, Stability, poles_of
 from riemannian_modules.modules.module import Point, Signature, Time
 from riemannian_modules.space import Array
 
@@ -57,16 +58,21 @@ class LinearModel:
     @property
     def poles(self) -> NDArray[np.complex128]:
         """The eigenvalues of A, the slowest first, shape (n,)."""
-        values = np.linalg.eigvals(self.A).astype(np.complex128)
-        speed = -values.real if self.signature.time is Time.CONTINUOUS else -np.abs(values)
-        return values[np.lexsort((values.imag, speed))]
+        return self._poles.values
 
     @property
-    def is_stable(self) -> bool:
-        """Whether all poles lie strictly inside the stable region, as far as rounding can tell."""
-        if self.signature.time is Time.CONTINUOUS:
-            return bool((self.poles.real < 0).all())
-        return bool((np.abs(self.poles) < 1).all())
+    def stability(self) -> Stability:
+        """Whether all poles lie strictly inside the stable region, or rounding cannot tell."""
+        return self._poles.stability
+
+    @property
+    def is_stable(self) -> bool | None:
+        """True or False as `stability` says, and None where rounding cannot tell."""
+        return _ANSWERS[self.stability]
+
+    @property
+    def _poles(self) -> Poles:
+        return poles_of(self.A, self.signature.time)
 
     def dc_gain(self) -> Array:
         """The outputs' steady response to unit steps of the inputs, shape (q, m).
@@ -80,7 +86,7 @@ class LinearModel:
         return self.D + self.C @ np.linalg.solve(M, self.B)
 
     def __str__(self) -> str:
-        """A table: rows are derivatives (or successors) and outputs, columns states and inputs."""
+        """A table, rows derivatives (or successors) and outputs; below, what poles tell."""
         mark = "'" if self.signature.time is Time.CONTINUOUS else "+"
         heads = ["", *self.states, "|", *self.inputs]
         rows = [heads]
@@ -101,7 +107,13 @@ class LinearModel:
         ]
         rule = "-" * max(map(len, lines))
         split = 1 + len(self.states)
-        return "\n".join([lines[0], rule, *lines[1:split], rule, *lines[split:]])
+        table = [lines[0], rule, *lines[1:split], rule, *lines[split:]]
+        if self.states and np.isfinite(self.A).all():
+            table.append(str(self._poles))
+        return "\n".join(table)
+
+
+_ANSWERS = {Stability.STABLE: True, Stability.UNSTABLE: False, Stability.UNDECIDED: None}
 
 
 def _number(value: float) -> str:
