@@ -25,6 +25,7 @@ from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise, Objective
 from riemannian_modules.engine.progress import Progress, TerminalProgress
 from riemannian_modules.engine.schedule import FullBatch, Schedule
+from riemannian_modules.engine.separation import separating
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
@@ -140,7 +141,7 @@ def _bounds(
                 if given.ndim != 1 or np.isnan(given).any():
                     raise SignatureError(
                         f"{where}: bounds of {name!r} expect one number for each entry, got "
-                        f"{brief(value)}."
+                        f"{brief(value)} of shape {given.shape}."
                     )
                 side[place] = given
     box, theta = Bounds(*sides), module.theta
@@ -167,8 +168,10 @@ def _best(
             best = found
         if interrupted:
             return Descent(best.place, Outcome.INTERRUPTED)
-        if not schedule.can_retry() or not _is_doubtful(objective, found, box):
+        if not schedule.can_retry() or not _is_doubtful(objective, start, found, box):
             return best
+        if found.place is not None and separating(objective, found.place, box) is not None:
+            return Descent(found.place, Outcome.DIVERGES)
     assert best is not None
     return best
 
@@ -194,14 +197,16 @@ def _is_better(new: Descent, old: Descent) -> bool:
     return new.place.trial.value < old.place.trial.value - slack
 
 
-def _is_doubtful(objective: Objective, found: Descent, box: Bounds) -> bool:
+def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
     if found.place is None or not found.outcome.is_settled:
         return True
     known = assess(objective, found.place, box).uncertainty
     if known is None:
         return False
     deviations = np.sqrt(np.diagonal(known.covariance))
-    far = deviations > _DOUBTFUL * np.abs(found.place.trial.theta)
+    # A parameter whose true value is zero is no larger than its deviation, but both are small
+    # beside where it began.
+    far = deviations > _DOUBTFUL * np.maximum(np.abs(found.place.trial.theta), np.abs(start))
     return bool(far[deviations > 0.0].any())
 
 
@@ -211,6 +216,10 @@ def _result(
     assert found.place is not None
     module, trial = objective.module, found.place.trial
     judged = assess(objective, found.place, box)
+    uncertainty = judged.uncertainty
+    if found.outcome is Outcome.DIVERGES and uncertainty is not None:
+        along = separating(objective, found.place, box)
+        uncertainty = uncertainty if along is None else uncertainty.without(along)
     names = module.signature.parameters.coordinates
     return FitResult(
         module=module.with_parameters(trial.theta),
@@ -224,5 +233,5 @@ def _result(
         derivatives=objective.count.derivatives,
         seconds=seconds,
         data=objective.data,
-        uncertainty=judged.uncertainty,
+        uncertainty=uncertainty,
     )
