@@ -35,8 +35,11 @@ def holds_amounts(module: RiemannianModule, point: Point) -> bool:
     size = np.where(x > 0, x, x.max() or 1.0)
     spread = 10.0 ** np.random.default_rng(0).uniform(-2.0, 2.0, (SAMPLES, 1, n))
     places = np.where(np.eye(n, dtype=bool), 0.0, size * spread)  # (SAMPLES, n, n)
-    with np.errstate(all="ignore"):
-        change = np.broadcast_to(module.forward(places, point.u, point.theta)[0], places.shape)
+    try:
+        with np.errstate(all="ignore"):
+            change = np.broadcast_to(module.forward(places, point.u, point.theta)[0], places.shape)
+    except RiemannianError:  # some part of the module is not defined there
+        return False
     return bool((np.diagonal(change, axis1=1, axis2=2) >= 0).all())
 
 

@@ -8,13 +8,16 @@ Source: Horn and Jackson (1972), Arch. Rational Mech. Anal. 47, 81-116 (reaction
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.engine.vector_field import LARGEST_FUSED_STATE
-from riemannian_modules.errors import TraceError, UnsupportedError
+from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
 from riemannian_modules.space import Array
 
@@ -62,8 +65,8 @@ def _traced_motions(module: RiemannianModule, point: Point, free: NDArray[np.int
         return None
     place: dict[Any, int] = {}
     rows = [
-        {place.setdefault(m, len(place)): float(c) for m, c in table.items() if c}
-        for table in (entry.expand().as_coefficients_dict() for entry in entries)
+        {place.setdefault(m, len(place)): float(c) for m, c in _monomials(entry).items() if c}
+        for entry in entries
     ]
     motions = np.zeros((len(rows), len(place)))
     for i, row in enumerate(rows):
@@ -78,8 +81,34 @@ def _monomial_count(e: Any) -> int:
     if e.is_Mul:
         return math.prod(map(_monomial_count, e.args))
     if e.is_Pow and e.exp.is_Integer and e.exp > 1:
-        return _monomial_count(e.base) ** min(int(e.exp), MOST_MONOMIALS.bit_length())
+        count = _monomial_count(e.base)
+        return count ** min(int(e.exp), MOST_MONOMIALS.bit_length()) if count > 1 else 1
     return 1
+
+
+def _monomials(e: Any) -> dict[Any, Any]:
+    """Exact coefficients of an expression multiplied out; what is no sum or product stays whole."""
+    if e.is_Rational:
+        return {e**0: e}
+    if e.is_Add:
+        return _sum(_monomials(part) for part in e.args)
+    if e.is_Mul:
+        return reduce(_product, map(_monomials, e.args))
+    if e.is_Pow and e.exp.is_Integer and e.exp > 1 and (e.base.is_Add or e.base.is_Mul):
+        return reduce(_product, [_monomials(e.base)] * int(e.exp))
+    return {e: 1}
+
+
+def _sum(tables: Iterable[dict[Any, Any]]) -> dict[Any, Any]:
+    total: defaultdict[Any, Any] = defaultdict(int)
+    for table in tables:
+        for monomial, coefficient in table.items():
+            total[monomial] += coefficient
+    return dict(total)
+
+
+def _product(first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:
+    return _sum({m * n: a * b} for m, a in first.items() for n, b in second.items())
 
 
 def _sampled_motions(module: RiemannianModule, point: Point, free: NDArray[np.intp]) -> Array:
@@ -89,9 +118,20 @@ def _sampled_motions(module: RiemannianModule, point: Point, free: NDArray[np.in
     x = point.x + np.maximum(np.abs(point.x), 1.0) * around
     u = np.repeat(point.u[None], len(x), axis=0)
     u[1:, free] += rng.standard_normal((SAMPLES, len(free))) * np.maximum(np.abs(u[1:, free]), 1.0)
+    try:
+        return _motions_at(module, x, u, point.theta, free)
+    except RiemannianError:  # some part of the module is not defined so far away
+        return _motions_at(module, x[:1], u[:1], point.theta, free)
+
+
+def _motions_at(
+    module: RiemannianModule, x: Array, u: Array, theta: Array, free: NDArray[np.intp]
+) -> Array:
+    """What `_sampled_motions` gives, for points x (k, n) under inputs u (k, m)."""
+    n = x.shape[-1]
     with np.errstate(all="ignore"):  # points outside the domain tell nothing
-        J = module.jacobian(x, u, point.theta)
-        dx = np.broadcast_to(module.forward(x, u, point.theta)[0], x.shape)
+        J = module.jacobian(x, u, theta)
+        dx = np.broadcast_to(module.forward(x, u, theta)[0], x.shape)
     by_x, by_u = (np.broadcast_to(part, (len(x), *part.shape[-2:])) for part in (J.A, J.B))
     if module.time is not Time.CONTINUOUS:
         by_x, dx = by_x - np.eye(n), dx - x
