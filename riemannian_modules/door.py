@@ -6,10 +6,11 @@ library that says where, what was expected and what came.
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,13 @@ def keywords(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if twice:
         raise SignatureError(f"{name}: {twice} are given beside it and in it; keep one of each.")
     return outer | dict(inner)
+
+
+def did_you_mean(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """`` (did you mean 'angle'?)`` for the nearest known names, or nothing where none is near."""
+    near = [difflib.get_close_matches(name, list(known)[:2000], 1) for name in unknown[:4]]
+    found = ", ".join(repr(name) for names in near for name in names)
+    return f" (did you mean {found}?)" if found else ""
 
 
 def brief(value: object) -> str:

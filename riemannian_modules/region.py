@@ -7,7 +7,7 @@ that a region does not name is unbounded, which makes a claim stronger.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import number_array, require_mapping
+from riemannian_modules.door import did_you_mean, number_array, require_mapping
 from riemannian_modules.errors import RegionError
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array, Space
+from riemannian_modules.space import Array, Port, Space
 
 Side = tuple[float, float]
 
@@ -94,9 +94,10 @@ class Box(Shown):
         known = {c for names in ports.values() for c in names}
         unknown = sorted(set(table) - known)
         if unknown:
+            hint = did_you_mean(unknown, list(known))
             raise RegionError(
-                f"The region speaks of {unknown}, which are no states, inputs or parameters here; "
-                f"known are: {', '.join(ports) or 'none'}."
+                f"The region speaks of {unknown}, which are no states, inputs or parameters "
+                f"here{hint}; known are: {', '.join(ports) or 'none'}."
             )
         sides = [_checked(c, table.get(c, (-math.inf, math.inf))) for c in coordinates]
         return np.array([s[0] for s in sides]), np.array([s[1] for s in sides])
@@ -148,25 +149,45 @@ class Box(Shown):
         )  # fmt: skip
 
 
-def box(sides: Mapping[str, Sequence[float]] | None = None, **named: Sequence[float]) -> Box:
+def box(
+    sides: Mapping[str, Sequence[ArrayLike]] | None = None, **named: Sequence[ArrayLike]
+) -> Box:
     """A region: ``box(q=(-1, 1), v=(0, inf))``, or with dotted names ``box({"plant.q": (-1, 1)})``.
 
     Args:
         sides: By port (for all of its coordinates) or coordinate, the lower and the upper side, in
-            its unit; infinite ones are allowed.
+            its unit: numbers that hold for all its entries, or arrays of its shape, as in
+            ``box(x=([-1, -2], [1, 2]))``; infinite ones are allowed.
         named: Further sides, by keyword.
 
     Raises:
         RegionError: For sides that are reversed, NaN, infinite on the wrong side, or no pair of
-            numbers.
+            numbers or of arrays of one shape.
     """
     require_mapping(
         "box", {} if sides is None else sides, "names and pairs of numbers", RegionError
     )
     checked: dict[str, Side] = {}
     for name, side in {**(sides or {}), **named}.items():
-        checked[name] = _checked(name, side)
+        checked |= _spelled_out(name, side)
     return Box(checked)
+
+
+def _spelled_out(name: str, side: Sequence[ArrayLike]) -> dict[str, Side]:
+    """The intervals of a port: one for all its entries, or each entry's own."""
+    if isinstance(side, str) or not isinstance(side, Sequence | np.ndarray) or len(side) != 2:
+        return {name: _checked(name, side)}
+    ends = [number_array(name, end, RegionError) for end in side]
+    try:
+        low, high = np.broadcast_arrays(*ends)
+    except ValueError:
+        raise RegionError(
+            f"Region: {name!r} expects lower and upper sides of one shape, got {ends[0].shape} and "
+            f"{ends[1].shape}."
+        ) from None
+    spelled = Port(name, low.shape).coordinates()
+    pairs = zip(low.ravel().tolist(), high.ravel().tolist(), strict=True)
+    return {c: _checked(c, pair) for c, pair in zip(spelled, pairs, strict=True)}
 
 
 def ball(center: Mapping[str, float], radius: float, metric: ArrayLike | None = None) -> Box:
@@ -233,7 +254,7 @@ def _ball_metric(metric: ArrayLike, size: int) -> Array:
     return M
 
 
-def _checked(name: str, side: Sequence[float]) -> Side:
+def _checked(name: str, side: Iterable[ArrayLike]) -> Side:
     try:
         low, high = (number_array(name, s, RegionError).item() for s in side)
     except (TypeError, ValueError):

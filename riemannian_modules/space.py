@@ -7,7 +7,7 @@ on flat vectors whose leading axes are batches; a space says where each named po
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
-from riemannian_modules.door import brief, number_array, require_mapping, text
+from riemannian_modules.door import brief, did_you_mean, number_array, require_mapping, text
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, cut, listed
 
@@ -53,6 +53,28 @@ class Port(Shown):
     def size(self) -> int:
         """Number of coordinates."""
         return math.prod(self.shape)
+
+    def flat(self, value: ArrayLike, where: str) -> Array:
+        """Check a user's value of this port and lay it flat, shape (..., size).
+
+        One number stands for all entries; an array has the port's shape, or is flat already where
+        the port is a matrix, and its leading axes are batches.
+
+        Raises:
+            SignatureError: For other shapes.
+        """
+        given = number_array(where, value)
+        if given.ndim == 0:
+            return np.full(self.size, given)
+        batch = given.ndim - len(self.shape)
+        if batch >= 0 and given.shape[batch:] == self.shape:
+            return given.reshape(*given.shape[:batch], self.size)
+        if len(self.shape) > 1 and given.shape[-1] == self.size:
+            return given
+        raise SignatureError(
+            f"{where} expects shape {self.shape} (after batch axes) or one number for all, got "
+            f"{given.shape}."
+        )
 
     def coordinates(self) -> list[str]:
         """A name for each coordinate: ``q``, or ``W[0,1]`` for an entry of an array."""
@@ -172,37 +194,55 @@ class Space(Shown):
             return self.index[name]
         except (KeyError, TypeError):
             known = ", ".join(self.names) or "none"
-            raise SignatureError(f"Unknown name {name!r}; known are: {known}.") from None
+            hint = did_you_mean([str(name)], self.names)
+            raise SignatureError(f"Unknown name {name!r}{hint}; known are: {known}.") from None
 
     def slice_of(self, name: str) -> slice:
-        """The place of the port ``name`` in a flat vector."""
+        """The place of a port, or of a coordinate such as ``x[0]``, in a flat vector."""
+        if name not in self.index and name in self._coordinate_places:
+            i = self._coordinate_places[name]
+            return slice(i, i + 1)
         return self.slices[self.position(name)]
+
+    @cached_property
+    def _coordinate_places(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.coordinates)}
 
     def signals(self, vector: Any) -> Signals:
         """Named views of a flat vector (..., size)."""
         return Signals(self, vector)
 
-    def pack(self, values: ArrayLike | Mapping[str, ArrayLike] | None, where: str) -> Array:
+    def pack(
+        self,
+        values: ArrayLike | Mapping[str, ArrayLike] | None,
+        where: str,
+        absent: Array | None = None,
+    ) -> Array:
         """Check user values and lay them flat, shape (..., size).
 
         Args:
-            values: A mapping from port names to arrays whose leading axes are batches,
-                a flat array (..., size), or None, which stands for zeros.
+            values: A mapping from names of ports, or of coordinates such as ``x[0]``, to arrays
+                whose leading axes are batches, one number standing for all entries of a port; a
+                flat array (..., size); one number where there is one port; or None.
             where: What is being read, for messages.
+            absent: What stands where a mapping names nothing, shape (size,); None where it has to
+                name every port.
+
+        Returns:
+            The values; ``absent``, or zeros, for None.
 
         Raises:
             SignatureError: For unknown or missing names and wrong shapes.
             DomainError: For NaN or infinite values.
         """
         if values is None:
-            return np.zeros(self.size)
-        flat = (
-            self._pack_mapping(values, where)
-            if isinstance(values, Mapping)
-            else number_array(where, values)
-        )
-        if flat.ndim == 0 and self.size == 1:
-            flat = flat[None]
+            return np.zeros(self.size) if absent is None else absent
+        if isinstance(values, Mapping):
+            flat = self._pack_mapping(values, where, absent)
+        else:
+            flat = number_array(where, values)
+            if flat.ndim == 0 and len(self.ports) == 1:
+                flat = np.full(self.size, flat)
         if flat.ndim == 0 or flat.shape[-1] != self.size:
             raise SignatureError(
                 f"{where}: expected {self.size} numbers along the last axis ({self.describe()}), "
@@ -214,31 +254,50 @@ class Space(Shown):
             raise DomainError(f"{where}: expected finite numbers, got NaN or infinity in {bad}.")
         return flat
 
-    def _pack_mapping(self, values: Mapping[str, Any], where: str) -> Array:
-        unknown = [name for name in values if name not in self.index]
-        missing = [name for name in self.names if name not in values]
-        if unknown or missing:
+    def _pack_mapping(self, values: Mapping[str, Any], where: str, absent: Array | None) -> Array:
+        self.check_names(values, where)
+        laid = {name: self.laid(name, v, f"{where}: {name!r}") for name, v in values.items()}
+        batch = _common_batch(where, tuple(laid), [piece.shape[:-1] for _, piece in laid.values()])
+        flat = np.empty((*batch, self.size))
+        if absent is None:
+            self._check_complete((place for place, _ in laid.values()), where)
+        else:
+            flat[...] = absent
+        for place, piece in laid.values():
+            flat[..., place] = piece
+        return flat
+
+    def laid(self, name: str, value: ArrayLike, where: str) -> tuple[slice, Array]:
+        """The place of a port or coordinate in a flat vector, and a user's value of it, flat.
+
+        Raises:
+            SignatureError: For an unknown name or a wrong shape.
+        """
+        place = self.slice_of(name)
+        port = self[name] if name in self.index else Port(name)
+        return place, port.flat(value, where)
+
+    def check_names(self, names: Iterable[str], where: str) -> None:
+        """Raise SignatureError unless all are names of ports or coordinates; says what is near."""
+        unknown = [n for n in names if n not in self.index and n not in self._coordinate_places]
+        if unknown:
+            missing = [name for name in self.names if name not in names]
+            hint = did_you_mean([str(n) for n in unknown], self.names)
             raise SignatureError(
-                f"{where}: unknown names {unknown}, missing names {missing}; "
-                f"expected exactly: {self.describe()}."
+                f"{where}: unknown names {unknown}{hint}, missing names {missing}; known are: "
+                f"{self.describe()}."
             )
-        pieces: list[Array] = []
-        for port in self.ports:
-            value = number_array(f"{where}: {port.name!r}", values[port.name])
-            if (
-                value.ndim < len(port.shape)
-                or value.shape[value.ndim - len(port.shape) :] != port.shape
-            ):
-                raise SignatureError(
-                    f"{where}: {port.name!r} expects shape {port.shape} (after batch axes), "
-                    f"got {value.shape}."
-                )
-            pieces.append(value.reshape((*value.shape[: value.ndim - len(port.shape)], port.size)))
-        batch = _common_batch(where, self.names, [piece.shape[:-1] for piece in pieces])
-        return np.concatenate(
-            [np.zeros((*batch, 0)), *(np.broadcast_to(p, (*batch, p.shape[-1])) for p in pieces)],
-            -1,
-        )
+
+    def _check_complete(self, places: Iterable[slice], where: str) -> None:
+        is_given = np.zeros(self.size, dtype=bool)
+        for place in places:
+            is_given[place] = True
+        if not is_given.all():
+            ports = zip(self.names, self.slices, strict=True)
+            missing = [name for name, place in ports if not is_given[place].all()]
+            raise SignatureError(
+                f"{where}: missing names {missing}; expected all of: {self.describe()}."
+            )
 
     def unpack(self, vector: Array) -> dict[str, Array]:
         """Named arrays, each (..., *shape), from a flat vector (..., size)."""

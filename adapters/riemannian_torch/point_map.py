@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.errors import RiemannianError, UnsupportedError
 from riemannian_modules.space import Port, Space
+from riemannian_torch.places import slots, untouched
 from riemannian_torch.tensors import kind_of
 
 Function: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -32,22 +34,34 @@ class PointMap:
     parameters: Space
     where: str
 
-    def function(self) -> tuple[Function, dict[str, Tensor]]:
-        """``(theta, u) -> y`` on flat tensors of one point, and the constants that it reads."""
+    def function(self, dtype: torch.dtype | None = None) -> tuple[Function, dict[str, Tensor]]:
+        """``(theta, u) -> y`` on flat tensors of one point, and the constants that it reads.
+
+        The constants are of the model's type, or of ``dtype`` where they are real.
+        """
+        # Copies, for a model may write into what it was given.
         constants = {
-            name: values.detach()
-            for name, values in self.model.named_parameters()
+            name: values.detach().to(dtype if values.is_floating_point() else None, copy=True)
+            for name, values in chain(self.model.named_parameters(), self.model.named_buffers())
             if name not in self.parameters
-        } | {name: values.detach().clone() for name, values in self.model.named_buffers()}
+        }
+
+        places = slots(self.model)
 
         def evaluate(theta: Tensor, u: Tensor) -> Tensor:
-            results = named_results(self.where, self.results(theta, u, constants))
+            results = named_results(self.where, self.results(theta, u, constants, places))
             return torch.cat([values.reshape(-1) for values in results.values()])
 
         return evaluate, constants
 
-    def results(self, theta: Tensor, u: Tensor, constants: Mapping[str, Tensor]) -> Any:
-        """What the model gives for a batch of one point."""
+    def results(
+        self,
+        theta: Tensor,
+        u: Tensor,
+        constants: Mapping[str, Tensor],
+        places: Mapping[str, str],
+    ) -> Any:
+        """What the model gives for a batch of one point; ``places`` are its `slots`."""
         own = {
             port.name: part.reshape(port.shape)
             for port, part in zip(
@@ -58,7 +72,11 @@ class PointMap:
             part.reshape((1, *port.shape))
             for port, part in zip(self.inputs.ports, _parts(self.inputs, u), strict=True)
         )
-        return functional_call(self.model, {**constants, **own}, arguments)
+        given = {**constants, **own}
+        # Each place is named once: torch fills a layer that stands twice in a model twice, and then
+        # takes its own filling for what was there before.
+        filled = {slot: given[name] for slot, name in places.items() if name in given}
+        return functional_call(self.model, filled, arguments, tie_weights=False)
 
 
 def _parts(space: Space, vector: Tensor) -> tuple[Tensor, ...]:
@@ -112,12 +130,11 @@ def pure(point_map: PointMap, constants: Mapping[str, Tensor]) -> Generator[None
     versions = {name: values._version for name, values in constants.items()}
     before = _random_state(device)
     try:
-        yield
-    except torch.OutOfMemoryError:
+        with untouched(point_map.model):
+            yield
+    except (MemoryError, torch.OutOfMemoryError, RiemannianError):
         raise
-    except (RuntimeError, TypeError, IndexError, ValueError) as error:
-        if isinstance(error, UnsupportedError):
-            raise
+    except Exception as error:
         mode = "It is in training mode: call .eval() on it. " if point_map.model.training else ""
         raise UnsupportedError(
             f"{where}: expected a differentiable map of real arrays (each point a batch of one), "

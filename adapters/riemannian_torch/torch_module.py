@@ -21,7 +21,9 @@ from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
 from riemannian_modules.space import Array, Port, Signals, Space
 from riemannian_torch.batch import Rules, find_rules
+from riemannian_torch.derivative_check import check_derivative
 from riemannian_torch.live_parameter import LiveParameter
+from riemannian_torch.places import slots
 from riemannian_torch.point_map import PointMap, named_results, output_space, pure
 from riemannian_torch.points import Points
 from riemannian_torch.tensors import check_numbers, kind_of
@@ -50,13 +52,31 @@ class TorchModule(RiemannianModule):
 
     Raises:
         UnsupportedError: Where the model is no differentiable map of real arrays: Dropout or
-            BatchNorm in training mode, integer inputs, mixed dtypes, outputs without a batch axis.
-        SignatureError: Where ``outputs`` does not fit what the model returns.
+            BatchNorm in training mode, integer inputs, mixed dtypes, outputs without a batch axis;
+            or where its values change in ways that torch's derivative does not know: ``detach``,
+            ``no_grad``, ``round``, ``argmax`` or a cast to integers inside. Random lines find that,
+            at the cost of some hundred evaluations; `trusting_torch` does not look.
+        SignatureError: Where ``outputs`` does not fit what the model returns, or names clash.
     """
 
     time = Time.STATIC
 
     def __init__(self, model: nn.Module, inputs: Space, outputs: Space | None = None) -> None:
+        self._wrap(model, inputs, outputs)
+        check_derivative(self._map, self._rules.over, self._flat_parameters(), self.outputs.size)
+
+    @classmethod
+    def trusting_torch(cls, model: nn.Module, inputs: Space, outputs: Space | None = None) -> Self:
+        """A model whose derivative is what torch says, though its values may change otherwise.
+
+        For straight-through estimators and stopped gradients that are meant. Arguments and errors
+        as of the constructor.
+        """
+        module = cls.__new__(cls, model, inputs, outputs)
+        module._wrap(model, inputs, outputs)
+        return module
+
+    def _wrap(self, model: nn.Module, inputs: Space, outputs: Space | None) -> None:
         self.model, self.inputs = model, inputs
         where = self._where
         if not inputs.size:
@@ -86,7 +106,9 @@ class TorchModule(RiemannianModule):
             theta = kind.tensor(self._flat_parameters())
             with torch.no_grad():
                 found = output_space(
-                    named_results(self._where, self._map.results(theta, u, constants))
+                    named_results(
+                        self._where, self._map.results(theta, u, constants, slots(self.model))
+                    )
                 )
         with pure(self._map, constants):
             rules = find_rules(function, theta, u, found.size)
@@ -166,7 +188,7 @@ class TorchModule(RiemannianModule):
                 f"{str(error).rstrip('.')}. Keep computed tensors out of the model's attributes; "
                 "torch.nn.utils.parametrizations replaces the old weight_norm and spectral_norm."
             ) from error
-        return type(self)(model, self.inputs, self.outputs)._written(theta)
+        return self.trusting_torch(model, self.inputs, self.outputs)._written(theta)
 
     def _written(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         self.write_parameters(theta)
@@ -180,7 +202,7 @@ class TorchModule(RiemannianModule):
             DomainError: For numbers not finite in the model's type; then nothing is written.
         """
         space = self.signature.parameters
-        flat = space.pack(theta, f"{self._where}: parameters")
+        flat = self.parameter_values(theta)
         if flat.ndim != 1:
             raise SignatureError(
                 f"{self._where}: expected one set of {space.size} parameters, got shape "

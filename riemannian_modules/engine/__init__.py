@@ -19,6 +19,7 @@ from riemannian_modules.engine.losses import (
     one_hot,
 )
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise
+from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.progress import NoProgress, Progress, TerminalProgress
 from riemannian_modules.engine.propagate import propagate
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
@@ -49,6 +50,7 @@ __all__ = [
     "Progress",
     "Schedule",
     "SquaredLoss",
+    "Stability",
     "TerminalProgress",
     "Trajectory",
     "dataset",

@@ -41,6 +41,7 @@ class Outcome(enum.Enum):
     OUT_OF_ITERATIONS = "out of iterations"
     STALLED = "stalled: no step is downhill"
     INTERRUPTED = "interrupted"
+    DIVERGES = "diverges: the data are separated"
     UNDEFINED = "undefined at the start"
 
     @property
@@ -156,7 +157,18 @@ def _offset(objective: Objective, place: Place, bounds: Bounds) -> tuple[float, 
     # Nor can theta be told from its neighbours nearer than its own rounding moves the outputs.
     moved = float(np.abs(place.trial.theta) @ np.sqrt(place.model.diagonal))
     is_last_digit = decrement <= _ROUNDINGS * float(np.finfo(np.float64).eps) * moved
-    return offset, is_last_digit or 0.5 * decrement**2 <= objective.floor(place.trial)
+    return offset, is_last_digit or 0.5 * decrement**2 <= _floor(objective, place)
+
+
+def _floor(objective: Objective, place: Place) -> float:
+    """How far rounding alone moves the mean loss: that of outputs, or of terms that cancel in them.
+
+    Terms of size theta_j d y / d theta_j leave their own rounding in y, however small y is.
+    """
+    terms = float(np.abs(place.trial.theta) @ np.sqrt(place.model.diagonal))
+    spread = math.sqrt(objective.spread(place.trial))
+    cancelled = float(np.finfo(np.float64).eps) * spread * terms
+    return max(objective.floor(place.trial), cancelled)
 
 
 def _polished(objective: Objective, place: Place, bounds: Bounds) -> Place:
@@ -174,7 +186,7 @@ def _polished(objective: Objective, place: Place, bounds: Bounds) -> Place:
             break
         nearer, _ = _offset(objective, arrived, bounds)
         # Not worse than rounding explains, and nearer: else rounding has been reached.
-        slack = 4.0 * objective.floor(place.trial)
+        slack = 4.0 * _floor(objective, place)
         if not (nearer < offset and arrived.trial.value <= place.trial.value + slack):
             break
         place, offset = arrived, nearer

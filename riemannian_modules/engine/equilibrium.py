@@ -1,7 +1,8 @@
 """Operating points: states, and inputs that are set free, at which a module rests.
 
 Source: Newton's method with the exact Jacobian, least-norm steps, and halved steps until the
-residual falls (Deuflhard, Newton Methods for Nonlinear Problems, 2011, section 3.1).
+residual falls (Deuflhard, Newton Methods for Nonlinear Problems, 2011, section 3.1). Steps keep
+what the module conserves, as its trajectories do (Horn and Jackson, 1972).
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import number_array, require, require_mapping, text
+from riemannian_modules.door import require, require_mapping, text
+from riemannian_modules.engine.amounts import along_trajectory, holds_amounts, is_lost, is_near
+from riemannian_modules.engine.conserved import conserved
 from riemannian_modules.engine.linearize import linear_model_at
 from riemannian_modules.errors import ConvergenceError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
@@ -55,7 +58,7 @@ class OperatingPoint(Shown):
 
 def equilibrium(
     module: RiemannianModule,
-    u: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    inputs: ArrayLike | Mapping[str, ArrayLike] | None = None,
     guess: ArrayLike | Mapping[str, ArrayLike] | None = None,
     theta: ArrayLike | Mapping[str, ArrayLike] | None = None,
     *,
@@ -66,25 +69,28 @@ def equilibrium(
 
     Args:
         module: A continuous or discrete module.
-        u: The inputs, flat or by name; those in ``free`` are guesses. Zeros where None.
-        guess: A state to begin from; zeros where None.
+        inputs: The inputs, flat or by name; those in ``free`` are guesses. Zeros where not given.
+        guess: A state to begin from; zeros where not given. What the module conserves at these
+            inputs (the atoms of a closed reaction network) keeps the value that it has there.
         theta: The parameters; the module's own where None.
         outputs: Values that some output ports shall have at rest.
         free: Input ports that may change to bring that about.
 
     Returns:
         The point that Newton's method reaches; there may be others. Where points at rest form a
-        line or more (an integrator), one near the guess.
+        line or more (an integrator), the one with the guess's conserved values. Only where no
+        such point has the wanted outputs do these values give way, to one near the guess.
 
     Raises:
         SignatureError: For wrong names or shapes, or a module without state.
-        ConvergenceError: If no point at rest is found; says which states still move.
+        ConvergenceError: If no point at rest is found; says which states still move, and what is
+            conserved.
     """
     require("equilibrium", module, RiemannianModule, "a module")
     name, s = type(module).__name__, module.signature
     if s.time is Time.STATIC:
         raise SignatureError(f"{name}: a static module has no state, so it has no equilibrium.")
-    start = module.point(guess, u, theta)
+    start = module.point(guess, inputs, theta)
     if start.x.ndim != 1 or start.u.ndim != 1 or start.theta.ndim != 1:
         raise SignatureError(f"{name}: equilibrium expects one point, got a batch.")
     outputs = {} if outputs is None else outputs
@@ -93,15 +99,48 @@ def equilibrium(
     for known in free:
         text("equilibrium: free", known)
     rest = _Rest(module, start.theta, start.u, outputs, free)
-    z, r = rest.solved(np.concatenate([start.x, start.u[rest.free]]))
-    x, inputs = rest.split(z)
-    return OperatingPoint(
-        x,
-        inputs,
-        module.output(x, inputs, start.theta),
-        start.theta,
-        float(np.abs(r).max(initial=0.0)),
-    )
+    laws = conserved(module, start, rest.free)
+    z, r = _solved(rest, start, laws)
+    x, u = rest.split(z)
+    y = module.output(x, u, start.theta)
+    return OperatingPoint(x, u, y, start.theta, float(np.abs(r).max(initial=0.0)))
+
+
+def _solved(rest: _Rest, start: Point, laws: Array) -> tuple[Array, Array]:
+    """Where Newton's method ends within the guess's class, or outside for the outputs' sake.
+
+    Where that is no point that amounts can reach, the module's own motion leads to one.
+    """
+    guess = np.concatenate([start.x, start.u[rest.free]])
+    is_driven = bool(len(rest.free) or len(rest.wanted))
+    try:
+        found = rest.solved(guess, laws)
+    except ConvergenceError:
+        other = None if is_driven else _approached(rest, start, laws)
+        if other is not None:
+            return other
+        if len(rest.wanted) and len(laws):
+            return rest.solved(guess, laws[:0])
+        raise
+    if is_driven or not is_lost(start.x, found[0]) or rest.attracts(found[0], laws):
+        return found
+    return _approached(rest, start, laws) or found
+
+
+def _approached(rest: _Rest, start: Point, laws: Array) -> tuple[Array, Array] | None:
+    """The point at rest that a module of amounts approaches from the guess, if it does."""
+    if not holds_amounts(rest.module, start):
+        return None
+    for x in along_trajectory(rest.module, start):
+        # The solver keeps the totals to its tolerance only.
+        drift = np.linalg.lstsq(laws * x, laws @ (start.x - x), rcond=None)[0]
+        try:
+            z, r = rest.solved(x + x * drift, laws)
+        except ConvergenceError:
+            continue
+        if is_near(x, z):
+            return z, r
+    return None
 
 
 class _Rest:
@@ -121,15 +160,16 @@ class _Rest:
         self.free = np.concatenate(
             [np.zeros(0, dtype=int), *(np.r_[s.inputs.slice_of(name)] for name in free)]
         )
-        places = [np.r_[s.outputs.slice_of(name)] for name in outputs]
-        self.shown = np.concatenate([np.zeros(0, dtype=int), *places])
-        wanted = [number_array("equilibrium: outputs", value).ravel() for value in outputs.values()]
-        for name, place, value in zip(outputs, places, wanted, strict=True):
-            if len(value) != len(place) or not np.isfinite(value).all():
+        s.outputs.check_names(outputs, "equilibrium: outputs")
+        laid = [s.outputs.laid(n, v, f"equilibrium: output {n!r}") for n, v in outputs.items()]
+        self.shown = np.concatenate([np.zeros(0, dtype=int), *(np.r_[place] for place, _ in laid)])
+        for name, (_, value) in zip(outputs, laid, strict=True):
+            if value.ndim != 1 or not np.isfinite(value).all():
                 raise SignatureError(
-                    f"{type(module).__name__}: output {name!r} expects {len(place)} finite "
-                    f"numbers, got {value.tolist()}."
+                    f"equilibrium: output {name!r} expects finite numbers for one point, got "
+                    f"{value.tolist()}."
                 )
+        wanted = [value for _, value in laid]
         self.wanted = np.concatenate([np.zeros(0), *wanted])
 
     def split(self, z: Array) -> tuple[Array, Array]:
@@ -155,37 +195,58 @@ class _Rest:
             ]
         )
 
-    def solved(self, z: Array) -> tuple[Array, Array]:
+    def solved(self, z: Array, laws: Array) -> tuple[Array, Array]:
+        """The z and r(z) where Newton's method ends, by steps that change no ``laws @ x``."""
         r, peak = self.residual(z), np.abs(z)
+        start, allowed = z, self._allowed(laws)
         for _ in range(LARGEST_ITERATION_COUNT):
             if not np.isfinite(r).all():
                 break
             J = self.jacobian(z)
-            step = np.asarray(-np.linalg.lstsq(J, r, rcond=None)[0], dtype=np.float64)
+            # Rows have the units of their equations; small ones count as well.
+            size = np.abs(J).max(1, initial=0.0)
+            size[size == 0.0] = 1.0
+            along = np.linalg.lstsq((J / size[:, None]) @ allowed, r / size, rcond=None)[0]
+            step = np.asarray(-allowed @ along, dtype=np.float64)
             peak = np.maximum(peak, np.abs(z))
             # The residual's rounding is that of its terms: those in z, as large as z has been, and
             # what it would be at z = 0 if it were affine.
             terms = np.abs(J) @ peak + np.abs(r - J @ z)
             if (np.abs(r) <= ROUNDING * terms).all():
                 return z, r
-            z_next, r_next = self._damped(z, r, step)
+            z_next, r_next = self._damped(z, r, step, size)
             if z_next is z:
                 if _is_stalled_at_a_solution(J, r, step, peak):
                     return z, r
                 break
             z, r = z_next, r_next
-        raise self._failure(r)
+        raise self._failure(r, laws, laws @ start[: self.n])
 
-    def _damped(self, z: Array, r: Array, step: Array) -> tuple[Array, Array]:
-        size = np.linalg.norm(r)
+    def _allowed(self, laws: Array) -> Array:
+        """A basis of the steps that keep the laws, in columns; all of them where there is none."""
+        count = self.n + len(self.free)
+        if not len(laws):
+            return np.eye(count)
+        kept = np.concatenate([laws, np.zeros((len(laws), len(self.free)))], 1)
+        return np.linalg.qr(kept.T, mode="complete")[0][:, len(laws) :]
+
+    def attracts(self, z: Array, laws: Array) -> bool:
+        """Whether no amount is negative at z, and all within its class come back to it."""
+        N = self._allowed(laws)[: self.n]
+        rates = np.linalg.eigvals(N.T @ self.jacobian(z)[: self.n, : self.n] @ N)
+        growth = rates.real if self.module.time is Time.CONTINUOUS else np.abs(rates + 1.0) - 1.0
+        return bool((z >= 0).all() and (growth < -1e-9 * np.abs(rates).max(initial=0.0)).all())
+
+    def _damped(self, z: Array, r: Array, step: Array, unit: Array) -> tuple[Array, Array]:
+        size = np.linalg.norm(r / unit)
         for halving in range(LARGEST_HALVING_COUNT):
             trial = z + step / 2**halving
             r_trial = self.residual(trial)
-            if np.linalg.norm(r_trial) < size:
+            if np.linalg.norm(r_trial / unit) < size:
                 return trial, r_trial
         return z, r
 
-    def _failure(self, r: Array) -> ConvergenceError:
+    def _failure(self, r: Array, laws: Array, totals: Array) -> ConvergenceError:
         names = [*self.module.signature.state.coordinates]
         names += [self.module.signature.outputs.coordinates[i] for i in self.shown]
         worst = sorted(zip(names, r.tolist(), strict=True), key=lambda pair: -abs(pair[1]))[:4]
@@ -193,8 +254,22 @@ class _Rest:
             f"{type(self.module).__name__}: no equilibrium was found. Where the search ended, "
             "these still change or differ from what is wanted: "
             + ", ".join(f"{name} by {value:.3g}" for name, value in worst)
-            + ". Begin from another guess, or set an input free for each wanted output."
+            + ". "
+            + self._in_words(laws, totals)
+            + "Begin from another guess, or set an input free for each wanted output."
         )
+
+    def _in_words(self, laws: Array, totals: Array) -> str:
+        """What every point was to have in common with the guess."""
+        if not len(laws):
+            return ""
+        names = self.module.signature.state.coordinates
+        shown = [
+            " + ".join(f"{c:.6g} {names[i]}" for i, c in enumerate(law) if c) + f" = {total:.6g}"
+            for law, total in zip(laws[:4], totals[:4].tolist(), strict=True)
+        ]
+        more = "" if len(laws) <= 4 else f", and {len(laws) - 4} more"
+        return f"The module conserves what the guess has: {'; '.join(shown)}{more}. "
 
 
 def _is_stalled_at_a_solution(J: Array, r: Array, step: Array, peak: Array) -> bool:

@@ -29,6 +29,15 @@ class Estimate(Shown):
     covariance: Array
     undetermined: tuple[int, ...]
 
+    def without(self, direction: Array) -> Estimate:
+        """The same where the parameters that a direction (p,) moves are undetermined."""
+        moves = np.abs(direction) > _MOVES * np.abs(direction).max(initial=0.0)
+        covariance = self.covariance.copy()
+        covariance[moves, :] = covariance[:, moves] = 0.0
+        covariance[moves, moves] = np.inf
+        places = {*self.undetermined, *np.flatnonzero(moves).tolist()}
+        return Estimate(covariance, tuple(sorted(places)))
+
 
 def estimate(model: JointModel, free: Mask, dispersion: float) -> Estimate:
     """``dispersion (U U^T)^{-1}`` among the free parameters.

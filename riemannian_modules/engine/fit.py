@@ -13,7 +13,7 @@ from types import NoneType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.door import number_array, require, require_mapping
+from riemannian_modules.door import brief, require, require_mapping
 from riemannian_modules.engine.assessment import assess
 from riemannian_modules.engine.dataset import Dataset, check_fits, dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
@@ -25,6 +25,7 @@ from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise, Objective
 from riemannian_modules.engine.progress import Progress, TerminalProgress
 from riemannian_modules.engine.schedule import FullBatch, Schedule
+from riemannian_modules.engine.separation import separating
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
@@ -133,19 +134,19 @@ def _bounds(
     space = module.signature.parameters
     sides = (np.full(space.size, -np.inf), np.full(space.size, np.inf))
     require_mapping(f"{where}: bounds", {} if bounds is None else bounds, "pairs by name")
+    space.check_names(bounds or {}, f"{where}: bounds")
     for name, pair in (bounds or {}).items():
-        place, port = space.slice_of(name), space[name]
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise SignatureError(f"{where}: bounds of {name!r} need a lower and an upper side.")
         for side, value in zip(sides, pair, strict=True):
             if value is not None:
-                given = number_array(f"{where}: bounds of {name!r}", value)
-                if given.shape not in ((), port.shape) or np.isnan(given).any():
+                place, given = space.laid(name, value, f"{where}: bounds of {name!r}")
+                if given.ndim != 1 or np.isnan(given).any():
                     raise SignatureError(
-                        f"{where}: bounds of {name!r} expect numbers of shape {port.shape}, got "
-                        f"{value!r}."
+                        f"{where}: bounds of {name!r} expect one number for each entry, got "
+                        f"{brief(value)} of shape {given.shape}."
                     )
-                side[place] = np.broadcast_to(given, port.shape).ravel()
+                side[place] = given
     box, theta = Bounds(*sides), module.theta
     outside = (theta < box.lower) | (theta > box.upper) | (box.lower > box.upper)
     if outside.any():
@@ -170,8 +171,10 @@ def _best(
                 best = found
             if found.outcome is Outcome.INTERRUPTED:
                 raise KeyboardInterrupt
-            if not schedule.can_retry() or not _is_doubtful(objective, found, box):
+            if not schedule.can_retry() or not _is_doubtful(objective, start, found, box):
                 return best
+            if found.place is not None and separating(objective, found.place, box) is not None:
+                return Descent(found.place, Outcome.DIVERGES)
     except KeyboardInterrupt:
         if best is None or best.place is None:
             raise  # before there was anything to keep
@@ -201,14 +204,16 @@ def _is_better(new: Descent, old: Descent) -> bool:
     return new.place.trial.value < old.place.trial.value - slack
 
 
-def _is_doubtful(objective: Objective, found: Descent, box: Bounds) -> bool:
+def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
     if found.place is None or not found.outcome.is_settled:
         return True
     known = assess(objective, found.place, box).uncertainty
     if known is None:
         return False
     deviations = np.sqrt(np.diagonal(known.covariance))
-    far = deviations > _DOUBTFUL * np.abs(found.place.trial.theta)
+    # A parameter whose true value is zero is no larger than its deviation, but both are small
+    # beside where it began.
+    far = deviations > _DOUBTFUL * np.maximum(np.abs(found.place.trial.theta), np.abs(start))
     return bool(far[deviations > 0.0].any())
 
 
@@ -218,6 +223,10 @@ def _result(
     assert found.place is not None
     module, trial = objective.module, found.place.trial
     judged = assess(objective, found.place, box)
+    uncertainty = judged.uncertainty
+    if found.outcome is Outcome.DIVERGES and uncertainty is not None:
+        along = separating(objective, found.place, box)
+        uncertainty = uncertainty if along is None else uncertainty.without(along)
     names = module.signature.parameters.coordinates
     return FitResult(
         module=module.with_parameters(trial.theta),
@@ -231,5 +240,5 @@ def _result(
         derivatives=objective.count.derivatives,
         seconds=seconds,
         data=objective.data,
-        uncertainty=judged.uncertainty,
+        uncertainty=uncertainty,
     )

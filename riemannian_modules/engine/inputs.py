@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -272,7 +272,7 @@ class InputProgram:
 def input_program(
     space: Space, inputs: Mapping[str, Any] | ArrayLike | None, times: Array, where: str
 ) -> InputProgram:
-    """Check a user's inputs: all ports named, the times covered, values of the right shape."""
+    """Check a user's inputs: names, times covered, shapes; what is not named is zero."""
     if not isinstance(inputs, Mapping):
         flat = space.pack(inputs, where)
         if flat.ndim != 1:
@@ -282,16 +282,21 @@ def input_program(
                 f"inputs={{'{(*space.names, 'u')[0]}': (times, values)}}."
             )
         return InputProgram(space, tuple(ConstantInput(flat[place]) for place in space.slices))
-    unknown = [name for name in inputs if name not in space]
-    missing = [name for name in space.names if name not in inputs]
-    if unknown or missing:
-        raise SignatureError(
-            f"{where}: unknown names {unknown}, missing names {missing}; expected exactly: "
-            f"{space.describe()}."
-        )
+    space.check_names(inputs, where)
+    ports = tuple(_spelled_out(space, inputs))
     return InputProgram(
-        space, tuple(_signal(inputs[p.name], p, times, f"{where}: {p.name!r}") for p in space.ports)
+        Space(ports),
+        tuple(_signal(inputs.get(p.name, 0.0), p, times, f"{where}: {p.name!r}") for p in ports),
     )
+
+
+def _spelled_out(space: Space, inputs: Mapping[str, Any]) -> Iterator[Port]:
+    """The ports, those of which single coordinates are named as these coordinates."""
+    for port in space.ports:
+        if port.shape and not inputs.keys().isdisjoint(port.coordinates()):
+            yield from (Port(name, (), port.unit) for name in port.coordinates())
+        else:
+            yield port
 
 
 def _signal(given: Any, port: Port, times: Array, where: str) -> InputSignal:
@@ -320,9 +325,12 @@ def _check_covers(table: LinearTable | HeldTable, port: Port, times: Array, wher
 
 
 def _shaped(given: Any, port: Port, where: str) -> Array:
-    value = number_array(where, given)
-    if value.size != port.size or value.shape not in (port.shape, (port.size,), ()):
-        raise SignatureError(f"{where}: expected shape {port.shape}, got {value.shape}.")
+    value = port.flat(given, where)
+    if value.ndim != 1:
+        raise SignatureError(
+            f"{where}: expected one value of shape {port.shape}, got a batch {value.shape}. Give a "
+            "table as a pair (times, values)."
+        )
     if not np.isfinite(value).all():
         raise DomainError(f"{where}: expected finite numbers, got NaN or infinity.")
-    return value.ravel()
+    return value

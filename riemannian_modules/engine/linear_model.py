@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from riemannian_modules.engine.poles import Poles, Stability, poles_of
 from riemannian_modules.modules.module import Point, Signature, Time
 from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array
@@ -61,16 +62,21 @@ class LinearModel(Shown):
     @property
     def poles(self) -> NDArray[np.complex128]:
         """The eigenvalues of A, the slowest first, shape (n,)."""
-        values = np.linalg.eigvals(self.A).astype(np.complex128)
-        speed = -values.real if self.signature.time is Time.CONTINUOUS else -np.abs(values)
-        return values[np.lexsort((values.imag, speed))]
+        return self._poles.values
 
     @property
-    def is_stable(self) -> bool:
-        """Whether all poles lie strictly inside the stable region, as far as rounding can tell."""
-        if self.signature.time is Time.CONTINUOUS:
-            return bool((self.poles.real < 0).all())
-        return bool((np.abs(self.poles) < 1).all())
+    def stability(self) -> Stability:
+        """Whether all poles lie strictly inside the stable region, or rounding cannot tell."""
+        return self._poles.stability
+
+    @property
+    def is_stable(self) -> bool | None:
+        """True or False as `stability` says, and None where rounding cannot tell."""
+        return _ANSWERS[self.stability]
+
+    @property
+    def _poles(self) -> Poles:
+        return poles_of(self.A, self.signature.time)
 
     def dc_gain(self) -> Array:
         """The outputs' steady response to unit steps of the inputs, shape (q, m).
@@ -84,7 +90,10 @@ class LinearModel(Shown):
         return self.D + self.C @ np.linalg.solve(M, self.B)
 
     def table(self) -> str:
-        """All entries: a row each derivative (or successor) and output, a column each variable."""
+        """All entries: a row each derivative (or successor) and output, a column each variable.
+
+        Below, what the poles tell of stability.
+        """
         mark = "'" if self.signature.time is Time.CONTINUOUS else "+"
         heads = ["", *self.states, "|", *self.inputs]
         rows = [heads]
@@ -105,7 +114,10 @@ class LinearModel(Shown):
         ]
         rule = "-" * max(map(len, lines))
         split = 1 + len(self.states)
-        return "\n".join([lines[0], rule, *lines[1:split], rule, *lines[split:]])
+        table = [lines[0], rule, *lines[1:split], rule, *lines[split:]]
+        if self.states and np.isfinite(self.A).all():
+            table.append(str(self._poles))
+        return "\n".join(table)
 
     @override
     def facts(self) -> Facts:
@@ -123,7 +135,11 @@ class LinearModel(Shown):
                 f"{p.real:.5g}{p.imag:+.5g}j" if p.imag else f"{p.real:.5g}" for p in self.poles
             ]
             rows.insert(0, ("poles", listed(poles)))
+            rows.insert(0, ("", str(self._poles)))
         return Facts(title, tuple(rows))
+
+
+_ANSWERS = {Stability.STABLE: True, Stability.UNSTABLE: False, Stability.UNDECIDED: None}
 
 
 def _number(value: float) -> str:

@@ -5,11 +5,13 @@ Source: Martens (2020), JMLR 21(146), section 9 (exponential families in their n
 
 from __future__ import annotations
 
+import abc
 import math
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number_array, whole_number
@@ -96,6 +98,15 @@ class GaussianLoss(Loss):
 class NaturalLoss(Loss):
     """A negative log-likelihood whose outputs are natural coordinates; its metric is Fisher's."""
 
+    @abc.abstractmethod
+    def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
+        """Directions of the outputs in which the loss never rises, however far one goes.
+
+        Returns:
+            Forms (B, k, q) and which of them are bound (B, k): the loss never rises along v where
+            all forms of v are at least 0, and the bound ones 0; it falls if one is above 0.
+        """
+
     @override
     def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
         return 1.0
@@ -132,6 +143,11 @@ class BernoulliLoss(NaturalLoss):
         # p (1 - p) = e^-|y| / (1 + e^-|y|)^2.
         return _diagonal(np.exp(-0.5 * np.abs(outputs)) / (1.0 + np.exp(-np.abs(outputs))))
 
+    @override
+    def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
+        # Up for a 1, down for a 0; what lies between pulls back from both sides.
+        return _diagonal(np.where(targets == 0.0, -1.0, 1.0)), (targets > 0.0) & (targets < 1.0)
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -165,6 +181,12 @@ class CategoricalLoss(NaturalLoss):
         root = np.exp(0.5 * _log_softmax(outputs))
         return _diagonal(root) - root[..., :, None] ** 2 * root[..., None, :]
 
+    @override
+    def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
+        # A likely class against each other; those that have a share keep their distance.
+        likely = np.eye(targets.shape[-1])[targets.argmax(axis=-1)]
+        return likely[:, None, :] - np.eye(targets.shape[-1]), targets > 0.0
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -191,6 +213,11 @@ class PoissonLoss(NaturalLoss):
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
         return _diagonal(np.exp(0.5 * outputs))
+
+    @override
+    def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
+        # Down for a count of 0.
+        return _diagonal(np.full_like(targets, -1.0)), targets > 0.0
 
 
 def one_hot(labels: Array, classes: int) -> Array:

@@ -17,7 +17,7 @@ from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.errors import MetricError, SignatureError
 from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.sweep import GraphDifferential
-from riemannian_modules.metrics import Factor, add
+from riemannian_modules.metrics import DenseFactor, Factor, add
 from riemannian_modules.metrics.array import positive_number, real_array
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import Point, RiemannianModule
@@ -111,16 +111,26 @@ def pull_factors(
         if owner.signature.parameters.size:
             # Cotangents that no sample has touched carry no batch axis; columns must line up.
             parts = [
-                d.parameter_factor(
-                    *(np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in cotangents)
+                _rows(
+                    d.parameter_factor(
+                        *(np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in cotangents)
+                    ),
+                    rows,
                 )
-                for d, *cotangents in places
+                for d, *cotangents, rows in places
             ]
             found.append((name, owner, add(parts)))
     return found
 
 
-Place = tuple[Differential, Array, Array]
+def _rows(factor: Factor, rows: slice) -> Factor:
+    """The rows of one owner among those of a place that has parameters of several."""
+    if rows == slice(0, factor.dim):
+        return factor
+    return DenseFactor(factor.rows(rows.start, rows.stop))
+
+
+Place = tuple[Differential, Array, Array, slice]
 
 
 def _places(
@@ -130,17 +140,22 @@ def _places(
     p_y: Array,
     local: Sequence[Array | None] | None,
 ) -> list[tuple[str, RiemannianModule, list[Place]]]:
-    """Each owner of parameters with the cotangents of dx and y at all of its places."""
+    """Each owner with the cotangents of dx and y, and its rows in theta, at all of its places."""
     if not isinstance(module, ModuleGraph) or not isinstance(differential, GraphDifferential):
         own = local[0] if local is not None else None
         p_y = p_y if own is None else p_y + own
-        return [(type(module).__name__, module, [(differential, p_dx, p_y)])]
+        rows = slice(0, module.signature.parameters.size)
+        return [(type(module).__name__, module, [(differential, p_dx, p_y, rows)])]
     swept = differential.costates(p_dx, p_y, local)
     found: dict[int, list[Place]] = {id(owner): [] for owner in module.owners.values()}
     for leaf, d, q_dx, q_y in zip(
         module.plan.leaves, differential.leaves, swept.leaf_dx, swept.leaf_y, strict=True
     ):
-        found[id(leaf.module)].append((d, q_dx, q_y))
+        start = 0
+        for owner in leaf.module.owners.values():
+            end = start + owner.signature.parameters.size
+            found[id(owner)].append((d, q_dx, q_y, slice(start, end)))
+            start = end
     return [(name, owner, found[id(owner)]) for name, owner in module.owners.items()]
 
 

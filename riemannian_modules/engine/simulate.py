@@ -218,7 +218,7 @@ class _Run:
             try:
                 if self.method is None or self.method is LSODA:
                     return integrate(problem, grid, corners, tolerances)
-                return integrate_by(self.method, problem, grid, tolerances)
+                return integrate_by(self.method, problem, grid, corners, tolerances)
             except StoppedError as stopped:
                 raise self._failure(stopped, u, b) from None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
@@ -145,13 +146,22 @@ class ModuleGraph(RiemannianModule):
         row.is_row = True
         return row
 
+    @property
+    @override
+    def owners(self) -> Mapping[str, RiemannianModule]:
+        """Each distinct owner of parameters under the name of its first place."""
+        return self._owners
+
     @cached_property
-    def owners(self) -> dict[str, RiemannianModule]:
-        """Each distinct leaf module under the name of its first place; they own the parameters."""
+    def _owners(self) -> dict[str, RiemannianModule]:
         first: dict[int, str] = {}
-        for name, module in self.nodes.items():
-            first.setdefault(id(module), name)
-        return {name: self.nodes[name] for name in first.values()}
+        found: dict[str, RiemannianModule] = {}
+        for place, leaf in self.nodes.items():
+            for inner, owner in leaf.owners.items():
+                name = f"{place}.{inner}" if inner else place
+                if first.setdefault(id(owner), name) == name:
+                    found[name] = owner
+        return found
 
     @property
     def theta(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -249,12 +259,18 @@ class ModuleGraph(RiemannianModule):
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
-        flat = self.signature.parameters.pack(theta, "ModuleGraph: parameters")
-        changed = {
-            id(leaf.module): leaf.module.with_parameters(flat[leaf.theta])
-            for leaf in self.plan.leaves
-        }
-        return self.with_nodes({name: changed[id(m)] for name, m in self.nodes.items()})
+        flat = self.parameter_values(theta)
+        owners = list(self.owners.values())
+        ends = accumulate((m.signature.parameters.size for m in owners), initial=0)
+        places = [slice(*pair) for pair in pairwise(ends)]
+        return self.with_owners({
+            id(m): m.with_parameters(flat[place]) for m, place in zip(owners, places, strict=True)
+        })  # fmt: skip
+
+    @override
+    def with_owners(self, changed: Mapping[int, RiemannianModule]) -> Self:
+        twins = {id(m): m.with_owners(changed) for m in self.nodes.values()}
+        return self.with_nodes({name: twins[id(m)] for name, m in self.nodes.items()})
 
     def with_nodes(self, nodes: Mapping[str, RiemannianModule]) -> Self:
         """The same wiring with other leaf modules of the same signatures."""

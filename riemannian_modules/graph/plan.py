@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from riemannian_modules.graph.schedule import Address, Task
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -29,13 +33,15 @@ class Piece:
 class Leaf:
     """A leaf module, its place in the composite's state and parameters, its inputs' sources.
 
+    ``theta`` is a list of positions where the leaf's owners of parameters do not follow each other.
+
     ``whole`` is the one leaf whose output vector is the input vector as it stands, or None.
     """
 
     name: str
     module: RiemannianModule
     state: slice
-    theta: slice
+    theta: slice | NDArray[np.intp]
     pieces: tuple[Piece, ...]
     whole: int | None
     is_static: bool
@@ -131,15 +137,18 @@ def make_plan(
     x_end = theta_end = 0
     for name, module in nodes.items():
         s = module.signature
-        if id(module) not in theta:
-            theta[id(module)] = slice(theta_end, theta_end + s.parameters.size)
-            theta_end += s.parameters.size
+        for owner in module.owners.values():
+            if id(owner) not in theta:
+                size = owner.signature.parameters.size
+                theta[id(owner)] = slice(theta_end, theta_end + size)
+                theta_end += size
         pieces = tuple(
             piece(name, port, target)
             for port, target in zip(s.inputs.names, s.inputs.slices, strict=True)
         )
         leaves.append(Leaf(
-            name, module, slice(x_end, x_end + s.state.size), theta[id(module)], pieces,
+            name, module, slice(x_end, x_end + s.state.size),
+            _joined([theta[id(owner)] for owner in module.owners.values()]), pieces,
             _whole(pieces, inputs.size, outputs), s.time is Time.STATIC, s.inputs.size,
             s.outputs.size,
         ))  # fmt: skip
@@ -151,6 +160,13 @@ def make_plan(
     return Plan(
         tuple(leaves), tuple(_step(task, leaves[index[task.node]], index) for task in tasks), shown
     )
+
+
+def _joined(places: list[slice]) -> slice | NDArray[np.intp]:
+    """The places one after the other: a slice where they are one, else all positions."""
+    if all(a.stop == b.start for a, b in pairwise(places)):
+        return slice(places[0].start, places[-1].stop) if places else slice(0, 0)
+    return np.concatenate([np.r_[place] for place in places])
 
 
 def _whole(pieces: tuple[Piece, ...], external: int, outputs: list[Space]) -> int | None:

@@ -312,7 +312,7 @@ class GraphDifferential(Differential):
         for leaf, d, q_dx, q_y in zip(
             self.plan.leaves, self.leaves, swept.leaf_dx, swept.leaf_y, strict=True
         ):
-            if leaf.theta.stop > leaf.theta.start:
+            if leaf.module.signature.parameters.size:
                 part = d.pull_parameters(q_dx, q_y)
                 total = _widened(total, part)
                 total[..., leaf.theta, :] += part

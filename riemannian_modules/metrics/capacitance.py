@@ -56,12 +56,10 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
     if size == 0:
         return Capacitance(gram, 0, noisy=False)
     eps = rounding_unit(gram)
-    condition = float(xp.linalg.matrix_norm(gram)) / mu
-    if not math.isfinite(condition):
-        raise MetricError(
-            f"LowRankMetric: |U|^2 / mu is {condition} (mu = {mu:.3g}). Expected finite numbers: "
-            "scale U down or raise mu."
-        )
+    norm = float(xp.linalg.matrix_norm(gram))
+    condition = norm / mu if mu > 0.0 else math.inf
+    if not math.isfinite(norm):
+        raise _overflow(norm, mu)
     rho = _GRAM_ERROR * eps * condition
     if rho <= eps ** (1.0 / (_MOST_STEPS + 1)):
         shifted = gram + mu * xp.eye(size, dtype=gram.dtype, device=device_of(gram))
@@ -75,6 +73,49 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
             "Raise mu or scale U down."
         )
     return Capacitance(_lower_by_rows(tall(), mu), _steps(rho, condition), noisy=True)
+
+
+def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
+    """Lower L with ``L L^T = mu I + W W^T``, W (n, r) with r >= n, in O(n^3) and O(n^2 r).
+
+    By Cholesky where mu alone keeps the matrix definite, else by a QR of ``[W^T; sqrt(mu) I]``,
+    whose triangle tells how well conditioned the matrix is: mu may be as small as it likes, even 0,
+    where the columns of W span the space.
+
+    Args:
+        outer: ``W W^T``, shape (n, n).
+        mu: At least 0.
+        wide: Gives W^T; called where QR is needed alone.
+
+    Raises:
+        MetricError: If the matrix is singular in floating point, or overflows.
+    """
+    xp, size = namespace_of(outer), outer.shape[0]
+    if size == 0:
+        return outer
+    eps, norm = rounding_unit(outer), float(xp.linalg.matrix_norm(outer))
+    if not math.isfinite(norm):
+        raise _overflow(norm, mu)
+    if _GRAM_ERROR * eps * norm <= eps ** (1.0 / (_MOST_STEPS + 1)) * mu:
+        shifted = outer + mu * xp.eye(size, dtype=outer.dtype, device=device_of(outer))
+        return cholesky_factor("mu I + W W^T", shifted)
+    lower = _lower_by_rows(wide(), mu)
+    sizes = xp.linalg.svdvals(lower)
+    largest, least = float(sizes[0]), float(sizes[-1])
+    if not _GRAM_ERROR * eps * largest <= 0.1 * least:
+        raise MetricError(
+            f"LowRankMetric: the metric is singular in floating point: its smallest eigenvalue is "
+            f"{least**2:.3g} beside the largest, {largest**2:.3g}, with mu = {mu:.3g}. Raise mu "
+            "or add columns in the directions that are missing."
+        )
+    return lower
+
+
+def _overflow(norm: float, mu: float) -> MetricError:
+    return MetricError(
+        f"LowRankMetric: |U|^2 is {norm} (mu = {mu:.3g}). Expected finite numbers: scale U down "
+        "or raise mu."
+    )
 
 
 def _steps(rho: float, condition: float) -> int:

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
-from riemannian_modules.metrics.dense import dense_pullback
+from riemannian_modules.metrics.dense import dense_metric, dense_pullback
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.metric import Metric
 
@@ -25,7 +25,8 @@ class DowndatedMetric(Metric):
     """``base - V V^T``; columns V (n, k), and ``C^{-1} V = directions diag(shares) ...``.
 
     directions (n, p) orthonormal, shares (p,) in [0, 1), p = min(n, k). Build it with
-    ``base.downdated(V)``: O(n k^2) once; each solve costs the base's and O(n k).
+    ``base.downdated(V)``: O(n k^2) once; each solve costs the base's and O(n k). Beyond n columns
+    it becomes dense.
 
     Attributes:
         base: The metric that is taken from.
@@ -103,6 +104,8 @@ class DowndatedMetric(Metric):
     @override
     def _downdated(self, V: Array) -> Metric:
         xp = namespace_of(self.columns, V)
+        if self.columns.shape[1] + V.shape[1] > self.dim:
+            return dense_metric(self.as_matrix()).downdated(V)
         return downdate(self.base, xp.concat([self.columns, V], axis=1))
 
     @override

@@ -27,7 +27,9 @@ from riemannian_modules.metrics.downdated import downdate
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.joined_factor import join
 from riemannian_modules.metrics.metric import Metric
+from riemannian_modules.metrics.recompression import compacted
 from riemannian_modules.metrics.ridge import Ridge, ridge
+from riemannian_modules.metrics.withdrawn_columns import without_columns
 from riemannian_modules.recomputed import Recomputed
 
 
@@ -39,12 +41,15 @@ class LowRankMetric(Metric, Recomputed):
     With ``R = C C^T`` and ``W = C^{-1} U``, ``M = C (mu I + W W^T) C^T``; the middle is a
     ``Ridge``, dual where r < n and primal else. First solve O(n r^2 + r^3), later ones O(n r),
     beside whitening by R; memory O(r^2) beside U for an identity base, another U for a general one.
+    Dense columns that are added beyond n are compacted to n, and a column that is taken away after
+    it was added is dropped, so that a window over a stream of columns stays as small as it is.
 
     Accuracy, held against sixty digits: backward error of a few units of rounding for all mu above
-    about 1e-27 ``|U|^2`` (float64; smaller ones are refused). At mu = 1e-12 a general right-hand
-    side is solved to 13 digits. One in the range of U, as gradients are, is solved as well as its
-    own rounding allows, ``eps cond(M)``; use ``solve_factor`` there, which for r < n loses no more
-    than ``eps cond(U)``.
+    about 1e-27 ``|U|^2`` (float64; smaller ones are refused, but where n or more columns span the
+    space: M counts there, and mu may vanish, as it does under forgetting). At mu = 1e-12 a general
+    right-hand side is solved to 13 digits. One in the range of U, as gradients are, is solved as
+    well as its own rounding allows, ``eps cond(M)``; use ``solve_factor`` there, which for r < n
+    loses no more than ``eps cond(U)``.
 
     Attributes:
         base: R, (n, n).
@@ -92,7 +97,7 @@ class LowRankMetric(Metric, Recomputed):
 
     @override
     def with_factor(self, factor: Factor) -> Metric:
-        return LowRankMetric(self.base, self.mu, join((self.factor, factor)))
+        return LowRankMetric(self.base, self.mu, compacted(join((self.factor, factor))))
 
     @cached_property
     def _ridge(self) -> Ridge:
@@ -113,7 +118,9 @@ class LowRankMetric(Metric, Recomputed):
 
     @override
     def _downdated(self, V: Array) -> Metric:
-        return downdate(self, V)
+        factor, left = without_columns(self.factor, V)
+        metric = LowRankMetric(self.base, self.mu, factor)
+        return metric if left.shape[1] == 0 else downdate(metric, left)
 
     @override
     def _forgotten(self, alpha: float) -> Metric:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, real_array
+from riemannian_modules.metrics.factor import DenseFactor, Factor
+from riemannian_modules.metrics.joined_factor import JoinedFactor
 
 
 def recompressed(factors: Array) -> Array:
@@ -33,3 +35,13 @@ def recompressed(factors: Array) -> Array:
     # By QR and not by Cholesky of F F^T, which would lose half the digits and fail where singular.
     upper = xp.linalg.qr(xp.matrix_transpose(factors), mode="reduced")[1]
     return xp.matrix_transpose(upper)
+
+
+def compacted(factor: Factor) -> Factor:
+    """A factor of the same metric; of one that grew by joining, at most n columns, in O(n^2 r).
+
+    Solves with more than n columns work in n by n anyway. Factors of other structure stay.
+    """
+    if not isinstance(factor, DenseFactor | JoinedFactor) or factor.columns <= factor.dim:
+        return factor
+    return DenseFactor(recompressed(factor.as_matrix()))

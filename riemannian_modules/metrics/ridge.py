@@ -30,7 +30,7 @@ from typing import final
 from typing_extensions import override
 
 from riemannian_modules.metrics.array import Array, as_columns, namespace_of, rounding_unit
-from riemannian_modules.metrics.capacitance import Capacitance, capacitance
+from riemannian_modules.metrics.capacitance import Capacitance, capacitance, primal_lower
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.triangular import solve_lower, solve_lower_adjoint
 
@@ -170,7 +170,10 @@ class DualRidge(Ridge):
 @final
 @dataclass(frozen=True, eq=False)
 class PrimalRidge(Ridge):
-    """Triangular n by n: O(n^2 r + n^3) once, then O(n^2) a solve; backward stable as it is."""
+    """Triangular n by n: O(n^2 r + n^3) once, then O(n^2) a solve; backward stable as it is.
+
+    Judged by the whole matrix: mu may vanish beside a factor that spans the space.
+    """
 
     factor: Factor
     mu: float
@@ -205,4 +208,4 @@ class PrimalRidge(Ridge):
     @cached_property
     def _lower(self) -> Array:
         W = self.factor
-        return capacitance(W.outer(), self.mu, lambda: DenseFactor(W.as_matrix().T)).lower
+        return primal_lower(W.outer(), self.mu, lambda: DenseFactor(W.as_matrix().T))

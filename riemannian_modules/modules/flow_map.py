@@ -171,11 +171,23 @@ class FlowMap(RiemannianModule):
         metric = self.flow.local_metric().parameters
         return LocalMetric(metric, euclidean_metric(0), np.zeros((self.outputs.size, 0)))
 
+    @property
+    @override
+    def owners(self) -> Mapping[str, RiemannianModule]:
+        """Those of the flow: a flow in several flow maps has one set of parameters."""
+        return self.flow.owners
+
+    @override
+    def with_owners(self, changed: Mapping[int, RiemannianModule]) -> Self:
+        return self._of(self.flow.with_owners(changed))
+
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
-        twin = super().with_parameters(theta)
-        twin.flow = self.flow.with_parameters(twin.theta)
-        return twin
+        return self._of(self.flow.with_parameters(theta))
+
+    def _of(self, flow: RiemannianModule) -> Self:
+        """The same map of another flow."""
+        return type(self)(flow, self.duration, relative=self.relative, absolute=self.absolute)
 
     @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:

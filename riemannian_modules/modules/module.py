@@ -321,15 +321,30 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
             return s.every_pair
         return found_feedthrough(self.output, (s.state, s.inputs, s.outputs), self.theta)
 
+    @property
+    def owners(self) -> Mapping[str, RiemannianModule]:
+        """The modules that own the parameters, in theta's order; one that stands twice owns once.
+
+        A module owns its own; one that is made of others names those.
+        """
+        return {"": self}
+
+    def with_owners(self, changed: Mapping[int, RiemannianModule]) -> Self:
+        """The same module with other owners, by the ``id`` of those they replace; one stays one."""
+        twin = changed[id(self)]
+        assert isinstance(twin, type(self))
+        return twin
+
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         """The same module with other parameter values, flat (p,) or by name; self is unchanged.
 
+        Those that a mapping does not name keep their values.
+
         Raises:
-            SignatureError: For unknown or missing names and wrong shapes.
+            SignatureError: For unknown names and wrong shapes.
             DomainError: For NaN or infinite values.
         """
-        space = self.signature.parameters
-        flat = space.pack(theta, f"{type(self).__name__}: parameters")
+        space, flat = self.signature.parameters, self.parameter_values(theta)
         twin = copy.copy(self)
         for cached in ("theta", "signature"):
             vars(twin).pop(cached, None)
@@ -344,21 +359,31 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
     ) -> Point:
         """Check a user's point and lay it flat; None is zero, or the own theta.
 
+        By name means a mapping from ports, or coordinates such as ``x[0]``, to arrays, or to one
+        number for all entries. What it does not name is zero, or the own parameter.
+
         Args:
             x: States, flat (..., n) or by name; leading axes are batches.
             u: Inputs, flat (..., m) or by name.
             theta: Parameters, flat (..., p) or by name.
 
         Raises:
-            SignatureError: For unknown or missing names and wrong shapes.
+            SignatureError: For unknown names and wrong shapes.
             DomainError: For NaN or infinite values.
         """
         name, s = type(self).__name__, self.signature
         return Point(
-            s.state.pack(x, f"{name}: state"),
-            s.inputs.pack(u, f"{name}: inputs"),
-            self.theta if theta is None else s.parameters.pack(theta, f"{name}: parameters"),
+            s.state.pack(x, f"{name}: state", np.zeros(s.state.size)),
+            s.inputs.pack(u, f"{name}: inputs", np.zeros(s.inputs.size)),
+            self.parameter_values(theta),
         )
+
+    def parameter_values(self, theta: ArrayLike | Mapping[str, ArrayLike] | None) -> Array:
+        """Check a user's parameters and lay them flat; those not named have the module's values."""
+        if theta is None:
+            return self.theta
+        own = self.theta if isinstance(theta, Mapping) else None
+        return self.signature.parameters.pack(theta, f"{type(self).__name__}: parameters", own)
 
     @cached_property
     def expressions(self) -> Expressions:

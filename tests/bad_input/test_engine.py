@@ -23,7 +23,7 @@ CALLS = {
     ),
     "equilibrium": (
         en.equilibrium,
-        {"module": Oscillator(), "u": [0.0], "guess": [0.1, 0.0], "theta": [6.0, 3.0]},
+        {"module": Oscillator(), "inputs": [0.0], "guess": [0.1, 0.0], "theta": [6.0, 3.0]},
     ),
     "wanted outputs": (
         lambda outputs, free: en.equilibrium(Oscillator(), outputs=outputs, free=free),

@@ -56,7 +56,7 @@ from riemannian_modules.door import number, number_array, require, require_mappi
 from riemannian_modules.errors import CertificateError, SignatureError
 from riemannian_modules.modules.module import Time
 from riemannian_modules.shown import Facts, Shown, at_least, at_most, listed
-from riemannian_modules.space import Array
+from riemannian_modules.space import Array, Port, Space
 
 
 @final
@@ -101,8 +101,8 @@ def prove_trajectories(
 
     Args:
         answer: A proved rate of a flow or factor of a step map, in a constant norm.
-        center: The ball's centre (n,), or by coordinate; None for an approximate equilibrium at the
-            middle of inputs and parameters.
+        center: The ball's centre (n,), or by coordinate, zero where not named; None for an
+            approximate equilibrium at the middle of inputs and parameters.
         radius: Its radius in the proved norm; None for the largest ball that the region holds, or
             where nothing bounds it, for one of twice the equilibrium's distance, at least 1.
 
@@ -320,9 +320,8 @@ def _center(problem: Problem, given: ArrayLike | Mapping[str, float] | None) -> 
         return approximate_equilibrium(problem)
     if isinstance(given, Mapping):
         require_mapping("center", given, "coordinates and numbers")
-        if set(given) != set(names):
-            raise SignatureError(f"center: expected a number for each of {', '.join(names)}.")
-        given = [given[name] for name in names]
+        space = Space(tuple(Port(name) for name in names))
+        given = space.pack(given, "center", np.zeros(len(names)))
     c = number_array("center", given).ravel()
     if c.shape != (len(names),) or not np.isfinite(c).all():
         raise SignatureError(f"center: expected {len(names)} finite numbers ({', '.join(names)}).")
