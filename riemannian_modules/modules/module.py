@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.bound import Bound
 from riemannian_modules.door import brief, number_array, require
 from riemannian_modules.errors import RegionError, SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.modules.readings import Retraced
 from riemannian_modules.region import Box
 from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
 
@@ -109,7 +111,7 @@ class Point:
     theta: Array
 
 
-class RiemannianModule(abc.ABC):
+class RiemannianModule(Retraced):
     """A smooth map ``(x, u, theta) -> (dx, y)`` that composes, learns and is certified.
 
     x is the state, u the inputs, theta the parameters, dx the state's derivative (continuous time)
@@ -354,15 +356,7 @@ class RiemannianModule(abc.ABC):
             self.theta if theta is None else s.parameters.pack(theta, f"{name}: parameters"),
         )
 
-    @cached_property
-    def expressions(self) -> Expressions:
-        """The exact expressions of the map, traced once; the parameters are symbols."""
-        return self._trace(None)
-
-    def expressions_at(self, theta: Array) -> Expressions:
-        """The exact expressions with the parameters fixed at the binary numbers ``theta``."""
-        return self._trace(theta)
-
+    @override
     def _trace(self, theta: Array | None) -> Expressions:
         from riemannian_modules.arithmetic.expression import trace
 

@@ -80,15 +80,18 @@ class TracedModule(RiemannianModule):
 
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
+        self.notice_changes()
         values, n = self._values(x, u, theta), self.state.size
         return values[..., :n], values[..., n:]
 
     @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
+        self.notice_changes()
         return self._outputs(x, u, theta)
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
+        self.notice_changes()
         J, n, m = self._jacobian(x, u, theta), self.state.size, self.inputs.size
         top, low = J[..., :n, :], J[..., n:, :]
         return Jacobian(
@@ -176,14 +179,15 @@ class Flow(TracedModule):
 
     Write `equations`; it returns ``(dx, y)``, each a mapping from names to arrays or a flat array,
     dx in the states' units by the unit of time. Where no `outputs` are declared, the state is the
-    output and `equations` returns dx alone. The map is traced once, when it is first needed, at
-    a cost that grows with the number of its operations; an evaluation is then one compiled
-    function, whose cost is that of the distinct operations for all points of a batch.
+    output and `equations` returns dx alone. The map is traced when it is first needed, at a cost
+    that grows with the number of its operations; an evaluation is then one compiled function,
+    whose cost is that of the distinct operations for all points of a batch. It is traced again
+    when what it reads beside its arguments changes: attributes, variables around it, globals.
 
     Raises:
         SignatureError: By the constructor, for parameters that the class does not declare.
-        TraceError: At the first evaluation, for an operation that cannot be traced, or a map that
-            is too large.
+        TraceError: At the first evaluation, for an operation that cannot be traced, a map that is
+            too large, or one that draws random numbers or reads a clock.
     """
 
     time = Time.CONTINUOUS
