@@ -9,8 +9,9 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,7 +24,9 @@ from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signa
 from riemannian_modules.space import Array, Signals
 
 if TYPE_CHECKING:
+    from riemannian_modules.arithmetic.expression import Expressions
     from riemannian_modules.arithmetic.interval import Interval
+    from riemannian_modules.arithmetic.rounding import Mask
 
 
 class TracedModule(RiemannianModule):
@@ -104,16 +107,29 @@ class TracedModule(RiemannianModule):
         from riemannian_modules.arithmetic.compile import compile_intervals
         from riemannian_modules.arithmetic.expression import derivatives
         from riemannian_modules.arithmetic.interval import as_interval, stack
+        from riemannian_modules.arithmetic.regularity import condition_holds
 
         e = self.expressions
         n, m, q = len(e.state), len(e.inputs), len(e.y)
+        conditions = _conditions(e)
         with _faults_named(self):
             rows = derivatives((*e.dx, *e.y), (*e.state, *e.inputs))
-            compiled = compile_intervals((*e.dx, *e.y, *sum(rows, ())), e.arguments)
+            terms = (*e.dx, *e.y, *sum(rows, ()), *(c.term for c in conditions))
+            compiled = compile_intervals(terms, e.arguments)
         batch = np.broadcast_shapes(*(part.lower.shape[:-1] for part in (x, u, theta)))
         results = compiled(*(_columns(part) for part in (x, u, theta)))
-        flat = stack([as_interval(r).broadcast_to(batch) for r in results], -1)
-        values, J = flat[..., : n + q], flat[..., n + q :].reshape(*batch, n + q, n + m)
+        enclosed = [as_interval(r).broadcast_to(batch) for r in results]
+        size = (n + q) * (1 + n + m)
+        is_defined, is_smooth = np.ones((2, *batch, n + q), dtype=bool)
+        for condition, value in zip(conditions, enclosed[size:], strict=True):
+            holds = condition_holds(condition.kind, value)[..., None] | ~condition.rows
+            is_smooth &= holds
+            if not condition.is_border:
+                is_defined &= holds
+        flat = stack(enclosed[:size], -1)
+        values = _decided_where(is_defined, flat[..., : n + q])
+        slopes = flat[..., n + q :].reshape(*batch, n + q, n + m)
+        J = _decided_where(is_smooth[..., None], slopes)
         return Enclosure(
             values[..., :n],
             values[..., n:],
@@ -133,6 +149,41 @@ class TracedModule(RiemannianModule):
             for i, place_i in zip(inputs.ports, inputs.slices, strict=True)
             if set(e.inputs[place_i]) & set().union(*(y.free_symbols for y in e.y[place_o]))
         )
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Condition:
+    """What rows (n + q,) of a map need to be defined; or where they may jump, so to be smooth."""
+
+    kind: str
+    term: Any
+    rows: Mask
+    is_border: bool
+
+
+def _conditions(e: Expressions) -> list[_Condition]:
+    """The guards, for the rows that have their symbols, and the borders of jumps in each row."""
+    from riemannian_modules.arithmetic.regularity import borders, jumping
+
+    rows = (*e.dx, *e.y)
+    found: list[_Condition] = []
+    for guard in e.guards:
+        needed: set[Any] = guard.expression.free_symbols
+        has = np.array([needed <= row.free_symbols for row in rows])
+        found.append(_Condition(guard.kind, guard.expression, has, is_border=False))
+    for i, row in enumerate(rows):
+        is_row = np.arange(len(rows)) == i
+        edges = [edge for term in jumping((row,)) for edge in borders(term)]
+        found += [_Condition("nonzero", edge, is_row, is_border=True) for edge in edges]
+    return found
+
+
+def _decided_where(is_known: Mask, values: Interval) -> Interval:
+    from riemannian_modules.arithmetic.interval import Interval
+
+    ends = (np.where(is_known, end, np.nan) for end in values.bounds)
+    return values if is_known.all() else Interval(*ends)
 
 
 @contextmanager
