@@ -73,12 +73,12 @@ class TracedModule(RiemannianModule):
 
     @cached_property
     def _jacobian(self) -> Callable[[Array, Array, Array], Array]:
-        from riemannian_modules.arithmetic.expression import derivatives
+        from riemannian_modules.arithmetic.expression import evaluated_derivatives
 
         e = self.expressions
         columns = (*e.state, *e.inputs, *e.parameters)
         with _faults_named(self):
-            rows = derivatives((*e.dx, *e.y), columns)
+            rows = evaluated_derivatives((*e.dx, *e.y), columns)
             return _array_function(sum(rows, ()), e.arguments, (len(rows), len(columns)))
 
     @override
