@@ -154,7 +154,7 @@ class TracedModule(RiemannianModule):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Condition:
-    """What rows (n + q,) of a map need to be defined; or where they may jump, so to be smooth."""
+    """What rows (n + q,) of a map need to be defined; or, a border of jumps, to be smooth."""
 
     kind: str
     term: Any
@@ -163,7 +163,10 @@ class _Condition:
 
 
 def _conditions(e: Expressions) -> list[_Condition]:
-    """The guards, for the rows that have their symbols, and the borders of jumps in each row."""
+    """The guards, in rows of their symbols, and the borders of each row's jumps.
+
+    Rows of other symbols may be known where a guard's are not, as in parts of a loop.
+    """
     from riemannian_modules.arithmetic.regularity import borders, jumping
 
     rows = (*e.dx, *e.y)
@@ -173,8 +176,8 @@ def _conditions(e: Expressions) -> list[_Condition]:
         has = np.array([needed <= row.free_symbols for row in rows])
         found.append(_Condition(guard.kind, guard.expression, has, is_border=False))
     for i, row in enumerate(rows):
-        is_row = np.arange(len(rows)) == i
         edges = [edge for term in jumping((row,)) for edge in borders(term)]
+        is_row = np.arange(len(rows)) == i
         found += [_Condition("nonzero", edge, is_row, is_border=True) for edge in edges]
     return found
 
