@@ -31,7 +31,7 @@ def _piecewise(
     lift: Lift, refuse: Refuse, x: Any, conditions: Any, functions: Sequence[Any], *args: Any
 ) -> Any:
     """The last condition that holds decides; one function more than conditions is for the rest."""
-    parts = [conditions] if hasattr(conditions, "entries") else list(conditions)
+    parts: list[Any] = [*conditions] if isinstance(conditions, (list, tuple)) else [conditions]
     values = [f(lift(x), *args) if callable(f) else f for f in functions]
     rest = values.pop() if len(values) == len(parts) + 1 else 0
     pairs = zip(parts, values, strict=True)
@@ -43,7 +43,8 @@ def _interp(
     lift: Lift, refuse: Refuse, x: Any, xp: Any, fp: Any, *more: Any, **options: Any
 ) -> Any:
     """The straight lines between points as a sum of cut ones, which is continuous by its form."""
-    if hasattr(xp, "entries") or any(value is not None for value in (*more, *options.values())):
+    is_plain = isinstance(xp, (np.ndarray, list, tuple))
+    if not is_plain or any(value is not None for value in (*more, *options.values())):
         raise refuse("np.interp with places that are traced, or with left, right or period")
     places = np.asarray(xp, dtype=np.float64)
     if len(places) < 2 or not (np.diff(places) > 0).all():
