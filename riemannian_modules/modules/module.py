@@ -83,6 +83,14 @@ def _taken(module: str, name: str, found: object) -> SignatureError:
     )
 
 
+def _are_same(values: list[Any], before: list[Any]) -> bool:
+    """Whether parameters are what they were: numbers the same ones, arrays of the same entries."""
+    return len(values) == len(before) and all(
+        np.array_equal(v, w) if isinstance(v, np.ndarray) else v is w
+        for v, w in zip(values, before, strict=True)
+    )
+
+
 def euclidean_metric(size: int) -> Metric:
     """The identity on ``size`` coordinates, of which there may be none."""
     return ScaledIdentityMetric(size, np.asarray(1.0))
@@ -152,6 +160,12 @@ class RiemannianModule(Retraced):
             found = cls.__dict__.get(name)
             if found is not None and not isinstance(found, (property, cached_property)):
                 raise _taken(cls.__name__, name, found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse a name of the interface for a value of one's own."""
+        if name in _OWN:
+            raise _taken(type(self).__name__, name, value)
+        super().__setattr__(name, value)
 
     _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
 
@@ -288,9 +302,6 @@ class RiemannianModule(Retraced):
     @cached_property
     def signature(self) -> Signature:
         """The module's spaces, checked once: names of states, inputs and parameters must differ."""
-        own = vars(self).get("theta")
-        if own is not None and not isinstance(own, np.ndarray):
-            raise _taken(type(self).__name__, "theta", own)
         values = {
             name: number_array(f"{type(self).__name__}: {name}", v)
             for name, v in self.parameters.items()
@@ -306,10 +317,16 @@ class RiemannianModule(Retraced):
             )
         return Signature(self.time, self.state, self.inputs, self.outputs, parameters)
 
-    @cached_property
+    @property
     def theta(self) -> Array:
-        """The parameters' values, flat, shape (p,)."""
-        return self.signature.parameters.pack(self.parameters, f"{type(self).__name__}: parameters")
+        """The parameters' values now, flat, shape (p,)."""
+        values, kept = list(self.parameters.values()), vars(self).get("_flat")
+        if kept is None or not _are_same(values, kept[0]):
+            where = f"{type(self).__name__}: parameters"
+            copies = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
+            kept = copies, self.signature.parameters.pack(self.parameters, where)
+            vars(self)["_flat"] = kept
+        return kept[1]
 
     @cached_property
     def feedthrough(self) -> frozenset[tuple[str, str]]:
@@ -327,8 +344,7 @@ class RiemannianModule(Retraced):
         space = self.signature.parameters
         flat = space.pack(theta, f"{type(self).__name__}: parameters")
         twin = copy.copy(self)
-        for cached in ("theta", "signature"):
-            vars(twin).pop(cached, None)
+        vars(twin).pop("signature", None)
         twin.parameters = space.unpack(flat)
         return twin
 

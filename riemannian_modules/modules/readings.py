@@ -11,7 +11,7 @@ import abc
 import dataclasses
 import random
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from riemannian_modules.space import Array
 
 # What the interface keeps in a module itself: parameters and signals are symbols of expressions.
-_INTERFACE = frozenset(["made_with", "parameters", "state", "inputs", "outputs", "time"])
+_INTERFACE = frozenset(["made_with", "parameters", "_flat", "state", "inputs", "outputs", "time"])
 _LIBRARIES = frozenset(["riemannian_modules", "numpy", "scipy", "sympy", "math", "builtins"])
 _ATOMS = (int, float, complex, str, bytes, type(None), np.generic)
 _GENERATORS = (random.Random, np.random.RandomState, np.random.Generator)
@@ -71,7 +71,7 @@ class Retraced(abc.ABC):
         readings = vars(self).get("_readings")
         if readings is None or readings.changed(self) is None:
             return
-        for name in set(vars(self)) - {"signature", "theta"}:
+        for name in set(vars(self)) - {"signature"}:
             if isinstance(getattr(type(self), name, None), cached_property):
                 del vars(self)[name]
 
@@ -107,7 +107,8 @@ class Retraced(abc.ABC):
         after = Readings(self).generators()
         drawn = [name for name, state in before.items() if after.get(name) != state]
         second = first if drawn else self._trace(None)
-        if not drawn and first == second:
+        # By their hashes, which terms hold ready: comparing terms goes as deep as they are nested.
+        if not drawn and hash(first) == hash(second):
             return first
         found = f"running them changes {drawn[0]}" if drawn else _difference(first, second)
         raise TraceError(
@@ -161,13 +162,16 @@ def _difference(first: Expressions, second: Expressions) -> str:
     names = [*(s.name for s in first.state), *(f"output {i}" for i in range(len(first.y)))]
     pairs = zip(names, (*first.dx, *first.y), (*second.dx, *second.y), strict=True)
     for name, a, b in pairs:
-        if a != b:
+        if hash(a) != hash(b):
             return f"{name} is {_short(a)} in one run and {_short(b)} in the next"
     return "its domain conditions differ"
 
 
 def _short(e: Any) -> str:
-    text = str(e.evalf(6))
+    try:
+        text = str(e.evalf(6))
+    except RecursionError:
+        text = "a deep formula"
     return text if len(text) <= 60 else text[:56] + " ..."
 
 
@@ -180,10 +184,11 @@ def _places(module: Retraced) -> list[Place]:
     found: dict[Any, Place] = {}
     for name in (n for n in vars(module) if not _is_interface(cls, n)):
         found[name] = _attribute(name)
-        if isinstance(inner := getattr(module, name), Retraced):
+        inner = getattr(module, name)
+        if isinstance(inner, Retraced) and inner is not module:
             found |= {(name, place): _inside(name, place) for place in _places(inner)}
     seen: set[Any] = set()
-    waiting: list[Any] = [getattr(cls, name, None) for name in ("equations", "map")]
+    waiting: list[Any] = [f for name in ("equations", "map") for f in _definitions(cls, name)]
     while waiting:
         function = _plain(waiting.pop())
         if function is None or function in seen:
@@ -191,30 +196,34 @@ def _places(module: Retraced) -> list[Place]:
         seen.add(function)
         names = set(_names_in(function.__code__))
         for name in names:
-            known = vars(module).get(name, getattr(cls, name, None))
-            if _plain(known) is not None:
-                waiting.append(known)
-            elif hasattr(cls, name) and not _is_interface(cls, name):
+            known = [*_definitions(cls, name), vars(module).get(name)]
+            waiting += known
+            if known[:-1] and _plain(known[0]) is None and not _is_interface(cls, name):
                 found[name] = _attribute(name)
         for key, name, value, read in _outer(function, names):
-            if _plain(value) is not None:
-                waiting.append(value)
+            waiting.append(value)
             if not isinstance(value, (types.ModuleType, types.BuiltinFunctionType, type, np.ufunc)):
                 found[key] = (name, read)
     return list(found.values())
 
 
+def _definitions(cls: type, name: str) -> list[Any]:
+    """What a class and those that it inherits from call by a name: `super()` reaches them all."""
+    return [vars(part)[name] for part in cls.__mro__ if name in vars(part)]
+
+
 def _outer(function: Any, names: set[str]) -> Iterator[tuple[Any, str, Any, Callable[[Any], Any]]]:
-    """(key, name, value, reader) of a function's closure, its globals, and those of its modules."""
+    """(key, name, value, reader) in a closure, the globals, and the modules and classes there."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         if name != "__class__":
             read = _cell_reader(cell)
             yield id(cell), name, read(None), read
-    tables = [function.__globals__]
+    tables: list[Mapping[str, Any]] = [function.__globals__]
     tables += [
         vars(v)
         for name in names
-        if isinstance(v := function.__globals__.get(name), types.ModuleType) and not _is_library(v)
+        if isinstance(v := function.__globals__.get(name), (types.ModuleType, type))
+        and not _is_library(v)
     ]
     for table in tables:
         for name in names & table.keys():
@@ -231,15 +240,21 @@ def _inside(outer: str, place: Place) -> Place:
 
 
 def _cell_reader(cell: Any) -> Callable[[Any], Any]:
-    return lambda _module: getattr(cell, "cell_contents", None)
+    def read(_module: Any) -> Any:
+        try:
+            return cell.cell_contents
+        except ValueError:  # nothing is bound yet
+            return None
+
+    return read
 
 
-def _table_reader(table: dict[str, Any], name: str) -> Callable[[Any], Any]:
+def _table_reader(table: Mapping[str, Any], name: str) -> Callable[[Any], Any]:
     return lambda _module: table.get(name)
 
 
 def _plain(value: Any) -> Any:
-    """The Python function behind a method, a property or a partial; None for anything else.
+    """The Python function behind a method or a property; None for anything else.
 
     None also for the library's own functions, except that `StaticMap.equations` calls `map`, which
     is looked at by itself.

@@ -136,6 +136,60 @@ def test_what_methods_properties_and_the_class_read_is_noticed_too():
         Plain.scale = 1.0
 
 
+def test_parameters_that_are_set_or_changed_in_place_count_from_then_on():
+    class Fading(rm.Flow):
+        state, parameters = rm.space("x"), {"k": 1.0, "w": np.ones(2)}
+
+        def equations(self, x, u, p):
+            return {"x": -p.k * p.w[0] * x.x}
+
+    flow = Fading()
+    graph = rm.chain(flow, rm.Gain(1.0))
+
+    def rates():
+        modules = (flow, graph)
+        return [-np.log(simulate(m, [0.0, 1.0], [1.0]).states[-1, 0]) for m in modules]
+
+    assert np.allclose(rates(), 1.0, atol=1e-6)
+    flow.parameters["k"] = 2.0
+    assert np.allclose(rates(), 2.0, atol=1e-6)
+    flow.parameters["w"] = np.array([1.5, 0.0])
+    assert np.allclose(rates(), 3.0, atol=1e-6)
+    flow.parameters["w"][0] = 2.0
+    assert np.allclose(rates(), 4.0, atol=1e-6)
+    flow.parameters = {"k": 5.0, "w": np.ones(2)}
+    assert np.allclose(rates(), 5.0, atol=1e-6)
+    assert flow.theta is flow.theta
+    assert Fading().theta.tolist() == [1.0, 1.0, 1.0]
+
+
+class Constants:
+    rate = 1.0
+
+
+class Inherited(rm.Flow):
+    state = rm.space("x")
+
+    def equations(self, x, u, p):
+        return {"x": -Constants.rate * RATE * x.x}
+
+
+def test_what_an_inherited_map_reads_is_noticed_as_well():
+    class Derived(Inherited):
+        def equations(self, x, u, p):
+            return super().equations(x, u, p)
+
+    flow = Derived()
+    assert flow.forward(np.ones(1), NONE, NONE)[0] == -1.0
+    changed_global()
+    assert flow.forward(np.ones(1), NONE, NONE)[0] == -3.0
+    Constants.rate = 2.0
+    try:
+        assert flow.forward(np.ones(1), NONE, NONE)[0] == -6.0
+    finally:
+        Constants.rate = 1.0
+
+
 def test_a_graph_notices_that_one_of_its_leaves_has_changed():
     leaf = Plain(1.0)
     graph = rm.Wiring(one=leaf, two=Plain(1.0)).output("x", "one.x").build()
