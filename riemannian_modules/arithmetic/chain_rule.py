@@ -6,26 +6,55 @@ chapter 3), with each rule written as SymPy writes it, but for pieces that diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import sympy as sp
 
+from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.functions import ORDERS, border, step
+
+# The derivative of a power from those of its base and exponent; operands without one do not depend.
+PowerRule = Callable[[Any, Mapping[Any, Any]], Any]
+
+
+def algebraic_power(term: Any, tangents: Mapping[Any, Any]) -> Any:
+    """The derivative of a power in terms that cancel against others: for proofs."""
+    if isinstance(term, fn.power):
+        places = enumerate(term.args, 1)
+        return sp.Add(*(term.fdiff(k) * tangents[a] for k, a in places if a in tangents))
+    growth = tangents.get(term.base, sp.S.Zero) * term.exp / term.base
+    if term.exp in tangents:
+        growth = tangents[term.exp] * sp.log(term.base) + growth
+    return term * growth
+
+
+def evaluated_power(term: Any, tangents: Mapping[Any, Any]) -> Any:
+    """The derivative of a power with its limits at zero, where slopes are infinite: for floats."""
+    base, exponent = term.args
+    if not isinstance(term, fn.power) and (exponent.is_Integer or not exponent.is_Rational):
+        return algebraic_power(term, tangents)
+    slope, growth = fn.power_slope(base, exponent), fn.power_log(base, exponent)
+    parts: list[Any] = [fn.chained(slope, tangents[base])] if base in tangents else []
+    return sp.Add(*parts, *([growth * tangents[exponent]] if exponent in tangents else []))  # type: ignore[operator]
 
 
 def partial_derivatives(
-    expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]
+    expressions: Sequence[sp.Expr],
+    symbols: Sequence[sp.Symbol],
+    power: PowerRule = algebraic_power,
 ) -> list[tuple[sp.Expr, ...]]:
     """A row for each expression, a column for each symbol; zero where nothing depends.
+
+    Powers follow a rule of their own, `algebraic_power` or `evaluated_power`.
 
     Cost: one rule for each distinct subterm and symbol that it depends on, however often the
     subterm stands in the expressions, where `diff` walks every occurrence.
     """
     terms = distinct_terms(expressions)
     depends = dependencies(terms)
-    slopes = _Slopes()
+    slopes = _Slopes(power)
     columns: list[list[Any]] = []
     for symbol in symbols:
         tangents: dict[Any, Any] = {symbol: sp.S.One}
@@ -78,8 +107,9 @@ def _has_slopes(term: Any) -> bool:
 class _Slopes:
     """The partial derivatives of functions by their arguments, which all symbols share."""
 
-    def __init__(self) -> None:
+    def __init__(self, power: PowerRule) -> None:
         self.of = lru_cache(maxsize=None)(lambda term, place: term.fdiff(place))
+        self.power = power
 
 
 def _tangent(term: Any, symbol: Any, tangents: dict[Any, Any], slopes: _Slopes) -> Any:
@@ -94,11 +124,8 @@ def _tangent(term: Any, symbol: Any, tangents: dict[Any, Any], slopes: _Slopes) 
             for i, a in enumerate(factors)
             if tangents.get(a, zero) != 0
         ))  # fmt: skip
-    if term.is_Pow:
-        growth = tangents.get(term.base, zero) * term.exp / term.base
-        if term.exp in tangents:
-            growth = tangents[term.exp] * sp.log(term.base) + growth
-        return term * growth
+    if term.is_Pow or isinstance(term, fn.power):
+        return slopes.power(term, tangents)
     if isinstance(term, sp.Piecewise):
         pairs: Any = term.args
         return _switched([(tangents.get(value, zero), where) for value, where in pairs])

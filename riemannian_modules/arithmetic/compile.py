@@ -24,22 +24,26 @@ Groups = tuple[tuple[sp.Symbol, ...], ...]
 FUNCTION_NAMES: dict[Any, str] = {
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan",
     sp.sinh: "sinh", sp.cosh: "cosh", sp.tanh: "tanh", sp.asin: "arcsin", sp.acos: "arccos",
-    sp.atan: "arctan", sp.asinh: "arcsinh", sp.erf: "erf", fn.expm1: "expm1", fn.log1p: "log1p",
+    sp.atan: "arctan", sp.asinh: "arcsinh", sp.atanh: "arctanh", sp.erf: "erf",
+    fn.expm1: "expm1", fn.log1p: "log1p", fn.arctan2: "arctan2", fn.cbrt: "cbrt",
+    fn.arccosh: "arccosh",
     fn.maximum: "maximum", fn.minimum: "minimum", fn.absolute: "absolute", fn.sign: "sign",
     fn.step: "step", fn.softplus: "softplus", fn.power: "power", fn.power_log: "power_log",
 }  # fmt: skip
 
-# What SymPy itself makes of roots of squares: compiled, but written to no file.
-_SYMPY_NAMES: dict[Any, str] = {sp.Abs: "absolute", sp.sign: "sign"}
+# Compiled, but written to no file: SymPy's own roots of squares, and derivatives for floats.
+_FURTHER_NAMES: dict[Any, str] = {
+    sp.Abs: "absolute", sp.sign: "sign", fn.power_slope: "power_slope", fn.chained: "chained",
+}  # fmt: skip
 
 _NUMPY_NAMES = (
-    "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p maximum "
-    "minimum absolute sign select less less_equal greater greater_equal"
+    "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh arctan2 "
+    "cbrt expm1 log1p maximum minimum absolute sign select less less_equal greater greater_equal"
 )
 _INTERVAL_NAMES = (
-    "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh expm1 log1p erf maximum "
-    "minimum absolute softplus power power_log where less less_equal greater greater_equal "
-    "logical_and logical_or logical_not"
+    "sqrt exp log sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh arctan2 "
+    "cbrt expm1 log1p erf maximum minimum absolute softplus power power_log where less less_equal "
+    "greater greater_equal logical_and logical_or logical_not"
 )
 
 
@@ -58,16 +62,21 @@ def small_power(base: str, exponent: Any) -> str | None:
 class _Floats:
     """How terms are written for floats."""
 
+    takes_limits = True
+
     def __init__(self) -> None:
-        from scipy.special import erf
+        from scipy.special import erf, xlogy
 
         self.namespace: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY_NAMES.split()}
         self.namespace |= {
             "erf": erf,
             "step": lambda x: np.heaviside(x, 0.0),
             "softplus": lambda x: np.logaddexp(0.0, x),
-            "power": np.power,
+            "power": _power,
             "power_log": _power_log,
+            "power_slope": _power_slope,
+            "chained": _chained,
+            "xlogy": xlogy,
             "logical_and": np.logical_and,
             "logical_or": np.logical_or,
             "logical_not": np.logical_not,
@@ -95,6 +104,8 @@ class _Floats:
 
 class _Intervals:
     """How terms are written for intervals."""
+
+    takes_limits = False
 
     def __init__(self) -> None:
         from riemannian_modules.arithmetic import interval as iv
@@ -146,15 +157,42 @@ def _between(iv: Any, x: Any, low: float) -> Any:
     )
 
 
+def _power(x: Any, y: Any) -> Any:
+    return np.power(_within_domain(x, y), y)
+
+
+def _within_domain(x: Any, y: Any) -> Any:
+    """x, or zero for x < 0 where ``x**y`` would be no real number."""
+    return np.where((np.asarray(x) < 0) & (np.floor(y) != y), 0.0, x)
+
+
 def _power_log(x: Any, y: Any) -> Any:
     positive = np.where(x > 0, x, 1.0)
     return np.where(x > 0, np.power(positive, y) * np.log(positive), 0.0)
 
 
+def _power_slope(x: Any, y: Any) -> Any:
+    inside = _within_domain(x, y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = np.multiply(y, np.power(inside, np.subtract(y, 1.0)))
+    return np.where(np.less(x, inside), 0.0, slope)
+
+
+def _chained(slope: Any, inner: Any) -> Any:
+    with np.errstate(invalid="ignore"):
+        return np.where(np.equal(inner, 0.0), 0.0, np.multiply(slope, inner))
+
+
 class Target(Protocol):
-    """How one kind of number writes terms, and the names that its code uses."""
+    """How one kind of number writes terms, and the names that its code uses.
+
+    Attributes:
+        namespace: The names.
+        takes_limits: Whether ``x log y`` is its limit 0 where x is 0, by ``xlogy(x, y)``.
+    """
 
     namespace: dict[str, Any]
+    takes_limits: bool
 
     def number(self, value: Any) -> str:
         """A constant."""
@@ -207,7 +245,17 @@ class Writer:
         if isinstance(term, sp.Piecewise):
             pairs: Any = term.args
             return tuple(part for pair in pairs for part in pair)
-        return term.args
+        factors, logarithm = self._with_logarithm(term)
+        return term.args if logarithm is None else (*factors, logarithm.args[0])
+
+    def _with_logarithm(self, term: Any) -> tuple[tuple[Any, ...], Any]:
+        """The factors of ``x log y`` but the logarithm, and that; None where there is none."""
+        if not (term.is_Mul and self.target.takes_limits):
+            return (), None
+        logarithm = next((a for a in term.args if isinstance(a, sp.log) and a.free_symbols), None)
+        factors = tuple(a for a in term.args if a is not logarithm)
+        is_limit = logarithm is not None and any(a.free_symbols for a in factors)
+        return factors, logarithm if is_limit else None
 
     def _text(self, term: Any) -> str:
         if term.is_Symbol:
@@ -218,7 +266,7 @@ class Writer:
         if term.is_Add:
             return " + ".join(parts)
         if term.is_Mul:
-            return "-" + parts[1] if term.args[0] == -1 and len(parts) == 2 else "*".join(parts)
+            return self._product(term, parts)
         if isinstance(term, sp.Pow):
             if term.exp.is_Rational:
                 return self.target.power(parts[0], term.exp)
@@ -227,7 +275,7 @@ class Writer:
             return self.target.call("power", parts)
         if isinstance(term, sp.Piecewise):
             return self._piecewise(parts)
-        names = FUNCTION_NAMES | _SYMPY_NAMES | RELATION_NAMES
+        names = FUNCTION_NAMES | _FURTHER_NAMES | RELATION_NAMES
         name = names.get(term.func)
         if name is None:
             raise UnsupportedError(f"No compiled form is known for {term.func}; rewrite {term}.")
@@ -235,6 +283,11 @@ class Writer:
             while len(parts) > 2:
                 parts[-2:] = [self.target.call(name, parts[-2:])]
         return self.target.call(name, parts)
+
+    def _product(self, term: Any, parts: list[str]) -> str:
+        if self._with_logarithm(term)[1] is not None:
+            return self.target.call("xlogy", ["*".join(parts[:-1]), parts[-1]])
+        return "-" + parts[1] if term.args[0] == -1 and len(parts) == 2 else "*".join(parts)
 
     def _piecewise(self, parts: list[str]) -> str:
         text = parts[-2]

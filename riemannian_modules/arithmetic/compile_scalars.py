@@ -26,7 +26,7 @@ _MATH: dict[str, str] = {
     "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh",
     "cosh": "cosh", "tanh": "tanh", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
     "arcsinh": "asinh", "erf": "erf", "expm1": "expm1", "log1p": "log1p", "power": "pow",
-    "sqrt": "sqrt",
+    "sqrt": "sqrt", "arccosh": "acosh", "arctanh": "atanh", "arctan2": "atan2", "cbrt": "cbrt",
 }  # fmt: skip
 
 # A comparison with NaN is false, so each form is arranged to let NaN through, as NumPy's do.
@@ -37,6 +37,7 @@ _FORMS: dict[str, str] = {
     "sign": "(1.0 if {0} > 0.0 else -1.0 if {0} < 0.0 else {0})",
     "step": "(1.0 if {0} > 0.0 else 0.0 if {0} <= 0.0 else {0})",
     "where": "({1} if {0} else {2})",
+    "chained": "(0.0 if {1} == 0.0 else {0} * {1})",
     "less": "({0} < {1})",
     "less_equal": "({0} <= {1})",
     "greater": "({0} > {1})",
@@ -55,14 +56,29 @@ def _power_log(x: float, y: float) -> float:
     return math.pow(x, y) * math.log(x) if x > 0 else 0.0
 
 
+def _power_slope(x: float, y: float) -> float:
+    return y * math.pow(x, y - 1.0)
+
+
+def _xlogy(x: float, y: float) -> float:
+    return 0.0 if x == 0.0 else x * math.log(y)
+
+
 class _Scalars:
     """How terms are written for Python's floats."""
+
+    takes_limits = True
 
     def __init__(self) -> None:
         self.namespace: dict[str, Any] = {
             name: getattr(math, python) for name, python in _MATH.items()
         }
-        self.namespace |= {"softplus": _softplus, "power_log": _power_log}
+        self.namespace |= {
+            "softplus": _softplus,
+            "power_log": _power_log,
+            "power_slope": _power_slope,
+            "xlogy": _xlogy,
+        }
 
     def number(self, value: Any) -> str:
         # A fraction's float is the nearest one; SymPy's own float() rounds twice.

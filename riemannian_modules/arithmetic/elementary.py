@@ -135,11 +135,42 @@ def _negative_arccos(x: Array) -> Array:
     return np.negative(np.arccos(x))
 
 
+def arccosh(x: Operand) -> Interval:
+    """Inverse hyperbolic cosine, at least 0; undecided unless ``x >= 1``."""
+    x = as_interval(x)
+    return _undecided_where(x.lower < 1, _increasing(np.arccosh, x, 0.0, np.inf))
+
+
 def arctanh(x: Operand) -> Interval:
     """Inverse hyperbolic tangent; undecided unless ``|x| < 1``."""
     x = as_interval(x)
     value = _increasing_through_zero(np.arctanh, x, -np.inf, np.inf)
     return _undecided_where((x.lower <= -1) | (x.upper >= 1), value)
+
+
+def cbrt(x: Operand) -> Interval:
+    """Cube root of any real number."""
+    return _increasing_through_zero(np.cbrt, as_interval(x), -np.inf, np.inf)
+
+
+@quiet
+def arctan2(y: Operand, x: Operand) -> Interval:
+    """The angle of (x, y), in [-pi, pi]; undecided where the box may touch its cut y = 0 >= x."""
+    y, x = as_interval(y), as_interval(x)
+    # A box off the cut lies in a half plane through zero, where the points of an angle of at least
+    # c are convex: the angle is largest and smallest at corners, also in the limit.
+    ends = [np.arctan2(b, a) for b in y.bounds for a in x.bounds]
+    lower, upper = np.minimum.reduce(ends), np.maximum.reduce(ends)
+    value = Interval(
+        np.asarray(np.maximum(library_down(lower), -PI_ABOVE)),
+        np.asarray(np.minimum(library_up(upper), PI_ABOVE)),
+    )
+    # The sign of the angle is the sign of y, so that the padding need not cross zero.
+    value = Interval(
+        np.where(y.lower >= 0, np.maximum(value.lower, 0.0), value.lower),
+        np.where(y.upper <= 0, np.minimum(value.upper, 0.0), value.upper),
+    )
+    return _undecided_where((y.lower <= 0) & (y.upper >= 0) & (x.lower <= 0), value)
 
 
 def erf(x: Operand) -> Interval:

@@ -15,7 +15,12 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic.chain_rule import partial_derivatives
+from riemannian_modules.arithmetic.chain_rule import (
+    PowerRule,
+    algebraic_power,
+    evaluated_power,
+    partial_derivatives,
+)
 from riemannian_modules.arithmetic.symbolic_array import SymbolicArray, entries_of, exact
 from riemannian_modules.arithmetic.tracer import Guard, Tracer
 from riemannian_modules.errors import RiemannianError, SignatureError, TraceError
@@ -226,10 +231,30 @@ def derivatives(
 ) -> tuple[tuple[sp.Expr, ...], ...]:
     """The Jacobian, a row for each expression; entries that cannot depend are zero at no cost.
 
+    In terms that are exact wherever they are defined: for proofs.
+
     Raises:
         TraceError: If the expressions are nested more deeply than SymPy can follow.
     """
+    return _rows(expressions, symbols, algebraic_power)
+
+
+@lru_cache(maxsize=512)
+def evaluated_derivatives(
+    expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
+) -> tuple[tuple[sp.Expr, ...], ...]:
+    """As `derivatives`, for floats alone: with limits where powers and roots are of zero.
+
+    Raises:
+        TraceError: As `derivatives`.
+    """
+    return _rows(expressions, symbols, evaluated_power)
+
+
+def _rows(
+    expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...], power: PowerRule
+) -> tuple[tuple[sp.Expr, ...], ...]:
     try:
-        return tuple(partial_derivatives(expressions, symbols))
+        return tuple(partial_derivatives(expressions, symbols, power))
     except RecursionError:
         raise too_deep("derivatives") from None

@@ -41,9 +41,16 @@ PLAIN: Mapping[Any, Spelling] = MappingProxyType({
     fn.log1p: lambda x: ["log", ["+", "1", x]],
     fn.power_log: lambda x, y: ["*", ["power", x, y], ["log", x]],
     sp.acos: lambda x: ["+", ["*", "1/2", ["pi"]], ["*", "-1", ["arcsin", x]]],
+    sp.atanh: lambda x: ["*", "1/2", ["+", ["log", ["+", "1", x]],
+                                      ["*", "-1", ["log", ["+", "1", ["*", "-1", x]]]]]],
+    fn.arccosh: lambda x: ["log", ["+", x, ["^", ["+", ["^", x, "2"], "-1"], "1/2"]]],
+    # Half the angle of (x, y) is that of (x + r, y), where r is the distance from zero.
+    fn.arctan2: lambda y, x: ["*", "2", ["arctan", ["*", y, ["^", ["+", x, [
+        "^", ["+", ["^", x, "2"], ["^", y, "2"]], "1/2"]], "-1"]]]],
+    fn.cbrt: lambda x: ["*", x, ["^", ["^", x, "2"], "-1/3"]],
     type(sp.E): lambda: ["exp", "1"],
 })  # fmt: skip
-_BINARY = frozenset(["maximum", "minimum", "power", "power_log"])
+_BINARY = frozenset(["maximum", "minimum", "power", "power_log", "arctan2"])
 _OPERATOR_OF: dict[Any, str] = {
     sp.Add: "+", sp.Mul: "*", sp.Pow: "^", sp.Piecewise: "piecewise",
     **FUNCTION_NAMES, **RELATION_NAMES,

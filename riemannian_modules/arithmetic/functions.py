@@ -14,12 +14,18 @@ from typing_extensions import override
 
 __all__ = [
     "absolute",
+    "arccosh",
+    "arctan2",
+    "cbrt",
+    "chained",
     "expm1",
     "log1p",
     "maximum",
     "minimum",
+    "off_cut",
     "power",
     "power_log",
+    "power_slope",
     "real_power",
     "sign",
     "softplus",
@@ -177,6 +183,50 @@ class minimum(_RealFunction):  # noqa: N801
         return first if argindex == 1 else 1 - first
 
 
+class arctan2(_RealFunction):  # noqa: N801
+    """The angle of the point (x, y), arguments y and x; it jumps across y = 0 <= -x."""
+
+    nargs = 2
+
+    @override
+    def fdiff(self, argindex: int = 1) -> Any:
+        y, x = self.operands
+        return (x if argindex == 1 else -y) / (x**2 + y**2)
+
+
+def off_cut(y: Any, x: Any) -> Any:
+    """What is positive where the angle `arctan2` of (x, y) is smooth, and zero on its cut."""
+    return maximum(x, absolute(y))
+
+
+class arccosh(_RealFunction):  # noqa: N801
+    """The inverse hyperbolic cosine, for x >= 1."""
+
+    nargs = 1
+
+    @override
+    def fdiff(self, argindex: int = 1) -> Any:
+        (x,) = self.operands
+        return ((x - 1) * (x + 1)) ** sp.Rational(-1, 2)
+
+
+class cbrt(_RealFunction):  # noqa: N801
+    """The cube root of any real number; its slope at zero is infinite."""
+
+    nargs = 1
+
+    @classmethod
+    @override
+    def eval(cls, *args: Any) -> Any:
+        (x,) = args
+        root = sp.real_root(x, 3) if x.is_Rational else None
+        return root if root is not None and root.is_Rational else None
+
+    @override
+    def fdiff(self, argindex: int = 1) -> Any:
+        return self**-2 / 3
+
+
 class softplus(_RealFunction):  # noqa: N801
     """``log(1 + exp x)``; its slope is the logistic function, by tanh for tight intervals."""
 
@@ -197,7 +247,11 @@ def real_power(x: Any, y: Any) -> Any:
 
 
 class power(_RealFunction):  # noqa: N801
-    """``x**y`` for x >= 0 and an exponent that is no simple fraction."""
+    """``x**y`` for x >= 0 and an exponent that is no simple fraction.
+
+    Below zero it is undefined where anything is proved; evaluated, it is the limit max(x, 0)**y for
+    an exponent that is no whole number, so that a solver's amount of -1e-18 does no harm.
+    """
 
     nargs = 2
 
@@ -214,6 +268,31 @@ class power(_RealFunction):  # noqa: N801
         x, y = self.operands
         slope: Any = power(x, y - 1)
         return y * slope if argindex == 1 else power_log(x, y)
+
+
+class power_slope(_RealFunction):  # noqa: N801
+    """``y x**(y - 1)`` where it is evaluated: zero below zero, but for a whole y and square roots.
+
+    It is the derivative of what is evaluated for a power, max(x, 0)**y there.
+    """
+
+    nargs = 2
+
+
+class chained(_RealFunction):  # noqa: N801
+    """``slope inner`` where it is evaluated: zero where the inner derivative is, be slope infinite.
+
+    So is the derivative of sqrt(max(x, 0)) below zero, of (x / k)**0.7 in k at x = 0, and, as one
+    of its subgradients, that of sqrt(x^2 + y^2) at 0.
+    """
+
+    nargs = 2
+
+    @classmethod
+    @override
+    def eval(cls, *args: Any) -> Any:
+        slope, inner = args
+        return slope * inner if inner.is_number else None
 
 
 class power_log(_RealFunction):  # noqa: N801

@@ -108,6 +108,32 @@ def _arcus(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+def _arccosh(t: Tracer, x: Any) -> Any:
+    t.guard("nonnegative", x - 1)
+    return fn.arccosh(x)
+
+
+def _arctanh(t: Tracer, x: Any) -> Any:
+    t.guard("positive", 1 - x**2)
+    return sp.atanh(x)
+
+
+def _arctan2(t: Tracer, y: Any, x: Any) -> Any:
+    t.guard("positive", fn.off_cut(y, x))
+    return fn.arctan2(y, x)
+
+
+def _heaviside(x: Any, at_zero: Any) -> Any:
+    above: Any = fn.step(x)
+    below: Any = fn.step(-x)
+    return above + at_zero * (1 - above - below)
+
+
+def _copysign(x: Any, y: Any) -> Any:
+    below: Any = fn.step(-y)  # zero counts as positive, as NumPy's +0.0 does
+    return fn.absolute(x) * (1 - 2 * below)
+
+
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda _tracer, *args: function(*args)
 
@@ -154,7 +180,16 @@ SCALAR_RULES: dict[str, Callable[..., Any]] = {
     "arcsin": _arcus(sp.asin),
     "arccos": _arcus(sp.acos),
     "arctan": _plain(sp.atan),
+    "arctan2": _arctan2,
     "arcsinh": _plain(sp.asinh),
+    "arccosh": _arccosh,
+    "arctanh": _arctanh,
+    "cbrt": _plain(fn.cbrt),
+    "deg2rad": _plain(lambda a: a * sp.pi / 180),
+    "radians": _plain(lambda a: a * sp.pi / 180),
+    "rad2deg": _plain(lambda a: a * 180 / sp.pi),
+    "degrees": _plain(lambda a: a * 180 / sp.pi),
+    "conjugate": _plain(lambda a: a),
     "absolute": _plain(fn.absolute),
     "fabs": _plain(fn.absolute),
     "sign": _plain(fn.sign),
@@ -164,6 +199,11 @@ SCALAR_RULES: dict[str, Callable[..., Any]] = {
     "fmin": _plain(fn.minimum),
     "hypot": _plain(lambda a, b: _root(a**2 + b**2)),
     "logaddexp": _plain(lambda a, b: b + fn.softplus(a - b)),
+    "logaddexp2": _plain(lambda a, b: b + fn.softplus((a - b) * sp.log(2)) / sp.log(2)),
+    "xlogy": lambda t, a, b: a * _log(t, b),
+    "copysign": _plain(_copysign),
+    "heaviside": _plain(_heaviside),
+    "signbit": _plain(lambda a: sp.Lt(a, 0)),
     "erf": _plain(sp.erf),
     "erfc": _plain(lambda a: 1 - sp.erf(a)),
     "expit": _plain(_sigmoid),
@@ -176,8 +216,35 @@ SCALAR_RULES: dict[str, Callable[..., Any]] = {
     "logical_not": _plain(sp.Not),
     "bitwise_and": _plain(sp.And),
     "bitwise_or": _plain(sp.Or),
+    "logical_xor": _plain(lambda a, b: sp.Or(sp.And(a, sp.Not(b)), sp.And(b, sp.Not(a)))),
+    "bitwise_xor": _plain(lambda a, b: sp.Or(sp.And(a, sp.Not(b)), sp.And(b, sp.Not(a)))),
     "invert": _plain(sp.Not),
 }
 
-# Functions that only move entries, or add and multiply them: they run on the array of objects
-# itself.
+_JUMPS = "it jumps again and again, where no derivative shows it (write the jumps with np.where)"
+_WHOLE = "it is of whole numbers, and what is traced is real"
+_ALWAYS = "what is traced is a real number, so it is the same everywhere (leave it out)"
+_EQUAL = "it changes at single points alone (compare with < or <=)"
+_BITS = "it depends on how a float is rounded, and what is traced is exact"
+
+_ORDER = "the order of entries is a branch (use np.maximum and np.minimum)"
+_NO_FORMULA = "its result is no formula (np.linalg.solve, inv and det are traced)"
+
+# What is not traced, and why; names of functions of arrays among them.
+REFUSED: dict[str, str] = {
+    name: why
+    for names, why in {
+        "floor ceil trunc rint fmod remainder floor_divide divmod modf round around fix unwrap "
+        "digitize searchsorted": _JUMPS,
+        "gcd lcm left_shift right_shift bitwise_count": _WHOLE,
+        "isfinite isinf isnan isnat nan_to_num": _ALWAYS,
+        "equal not_equal isclose allclose array_equal unique": _EQUAL,
+        "nextafter spacing frexp": _BITS,
+        "ldexp": "it takes floats apart (write x * 2.0**n)",
+        "sinc": "at zero it is a limit that no formula here takes (write np.where(np.abs(x) > "
+        "1e-3, np.sin(np.pi * x) / (np.pi * x), 1 - (np.pi * x)**2 / 6))",
+        "sort argsort argmax argmin median percentile quantile partition": _ORDER,
+        "eig eigh eigvals eigvalsh svd qr cholesky pinv lstsq": _NO_FORMULA,
+    }.items()
+    for name in names.split()
+}

@@ -15,8 +15,9 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic import symbolic_linear
+from riemannian_modules.arithmetic.array_rules import ARRAY_RULES
 from riemannian_modules.arithmetic.functions import folded, guarded
-from riemannian_modules.arithmetic.scalar_rules import SCALAR_RULES
+from riemannian_modules.arithmetic.scalar_rules import REFUSED, SCALAR_RULES
 from riemannian_modules.arithmetic.tracer import Tracer
 from riemannian_modules.errors import TraceError
 
@@ -66,6 +67,8 @@ _STRUCTURAL = frozenset(
         "sum",
         "prod",
         "cumsum",
+        "cumprod",
+        "convolve",
         "dot",
         "vdot",
         "inner",
@@ -98,6 +101,7 @@ _LINEAR: dict[str, Callable[..., Any]] = {
     "inv": symbolic_linear.inverse,
     "solve": symbolic_linear.solve,
 }
+_REDUCED = frozenset(["add", "multiply", "maximum", "minimum", "logical_and", "logical_or"])
 _PRODUCTS = frozenset(["dot", "vdot", "inner", "outer", "tensordot", "kron"])
 
 
@@ -117,12 +121,6 @@ def _reduced(reduce: Callable[..., Any], entries: Any, axis: Any, keepdims: bool
 
 def _symbolic(value: Any, tracer: Tracer) -> SymbolicArray:
     return SymbolicArray(entries_of(value, tracer), tracer)
-
-
-def _euclidean(tracer: Tracer, array: Any, ord: Any = None, **options: Any) -> Any:  # noqa: A002
-    if ord is not None:
-        raise tracer.refuse("np.linalg.norm of another order than the Euclidean one")
-    return np.sqrt(np.sum(_symbolic(array, tracer) ** 2, **options))
 
 
 def _clipped(array: SymbolicArray, sides: tuple[Any, ...], named: Any) -> SymbolicArray:
@@ -242,7 +240,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         name = ufunc.__name__
         operands = [entries_of(value, self.tracer) for value in inputs]
         extra = {k: v for k, v in kwargs.items() if k not in ("axis", "keepdims")}
-        if method == "reduce" and name in ("add", "multiply", "maximum", "minimum") and not extra:
+        if method == "reduce" and name in _REDUCED and not extra:
             reduce = np.frompyfunc(lambda a, b: SCALAR_RULES[name](self.tracer, a, b), 2, 1).reduce
             options = {"axis": kwargs.get("axis", 0), "keepdims": kwargs.get("keepdims", False)}
             self.tracer.count(operands[0].size)
@@ -254,9 +252,11 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name == "matmul":
             self.tracer.count(_products(*operands))
             return SymbolicArray(np.matmul(*operands), self.tracer)
+        if name in ARRAY_RULES:
+            return self._by_rule(name, inputs, {})
         scalar = SCALAR_RULES.get(name)
         if scalar is None:
-            raise self.tracer.refuse(f"np.{name}")
+            raise self.tracer.refuse(f"np.{name}", REFUSED.get(name, ""))
         self.tracer.count(np.broadcast(*operands).size)
         weighed = self.tracer.weighed
         apply = np.frompyfunc(lambda *args: weighed(scalar(self.tracer, *args)), len(operands), 1)
@@ -276,8 +276,8 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
             return _symbolic(args[0], self.tracer).sum()
         if name == "mean":
             return _symbolic(args[0], self.tracer).mean(*args[1:], **kwargs)
-        if name == "norm":
-            return _euclidean(self.tracer, *args, **kwargs)
+        if name in ARRAY_RULES:
+            return self._by_rule(name, args, kwargs)
         if name == "einsum":
             plain = [entries_of(a, self.tracer) if not isinstance(a, str) else a for a in args]
             self.tracer.count(sum(a.size for a in plain if not isinstance(a, str)))
@@ -287,10 +287,14 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
             return SymbolicArray(_LINEAR[name](*plain, self.tracer), self.tracer)
         return self._structural(func, args, kwargs)
 
+    def _by_rule(self, name: str, args: Any, kwargs: Any) -> Any:
+        lift = partial(_symbolic, tracer=self.tracer)
+        return _symbolic(ARRAY_RULES[name](lift, self.tracer.refuse, *args, **kwargs), self.tracer)
+
     def _structural(self, func: Any, args: Any, kwargs: Any) -> Any:
         name = func.__name__
         if name not in _STRUCTURAL:
-            raise self.tracer.refuse(f"np.{name}")
+            raise self.tracer.refuse(f"np.{name}", REFUSED.get(name, ""))
         if name in ("shape", "size", "ndim"):
             return getattr(args[0].entries, name)
         if name in _PRODUCTS:

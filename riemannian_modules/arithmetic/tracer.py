@@ -65,13 +65,14 @@ class Tracer:
             self.sizes[expression] = known
         return known
 
-    def refuse(self, operation: str) -> TraceError:
-        """The error for an operation that has no exact expression here."""
+    def refuse(self, operation: str, why: str = "") -> TraceError:
+        """The error for an operation that has no exact expression here, with the reason if any."""
+        reason = f": {why}" if why else ""
         return TraceError(
-            f"{self.module}: cannot trace {operation}. Write the map with NumPy's arithmetic, "
-            "elementary functions, indexing, np.stack, np.where, np.maximum and @; or compose it "
-            "of affine and activation modules; or subclass RiemannianModule and write `jacobian` "
-            "by hand."
+            f"{self.module}: cannot trace {operation}{reason}. Write the map with NumPy's "
+            "arithmetic, elementary functions, indexing, np.stack, np.where, np.maximum and @; or "
+            "compose it of affine and activation modules; or subclass RiemannianModule and write "
+            "`jacobian` by hand."
         )
 
     def guard(self, kind: str, expression: Any) -> None:

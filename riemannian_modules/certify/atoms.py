@@ -462,7 +462,8 @@ def sparse_atom_form(
     if not any(k < 0 for p in read.values() for m in p for _, k in m):
         return plain
     merged = _collected({at: _merged(p) for at, p in read.items()}, shape, tuple(derived))
-    return merged if len(merged.atoms) <= len(plain.atoms) else plain
+    joined = _collected({at: _joined_quotients(p) for at, p in read.items()}, shape, tuple(derived))
+    return min((merged, plain, joined), key=lambda form: len(form.atoms))
 
 
 def _collected(
@@ -536,6 +537,21 @@ def _merged(p: Polynomial) -> Polynomial:
         else:
             total |= group
     return total
+
+
+def _joined_quotients(p: Polynomial) -> Polynomial:
+    """Each quotient with all factors of its symbols as one generator.
+
+    y / (x^2 + y^2) is small for a large y, where y itself and the rest have no common bound.
+    """
+    total: list[Polynomial] = []
+    for monomial, c in p.items():
+        symbols: set[Any] = {s for base, k in monomial if k < 0 for s in base.free_symbols}
+        inside = [(b, k) for b, k in monomial if b.free_symbols <= symbols]
+        others = tuple(pair for pair in monomial if pair not in inside)
+        one = sp.Mul(*(b**k for b, k in inside))
+        total.append({(*others, (one, 1)) if inside else monomial: c})
+    return _sum(total)
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:

@@ -18,9 +18,11 @@ from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import Expressions, derivatives
 from riemannian_modules.arithmetic.interval import Interval, as_interval
+from riemannian_modules.arithmetic.regularity import condition_holds, jumping
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.certify.constraints import Constraints, Derived
 from riemannian_modules.certify.emptiness import contradiction
+from riemannian_modules.certify.one_branch import on_one_branch
 from riemannian_modules.certify.region_point import point_of
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.errors import RegionError, UnsupportedError
@@ -122,13 +124,7 @@ class Problem:
             return holds
         compiled = compile_intervals(tuple(e for _, e in conditions), (self.symbols,))
         for (kind, _), value in zip(conditions, compiled(columns(lower, upper)), strict=True):
-            low, high = (np.asarray(end) for end in as_interval(value).bounds)
-            holds &= {
-                "nonnegative": low >= 0,
-                "positive": low > 0,
-                "nonzero": (low > 0) | (high < 0),
-                "decided": low <= high,  # not NaN
-            }[kind]
+            holds &= condition_holds(kind, as_interval(value))
         return holds
 
     def is_regular_at(self, point: Array) -> bool:
@@ -175,10 +171,11 @@ def make_problem(module: RiemannianModule, region: Box) -> Problem:
     else:
         expressions = module.expressions_at(module.theta)
     require_continuous(expressions, type(module).__name__)
-    expressions = _with_common_steps(expressions)
     symbols = expressions.state + expressions.inputs + expressions.parameters
     names = [v.name for v in symbols]
     lower, upper = region.bounds(names, spaces)
+    expressions = on_one_branch(type(module).__name__, expressions, lower, upper)
+    expressions = _with_common_steps(expressions)
     constraints = Constraints(tuple(names), region.constraints_on(names, spaces))
     problem = Problem(s.time, expressions, lower, upper, constraints)
     if constraints and constraints.outside(lower[None], upper[None])[0]:
@@ -239,7 +236,9 @@ def _condition(e: Any) -> tuple[str, Any] | None:
         return "positive", e.args[0]
     if isinstance(e, fn.log1p):
         return "positive", 1 + e.args[0]  # type: ignore[operator]
-    is_partial = isinstance(e, (sp.tan, sp.asin, sp.acos, fn.power)) or (
+    if isinstance(e, fn.arctan2):
+        return "positive", fn.off_cut(*e.args)
+    is_partial = isinstance(e, (sp.tan, sp.asin, sp.acos, sp.atanh, fn.arccosh, fn.power)) or (
         isinstance(e, sp.Pow) and e.base != sp.E
     )
     return ("decided", e) if is_partial else None
@@ -253,39 +252,16 @@ def require_continuous(expressions: Expressions, name: str) -> None:
     Raises:
         UnsupportedError: Naming the term that may jump.
     """
-    for e in sp.preorder_traversal(sp.Tuple(*expressions.dx, *expressions.y)):
-        if isinstance(e, (fn.sign, fn.step)):
+    for e in jumping((*expressions.dx, *expressions.y)):
+        if not isinstance(e, sp.Piecewise):
             raise UnsupportedError(
                 f"{name}: the map contains {e}, which jumps; contraction is claimed for "
                 "continuous maps only. Use a smooth or piecewise linear form (np.tanh, np.clip)."
             )
-        if isinstance(e, sp.Piecewise) and not _joins(e):
-            raise UnsupportedError(
-                f"{name}: {e} could not be proved continuous where its condition changes. Write "
-                "it with np.maximum, np.minimum or np.clip, which never jump."
-            )
-
-
-def _joins(piecewise: Any) -> bool:
-    """Whether two pieces agree where their condition changes.
-
-    Decided by putting one side of the condition for the other, or by solving for one symbol.
-    """
-    if len(piecewise.args) != 2 or not isinstance(
-        piecewise.args[0][1], sp.core.relational.Relational
-    ):
-        return False
-    (first, condition), (second, _) = piecewise.args
-    border, gap = condition.lhs - condition.rhs, first - second
-    sides: Any = {condition.lhs: condition.rhs, -condition.lhs: -condition.rhs}
-    if sp.expand(gap.xreplace(sides)) == 0:
-        return True
-    for symbol in sorted(border.free_symbols, key=str):
-        slope = border.diff(symbol)
-        if slope.is_Rational and slope != 0:
-            at = symbol - border / slope  # the zero of a term that is linear in this symbol
-            return sp.expand(gap.subs(symbol, at)) == 0
-    return False
+        raise UnsupportedError(
+            f"{name}: {e} could not be proved continuous where its condition changes. Write "
+            "it with np.maximum, np.minimum or np.clip, which never jump."
+        )
 
 
 def columns(lower: Array, upper: Array) -> Sequence[Interval]:

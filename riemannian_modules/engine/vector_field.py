@@ -85,14 +85,14 @@ def fused_field(module: RiemannianModule, theta: Array) -> VectorField:
         TraceError, UnsupportedError: If some part of it has no exact form.
     """
     from riemannian_modules.arithmetic.compile_scalars import compile_scalars
-    from riemannian_modules.arithmetic.expression import derivatives
+    from riemannian_modules.arithmetic.expression import evaluated_derivatives
 
     e = module.expressions
     derivative = compile_scalars(e.dx, e.arguments, theta)
     if _operation_count(e.dx) > LARGEST_FUSED_JACOBIAN:
         return VectorField(derivative, swept_field(module, theta).jacobian)
     n = len(e.dx)
-    entries = sum(derivatives(e.dx, e.state), ())
+    entries = sum(evaluated_derivatives(e.dx, e.state), ())
     places = [i for i, entry in enumerate(entries) if entry != 0]
     values = compile_scalars(tuple(entries[i] for i in places), e.arguments, theta)
 

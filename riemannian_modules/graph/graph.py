@@ -43,6 +43,7 @@ from riemannian_modules.space import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
+    from riemannian_modules.modules.readings import Readings
 
 
 @final
@@ -231,6 +232,15 @@ class ModuleGraph(RiemannianModule):
         from riemannian_modules.graph.trace import trace_leaves
 
         return trace_leaves(self.plan, x.vector, u.vector, p.vector)
+
+    @override
+    def readings(self) -> tuple[Readings, ...]:
+        return tuple(r for m in self.owners.values() for r in m.readings())
+
+    @override
+    def require_repeatable(self) -> None:
+        for module in self.owners.values():
+            module.require_repeatable()
 
     @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:

@@ -6,7 +6,6 @@ Source: none; `riemannian_modules.arithmetic.expression_data` is the format.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -79,7 +78,7 @@ class ExpressionModule(TracedModule):
                 f"{results[0]} and {results[1]}."
             )
 
-    @cached_property
+    @property
     @override
     def expressions(self) -> Expressions:
         return self._given

@@ -22,7 +22,10 @@ class HillActivation(StaticMap):
     """``rate = basal + maximum z / (1 + z)`` with ``z = (a / half)^exponent``, activator a >= 0.
 
     The exponent is a real number and a parameter like the others. The slope at a = 0 is zero for an
-    exponent above 1, maximum / half for 1; below 1 it is infinite.
+    exponent above 1, maximum / half for 1; below 1 it is infinite. A little below zero, where a
+    solver's rounding leads, the rate is the basal one, to within ``maximum |a| / half``: exactly
+    for an exponent that is no whole number, whose power is that of max(a, 0) there. Nothing is
+    proved of a region that reaches below zero, unless the exponent is fixed and whole.
 
     Args:
         maximum: What full activation adds to the basal rate.
@@ -62,6 +65,8 @@ class HillActivation(StaticMap):
 @final
 class HillRepression(StaticMap):
     """``rate = basal + maximum / (1 + (r / half)^exponent)``, repressor r >= 0.
+
+    A little below zero the rate is ``basal + maximum``, as `HillActivation` is ``basal``.
 
     Args:
         maximum: What the absence of the repressor adds to the basal rate.

@@ -23,6 +23,7 @@ from riemannian_modules.errors import RegionError, SignatureError, UnsupportedEr
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
 from riemannian_modules.modules.feedthrough import found_feedthrough
+from riemannian_modules.modules.readings import Retraced
 from riemannian_modules.modules.sampling_time import SamplingTime, checked_sampling_time
 from riemannian_modules.modules.signature import Signature, Time
 from riemannian_modules.recomputed import Recomputed
@@ -75,6 +76,14 @@ def _copied(argument: Any) -> Any:
     return {k: _copied(a) for k, a in argument.items()} if type(argument) is dict else argument
 
 
+def _are_same(values: list[Any], before: list[Any]) -> bool:
+    """Whether parameters are what they were: numbers the same ones, arrays of the same entries."""
+    return len(values) == len(before) and all(
+        np.array_equal(v, w) if isinstance(v, np.ndarray) else v is w
+        for v, w in zip(values, before, strict=True)
+    )
+
+
 def euclidean_metric(size: int) -> Metric:
     """The identity on ``size`` coordinates, of which there may be none."""
     return ScaledIdentityMetric(size, np.asarray(1.0))
@@ -103,7 +112,7 @@ class Point(Shown):
     theta: Array
 
 
-class RiemannianModule(abc.ABC, Shown, Recomputed):
+class RiemannianModule(Retraced, Shown, Recomputed):
     """A smooth map ``(x, u, theta) -> (dx, y)`` that composes, learns and is certified.
 
     x is the state, u the inputs, theta the parameters, dx the state's derivative (continuous time)
@@ -152,6 +161,12 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
             found = cls.__dict__.get(name)
             if found is not None and not isinstance(found, (property, cached_property)):
                 raise _taken(cls.__name__, name, found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse a name of the interface for a value of one's own."""
+        if name in _OWN:
+            raise _taken(type(self).__name__, name, value)
+        super().__setattr__(name, value)
 
     _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
 
@@ -288,9 +303,6 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
     @cached_property
     def signature(self) -> Signature:
         """The module's spaces and time, checked once."""
-        own = vars(self).get("theta")
-        if own is not None and not isinstance(own, np.ndarray):
-            raise _taken(type(self).__name__, "theta", own)
         values = {
             name: number_array(f"{type(self).__name__}: {name}", v)
             for name, v in self.parameters.items()
@@ -304,10 +316,16 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
             )
         return Signature(self.time, self.state, self.inputs, self.outputs, parameters, step)
 
-    @cached_property
+    @property
     def theta(self) -> Array:
-        """The parameters' values, flat, shape (p,)."""
-        return self.signature.parameters.pack(self.parameters, f"{type(self).__name__}: parameters")
+        """The parameters' values now, flat, shape (p,)."""
+        values, kept = list(self.parameters.values()), vars(self).get("_flat")
+        if kept is None or not _are_same(values, kept[0]):
+            where = f"{type(self).__name__}: parameters"
+            copies = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
+            kept = copies, self.signature.parameters.pack(self.parameters, where)
+            vars(self)["_flat"] = kept
+        return kept[1]
 
     @cached_property
     def feedthrough(self) -> frozenset[tuple[str, str]]:
@@ -346,8 +364,7 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
         """
         space, flat = self.signature.parameters, self.parameter_values(theta)
         twin = copy.copy(self)
-        for cached in ("theta", "signature"):
-            vars(twin).pop(cached, None)
+        vars(twin).pop("signature", None)
         twin.parameters = space.unpack(flat)
         return twin
 
@@ -385,15 +402,7 @@ class RiemannianModule(abc.ABC, Shown, Recomputed):
         own = self.theta if isinstance(theta, Mapping) else None
         return self.signature.parameters.pack(theta, f"{type(self).__name__}: parameters", own)
 
-    @cached_property
-    def expressions(self) -> Expressions:
-        """The exact expressions of the map, traced once; the parameters are symbols."""
-        return self._trace(None)
-
-    def expressions_at(self, theta: Array) -> Expressions:
-        """The exact expressions with the parameters fixed at the binary numbers ``theta``."""
-        return self._trace(theta)
-
+    @override
     def _trace(self, theta: Array | None) -> Expressions:
         from riemannian_modules.arithmetic.expression import trace
 

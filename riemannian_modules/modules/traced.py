@@ -9,8 +9,9 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,7 +25,9 @@ from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.space import Array, Signals
 
 if TYPE_CHECKING:
+    from riemannian_modules.arithmetic.expression import Expressions
     from riemannian_modules.arithmetic.interval import Interval
+    from riemannian_modules.arithmetic.rounding import Mask
 
 
 class TracedModule(RiemannianModule):
@@ -71,25 +74,28 @@ class TracedModule(RiemannianModule):
 
     @cached_property
     def _jacobian(self) -> Callable[[Array, Array, Array], Array]:
-        from riemannian_modules.arithmetic.expression import derivatives
+        from riemannian_modules.arithmetic.expression import evaluated_derivatives
 
         e = self.expressions
         columns = (*e.state, *e.inputs, *e.parameters)
         with _faults_named(self):
-            rows = derivatives((*e.dx, *e.y), columns)
+            rows = evaluated_derivatives((*e.dx, *e.y), columns)
             return _array_function(sum(rows, ()), e.arguments, (len(rows), len(columns)))
 
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
+        self.notice_changes()
         values, n = self._values(x, u, theta), self.state.size
         return values[..., :n], values[..., n:]
 
     @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
+        self.notice_changes()
         return self._outputs(x, u, theta)
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
+        self.notice_changes()
         J, n, m = self._jacobian(x, u, theta), self.state.size, self.inputs.size
         top, low = J[..., :n, :], J[..., n:, :]
         return Jacobian(
@@ -102,16 +108,29 @@ class TracedModule(RiemannianModule):
         from riemannian_modules.arithmetic.compile import compile_intervals
         from riemannian_modules.arithmetic.expression import derivatives
         from riemannian_modules.arithmetic.interval import as_interval, stack
+        from riemannian_modules.arithmetic.regularity import condition_holds
 
         e = self.expressions
         n, m, q = len(e.state), len(e.inputs), len(e.y)
+        conditions = _conditions(e)
         with _faults_named(self):
             rows = derivatives((*e.dx, *e.y), (*e.state, *e.inputs))
-            compiled = compile_intervals((*e.dx, *e.y, *sum(rows, ())), e.arguments)
+            terms = (*e.dx, *e.y, *sum(rows, ()), *(c.term for c in conditions))
+            compiled = compile_intervals(terms, e.arguments)
         batch = np.broadcast_shapes(*(part.lower.shape[:-1] for part in (x, u, theta)))
         results = compiled(*(_columns(part) for part in (x, u, theta)))
-        flat = stack([as_interval(r).broadcast_to(batch) for r in results], -1)
-        values, J = flat[..., : n + q], flat[..., n + q :].reshape(*batch, n + q, n + m)
+        enclosed = [as_interval(r).broadcast_to(batch) for r in results]
+        size = (n + q) * (1 + n + m)
+        is_defined, is_smooth = np.ones((2, *batch, n + q), dtype=bool)
+        for condition, value in zip(conditions, enclosed[size:], strict=True):
+            holds = condition_holds(condition.kind, value)[..., None] | ~condition.rows
+            is_smooth &= holds
+            if not condition.is_border:
+                is_defined &= holds
+        flat = stack(enclosed[:size], -1)
+        values = _decided_where(is_defined, flat[..., : n + q])
+        slopes = flat[..., n + q :].reshape(*batch, n + q, n + m)
+        J = _decided_where(is_smooth[..., None], slopes)
         return Enclosure(
             values[..., :n],
             values[..., n:],
@@ -131,6 +150,44 @@ class TracedModule(RiemannianModule):
             for i, place_i in zip(inputs.ports, inputs.slices, strict=True)
             if set(e.inputs[place_i]) & set().union(*(y.free_symbols for y in e.y[place_o]))
         )
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Condition:
+    """What rows (n + q,) of a map need to be defined; or, a border of jumps, to be smooth."""
+
+    kind: str
+    term: Any
+    rows: Mask
+    is_border: bool
+
+
+def _conditions(e: Expressions) -> list[_Condition]:
+    """The guards, in rows of their symbols, and the borders of each row's jumps.
+
+    Rows of other symbols may be known where a guard's are not, as in parts of a loop.
+    """
+    from riemannian_modules.arithmetic.regularity import borders, jumping
+
+    rows = (*e.dx, *e.y)
+    found: list[_Condition] = []
+    for guard in e.guards:
+        needed: set[Any] = guard.expression.free_symbols
+        has = np.array([needed <= row.free_symbols for row in rows])
+        found.append(_Condition(guard.kind, guard.expression, has, is_border=False))
+    for i, row in enumerate(rows):
+        edges = [edge for term in jumping((row,)) for edge in borders(term)]
+        is_row = np.arange(len(rows)) == i
+        found += [_Condition("nonzero", edge, is_row, is_border=True) for edge in edges]
+    return found
+
+
+def _decided_where(is_known: Mask, values: Interval) -> Interval:
+    from riemannian_modules.arithmetic.interval import Interval
+
+    ends = (np.where(is_known, end, np.nan) for end in values.bounds)
+    return values if is_known.all() else Interval(*ends)
 
 
 @contextmanager
@@ -186,17 +243,18 @@ class Flow(TracedModule):
 
     Write `equations`; it returns ``(dx, y)``, each a mapping from names to arrays or a flat array,
     dx in the states' units by the unit of time. Where no `outputs` are declared, the state is the
-    output and `equations` returns dx alone. The map is traced once, when it is first needed, at
-    a cost that grows with the number of its operations; an evaluation is then one compiled
-    function, whose cost is that of the distinct operations for all points of a batch.
+    output and `equations` returns dx alone. The map is traced when it is first needed, at a cost
+    that grows with the number of its operations; an evaluation is then one compiled function,
+    whose cost is that of the distinct operations for all points of a batch. It is traced again
+    when what it reads beside its arguments changes: attributes, variables around it, globals.
 
     Args:
         values: Other values of declared parameters, by name, each of the declared shape.
 
     Raises:
         SignatureError: By the constructor, for parameters that the class does not declare.
-        TraceError: At the first evaluation, for an operation that cannot be traced, or a map that
-            is too large.
+        TraceError: At the first evaluation, for an operation that cannot be traced, a map that is
+            too large, or one that draws random numbers or reads a clock.
     """
 
     time = Time.CONTINUOUS

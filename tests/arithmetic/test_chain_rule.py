@@ -8,7 +8,8 @@ from hypothesis import given
 import riemannian_modules as rm
 from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.chain_rule import distinct_terms, partial_derivatives
-from riemannian_modules.arithmetic.expression import derivatives
+from riemannian_modules.arithmetic.compile import compile_floats
+from riemannian_modules.arithmetic.expression import derivatives, evaluated_derivatives
 from tests.strategies import rngs
 
 NONE = np.zeros(0)
@@ -45,6 +46,20 @@ FORMS = {
 def test_each_rule_gives_the_form_that_sympy_gives(name):
     (row,) = partial_derivatives([FORMS[name]], SYMBOLS)
     assert row == tuple(FORMS[name].diff(s) for s in SYMBOLS)
+
+
+@pytest.mark.parametrize("name", [n for n in FORMS if n != "left to SymPy"])
+def test_derivatives_for_floats_are_those_for_proofs_away_from_borders(name):
+    points = np.random.default_rng(3).uniform(0.1, 1.0, (3, 20))
+    exact, evaluated = (
+        rule((FORMS[name],), (x, y))[0] for rule in (derivatives, evaluated_derivatives)
+    )
+    wanted, got = (
+        np.array(np.broadcast_arrays(points[0], *compile_floats(row, (SYMBOLS,))(points))[1:])
+        for row in (exact, evaluated)
+    )
+    # Both are the same sums of products, associated otherwise: some dozen roundings.
+    assert np.abs(got - wanted).max() <= 64 * 2.0**-52 * (1 + np.abs(wanted).max())
 
 
 def test_pieces_with_slopes_that_are_numbers_differ_by_one_step():

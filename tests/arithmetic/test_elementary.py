@@ -29,7 +29,9 @@ FUNCTIONS = {
     "arctan": (iv.arctan, arb.atan, None),
     "arcsin": (iv.arcsin, arb.asin, lambda x: abs(x) <= 1),
     "arccos": (iv.arccos, arb.acos, lambda x: abs(x) <= 1),
+    "arccosh": (iv.arccosh, arb.acosh, lambda x: x >= 1),
     "arctanh": (iv.arctanh, arb.atanh, lambda x: abs(x) < 1),
+    "cbrt": (iv.cbrt, lambda x: arb.sgn(x) * abs(x) ** (arb(1) / 3), lambda x: x != 0),
     "erf": (iv.erf, arb.erf, None),
     "sech2": (iv.sech2, lambda x: arb.sech(x) ** 2, None),
     "sigmoid": (iv.sigmoid, lambda x: 1 / (1 + arb.exp(-x)), None),
@@ -97,6 +99,25 @@ def test_enclosures_of_points_are_tight(name, rng):
     scale = value.magnitude + absolute.get(name, 0.0)
     assert value.is_decided.all()
     assert (value.width <= 6 * 2.0**-48 * scale + 2.0**-1000).all()
+
+
+@settings(max_examples=5)
+@given(rngs)
+def test_angles_of_boxes_are_the_hull_of_their_corners_and_undecided_on_the_cut(rng):
+    y, x = (np.concatenate([random_numbers(rng, 300), rng.normal(size=300)]) for _ in "yx")
+    shares = rng.choice([0.0, 1e-12, 0.3, 2.0, np.inf], (2, y.size))
+    with np.errstate(over="ignore", invalid="ignore"):
+        sizes = np.nan_to_num(np.abs(np.stack([y, x])) * shares, posinf=np.inf)
+        Y, X = iv.interval(y - sizes[0], y + sizes[0]), iv.interval(x - sizes[1], x + sizes[1])
+    value = iv.arctan2(Y, X)
+    assert np.array_equal(value.is_decided, (Y.lower > 0) | (Y.upper < 0) | (X.lower > 0))
+    for k in np.flatnonzero(value.is_decided):
+        corners = [(a, b) for a in (y[k], Y.lower[k], Y.upper[k]) for b in (X.lower[k], X.upper[k])]
+        for a, b in corners:
+            if np.isfinite([a, b]).all():
+                angle = arb.atan2(arb(a), arb(b))
+                assert not angle < arb(value.lower[k])
+                assert not angle > arb(value.upper[k])
 
 
 @given(rngs)

@@ -12,7 +12,7 @@ from riemannian_modules.arithmetic.scalar_rules import SCALAR_RULES
 
 CONDITIONS = {
     "greater", "greater_equal", "less", "less_equal", "logical_and", "logical_or", "logical_not",
-    "bitwise_and", "bitwise_or", "invert",
+    "bitwise_and", "bitwise_or", "invert", "logical_xor", "bitwise_xor",
 }  # fmt: skip
 
 
@@ -34,6 +34,10 @@ def traced(name):
                     return [np.where(f(two[0]), u.x * u.y, u.y)]
                 operands = two if "and" in name or "or" in name else [u.x, u.y]
                 return [np.where(f(*operands), u.x * u.y, u.y)]
+            if name == "signbit":
+                return [np.where(f(u.x - 0.5), u.x * u.y, u.y)]
+            if name == "arccosh":
+                return [f(1.2 + u.x * u.y)]
             return [f(u.x * u.y) if f.nin == 1 else f(u.x, u.y)]
 
     e = Map().expressions

@@ -171,6 +171,16 @@ class OwnTheta(rm.Flow):
         return {"q": -x.q}
 
 
+class OwnExpressions(rm.Flow):
+    state = rm.space("q")
+
+    def __init__(self):
+        self.expressions = ["-q"]
+
+    def equations(self, x, u, p):
+        return {"q": -x.q}
+
+
 def class_with_a_theta():
     def theta(self, x):
         return x
@@ -184,8 +194,9 @@ def class_with_a_theta():
         class_with_a_theta,
         lambda: certify(OwnTheta(lambda x: x)),
         lambda: OwnTheta(3.0).point(),
+        OwnExpressions,
     ],
 )
 def test_a_name_of_the_interface_is_not_taken_for_something_else(use):
-    with pytest.raises(SignatureError, match=r"'theta' is the interface's own.*another name"):
+    with pytest.raises(SignatureError, match=r"'\w+' is the interface's own.*another name"):
         use()

@@ -15,6 +15,7 @@ from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.arithmetic.interval import interval
 from riemannian_modules.arithmetic.tracer import LARGEST_TRACE
 from riemannian_modules.errors import SignatureError, TraceError, UnsupportedError
+from riemannian_modules.region import box
 from tests.strategies import rngs
 
 EPS = 2.0**-52
@@ -145,8 +146,13 @@ REFUSED = {
     "equality": (lambda v, w: np.where(v == w, v, w), "np.equal"),
     "np.sort": (lambda v, w: np.sort(v), "np.sort"),
     "np.linalg.eig": (lambda v, w: np.linalg.eig(np.outer(v, v))[0], "np.eig"),
-    "np.interp": (lambda v, w: np.interp(v, [0.0, 1.0], [0.0, 1.0]), "interp|plain array"),
-    "norm of another order": (lambda v, w: np.linalg.norm(v, 1) * w, "order"),
+    "np.interp at traced places": (lambda v, w: np.interp(0.5, v, [0.0, 1.0, 2.0]), "np.interp"),
+    "np.interp back and forth": (lambda v, w: np.interp(v, [0.0, 0.0], [0.0, 1.0]), "increase"),
+    "norm of another order": (lambda v, w: np.linalg.norm(v, 0) * w, "order 0"),
+    "norm of a matrix": (
+        lambda v, w: np.linalg.norm(np.outer(v, v), 2) * w,
+        "a matrix of the order",
+    ),
     "largest from a start": (lambda v, w: np.max(v, initial=2.0) * w, "initial"),
     "wrong shapes": (lambda v, w: v + np.ones(4), "shape"),
     "beyond the end": (lambda v, w: v[7] * w, "index 7"),
@@ -266,3 +272,48 @@ def test_slopes_at_kinks_are_enclosed_whole():
 def test_rows_that_do_not_depend_on_a_symbol_are_zero():
     x, y = sp.symbols("x y", real=True)
     assert derivatives((x**2, sp.Integer(3)), (x, y)) == ((2 * x, 0), (0, 0))
+
+
+JUMPING = {
+    "sign": lambda v, w: np.sign(w - 1),
+    "step": lambda v, w: np.heaviside(w - 1, 0.5),
+    "where": lambda v, w: np.where(w > 1, 3.0, w),
+    "one of two conditions": lambda v, w: np.where((w > 1) & (w < 5), 3.0, 3.0 * w),
+    "copysign": lambda v, w: np.copysign(2.0, w - 1),
+    "the cut of an angle": lambda v, w: np.arctan2(w - 1, -1 - v[0]),
+    "a quotient": lambda v, w: np.minimum(0.1 / (w - 1), 3.0),
+}
+
+
+@pytest.mark.parametrize("operation", JUMPING.values(), ids=list(JUMPING))
+def test_a_jacobian_bounds_nothing_where_the_map_jumps_or_is_undefined(operation):
+    module = traced(operation, 1)
+    sides = {f"v[{i}]": (0.0, 1.0) for i in range(3)}
+    assert module.contraction_rate(box(w=(0.5, 1.5), **sides)).factor == np.inf
+    assert module.contraction_rate(box(w=(1.25, 1.5), **sides)).factor <= 3.001
+    none = interval(NONE, NONE)
+    e = module.enclose(none, interval([0.5, 0, 0, 0], [1.5, 1, 1, 1]), none)
+    assert not e.D.is_decided.any()
+    values = module.output(NONE, np.array([[w, 0.5, 0, 0] for w in np.linspace(0.5, 1.5, 8)]), NONE)
+    assert e.y.contains(values).all() or not e.y.is_decided.any()
+
+
+def test_pieces_that_join_keep_their_bound_across_the_border():
+    module = traced(lambda v, w: np.where(w > 1, 2 * w - 1, w), 1)
+    region = box(w=(0.5, 1.5), **{f"v[{i}]": (0.0, 1.0) for i in range(3)})
+    assert 2 <= module.contraction_rate(region).factor <= 2.001
+
+
+def test_an_output_that_jumps_leaves_the_rate_of_the_state():
+    class Switched(rm.Flow):
+        state, outputs = rm.space("x"), rm.space("y")
+
+        def equations(self, x, u, p):
+            return {"x": -2.0 * x.x}, {"y": np.sign(x.x)}
+
+    assert Switched().contraction_rate(box(x=(-1, 1))).rate <= -1.999
+    graph = rm.chain(Switched(), rm.Affine(np.eye(1)))
+    none = interval(NONE, NONE)
+    e = graph.enclose(interval([-1.0], [1.0]), none, interval(graph.theta, graph.theta))
+    assert e.A.is_decided.all()
+    assert not e.C.is_decided.any()
