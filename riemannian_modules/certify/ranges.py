@@ -273,9 +273,6 @@ def _repeated(
     for e in sp.preorder_traversal(atom):
         if e in count:
             count[e] += 1
-        if isinstance(e, fn.power_log):  # x^y log x: x comes twice as it is written
-            for s in e.args[0].free_symbols:
-                count[s] += 1
     axes = tuple(i for i, s in enumerate(symbols) if s in atom.free_symbols)
     # A derivative does not see a jump (the slope of a kinked function jumps), so it bounds nothing.
     if all(c == 1 for c in count.values()) or atom.has(fn.step, fn.sign, sp.Piecewise):

@@ -14,6 +14,7 @@ from riemannian_modules.certify.certificate_data import refuse_unknown
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.written_matrices import edited_part
 from riemannian_modules.certify.written_terms import (
+    WITHOUT_SLOPES,
     Names,
     conditions,
     depth_of,
@@ -24,7 +25,6 @@ from riemannian_modules.errors import CertificateError
 
 _FIELD = ("metric_terms", "factor_terms")
 _MATRICES = ("jacobian", "matrix", "weight", "after")
-_JUMPS = ("step", "sign", "piecewise")
 
 
 def read_as_written(data: Mapping[str, Any], problem: Problem) -> Problem:
@@ -112,7 +112,7 @@ def _read_atoms(atoms: Sequence[Any], bindings: Mapping[str, Any], names: Names)
         for _, t in slopes:
             depth_of(t, names, f"evidence.atoms: the slopes of {name}")
         counts = symbol_counts(name, bindings)
-        if not by and max(counts.values(), default=0) > 1 and not counts.keys() & set(_JUMPS):
+        if not by and max(counts.values(), default=0) > 1 and not counts.keys() & {*WITHOUT_SLOPES}:
             raise CertificateError(f"evidence.atoms: {name} lacks its slopes.")
     return found
 

@@ -30,6 +30,8 @@ FUNCTIONS: Mapping[str, int] = {
     **dict.fromkeys(["power", "maximum", "minimum"], 2),
     "pi": 0,
 }
+# Atoms of these may come without slopes: they jump, or are spelled with more symbols than they have.
+WITHOUT_SLOPES = ("step", "sign", "piecewise", "power")
 RELATIONS = ("less", "less_equal", "greater", "greater_equal")
 
 Names = dict[str, int]  # what a term may mention, and how many operations deep it is
@@ -117,7 +119,7 @@ def _two(data: object, where: str) -> list[Any]:
 
 
 def symbol_counts(term: Any, bindings: Mapping[str, Any]) -> Counter[str]:
-    """How often a term mentions each symbol, written out, and each operator that jumps."""
+    """How often a term mentions each symbol, written out, and each of `WITHOUT_SLOPES`."""
     known: dict[str, Counter[str]] = {}
 
     def of(part: Any) -> Counter[str]:
@@ -128,8 +130,8 @@ def symbol_counts(term: Any, bindings: Mapping[str, Any]) -> Counter[str]:
             return known[part]
         operator, *rest = part
         rest = _branches(rest, "") if operator == "piecewise" else rest
-        jump = [operator] if operator in ("step", "sign", "piecewise") else []
-        return sum((of(r) for r in rest), Counter(jump))
+        own = [operator] if operator in WITHOUT_SLOPES else []
+        return sum((of(r) for r in rest), Counter(own))
 
     return of(term)
 
