@@ -30,7 +30,7 @@ FUNCTIONS: Mapping[str, int] = {
     **dict.fromkeys(["power", "maximum", "minimum"], 2),
     "pi": 0,
 }
-# Atoms of these may come without slopes: they jump, or are spelled with more symbols than they have.
+# Atoms of these come without slopes: they jump, or are spelled with more symbols than they have.
 WITHOUT_SLOPES = ("step", "sign", "piecewise", "power")
 RELATIONS = ("less", "less_equal", "greater", "greater_equal")
 
