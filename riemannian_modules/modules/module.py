@@ -416,7 +416,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     def facts(self) -> Facts:
         kind, time = type(self).__name__, getattr(self, "time", None)
         title = f"{kind}, {time.value} time" if isinstance(time, Time) else kind
-        step = getattr(self, "sampling_time", None)
+        step = checked_sampling_time(kind, getattr(self, "sampling_time", None))
         title += "" if step is None else f", a step of {step}"
         spaces = (("states", self.state), ("inputs", self.inputs), ("outputs", self.outputs))
         rows = [(name, cut(s.describe())) for name, s in spaces if isinstance(s, Space) and s.ports]

@@ -222,10 +222,10 @@ def test_the_command_line_steps_until_the_time_that_is_asked_for(tmp_path):
 
 def test_a_proof_says_how_long_a_step_is():
     region = box(z=(-1, 1))
-    assert str(certify(Sampled(), region)).endswith("One step takes 0.2 s.")
-    assert "One step takes" not in str(certify(lag()))
+    assert "at each step of 0.2 s" in str(certify(Sampled(), region))
+    assert "at each step," in str(certify(lag()))
     for answer in (certify_network(lag((0.2, "s"))), certify_slopes(lag(0.5), norm=linf())):
-        assert "One step takes 0." in str(answer)
+        assert "at each step of 0." in str(answer)
 
 
 def test_the_proved_curve_falls_by_the_factor_at_each_step_whatever_its_length():
