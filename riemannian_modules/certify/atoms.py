@@ -28,6 +28,7 @@ from riemannian_modules.arithmetic.affine_matrix import linear_combinations, nea
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
+from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.certify.constraints import Derived
 from riemannian_modules.certify.ranges import RangeLemma, atom_ranges, range_lemma
 from riemannian_modules.certify.shares import in_shares
@@ -158,7 +159,7 @@ class AtomForm:
 
     @cached_property
     def _sizes(self) -> list[float]:
-        return [max(abs(float(v)) for v in c.values()) for c in self.coefficients]
+        return [max(abs(nearest_float(v)) for v in c.values()) for c in self.coefficients]
 
     def with_known(self, known: Mapping[int, RangeLemma]) -> AtomForm:
         """This matrix with ranges of atoms that are proved to hold on the whole region."""

@@ -17,7 +17,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import derivatives
-from riemannian_modules.arithmetic.quotients import with_short_powers
+from riemannian_modules.arithmetic.quotients import in_factors, with_short_powers
 from riemannian_modules.certify.constant_basis import Basis, basis_of_metric
 from riemannian_modules.certify.normal_form import normal, roots_in
 from riemannian_modules.certify.norms import FactorL2, FieldL2
@@ -104,7 +104,7 @@ def generalised_jacobian(
 def regularity(norm: FactorL2) -> Any:
     """The determinant of Theta, which must not vanish; in factors, whose ranges are tighter."""
     determinant = sp.expand(sp.Matrix(norm.entries).det(method="berkowitz"))
-    return with_short_powers(sp.factor, determinant)
+    return with_short_powers(in_factors, determinant)
 
 
 def at_successor(problem: Problem, entries: Rows) -> list[list[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from riemannian_modules.arithmetic.quotients import with_short_powers
+from riemannian_modules.arithmetic.quotients import in_factors, with_short_powers
 from riemannian_modules.certify.atoms import polynomial
 
 LARGEST = 3000  # operations of a term up to which common factors are looked for
@@ -32,7 +32,7 @@ def _shortest(e: Any) -> Any:
     if e.has(sp.sin):
         short = sp.cancel(in_cosines(top) / in_cosines(bottom))
         forms += [(in_cosines(top), bottom), sp.fraction(short)]
-    quotients = (sp.expand(p) / sp.factor(q) for p, q in forms)
+    quotients = (sp.expand(p) / in_factors(q) for p, q in forms)
     return min(quotients, key=lambda form: form.count_ops())
 
 

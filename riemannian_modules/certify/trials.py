@@ -20,7 +20,7 @@ from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.certify.branching.witness import worst_point
 from riemannian_modules.certify.certificate_data import norm_from_data
 from riemannian_modules.certify.claim import check_norm, with_metric
-from riemannian_modules.certify.deadline import deadline, limited_to, time_left
+from riemannian_modules.certify.deadline import OutOfTime, deadline, limited_to, time_left
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.definite_field import refuse_indefinite
 from riemannian_modules.certify.evidence import prepared_criterion
@@ -47,6 +47,7 @@ from riemannian_modules.certify.norms import (
     WrittenNorm,
     proved_norm,
 )
+from riemannian_modules.certify.overflow import BeyondFloats, within_floats
 from riemannian_modules.certify.problem import Problem, limit_of, make_problem, require_continuous
 from riemannian_modules.certify.refute import refute_at_rest, refute_in_any_metric
 from riemannian_modules.certify.searching.search import find_norm
@@ -153,7 +154,10 @@ def _answered(request: Request) -> Answer:
         if best is not None and time_left() < 0:
             break
         try:
-            answer = attempt(best)
+            with within_floats(name):
+                answer = attempt(best)
+        except (BeyondFloats, OutOfTime) as error:
+            answer = Estimated(None, str(error))
         except (UnsupportedError, TraceError) as error:
             fault = fault or error
             tried.append(Tried(name, None, str(error)))
@@ -379,7 +383,8 @@ def _candidates(problem: Problem, wanted: FreeNorm | None) -> list[Norm]:
         candidates.append(L2(np.eye(problem.size)))
     for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
         try:
-            candidates.append(proved_norm(find_norm(problem, free)))
+            with within_floats("the search for a norm"):
+                candidates.append(proved_norm(find_norm(problem, free)))
         except (ConvergenceError, MetricError):
             continue
     return candidates

@@ -25,7 +25,7 @@ from riemannian_modules.certify.searching.pencils import (
     feasible,
     smallest_bound,
 )
-from riemannian_modules.certify.searching.samples import sample_points, values_at
+from riemannian_modules.certify.searching.samples import sample_points, some, values_at
 from riemannian_modules.certify.squares.gram_program import monomials
 from riemannian_modules.certify.squares.polynomial_metric import equilibrium_bound
 from riemannian_modules.errors import ConvergenceError
@@ -181,7 +181,7 @@ def sampled_pencils(problem: Problem, family: Features, basis: Array) -> Sampled
     entries = tuple(e for row in problem.jacobian for e in row)
     second = family.rates if problem.is_flow else family.successors
     flat = values_at(problem, (*entries, *family.terms, *second), points)
-    flat = flat[np.isfinite(flat).all(1)]
+    flat = some(flat[np.isfinite(flat).all(1)])
     n, count = problem.size, len(family.terms)
     J = flat[:, : n * n].reshape(-1, 1, n, n)
     first, other = flat[:, n * n : n * n + count], flat[:, n * n + count :]

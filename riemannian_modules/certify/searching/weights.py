@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from riemannian_modules.arithmetic.spectra import eigenpairs
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
@@ -52,7 +53,7 @@ def _by_perron(rows: list[Array]) -> Array:
 
 def _weights_of(C: Array, scale: float) -> Array:
     """Positive weights with ``C w <= b w`` for a b at, or a little above, C's Perron root."""
-    values, vectors = np.linalg.eig(C)
+    values, vectors = eigenpairs(C)
     root = float(np.real(values).max())
     w = np.abs(np.real(vectors[:, int(np.real(values).argmax())]))
     if w.min() < SPREAD * w.max():
