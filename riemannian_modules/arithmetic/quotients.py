@@ -32,7 +32,7 @@ def in_factors(quotient: Any) -> Any:
     (Wang 1978), which takes minutes for the thousand bits of 1e308 or 5e-324.
     """
     parts = (factor.as_base_exp()[0] for e in sp.fraction(quotient) for factor in _factors(e))
-    is_long = any(_bits(part) > LONGEST for part in parts if part.is_Add)
+    is_long = any(_bits(part) > LONGEST for part in parts if part.is_Add and part.free_symbols)
     return quotient if is_long else sp.factor(quotient)
 
 

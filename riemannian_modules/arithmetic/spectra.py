@@ -7,6 +7,8 @@ which no comparison holds.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from riemannian_modules.arithmetic.rounding import quiet
@@ -17,28 +19,28 @@ LARGEST, SMALLEST = 1e150, 1e-150  # of entries whose squares are numbers
 
 def symmetric_eigenvalues(S: Array) -> Array:
     """Eigenvalues (..., n), ascending, of symmetric matrices (..., n, n)."""
-    S, scale = _scaled(S)
-    return np.asarray(np.linalg.eigvalsh(S) * scale, dtype=np.float64)
+    scaled, factor = _scaled(S)
+    return np.asarray(np.linalg.eigvalsh(scaled) * factor, dtype=np.float64)
 
 
 def symmetric_eigenpairs(S: Array) -> tuple[Array, Array]:
     """Eigenvalues (..., n), ascending, and unit eigenvectors (..., n, n) in columns."""
-    S, scale = _scaled(S)
-    values, vectors = np.linalg.eigh(S)
-    return np.asarray(values * scale, dtype=np.float64), vectors
+    scaled, factor = _scaled(S)
+    values, vectors = np.linalg.eigh(scaled)
+    return np.asarray(values * factor, dtype=np.float64), vectors
 
 
-def eigenpairs(J: Array) -> tuple[Array, Array]:
+def eigenpairs(J: Array) -> tuple[Any, Any]:
     """Eigenvalues (..., n) and unit eigenvectors (..., n, n) in columns, complex or real."""
-    J, scale = _scaled(J)
-    values, vectors = np.linalg.eig(J)
-    return values * scale, vectors
+    scaled, factor = _scaled(J)
+    values, vectors = np.linalg.eig(scaled)
+    return values * factor, vectors
 
 
-def eigenvalues(J: Array) -> Array:
+def eigenvalues(J: Array) -> Any:
     """Eigenvalues (..., n) of square matrices, complex or real."""
-    J, scale = _scaled(J)
-    return np.asarray(np.linalg.eigvals(J) * scale)
+    scaled, factor = _scaled(J)
+    return np.linalg.eigvals(scaled) * factor
 
 
 @quiet

@@ -19,6 +19,7 @@ import sympy as sp
 from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.arithmetic.quotients import in_factors, with_short_powers
 from riemannian_modules.certify.constant_basis import Basis, basis_of_metric
+from riemannian_modules.certify.deadline import require_time
 from riemannian_modules.certify.normal_form import normal, roots_in
 from riemannian_modules.certify.norms import FactorL2, FieldL2
 from riemannian_modules.certify.problem import Problem
@@ -124,6 +125,7 @@ def cancelled(matrix: Rows) -> list[list[Any]]:
 def _cancelled(e: Any) -> Any:
     if not any(p.exp.is_negative and not p.base.is_Symbol for p in e.atoms(sp.Pow)):
         return e
+    require_time()
     short = with_short_powers(
         lambda t: sp.cancel(sp.trigsimp(sp.together(t)) if t.has(sp.sin) else sp.together(t)), e
     )

@@ -21,10 +21,11 @@ from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import norm_to_data, region_to_data
 from riemannian_modules.certify.claim import claim_to_data, with_metric
 from riemannian_modules.certify.criterion import Criterion
-from riemannian_modules.certify.deadline import OutOfTime, deadline, limited_to, time_left
+from riemannian_modules.certify.deadline import deadline, limited_to, time_left, unlimited
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
+from riemannian_modules.certify.overflow import within_floats
 from riemannian_modules.certify.problem import Problem, limit_of
 from riemannian_modules.certify.refute import (
     refute_at_rest,
@@ -33,6 +34,7 @@ from riemannian_modules.certify.refute import (
 )
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
+from riemannian_modules.errors import ConvergenceError
 
 BOXES, SQUARES = 0.5, 0.5  # of the time, for what another rule follows
 MOST_COORDINATES = 6  # of a polynomial Jacobian that is proved by squares on a bounded box
@@ -177,8 +179,9 @@ def _by_squares(
     if not isinstance(norm, (L2, FieldL2)) or not _squares_apply(problem, norm, criterion):
         return None
     try:
-        found = prove_by_squares(problem, norm, target, input_norm)
-    except (OutOfTime, OverflowError):  # or numbers beyond those that are searched
+        with within_floats("sums of squares"):
+            found = prove_by_squares(problem, norm, target, input_norm)
+    except ConvergenceError:  # no time, or nothing to start from
         return None
     if found is None or (target is None and not found[0] < limit_of(problem.time)):
         return None
@@ -241,7 +244,8 @@ def proved(
     problem: Problem, norm: Norm, input_norm: L2 | None, evidence: Mapping[str, Any], b: float
 ) -> Proved:
     """The answer with its certificate, of evidence that was verified."""
-    claim = claim_to_data(problem, norm, input_norm, b)
+    with unlimited():
+        claim = claim_to_data(problem, norm, input_norm, b)
     data = {
         "format": FORMAT,
         "version": VERSION,

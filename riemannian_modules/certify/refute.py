@@ -18,6 +18,7 @@ from riemannian_modules.arithmetic.spectra import eigenvalues, symmetric_eigenpa
 from riemannian_modules.certify.answer import Refuted
 from riemannian_modules.certify.criterion import Criterion, FieldCriterion, QuadraticCriterion
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.ranges import natural_ranges
 from riemannian_modules.certify.searching.samples import jacobians_at, sample_points
 from riemannian_modules.space import Array
 
@@ -121,6 +122,8 @@ def _points_to_try(problem: Problem, point: Array | None) -> Array:
 
 def _is_at_rest(problem: Problem, point: Array) -> bool:
     """Whether the map leaves a point (dim,) where it is, exactly."""
+    if not _may_be_at_rest(problem, point):
+        return False
     table = {
         s: sp.Rational(*float(v).as_integer_ratio())
         for s, v in zip(problem.symbols, point.tolist(), strict=True)
@@ -129,6 +132,13 @@ def _is_at_rest(problem: Problem, point: Array) -> bool:
     return all(
         sp.expand(e.xreplace(table) - s) == 0 for e, s in zip(problem.map, stay, strict=True)
     )
+
+
+def _may_be_at_rest(problem: Problem, point: Array) -> bool:
+    """Whether an enclosure of the map allows that, which tells most points from those at rest."""
+    low, high = natural_ranges(problem.map, problem.symbols, point[None], point[None])
+    there = np.zeros(len(problem.map)) if problem.is_flow else point[: len(problem.map)]
+    return bool((low[0] <= there).all() and (high[0] >= there).all())
 
 
 def _refute_at(problem: Problem, b: float, points: Array, consequence: str) -> Refuted | None:

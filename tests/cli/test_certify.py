@@ -64,7 +64,7 @@ def test_a_system_too_large_as_one_is_proved_by_parts_and_says_so(pair, tmp_path
 
 
 def test_a_kind_of_norm_that_is_asked_for_is_not_replaced_by_the_parts(pair, tmp_path, monkeypatch):
-    monkeypatch.setattr("riemannian_modules.certify.atoms.LARGEST_TERMS", 1)
+    monkeypatch.setattr("riemannian_modules.certify.multiplying_out.LARGEST_TERMS", 1)
     result = run("certify", pair, "--norm", "l2", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert "terms" in result.output

@@ -99,6 +99,8 @@ def _linear_metric(J: Array, condition: float) -> Array:
     best, found = np.inf, None
     for part in SHIFTS:
         shifted = balanced - (abscissa + part * scale) * np.eye(len(J))
+        if not np.isfinite(shifted).all():
+            break
         solution: Any = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
         try:
             M = _unit(solution)

@@ -69,8 +69,9 @@ def scaled_state(problem: Problem) -> list[Any]:
     """The state's symbols, each shifted and scaled to about [-1, 1] on a bounded region."""
     state = problem.expressions.state
     low, high = problem.lower[: len(state)], problem.upper[: len(state)]
-    half = 2.0 ** np.ceil(np.log2(np.maximum(0.5 * (high - low), 1e-300)))
-    middle = np.round(0.5 * (low + high) / half * 8) / 8 * half  # few bits: short expressions
+    half = 2.0 ** np.ceil(np.log2(np.clip(0.5 * high - 0.5 * low, 1e-300, 1e300)))
+    # Few bits: short expressions.
+    middle = np.round((0.5 * low + 0.5 * high) / half * 8) / 8 * half
     exact = [[sp.Rational(*float(v).as_integer_ratio()) for v in a] for a in (middle, half)]
     return [(s - m) / h for s, m, h in zip(state, *exact, strict=True)]
 

@@ -18,6 +18,7 @@ ROUNDS = 200
 SPREAD = 1e-6  # of a Perron vector, below which couplings go one way only
 GIVEN_UP = 2e-4  # part of the bound that is given up there for weights that are not too far apart
 BISECTIONS = 40
+LARGEST = 1e30  # that the linear programs' solver takes for a number
 
 
 def best_weights(J: Array, slopes: Array, *, is_flow: bool) -> Array:
@@ -76,6 +77,8 @@ def _by_programs(rows: list[Array], slopes: Array) -> Array:
     n = len(rows)
     which = np.repeat(np.arange(n), [len(r) for r in rows])
     stacked = np.vstack(rows)
+    if not (np.abs(stacked).max() < LARGEST and np.abs(slopes).max() < LARGEST):
+        raise ConvergenceError("No weights were found: the Jacobians' numbers are too large.")
 
     def solve(bound: float) -> Array | None:
         A = stacked.copy()

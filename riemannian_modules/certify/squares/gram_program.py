@@ -87,12 +87,14 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
         tuple((i, m) for i in range(n) for m in _cofactors(g, total, half)) for g in degrees
     )
     basis = [(i, m) for i in range(n) for m in monomials(total // 2, half)]
+    require_time()
     reached_by_extra = {
         (*sorted((a[0], b[0])), tuple(map(sum, zip(a[1], b[1], m, strict=True))))
         for g, elements in zip(degrees, extra, strict=True)
         for a, b in combinations_with_replacement(elements, 2)
         for m in g
     }
+    require_time()
     kept = _pruned(basis, support | reached_by_extra)  # type: ignore[arg-type]
     reached = {_place(a, b) for a, b in combinations_with_replacement(kept, 2)} | reached_by_extra
     return Shape(tuple(kept), extra, frozenset(support - reached))  # type: ignore[arg-type]

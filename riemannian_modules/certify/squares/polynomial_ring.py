@@ -14,8 +14,8 @@ from typing import Any, final
 
 import sympy as sp
 
-from riemannian_modules.certify.atoms import polynomial
 from riemannian_modules.certify.deadline import require_time
+from riemannian_modules.certify.multiplying_out import polynomial
 
 Powers = tuple[int, ...]
 Poly = dict[Powers, Fraction]
