@@ -17,12 +17,14 @@ from riemannian_modules.space import Array
 LARGEST, SMALLEST = 1e150, 1e-150  # of entries whose squares are numbers
 
 
+@quiet
 def symmetric_eigenvalues(S: Array) -> Array:
     """Eigenvalues (..., n), ascending, of symmetric matrices (..., n, n)."""
     scaled, factor = _scaled(S)
     return np.asarray(np.linalg.eigvalsh(scaled) * factor, dtype=np.float64)
 
 
+@quiet
 def symmetric_eigenpairs(S: Array) -> tuple[Array, Array]:
     """Eigenvalues (..., n), ascending, and unit eigenvectors (..., n, n) in columns."""
     scaled, factor = _scaled(S)
@@ -30,6 +32,7 @@ def symmetric_eigenpairs(S: Array) -> tuple[Array, Array]:
     return np.asarray(values * factor, dtype=np.float64), vectors
 
 
+@quiet
 def eigenpairs(J: Array) -> tuple[Any, Any]:
     """Eigenvalues (..., n) and unit eigenvectors (..., n, n) in columns, complex or real."""
     scaled, factor = _scaled(J)
@@ -37,6 +40,7 @@ def eigenpairs(J: Array) -> tuple[Any, Any]:
     return values * factor, vectors
 
 
+@quiet
 def eigenvalues(J: Array) -> Any:
     """Eigenvalues (..., n) of square matrices, complex or real."""
     scaled, factor = _scaled(J)
@@ -53,6 +57,6 @@ def _scaled(A: Array) -> tuple[Array, Array]:
     if not ((size > LARGEST) | ((size > 0) & (size < SMALLEST)) | np.isnan(size)).any():
         return A, np.ones((*size.shape, 1))
     finite = np.isfinite(size)
-    exponent = np.where(finite & (size > 0), np.frexp(np.where(finite, size, 1.0))[1], 0)
+    exponent = np.where(finite & (size > 0), np.frexp(np.where(finite, size, 1.0))[1] - 1, 0)
     scaled = np.ldexp(np.where(finite[..., None, None], A, 0.0), -exponent[..., None, None])
     return scaled, np.where(finite, np.ldexp(1.0, exponent), np.nan)[..., None]

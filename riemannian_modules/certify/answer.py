@@ -66,6 +66,7 @@ class Estimated:
             first.
         tried: The rules that were tried, and what each of them gave.
         search: The search so far: ``certify(..., resume=answer.search)`` goes on from there.
+        was_interrupted: Whether the user ended it (KeyboardInterrupt).
     """
 
     bound: Bound | None
@@ -73,6 +74,7 @@ class Estimated:
     undecided: tuple[Mapping[str, tuple[float, float]], ...] = field(default=())
     tried: tuple[Tried, ...] = ()
     search: Any = None
+    was_interrupted: bool = False
 
     def __str__(self) -> str:
         return f"undecided: {self.reason}"

@@ -289,7 +289,8 @@ class AtomForm:
             blocks = _dense(whole, self.shape).reshape(-1, n, n)
             changed = np.concatenate([right.T @ block @ right for block in blocks])
             found = {place: v for place, v in np.ndenumerate(changed) if v}
-            kept[members] = {k: Fraction(v, common * scale**2) for k, v in found.items()}
+            if found:
+                kept[members] = {k: Fraction(v, common * scale**2) for k, v in found.items()}
         return replace(self, products=tuple(kept), coefficients=tuple(kept.values()))
 
     def multiplied(self, M: Mapping[tuple[int, int], Fraction]) -> AtomForm:

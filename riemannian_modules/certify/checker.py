@@ -126,7 +126,8 @@ FUNCTIONS = {  # each with its slopes by its operands
 
 # 3. Terms {monomial: coefficient}, a monomial being sorted pairs (generator, exponent). Generators are symbols, functions of
 # terms, exponentials of monomials, sums with exponents below 1, and moves: a move's square is zero, so that of what moves along
-# it the coefficient is the derivative. All else is multiplied out, with sin^2 = 1 - cos^2 and, but for jumps, step^2 = step.
+# it the coefficient is the derivative. All else is multiplied out, with sin^2 = 1 - cos^2, cosh^2 = 1 + sinh^2 and, but for
+# jumps, step^2 = step.
 ODD = {**dict.fromkeys("sin tan tanh sinh arcsin arctan arcsinh erf sign".split(), -1), "cos": 1, "cosh": 1, "absolute": 1}  # of the negative
 KINDS, INDEX = [], {}  # (operator, operands) of each generator; equal ones are one number
 class Term(Algebra):
@@ -173,6 +174,7 @@ class Term(Algebra):
                 if op == "sum" and e >= 1: powers[g], factors = e % 1, factors + [*args] * (e // 1)
                 if op == "step" and e >= 2: powers[g] = 1
                 if op == "sin" and e >= 2: powers[g], factors = e % 2, factors + [1 - cos(*args) ** 2] * (e // 2)
+                if op == "cosh" and e >= 2: powers[g], factors = e % 2, factors + [1 + sinh(*args) ** 2] * (e // 2)
             m = tuple(sorted((g, e) for g, e in powers.items() if e))
             if sum(e for g, e in m if KINDS[g][0] == "move") > 1: continue
             if factors: rest.append(prod(factors, start=Term({m: c * d})))

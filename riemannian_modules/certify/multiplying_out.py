@@ -36,11 +36,11 @@ TRIGONOMETRIC = tuple(f for f, *_ in SQUARES)
 def polynomial(e: Any) -> Polynomial:
     """An expression multiplied out over its sums and products; everything else is a generator."""
     p = _polynomial(e)
-    for identity in _identities([p]):
-        shorter = _put_in(p, identity)
-        if len(shorter) < len(p):
-            p = shorter
-    return p
+    while True:
+        shorter = min((_put_in(p, identity) for identity in _identities([p])), key=len, default=p)
+        if len(shorter) >= len(p):
+            return p
+        p = shorter
 
 
 def fewer_squares(entries: Mapping[Any, Polynomial]) -> Iterator[dict[Any, Polynomial]]:

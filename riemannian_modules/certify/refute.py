@@ -218,7 +218,7 @@ def _exceeds(J: Interval, bound: float, *, is_flow: bool) -> bool:
             solution = -solve_discrete_lyapunov(shifted.midpoint.T, identity)
     except (np.linalg.LinAlgError, ValueError):
         return False
-    H = 0.5 * (solution + solution.T)
+    H: Array = np.asarray(0.5 * (solution + solution.T), dtype=np.float64)
     if not np.isfinite(H).all():
         return False
     v = symmetric_eigenpairs(H)[1][:, -1]

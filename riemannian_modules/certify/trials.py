@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, final
 import numpy as np
 
 from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted, Tried
-from riemannian_modules.certify.branching.budget import Budget
+from riemannian_modules.certify.branching.budget import LEAST, Budget
 from riemannian_modules.certify.branching.search_state import SearchState
 from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.certify.branching.witness import worst_point
@@ -25,7 +25,7 @@ from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.definite_field import refuse_indefinite
 from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.fields import traced_norm, tractable
-from riemannian_modules.certify.monolithic import certify_in
+from riemannian_modules.certify.monolithic import UNDEFINED, certify_in
 from riemannian_modules.certify.networks.network import certify_network
 from riemannian_modules.certify.neural.slopes import certify_slopes
 from riemannian_modules.certify.neural.slopes_form import SlopesForm, slopes_problem
@@ -73,12 +73,12 @@ FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
 LARGEST_WHOLE = 64  # states up to which one dense metric is sought
 MOST_NEURONS = 8  # of a map whose Jacobian is multiplied out
 MOST_CORNERS = 12  # neurons of a flow or step whose slopes' corners are all tried
-LEAST = 1.0  # seconds of a request: what is small is proved in any budget
 NORM = 0.5  # of the time, for the search of a norm
 FIRST = 0.6  # of the time, for a rule that others follow
 SHARE = 0.1  # of the budget for what is proved already
 TIE = 1e-10  # part of a bound by which multipliers have to be better than the whole
 WHOLE, SLOPES = "the system as a whole", "slopes of activations"
+NO_NORM = "no norm of the wanted kind was found; give one, allow another kind, or shrink the region"
 SMALL = 6  # inputs of a map whose Jacobian is bounded as a whole, too
 
 
@@ -154,10 +154,11 @@ def _answered(request: Request) -> Answer:
         if best is not None and time_left() < 0:
             break
         try:
-            with within_floats(name):
-                answer = attempt(best)
-        except (BeyondFloats, OutOfTime) as error:
-            answer = Estimated(None, str(error))
+            answer = _attempted(name, attempt, best)
+        except KeyboardInterrupt:
+            if best is None and opened is None:
+                raise
+            break
         except (UnsupportedError, TraceError) as error:
             fault = fault or error
             tried.append(Tried(name, None, str(error)))
@@ -166,19 +167,31 @@ def _answered(request: Request) -> Answer:
             return answer
         if isinstance(answer, Proved):
             tried.append(Tried(name, answer.bound, "proved"))
-            if best is None or _is_better(answer, best):
-                best = answer
+            best = answer if best is None or _is_better(answer, best) else best
             if not _may_be_beaten(request, name):
                 break
-        else:
-            tried.append(Tried(name, None, answer.reason))
-            opened = opened or answer
-    if best is not None:
-        return replace(best, tried=tuple(tried))
-    if opened is not None:
-        return replace(opened, tried=tuple(tried))
+            continue
+        tried.append(Tried(name, None, answer.reason))
+        opened = opened or answer
+        if answer.was_interrupted:
+            opened = answer
+            break
+    found = best if best is not None else opened
+    if found is not None:
+        return replace(found, tried=tuple(tried))
     assert fault is not None  # at least one rule was tried
     raise fault
+
+
+def _attempted(
+    name: str, attempt: Callable[[Proved | None], Answer], best: Proved | None
+) -> Answer:
+    """A rule's answer: undecided, with the reason, where time or floating point gives it up."""
+    try:
+        with within_floats(name):
+            return attempt(best)
+    except (BeyondFloats, OutOfTime) as error:
+        return Estimated(None, str(error))
 
 
 def _refuse_jumps(module: RiemannianModule) -> None:
@@ -292,6 +305,7 @@ def _whole(request: Request) -> Answer:
     )  # fmt: skip
 
 
+@within_floats("contraction_rate")
 def best_bound(request: Request) -> float:
     """The best bound of the system as a whole, contracting or not.
 
@@ -396,12 +410,6 @@ def _without_norm(problem: Problem, request: Request) -> Answer:
     is_constant = not isinstance(request.norm, (FreePolynomialL2, FreeLearnedL2))
     refute = refute_in_any_metric if is_constant else refute_at_rest
     refuted = refute(problem, b if request.target is None else float(np.nextafter(b, np.inf)))
-    return (
-        refuted
-        if refuted is not None
-        else Estimated(
-            None,
-            "no norm of the wanted kind was found; give one, allow another kind, or shrink the "
-            "region",
-        )
-    )
+    if refuted is not None:
+        return refuted
+    return Estimated(None, NO_NORM if problem.is_defined else UNDEFINED)

@@ -18,8 +18,8 @@ from riemannian_modules.cli.arguments import (
     region_sides,
 )
 from riemannian_modules.cli.certify_results import save_answer
-from riemannian_modules.cli.console import output, remark, working
-from riemannian_modules.cli.exit_codes import code_of_answer
+from riemannian_modules.cli.console import output, remark, tell_error, working
+from riemannian_modules.cli.exit_codes import FAILURE, code_of_answer
 from riemannian_modules.cli.explain import explanation, question_of
 from riemannian_modules.cli.results import results_in
 from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from riemannian_modules.spec.system import Goal
 
 
+SEARCH = "search.json.gz"  # in the folder of results, where something is left to search
 # What an earlier run may have left, which would mislead beside another answer.
 STALE = (
-    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", "search.json.gz",
+    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", SEARCH,
     "undecided.png",
 )  # fmt: skip
 
@@ -73,7 +74,10 @@ def certify(
     seconds: Annotated[float, typer.Option(help="How long to search.", min=0.0)] = 60.0,
     resume: Annotated[
         Path | None,
-        typer.Option(help="Go on with the search of an earlier run: its search.json.gz."),
+        typer.Option(
+            help="Go on with the search of an earlier run, its search.json.gz, which is kept up "
+            "to date: whatever ends the run, the search goes on from there."
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for certificate and pictures.")
@@ -110,6 +114,7 @@ def certify(
 
     Exit codes: 0 proved, 3 refuted, 4 undecided.
     """
+    from riemannian_modules.certify import Estimated
     from riemannian_modules.region import box
 
     wanted = _wanted_norm(norm, condition)
@@ -123,12 +128,20 @@ def certify(
         raise misuse("--norm", "the parts have a norm of their own with --by-parts; omit one.")
     place = box(region_sides(system.region.sides, region or []))
     with results_in(out, stale=STALE) as draft:
-        if by_parts:
-            with working("proving the parts"):
-                answer = _proved_by_parts(system, place, goal)
-        else:
-            answer = _proved_whole(system, place, goal, wanted, seconds, resume)
-        save_answer(system, answer, place, draft)
+        try:
+            if by_parts:
+                with working("proving the parts"):
+                    answer = _proved_by_parts(system, place, goal)
+            else:
+                answer = _proved_whole(system, place, goal, wanted, seconds, resume)
+            save_answer(system, answer, place, draft)
+        except KeyboardInterrupt:
+            if resume is None:
+                raise
+            tell_error(f"interrupted; the search is kept: go on with --resume {resume}")
+            raise typer.Exit(FAILURE) from None
+    if isinstance(answer, Estimated) and answer.was_interrupted and answer.search is not None:
+        remark(f"interrupted; go on with --resume {out / SEARCH}")
     question = question_of(system.module.signature.time, goal)
     output().print(explanation(answer, system.name, question))
     _print_parts(answer)
@@ -175,7 +188,7 @@ def _proved_whole(
     from riemannian_modules.certify import certify as prove
 
     with working("searching for a norm") as status:
-        budget = Budget(seconds=seconds, progress=_progress(status))
+        budget = Budget(seconds=seconds, progress=_progress(status), save=resume)
         try:
             return prove(
                 system.module, place, norm=wanted, rate=goal.rate, factor=goal.factor,

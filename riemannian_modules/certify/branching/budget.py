@@ -11,6 +11,8 @@ from typing import final
 from riemannian_modules.door import brief, number, whole_number
 from riemannian_modules.errors import DomainError, SignatureError
 
+LEAST = 1.0  # seconds of a request: what is small is proved in any budget
+
 
 @final
 @dataclass(frozen=True, slots=True)

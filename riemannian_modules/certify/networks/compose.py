@@ -30,6 +30,7 @@ from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.networks.gain import exact, product_up, weighted_gain
 from riemannian_modules.certify.norms import L2, FreeL2, l2, proved_norm
+from riemannian_modules.certify.overflow import within_floats
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.searching.search import find_norm
 from riemannian_modules.door import number_array, require, require_mapping
@@ -80,6 +81,7 @@ class NetworkBound:
         return [(self.nodes[j], self.nodes[i], float(self.matrix[i, j])) for i, j in places]
 
 
+@within_floats("network_bound")
 def network_bound(
     graph: ModuleGraph,
     lower: Array,
@@ -227,6 +229,7 @@ def _perron_weights(C: Array, time: Time) -> Array:
     return np.ones(n)
 
 
+@within_floats("dag_gain")
 def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
     """An upper bound of a DAG of maps' gain (l2, inputs to outputs), from its leaves' gains.
 

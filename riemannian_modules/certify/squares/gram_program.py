@@ -79,7 +79,7 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
     each = [max(m[k] for _, _, m in support) for k in range(len(ring.generators))]
     degrees = [s.polynomial(ring) for s in sides]
     if sides:  # multipliers work with even degrees, in all that they bound
-        own = [max(m[k] for g in degrees for m in g) for k in range(len(each))]
+        own = [max((m[k] for g in degrees for m in g), default=0) for k in range(len(each))]
         each = [max(e, min(d, 2)) for e, d in zip(each, own, strict=True)]
         total, each = total + total % 2, [e + e % 2 for e in each]
     half = [e // 2 for e in each]
@@ -102,6 +102,8 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
 
 def _cofactors(g: Poly, total: int, half: list[int]) -> list[Powers]:
     """Monomials whose squares times g stay within the degrees of the main basis' products."""
+    if not g:  # a side that is zero everywhere shows nothing
+        return []
     own = [max(m[k] for m in g) for k in range(len(half))]
     room = [(2 * h - d) // 2 for h, d in zip(half, own, strict=True)]
     left = (total - max(sum(m) for m in g)) // 2
