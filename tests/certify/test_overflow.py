@@ -1,7 +1,11 @@
 """No search ends in an error of NumPy, SciPy or Python, however large or small the numbers are."""
 
+import contextlib
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import sympy as sp
 
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.quotients import factored
@@ -18,11 +22,13 @@ from riemannian_modules.certify import (
     Proved,
     Refuted,
     certify,
+    certify_network,
     contraction_rate,
     enclose_equilibrium,
     l1,
     l2,
     linf,
+    network_rate,
     prove_trajectories,
     verify,
 )
@@ -127,6 +133,32 @@ class Plane(rm.Flow):
         return {"x": first, "y": second}
 
 
+class Node(rm.Flow):
+    """``x' = -x + b tanh(u) + d u``, with x as its output."""
+
+    state, inputs, outputs = rm.space(x=""), rm.space(u=""), rm.space(y="")
+
+    def __init__(self, b, d):
+        self.b, self.d = b, d
+
+    def equations(self, x, u, p):
+        return {"x": -x.x + self.b * np.tanh(u.u) + self.d * u.u}
+
+    def output(self, x, p):
+        return {"y": x.x}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("b", [5e-324, 1e155, 1e300, 1e308])
+def test_networks_of_extreme_couplings_are_answered(b):
+    for d in (0.0, 1e-300, 1e155, -1.7e308):
+        wiring = rm.Wiring(a=Node(b, d), b=Node(d, b))
+        graph = wiring.connect("a.y", "b.u").connect("b.y", "a.u").build()
+        for ask in (certify_network, network_rate):
+            with contextlib.suppress(RiemannianError):
+                assert ask(graph) is not None
+
+
 EXTREME = {
     "an unbounded input times an unbounded constant": (
         lambda x, y, u, p: (-x + u * p.c * y, -y), {"c": (-np.inf, 1)},
@@ -167,8 +199,6 @@ def test_the_reason_names_a_map_that_is_defined_nowhere():
 
 
 def test_coefficients_beyond_the_largest_number_are_infinite():
-    from fractions import Fraction
-
     assert nearest_float(Fraction(10) ** 400) == np.inf
     assert nearest_float(-(Fraction(10) ** 400)) == -np.inf
     assert nearest_float(Fraction(1, 10**400)) == 0.0
@@ -205,8 +235,6 @@ def test_eigenvalues_of_what_is_not_finite_are_nan_and_spoil_no_others(wrong):
 
 
 def test_polynomials_of_very_long_coefficients_stay_as_they_are():
-    import sympy as sp
-
     x, y = sp.symbols("x y", real=True)
     short = factored(3 * x**2 * y + 3 * x * y**2)
     assert short == 3 * x * y * (x + y)

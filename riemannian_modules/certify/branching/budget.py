@@ -45,8 +45,8 @@ class Budget:
     Attributes:
         boxes: Boxes in all, those of earlier sessions included; the tree takes 28 bytes each.
         seconds: For this session and all that it tries; half of it is for the search of a norm.
-            Checked between steps, so that one step may go beyond it; what is found within a second
-            is found in any budget.
+            Checked between steps, of exact algebra as of the search, so that one step may go beyond
+            it; what is found within a second is found in any budget, and what is proved is written.
         tolerance: Without a target, how far above the sampled bound the proved one may end, as a
             part of it.
         progress: Called with a `Progress` after each batch.
