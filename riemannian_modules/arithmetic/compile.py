@@ -17,6 +17,7 @@ import sympy as sp
 
 from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.expression import too_deep
+from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.errors import UnsupportedError
 
 Groups = tuple[tuple[sp.Symbol, ...], ...]
@@ -59,6 +60,13 @@ def small_power(base: str, exponent: Any) -> str | None:
     return f"1.0/{base}" if exponent == -1 else None
 
 
+def float_text(value: Any) -> str:
+    """The nearest double of a constant, as code; `inf` beyond the largest."""
+    # SymPy's own float() of a fraction rounds twice.
+    is_exact = value.is_Rational
+    return repr(nearest_float(Fraction(int(value.p), int(value.q))) if is_exact else float(value))
+
+
 class _Floats:
     """How terms are written for floats."""
 
@@ -81,21 +89,18 @@ class _Floats:
             "logical_or": np.logical_or,
             "logical_not": np.logical_not,
             "where": np.where,
+            "inf": np.inf,
         }
 
     def number(self, value: Any) -> str:
-        return (
-            repr(float(Fraction(int(value.p), int(value.q))))
-            if value.is_Rational
-            else repr(float(value))
-        )
+        return float_text(value)
 
     def power(self, base: str, exponent: Any) -> str:
         small = small_power(base, exponent)
         if small is not None:
             return small
         if exponent.is_Integer:
-            return f"{base}**{float(exponent)}"
+            return f"{base}**{float_text(exponent)}"
         return f"power({base}, {self.number(exponent)})"
 
     def call(self, name: str, parts: list[str]) -> str:

@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.arithmetic.compile import Groups, Writer, compile_floats, small_power
+from riemannian_modules.arithmetic.compile import (
+    Groups,
+    Writer,
+    compile_floats,
+    float_text,
+    small_power,
+)
 from riemannian_modules.space import Array
 
 Numbers = Sequence[float]
@@ -78,11 +84,11 @@ class _Scalars:
             "power_log": _power_log,
             "power_slope": _power_slope,
             "xlogy": _xlogy,
+            "inf": math.inf,
         }
 
     def number(self, value: Any) -> str:
-        # A fraction's float is the nearest one; SymPy's own float() rounds twice.
-        return repr(int(value.p) / int(value.q) if value.is_Rational else float(value))
+        return float_text(value)
 
     def power(self, base: str, exponent: Any) -> str:
         small = small_power(base, exponent)

@@ -13,6 +13,7 @@ from typing import Any
 import sympy as sp
 
 LARGEST_DEGREE = 32  # of the power of a generator that an exponential may be
+LONGEST = 512  # bits of a coefficient up to which polynomials are factored
 
 
 def factored(e: Any) -> Any:
@@ -21,13 +22,35 @@ def factored(e: Any) -> Any:
     The largest coefficient of a sum is near one: whole numbers, as SymPy has them, would be so
     large that high powers of their inverses vanish beside the digits that enclosures carry.
     """
-    return with_short_powers(lambda t: _evened(sp.factor(sp.together(t))), e)
+    return with_short_powers(lambda t: _evened(in_factors(sp.together(t))), e)
+
+
+def in_factors(quotient: Any) -> Any:
+    """A quotient of polynomials in irreducible factors, as it is where coefficients are too long.
+
+    Of a polynomial in several symbols SymPy seeks a prime beyond all coefficients of its factors
+    (Wang 1978), which takes minutes for the thousand bits of 1e308 or 5e-324.
+    """
+    parts = (factor.as_base_exp()[0] for e in sp.fraction(quotient) for factor in _factors(e))
+    is_long = any(_bits(part) > LONGEST for part in parts if part.is_Add and part.free_symbols)
+    return quotient if is_long else sp.factor(quotient)
+
+
+def _factors(e: Any) -> Any:
+    return sp.Mul.make_args(e)
+
+
+def _bits(e: Any) -> int:
+    """The length of the longest coefficient of a polynomial."""
+    coefficients: list[Any] = sp.Poly(e).coeffs()
+    numbers = [n for c in coefficients if c.is_Rational for n in (c.p, c.q)]
+    return max((n.bit_length() for n in numbers), default=0)
 
 
 def _evened(e: Any) -> Any:
     scales: list[Any] = []
     factors: list[Any] = []
-    for base, exponent in (factor.as_base_exp() for factor in sp.Mul.make_args(e)):
+    for base, exponent in (factor.as_base_exp() for factor in _factors(e)):
         largest: Any = max(map(_coefficient, base.args), default=sp.S.One)
         if base.is_Add and exponent.is_Integer and largest.is_Rational:
             scale = sp.Integer(2) ** (largest.p.bit_length() - largest.q.bit_length())

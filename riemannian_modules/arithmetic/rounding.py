@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -46,6 +47,14 @@ LIBRARY = math.ldexp(1.0, -48)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def nearest_float(exact: Fraction) -> float:
+    """The nearest double; infinite beyond the largest, where Python's `float` raises."""
+    try:
+        return exact.numerator / exact.denominator
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 def quiet(function: Callable[P, R]) -> Callable[P, R]:

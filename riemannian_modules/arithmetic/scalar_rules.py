@@ -12,6 +12,9 @@ import sympy as sp
 
 from riemannian_modules.arithmetic import functions as fn
 from riemannian_modules.arithmetic.tracer import Tracer
+from riemannian_modules.errors import TraceError
+
+LARGEST_EXPONENT = 10_000  # of a whole power of a term
 
 
 def _divide(t: Tracer, a: Any, b: Any) -> Any:
@@ -76,6 +79,11 @@ def _one_plus(parts: dict[Any, Any]) -> Any:
 
 def _power(t: Tracer, x: Any, y: Any) -> Any:
     if y.is_Integer:
+        if abs(y) > LARGEST_EXPONENT:
+            raise TraceError(
+                f"A whole power is multiplied out exactly, up to {LARGEST_EXPONENT}; got an "
+                f"exponent of {float(y):.6g}. Make it a parameter, or write exp(n * log(x))."
+            )
         return x**y if y >= 0 else _divide(t, sp.S.One, x) ** -y
     t.guard(
         "nonnegative"

@@ -87,6 +87,7 @@ class Estimated(Shown):
             first.
         tried: The rules that were tried, and what each of them gave.
         search: The search so far: ``certify(..., resume=answer.search)`` goes on from there.
+        was_interrupted: Whether the user ended it (KeyboardInterrupt).
     """
 
     bound: Bound | None
@@ -94,6 +95,7 @@ class Estimated(Shown):
     undecided: tuple[Mapping[str, tuple[float, float]], ...] = field(default=())
     tried: tuple[Tried, ...] = ()
     search: Any = None
+    was_interrupted: bool = False
 
     @override
     def facts(self) -> Facts:

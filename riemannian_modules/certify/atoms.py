@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cache, cached_property, lru_cache, reduce
+from functools import cache, cached_property, reduce
 from itertools import product
 from operator import mul
 from typing import Any, final
@@ -28,20 +28,25 @@ from riemannian_modules.arithmetic.affine_matrix import linear_combinations, nea
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
+from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.certify.constraints import Derived
+from riemannian_modules.certify.deadline import require_time
+from riemannian_modules.certify.multiplying_out import (
+    Monomial,
+    Polynomial,
+    fewer_squares,
+    polynomial,
+    product_of,
+    sum_of,
+)
 from riemannian_modules.certify.ranges import RangeLemma, atom_ranges, range_lemma
 from riemannian_modules.certify.shares import in_shares
-from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.space import Array
 
-LARGEST_TERMS = 200_000
 MOST_CORNERS = 4096
 MANY = 100  # terms from which a matrix is summed in products of matrices
 MOST_ORDER = 40  # of matrices that are compared exactly
 MOST_REFINED = 24  # atoms of a bounded box whose ranges are refined before the search
-
-Monomial = tuple[tuple[Any, int], ...]  # (base, exponent) pairs, sorted
-Polynomial = dict[Monomial, Any]  # exact rational coefficients
 
 
 @final
@@ -158,7 +163,7 @@ class AtomForm:
 
     @cached_property
     def _sizes(self) -> list[float]:
-        return [max(abs(float(v)) for v in c.values()) for c in self.coefficients]
+        return [max(abs(nearest_float(v)) for v in c.values()) for c in self.coefficients]
 
     def with_known(self, known: Mapping[int, RangeLemma]) -> AtomForm:
         """This matrix with ranges of atoms that are proved to hold on the whole region."""
@@ -284,7 +289,8 @@ class AtomForm:
             blocks = _dense(whole, self.shape).reshape(-1, n, n)
             changed = np.concatenate([right.T @ block @ right for block in blocks])
             found = {place: v for place, v in np.ndenumerate(changed) if v}
-            kept[members] = {k: Fraction(v, common * scale**2) for k, v in found.items()}
+            if found:
+                kept[members] = {k: Fraction(v, common * scale**2) for k, v in found.items()}
         return replace(self, products=tuple(kept), coefficients=tuple(kept.values()))
 
     def multiplied(self, M: Mapping[tuple[int, int], Fraction]) -> AtomForm:
@@ -359,7 +365,7 @@ class AtomForm:
         for members, entries in zip(self.products, self.coefficients, strict=True):
             powers = sp.Mul(*(self.atoms[k] for k in members)).as_powers_dict()
             about = (_about(g, e, centres.get(g, sp.S.Zero)) for g, e in powers.items())
-            expanded = reduce(_times, about, {(): sp.S.One})
+            expanded = reduce(product_of, about, {(): sp.S.One})
             for monomial, coefficient in expanded.items():
                 collected.add(monomial, coefficient, entries)
         return collected.form(self.shape, self.derived)
@@ -437,7 +443,7 @@ def atom_form(matrix: Sequence[Sequence[sp.Expr]], derived: tuple[Derived, ...] 
     Linear terms that the region bounds stand as symbols, quotients as shares.
 
     Raises:
-        UnsupportedError: If the products have more terms than ``LARGEST_TERMS``.
+        UnsupportedError: If the products have too many terms.
     """
 
     def short(e: Any) -> Any:
@@ -459,6 +465,10 @@ def sparse_atom_form(
     each = cache(polynomial)  # a symmetric matrix has most of its entries twice
     read = {place: each(entry) for place, entry in entries.items()}
     plain = _collected(read, shape, tuple(derived))
+    for trial in fewer_squares(read):
+        form = _collected(trial, shape, tuple(derived))
+        if len(form.atoms) < len(plain.atoms):
+            read, plain = trial, form
     if not any(k < 0 for p in read.values() for m in p for _, k in m):
         return plain
     merged = _collected({at: _merged(p) for at, p in read.items()}, shape, tuple(derived))
@@ -530,10 +540,11 @@ def _merged(p: Polynomial) -> Polynomial:
     total: Polynomial = {}
     for group in groups.values():
         if len(group) > 1 and any(k < 0 for m in group for _, k in m):
+            require_time()
             written: Any = sp.Add(*(c * sp.Mul(*(b**k for b, k in m)) for m, c in group.items()))
             quotient: Any = factored(written)
             c, one = quotient.as_coeff_Mul()
-            total = _sum([total, {((one, 1),): c} if one.free_symbols else polynomial(c * one)])
+            total = sum_of([total, {((one, 1),): c} if one.free_symbols else polynomial(c * one)])
         else:
             total |= group
     return total
@@ -551,7 +562,7 @@ def _joined_quotients(p: Polynomial) -> Polynomial:
         others = tuple(pair for pair in monomial if pair not in inside)
         one = sp.Mul(*(b**k for b, k in inside))
         total.append({(*others, (one, 1)) if inside else monomial: c})
-    return _sum(total)
+    return sum_of(total)
 
 
 def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
@@ -568,63 +579,3 @@ def _atoms_of(monomial: Monomial) -> list[sp.Expr]:
         else:
             groups[symbols] = atom
     return [atom for atom in groups.values() if atom != 1]
-
-
-def polynomial(e: Any) -> Polynomial:
-    """An expression multiplied out over its sums and products; everything else is a generator."""
-    if e.is_Rational:
-        return {(): e} if e != 0 else {}
-    if e.is_Add:
-        return _sum([polynomial(a) for a in e.args])
-    if e.is_Mul:
-        result: Polynomial = {(): sp.S.One}
-        for a in e.args:
-            result = _times(result, polynomial(a))
-        return result
-    if isinstance(e, sp.Pow) and e.exp.is_Integer:
-        if e.exp > 1 and (e.base.is_Add or e.base.is_Mul) and e.exp <= 16:
-            factor, result = polynomial(e.base), {(): sp.S.One}
-            for _ in range(int(e.exp)):
-                result = _times(result, factor)
-            return result
-        return {((e.base, int(e.exp)),): sp.S.One}
-    return {((e, 1),): sp.S.One}
-
-
-def multiplied_out(e: sp.Expr) -> sp.Expr:
-    """An expression as the sum of its monomials; `sympy.expand` takes ten times as long."""
-    terms = (
-        sp.Mul(c, *(base**exponent for base, exponent in monomial))
-        for monomial, c in polynomial(e).items()
-    )
-    return sp.Add(*terms)
-
-
-def _sum(parts: Sequence[Polynomial]) -> Polynomial:
-    total: Polynomial = {}
-    for part in parts:
-        for monomial, coefficient in part.items():
-            total[monomial] = total[monomial] + coefficient if monomial in total else coefficient
-    return {m: c for m, c in total.items() if c}
-
-
-def _times(a: Polynomial, b: Polynomial) -> Polynomial:
-    if len(a) * len(b) > LARGEST_TERMS:
-        raise UnsupportedError(
-            f"Multiplying the Jacobian out gives over {LARGEST_TERMS} terms. Certify the modules "
-            "one by one and compose them (certify_network)."
-        )
-    total: Polynomial = {}
-    for (m, c), (n, d) in product(a.items(), b.items()):
-        key = _joined(m, n) if m and n else m or n
-        total[key] = total[key] + c * d if key in total else c * d
-    return {m: c for m, c in total.items() if c}
-
-
-@lru_cache(maxsize=1 << 16)
-def _joined(m: Monomial, n: Monomial) -> Monomial:
-    powers: dict[Any, int] = dict(m)
-    for base, exponent in n:
-        powers[base] = powers.get(base, 0) + exponent
-    kept = ((x, k) for x, k in powers.items() if k)
-    return tuple(sorted(kept, key=lambda pair: sp.default_sort_key(pair[0])))

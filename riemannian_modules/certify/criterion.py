@@ -39,6 +39,7 @@ from riemannian_modules.arithmetic.rational_definite import (
     is_negative_semidefinite_rational,
 )
 from riemannian_modules.arithmetic.rounding import Mask
+from riemannian_modules.arithmetic.spectra import symmetric_eigenvalues
 from riemannian_modules.certify import uphill
 from riemannian_modules.certify.atoms import AtomForm, atom_form
 from riemannian_modules.certify.constant_basis import basis_of_factor
@@ -138,7 +139,7 @@ class QuadraticCriterion(Criterion):
         L = np.linalg.cholesky(self.weight)
         half = np.linalg.solve(L, T)
         whole = np.linalg.solve(L, np.swapaxes(half, -1, -2))
-        values = np.linalg.eigvalsh(0.5 * (whole + np.swapaxes(whole, -1, -2)))
+        values = symmetric_eigenvalues(0.5 * (whole + np.swapaxes(whole, -1, -2)))
         return np.asarray(values[..., -1], dtype=np.float64)
 
     @override
@@ -227,12 +228,12 @@ class FieldCriterion(Criterion):
         S, W = T[..., :n, :], T[..., n:, :]
         result = np.full(S.shape[:-2], np.inf)
         # Where W is not definite at a corner, the box is too large: nothing is proved on it.
-        fine = np.linalg.eigvalsh(W)[..., 0] > 1e-14 * np.abs(W).max((-1, -2))
+        fine = symmetric_eigenvalues(W)[..., 0] > 1e-14 * np.abs(W).max((-1, -2))
         if fine.any():
             L = np.linalg.cholesky(W[fine])
             half = np.linalg.solve(L, S[fine])
             whole = np.linalg.solve(L, np.swapaxes(half, -1, -2))
-            values = np.linalg.eigvalsh(0.5 * (whole + np.swapaxes(whole, -1, -2)))
+            values = symmetric_eigenvalues(0.5 * (whole + np.swapaxes(whole, -1, -2)))
             result[fine] = values[..., -1]
         return result
 

@@ -32,6 +32,16 @@ def limited_to(seconds: float) -> Generator[None]:
         _deadline.reset(before)
 
 
+@contextmanager
+def unlimited() -> Generator[None]:
+    """Let what is inside finish: what is proved is written down, however late it is."""
+    before = _deadline.set(np.inf)
+    try:
+        yield
+    finally:
+        _deadline.reset(before)
+
+
 def deadline() -> float:
     """When the time is over, of `time.monotonic`; inf where there is no limit."""
     return _deadline.get()

@@ -12,7 +12,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import symbols_of, trace_arrays
-from riemannian_modules.certify.atoms import multiplied_out
+from riemannian_modules.certify.multiplying_out import multiplied_out
 from riemannian_modules.certify.norms import (
     FactorL2,
     FieldL2,

@@ -17,8 +17,9 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.expression import derivatives
-from riemannian_modules.arithmetic.quotients import with_short_powers
+from riemannian_modules.arithmetic.quotients import in_factors, with_short_powers
 from riemannian_modules.certify.constant_basis import Basis, basis_of_metric
+from riemannian_modules.certify.deadline import require_time
 from riemannian_modules.certify.normal_form import normal, roots_in
 from riemannian_modules.certify.norms import FactorL2, FieldL2
 from riemannian_modules.certify.problem import Problem
@@ -104,7 +105,7 @@ def generalised_jacobian(
 def regularity(norm: FactorL2) -> Any:
     """The determinant of Theta, which must not vanish; in factors, whose ranges are tighter."""
     determinant = sp.expand(sp.Matrix(norm.entries).det(method="berkowitz"))
-    return with_short_powers(sp.factor, determinant)
+    return with_short_powers(in_factors, determinant)
 
 
 def at_successor(problem: Problem, entries: Rows) -> list[list[Any]]:
@@ -124,6 +125,7 @@ def cancelled(matrix: Rows) -> list[list[Any]]:
 def _cancelled(e: Any) -> Any:
     if not any(p.exp.is_negative and not p.base.is_Symbol for p in e.atoms(sp.Pow)):
         return e
+    require_time()
     short = with_short_powers(
         lambda t: sp.cancel(sp.trigsimp(sp.together(t)) if t.has(sp.sin) else sp.together(t)), e
     )

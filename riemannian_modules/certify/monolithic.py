@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from riemannian_modules.arithmetic.expression_data import PLAIN, expressions_to_
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import LipschitzBound, LogNormBound
 from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted
-from riemannian_modules.certify.branching.budget import Budget
+from riemannian_modules.certify.branching.budget import LEAST, Budget
 from riemannian_modules.certify.branching.search_state import SearchState
 from riemannian_modules.certify.branching.subdivide import Partition, partition
 from riemannian_modules.certify.branching.tighten import tighten_exactly
@@ -21,10 +22,11 @@ from riemannian_modules.certify.certificate import FORMAT, VERSION, Certificate
 from riemannian_modules.certify.certificate_data import norm_to_data, region_to_data
 from riemannian_modules.certify.claim import claim_to_data, with_metric
 from riemannian_modules.certify.criterion import Criterion
-from riemannian_modules.certify.deadline import OutOfTime, deadline, limited_to, time_left
+from riemannian_modules.certify.deadline import deadline, limited_to, time_left, unlimited
 from riemannian_modules.certify.decide import box_bounds, boxes_prove
 from riemannian_modules.certify.evidence import evidence_to_data, prepared_criterion
 from riemannian_modules.certify.norms import L2, FactorL2, FieldL2, Norm
+from riemannian_modules.certify.overflow import within_floats
 from riemannian_modules.certify.problem import Problem, limit_of
 from riemannian_modules.certify.refute import (
     refute_at_rest,
@@ -33,7 +35,11 @@ from riemannian_modules.certify.refute import (
 )
 from riemannian_modules.certify.squares.square_rule import prove_by_squares
 from riemannian_modules.certify.statement import bound_of
+from riemannian_modules.errors import ConvergenceError
 
+UNDEFINED = (
+    "the map may be undefined on part of the region (a root, logarithm or quotient); shrink it"
+)
 BOXES, SQUARES = 0.5, 0.5  # of the time, for what another rule follows
 MOST_COORDINATES = 6  # of a polynomial Jacobian that is proved by squares on a bounded box
 
@@ -61,7 +67,7 @@ def certify_in(
         resume: A search of the same problem to go on with.
     """
     problem = with_metric(problem, norm)
-    with limited_to(budget.seconds):
+    with limited_to(max(budget.seconds, LEAST)):
         return _certified(problem, norm, input_norm, target, budget, norm_is_free, resume)
 
 
@@ -96,6 +102,36 @@ def _certified(
         parts = partition(
             problem, criterion, target, budget, hopeless, resume=resume, question=question
         )
+    try:
+        found, undecided = _from_boxes(
+            problem, norm, input_norm, criterion, parts, smooth, target, budget
+        )
+        if found is None and squares_follow and not parts.was_interrupted:
+            found = _by_squares(problem, norm, input_norm, criterion, target)
+        found = found if found is not None else smooth
+        if found is not None:
+            return found
+        return _refuted_or_open(problem, norm, criterion, parts, undecided, target, norm_is_free)
+    except KeyboardInterrupt:
+        if smooth is not None:
+            return smooth
+        every = np.ones(len(parts.lower), dtype=bool)
+        asked = limit if target is None else target
+        return _estimated(problem, replace(parts, was_interrupted=True), every, asked)
+
+
+def _from_boxes(
+    problem: Problem,
+    norm: Norm,
+    input_norm: L2 | None,
+    criterion: Criterion,
+    parts: Partition,
+    smooth: Proved | None,
+    target: float | None,
+    budget: Budget,
+) -> tuple[Proved | None, Mask]:
+    """What the boxes prove, or sums of squares if that is better, and which boxes are open."""
+    limit = limit_of(problem.time)
     b = float(parts.bounds.max()) if target is None else target
     if target is None:
         b = tighten_exactly(problem, criterion, b, parts.lower, parts.upper, deadline())
@@ -104,20 +140,16 @@ def _certified(
         if near < best and not parts.was_interrupted and _uncut_proves(problem, criterion, near):
             # Cuts do not help where only points far away need all of the bound.
             evidence = evidence_to_data(problem, norm, criterion, [None])
-            return proved(problem, norm, input_norm, evidence, near)
+            return proved(problem, norm, input_norm, evidence, near), parts.bounds > near
     undecided = parts.bounds >= (limit if target is None else target)
     if np.isfinite(b) and (target is not None or b < limit):
         undecided = ~boxes_prove(problem, criterion, parts.lower, parts.upper, b)
         if not undecided.any():
             if smooth is not None and _number(smooth) <= b:
-                return smooth
+                return smooth, undecided
             evidence = evidence_to_data(problem, norm, criterion, parts.cuts)
-            return proved(problem, norm, input_norm, evidence, b)
-    if squares_follow and not parts.was_interrupted:
-        smooth = _by_squares(problem, norm, input_norm, criterion, target)
-    if smooth is not None:
-        return smooth
-    return _refuted_or_open(problem, norm, criterion, parts, undecided, target, norm_is_free)
+            return proved(problem, norm, input_norm, evidence, b), undecided
+    return None, undecided
 
 
 def _before_boxes(
@@ -177,8 +209,9 @@ def _by_squares(
     if not isinstance(norm, (L2, FieldL2)) or not _squares_apply(problem, norm, criterion):
         return None
     try:
-        found = prove_by_squares(problem, norm, target, input_norm)
-    except (OutOfTime, OverflowError):  # or numbers beyond those that are searched
+        with within_floats("sums of squares"):
+            found = prove_by_squares(problem, norm, target, input_norm)
+    except ConvergenceError:  # no time, or nothing to start from
         return None
     if found is None or (target is None and not found[0] < limit_of(problem.time)):
         return None
@@ -241,7 +274,8 @@ def proved(
     problem: Problem, norm: Norm, input_norm: L2 | None, evidence: Mapping[str, Any], b: float
 ) -> Proved:
     """The answer with its certificate, of evidence that was verified."""
-    claim = claim_to_data(problem, norm, input_norm, b)
+    with unlimited():
+        claim = claim_to_data(problem, norm, input_norm, b)
     data = {
         "format": FORMAT,
         "version": VERSION,
@@ -267,10 +301,7 @@ def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) ->
         for i in order[:100]
     )
     if not problem.defined_boxes(parts.lower, parts.upper).all():
-        reason = (
-            "the map may be undefined on part of the region (a root, logarithm or quotient); "
-            "shrink it"
-        )
+        reason = UNDEFINED
     elif parts.was_interrupted:
         reason = (
             f"the search was interrupted with {len(order)} of {len(parts.lower)} boxes undecided; "
@@ -286,7 +317,9 @@ def _estimated(problem: Problem, parts: Partition, undecided: Mask, b: float) ->
             f"{parts.sampled:.6g} of {b:.6g}); a larger budget or a smaller region may decide them"
             f"{_reached(problem, parts)}"
         )
-    return Estimated(bound, reason, boxes, search=parts.state)
+    return Estimated(
+        bound, reason, boxes, search=parts.state, was_interrupted=parts.was_interrupted
+    )
 
 
 def _reached(problem: Problem, parts: Partition) -> str:

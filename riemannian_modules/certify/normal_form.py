@@ -11,8 +11,9 @@ from typing import Any
 
 import sympy as sp
 
-from riemannian_modules.arithmetic.quotients import with_short_powers
-from riemannian_modules.certify.atoms import polynomial
+from riemannian_modules.arithmetic.quotients import in_factors, with_short_powers
+from riemannian_modules.certify.deadline import require_time
+from riemannian_modules.certify.multiplying_out import polynomial
 
 LARGEST = 3000  # operations of a term up to which common factors are looked for
 
@@ -22,6 +23,7 @@ def normal(e: Any) -> Any:
 
     Equal to the term wherever that is defined: cancelling may only remove conditions.
     """
+    require_time()
     e = sp.sympify(e)
     return e if e.is_Atom or e.count_ops() > LARGEST else with_short_powers(_shortest, e)
 
@@ -32,12 +34,13 @@ def _shortest(e: Any) -> Any:
     if e.has(sp.sin):
         short = sp.cancel(in_cosines(top) / in_cosines(bottom))
         forms += [(in_cosines(top), bottom), sp.fraction(short)]
-    quotients = (sp.expand(p) / sp.factor(q) for p, q in forms)
+    quotients = (sp.expand(p) / in_factors(q) for p, q in forms)
     return min(quotients, key=lambda form: form.count_ops())
 
 
 def vanishes(e: Any) -> bool:
     """Whether an exact term is zero wherever it is defined; False where this is not seen."""
+    require_time()
 
     def numerator(t: Any) -> Any:
         top, _ = sp.fraction(sp.together(sp.expand_power_exp(t)))
@@ -78,6 +81,7 @@ def square_root(e: Any) -> tuple[Any, Any] | None:
     A root is real and its square the term only where its operand is nonnegative: whoever uses s
     has to prove that it is defined.
     """
+    require_time()
     return with_short_powers(_root_and_number, sp.sympify(e))
 
 

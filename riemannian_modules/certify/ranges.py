@@ -21,6 +21,7 @@ from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.arithmetic.rounding import Mask
+from riemannian_modules.certify.deadline import require_time
 from riemannian_modules.space import Array
 
 ROUNDS = 40
@@ -277,6 +278,7 @@ def _repeated(
     # A derivative does not see a jump (the slope of a kinked function jumps), so it bounds nothing.
     if all(c == 1 for c in count.values()) or atom.has(fn.step, fn.sign, sp.Piecewise):
         return (), ()
+    require_time()
     (row,) = derivatives((atom,), tuple(symbols[i] for i in axes))
     # Over one denominator, a derivative's sign shows also on unbounded boxes: (1 - 3 p^2) / (1 +
     # p^2)^3.

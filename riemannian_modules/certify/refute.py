@@ -14,9 +14,11 @@ from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.interval import Interval, as_interval
 from riemannian_modules.arithmetic.interval_matrix import matmul, quadratic_form
+from riemannian_modules.arithmetic.spectra import eigenvalues, symmetric_eigenpairs
 from riemannian_modules.certify.answer import Refuted
 from riemannian_modules.certify.criterion import Criterion, FieldCriterion, QuadraticCriterion
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.certify.ranges import natural_ranges
 from riemannian_modules.certify.searching.samples import jacobians_at, sample_points
 from riemannian_modules.space import Array
 
@@ -66,7 +68,7 @@ def _quadratic_excess(T: Interval, weight: Interval, b: float) -> tuple[Array, f
     # witness.
     L = np.linalg.cholesky(weight.midpoint)
     half = np.linalg.solve(L, np.linalg.solve(L, T.midpoint).T)
-    vectors = np.linalg.eigh(0.5 * (half + half.T))[1]
+    vectors = symmetric_eigenpairs(0.5 * (half + half.T))[1]
     v = np.asarray(np.linalg.solve(L.T, vectors[:, -1]), dtype=np.float64)
     excess = quadratic_form(T - weight * Interval.point(b), v)
     size = quadratic_form(weight, v)
@@ -120,6 +122,8 @@ def _points_to_try(problem: Problem, point: Array | None) -> Array:
 
 def _is_at_rest(problem: Problem, point: Array) -> bool:
     """Whether the map leaves a point (dim,) where it is, exactly."""
+    if not _may_be_at_rest(problem, point):
+        return False
     table = {
         s: sp.Rational(*float(v).as_integer_ratio())
         for s, v in zip(problem.symbols, point.tolist(), strict=True)
@@ -130,6 +134,13 @@ def _is_at_rest(problem: Problem, point: Array) -> bool:
     )
 
 
+def _may_be_at_rest(problem: Problem, point: Array) -> bool:
+    """Whether an enclosure of the map allows that, which tells most points from those at rest."""
+    low, high = natural_ranges(problem.map, problem.symbols, point[None], point[None])
+    there = np.zeros(len(problem.map)) if problem.is_flow else point[: len(problem.map)]
+    return bool((low[0] <= there).all() and (high[0] >= there).all())
+
+
 def _refute_at(problem: Problem, b: float, points: Array, consequence: str) -> Refuted | None:
     """The point of those with the largest eigenvalue, if that is proved to lie beyond b."""
     if not problem.is_square or not np.isfinite(b):
@@ -138,8 +149,8 @@ def _refute_at(problem: Problem, b: float, points: Array, consequence: str) -> R
         J = jacobians_at(problem, points)
     if len(J) != len(points):
         return None
-    eigenvalues = np.linalg.eigvals(J)
-    size = (eigenvalues.real if problem.is_flow else np.abs(eigenvalues)).max(1)
+    values = eigenvalues(J)
+    size = (values.real if problem.is_flow else np.abs(values)).max(1)
     for place in np.argsort(-size, kind="stable")[:4]:
         if not problem.is_regular_at(points[place]) or not problem.constraints.contains(
             points[place]
@@ -176,8 +187,8 @@ def _unstable(J: Interval, b: float, *, is_flow: bool) -> tuple[float, str] | No
             return float(trace.lower), "of at least"
     elif n == 1 and float(J.mignitude[0, 0]) >= b:
         return float(J.mignitude[0, 0]), "of at least"
-    eigenvalues = np.linalg.eigvals(J.midpoint)
-    size = float((eigenvalues.real if is_flow else np.abs(eigenvalues)).max())
+    values = eigenvalues(J.midpoint)
+    size = float((values.real if is_flow else np.abs(values)).max())
     for part in (0.9, 0.5, 0.1, 0.01):
         bound = b + part * (size - b)
         if bound >= b and bound < size and _exceeds(J, bound, is_flow=is_flow):
@@ -207,10 +218,10 @@ def _exceeds(J: Interval, bound: float, *, is_flow: bool) -> bool:
             solution = -solve_discrete_lyapunov(shifted.midpoint.T, identity)
     except (np.linalg.LinAlgError, ValueError):
         return False
-    H = 0.5 * (solution + solution.T)
+    H: Array = np.asarray(0.5 * (solution + solution.T), dtype=np.float64)
     if not np.isfinite(H).all():
         return False
-    v = np.linalg.eigh(H)[1][:, -1]
+    v = symmetric_eigenpairs(H)[1][:, -1]
     if not float(quadratic_form(Interval.point(H), v).lower) > 0:
         return False
     HJ = matmul(Interval.point(H), shifted)

@@ -14,18 +14,18 @@ from typing import Any, Literal, TypeVar, final
 import numpy as np
 
 from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted, Tried
-from riemannian_modules.certify.branching.budget import Budget
+from riemannian_modules.certify.branching.budget import LEAST, Budget
 from riemannian_modules.certify.branching.search_state import SearchState
 from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.certify.branching.witness import worst_point
 from riemannian_modules.certify.certificate_data import norm_from_data
 from riemannian_modules.certify.claim import check_norm, with_metric
-from riemannian_modules.certify.deadline import deadline, limited_to, time_left
+from riemannian_modules.certify.deadline import OutOfTime, deadline, limited_to, time_left
 from riemannian_modules.certify.decide import box_bounds
 from riemannian_modules.certify.definite_field import refuse_indefinite
 from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.fields import traced_norm, tractable
-from riemannian_modules.certify.monolithic import certify_in
+from riemannian_modules.certify.monolithic import UNDEFINED, certify_in
 from riemannian_modules.certify.networks.network import certify_network
 from riemannian_modules.certify.neural.slopes import certify_slopes
 from riemannian_modules.certify.neural.slopes_form import SlopesForm, slopes_problem
@@ -47,6 +47,7 @@ from riemannian_modules.certify.norms import (
     WrittenNorm,
     proved_norm,
 )
+from riemannian_modules.certify.overflow import BeyondFloats, within_floats
 from riemannian_modules.certify.problem import Problem, limit_of, make_problem, require_continuous
 from riemannian_modules.certify.refute import refute_at_rest, refute_in_any_metric
 from riemannian_modules.certify.searching.search import find_norm
@@ -72,12 +73,12 @@ FREE = (FreeL2, FreeL1, FreeLInf, FreePolynomialL2, FreeLearnedL2)
 LARGEST_WHOLE = 64  # states up to which one dense metric is sought
 MOST_NEURONS = 8  # of a map whose Jacobian is multiplied out
 MOST_CORNERS = 12  # neurons of a flow or step whose slopes' corners are all tried
-LEAST = 1.0  # seconds of a request: what is small is proved in any budget
 NORM = 0.5  # of the time, for the search of a norm
 FIRST = 0.6  # of the time, for a rule that others follow
 SHARE = 0.1  # of the budget for what is proved already
 TIE = 1e-10  # part of a bound by which multipliers have to be better than the whole
 WHOLE, SLOPES = "the system as a whole", "slopes of activations"
+NO_NORM = "no norm of the wanted kind was found; give one, allow another kind, or shrink the region"
 SMALL = 6  # inputs of a map whose Jacobian is bounded as a whole, too
 
 
@@ -153,7 +154,11 @@ def _answered(request: Request) -> Answer:
         if best is not None and time_left() < 0:
             break
         try:
-            answer = attempt(best)
+            answer = _attempted(name, attempt, best)
+        except KeyboardInterrupt:
+            if best is None and opened is None:
+                raise
+            break
         except (UnsupportedError, TraceError) as error:
             fault = fault or error
             tried.append(Tried(name, None, str(error)))
@@ -162,19 +167,31 @@ def _answered(request: Request) -> Answer:
             return answer
         if isinstance(answer, Proved):
             tried.append(Tried(name, answer.bound, "proved"))
-            if best is None or _is_better(answer, best):
-                best = answer
+            best = answer if best is None or _is_better(answer, best) else best
             if not _may_be_beaten(request, name):
                 break
-        else:
-            tried.append(Tried(name, None, answer.reason))
-            opened = opened or answer
-    if best is not None:
-        return replace(best, tried=tuple(tried))
-    if opened is not None:
-        return replace(opened, tried=tuple(tried))
+            continue
+        tried.append(Tried(name, None, answer.reason))
+        opened = opened or answer
+        if answer.was_interrupted:
+            opened = answer
+            break
+    found = best if best is not None else opened
+    if found is not None:
+        return replace(found, tried=tuple(tried))
     assert fault is not None  # at least one rule was tried
     raise fault
+
+
+def _attempted(
+    name: str, attempt: Callable[[Proved | None], Answer], best: Proved | None
+) -> Answer:
+    """A rule's answer: undecided, with the reason, where time or floating point gives it up."""
+    try:
+        with within_floats(name):
+            return attempt(best)
+    except (BeyondFloats, OutOfTime) as error:
+        return Estimated(None, str(error))
 
 
 def _refuse_jumps(module: RiemannianModule) -> None:
@@ -288,6 +305,7 @@ def _whole(request: Request) -> Answer:
     )  # fmt: skip
 
 
+@within_floats("contraction_rate")
 def best_bound(request: Request) -> float:
     """The best bound of the system as a whole, contracting or not.
 
@@ -379,7 +397,8 @@ def _candidates(problem: Problem, wanted: FreeNorm | None) -> list[Norm]:
         candidates.append(L2(np.eye(problem.size)))
     for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
         try:
-            candidates.append(proved_norm(find_norm(problem, free)))
+            with within_floats("the search for a norm"):
+                candidates.append(proved_norm(find_norm(problem, free)))
         except (ConvergenceError, MetricError):
             continue
     return candidates
@@ -391,12 +410,6 @@ def _without_norm(problem: Problem, request: Request) -> Answer:
     is_constant = not isinstance(request.norm, (FreePolynomialL2, FreeLearnedL2))
     refute = refute_in_any_metric if is_constant else refute_at_rest
     refuted = refute(problem, b if request.target is None else float(np.nextafter(b, np.inf)))
-    return (
-        refuted
-        if refuted is not None
-        else Estimated(
-            None,
-            "no norm of the wanted kind was found; give one, allow another kind, or shrink the "
-            "region",
-        )
-    )
+    if refuted is not None:
+        return refuted
+    return Estimated(None, NO_NORM if problem.is_defined else UNDEFINED)

@@ -15,6 +15,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from riemannian_modules.arithmetic.rounding import nearest_float
+from riemannian_modules.arithmetic.spectra import symmetric_eigenpairs, symmetric_eigenvalues
 from riemannian_modules.certify.atoms import AtomForm
 from riemannian_modules.space import Array
 
@@ -27,7 +29,7 @@ def whitened(form: AtomForm, weight: Array) -> Array:
     dense = np.zeros((len(form.products), *form.shape))
     for k, entries in enumerate(form.coefficients):
         for place, value in entries.items():
-            dense[k][place] = float(value)
+            dense[k][place] = nearest_float(value)
     half = np.linalg.solve(L, dense)
     whole = np.linalg.solve(L, np.swapaxes(half, -1, -2))
     return 0.5 * (whole + np.swapaxes(whole, -1, -2))
@@ -50,11 +52,11 @@ def corners_need(form: AtomForm, matrices: Array, low: Array, high: Array) -> Ar
         chosen, value = _step(matrices, t, now)
         worst = np.maximum(worst, value)
         now = np.tensordot(t[rows, chosen], matrices, 1)
-    return np.maximum(worst, np.linalg.eigvalsh(now)[:, -1])
+    return np.maximum(worst, symmetric_eigenvalues(now)[:, -1])
 
 
 def _step(matrices: Array, t: Array, now: Array) -> tuple[NDArray[np.intp], Array]:
-    values, vectors = np.linalg.eigh(now)
+    values, vectors = symmetric_eigenpairs(now)
     v = vectors[:, :, -1]
     images = np.tensordot(matrices, v, (2, 1)).swapaxes(1, 2)
     forms = np.einsum("kbi,bi->bk", images, v)

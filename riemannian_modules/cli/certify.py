@@ -21,7 +21,7 @@ from riemannian_modules.cli.certify_results import save_answer
 from riemannian_modules.cli.console import output, remark, working
 from riemannian_modules.cli.exit_codes import code_of_answer
 from riemannian_modules.cli.explain import explanation, question_of
-from riemannian_modules.cli.interruption import given_words
+from riemannian_modules.cli.interruption import Interrupted, given_words
 from riemannian_modules.cli.results import results_in
 from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
 
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from riemannian_modules.spec.system import Goal
 
 
+SEARCH = "search.json.gz"  # in the folder of results, where something is left to search
 # What an earlier run may have left, which would mislead beside another answer.
 STALE = (
-    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", "search.json.gz",
+    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", SEARCH,
     "undecided.png",
 )  # fmt: skip
 
@@ -74,7 +75,10 @@ def certify(
     seconds: Annotated[float, typer.Option(help="How long to search.", min=0.0)] = 60.0,
     resume: Annotated[
         Path | None,
-        typer.Option(help="Go on with the search of an earlier run: its search.json.gz."),
+        typer.Option(
+            help="Go on with the search of an earlier run, its search.json.gz, which is kept up "
+            "to date: whatever ends the run, the search goes on from there."
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for certificate and pictures.")
@@ -112,6 +116,7 @@ def certify(
 
     Exit codes: 0 proved, 3 refuted, 4 undecided, 130 interrupted.
     """
+    from riemannian_modules.certify import Estimated
     from riemannian_modules.region import box
 
     wanted = _wanted_norm(norm, condition)
@@ -124,23 +129,30 @@ def certify(
     if by_parts and wanted is not None:
         raise misuse("--norm", "the parts have a norm of their own with --by-parts; omit one.")
     place = box(region_sides(system.region.sides, region or []))
+    words = _less_resume(given_words.get())
     go_on = {
         "certificate.json": ("verify", out / "certificate.json"),
-        "search.json.gz": (*_less_resume(given_words.get()), "--resume", out / "search.json.gz"),
+        SEARCH: (*words, "--resume", out / SEARCH),
     }
-    with results_in(out, stale=STALE, go_on=go_on) as draft:
-        if by_parts:
-            with working("proving the parts"):
-                answer = _proved_by_parts(system, place, goal)
-        else:
-            saved = draft / "search.json.gz"
-            answer = _proved_whole(system, place, goal, wanted, seconds, resume, saved)
-            if not _is_open(answer):
-                saved.unlink(missing_ok=True)
-        save_answer(system, answer, place, draft)
-        if _is_open(answer) and answer.reason.startswith("the search was interrupted"):
-            _tell(system, answer, goal)
-            raise KeyboardInterrupt
+    try:
+        with results_in(out, stale=STALE, go_on=go_on) as draft:
+            if by_parts:
+                with working("proving the parts"):
+                    answer = _proved_by_parts(system, place, goal)
+            else:
+                # The file that a search is resumed from is kept up to date, too.
+                saved = resume or draft / SEARCH
+                answer = _proved_whole(system, place, goal, wanted, seconds, resume, saved)
+                if not _is_open(answer):
+                    (draft / SEARCH).unlink(missing_ok=True)
+            save_answer(system, answer, place, draft)
+            if isinstance(answer, Estimated) and answer.was_interrupted:
+                _tell(system, answer, goal)
+                raise KeyboardInterrupt
+    except Interrupted:
+        if resume is None:
+            raise
+        raise Interrupted(f"the search is kept in {resume}", (*words, "--resume", resume)) from None
     _tell(system, answer, goal)
     raise typer.Exit(code_of_answer(answer))
 

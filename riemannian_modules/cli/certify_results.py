@@ -32,9 +32,9 @@ def save_answer(system: System, answer: Answer, region: Box, folder: Path) -> No
     if isinstance(answer, Proved):
         _save_proof(system, answer, folder)
     elif isinstance(answer, Estimated) and answer.undecided:
-        _save_picture(folder / "undecided.png", lambda: _undecided(answer))
         if answer.search is not None:
             answer.search.save(folder / "search.json.gz")
+        _save_picture(folder / "undecided.png", lambda: _undecided(answer))
 
 
 def _save_picture(path: Path, draw: Callable[[], Figure | None]) -> None:

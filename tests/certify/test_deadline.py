@@ -1,13 +1,23 @@
 """A budget's seconds are those of the whole request: everything that works for it knows them."""
 
+import sys
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Budget, Estimated, Proved, certify, l2, monolithic, trials
-from riemannian_modules.certify.deadline import OutOfTime, limited_to, time_left
+from riemannian_modules.certify import (
+    Budget,
+    Estimated,
+    Proved,
+    certify,
+    coordinates,
+    l2,
+    monolithic,
+    trials,
+)
+from riemannian_modules.certify.deadline import OutOfTime, limited_to, time_left, unlimited
 from riemannian_modules.certify.squares.linear_forms import nullspace
 
 
@@ -75,3 +85,80 @@ def test_a_proof_by_squares_without_time_is_left_open(monkeypatch):
     monkeypatch.setattr(monolithic, "prove_by_squares", late)
     few = Budget(boxes=200)
     assert isinstance(certify(Gradient(), norm=l2(np.eye(2)), budget=few), Estimated)
+
+
+def long_metric(x, u, p):
+    """A metric of degree four with coefficients of many digits."""
+    a, b = x.x / 6, x.y / 6
+    off = 0.123456789 * a * b - 0.0987654321 * a**3 * b + 0.01234567 * a**2
+    first = 3 + 12.3456789 * a**4 + 0.3141592 * b**2 * a**2 + 0.271828 * a
+    return [[first, off], [off, 2 + 11.7654321 * b**4 - 0.141421 * a**2 * b]]
+
+
+class Bent(rm.Flow):
+    """Two coordinates of which each needs many terms in a metric of degree four."""
+
+    state = rm.space(x="", y="")
+
+    def __init__(self, f):
+        self.f = f
+
+    def equations(self, x, u, p):
+        first, second = self.f(x.x, x.y)
+        return {"x": first - x.x, "y": second - x.y}
+
+
+SLOW = [  # each took from twenty seconds to several minutes
+    lambda x, y: (0.5 * np.sin(y) * np.cos(x), 0.3 * np.tanh(x * y)),
+    lambda x, y: (0.5 * np.tanh(1.3 * x - 0.7 * y), 0.3 * np.tanh(0.3 * x + y)),
+    lambda x, y: (1 / (1 + y**2), x**2 / (1 + x**2)),
+]
+WORK = [  # steps of exact algebra that have nothing before their end
+    ("riemannian_modules.certify.normal_form", "with_short_powers"),
+    ("riemannian_modules.certify.atoms", "factored"),
+    ("riemannian_modules.certify.ranges", "factored"),
+    ("riemannian_modules.certify.squares.gram_program", "pair_coefficients"),
+]
+
+
+@pytest.mark.parametrize("f", SLOW)
+@pytest.mark.parametrize("kind", [l2, coordinates])
+def test_no_step_of_work_begins_after_the_time_is_over(f, kind, monkeypatch):
+    late = []
+
+    def timed(step):
+        def run(*arguments, **options):
+            late.append(time_left())
+            return step(*arguments, **options)
+
+        return run
+
+    for module, step in WORK:
+        place = sys.modules[module]
+        monkeypatch.setattr(place, step, timed(getattr(place, step)))
+    region = rm.box(x=(-6, 6), y=(-6, 6))
+    answer = certify(Bent(f), region, norm=kind(long_metric), budget=Budget(seconds=0))
+    assert not isinstance(answer, Proved)
+    assert all(left > -0.1 for left in late)
+
+
+def test_what_is_proved_is_written_whatever_the_time():
+    with limited_to(-1.0):
+        with unlimited():
+            assert time_left() == np.inf
+        assert time_left() < 0
+
+
+@pytest.mark.parametrize("degree", [2, 4])
+def test_polynomial_metrics_that_take_too_long_are_given_up(degree):
+    class Hill(rm.Flow):
+        state = rm.space(x="", y="")
+        parameters = {"n": 2.0}
+
+        def equations(self, x, u, p):
+            return {"x": 1 / (1 + x.y**p.n) - x.x, "y": x.x**p.n / (1 + x.x**p.n) - x.y}
+
+    seen = []
+    region = rm.box(x=(0, np.inf), y=(0, np.inf), n=(1, 2.5))
+    budget = Budget(seconds=0, progress=seen.append)
+    assert isinstance(certify(Hill(), region, norm=l2(degree=degree), budget=budget), Estimated)

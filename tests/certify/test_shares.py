@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from riemannian_modules.certify.atoms import atom_form, polynomial
+from riemannian_modules.certify.atoms import atom_form
+from riemannian_modules.certify.multiplying_out import polynomial
 from riemannian_modules.certify.shares import in_shares
 
 x, y, z = sp.symbols("x y z", real=True)

@@ -8,7 +8,7 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.certify import certify, certify_network, l1, l2, linf
-from riemannian_modules.cli import MISUSE, PROVED, REFUTED, UNDECIDED
+from riemannian_modules.cli import INTERRUPTED, MISUSE, PROVED, REFUTED, UNDECIDED
 from riemannian_modules.cli.contraction import two_starts, two_trajectories
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules import Lag
@@ -64,7 +64,7 @@ def test_a_system_too_large_as_one_is_proved_by_parts_and_says_so(pair, tmp_path
 
 
 def test_a_kind_of_norm_that_is_asked_for_is_not_replaced_by_the_parts(pair, tmp_path, monkeypatch):
-    monkeypatch.setattr("riemannian_modules.certify.atoms.LARGEST_TERMS", 1)
+    monkeypatch.setattr("riemannian_modules.certify.multiplying_out.LARGEST_TERMS", 1)
     result = run("certify", pair, "--norm", "l2", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert "terms" in result.output
@@ -237,3 +237,36 @@ def test_a_search_that_ends_early_goes_on_from_its_file(tmp_path):
     assert not (out / "search.json.gz").exists()
     wrong = run("certify", file, "--rate", "1.5", "--resume", out / "missing.json.gz", "--out", out)
     assert wrong.exit_code in (1, 2)
+
+
+def interrupt(*words, **options):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_search_is_saved_and_it_is_said_how_it_goes_on(pair, tmp_path, monkeypatch):
+    monkeypatch.setattr("riemannian_modules.certify.monolithic._from_boxes", interrupt)
+    out, words = tmp_path / "out", ("certify", pair, "--norm", "l2")
+    result = run(*words, "--out", out)
+    assert result.exit_code == INTERRUPTED, result.output
+    assert f"--resume {out / 'search.json.gz'}" in words_of(result.output)
+    monkeypatch.undo()
+    result = run(*words, "--resume", out / "search.json.gz", "--out", tmp_path / "again")
+    assert result.exit_code == PROVED, result.output
+
+
+def test_an_interrupt_of_a_resumed_search_leaves_its_file(pair, tmp_path, monkeypatch):
+    search = tmp_path / "search.json.gz"
+    search.write_bytes(b"an earlier search")
+    asked = []
+
+    def interrupted(*words, **options):
+        asked.append(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("riemannian_modules.certify.certify", interrupted)
+    result = run("certify", pair, "--resume", search, "--out", tmp_path / "out")
+    assert result.exit_code == INTERRUPTED
+    assert f"the search is kept in {search}" in words_of(result.output)
+    assert search.read_bytes() == b"an earlier search"
+    assert asked[0]["budget"].save == search  # it is kept up to date while it goes on
+    assert not (tmp_path / "out").exists()

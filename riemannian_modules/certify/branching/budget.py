@@ -12,6 +12,8 @@ from riemannian_modules.door import brief, number, whole_number
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Shown
 
+LEAST = 1.0  # seconds of a request: what is small is proved in any budget
+
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,8 +46,8 @@ class Budget(Shown):
     Attributes:
         boxes: Boxes in all, those of earlier sessions included; the tree takes 28 bytes each.
         seconds: For this session and all that it tries; half of it is for the search of a norm.
-            Checked between steps, so that one step may go beyond it; what is found within a second
-            is found in any budget.
+            Checked between steps, of exact algebra as of the search, so that one step may go beyond
+            it; what is found within a second is found in any budget, and what is proved is written.
         tolerance: Without a target, how far above the sampled bound the proved one may end, as a
             part of it.
         progress: Called with a `Progress` after each batch.

@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.certify.criterion import Criterion
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.ranges import natural_ranges
@@ -83,7 +84,7 @@ def _plan(
     for t, entries in enumerate(form.coefficients):
         matrix = np.zeros(form.shape)
         for spot, value in entries.items():
-            matrix[spot] = float(value)
+            matrix[spot] = nearest_float(value)
         with np.errstate(all="ignore"):
             size = np.maximum(criterion.estimate(matrix[None]), criterion.estimate(-matrix[None]))
         weights[t] = size[0] if np.isfinite(size[0]) else 1.0

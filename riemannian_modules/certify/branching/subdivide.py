@@ -109,9 +109,14 @@ def partition(
     except KeyboardInterrupt:
         was_interrupted = True
         search.repair()
-    search.save()
     state = search.state
-    point, _ = regular_near(problem, criterion, (state.point, state.sampled), hopeless)
+    point = state.point
+    try:
+        search.save()
+        point, _ = regular_near(problem, criterion, (point, state.sampled), hopeless)
+    except KeyboardInterrupt:
+        was_interrupted = True
+        search.save()
     return Partition(state.tree, state.sampled, point, state, was_interrupted)
 
 

@@ -50,6 +50,7 @@ from riemannian_modules.certify.networks.network_claim import claim_of
 from riemannian_modules.certify.networks.network_data import block_norm_from_data
 from riemannian_modules.certify.networks.signed_data import sparse_metric_from_data
 from riemannian_modules.certify.norms import L1, L2, LInf
+from riemannian_modules.certify.overflow import within_floats
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.problem_data import problem_from_data
 from riemannian_modules.door import number, number_array, require, require_mapping
@@ -91,6 +92,7 @@ class Trajectories(Shown):
         return Facts(f"Trajectories: proved in an invariant ball of radius {self.radius!r}", rows)
 
 
+@within_floats("prove_trajectories")
 def prove_trajectories(
     answer: Proved,
     *,
@@ -123,6 +125,7 @@ def prove_trajectories(
     return _claimed(data, problem, c, 1.0 if least is None else max(1.0, 2.0 * least))
 
 
+@within_floats("enclose_equilibrium")
 def enclose_equilibrium(
     answer: Proved, *, center: ArrayLike | Mapping[str, float] | None = None
 ) -> Trajectories | Estimated:

@@ -31,6 +31,7 @@ from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.certify.evidence import prepared_criterion
 from riemannian_modules.certify.networks.gain import exact, product_up, weighted_gain
 from riemannian_modules.certify.norms import L2, FreeL2, l2, proved_norm
+from riemannian_modules.certify.overflow import within_floats
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.certify.searching.search import find_norm
 from riemannian_modules.door import number_array, require, require_mapping
@@ -87,6 +88,7 @@ class NetworkBound(Shown):
         return Facts(f"{title}, of {counted(len(self.nodes), 'node')}", (("", listed(self.nodes)),))
 
 
+@within_floats("network_bound")
 def network_bound(
     graph: ModuleGraph,
     lower: Array,
@@ -234,6 +236,7 @@ def _perron_weights(C: Array, time: Time) -> Array:
     return np.ones(n)
 
 
+@within_floats("dag_gain")
 def dag_gain(graph: ModuleGraph, lower: Array, upper: Array) -> float:
     """An upper bound of a DAG of maps' gain (l2, inputs to outputs), from its leaves' gains.
 

@@ -16,6 +16,7 @@ from riemannian_modules.certify.networks.comparison import comparison_rows
 from riemannian_modules.certify.networks.compose import node_metrics
 from riemannian_modules.certify.networks.network_data import network_to_data
 from riemannian_modules.certify.networks.network_proof import NetworkProofs, NetworkRule, Rule
+from riemannian_modules.certify.overflow import within_floats
 from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.certify.refute import refute_in_any_metric
 from riemannian_modules.certify.statement import bound_of
@@ -34,6 +35,7 @@ CLEARLY = 1e-3  # relative
 MOST_REFUTED = 64  # coordinates up to which a violation is sought with dense matrices
 
 
+@within_floats("certify_network")
 def certify_network(
     graph: RiemannianModule,
     region: Box | None = None,
@@ -87,6 +89,7 @@ def certify_network(
     return Estimated(None, _reason(proofs, best, asked))
 
 
+@within_floats("network_rate")
 def network_rate(
     graph: RiemannianModule,
     region: Box | None = None,

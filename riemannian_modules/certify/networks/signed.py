@@ -147,6 +147,8 @@ def signed_bound(test: SparseTest, low: Array, high: Array) -> float:
     if not np.isfinite(guess):
         return np.inf
     size = max(_size(test, low, high), abs(guess), 1e-300)
+    if not np.isfinite(1e3 * size):
+        return np.inf
     for margin in MARGINS:
         if signed_proves(test, low, high, guess + margin * size):
             return guess + margin * size

@@ -53,6 +53,7 @@ from riemannian_modules.certify.norms import (
     Norm,
     proved_norm,
 )
+from riemannian_modules.certify.overflow import within_floats
 from riemannian_modules.certify.problem import limit_of
 from riemannian_modules.certify.statement import bound_of
 from riemannian_modules.door import number
@@ -72,6 +73,7 @@ MOST_FINE, COARSE = 200, 1e-7  # beyond so many neurons, b^2 is found to this pa
 MOST_POINTS = 6  # of the search that are tried
 
 
+@within_floats("certify_slopes")
 def certify_slopes(
     module: RiemannianModule | SlopesForm,
     region: Box | None = None,

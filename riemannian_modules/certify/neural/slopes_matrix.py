@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.certify.certificate_data import fraction_from_data
 from riemannian_modules.errors import CertificateError, UnsupportedError
 from riemannian_modules.space import Array
@@ -35,10 +36,9 @@ def tidy(matrix: Matrix) -> Matrix:
     """The same matrix in doubles, if all its entries are doubles."""
     if matrix.dtype == np.float64:
         return matrix
-    rounded = np.array([float(e) for e in matrix.ravel()]).reshape(matrix.shape)
-    same = all(
-        Fraction(r) == e for r, e in zip(rounded.ravel().tolist(), matrix.ravel(), strict=True)
-    )
+    rounded = np.array([nearest_float(e) for e in matrix.ravel()]).reshape(matrix.shape)
+    # A float equals a fraction only where both are the same number.
+    same = all(r == e for r, e in zip(rounded.ravel().tolist(), matrix.ravel(), strict=True))
     return rounded if same else matrix
 
 
@@ -107,7 +107,7 @@ def nearest(matrix: Matrix) -> Array:
     """The matrix in doubles, rounded; for search, not for proof."""
     if matrix.dtype == np.float64:
         return cast("Array", matrix)
-    return np.array([float(e) for e in matrix.ravel()]).reshape(matrix.shape)
+    return np.array([nearest_float(e) for e in matrix.ravel()]).reshape(matrix.shape)
 
 
 def matrix_to_data(matrix: Matrix) -> Any:

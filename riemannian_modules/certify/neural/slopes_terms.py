@@ -20,6 +20,7 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.certify.neural.slope_table import SLOPES
 from riemannian_modules.certify.neural.slopes_matrix import Matrix, tidy
 from riemannian_modules.certify.neural.slopes_system import Slope
@@ -212,8 +213,8 @@ def _only(e: Any) -> Any:
 
 
 def _rounded_up(value: Any) -> float:
-    nearest = float(value)
-    return nearest if Fraction(nearest) >= _fraction(value) else float(np.nextafter(nearest, 9e99))
+    nearest = nearest_float(_fraction(value))
+    return nearest if nearest >= _fraction(value) else float(np.nextafter(nearest, 9e99))
 
 
 def _logistic_argument(e: Any) -> Any:

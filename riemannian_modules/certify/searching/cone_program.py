@@ -54,7 +54,11 @@ class ConeProgram:
         self._add(rows, constant, clarabel.PSDTriangleConeT(n))
 
     def solve(self) -> Array | None:
-        """The solution x (variables,), or None where the solver found none (in time)."""
+        """The solution x (variables,), or None where the solver found none (in time).
+
+        All calls of the solver are made here, where its panics end: of ill-scaled matrices, one in
+        a hundred makes it index past an array or divide by zero.
+        """
         clarabel = _clarabel()
         from scipy import sparse
 
@@ -65,10 +69,18 @@ class ConeProgram:
         settings.time_limit = left
         settings.verbose, settings.max_threads = False, 1
         n = len(self._cost)
-        solution = clarabel.DefaultSolver(
-            sparse.csc_matrix((n, n)), self._cost, sparse.vstack(self._rows, format="csc"),
-            np.concatenate(self._sides), self._cones, settings,
-        ).solve()  # fmt: skip
+        with np.errstate(all="ignore"):
+            numbers = sparse.vstack(self._rows, format="csc"), np.concatenate(self._sides)
+        if not all(np.isfinite(v).all() for v in (numbers[0].data, numbers[1], self._cost)):
+            return None
+        try:
+            solution = clarabel.DefaultSolver(
+                sparse.csc_matrix((n, n)), self._cost, *numbers, self._cones, settings
+            ).solve()
+        except BaseException as fault:
+            if not _is_panic(fault):
+                raise
+            return None
         x = np.asarray(solution.x, dtype=float)
         return x if str(solution.status) in USEFUL and np.isfinite(x).all() else None
 
@@ -78,6 +90,11 @@ class ConeProgram:
         self._rows.append(-sparse.csc_matrix(rows))  # the solver's form is A x + s = b, s in a cone
         self._sides.append(np.asarray(constant, dtype=float))
         self._cones.append(cone)
+
+
+def _is_panic(fault: BaseException) -> bool:
+    """Whether it is that of a solver in Rust, which is no `Exception`; Ctrl-C is none of those."""
+    return type(fault).__module__ == "pyo3_runtime"
 
 
 def _clarabel() -> Any:

@@ -11,6 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from riemannian_modules.arithmetic.spectra import (
+    eigenpairs,
+    eigenvalues,
+    symmetric_eigenvalues,
+)
 from riemannian_modules.certify.searching.cone_program import symmetric_basis
 from riemannian_modules.certify.searching.pencils import (
     ConstantPencils,
@@ -79,7 +84,7 @@ def _linear_metric(J: Array, condition: float) -> Array:
     """A metric in which one constant Jacobian contracts at (nearly) its spectral abscissa."""
     from scipy.linalg import solve_continuous_lyapunov
 
-    values, vectors = np.linalg.eig(J)
+    values, vectors = eigenpairs(J)
     with np.errstate(all="ignore"):
         if np.linalg.cond(vectors) ** 2 <= MODEST:
             # In the coordinates of the eigenvectors the Jacobian is diagonal: nothing is given up.
@@ -94,6 +99,8 @@ def _linear_metric(J: Array, condition: float) -> Array:
     best, found = np.inf, None
     for part in SHIFTS:
         shifted = balanced - (abscissa + part * scale) * np.eye(len(J))
+        if not np.isfinite(shifted).all():
+            break
         solution: Any = solve_continuous_lyapunov(shifted.T, -np.eye(len(J)))
         try:
             M = _unit(solution)
@@ -122,7 +129,7 @@ def _linear_bound(J: Array, M: Array) -> float:
 def _unit(solution: Array) -> Array:
     """The symmetric part, with the smallest eigenvalue one."""
     M = 0.5 * (solution + solution.T)
-    smallest = np.linalg.eigvalsh(M)[0]
+    smallest = symmetric_eigenvalues(M)[0]
     if not smallest > 0:
         raise ConvergenceError("No metric was found: the Jacobians are too badly conditioned.")
     return M / smallest
@@ -160,7 +167,7 @@ def _best_metric(
                 theta = tame[1]
                 break
     M = _unit(T.T @ np.einsum("k,kij->ij", theta, basis) @ T)
-    values = np.linalg.eigvalsh(M)
+    values = symmetric_eigenvalues(M)
     # A solver oversteps by 1e-9 or so: (max + d) / (min + d) = condition (1 - 1e-12) mends that.
     over = values[-1] - condition * (1 - 1e-12) * values[0]
     shift = over / (condition - 1) if over > 0 and condition > 1 else 0.0
@@ -170,7 +177,7 @@ def _best_metric(
 def _falls(pencils: ConstantPencils, theta: Array) -> bool:
     loads = np.einsum("k,rkij->rij", theta, pencils.rays)
     scale = np.abs(loads).max() or 1.0
-    return bool(np.linalg.eigvalsh(loads)[..., -1].max() <= 1e-6 * scale)
+    return bool(symmetric_eigenvalues(loads)[..., -1].max() <= 1e-6 * scale)
 
 
 def _first_coordinates(J: Array, *, is_flow: bool, whole: bool) -> Array:
@@ -185,7 +192,7 @@ def _first_coordinates(J: Array, *, is_flow: bool, whole: bool) -> Array:
     mean = (scales[:, None] * J / scales).mean(0)
     from scipy.linalg import solve_continuous_lyapunov
 
-    shift = float(np.linalg.eigvals(mean).real.max()) + 0.2 * float(np.abs(mean).max())
+    shift = float(eigenvalues(mean).real.max()) + 0.2 * float(np.abs(mean).max())
     try:
         M = solve_continuous_lyapunov((mean - shift * np.eye(len(T))).T, -np.eye(len(T)))
         factor = np.linalg.cholesky(0.5 * (M + M.T)).T

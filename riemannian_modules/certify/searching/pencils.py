@@ -20,6 +20,7 @@ from typing import final
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.arithmetic.spectra import symmetric_eigenpairs, symmetric_eigenvalues
 from riemannian_modules.certify.searching.cone_program import ConeProgram
 from riemannian_modules.space import Array
 
@@ -182,12 +183,12 @@ def _load(M: Array, J: Array, *, is_flow: bool) -> Array:
 
 def pencil_bounds(W: Array, L: Array) -> Array:
     """The largest generalised eigenvalues of (L, W), (...); inf where W is not definite."""
-    values, vectors = np.linalg.eigh(W)
+    values, vectors = symmetric_eigenpairs(W)
     good = values[..., 0] > 0
     scale = 1.0 / np.sqrt(np.where(good[..., None], values, 1.0))
     P = vectors * scale[..., None, :]
     whole = np.swapaxes(P, -1, -2) @ L @ P
-    largest = np.linalg.eigvalsh(0.5 * (whole + np.swapaxes(whole, -1, -2)))[..., -1]
+    largest = symmetric_eigenvalues(0.5 * (whole + np.swapaxes(whole, -1, -2)))[..., -1]
     return np.where(good, largest, np.inf)
 
 

@@ -25,7 +25,7 @@ from riemannian_modules.certify.searching.pencils import (
     feasible,
     smallest_bound,
 )
-from riemannian_modules.certify.searching.samples import sample_points, values_at
+from riemannian_modules.certify.searching.samples import sample_points, some, values_at
 from riemannian_modules.certify.squares.gram_program import monomials
 from riemannian_modules.certify.squares.polynomial_metric import equilibrium_bound
 from riemannian_modules.errors import ConvergenceError
@@ -69,8 +69,9 @@ def scaled_state(problem: Problem) -> list[Any]:
     """The state's symbols, each shifted and scaled to about [-1, 1] on a bounded region."""
     state = problem.expressions.state
     low, high = problem.lower[: len(state)], problem.upper[: len(state)]
-    half = 2.0 ** np.ceil(np.log2(np.maximum(0.5 * (high - low), 1e-300)))
-    middle = np.round(0.5 * (low + high) / half * 8) / 8 * half  # few bits: short expressions
+    half = 2.0 ** np.ceil(np.log2(np.clip(0.5 * high - 0.5 * low, 1e-300, 1e300)))
+    # Few bits: short expressions.
+    middle = np.round((0.5 * low + 0.5 * high) / half * 8) / 8 * half
     exact = [[sp.Rational(*float(v).as_integer_ratio()) for v in a] for a in (middle, half)]
     return [(s - m) / h for s, m, h in zip(state, *exact, strict=True)]
 
@@ -181,7 +182,7 @@ def sampled_pencils(problem: Problem, family: Features, basis: Array) -> Sampled
     entries = tuple(e for row in problem.jacobian for e in row)
     second = family.rates if problem.is_flow else family.successors
     flat = values_at(problem, (*entries, *family.terms, *second), points)
-    flat = flat[np.isfinite(flat).all(1)]
+    flat = some(flat[np.isfinite(flat).all(1)])
     n, count = problem.size, len(family.terms)
     J = flat[:, : n * n].reshape(-1, 1, n, n)
     first, other = flat[:, n * n : n * n + count], flat[:, n * n + count :]

@@ -11,6 +11,7 @@ import numpy as np
 
 from riemannian_modules.certify.atoms import AtomForm, atom_form, corners
 from riemannian_modules.certify.problem import Problem
+from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
 MOST_MOVING = 12  # atoms whose corners are all listed: 4096
@@ -29,7 +30,7 @@ def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
     low, high = (side[0] for side in ends)
     if np.isnan(low).any():
         J = sampled_jacobians(problem, np.random.default_rng(0), MOST_VERTICES)
-        return J, np.zeros((0, *form.shape))
+        return some(J), np.zeros((0, *form.shape))
     anchor = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
     far = np.where(np.isfinite(high), high, anchor)
     moving = np.flatnonzero(anchor != far)
@@ -38,7 +39,26 @@ def jacobian_vertices(problem: Problem) -> tuple[Array, Array]:
     atoms[:, moving] = chosen
     unique = np.unique(form.values(atoms), axis=0)
     rays = _rays(form, atoms, low, high)
-    return unique, np.unique(np.concatenate(rays), axis=0) if rays else np.zeros((0, *form.shape))
+    slopes = np.unique(np.concatenate(rays), axis=0) if rays else np.zeros((0, *form.shape))
+    return some(_finite(unique)), _finite(slopes)
+
+
+def some(samples: Array) -> Array:
+    """The samples themselves.
+
+    Raises:
+        ConvergenceError: If there is none.
+    """
+    if not len(samples):
+        raise ConvergenceError(
+            "The Jacobian is no finite number at any point that was tried: the map may be "
+            "undefined on the whole region (a root, logarithm or quotient), or overflow."
+        )
+    return samples
+
+
+def _finite(matrices: Array) -> Array:
+    return matrices[np.isfinite(matrices).all((1, 2))]
 
 
 def _corners(low: Array, high: Array) -> Array:
@@ -81,7 +101,7 @@ def jacobians_at(problem: Problem, points: Array) -> Array:
     """Jacobians at points (count, dim), in plain floating point; shape (count, n, m)."""
     flat = values_at(problem, tuple(e for row in problem.jacobian for e in row), points)
     J = flat.reshape(len(points), len(problem.jacobian), -1)
-    return J[np.isfinite(J).all((1, 2))]
+    return _finite(J)
 
 
 def values_at(problem: Problem, terms: tuple[Any, ...], points: Array) -> Array:

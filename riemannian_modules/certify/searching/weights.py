@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from riemannian_modules.arithmetic.spectra import eigenpairs
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.space import Array
 
@@ -17,6 +18,7 @@ ROUNDS = 200
 SPREAD = 1e-6  # of a Perron vector, below which couplings go one way only
 GIVEN_UP = 2e-4  # part of the bound that is given up there for weights that are not too far apart
 BISECTIONS = 40
+LARGEST = 1e30  # that the linear programs' solver takes for a number
 
 
 def best_weights(J: Array, slopes: Array, *, is_flow: bool) -> Array:
@@ -52,7 +54,7 @@ def _by_perron(rows: list[Array]) -> Array:
 
 def _weights_of(C: Array, scale: float) -> Array:
     """Positive weights with ``C w <= b w`` for a b at, or a little above, C's Perron root."""
-    values, vectors = np.linalg.eig(C)
+    values, vectors = eigenpairs(C)
     root = float(np.real(values).max())
     w = np.abs(np.real(vectors[:, int(np.real(values).argmax())]))
     if w.min() < SPREAD * w.max():
@@ -75,6 +77,8 @@ def _by_programs(rows: list[Array], slopes: Array) -> Array:
     n = len(rows)
     which = np.repeat(np.arange(n), [len(r) for r in rows])
     stacked = np.vstack(rows)
+    if not (np.abs(stacked).max() < LARGEST and np.abs(slopes).max() < LARGEST):
+        raise ConvergenceError("No weights were found: the Jacobians' numbers are too large.")
 
     def solve(bound: float) -> Array | None:
         A = stacked.copy()

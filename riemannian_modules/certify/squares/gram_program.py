@@ -22,6 +22,9 @@ from typing import Any, final
 import numpy as np
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
+from riemannian_modules.arithmetic.rounding import nearest_float
+from riemannian_modules.arithmetic.spectra import symmetric_eigenpairs, symmetric_eigenvalues
+from riemannian_modules.certify.deadline import require_time
 from riemannian_modules.certify.searching.cone_program import ConeProgram
 from riemannian_modules.certify.squares.linear_forms import nullspace
 from riemannian_modules.certify.squares.polynomial_ring import Poly, Powers, Ring
@@ -76,7 +79,7 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
     each = [max(m[k] for _, _, m in support) for k in range(len(ring.generators))]
     degrees = [s.polynomial(ring) for s in sides]
     if sides:  # multipliers work with even degrees, in all that they bound
-        own = [max(m[k] for g in degrees for m in g) for k in range(len(each))]
+        own = [max((m[k] for g in degrees for m in g), default=0) for k in range(len(each))]
         each = [max(e, min(d, 2)) for e, d in zip(each, own, strict=True)]
         total, each = total + total % 2, [e + e % 2 for e in each]
     half = [e // 2 for e in each]
@@ -84,12 +87,14 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
         tuple((i, m) for i in range(n) for m in _cofactors(g, total, half)) for g in degrees
     )
     basis = [(i, m) for i in range(n) for m in monomials(total // 2, half)]
+    require_time()
     reached_by_extra = {
         (*sorted((a[0], b[0])), tuple(map(sum, zip(a[1], b[1], m, strict=True))))
         for g, elements in zip(degrees, extra, strict=True)
         for a, b in combinations_with_replacement(elements, 2)
         for m in g
     }
+    require_time()
     kept = _pruned(basis, support | reached_by_extra)  # type: ignore[arg-type]
     reached = {_place(a, b) for a, b in combinations_with_replacement(kept, 2)} | reached_by_extra
     return Shape(tuple(kept), extra, frozenset(support - reached))  # type: ignore[arg-type]
@@ -97,6 +102,8 @@ def shape_of(support: set[Place], n: int, ring: Ring, sides: tuple[Side, ...]) -
 
 def _cofactors(g: Poly, total: int, half: list[int]) -> list[Powers]:
     """Monomials whose squares times g stay within the degrees of the main basis' products."""
+    if not g:  # a side that is zero everywhere shows nothing
+        return []
     own = [max(m[k] for m in g) for k in range(len(half))]
     room = [(2 * h - d) // 2 for h, d in zip(half, own, strict=True)]
     left = (total - max(sum(m) for m in g)) // 2
@@ -119,6 +126,7 @@ def _pruned(basis: list[Element], support: set[Place]) -> list[Element]:
     """Without elements whose squares neither occur nor cancel: their Gram rows are zero."""
     kept = list(basis)
     while True:
+        require_time()
         cross = {_place(a, b) for k, a in enumerate(kept) for b in kept[:k]}
         left = [a for a in kept if _place(a, a) in support or _place(a, a) in cross]
         if len(left) == len(kept):
@@ -149,7 +157,7 @@ class GramBlock:
             # Packed entries are sqrt 2 G_kj off the diagonal.
             weight = 1.0 if k == j else 1.0 / np.sqrt(2.0)
             for place, c in row.items():
-                table[place][column] = weight * float(c)
+                table[place][column] = weight * nearest_float(c)
         return table
 
     def matrix(self, x: Array) -> Array:
@@ -163,6 +171,7 @@ class GramBlock:
 
 def pair_coefficients(p: Form, q: Form, *, once: bool) -> dict[Place, Fraction]:
     """The upper triangle of T with ``v^T T v = z_p z_q`` (once), or twice that."""
+    require_time()
     found: defaultdict[Place, Fraction] = defaultdict(Fraction)
     for (i, m), a in p.items():
         for (j, n), b in q.items():
@@ -174,6 +183,7 @@ def pair_coefficients(p: Form, q: Form, *, once: bool) -> dict[Place, Fraction]:
 
 
 def _times_poly(row: dict[Place, Fraction], factor: Poly) -> dict[Place, Fraction]:
+    require_time()
     found: defaultdict[Place, Fraction] = defaultdict(Fraction)
     for (i, j, m), c in row.items():
         for q, d in factor.items():
@@ -255,7 +265,7 @@ def face(forms: list[Form], G: Array) -> list[Form]:
 
     All forms where the kernel is not one of simple rationals: then an eigenvalue is only small.
     """
-    values, vectors = np.linalg.eigh(G)
+    values, vectors = symmetric_eigenpairs(G)
     kernel = vectors[:, values < SINGULAR * max(values[-1], 1e-300)].T
     if not len(kernel):
         return forms
@@ -311,7 +321,9 @@ def solve_grams(
         require_interior(program, block, size, np.full(len(block.forms), float(k == 0)))
     program.require_nonnegative(sparse_rows([{0: -1.0}], size), np.ones(1))
     x = program.solve()
-    return None if x is None else (float(x[0]), [scale * block.matrix(x) for block in blocks])
+    if x is None or not np.isfinite(scale * x).all():
+        return None
+    return float(x[0]), [scale * block.matrix(x) for block in blocks]
 
 
 def smallest_multiple(
@@ -354,7 +366,7 @@ def _coefficients(
 def _values(matrix: PolyMatrix, order: Sequence[Place], sizes: Sequence[Fraction]) -> Array:
     """A matrix' coefficients, times their monomials' sizes."""
     return np.array(
-        [float(matrix[i][j].get(m, Fraction(0)) * _size(m, sizes)) for i, j, m in order]
+        [nearest_float(matrix[i][j].get(m, Fraction(0)) * _size(m, sizes)) for i, j, m in order]
     )
 
 
@@ -449,6 +461,7 @@ def smallest_solution(
     last = len(rows)
     normal: list[dict[int, Fraction]] = []
     for place, row in rows.items():
+        require_time()
         total: defaultdict[int, Fraction] = defaultdict(Fraction)
         for k, c in row.items():
             for other, d in columns[k].items():
@@ -497,7 +510,7 @@ def _lifted(G: Array) -> Array:
     """Moved into the cone by more than rounding moves it out again."""
     if not G.size:
         return G
-    values = np.linalg.eigvalsh(G)
+    values = symmetric_eigenvalues(G)
     return G + (max(0.0, -values[0]) + 1e-10 * max(values[-1], 0.0)) * np.eye(len(G))
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from riemannian_modules.arithmetic.spectra import eigenvalues
 from riemannian_modules.certify.norms import FieldL2, FreePolynomialL2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.searching.constant_metric import constant_metric
@@ -55,7 +56,7 @@ def linear_metric(problem: Problem, wanted: FreePolynomialL2) -> FieldL2 | None:
         return None
     z, A = found
     J = np.array(A.tolist(), dtype=float)[None]
-    values = np.linalg.eigvals(J)
+    values = eigenvalues(J)
     if (values.real.max() >= 0) if problem.is_flow else (np.abs(values).max() >= 1):
         return None  # no metric contracts
     try:

@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
+from riemannian_modules.arithmetic.spectra import eigenvalues
 from riemannian_modules.certify.norms import FieldL2, FreePolynomialL2
 from riemannian_modules.certify.problem import Problem
 from riemannian_modules.certify.searching.cone_program import ConeProgram
@@ -127,7 +128,12 @@ def equilibrium_bound(problem: Problem) -> float:
     """What no metric exceeds: c of the Jacobian at an equilibrium, or of the mildest sample."""
     from scipy.optimize import fsolve
 
-    from riemannian_modules.certify.searching.samples import jacobians_at, sample_points, values_at
+    from riemannian_modules.certify.searching.samples import (
+        jacobians_at,
+        sample_points,
+        some,
+        values_at,
+    )
 
     n = len(problem.map)
     points = sample_points(problem, np.random.default_rng(0), 64)
@@ -142,10 +148,10 @@ def equilibrium_bound(problem: Problem) -> float:
     at = np.concatenate([x, points[0][n:]])
     if status == 1 and (at >= problem.lower).all() and (at <= problem.upper).all():
         points = at[None]
-    eigenvalues = np.linalg.eigvals(jacobians_at(problem, points))
+    values = eigenvalues(some(jacobians_at(problem, points)))
     if problem.is_flow:
-        return 2 * float(np.real(eigenvalues).max(1).min())
-    return float(np.abs(eigenvalues).max(1).min()) ** 2
+        return 2 * float(np.real(values).max(1).min())
+    return float(np.abs(values).max(1).min()) ** 2
 
 
 Bases = tuple[list[Form], ...]  # of the main Gram matrix, then one for each side

@@ -14,7 +14,8 @@ from typing import Any, final
 
 import sympy as sp
 
-from riemannian_modules.certify.atoms import polynomial
+from riemannian_modules.certify.deadline import require_time
+from riemannian_modules.certify.multiplying_out import polynomial
 
 Powers = tuple[int, ...]
 Poly = dict[Powers, Fraction]
@@ -81,7 +82,8 @@ def plus(a: Poly, b: Poly, factor: Fraction | int = 1) -> Poly:
 
 
 def times(a: Poly, b: Poly) -> Poly:
-    """``a b``."""
+    """``a b``. Raises OutOfTime when the request's time is over."""
+    require_time()
     total: Poly = {}
     for m, c in a.items():
         for n, d in b.items():

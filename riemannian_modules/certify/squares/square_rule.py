@@ -143,7 +143,8 @@ def prove_by_squares(
         return _prove_best(problem, field, positive, input_norm)
     before: float | None = None
     best = equilibrium_bound(problem)
-    for c in (*(best + part * abs(best) for part in EXACT), *bounds_to_try(problem)):
+    tries = (*(best + part * abs(best) for part in EXACT), *bounds_to_try(problem))
+    for c in tries if np.isfinite(best) else ():
         b = 0.5 * c if problem.is_flow else float(np.sqrt(c))
         rate = _prove_rate(problem, field, b)
         if rate is not None:

@@ -29,7 +29,7 @@ from riemannian_modules.arithmetic.integer_kernel import (
     primitive,
     remainder,
 )
-from riemannian_modules.certify.atoms import polynomial
+from riemannian_modules.certify.multiplying_out import polynomial
 from riemannian_modules.certify.problem import Problem, require_continuous
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError
