@@ -13,7 +13,7 @@ CORE = "riemannian_modules"
 # A room imports only from the floors below it, lowest first.
 FLOORS = (
     {"errors"},
-    {"door", "whole_file"},
+    {"door", "whole_file", "canvas"},
     {"space", "bound"},
     {"region", "arithmetic"},
     {"metrics"},

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from riemannian_modules.cli.console import remark
+from riemannian_modules.errors import RiemannianError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -77,3 +81,16 @@ def write_json(path: Path, data: Any) -> None:
     from riemannian_modules.spec.files import json_text, write_text
 
     write_text(path, json_text(data))
+
+
+def save_picture(path: Path, draw: Callable[[], Figure | None]) -> None:
+    """A picture if there is one to draw; an answer stands without it."""
+    from riemannian_modules.plot import save_figure
+
+    try:
+        figure = draw()
+    except RiemannianError as error:
+        remark(f"No {path.name}: {error}")
+        return
+    if figure is not None:
+        save_figure(figure, path)

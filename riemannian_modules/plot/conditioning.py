@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from riemannian_modules.canvas import BLUE, canvas
 from riemannian_modules.certify.searching.conditioning import Curve
 from riemannian_modules.door import require
-from riemannian_modules.plot.canvas import BLUE, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riemannian_modules.bound import LogNormBound
-from riemannian_modules.plot.canvas import RATE_MAP, UNKNOWN, canvas
+from riemannian_modules.canvas import RATE_MAP, UNKNOWN, canvas
 from riemannian_modules.plot.rate_slice import RateSlice
 
 if TYPE_CHECKING:

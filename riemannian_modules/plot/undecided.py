@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from riemannian_modules.canvas import BLUE, VERMILLION, canvas
 from riemannian_modules.certify.answer import Estimated
 from riemannian_modules.errors import DomainError, RegionError
-from riemannian_modules.plot.canvas import BLUE, VERMILLION, canvas
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
