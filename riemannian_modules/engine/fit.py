@@ -225,4 +225,5 @@ def _result(
         seconds=seconds,
         data=objective.data,
         uncertainty=judged.uncertainty,
+        criterion=objective.loss,
     )

@@ -97,6 +97,11 @@ class NaturalLoss(Loss):
     """A negative log-likelihood whose outputs are natural coordinates; its metric is Fisher's."""
 
     @override
+    def mean(self, outputs: Array) -> Array:
+        # In natural coordinates the gradient is the mean minus the target.
+        return self.gradient(outputs, np.zeros_like(outputs))
+
+    @override
     def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
         return 1.0
 

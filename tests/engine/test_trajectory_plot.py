@@ -50,9 +50,7 @@ def test_each_line_stands_in_one_panel_with_others_of_its_unit_and_size_alone(rn
         tops.append((units[members[0]], shown.max()))
     for unit in set(units):  # and no panel more than needed
         sizes_of_panels = sorted(top for u, top in tops if u == unit)
-        assert all(
-            b > SPREAD * a for a, b in zip(sizes_of_panels, sizes_of_panels[1:], strict=False)
-        )
+        assert all(b > SPREAD * a for a, b in pairwise(sizes_of_panels))
 
 
 def test_what_is_zero_throughout_needs_no_panel_of_its_own():
