@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
-from riemannian_modules.canvas import COLOURS
+from riemannian_modules.canvas import COLOURS, legend_above
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.errors import RiemannianError
 from riemannian_modules.space import Array, Space
@@ -149,7 +149,7 @@ def _draw_curves(ax: Axes, shown: Fitted, curves: Curves, j: int, label: str) ->
         _draw_points(ax, shown, places[rows], targets, rows, j, colour, name or "data")
     ax.set_ylabel(label)
     ax.grid(alpha=0.3)
-    _legend(ax)
+    legend_above(ax)
 
 
 def _curve(
@@ -179,7 +179,7 @@ def _draw_parity(ax: Axes, shown: Fitted, model: Array, j: int, label: str) -> N
     ax.plot(ends, ends, "-", color=GREY, lw=1.2, zorder=1, label="data = model")
     ax.set(xlabel=f"model: {label}", ylabel=f"data: {label}")
     ax.grid(alpha=0.3)
-    _legend(ax)
+    legend_above(ax)
 
 
 def _draw_residuals(
@@ -217,14 +217,3 @@ def _draw_losses(ax: Axes, shown: Fitted) -> None:
     ax.set(xlabel="iteration", ylabel="loss")
     ax.set_title(shown.outcome, fontsize=8, loc="right")
     ax.grid(alpha=0.3)
-
-
-def _legend(ax: Axes) -> None:
-    """Over the axes rather than among the data."""
-    handles, labels = ax.get_legend_handles_labels()
-    widest = max(map(len, labels), default=0)
-    ax.legend(
-        handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=8,
-        ncols=max(1, min(len(labels), 60 // (widest + 8))), borderaxespad=0.2, columnspacing=1.2,
-        handlelength=1.8,
-    )  # fmt: skip

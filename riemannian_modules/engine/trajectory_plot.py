@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from riemannian_modules.canvas import COLOURS
+from riemannian_modules.canvas import COLOURS, DASHES
 from riemannian_modules.errors import DomainError
 from riemannian_modules.space import Array, Port
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SPREAD = 30.0  # how much larger than another a signal may be in one panel
 MOST_NAMED = 10  # lines of a panel that are named one by one
 CLOSE = 0.01  # of a panel's height: two lines no further apart look like one
-DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 HEIGHT, WIDTH = 1.9, 8.0  # of a panel and of the picture, in inches
 
 

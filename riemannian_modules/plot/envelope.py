@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.canvas import COLOURS, canvas
+from riemannian_modules.canvas import COLOURS, canvas, legend_above
 from riemannian_modules.certify.answer import Proved
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.door import number_array, require
@@ -107,7 +107,7 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
         ax.axvline(t[kept], color="0.6", linestyle=":", label="a trajectory leaves the region")
     is_discrete = first.module.signature.time is Time.DISCRETE
     ax.set(xlabel="time [steps]" if is_discrete else "time", ylabel="distance / distance at start")
-    ax.legend(frameon=False, fontsize=8)
+    legend_above(ax)
     ax.grid(alpha=0.3)
     return figure
 

@@ -61,7 +61,7 @@ def undecided_boxes(
     count = len(answer.undecided)
     ax.set_title(f"{count} undecided box{'es' * (count > 1)}: neither proved nor refuted",
                  loc="left", fontsize=9)  # fmt: skip
-    ax.legend(frameon=False, loc="upper right")
+    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     return figure
 
 
