@@ -38,11 +38,11 @@ def ink_on(colour: tuple[float, ...]) -> str:
     return "black" if 0.299 * r + 0.587 * g + 0.114 * b > 0.5 else "white"
 
 
-def legend_above(axes: Axes) -> None:
-    """A legend over the axes rather than among the data, in as many columns as have room."""
+def legend_above(axes: Axes, letters: int = 60) -> None:
+    """A legend over the axes rather than among the data, in columns of some letters in all."""
     handles, labels = axes.get_legend_handles_labels()
     if labels:
-        columns = max(1, min(len(labels), 60 // (max(map(len, labels)) + 8)))
+        columns = max(1, min(len(labels), letters // (max(map(len, labels)) + 8)))
         axes.legend(
             handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, fontsize=8,
             ncols=columns, borderaxespad=0.2, columnspacing=1.2, handlelength=2.4,

@@ -66,8 +66,9 @@ class Across:
         width, height = self.size(block)
         half, below = width / 2 + STUB, self._rows(block)
         if not below:
-            cells = [("i0", half, height), ("o0", half, height)]
-            return [[("", 2 * half, GAP)], cells, [("", 2 * half, GAP)]]
+            # A little under the middle, so that Graphviz leads what runs back under the block.
+            cells = [("i0", half, height - 4), ("o0", half, height - 4)]
+            return [[("", 2 * half, GAP + 4)], cells, [("", 2 * half, GAP)]]
         top = GAP + height - PORT_ROW * below
         ports = [[(f"i{i}", half, PORT_ROW), (f"o{i}", half, PORT_ROW)] for i in range(below)]
         return [[("", 2 * half, top)], *ports, [("", 2 * half, GAP)]]
@@ -80,7 +81,7 @@ class Across:
     def port(self, block: Block, box: Rectangle, side: str, place: int) -> Point:
         """Where the wires of a port meet the rim."""
         below = self._rows(block)
-        y = box[1] + PORT_ROW * (below - place - 0.5) if below else (box[1] + box[3]) / 2
+        y = box[1] + PORT_ROW * (below - place - 0.5) if below else (box[1] + box[3]) / 2 - 2
         return (box[0] if side == "in" else box[2]), y
 
     def name(self, rim: Point, side: str, width: float) -> Point:

@@ -107,7 +107,7 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
         ax.axvline(t[kept], color="0.6", linestyle=":", label="a trajectory leaves the region")
     is_discrete = first.module.signature.time is Time.DISCRETE
     ax.set(xlabel="time [steps]" if is_discrete else "time", ylabel="distance / distance at start")
-    legend_above(ax)
+    legend_above(ax, 90)
     ax.grid(alpha=0.3)
     return figure
 
