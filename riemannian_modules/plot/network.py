@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from riemannian_modules.canvas import RATE_MAP, canvas, ink_on
+from riemannian_modules.canvas import BLUE, RATE_MAP, canvas, ink_on
 from riemannian_modules.certify.answer import Proved
 from riemannian_modules.certify.networks.compose import NetworkBound
 from riemannian_modules.certify.networks.network_table import comparison_of
@@ -27,7 +27,7 @@ from riemannian_modules.plot.diagram import (
     shortened,
     width_of,
 )
-from riemannian_modules.plot.layout import arranged
+from riemannian_modules.plot.layout import MOST_BLOCKS, MOST_WIRES, arranged
 from riemannian_modules.plot.links import type_name
 from riemannian_modules.space import Array
 
@@ -84,7 +84,8 @@ def network_graph(
 
     A module has the colour of the rate that is proved of it alone (brighter contracts faster), an
     edge is as wide as its gain; maps without state are part of the edges. Edges that close a loop
-    are dashed.
+    are dashed. More modules than can be read as a diagram are drawn as the matrix of their gains,
+    with their own rates beside it.
 
     Args:
         graph: The composite.
@@ -93,22 +94,61 @@ def network_graph(
 
     Raises:
         SignatureError: If the proof speaks of modules that the composite has not.
-        UnsupportedError: For a proof by another rule, and for more parts than can be read.
+        UnsupportedError: For a proof by another rule.
     """
     require("network_graph", graph, RiemannianModule, "a composite")
     parts = part_bounds(proof)
     kinds = _kinds(graph, parts)
     is_flow = graph.signature.time is Time.CONTINUOUS
     own = {name: -value if is_flow else value for name, value in parts.own.items()}
+    what = f"rate {-parts.bound:.4g} per unit of time" if is_flow else f"factor {parts.bound:.4g}"
+    title = f"Proved by parts: {what}"
+    scale = "rate [1/time]" if is_flow else "factor"
+    if len(own) > MOST_BLOCKS or len(parts.gains) > MOST_WIRES:
+        return _matrix(own, parts.gains, title, scale, axes)
     colours = _colours(own.values(), RATE_MAP if is_flow else f"{RATE_MAP}_r")
     looks = {name: _look(name, kinds[name], value, colours) for name, value in own.items()}
-    gains = np.array([gain for *_, gain in parts.gains])
+    return _diagram(looks, parts.gains, colours, (title, scale), axes)
+
+
+def _matrix(
+    own: Mapping[str, float], gains: Sequence[tuple[str, str, float]], title: str, scale: str,
+    axes: Axes | None,
+) -> Figure:  # fmt: skip
+    """The gains from column to row, darker where larger, and each row's own rate beside it."""
+    from matplotlib.colors import LogNorm
+
+    place, n = {name: i for i, name in enumerate(own)}, len(own)
+    rows = np.array([(place[a], place[b], gain) for a, b, gain in gains if gain > 0])
+    figure, ax = canvas(axes, 7.0, 5.0)
+    if len(rows):
+        # A square a gain, as wide as its row: a dense matrix of thousands of parts has no room.
+        shown = ax.scatter(rows[:, 0], rows[:, 1], c=rows[:, 2], s=max((280 / n) ** 2, 1.0), lw=0,
+                           marker="s", cmap=f"{RATE_MAP}_r", norm=LogNorm())  # fmt: skip
+        figure.colorbar(shown, ax=ax, label="gain from column to row", shrink=0.85)
+    ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
+    side = ax.inset_axes((1.02, 0.0, 0.18, 1.0), sharey=ax)
+    side.plot(list(own.values()), np.arange(len(own)), ".", color=BLUE, ms=3)
+    side.tick_params(labelleft=False, labelsize=SMALL)
+    side.set_xlabel(f"own {scale}", fontsize=SMALL)
+    ax.set(xlabel=f"part, of {n}", ylabel="part")
+    ax.set_title(title, loc="left", fontsize=9)
+    return figure
+
+
+def _diagram(
+    looks: Mapping[str, Look], edges: Sequence[tuple[str, str, float]], colours: ScalarMappable,
+    words: tuple[str, str], axes: Axes | None,
+) -> Figure:  # fmt: skip
+    """Blocks of given looks, arrows as wide as their gains; `words` are the title and the scale."""
+    title, unit = words
+    gains = np.array([gain for *_, gain in edges])
     labels = [f"{gain:.3g}" for gain in gains]
     layout = arranged(
         [Block(name, look.heading, {"": 0.0}, {"": 0.0}) for name, look in looks.items()],
         [
             Wire(a, "", b, "", (width_of(label) + 4, LABEL))
-            for (a, b, _), label in zip(parts.gains, labels, strict=True)
+            for (a, b, _), label in zip(edges, labels, strict=True)
         ],
         {},
     )
@@ -116,10 +156,9 @@ def network_graph(
     width, height = (right - left + 2 * MARGIN) / 72, (top - bottom + 2 * MARGIN) / 72
     figure, ax = canvas(axes, max(width + 1.0, 5.2), max(height + 0.4, 2.4))
     bar = figure.colorbar(colours, ax=ax)
-    bar.set_label(f"own {'rate [1/time]' if is_flow else 'factor'}, proved", fontsize=SMALL + 1)
+    bar.set_label(f"own {unit}, proved", fontsize=SMALL + 1)
     bar.ax.tick_params(labelsize=SMALL + 1)
-    what = f"rate {-parts.bound:.4g} per unit of time" if is_flow else f"factor {parts.bound:.4g}"
-    ax.set_title(f"Proved by parts: {what}; arrows: gains", loc="left", fontsize=9)
+    ax.set_title(f"{title}; arrows: gains", loc="left", fontsize=9)
     scale = points_per_unit(ax, layout)
     draw_wires(ax, layout, widths_of(gains).tolist(), scale)
     draw_blocks(ax, layout, looks, scale)

@@ -97,6 +97,8 @@ def test_boxes_on_which_nothing_is_proved_are_told_from_those_on_which_distances
     assert len(grey.get_paths()) == unknown.sum()
     assert len(growing.get_paths()) == (shown.rates <= 0).sum()
     assert len(known.get_paths()) == (~unknown).sum()
+    said = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert said == ["nothing proved", "distances may grow"]
 
 
 def test_coordinates_off_the_plane_take_a_value_or_every_value_of_the_region():
@@ -278,6 +280,25 @@ def test_a_larger_gain_is_never_drawn_thinner(rng):
     widths = widths_of(gains)
     assert (np.diff(widths[np.argsort(gains)]) >= 0).all()
     assert widths.min() > 0
+
+
+def test_more_parts_than_a_diagram_can_hold_are_drawn_as_the_matrix_of_their_gains(monkeypatch):
+    from riemannian_modules.plot import network
+
+    monkeypatch.setattr(network, "MOST_BLOCKS", 1)
+    graph = ring()
+    bound = network_bound(graph, np.array([-1.0, -1.0]), np.array([1.0, 1.0]))
+    axes = network_graph(graph, bound).axes[0]
+    (shown,) = axes.collections
+    parts = part_bounds(bound)
+    names = list(parts.own)
+    drawn = {
+        (names[int(x)], names[int(y)], gain)
+        for (x, y), gain in zip(shown.get_offsets(), shown.get_array(), strict=True)
+    }
+    assert drawn == set(parts.gains)
+    (rates,) = axes.child_axes[0].lines
+    assert rates.get_xdata() == pytest.approx([-value for value in parts.own.values()])
 
 
 def test_a_bound_of_another_composite_is_refused():
