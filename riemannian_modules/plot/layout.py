@@ -22,7 +22,7 @@ from riemannian_modules.plot.feedback import feedback
 from riemannian_modules.plot.labels import Point, Rectangle, beside, in_corner
 from riemannian_modules.space import Array
 
-MOST_BLOCKS, MOST_WIRES = 150, 450  # beyond, nothing can be read, and a layout takes minutes
+MOST_BLOCKS, MOST_WIRES = 100, 250  # beyond, nothing is read, and a layout takes minutes
 LABEL_ROOM = 14.0, 7.0  # about the middle of a label
 PAGE = 900.0, 1800.0  # the width and height that are read with ease: pages are scrolled downwards
 

@@ -175,7 +175,7 @@ def test_names_that_are_long_or_hold_dollars_are_drawn_as_they_are():
 
 
 def test_more_modules_than_can_be_read_are_refused():
-    with pytest.raises(UnsupportedError, match=r"202 blocks .* at most 150"):
+    with pytest.raises(UnsupportedError, match=r"202 blocks .* at most 100"):
         graph_figure(rm.chain(*[rm.Lag(1.0) for _ in range(200)]))
 
 
