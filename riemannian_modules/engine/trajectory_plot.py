@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SPREAD = 30.0  # how much larger than another a signal may be in one panel
 MOST_NAMED = 10  # lines of a panel that are named one by one
+MOST_LETTERS = 20  # along the height of a panel; longer names stand in a legend
+WIDEST = 30  # letters of a name in a legend; of longer ones the end is shown
 CLOSE = 0.01  # of a panel's height: two lines no further apart look like one
 HEIGHT, WIDTH = 1.9, 8.0  # of a panel and of the picture, in inches
 
@@ -118,11 +120,13 @@ def _draw_panel(ax: Axes, times: Array, lines: Sequence[Line], *, is_discrete: b
     if lines and lines[0].is_logarithmic:
         ax.set_yscale("log")
     unit = f"[{lines[0].unit}]" if lines and lines[0].unit else ""
-    names = {line.name.partition("[")[0] for line in lines}
-    ax.set_ylabel(f"{min(names)} {unit}".strip() if len(names) == 1 else unit)
+    signals = {line.name.partition("[")[0] for line in lines}
+    name = f"{min(signals)} {unit}".strip() if len(signals) == 1 else ""
+    fits = len(name) <= MOST_LETTERS
+    ax.set_ylabel(name if name and fits else unit)
     ax.grid(visible=True, alpha=0.3)
     ax.margins(x=0.01)
-    if len(lines) > 1:
+    if len(lines) > 1 or not fits:
         _legend(ax, lines)
 
 
@@ -141,17 +145,22 @@ def _looks(lines: Sequence[Line]) -> list[tuple[str, dict[str, Any]]]:
     looks: list[tuple[str, dict[str, Any]]] = []
     for i, line in enumerate(lines):
         under = [j for j in range(i) if _is_on(line, lines[j], CLOSE * height)]
-        label = line.name
+        label = _short(line.name)
         if under:
             first = lines[under[0]]
-            same = np.array_equal(line.values, first.values)
-            label += f" ({'equal to' if same else 'close to'} {first.name})"
+            same = "equal to" if np.array_equal(line.values, first.values) else "close to"
+            said = f"({same} {_short(first.name)})"
+            label += ("\n" if len(label + said) > WIDEST else " ") + said
         dashes = DASHES[(len(under) or i // len(COLOURS)) % len(DASHES)]
         is_under = any(_is_on(other, line, CLOSE * height) for other in lines[i + 1 :])
         width = 1.6 if under or not is_under else 3.2
         look = {"color": COLOURS[i % len(COLOURS)], "ls": dashes, "lw": width}
         looks.append((label, look | ({"alpha": 0.55} if width > 2 else {})))
     return looks
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= WIDEST else f"…{name[1 - WIDEST :]}"
 
 
 def _is_on(line: Line, other: Line, near: float) -> bool:

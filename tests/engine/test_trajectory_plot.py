@@ -94,6 +94,32 @@ def test_legends_stand_beside_the_data_and_name_no_more_than_can_be_read(count):
         assert f"of {len(figure.axes[0].lines)} lines" in title
 
 
+@pytest.mark.parametrize("length", [1, 10, 30, 80])
+def test_long_names_leave_the_axes_alone(length):
+    names = [f"{'x' * length}{i} unit{i}" for i in range(4)]
+    figure = drawn(dict.fromkeys(names, TIMES))
+    figure.draw_without_rendering()
+    boxes = []
+    for ax, name in zip(figure.axes, names, strict=True):
+        assert f"[unit{name[-1]}]" in ax.get_ylabel()
+        assert ax.get_window_extent().width > figure.bbox.width / 2
+        boxes.append(ax.yaxis.label.get_window_extent())
+        assert figure.bbox.y0 <= boxes[-1].y0 < boxes[-1].y1 <= figure.bbox.y1
+        words = [ax.get_ylabel()]
+        words += [text.get_text() for text in ax.get_legend().get_texts()] if length > 20 else []
+        assert any(word.startswith(("x", "…x")) for word in words)
+    for upper, lower in pairwise(boxes):
+        assert lower.y1 <= upper.y0
+
+
+def test_long_names_of_equal_lines_leave_the_axes_half_of_the_width():
+    figure = drawn(dict.fromkeys((f"{c * 90} m" for c in "ab"), TIMES))
+    figure.draw_without_rendering()
+    (ax,) = figure.axes
+    assert ax.get_window_extent().width > figure.bbox.width / 2
+    assert "(equal to …a" in labels(ax)[1]
+
+
 def test_what_is_held_is_drawn_in_steps_and_what_moves_is_not():
     jump, one = (TIMES > 0.5).astype(float), np.zeros(50)
     (ax,) = drawn({"jump": jump, "ramp": TIMES, "still": one + 1}).axes
