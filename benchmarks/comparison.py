@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from riemannian_modules.plot.canvas import COLOURS
+from riemannian_modules.canvas import COLOURS
 
 MARKS = "osD^v"
 

@@ -13,7 +13,7 @@ CORE = "riemannian_modules"
 # A room imports only from the floors below it, lowest first.
 FLOORS = (
     {"errors", "version"},
-    {"door", "recomputed", "shown", "whole_file"},
+    {"door", "recomputed", "shown", "whole_file", "canvas"},
     {"strict_json", "csv_table"},
     {"space", "bound"},
     {"region", "arithmetic"},

@@ -15,6 +15,7 @@ HEAVY = (
     "networkx",
     "numba",
     "pydantic",
+    "pygraphviz",
     "rich",
     "scipy.integrate",
     "scipy.linalg",

@@ -21,7 +21,7 @@ from riemannian_modules.cli.certify_results import save_answer
 from riemannian_modules.cli.console import output, remark, working
 from riemannian_modules.cli.exit_codes import code_of_answer
 from riemannian_modules.cli.explain import explanation, question_of
-from riemannian_modules.cli.interruption import Interrupted, given_words
+from riemannian_modules.cli.interruption import Interrupted, given_words, interrupted_with
 from riemannian_modules.cli.results import results_in
 from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
 
@@ -152,7 +152,8 @@ def certify(
     except Interrupted:
         if resume is None:
             raise
-        raise Interrupted(f"the search is kept in {resume}", (*words, "--resume", resume)) from None
+        kept = {resume.name: (*words, "--resume", resume)}
+        raise interrupted_with(resume.parent, [resume.name], kept) from None
     _tell(system, answer, goal)
     raise typer.Exit(code_of_answer(answer))
 

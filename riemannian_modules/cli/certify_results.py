@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riemannian_modules.cli.console import remark
-from riemannian_modules.cli.results import write_json
-from riemannian_modules.errors import RiemannianError
+from riemannian_modules.cli.results import save_picture, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,30 +21,17 @@ def save_answer(system: System, answer: Answer, region: Box, folder: Path) -> No
     """Write what an answer is worth keeping of: a proof with its certificate and pictures."""
     from riemannian_modules.certify import Estimated, Proved
     from riemannian_modules.graph import ModuleGraph
-    from riemannian_modules.plot import draw_graph
+    from riemannian_modules.plot import graph_figure
 
     write_json(folder / "summary.json", _summary(answer, system.name, region))
-    if isinstance(system.module, ModuleGraph):
-        draw_graph(system.module, folder / "graph.png")
+    if isinstance(graph := system.module, ModuleGraph):
+        save_picture(folder / "graph.png", lambda: graph_figure(graph))
     if isinstance(answer, Proved):
         _save_proof(system, answer, folder)
     elif isinstance(answer, Estimated) and answer.undecided:
+        save_picture(folder / "undecided.png", lambda: _undecided(answer))
         if answer.search is not None:
             answer.search.save(folder / "search.json.gz")
-        _save_picture(folder / "undecided.png", lambda: _undecided(answer))
-
-
-def _save_picture(path: Path, draw: Callable[[], Figure | None]) -> None:
-    """A picture if there is one to draw; an answer stands without it."""
-    from riemannian_modules.plot import save_figure
-
-    try:
-        figure = draw()
-    except RiemannianError as error:
-        remark(f"No {path.name}: {error}")
-        return
-    if figure is not None:
-        save_figure(figure, path)
 
 
 def _undecided(answer: Estimated) -> Figure | None:
@@ -89,11 +73,11 @@ def _save_proof(system: System, answer: Proved, folder: Path) -> None:
     answer.certificate.save(folder / "certificate.json")
     if data["evidence"]["rule"] == "network":
         write_text(folder / "parts.csv", parts_csv(data))
-        _save_picture(folder / "parts.png", lambda: _parts(system, answer))
+        save_picture(folder / "parts.png", lambda: _parts(system, answer))
     elif data["evidence"]["rule"] == "monolithic":
-        _save_picture(folder / "rates.png", lambda: _rates(answer))
+        save_picture(folder / "rates.png", lambda: _rates(answer))
     if data["claim"]["kind"] != "map":
-        _save_picture(folder / "contraction.png", lambda: _trajectories(system, answer))
+        save_picture(folder / "contraction.png", lambda: _trajectories(system, answer))
 
 
 def _summary(answer: Answer, name: str, region: Box) -> dict[str, Any]:

@@ -6,16 +6,20 @@ import secrets
 import shutil
 import signal
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from riemannian_modules.cli.console import remark
 from riemannian_modules.cli.interruption import Interrupted, Words, interrupted_with
+from riemannian_modules.errors import RiemannianError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -114,3 +118,16 @@ def write_json(path: Path, data: Any) -> None:
     from riemannian_modules.spec.files import json_text, write_text
 
     write_text(path, json_text(data))
+
+
+def save_picture(path: Path, draw: Callable[[], Figure | None]) -> None:
+    """A picture if there is one to draw; an answer stands without it."""
+    from riemannian_modules.plot import save_figure
+
+    try:
+        figure = draw()
+    except RiemannianError as error:
+        remark(f"No {path.name}: {error}")
+        return
+    if figure is not None:
+        save_figure(figure, path)

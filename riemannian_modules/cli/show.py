@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from riemannian_modules.cli.arguments import OutFolder, SystemPath, load, misuse
 from riemannian_modules.cli.console import output, plain
-from riemannian_modules.cli.results import results_in
+from riemannian_modules.cli.results import results_in, save_picture
 from riemannian_modules.cli.saved import show_result
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def show(file: SystemPath = None, out: OutFolder = None) -> None:
         riemannian-modules show loop.json --out pictures
     """
     from riemannian_modules.graph import ModuleGraph
-    from riemannian_modules.plot import draw_graph, graph_to_mermaid
+    from riemannian_modules.plot import graph_figure, graph_to_mermaid
     from riemannian_modules.results import holds_result, load_result
     from riemannian_modules.spec.files import write_text
 
@@ -49,7 +49,7 @@ def show(file: SystemPath = None, out: OutFolder = None) -> None:
     if out is not None:
         with results_in(out) as draft:
             write_text(draft / "graph.mmd", mermaid)
-            draw_graph(graph, draft / "graph.png")
+            save_picture(draft / "graph.png", lambda: graph_figure(graph))
 
 
 def _describe(system: System) -> None:

@@ -241,4 +241,5 @@ def _result(
         seconds=seconds,
         data=objective.data,
         uncertainty=uncertainty,
+        criterion=objective.loss,
     )

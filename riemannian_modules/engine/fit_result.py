@@ -9,19 +9,25 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.door import number_array
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.estimate import Estimate
-from riemannian_modules.errors import OutputError, UnsupportedError
+from riemannian_modules.engine.loss import Loss
+from riemannian_modules.errors import DomainError, OutputError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import MOST_NAMES, Facts, Shown, counted, listed
 from riemannian_modules.space import Array
 from riemannian_modules.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @final
@@ -43,6 +49,7 @@ class FitResult(Shown):
         data: The samples.
         uncertainty: What `covariance` and `undetermined` are taken from; None where the problem is
             too large for it.
+        criterion: The loss that was minimised.
     """
 
     module: RiemannianModule
@@ -57,6 +64,7 @@ class FitResult(Shown):
     seconds: float
     data: Dataset
     uncertainty: Estimate | None
+    criterion: Loss
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,28 +112,42 @@ class FitResult(Shown):
         found = self.uncertainty.undetermined if self.uncertainty is not None else ()
         return tuple(self.names[i] for i in found)
 
-    def plot(self) -> Any:
-        """Draw the residuals against the samples, and the loss against the iterations.
+    def plot(self, deviations: ArrayLike | None = None) -> Figure:
+        """Draw each output's data against the model, the residuals, and the loss by iteration.
+
+        Args:
+            deviations: Standard deviations of the targets where they are known, drawn as bars: of
+                shape (B, q), or one that broadcasts to it.
 
         Returns:
-            A matplotlib figure.
-        """
-        import matplotlib.pyplot as plt
+            The figure; ``figure.savefig(path)`` writes it.
 
-        figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-        y = self.module.output(np.zeros(0), self.data.inputs, self.theta)
-        for column, name in enumerate(self.module.signature.outputs.coordinates):
-            residual = y[:, column] - self.data.targets[:, column]
-            left.plot(residual, ".", label=name)
-        left.axhline(0.0, color="gray", linewidth=0.8)
-        left.set(xlabel="sample", ylabel="output - target", title="residuals")
-        left.legend()
+        Raises:
+            DomainError: If a deviation is negative or not finite, or their shape does not fit.
+        """
+        from riemannian_modules.engine.fit_plot import Fitted, plot_fit
+
+        s, shape = self.module.signature, self.data.targets.shape
+        bars = None if deviations is None else number_array("plot: deviations", deviations)
+        if bars is not None:
+            fits = bars.ndim <= 2 and all(
+                n in (1, m) for n, m in zip(bars.shape[::-1], shape[::-1], strict=False)
+            )
+            if not fits or not (np.isfinite(bars) & (bars >= 0)).all():
+                raise DomainError(
+                    f"plot: deviations: expected finite numbers of at least 0 of shape {shape} or "
+                    f"one that broadcasts to it, got shape {bars.shape}."
+                )
+            bars = np.broadcast_to(bars, shape)
+
+        def mean(inputs: Array) -> Array:
+            y = self.module.output(np.zeros(0), inputs, self.theta)
+            return self.criterion.mean(np.broadcast_to(y, (len(inputs), shape[1])))
+
         losses = [line.loss for line in self.history]
-        right.plot(losses, drawstyle="steps-post")
-        right.set(xlabel="iteration", ylabel="loss", title=f"loss ({self.outcome.value})")
-        if losses and min(losses) > 0.0:
-            right.set_yscale("log")
-        return figure
+        return plot_fit(
+            Fitted(self.data, mean, s.inputs, s.outputs, bars, losses, self.outcome.value)
+        )
 
     def summary(self) -> dict[str, Any]:
         """All but data and history, as JSON's types; numbers that are not finite as null."""

@@ -44,3 +44,7 @@ class Loss(abc.ABC, Shown):
     @abc.abstractmethod
     def spread(self, outputs: Array, targets: Array) -> float:
         """The mean square, over samples, of what a step is compared with to judge its size."""
+
+    def mean(self, outputs: Array) -> Array:
+        """What targets are expected to be on average, (B, q): the outputs themselves."""
+        return outputs

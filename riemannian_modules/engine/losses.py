@@ -108,6 +108,11 @@ class NaturalLoss(Loss):
         """
 
     @override
+    def mean(self, outputs: Array) -> Array:
+        # In natural coordinates the gradient is the mean minus the target.
+        return self.gradient(outputs, np.zeros_like(outputs))
+
+    @override
     def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
         return 1.0
 

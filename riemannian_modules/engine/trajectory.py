@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -20,10 +20,10 @@ from riemannian_modules.csv_table import numbers_of, read_rows
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
-from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Facts, Shown, counted, listed, numbers
-from riemannian_modules.space import Array, Space
+from riemannian_modules.space import Array, Port, Space
 from riemannian_modules.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -141,23 +141,65 @@ class Trajectory(Shown, Recomputed):
         last = [f"output.{name}" if name in taken else name for name in s.outputs.coordinates]
         return first + last, np.concatenate([*columns, self.outputs], 1)
 
-    def plot(self, names: Sequence[str] = ()) -> Figure:
-        """Draw signals over time, one axis for each unit.
+    def plot(self, names: Sequence[str] = (), *, logarithmic: Sequence[str] = ()) -> Figure:
+        """Draw signals over time, a panel for each unit and, within a unit, for each magnitude.
 
         Args:
             names: Which to draw; all states, outputs and inputs where none is named.
+            logarithmic: Which of them stand on a logarithmic scale.
 
         Returns:
             The figure; ``figure.savefig(path)`` writes it.
-        """
-        from riemannian_modules.engine.trajectory_plot import plot_signals
 
+        Raises:
+            SignatureError: For an unknown name.
+            DomainError: If a signal is never positive and wanted on a logarithmic scale.
+        """
+        from riemannian_modules.engine.trajectory_plot import lines_of, plot_lines
+
+        signals = self._signals(names)
+        unknown = [name for name in logarithmic if name not in signals]
+        if unknown:
+            raise SignatureError(
+                f"plot: logarithmic names {unknown}, which are not drawn; drawn are: "
+                f"{', '.join(signals)}."
+            )
+        lines = [
+            line
+            for name, (port, values) in signals.items()
+            for line in lines_of(
+                replace(port, name=name), values, is_logarithmic=name in logarithmic
+            )
+        ]
+        is_discrete = self.module.signature.time is Time.DISCRETE
+        return plot_lines(self.times, lines, is_discrete=is_discrete)
+
+    def _signals(self, names: Sequence[str]) -> dict[str, tuple[Port, Array]]:
+        """What is drawn under which name: as named, or all, an output only if it is no state."""
         s = self.module.signature
-        ports = (*s.inputs.ports, *s.outputs.ports, *s.state.ports)
-        shown = names or [*s.state.names, *s.outputs.names, *s.inputs.names]
-        return plot_signals(
-            self.times, {name: self[name] for name in shown}, {p.name: p.unit for p in ports}
-        )
+        if names:
+            return {name: (self._port(name), self[name]) for name in names}
+        found: dict[str, tuple[Port, Array]] = {}
+        spaces = (s.state, self.states), (s.outputs, self.outputs), (s.inputs, self.inputs)
+        for kind, (space, values) in zip(("state", "output", "input"), spaces, strict=True):
+            for port in space.ports if space is not s.state or kind == "state" else ():
+                name = f"{kind} {port.name}" if port.name in found else port.name
+                found[name] = port, _signal(space, values, port.name)
+        return found
+
+    def _port(self, name: str) -> Port:
+        """The shape and unit of a signal, found as ``self[name]`` finds its values."""
+        s = self.module.signature
+        for space in (s.state, s.outputs, s.inputs):
+            if name in space:
+                return space[name]
+            if name in space.coordinates:
+                return Port(name, (), space[name.rpartition("[")[0]].unit)
+        if isinstance(self.module, ModuleGraph):
+            leaf, _, port = name.rpartition(".")
+            if leaf in self.module.nodes:
+                return self.module.nodes[leaf].signature.outputs[port]
+        return Port(name)
 
     @override
     def facts(self) -> Facts:

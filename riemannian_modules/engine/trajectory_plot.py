@@ -1,40 +1,183 @@
-"""The picture of a trajectory: signals over time, one axis for each unit."""
+"""The picture of a trajectory: its signals over time, a panel for each unit and each size.
+
+Source: Cleveland and McGill (1984), J. American Statistical Association 79, 531-554: positions
+along one scale are compared best, so what shares a panel shares its unit and its magnitude.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
 
-from riemannian_modules.space import Array
+import numpy as np
+
+from riemannian_modules.canvas import COLOURS, DASHES
+from riemannian_modules.errors import DomainError
+from riemannian_modules.space import Array, Port
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SPREAD = 30.0  # how much larger than another a signal may be in one panel
+MOST_NAMED = 10  # lines of a panel that are named one by one
+MOST_LETTERS = 20  # along the height of a panel; longer names stand in a legend
+WIDEST = 30  # letters of a name in a legend; of longer ones the end is shown
+CLOSE = 0.01  # of a panel's height: two lines no further apart look like one
+HEIGHT, WIDTH = 1.9, 8.0  # of a panel and of the picture, in inches
 
-def plot_signals(times: Array, signals: Mapping[str, Array], units: Mapping[str, str]) -> Figure:
-    """Draw signals (T, ...) by name against times (T,); no window is opened."""
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One number over time.
+
+    Attributes:
+        name: Its name.
+        unit: Its unit.
+        values: Its values (T,).
+        size: The largest magnitude of the signal that it is a coordinate of.
+        is_logarithmic: Whether a logarithmic scale is wanted.
+    """
+
+    name: str
+    unit: str
+    values: Array
+    size: float
+    is_logarithmic: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is constant but for few jumps, no two of them at neighbouring times."""
+        moves = np.diff(self.values) != 0
+        return bool(moves.any() and moves.mean() <= 0.25 and not (moves[1:] & moves[:-1]).any())
+
+
+def lines_of(port: Port, values: Array, *, is_logarithmic: bool) -> list[Line]:
+    """The coordinates of a signal (T, *shape) as lines."""
+    size = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    columns = values.reshape(len(values), -1).T
+    return [
+        Line(name, port.unit, column, size, is_logarithmic)
+        for name, column in zip(port.coordinates(), columns, strict=True)
+    ]
+
+
+def plot_lines(times: Array, lines: Sequence[Line], *, is_discrete: bool) -> Figure:
+    """Draw lines against times (T,); no window is opened.
+
+    Args:
+        times: Increasing times.
+        lines: What to draw.
+        is_discrete: Whether the times are steps, between which values are held.
+
+    Raises:
+        DomainError: If a line is wanted on a logarithmic scale and never positive.
+    """
     from matplotlib.figure import Figure
 
-    panels: dict[str, list[str]] = {}
-    for name in signals:
-        panels.setdefault(units.get(name, ""), []).append(name)
-    count = max(len(panels), 1)
-    figure = Figure(figsize=(7.0, 1.0 + 2.2 * count), layout="constrained")
-    axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
-    for ax, (unit, members) in zip(axes, panels.items(), strict=False):
-        for name in members:
-            _draw(ax, times, signals[name], name)
-        ax.set_ylabel(f"[{unit}]" if unit else "")
-        ax.grid(visible=True, alpha=0.3)
-        lines = len(ax.get_lines())
-        legend = ax.legend(loc="best", frameon=False, ncols=1 + lines // 6)
-        # Many labels would else leave no room for the axes.
-        legend.set_in_layout(False)
-    axes[-1].set_xlabel("time")
+    for line in lines:
+        if line.is_logarithmic and not (line.values > 0).any():
+            raise DomainError(
+                f"plot: {line.name!r} is never positive, so it has no logarithmic scale. Leave it "
+                "out of `logarithmic`."
+            )
+    panels = list(_panels(lines)) or [[]]
+    figure = Figure(figsize=(WIDTH, 0.6 + HEIGHT * len(panels)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, members in zip(axes, panels, strict=True):
+        _draw_panel(ax, times, members, is_discrete=is_discrete)
+    axes[-1].set_xlabel("step" if is_discrete else "time")
+    figure.align_ylabels(axes)
     return figure
 
 
-def _draw(ax: Any, times: Array, signal: Array, name: str) -> None:
-    lines = ax.plot(times, signal.reshape(len(times), -1))
+def _panels(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Lines of one unit and about one size, in the order of their first ones."""
+    units = dict.fromkeys((line.unit, line.is_logarithmic) for line in lines)
+    for unit in units:
+        members = [line for line in lines if (line.unit, line.is_logarithmic) == unit]
+        sizes = sorted({line.size for line in members}, reverse=True)
+        panel_of, largest = dict.fromkeys(sizes, sizes[0]), sizes[0]
+        for size in sizes if not members[0].is_logarithmic else ():
+            # What is zero throughout is seen to be so in any panel.
+            largest = size if 0 < size < largest / SPREAD else largest
+            panel_of[size] = largest
+        for panel in dict.fromkeys(panel_of[line.size] for line in members):
+            yield [line for line in members if panel_of[line.size] == panel]
+
+
+def _draw_panel(ax: Axes, times: Array, lines: Sequence[Line], *, is_discrete: bool) -> None:
+    looks = _looks(lines)
+    for line, (label, look) in zip(lines, looks, strict=True):
+        positive = line.values > 0 if line.is_logarithmic else True
+        shown = np.where(np.isfinite(line.values) & positive, line.values, np.nan)
+        is_held = is_discrete or line.is_held
+        marker = "o" if np.isfinite(shown).sum() == 1 else ""
+        ax.plot(times, shown, label=label, marker=marker,
+                drawstyle="steps-post" if is_held else "default", **look)  # fmt: skip
+    if lines and lines[0].is_logarithmic:
+        ax.set_yscale("log")
+    unit = f"[{lines[0].unit}]" if lines and lines[0].unit else ""
+    signals = {line.name.partition("[")[0] for line in lines}
+    name = f"{min(signals)} {unit}".strip() if len(signals) == 1 else ""
+    fits = len(name) <= MOST_LETTERS
+    ax.set_ylabel(name if name and fits else unit)
+    ax.grid(visible=True, alpha=0.3)
+    ax.margins(x=0.01)
+    if len(lines) > 1 or not fits:
+        _legend(ax, lines)
+
+
+def _looks(lines: Sequence[Line]) -> list[tuple[str, dict[str, Any]]]:
+    """A label and a style for each line; one that lies on an earlier one is dashed and says so."""
+    from matplotlib import colormaps
+
+    if len(lines) > MOST_NAMED:
+        colours = colormaps["viridis"](np.linspace(0.0, 0.92, len(lines)))
+        return [
+            (line.name, {"color": c, "lw": 1.0}) for line, c in zip(lines, colours, strict=True)
+        ]
+    sizes = [line.values[np.isfinite(line.values)] for line in lines]
+    values = np.concatenate([*sizes, [0.0]]) if not sizes else np.concatenate(sizes)
+    height = float(np.ptp(values)) if values.size else 0.0
+    looks: list[tuple[str, dict[str, Any]]] = []
     for i, line in enumerate(lines):
-        line.set_label(name if len(lines) == 1 else f"{name}[{i}]")
+        under = [j for j in range(i) if _is_on(line, lines[j], CLOSE * height)]
+        label = _short(line.name)
+        if under:
+            first = lines[under[0]]
+            same = "equal to" if np.array_equal(line.values, first.values) else "close to"
+            said = f"({same} {_short(first.name)})"
+            label += ("\n" if len(label + said) > WIDEST else " ") + said
+        dashes = DASHES[(len(under) or i // len(COLOURS)) % len(DASHES)]
+        is_under = any(_is_on(other, line, CLOSE * height) for other in lines[i + 1 :])
+        width = 1.6 if under or not is_under else 3.2
+        look = {"color": COLOURS[i % len(COLOURS)], "ls": dashes, "lw": width}
+        looks.append((label, look | ({"alpha": 0.55} if width > 2 else {})))
+    return looks
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= WIDEST else f"…{name[1 - WIDEST :]}"
+
+
+def _is_on(line: Line, other: Line, near: float) -> bool:
+    """Whether two lines are told apart by the eye for less than a fifth of the time."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(line.values - other.values) > near
+    return float(apart.mean()) < 0.2
+
+
+def _legend(ax: Axes, lines: Sequence[Line]) -> None:
+    handles, labels = ax.get_legend_handles_labels()
+    title = None
+    if len(lines) > MOST_NAMED:
+        kept = np.linspace(0, len(lines) - 1, MOST_NAMED - 2).round().astype(int).tolist()
+        handles, labels = [handles[i] for i in kept], [labels[i] for i in kept]
+        title = f"{len(kept)} of {len(lines)} lines, in order"
+    ax.legend(
+        handles, labels, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False,
+        fontsize=8, title_fontsize=8, borderaxespad=0.0, handlelength=2.8,
+    )  # fmt: skip

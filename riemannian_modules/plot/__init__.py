@@ -1,12 +1,17 @@
-"""Pictures: of composites, and of what is proved about them."""
+"""Pictures: of composites, linear models and metrics, and of what is proved.
+
+Trajectories and fits draw themselves: their method `plot`.
+"""
 
 from riemannian_modules.plot.bound_curve import bound_curve
 from riemannian_modules.plot.composite import draw_graph, graph_figure
 from riemannian_modules.plot.conditioning import rate_against_conditioning
 from riemannian_modules.plot.envelope import draw_envelope, envelope
 from riemannian_modules.plot.figure_file import save_figure
+from riemannian_modules.plot.linear_model import frequency_response, linear_model_figure
 from riemannian_modules.plot.links import Link, links_of, type_name
 from riemannian_modules.plot.mermaid import graph_to_mermaid
+from riemannian_modules.plot.metric import metric_figure
 from riemannian_modules.plot.network import network_graph
 from riemannian_modules.plot.rate_slice import RateSlice, proved_slice, slice_in_norm
 from riemannian_modules.plot.rates import rate_slices
@@ -19,9 +24,12 @@ __all__ = [
     "draw_envelope",
     "draw_graph",
     "envelope",
+    "frequency_response",
     "graph_figure",
     "graph_to_mermaid",
+    "linear_model_figure",
     "links_of",
+    "metric_figure",
     "network_graph",
     "proved_slice",
     "rate_against_conditioning",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from riemannian_modules.canvas import BLUE, canvas, legend_above
 from riemannian_modules.certify.searching.conditioning import Curve
 from riemannian_modules.door import require
-from riemannian_modules.plot.canvas import BLUE, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,5 +46,5 @@ def rate_against_conditioning(curve: Curve, axes: Axes | None = None) -> Figure:
     ax.set(xlabel="condition number of the metric (squared overshoot)",
            ylabel="proved factor" if is_step else "proved rate [1/time]")  # fmt: skip
     ax.grid(alpha=0.3, which="both")
-    ax.legend(frameon=False, loc="upper right" if is_step else "lower right")
+    legend_above(ax)
     return figure

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.canvas import COLOURS, canvas, legend_above
 from riemannian_modules.certify.answer import Proved
 from riemannian_modules.certify.symmetry.horizontal import Horizontal
 from riemannian_modules.door import number_array, require
@@ -19,7 +20,6 @@ from riemannian_modules.engine.simulate import simulate
 from riemannian_modules.engine.trajectory import Trajectory
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.plot.canvas import COLOURS, canvas
 from riemannian_modules.plot.claim import directions_of, inside, logarithmic_rate
 from riemannian_modules.space import Array
 
@@ -115,7 +115,7 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
         ax.axvline(t[kept], color="0.6", linestyle=":", label="a trajectory leaves the region")
     counts_steps = s.time is Time.DISCRETE and s.sampling_time is None
     ax.set(xlabel="time [steps]" if counts_steps else "time", ylabel="distance / distance at start")
-    ax.legend(frameon=False, fontsize=8)
+    legend_above(ax, 90)
     ax.grid(alpha=0.3)
     return figure
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
+from riemannian_modules.canvas import BLUE, RATE_MAP, canvas, ink_on
 from riemannian_modules.certify.answer import Proved
 from riemannian_modules.certify.networks.compose import NetworkBound
 from riemannian_modules.certify.networks.network_table import comparison_of
@@ -15,18 +16,28 @@ from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.plot.canvas import RATE_MAP, canvas, ink_on
-from riemannian_modules.plot.layers import Places, layered, rows_of
+from riemannian_modules.plot.blocks import Block, Wire
+from riemannian_modules.plot.diagram import (
+    MARGIN,
+    SMALL,
+    Look,
+    draw_blocks,
+    draw_wires,
+    points_per_unit,
+    shortened,
+    width_of,
+)
+from riemannian_modules.plot.layout import MOST_BLOCKS, MOST_WIRES, arranged
 from riemannian_modules.plot.links import type_name
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
-MOST_LABELS = 60
-WIDEST, THINNEST = 5.0, 0.8  # of edges, in points
-ROW_HEIGHT = 0.5  # of a row, in widths of a column
+LABEL = 12.0  # the height of a gain, in points
+WIDEST, THINNEST = 4.0, 0.8  # of edges, in points
 
 
 @final
@@ -73,7 +84,8 @@ def network_graph(
 
     A module has the colour of the rate that is proved of it alone (brighter contracts faster), an
     edge is as wide as its gain; maps without state are part of the edges. Edges that close a loop
-    are dashed.
+    are dashed. More modules than can be read as a diagram are drawn as the matrix of their gains,
+    with their own rates beside it.
 
     Args:
         graph: The composite.
@@ -87,36 +99,94 @@ def network_graph(
         SignatureError: If the proof speaks of modules that the composite has not.
         UnsupportedError: For a proof by another rule.
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
     require("network_graph", graph, RiemannianModule, "a composite")
     parts = part_bounds(proof)
     kinds = _kinds(graph, parts)
     is_flow = graph.signature.time is Time.CONTINUOUS
     own = {name: -value if is_flow else value for name, value in parts.own.items()}
-    edges = parts.gains
-    places = layered(list(own), [(a, b) for a, b, _ in edges])
-    columns = max((column for column, _ in places.values()), default=0.0) + 1
-    size = min(max(5.0, 2.2 * columns), 16.0), min(max(2.8, 1.1 * rows_of(places) + 1.2), 12.0)
-    figure, ax = canvas(axes, *size)
-    values = np.array(list(own.values()))
-    finite = values[np.isfinite(values)]
-    span = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    scale = Normalize(span[0], span[1] if span[1] > span[0] else span[0] + 1e-9)
-    colours = ScalarMappable(scale, RATE_MAP if is_flow else f"{RATE_MAP}_r")
-    _draw_edges(ax, edges, places)
-    _draw_nodes(ax, own, kinds, places, colours)
-    figure.colorbar(colours, ax=ax, label=f"own {'rate [1/time]' if is_flow else 'factor'}, proved")
     what = f"rate {-parts.bound:.4g} per unit of time" if is_flow else f"factor {parts.bound:.4g}"
-    ax.set_title(f"Proved by parts: {what}", loc="left", fontsize=9)
-    rows = [row for _, row in places.values()]
-    rows += [_middle(places[a], places[b])[1] for a, b, _ in edges]
-    ax.set_xlim(-0.6, columns - 0.4)
-    ax.set_ylim(min(rows, default=0.0) - 0.8, max(rows, default=0.0) + 0.8)
-    ax.set_aspect(ROW_HEIGHT)
+    title = f"Proved by parts: {what}"
+    scale = "rate [1/time]" if is_flow else "factor"
+    if len(own) > MOST_BLOCKS or len(parts.gains) > MOST_WIRES:
+        return _matrix(own, parts.gains, title, scale, axes)
+    colours = _colours(own.values(), RATE_MAP if is_flow else f"{RATE_MAP}_r")
+    looks = {name: _look(name, kinds[name], value, colours) for name, value in own.items()}
+    return _diagram(looks, parts.gains, colours, (title, scale), axes)
+
+
+def _matrix(
+    own: Mapping[str, float], gains: Sequence[tuple[str, str, float]], title: str, scale: str,
+    axes: Axes | None,
+) -> Figure:  # fmt: skip
+    """The gains from column to row, darker where larger, and each row's own rate beside it."""
+    from matplotlib.colors import LogNorm
+
+    place, n = {name: i for i, name in enumerate(own)}, len(own)
+    rows = np.array([(place[a], place[b], gain) for a, b, gain in gains if gain > 0])
+    figure, ax = canvas(axes, 7.0, 5.0)
+    if len(rows):
+        # A square a gain, as wide as its row: a dense matrix of thousands of parts has no room.
+        shown = ax.scatter(rows[:, 0], rows[:, 1], c=rows[:, 2], s=max((280 / n) ** 2, 1.0), lw=0,
+                           marker="s", cmap=f"{RATE_MAP}_r", norm=LogNorm())  # fmt: skip
+        figure.colorbar(shown, ax=ax, label="gain from column to row", shrink=0.85)
+    ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
+    side = ax.inset_axes((1.02, 0.0, 0.18, 1.0), sharey=ax)
+    side.plot(list(own.values()), np.arange(len(own)), ".", color=BLUE, ms=3)
+    side.tick_params(labelleft=False, labelsize=SMALL)
+    side.set_xlabel(f"own {scale}", fontsize=SMALL)
+    ax.set(xlabel=f"part, of {n}", ylabel="part")
+    ax.set_title(title, loc="left", fontsize=9)
+    return figure
+
+
+def _diagram(
+    looks: Mapping[str, Look], edges: Sequence[tuple[str, str, float]], colours: ScalarMappable,
+    words: tuple[str, str], axes: Axes | None,
+) -> Figure:  # fmt: skip
+    """Blocks of given looks, arrows as wide as their gains; `words` are the title and the scale."""
+    title, unit = words
+    gains = np.array([gain for *_, gain in edges])
+    labels = [f"{gain:.3g}" for gain in gains]
+    layout = arranged(
+        [Block(name, look.heading, {"": 0.0}, {"": 0.0}) for name, look in looks.items()],
+        [
+            Wire(a, "", b, "", (width_of(label) + 4, LABEL))
+            for (a, b, _), label in zip(edges, labels, strict=True)
+        ],
+        {},
+    )
+    left, bottom, right, top = layout.extent
+    width, height = (right - left + 2 * MARGIN) / 72, (top - bottom + 2 * MARGIN) / 72
+    figure, ax = canvas(axes, max(width + 1.0, 5.2), max(height + 0.4, 2.4))
+    bar = figure.colorbar(colours, ax=ax)
+    bar.set_label(f"own {unit}, proved", fontsize=SMALL + 1)
+    bar.ax.tick_params(labelsize=SMALL + 1)
+    ax.set_title(f"{title}; arrows: gains", loc="left", fontsize=9)
+    scale = points_per_unit(ax, layout)
+    draw_wires(ax, layout, widths_of(gains).tolist(), scale)
+    draw_blocks(ax, layout, looks, scale)
+    for place, label in zip(layout.labels, labels, strict=True):
+        if place is not None:
+            ax.text(*place, label, ha="center", va="center", fontsize=SMALL * scale, gid="gain")
     ax.set_axis_off()
     return figure
+
+
+def _colours(values: Iterable[float], colours: str) -> ScalarMappable:
+    """Colours from the slowest part to the fastest."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    finite = [value for value in values if np.isfinite(value)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
+    scale = Normalize(low, high if high > low else low + 1e-9)
+    return ScalarMappable(scale, colours)
+
+
+def _look(name: str, kind: str, value: float, colours: ScalarMappable) -> Look:
+    fill = tuple(colours.to_rgba(np.array(value))) if np.isfinite(value) else (0.88,) * 3
+    lines = [*([shortened(kind)] if kind else []), f"{value:.4g}"]
+    return Look(shortened(name), lines, fill, ink_on(fill))
 
 
 def _kinds(graph: RiemannianModule, parts: PartBounds) -> dict[str, str]:
@@ -137,58 +207,3 @@ def widths_of(gains: Array) -> Array:
     largest = float(gains[np.isfinite(gains)].max(initial=0.0))
     part = np.minimum(gains / largest, 1.0) if largest > 0 else np.zeros_like(gains)
     return THINNEST + (WIDEST - THINNEST) * part
-
-
-def _draw_edges(ax: Axes, edges: Sequence[tuple[str, str, float]], places: Places) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import FancyArrowPatch
-
-    gains = np.array([gain for *_, gain in edges])
-    widths = widths_of(gains)
-    for (source, target, gain), width in zip(edges, widths.tolist(), strict=True):
-        a, b = places[source], places[target]
-        is_back = b[0] <= a[0]
-        bend = _bend(a, b)
-        arrow = FancyArrowPatch(
-            a, b, arrowstyle="-|>", mutation_scale=8 + 2 * width, lw=width, color="0.35",
-            linestyle="--" if is_back else "-", connectionstyle=f"arc3,rad={-bend}",
-            shrinkA=26, shrinkB=26, zorder=1,
-        )  # fmt: skip
-        ax.add_patch(arrow)
-        if len(edges) <= MOST_LABELS:
-            ax.text(*_middle(a, b), f"{gain:.3g}", ha="center", va="center", fontsize=7, zorder=4,
-                    bbox={"fc": "white", "ec": "none", "pad": 0.8})  # fmt: skip
-    if edges:
-        shown = np.unique([gains.min(), gains.max()])
-        lines = [
-            Line2D([], [], color="0.35", lw=w, label=f"gain {g:.3g}")
-            for g, w in zip(shown, np.interp(shown, np.sort(gains), np.sort(widths)), strict=True)
-        ]
-        ax.legend(handles=lines, frameon=False, fontsize=7, loc="lower right", ncols=len(lines))
-
-
-def _bend(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """How far an arc leaves its chord: room for what lies between, less for long arcs."""
-    span = max(abs(b[0] - a[0]), 1.0)
-    return min(0.3, 0.7 / span) if b[0] <= a[0] else (0.0 if span <= 1 else -0.4 / span)
-
-
-def _middle(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
-    """The middle of an arc, which lies half of its bend beside the chord, on paper."""
-    half = _bend(a, b) / 2
-    x = (a[0] + b[0]) / 2 - half * (b[1] - a[1]) * ROW_HEIGHT
-    return x, (a[1] + b[1]) / 2 + half * (b[0] - a[0]) / ROW_HEIGHT
-
-
-def _draw_nodes(
-    ax: Axes, own: Mapping[str, float], kinds: Mapping[str, str], places: Places, colours: Any
-) -> None:
-    for name, value in own.items():
-        column, row = places[name]
-        fill = colours.to_rgba(value) if np.isfinite(value) else (0.88, 0.88, 0.88, 1.0)
-        if len(own) > MOST_LABELS:
-            ax.plot([column], [row], "o", color=fill, mec="0.3", ms=8, zorder=3)
-            continue
-        text = "\n".join([name, *([kinds[name]] if kinds[name] else []), f"{value:.4g}"])
-        ax.text(column, row, text, ha="center", va="center", fontsize=8, color=ink_on(fill),
-                zorder=3, bbox={"boxstyle": "round,pad=0.45", "fc": fill, "ec": "0.3"})  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from riemannian_modules.bound import LogNormBound
-from riemannian_modules.plot.canvas import RATE_MAP, UNKNOWN, canvas
+from riemannian_modules.canvas import RATE_MAP, UNKNOWN, canvas
 from riemannian_modules.plot.rate_slice import RateSlice
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def rate_slices(shown: RateSlice, axes: Axes | None = None) -> Figure:
         The figure.
     """
     from matplotlib.collections import PolyCollection
+    from matplotlib.patches import Patch
 
     figure, ax = canvas(axes, 5.6, 4.2)
     is_flow = shown.kind is LogNormBound
@@ -38,11 +39,13 @@ def rate_slices(shown: RateSlice, axes: Axes | None = None) -> Figure:
     colours = RATE_MAP if is_flow else f"{RATE_MAP}_r"
     filled = PolyCollection(corners[known], array=rates[known], cmap=colours, edgecolors="face")
     ax.add_collection(filled)
-    for which, colour in (
-        (~known, UNKNOWN),
-        (known & (shown.bounds >= (0 if is_flow else 1)), "none"),
+    marks = []
+    for which, colour, meaning in (
+        (~known, UNKNOWN, "nothing proved"),
+        (known & (shown.bounds >= (0 if is_flow else 1)), "none", "distances may grow"),
     ):
         if which.any():
+            marks.append(Patch(fc=colour, hatch="///", ec="0.45", lw=0, label=meaning))
             ax.add_collection(
                 PolyCollection(
                     corners[which], facecolors=colour, hatch="///", edgecolors="0.45", linewidths=0
@@ -55,6 +58,9 @@ def rate_slices(shown: RateSlice, axes: Axes | None = None) -> Figure:
     ax.set_xlim(shown.lower[:, 0].min(), shown.upper[:, 0].max())
     ax.set_ylim(shown.lower[:, 1].min(), shown.upper[:, 1].max())
     ax.set_title(_title(shown), loc="left", fontsize=9)
+    if marks:
+        ax.legend(handles=marks, loc="upper left", bbox_to_anchor=(0.0, -0.14), frameon=False,
+                  fontsize=8, ncols=2, borderaxespad=0.0)  # fmt: skip
     return figure
 
 

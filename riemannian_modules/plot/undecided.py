@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from riemannian_modules.canvas import BLUE, VERMILLION, canvas
 from riemannian_modules.certify.answer import Estimated
 from riemannian_modules.errors import DomainError, RegionError
-from riemannian_modules.plot.canvas import BLUE, VERMILLION, canvas
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def undecided_boxes(
     count = len(answer.undecided)
     ax.set_title(f"{count} undecided box{'es' * (count > 1)}: neither proved nor refuted",
                  loc="left", fontsize=9)  # fmt: skip
-    ax.legend(frameon=False, loc="upper right")
+    ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -27,6 +28,14 @@ def test_show_prints_the_bundled_example_and_draws_it(tmp_path):
     assert "flowchart LR" in result.output
     assert (tmp_path / "graph.png").read_bytes().startswith(PNG)
     assert (tmp_path / "graph.mmd").read_text() in result.output
+
+
+def test_what_cannot_be_drawn_is_said_and_the_rest_is_saved(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)  # as where it has no wheel
+    result = run("show", "--out", tmp_path)
+    assert result.exit_code == 0
+    assert "No graph.png: picture: diagrams are arranged by Graphviz" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["graph.mmd"]
 
 
 def test_show_of_a_single_module_says_that_there_is_no_graph(cubic):

@@ -352,7 +352,7 @@ def test_results_are_saved_whole_and_plotted(tmp_path):
     assert [float(row["loss"]) for row in rows] == [line.loss for line in found.history]
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"fit.json", "history.csv"}
     figure = found.plot()
-    assert len(figure.axes) == 2
+    assert len(figure.axes) == 3
     figure.savefig(tmp_path / "fit.png")
 
 

@@ -278,7 +278,7 @@ def test_a_damaged_file_is_refused_with_its_place(tmp_path, content, error, word
 
 def test_a_plot_has_one_axis_for_each_unit_and_one_line_for_each_signal(tmp_path):
     figure = simulate(Pendulum(), [0.0, 1.0, 2.0], [1.0, 0.0]).plot()
-    assert [ax.get_ylabel() for ax in figure.axes] == ["[rad]", "[rad/s]", "[N m]"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["[rad]", "v [rad/s]", "torque [N m]"]
     assert [len(ax.lines) for ax in figure.axes] == [2, 1, 1]
     figure.savefig(tmp_path / "run.png")
 

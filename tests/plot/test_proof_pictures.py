@@ -97,6 +97,8 @@ def test_boxes_on_which_nothing_is_proved_are_told_from_those_on_which_distances
     assert len(grey.get_paths()) == unknown.sum()
     assert len(growing.get_paths()) == (shown.rates <= 0).sum()
     assert len(known.get_paths()) == (~unknown).sum()
+    said = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert said == ["nothing proved", "distances may grow"]
 
 
 def test_coordinates_off_the_plane_take_a_value_or_every_value_of_the_region():
@@ -215,19 +217,22 @@ def test_modules_have_the_colours_of_their_rates_and_edges_the_widths_of_their_g
     bound = network_bound(graph, np.array([-1.0, -1.0]), np.array([1.0, 1.0]))
     figure = network_graph(graph, bound)
     axes, bar = figure.axes
-    boxes = {t.get_text().split("\n")[0]: t for t in axes.texts if "\n" in t.get_text()}
+    boxes = {p.get_gid()[6:]: p for p in axes.patches if p.get_gid().startswith("block:")}
     assert set(boxes) == set(bound.nodes) == {"a", "b"}
     colour = mpl.colormaps["cividis"]
     own = dict(zip(bound.nodes, -np.diagonal(bound.matrix), strict=True))
     assert own["b"] > own["a"]
-    assert boxes["b"].get_bbox_patch().get_facecolor() == colour(1.0)
-    assert boxes["a"].get_bbox_patch().get_facecolor() == colour(0.0)
-    assert f"{own['a']:.4g}" in boxes["a"].get_text()
+    assert boxes["b"].get_facecolor() == colour(1.0)
+    assert boxes["a"].get_facecolor() == colour(0.0)
+    texts = {t.get_text() for t in axes.texts}
+    assert {*own, *(f"{rate:.4g}" for rate in own.values())} <= texts
     gains = {(a, b): g for a, b, g in part_bounds(bound).gains}
-    widths = sorted(p.get_linewidth() for p in axes.patches)
+    widths = sorted(p.get_linewidth() for p in axes.patches if p.get_gid() == "wire")
     assert len(widths) == len(gains) == 2
-    assert widths == sorted(widths_of(np.array(list(gains.values()))).tolist())
-    assert {f"{g:.3g}" for g in gains.values()} <= {t.get_text() for t in axes.texts}
+    # A picture is scaled as a whole, so widths are compared with the largest.
+    points = np.sort(widths_of(np.array(list(gains.values()))))
+    assert np.array(widths) / widths[-1] == pytest.approx(points / points[-1])
+    assert {f"{g:.3g}" for g in gains.values()} <= texts
     assert "rate" in bar.get_ylabel()
 
 
@@ -244,7 +249,8 @@ def test_a_proof_by_parts_has_the_bounds_of_its_checks():
     for source, target, gain in parts.gains:
         C["ab".index(target), "ab".index(source)] = gain
     assert np.linalg.eigvals(C).real.max() <= parts.bound <= 0
-    assert len(network_graph(ring(), answer).axes[0].patches) == 2
+    drawn = network_graph(ring(), answer).axes[0].patches
+    assert [p.get_gid() for p in drawn].count("wire") == 2
     with pytest.raises(UnsupportedError, match="certify_network"):
         network_graph(ring(), certify(ring(), place))
 
@@ -274,6 +280,25 @@ def test_a_larger_gain_is_never_drawn_thinner(rng):
     widths = widths_of(gains)
     assert (np.diff(widths[np.argsort(gains)]) >= 0).all()
     assert widths.min() > 0
+
+
+def test_more_parts_than_a_diagram_can_hold_are_drawn_as_the_matrix_of_their_gains(monkeypatch):
+    from riemannian_modules.plot import network
+
+    monkeypatch.setattr(network, "MOST_BLOCKS", 1)
+    graph = ring()
+    bound = network_bound(graph, np.array([-1.0, -1.0]), np.array([1.0, 1.0]))
+    axes = network_graph(graph, bound).axes[0]
+    (shown,) = axes.collections
+    parts = part_bounds(bound)
+    names = list(parts.own)
+    drawn = {
+        (names[int(x)], names[int(y)], gain)
+        for (x, y), gain in zip(shown.get_offsets(), shown.get_array(), strict=True)
+    }
+    assert drawn == set(parts.gains)
+    (rates,) = axes.child_axes[0].lines
+    assert rates.get_xdata() == pytest.approx([-value for value in parts.own.values()])
 
 
 def test_a_bound_of_another_composite_is_refused():
