@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from riemannian_modules.canvas import BLUE, canvas
 from riemannian_modules.certify.answer import Proved
 from riemannian_modules.door import require
-from riemannian_modules.plot.canvas import BLUE, canvas
 from riemannian_modules.plot.claim import logarithmic_rate
 from riemannian_modules.plot.envelope import overshoot_of
 from riemannian_modules.shown import at_most

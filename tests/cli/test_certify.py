@@ -266,7 +266,7 @@ def test_an_interrupt_of_a_resumed_search_leaves_its_file(pair, tmp_path, monkey
     monkeypatch.setattr("riemannian_modules.certify.certify", interrupted)
     result = run("certify", pair, "--resume", search, "--out", tmp_path / "out")
     assert result.exit_code == INTERRUPTED
-    assert f"the search is kept in {search}" in words_of(result.output)
+    assert f"saved in {search.parent}: {search.name}" in words_of(result.output)
     assert search.read_bytes() == b"an earlier search"
     assert asked[0]["budget"].save == search  # it is kept up to date while it goes on
     assert not (tmp_path / "out").exists()

@@ -157,7 +157,7 @@ def interrupt_search(monkeypatch, count):
 
 @pytest.mark.parametrize("count", [0, 4])
 def test_an_interrupted_search_is_saved_and_goes_on(spiral, tmp_path, monkeypatch, count):
-    monkeypatch.setattr(certify_results, "_save_picture", lambda *_: None)  # which takes seconds
+    monkeypatch.setattr(certify_results, "save_picture", lambda *_: None)  # which takes seconds
     out = tmp_path / "out"
     words = ("certify", spiral, "--norm", "l2", "--condition", 1, "--rate", 0.7, "--out", out)
     with monkeypatch.context() as moment:

@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+import riemannian_modules
 from tests.shared import ROOT
 from tests.test_architecture import FLOORS
 
@@ -25,7 +26,7 @@ def test_the_citation_agrees_with_the_package():
     yaml = pytest.importorskip("yaml")
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["cff-version"] == "1.2.0"
-    assert str(citation["version"]) == PROJECT["project"]["version"]
+    assert str(citation["version"]) == riemannian_modules.__version__
     assert citation["license"] == PROJECT["project"]["license"]
     assert citation["title"] == PROJECT["project"]["name"]
     (paper,) = citation["references"]
