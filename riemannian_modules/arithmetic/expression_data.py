@@ -429,6 +429,9 @@ class _Reader:
     def _checked(self, term: Any, where: str) -> Any:
         if term in _UNDEFINED or term.is_extended_real is False:
             raise self.refuse(where, "a term that is defined for real numbers", str(term))
+        number = term.as_coeff_Mul()[0] if isinstance(term, sp.Expr) else sp.S.One
+        if number.is_Rational and max(abs(number.p), number.q).bit_length() > 8 * LARGEST_NUMBER:
+            raise self.refuse(where, "numbers whose digits can be written", "longer ones")
         depth = 1 + max((self._depths.get(a, 0) for a in term.args), default=0)
         if depth > LARGEST_DEPTH:
             raise self.refuse(where, f"terms at most {LARGEST_DEPTH} operations deep", depth)
