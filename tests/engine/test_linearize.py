@@ -65,7 +65,7 @@ def test_a_linear_model_prints_as_a_table_with_names():
     assert lines[5].split() == ["angle", "1", "0", "|", "0"]
     discrete = linearize(LinearStep(np.eye(2), np.ones((2, 1))))
     assert discrete.states == ("x[0]", "x[1]")
-    assert str(discrete).splitlines()[2].split()[0] == "x[0]+"
+    assert discrete.table().splitlines()[2].split()[0] == "x[0]+"
 
 
 @settings(max_examples=20, deadline=None)

@@ -103,7 +103,10 @@ def test_poles_that_stand_alone_in_the_matrix_are_exact(model, wanted):
 
 
 def test_the_table_says_what_the_poles_tell():
-    assert str(linearize(Pendulum())).splitlines()[-1].startswith("stable: the pole nearest to")
-    assert str(linearize(Integrator())).splitlines()[-1] == (
+    pendulum, integrator = linearize(Pendulum()), linearize(Integrator())
+    assert pendulum.table().splitlines()[-1].startswith("stable: the pole nearest to")
+    assert integrator.table().splitlines()[-1] == (
         "not stable: the pole farthest beyond or on the imaginary axis is 0"
     )
+    assert "  stable: the pole nearest to" in str(pendulum)
+    assert "not stable: the pole farthest" in str(integrator)
