@@ -425,6 +425,10 @@ class _Reader:
         number = term.as_coeff_Mul()[0] if isinstance(term, sp.Expr) else sp.S.One
         if number.is_Rational and max(abs(number.p), number.q).bit_length() > 8 * LARGEST_NUMBER:
             raise self.refuse(where, "numbers whose digits can be written", "longer ones")
+        for power in (e for e in (term, *term.args) if e.is_Pow and e.exp.is_Rational):
+            if abs(power.exp) > LARGEST_EXPONENT:
+                said = f"exponents between -{LARGEST_EXPONENT} and {LARGEST_EXPONENT}"
+                raise self.refuse(where, said, str(power.exp)[:40])
         depth = 1 + max((self._depths.get(a, 0) for a in term.args), default=0)
         if depth > LARGEST_DEPTH:
             raise self.refuse(where, f"terms at most {LARGEST_DEPTH} operations deep", depth)
