@@ -429,11 +429,24 @@ class _Reader:
     def _checked(self, term: Any, where: str) -> Any:
         if term in _UNDEFINED or term.is_extended_real is False:
             raise self.refuse(where, "a term that is defined for real numbers", str(term))
-        number = term.as_coeff_Mul()[0] if isinstance(term, sp.Expr) else sp.S.One
-        if number.is_Rational and max(abs(number.p), number.q).bit_length() > 8 * LARGEST_NUMBER:
-            raise self.refuse(where, "numbers whose digits can be written", "longer ones")
+        self._require_short(term, where)
         depth = 1 + max((self._depths.get(a, 0) for a in term.args), default=0)
         if depth > LARGEST_DEPTH:
             raise self.refuse(where, f"terms at most {LARGEST_DEPTH} operations deep", depth)
         self._depths[term] = depth
         return term
+
+    def _require_short(self, term: Any, where: str) -> None:
+        """Refuse numbers and powers that grew beyond what a file may write itself."""
+        number: Any = term.as_coeff_Mul()[0] if isinstance(term, sp.Expr) else sp.S.One
+        if number.is_Rational and _bits(number) > 8 * LARGEST_NUMBER:
+            raise self.refuse(where, "numbers whose digits can be written", "longer ones")
+        for power in (e for e in (term, *term.args) if isinstance(e, sp.Pow)):
+            exponent: Any = power.exp
+            if exponent.is_Rational and abs(exponent) > LARGEST_EXPONENT:
+                said = f"exponents between -{LARGEST_EXPONENT} and {LARGEST_EXPONENT}"
+                raise self.refuse(where, said, str(exponent)[:40])
+
+
+def _bits(number: Any) -> int:
+    return max(int(number.p).bit_length(), int(number.q).bit_length())

@@ -147,7 +147,7 @@ def region_from_data(data: object, names: Sequence[str]) -> tuple[Array, Array, 
     rows = region.get("sides")
     rows = rows if isinstance(rows, list) else []
     got = [row[0] if isinstance(row, list) and len(row) == 3 else None for row in rows]
-    if not all(isinstance(name, str) and name.isprintable() and name[:1] != "~" for name in got):
+    if not all(isinstance(name, str) and _is_plain(name) for name in got):
         raise CertificateError(
             f"region.sides: expected names that can be printed, got {got!r:.60}."
         )
@@ -167,6 +167,11 @@ def region_from_data(data: object, names: Sequence[str]) -> tuple[Array, Array, 
     if "point" in region or constraints:
         _require_point(region, lower, upper, constraints)
     return lower, upper, constraints
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is printed as one: it cannot look like a line of its own."""
+    return name.isprintable() and name[:1] != "~" and "  " not in name and len(name) <= 200
 
 
 def _require_point(

@@ -180,7 +180,7 @@ class Term(Algebra):
         if len(self.parts) * len(other) > 200_000: raise NotProved("multiplying out gives too many terms")
         for (m, c), (n, d) in every(self.parts.items(), other.items()):
             powers, factors = dict(m), []
-            for g, e in n: powers[g] = powers.get(g, 0) + e
+            for g, e in n: powers[g] = powers.get(g, 0) + (e if KINDS[g][0] == "exp" else small(e))
             for g, e in powers.items():
                 op, args = KINDS[g]
                 if op == "sum" and e >= 1: powers[g], factors = e % 1, factors + [*args] * (e // 1)
@@ -196,6 +196,8 @@ class Term(Algebra):
         return sum(rest, Term(found))
     def __pow__(self, e):
         whole, at = small(e).denominator == 1, self.still()
+        bits = max((max(c.numerator.bit_length(), c.denominator.bit_length()) for c in at.parts.values()), default=0)
+        if bits * abs(e) > LONGEST or len(at.parts) > 1 and e > 64: raise NotProved("multiplying out gives too much")
         if whole and e >= 0: return prod([self] * int(e), start=Term.of(1))
         if not at: raise NotProved("division by zero")
         if self - at: return at**e + e * at ** (e - 1) * (self - at)
@@ -269,7 +271,7 @@ class Values(dict):
             there = Values(Term, at | {left: self.run(right).still()}, self.let)
             if vanishes(there.run(x) - there.run(y)): return
         for s, d in border.slopes().items():
-            if d.parts.keys() == {()}:
+            if s in at and d.parts.keys() == {()}:
                 there = Values(Term, at | {s: at[s] - border.still() * (1 / d.parts[()])}, self.let)
                 if vanishes(there.run(x) - there.run(y)): return
         raise NotProved("a piecewise term is not proved continuous where its condition changes")
@@ -316,23 +318,28 @@ def enclosure(form, ranges):
         lo, hi = found.pop((i, j))
         found[i, i] = found[i, i][0] - max(-lo, hi), found[i, i][1]
     return found
+MOST = 1 << 15  # tests of matrices for one statement on one leaf
 def passes(form, ranges, strict):
     """Whether the matrix is positive semidefinite (definite) for all values of the atoms in their ranges."""
+    left = iter(range(MOST))  # what is not tested is not shown
+    def test(entries, strict): return next(left, None) is not None and positive(entries, strict)
+    return passing(form, ranges, strict, test)
+def passing(form, ranges, strict, test):
     moving = sorted(a for a in {a for m in form for a in m} if ranges[a].lo < ranges[a].hi)
     endless = [a for a in moving if ranges[a].lo == -INF or ranges[a].hi == INF]
-    if not endless and positive(around := enclosure(form, ranges), strict): return True
+    if not endless and test(around := enclosure(form, ranges), strict): return True
     inside = {a: point(max(x.lo, min(x.hi, 0))) for a, x in ranges.items()}
     for a in endless or moving * (len(moving) > 12):  # A + a B is least at a's lower end when B >= 0 on the ranges
         B = {tuple(b for b in m if b != a): T for m, T in form.items() if a in m}
         B[()] = dict.fromkeys(form[()], 0) | B.get((), {})
         for way, e in (1, ranges[a].lo), (-1, ranges[a].hi):
             signed = {m: {p: way * c for p, c in T.items()} for m, T in B.items()}
-            if abs(e) < INF and positive(enclosure(signed, inside), False) and passes(signed, ranges, False):
-                return passes(form, ranges | {a: point(e)}, strict)
+            if abs(e) < INF and test(enclosure(signed, inside), False) and passing(signed, ranges, False, test):
+                return passing(form, ranges | {a: point(e)}, strict, test)
     if endless or not moving: return False
-    if len(moving) <= 12: return all(passes(form, ranges | {moving[0]: point(e)}, strict) for e in (ranges[moving[0]].lo, ranges[moving[0]].hi))
+    if len(moving) <= 12: return all(passing(form, ranges | {moving[0]: point(e)}, strict, test) for e in (ranges[moving[0]].lo, ranges[moving[0]].hi))
     n = 1 + max(i for i, _ in form[()])  # x^T (C + D) x is least over |D| <= R at D = -s R s, s the signs of x
-    return n < 11 and all(positive({p: (x[s[p[0]] != s[p[1]]],) * 2 for p, x in around.items()}, strict)
+    return n < 11 and all(test({p: (x[s[p[0]] != s[p[1]]],) * 2 for p, x in around.items()}, strict)
                           for s in every((0, 1), repeat=n) if not s[0])
 def positive(entries, strict):
     """Whether all symmetric matrices in the entries (i <= j) are positive semidefinite (definite)."""
@@ -388,7 +395,7 @@ def between(lo, hi):
     return Range(-INF if low is None else near(low).lo, INF if high is None else near(high).hi)
 def within(x, lo, hi): return (lo == "-inf" or real(lo) <= x) and (hi == "inf" or x <= real(hi))  # exactly
 def expected(x, sort, what):
-    if type(x) is not sort: raise Malformed(f"expected {what}, got {str(x)[:60]}")
+    if type(x) is not sort: raise Malformed(f"expected {what}, got {x!r:.60}")
     return x
 def matrix(data, n, m, entry=real):
     """Rows, or {"entries": [[i, j, entry], ...]}."""
@@ -426,7 +433,7 @@ class Region:
         if point is not None and not self.holds([fraction(x) for x in point]): raise NotProved("region: the point given is none of it")
         if self.constraints and point is None: raise NotProved("region: it may be empty, as no point of it is given: make the certificate again")
     def name(self, name, allowed):  # what is printed must not look like lines of our own
-        if type(name) is not str or name in self.depths or not allowed or not name.isprintable(): raise Malformed(f"names: {name!r:.60} may not stand here")
+        if type(name) is not str or name in self.depths or not allowed or not name.isprintable() or "  " in name or len(name) > 200: raise Malformed(f"names: {name!r:.60} may not stand here")
         self.depths[name] = 0
     def constraint(self, name, own, terms, limit):
         if not own or not {*own} <= {*self.names} or len({*own}) < len(own): raise Malformed("constraints: symbols, each once")
@@ -436,7 +443,7 @@ class Region:
         """A part's bindings and terms, each of names that stand before it."""
         for name, tree in map(listed, listed(part.get("let", []))):
             below = depth(tree, self.depths)
-            self.name(name, name[:1] == "$")
+            self.name(name, re.fullmatch(r"\$\w{1,40}", name, re.ASCII) is not None)
             self.let[name], self.depths[name] = tree, below
         for t in terms: depth(t, self.depths)
     def holds(self, point):
@@ -528,7 +535,7 @@ def check(data):
     b, rule = real(bound), expected(evidence, dict, "evidence")["rule"]
     if (name, type(version), version) != ("riemannian-modules certificate", int, 3): raise Malformed("no certificate of version 3")
     if rule not in ("monolithic", "network", "sos", "slopes", "sums"): raise Malformed(f"the rule {rule!r:.60} is not known here")
-    if kind not in ("flow", "step", "map") or kind != "flow" and b < 0: raise Malformed(f"no claim: {kind}, {bound}")
+    if kind not in ("flow", "step", "map") or kind != "flow" and b < 0: raise Malformed(f"no claim: {kind!r:.60}, {bound}")
     if type(words) is not str or type(symbols or "") is not str: raise Malformed("a claim's words and symbols are texts")
     if "input_norm" in claim and (kind != "map" or norm["type"] != "l2"): raise Malformed("an input_norm is for l2 norms of maps")
     R = Region(region)
@@ -606,7 +613,7 @@ def blocks(norm, n):
     """Groups of the state, their metrics and weights: the largest |x_k|_M / r_k (linf), or the sum of l_k |x_k|_M (l1)."""
     sort, combine, groups, metrics, weights, exponents = fields(norm, "type combine groups metrics weights", "exponents")
     if any(type(e) is not int or abs(e) > 2**20 for e in exponents or ()): raise Malformed("blocks: exponents are whole")
-    w = [real(x) * Q(2) ** e for x, e in zip(weights, exponents or [0] * len(groups), strict=True)]
+    w = [real(x) * Q(2) ** e for x, e in zip(weights, [0] * len(groups) if exponents is None else exponents, strict=True)]
     if sorted(expected(i, int, "a state's number") for g in groups for i in listed(g)) != [*range(n)] or not all(groups) or min(w) <= 0 or sort != "blocks" or combine not in ("linf", "l1"):
         raise Malformed("blocks: every state in one group, with a positive weight")
     return combine, groups, [metric(M, len(g)) for M, g in zip(metrics, groups, strict=True)], w
@@ -640,7 +647,7 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         way = Values(Term, {s: t + Term.single("move", "t") * along.get(s, 0) for s, t in R.terms.items() if s in R.names}, R.let)
         if any(d and s not in {*along, *parameters} for t in entries for s, d in R.moved.run(t).slopes().items()) or len(entries) != n * n:
             raise NotProved("the metric depends on inputs without rates, or has another size")
-        later = Values(Term, {**way.given, **along}, R.let)
+        later = way if kind == "flow" else Values(Term, {**way.given, **along}, R.let)
         M, after = (square(map(v.run, entries), n) for v in (way, later))
         if "factor_terms" in norm: M, after = M.T @ M, after.T @ after
         M, dot = Matrix({p: t.still() for p, t in M.items()}), Matrix({p: t.slopes().get("t", 0) for p, t in M.items()})
@@ -685,6 +692,7 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
 def squares(R, what, T, parts):
     """T = sum g Z^T G Z with constant G >= 0, g >= 0 on the region, and a real Z; row k of Z has one entry, basis[k]."""
     box = R.box(R.sides)
+    if not parts: raise Malformed(f"{what}: no squares")
     for g, rows, basis, gram in (fields(p, "factor rows basis gram") for p in parts):
         for t in (g, *basis): depth(t, R.depths)
         Z, G = Matrix({(k, expected(row, int, "a row")): R.terms.run(t) for k, (row, t) in enumerate(zip(rows, basis, strict=True))}), matrix(gram, len(rows), len(rows), fraction)
@@ -794,14 +802,17 @@ def load(path):
         with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed: raw = packed.read(LARGEST + 1)
     if len(raw) > LARGEST: raise Malformed(f"the file, or what it unpacks to, holds more than {LARGEST} bytes")
     return json.loads(raw.decode(), object_pairs_hook=once, parse_constant=constant, parse_float=double)
+def shown(text):
+    """A text in which nothing but a character of our own can end a line."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 def main(arguments):
     sys.setrecursionlimit(5_000)
     if len(arguments) != 1: return sys.stderr.write("usage: python checker.py certificate.json[.gz]\n") and 2
     try: lines = check(load(arguments[0]))
-    except (NotProved, Outside) as fault: return sys.stderr.write(f"NOT PROVED: {fault}\n") and 4
+    except (NotProved, Outside) as fault: return sys.stderr.write(f"NOT PROVED: {shown(str(fault))}\n") and 4
     except (Malformed, OSError, EOFError, LookupError, ArithmeticError, ValueError, TypeError, AttributeError, RecursionError, MemoryError,
             zlib.error) as fault:
-        return sys.stderr.write(f"no certificate: {type(fault).__name__}: {fault}\n") and 1
-    sys.stdout.write("\n".join(["PROVED", *lines]) + "\n")
+        return sys.stderr.write(f"no certificate: {type(fault).__name__}: {shown(str(fault))}\n") and 1
+    sys.stdout.write("\n".join(["PROVED", *map(shown, lines)]) + "\n")
     return 0
 if __name__ == "__main__": sys.exit(main(sys.argv[1:]))

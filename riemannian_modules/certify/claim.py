@@ -65,13 +65,29 @@ def check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
 
 
 def _check_rates(norm: FieldL2 | FactorL2, problem: Problem) -> None:
-    """Refuse rates of inputs that depend on the state.
+    """Refuse a metric of inputs that change in ways which are not said, or said of something else.
 
     Two trajectories have the same inputs: one u(t) for all points of the path between them, so that
     du/dt is one number for all. Of a rate that depends on the state each point would have its own.
     """
-    mentioned: set[Any] = {s for rate in norm.rates.values() for s in rate.free_symbols}
-    states = sorted(s.name for s in mentioned & set(problem.expressions.state))
+    inputs, rates = set(problem.expressions.inputs), norm.rates
+    others = sorted(s.name for s in set(rates) - inputs)
+    if others:
+        raise MetricError(f"rates: expected rates of inputs, got those of {others}.")
+    mentioned: set[Any] = {s for row in norm.entries for e in row for s in e.free_symbols}
+    missing = sorted(s.name for s in (mentioned & inputs) - set(rates))
+    if problem.is_flow and missing:
+        raise MetricError(
+            f"The metric mentions the inputs {missing}, which change with time: say how, by "
+            'rates=lambda x, u, p: {"name": its time derivative}.'
+        )
+    if not problem.is_flow and (missing or rates):
+        raise MetricError(
+            f"The metric of a map mentions the inputs {missing or sorted(map(str, rates))}, whose "
+            "next values are not known. Make them states."
+        )
+    of_rates: set[Any] = {s for rate in rates.values() for s in rate.free_symbols}
+    states = sorted(s.name for s in of_rates & set(problem.expressions.state))
     if states:
         raise MetricError(
             f"rates: the rates of inputs depend on the states {states}, but two trajectories are "

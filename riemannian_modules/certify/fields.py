@@ -35,7 +35,7 @@ def traced_norm(
     """The exact metric that a function stands for, in a problem's symbols.
 
     Raises:
-        MetricError: If it is no symmetric (n, n) matrix, or mentions inputs without their rates.
+        MetricError: If it is no symmetric (n, n) matrix, or rates are those of unknown inputs.
         TraceError: If it cannot be traced.
     """
     is_factor = isinstance(written, WrittenFactor)
@@ -53,7 +53,6 @@ def traced_norm(
         )
     entries: Matrix = tuple(tuple(row) for row in matrix.tolist())
     rates = _rates(written.rates, module, problem)
-    _check_inputs(entries, rates, problem)
     return FactorL2(entries, rates) if is_factor else FieldL2(_symmetric(entries), rates)
 
 
@@ -132,18 +131,3 @@ def _rates(
             )
         found |= {symbols[c]: e for c, e in zip(port.coordinates(), flat, strict=True)}
     return found
-
-
-def _check_inputs(entries: Matrix, rates: Mapping[sp.Symbol, sp.Expr], problem: Problem) -> None:
-    mentioned: set[Any] = {s for row in entries for e in row for s in e.free_symbols}
-    missing = sorted(s.name for s in mentioned & set(problem.expressions.inputs) if s not in rates)
-    if problem.is_flow and missing:
-        raise MetricError(
-            f"The metric mentions the inputs {missing}, which change with time: say how, by "
-            'rates=lambda x, u, p: {"name": its time derivative}.'
-        )
-    if not problem.is_flow and (missing or rates):
-        raise MetricError(
-            f"The metric of a map mentions the inputs {missing or sorted(map(str, rates))}, whose "
-            "next values are not known. Make them states."
-        )

@@ -52,8 +52,9 @@ def read_as_written(data: Mapping[str, Any], problem: Problem) -> Problem:
     names |= dict.fromkeys(constraint_names(problem), 0)
     bindings |= read_bindings(evidence.get("let", []), names, "evidence.let")
     atoms = _read_atoms(evidence.get("atoms", []), bindings, names)
+    shape = problem.size, problem.size if problem.is_square else len(problem.variables)
     for key in _MATRICES:
-        _read_matrix(evidence.get(key, []), atoms, f"evidence.{key}")
+        _read_matrix(evidence.get(key, []), atoms, shape, f"evidence.{key}")
     change, n = evidence.get("congruence", []), problem.size
     if change and len(change) != n * n:
         raise CertificateError(f"evidence.congruence: expected {n * n} terms, got {len(change)}.")
@@ -75,25 +76,29 @@ def constraint_names(problem: Problem) -> list[str]:
             for k in range(len(rows))]  # fmt: skip
 
 
-def _read_matrix(entries: Sequence[Any], atoms: Names, where: str) -> None:
+def _read_matrix(entries: Sequence[Any], atoms: Names, shape: tuple[int, int], where: str) -> None:
     """Refuse what is no list of entries [i, j, sum of products of atoms], each place once."""
     for entry in entries:
-        if not (isinstance(entry, list) and len(entry) == 3 and _is_polynomial(entry[2])):
+        if not (isinstance(entry, list) and len(entry) == 3):
             raise CertificateError(f"{where}: expected entries [i, j, sums of products of atoms].")
         depth_of(entry[2], atoms, where)
+        _atoms_of(entry[2], atoms, where)
     places = [(i, j) for i, j, _ in entries]
     if len(set(places)) < len(places) or not all(
-        type(i) is type(j) is int and min(i, j) >= 0 for i, j in places
+        type(i) is type(j) is int and 0 <= i < shape[0] and 0 <= j < shape[1] for i, j in places
     ):
-        raise CertificateError(f"{where}: expected each place once.")
+        raise CertificateError(f"{where}: expected each place of a matrix {shape} once.")
 
 
-def _is_polynomial(term: Any) -> bool:
+def _atoms_of(term: Any, atoms: Names, where: str) -> set[str]:
+    """The atoms of a sum of products, in each of which it is affine."""
     if isinstance(term, str):
-        return True
-    return (
-        isinstance(term, list) and term[:1] in (["+"], ["*"]) and all(map(_is_polynomial, term[1:]))
-    )
+        return {term} & set(atoms)
+    parts = [_atoms_of(part, atoms, where) for part in term[1:]]
+    found = set[str]().union(*parts)
+    if term[0] not in ("+", "*") or (term[0] == "*" and sum(map(len, parts)) > len(found)):
+        raise CertificateError(f"{where}: expected sums of products of atoms, each once in one.")
+    return found
 
 
 def _read_atoms(atoms: Sequence[Any], bindings: Mapping[str, Any], names: Names) -> Names:

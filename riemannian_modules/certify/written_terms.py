@@ -6,6 +6,7 @@ is undefined where an operation in it is, so the conditions are taken from the w
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -34,6 +35,8 @@ FUNCTIONS: Mapping[str, int] = {
 WITHOUT_SLOPES = ("step", "sign", "piecewise", "power")
 RELATIONS = ("less", "less_equal", "greater", "greater_equal")
 
+_NAME = re.compile(r"\$\w{1,40}", re.ASCII)
+
 Names = dict[str, int]  # what a term may mention, and how many operations deep it is
 
 
@@ -46,11 +49,7 @@ def read_bindings(data: object, names: Names, where: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pair in _list(data, where):
         name, term = _two(pair, where)
-        if (
-            not isinstance(name, str)
-            or not (name.startswith("$") and name.isprintable())
-            or name in names
-        ):
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name in names:
             raise CertificateError(f"{where}: expected a new name such as '$0', got {name!r:.60}.")
         names[name] = depth_of(term, names, where)
         found[name] = term

@@ -265,6 +265,115 @@ def test_the_printed_claim_of_a_quotient_says_which_differences_it_is_about(tmp_
         assert word in printed(TRUE[name], tmp_path, capsys)
 
 
+def in_a_metric(kind, bound, entry, *, matrix, weight, dx="x", sides=(), **norm):
+    """One state in the metric of one entry, which is the atom $m."""
+    inputs = [name for name, *_ in sides if name != "x"]
+    system = {
+        "type": "expressions",
+        "symbols": {"state": ["x"], "inputs": inputs, "parameters": []},
+        "let": [], "dx": [dx], "y": [], "guards": [],
+    }  # fmt: skip
+    evidence = {
+        "let": [["$m", entry]], "atoms": [{"name": "$m"}], "matrix": matrix, "weight": weight,
+    }  # fmt: skip
+    evidence |= {"after": weight} if kind == "step" else {}
+    norm = {"type": "l2", "let": [], "metric_terms": [entry], **norm}
+    return written(kind, bound, norm, sides or [["x", -1, 1]], system, evidence)
+
+
+def times(c, atom="$m"):
+    return [[0, 0, ["*", c, atom]]]
+
+
+X_AND_U = [["x", -1, 1], ["u", -1, 1]]
+WRONG_RATES = {
+    # x' = x in M = exp(x), "x' = -20": the state's own rate is not to be chosen.
+    "of the state": in_a_metric(
+        "flow", -5.0, ["exp", "x"], matrix=times("-18"), weight=times("2"),
+        rates={"names": ["x"], "terms": ["-20"]},
+    ),
+    "twice": in_a_metric(
+        "flow", -5.0, ["exp", "u"], matrix=times("-18"), weight=times("2"), sides=X_AND_U,
+        rates={"names": ["u", "u"], "terms": ["1", "-20"]},
+    ),
+    "none of an input that moves": in_a_metric(
+        "flow", 1.0, ["exp", "u"], matrix=times("2"), weight=times("2"), sides=X_AND_U
+    ),
+    "none of a step's input": in_a_metric(
+        "step", 1.0, ["exp", "u"], matrix=times("1"), weight=times("1"), sides=X_AND_U
+    ),
+    "of a step's input": in_a_metric(
+        "step", 1.0, ["exp", "u"], matrix=times("1"), weight=times("1"), sides=X_AND_U,
+        rates={"names": ["u"], "terms": ["0"]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_RATES)
+def test_a_metric_moves_as_its_inputs_do_and_its_state(name):
+    assert not is_accepted(WRONG_RATES[name])
+    assert not is_verified(WRONG_RATES[name])
+
+
+def test_a_flow_needs_its_metric_where_it_is_alone():
+    # M = 1/x on [1, 2] under x' = 0, which leads nowhere: not to the pole at x = 0 either.
+    data = in_a_metric(
+        "flow", 0.0, ["^", "x", "-1"], matrix=[], weight=times("2"), dx="0", sides=[["x", 1, 2]]
+    )
+    assert is_accepted(data)
+    assert is_verified(data)
+
+
+def test_a_written_matrix_is_affine_in_each_atom():
+    data = copy.deepcopy(TRUE["tanh"])
+    data["evidence"]["jacobian"][0][2] = ["*", "-1", "$a0", "$a0"]
+    assert not is_accepted(data)
+    with pytest.raises(CertificateError, match="each once"):
+        verify(data)
+
+
+def endless(count):
+    """x' = (u0 ... uk - 2) x for unbounded u, whose atoms could be taken in any order."""
+    inputs = [f"u{k}" for k in range(count)]
+    data = flow("0")
+    data["system"]["symbols"]["inputs"] = inputs
+    data["system"]["dx"] = [["+", ["*", "-2", "x"], ["*", "x", *inputs]]]
+    data["region"]["sides"] = [["x", -1, 1], *([u, 0, "inf"] for u in inputs)]
+    data["evidence"] = {
+        "rule": "monolithic", "cuts": [None], "let": [[f"${u}", u] for u in inputs],
+        "atoms": [{"name": f"${u}"} for u in inputs],
+        "jacobian": [[0, 0, ["+", "-2", ["*", *(f"${u}" for u in inputs)]]]],
+    }  # fmt: skip
+    return data
+
+
+def test_what_would_take_hours_is_given_up():
+    squares = [["$0", "u"]] + [[f"${k + 1}", ["*", f"${k}", f"${k}"]] for k in range(28)]
+    sum_of = ["+", "1", "x", "u"]
+    for data in (
+        endless(12),
+        flow(["^", "$28", "-1"], 1, 2, let=squares),
+        flow(["^", sum_of, "1024"]),
+        flow(["^", ["*", "9" * 3000, "u"], "-1000"], 1, 2),
+    ):
+        assert not is_accepted(data)
+        assert not is_verified(data)
+
+
+def test_no_refusal_prints_what_looks_like_a_proof(tmp_path, capsys):
+    forged = "flow\nPROVED\nclaim: flow, d|z|/dt <= -100 |z|"
+    for path in (("claim", "kind"), ("system", "dx"), ("region", "sides"), ("evidence", "rule")):
+        data = copy.deepcopy(TRUE["tanh"])
+        part = data
+        for key in path[:-1]:
+            part = part[key]
+        part[path[-1]] = forged
+        file = tmp_path / "certificate.json"
+        file.write_text(json.dumps(data))
+        assert checker.main([str(file)]) != 0
+        assert "\nPROVED" not in capsys.readouterr().err
+
+
 def test_towers_of_powers_are_refused_before_they_are_computed():
     tower = "2"
     for _ in range(4):

@@ -133,7 +133,7 @@ def _slopes_from_data(data: object) -> tuple[Slope, ...]:
         pair = cast("list[Any]", run) if isinstance(run, list) else []
         if len(pair) == 2 and isinstance(pair[0], str):
             name, count = pair
-            if name not in SLOPES or type(count) is not int or not 0 <= count <= LARGEST:
+            if name not in SLOPES or type(count) is not int or not 1 <= count <= LARGEST:
                 raise CertificateError(
                     f"system.activations: expected a name of {sorted(SLOPES)} and how often, got "
                     f"{entry!r:.60}."

@@ -382,7 +382,7 @@ class _Reader:
             part = refuse_unknown(entry, {"factor", "rows", "basis", "gram"}, where)
             (factor,) = self._written([part.get("factor")], f"{where}.factor")
             if not self._is_nonnegative(factor):
-                raise CertificateError(f"{where}.factor: {str(factor)[:60]} >= 0 is not proved.")
+                raise UnsupportedError(f"{where}.factor: {str(factor)[:60]} >= 0 is not proved.")
             (meaning,) = self.terms([part.get("factor")], f"{where}.factor")
             basis = self.terms(part.get("basis"), f"{where}.basis")
             read.append((Side(factor, meaning), basis, part))
