@@ -1,4 +1,4 @@
-"""The pictures of the documentation: each is made by the gallery's code, small, and shown somewhere."""
+"""The documentation's pictures: made by the gallery's code, shown somewhere, and small."""
 
 import importlib.util
 import re
