@@ -26,6 +26,7 @@ ROOMS = {
     f"{CORE}.certify": "Certify",
     f"{CORE}.metrics": "Metrics",
     f"{CORE}.plot": "Pictures",
+    f"{CORE}.results": "Keep results",
     f"{CORE}.spec": "System files",
     f"{CORE}.testing": "Test modules of your own",
     f"{CORE}.errors": "Errors",
@@ -33,7 +34,8 @@ ROOMS = {
 }
 INTERNAL = {
     *("arithmetic", "cli", "graph", "modules", "examples"),
-    *("bound", "door", "region", "space", "whole_file"),
+    *("bound", "canvas", "csv_table", "door", "recomputed", "region", "shown", "space"),
+    *("strict_json", "version", "whole_file"),
 }
 
 

@@ -31,8 +31,9 @@ def linearize(
         theta: The parameters, flat (p,) or by name; the module's own where None.
 
     Returns:
-        The linear model with the coordinates' names; ``print`` shows it as a table. At a kink of
-        the module (the edge of a saturation) it holds one of the two slopes. Cost: one Jacobian.
+        The linear model with the coordinates' names; `LinearModel.table` shows all entries. At a
+        kink of the module (the edge of a saturation) it holds one of the two slopes. Cost: one
+        Jacobian.
 
     Raises:
         SignatureError: For wrong names and shapes, or a batch of points.

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 def draw_result(result: Any) -> Figure:
     """The picture that a kind of result has; `riemannian_modules.plot` has more, with choices.
 
+    Args:
+        result: What a function of the library returned.
+
+    Returns:
+        The figure; ``figure.savefig(path)`` writes it.
+
     Raises:
         UnsupportedError: For a kind without a picture; says why, and what to draw instead.
         DomainError: For a result with nothing to draw, such as an answer without open boxes.

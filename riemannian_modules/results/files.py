@@ -25,6 +25,10 @@ def save_result(result: Any, path: str | os.PathLike[str]) -> Path:
 
     What is proved is kept as its certificate; which rules were tried before is not kept.
 
+    Args:
+        result: What a function of the library returned.
+        path: Where; an existing file is replaced.
+
     Returns:
         The path.
 
@@ -42,6 +46,12 @@ def load_result(path: str | os.PathLike[str]) -> Any:
     A proof is proved again from its certificate; a certificate file alone is a claim, which
     `verify` proves. Modules of your own classes come back as their exact expressions.
 
+    Args:
+        path: The file.
+
+    Returns:
+        The result, of the type that was saved.
+
     Raises:
         SpecError: If the file is missing or holds no result.
         CertificateError: If it claims a proof that its certificate does not give.
@@ -57,7 +67,11 @@ def load_result(path: str | os.PathLike[str]) -> Any:
 
 
 def holds_result(path: str | os.PathLike[str]) -> bool:
-    """Whether a file says that it holds a result, a certificate or a search: no system file."""
+    """Whether a file says that it holds a result, a certificate or a search: no system file.
+
+    Args:
+        path: The file; what cannot be read holds none.
+    """
     try:
         form, _ = _format_of(Path(path))
     except SpecError:

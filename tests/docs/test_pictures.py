@@ -1,4 +1,4 @@
-"""The pictures of the documentation: each is made by the script, small, and shown somewhere."""
+"""The documentation's pictures: made by the gallery's code, shown somewhere, and small."""
 
 import importlib.util
 import re
@@ -18,24 +18,24 @@ def script():
     return module
 
 
-def test_every_picture_is_made_by_the_script_and_small(script):
+def shown_pictures():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    return {name for page in pages for name in re.findall(r"images/(\w+)\.png", page.read_text())}
+
+
+def test_every_picture_is_made_by_the_script_shown_and_small(script):
     found = {path.stem: path.stat().st_size for path in IMAGES.glob("*.png")}
-    assert set(found) == set(script.NAMES)
+    assert set(found) == {*script.names(), *script.ELSEWHERE}
+    assert set(found) == shown_pictures()
     assert max(found.values()) < 60_000
 
 
-def test_every_picture_that_a_page_shows_is_there():
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    shown = {name for page in pages for name in re.findall(r"images/(\w+)\.png", page.read_text())}
-    assert shown <= {path.stem for path in IMAGES.glob("*.png")}
-
-
-def test_the_script_still_draws_what_is_its_own(script):
-    for name, draw in script.DRAWN.items():
-        assert draw().axes, name
-
-
-def test_the_pages_save_the_pictures_that_the_script_takes_from_them(script):
-    for page, names in script.FROM_PAGES.items():
-        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        assert {name for name in names if f'"{name}.png"' not in text} == set()
+def test_the_script_runs_code_and_commands_and_stops_at_a_failing_one(
+    script, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    page = "```python\nopen('here', 'w').close()\n```\n\n```sh\nriemannian-modules {}\n```\n"
+    script.run_page(page.format("schema"))
+    assert (tmp_path / "here").exists()
+    with pytest.raises(SystemExit, match="no_such_file"):
+        script.run_page(page.format("show no_such_file.json"))
