@@ -24,7 +24,7 @@ from tests.certify.hand_written import TRUE
 from tests.certify.hand_written import certificate as written
 from tests.certify.test_checker_mutations import is_accepted, mutated
 
-COUNT = int(os.environ.get("RIEMANNIAN_AGREEMENTS", "1000"))
+COUNT = int(os.environ.get("RIEMANNIAN_AGREEMENTS", "3000"))
 HAIR = 1e-6
 
 
