@@ -146,7 +146,8 @@ REFUSED = {
     "NaN": (lambda: made({"dx": float("nan")}), "finite"),
     "a mapping": (lambda: made({"dx": {"a": "b"}}), "equations/dx: expected a formula"),
     "an empty list": (lambda: made({"dx": []}), "equations/dx: expected a formula"),
-    "lists without end": (lambda: made({"dx": nested(2000)}), "levels"),
+    # Refused by Python's limit of recursion, or by ours where another test has raised it.
+    "lists without end": (lambda: made({"dx": nested(2000)}), "levels|a list of formulas"),
     "no mapping": (lambda: made("x"), "formulas by what they give"),
 }  # fmt: skip
 
