@@ -170,8 +170,9 @@ def region_from_data(data: object, names: Sequence[str]) -> tuple[Array, Array, 
 
 
 def _is_plain(name: str) -> bool:
-    """Whether a name is printed as one: it cannot look like a line of its own."""
-    return name.isprintable() and name[:1] != "~" and "  " not in name and len(name) <= 200
+    """Whether a name is read and printed as one: no number, no binding, no line of its own."""
+    is_name = name[:1] not in ("", "$", "~") and not is_number(name)
+    return is_name and name.isprintable() and "  " not in name and len(name) <= 200
 
 
 def _require_point(

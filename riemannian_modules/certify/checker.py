@@ -680,6 +680,7 @@ def field(R, b, kind, J, n, claim, norm, evidence, trees, state, inputs, paramet
         raise NotProved("M(x) > 0 at the point")
     _, cuts, own, weights, change, written, *_ = fields(evidence, "rule cuts matrix weight", "congruence after let atoms")
     listed(weights)
+    if len(listed(evidence.get("congruence", [None] * n * n))) != n * n: raise Malformed("congruence: a term for each place")
     for t in change or (): depth(t, R.depths)
     K, L = (square(map(v.run, change), n) if change else identity(n) for v in (R.terms, later))  # z = K w, z' = K' w'
     R.defined, R.root = R.defined + list(change or ()), None

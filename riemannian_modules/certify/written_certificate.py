@@ -18,6 +18,7 @@ from riemannian_modules.certify.written_terms import (
     Names,
     conditions,
     depth_of,
+    listed,
     read_bindings,
     symbol_counts,
 )
@@ -51,15 +52,20 @@ def read_as_written(data: Mapping[str, Any], problem: Problem) -> Problem:
     asked = conditions((*of_map, *guards, *of_norm), list(bindings.items()), problem.symbols)
     names |= dict.fromkeys(constraint_names(problem), 0)
     bindings |= read_bindings(evidence.get("let", []), names, "evidence.let")
-    atoms = _read_atoms(evidence.get("atoms", []), bindings, names)
+    atoms = _read_atoms(listed(evidence.get("atoms", []), "evidence.atoms"), bindings, names)
     shape = problem.size, problem.size if problem.is_square else len(problem.variables)
     for key in _MATRICES:
-        _read_matrix(evidence.get(key, []), atoms, shape, f"evidence.{key}")
-    change, n = evidence.get("congruence", []), problem.size
-    if change and len(change) != n * n:
-        raise CertificateError(f"evidence.congruence: expected {n * n} terms, got {len(change)}.")
-    for t in change:
-        depth_of(t, names, "evidence.congruence")
+        where = f"evidence.{key}"
+        _read_matrix(listed(evidence.get(key, []), where), atoms, shape, where)
+    n = problem.size
+    if "congruence" in evidence:
+        change = listed(evidence["congruence"], "evidence.congruence")
+        if len(change) != n * n:
+            raise CertificateError(
+                f"evidence.congruence: expected {n * n} terms, got {len(change)}."
+            )
+        for t in change:
+            depth_of(t, names, "evidence.congruence")
     if evidence["rule"] != "sos":
         _require_keys(evidence, norm, data["claim"]["kind"])
         edited = edited_part(data, bindings, problem)
@@ -110,7 +116,7 @@ def _read_atoms(atoms: Sequence[Any], bindings: Mapping[str, Any], names: Names)
         if not isinstance(name, str) or name not in bindings or name in found:
             raise CertificateError(f"evidence.atoms: {name!r:.60} is no binding, or comes twice.")
         found[name] = 0
-        slopes = part.get("slopes") or []
+        slopes = listed(part.get("slopes", []), "evidence.atoms.slopes")
         by = [s for s, _ in slopes]
         if len(set(by)) < len(by) or not set(by) <= set(names) - set(bindings):
             raise CertificateError(f"evidence.atoms: {name} has slopes by other names, or twice.")

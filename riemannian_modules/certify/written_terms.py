@@ -47,7 +47,7 @@ def read_bindings(data: object, names: Names, where: str) -> dict[str, Any]:
         CertificateError: If a term is none, or a name comes twice.
     """
     found: dict[str, Any] = {}
-    for pair in _list(data, where):
+    for pair in listed(data, where):
         name, term = _two(pair, where)
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name in names:
             raise CertificateError(f"{where}: expected a new name such as '$0', got {name!r:.60}.")
@@ -68,7 +68,7 @@ def depth_of(term: object, names: Names, where: str) -> int:
                 f"{where}: expected a number such as '-1/2' or a name known here, got {term!r:.60}."
             )
         return names.get(term, 0)
-    operator, *rest = _list(term, where) or [None]
+    operator, *rest = listed(term, where) or [None]
     if operator == "piecewise":
         rest = _branches(rest, where)
     elif operator in ("+", "*"):
@@ -89,7 +89,7 @@ def _branches(rest: Sequence[Any], where: str) -> list[Any]:
     """The four terms of ``[x, [relation, left, right]], [y, ["true"]]``."""
     _require(len(rest) == 2, rest, where)
     (x, condition), (y, otherwise) = (_two(branch, where) for branch in rest)
-    condition = _list(condition, where)
+    condition = listed(condition, where)
     _require(len(condition) == 3 and condition[0] in RELATIONS, condition, where)
     _require(otherwise == ["true"], otherwise, where)
     return [x, y, *condition[1:]]
@@ -104,14 +104,15 @@ def _require(holds: bool, got: object, where: str) -> None:  # noqa: FBT001
         )
 
 
-def _list(data: object, where: str) -> list[Any]:
+def listed(data: object, where: str) -> list[Any]:
+    """The data as a list; a text must not stand for the list of its letters."""
     if not isinstance(data, list):
         raise CertificateError(f"{where}: expected a list, got {data!s:.60}.")
     return data
 
 
 def _two(data: object, where: str) -> list[Any]:
-    pair = _list(data, where)
+    pair = listed(data, where)
     if len(pair) != 2:
         raise CertificateError(f"{where}: expected a pair, got {data!s:.60}.")
     return pair

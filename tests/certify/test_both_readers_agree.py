@@ -324,6 +324,13 @@ def test_a_flow_needs_its_metric_where_it_is_alone():
     assert is_verified(data)
 
 
+def test_an_atom_that_is_undefined_everywhere_is_compared_with_nothing():
+    data = copy.deepcopy(TRUE["two pieces"])
+    data["evidence"]["let"][0][1] = ["step", ["^", "-1", "x"]]
+    assert not is_accepted(data)
+    assert not is_verified(data)
+
+
 def test_a_written_matrix_is_affine_in_each_atom():
     data = copy.deepcopy(TRUE["tanh"])
     data["evidence"]["jacobian"][0][2] = ["*", "-1", "$a0", "$a0"]
