@@ -14,7 +14,6 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.certify.certificate_data import fraction_from_data
 from riemannian_modules.certify.problem import Problem
 
 DIGITS = 50
@@ -115,7 +114,7 @@ class Point:
             first = (x[0] > x[1]) == (operator == "maximum")
             return x[0] if first else x[1], int(first), int(not first)
         (v,) = x
-        return {**_SMOOTH, **_KINKED}[operator](mp, v)
+        return _FUNCTIONS[operator](mp, v)
 
 
 def _plain(mp: Any, value: Any) -> Any:
@@ -132,7 +131,7 @@ def _linear(value: Any, parts: Any) -> Dual:
     return Dual(value, slopes)
 
 
-_SMOOTH: Mapping[str, Callable[[Any, Any], tuple[Any, Any]]] = {
+_FUNCTIONS: Mapping[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     "exp": lambda mp, v: (mp.exp(v), mp.exp(v)),
     "log": lambda mp, v: (mp.log(v), 1 / v),
     "sin": lambda mp, v: (mp.sin(v), mp.cos(v)),
@@ -146,22 +145,18 @@ _SMOOTH: Mapping[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     "arcsinh": lambda mp, v: (mp.asinh(v), 1 / mp.sqrt(1 + v**2)),
     "erf": lambda mp, v: (mp.erf(v), 2 / mp.sqrt(mp.pi) * mp.exp(-(v**2))),
     "softplus": lambda mp, v: (mp.log1p(mp.exp(v)), 1 / (1 + mp.exp(-v))),
-}
-_KINKED: Mapping[str, Callable[[Any, Any], tuple[Any, Any]]] = {
     "absolute": lambda mp, v: (abs(v), mp.sign(v)),
     "step": lambda mp, v: (mp.mpf(v > 0), 0),
     "sign": lambda mp, v: (mp.sign(v), 0),
 }
 
 
-def some_points(problem: Problem, known: Sequence[Any] | None, count: int) -> Iterator[Values]:
-    """Points of the region's box and around it, the same ones each time, and the one that is known.
+def some_points(problem: Problem, count: int) -> Iterator[Values]:
+    """Points of the region's box and around it, the same ones each time, on no kink.
 
-    Two matrices that are one are so wherever they are defined, in the region or not.
+    Two matrices that are one are so wherever they are defined, in the region or not; where a slope
+    jumps, each may have that of another side. So sides without width are left, too.
     """
-    if known is not None:
-        start = (fraction_from_data(x, "region.point") for x in known)
-        yield dict(zip(problem.coordinates, start, strict=True))
     rng = random.Random(0)
     sides = list(zip(problem.lower.tolist(), problem.upper.tolist(), strict=True))
     for k in range(count):
@@ -173,6 +168,8 @@ def some_points(problem: Problem, known: Sequence[Any] | None, count: int) -> It
 def _between(rng: random.Random, lo: float, hi: float, around: float) -> float:
     low = lo if np.isfinite(lo) else (hi if np.isfinite(hi) else 0.0) - 2.0
     high = hi if np.isfinite(hi) else (lo if np.isfinite(lo) else 0.0) + 2.0
+    if low == high:
+        return low + rng.uniform(-1e-3, 1e-3) * (1.0 + abs(low))
     share = rng.uniform(-around, 1.0 + around)
     found = (1.0 - share) * low + share * high
     return found if np.isfinite(found) else low
@@ -194,7 +191,7 @@ def edited_part(
     count = min(max(EFFORT // (1 + 10 * len(bindings)), ENOUGH), MOST_POINTS)
     tried = compared = 0
     with mp.workdps(DIGITS):
-        for x in some_points(problem, region.get("point"), count):
+        for x in some_points(problem, count):
             at = Point(x | _bounded(region, x), bindings)
             try:
                 own = _own(data, at, problem)

@@ -331,6 +331,37 @@ def test_an_atom_that_is_undefined_everywhere_is_compared_with_nothing():
     assert not is_verified(data)
 
 
+@pytest.mark.parametrize(
+    "kinked",
+    [
+        lambda x: np.maximum(0.0, x),
+        lambda x: np.maximum(x, 0.0),
+        lambda x: np.minimum(x, 0.0),
+        lambda x: -np.minimum(-x, 0.0),
+        lambda x: np.where(x > 0, x / 2, x),
+        lambda x: np.where(x < 0, x / 2, x),
+        lambda x: 2 * x + np.abs(x),
+    ],
+)
+def test_a_point_of_the_region_on_a_kink_is_no_edit(kinked):
+    # The points that a region shows, and sides without width, often lie where a slope jumps.
+    class Kinked(rm.Flow):
+        state, inputs = rm.space(x=""), rm.space("u")
+
+        def equations(self, x, u, p):
+            return {"x": -2 * x.x - kinked(x.x) + np.abs(u.u)}
+
+    for region in (
+        rm.box(x=(0, 2), u=(0, 1)).linear({"x": 1.0, "u": 1.0}, upper=0.0),
+        rm.box(x=(0, 0), u=(0, 0)),
+        rm.box(x=(-1, 1), u=(0, 0)),
+    ):
+        answer = certify(Kinked(), region, rate=1.5)
+        assert isinstance(answer, Proved)
+        assert is_accepted(answer.certificate.data)
+        assert is_verified(answer.certificate.data)
+
+
 def test_a_written_matrix_is_affine_in_each_atom():
     data = copy.deepcopy(TRUE["tanh"])
     data["evidence"]["jacobian"][0][2] = ["*", "-1", "$a0", "$a0"]
