@@ -16,7 +16,7 @@ FLOORS = (
     {"door", "recomputed", "shown", "whole_file", "canvas"},
     {"strict_json", "csv_table"},
     {"space", "bound"},
-    {"region", "arithmetic"},
+    {"region", "arithmetic", "integration"},
     {"metrics"},
     {"modules"},
     {"graph"},

@@ -18,17 +18,18 @@ from numpy.typing import ArrayLike
 
 from riemannian_modules.door import brief, number, number_array, require
 from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
-from riemannian_modules.engine.integrate import (
-    InitialValueProblem,
-    StoppedError,
-    Tolerances,
-    integrate,
-    integrate_by,
-)
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
-from riemannian_modules.engine.vector_field import Numbers, VectorField, vector_field
+from riemannian_modules.engine.vector_field import VectorField, vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
+from riemannian_modules.integration.automatic import integrate
+from riemannian_modules.integration.one_step import integrate_by
+from riemannian_modules.integration.problem import (
+    InitialValueProblem,
+    Numbers,
+    StoppedError,
+    Tolerances,
+)
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
 

@@ -6,17 +6,16 @@ exact Jacobian. Any other module is swept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
 from riemannian_modules.errors import TraceError, UnsupportedError
+from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
-
-Numbers = Sequence[float]
 
 # Beyond these, tracing takes longer than it saves and matrices are faster than scalars.
 LARGEST_FUSED_STATE = 50

@@ -1,0 +1,1 @@
+"""Initial value problems: solved, on stretches where nothing jumps."""

@@ -1,0 +1,95 @@
+"""Integration by one of SciPy's solver classes, dense output included.
+
+Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, section II.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from riemannian_modules.integration.problem import InitialValueProblem, StoppedError, Tolerances
+from riemannian_modules.space import Array
+
+if TYPE_CHECKING:
+    from scipy.integrate import OdeSolver
+
+
+def integrate_by(
+    solver_type: type[OdeSolver],
+    problem: InitialValueProblem,
+    times: Array,
+    corners: Array,
+    tolerances: Tolerances,
+) -> Array:
+    """As `integrate`, by one of SciPy's one-step solvers or BDF; it lands on the corners alone.
+
+    States at times between are the solver's own interpolants, so that their number costs no steps.
+    Those of BDF, RK45 and DOP853 are as accurate as the steps, that of Radau (of order 3) to some
+    ten times the tolerance.
+    """
+    from scipy.integrate import BDF, Radau
+
+    def derivative(t: float, x: Array) -> Array:
+        return np.array(problem.derivative(float(t), x.tolist()), dtype=np.float64)
+
+    implicit = issubclass(solver_type, (BDF, Radau))
+    options: dict[str, Any] = (
+        {"jac": lambda t, x: problem.jacobian(float(t), x.tolist())} if implicit else {}
+    )
+    states = np.empty((len(times), len(problem.start)))
+    states[0], known = problem.start, 1
+    with np.errstate(all="ignore"):
+        solver = _started(solver_type, derivative, times, problem.start, tolerances, options)
+        for corner in corners.tolist():
+            # A one-step method goes on from where it landed, at the step size that it had chosen.
+            solver.t_bound = corner
+            solver.status = "running"
+            while solver.status == "running":
+                told = _stepped(solver)
+                if solver.status == "failed" or not np.isfinite(solver.y).all():
+                    raise StoppedError(
+                        float(solver.t), solver.y, told or "the state is not finite."
+                    )
+                reached = int(np.searchsorted(times, solver.t, "right"))
+                if reached > known:
+                    states[known:reached] = _between(solver, times[known:reached])
+                    known = reached
+    return states
+
+
+def _between(solver: Any, times: Array) -> Array:
+    """The states at some times of the last step, (k, n); at its end the state itself."""
+    if times[0] == solver.t:
+        return solver.y[None]
+    states = solver.dense_output()(times).T
+    if times[-1] == solver.t:
+        states[-1] = solver.y
+    return states
+
+
+def _stepped(solver: Any) -> str | None:
+    try:
+        return solver.step()
+    except ValueError as error:  # a linear solve met an infinite entry of the Jacobian
+        raise StoppedError(float(solver.t), solver.y, f"{error}.") from error
+
+
+def _started(
+    solver_type: type[OdeSolver],
+    derivative: Callable[[float, Array], Array],
+    times: Array,
+    start: Array,
+    tolerances: Tolerances,
+    options: dict[str, Any],
+) -> Any:
+    create: Any = solver_type  # the base class declares fewer arguments than each solver takes
+    try:
+        return create(
+            derivative, times[0], start, times[-1], rtol=tolerances.rtol, atol=tolerances.atol,
+            max_step=tolerances.largest_step, **options,
+        )  # fmt: skip
+    except ValueError as error:
+        raise StoppedError(float(times[0]), start, str(error)) from error
