@@ -41,8 +41,9 @@ def _factors(e: Any) -> Any:
 
 
 def _bits(e: Any) -> int:
-    """The length of the longest coefficient of a polynomial."""
-    coefficients: list[Any] = sp.Poly(e).coeffs()
+    """The length of the longest coefficient of a polynomial; 0 where all symbols cancel."""
+    polynomial: Any = e.as_poly()
+    coefficients: list[Any] = polynomial.coeffs() if polynomial is not None else []
     numbers = [n for c in coefficients if c.is_Rational for n in (c.p, c.q)]
     return max((n.bit_length() for n in numbers), default=0)
 

@@ -244,6 +244,31 @@ def test_polynomials_of_very_long_coefficients_stay_as_they_are():
     assert sp.expand(factored(long) - long) == 0
 
 
+def test_sums_whose_symbols_cancel_are_numbers():
+    x, y = sp.symbols("x y", real=True)
+    two = x * (y + 1) - x * y - x + 2
+    assert factored(two) == 2
+    assert factored(two / (1 + x)) == 2 / (1 + x)
+    assert factored((two - 2 + y) / two) == y / 2
+
+
+class Cancelling(rm.Flow):
+    """A quotient whose denominator is a number once it is multiplied out."""
+
+    state = rm.space("x y")
+
+    def equations(self, x, u, p):
+        two = x.x * (x.y + 1) - x.x * x.y - x.x + 2
+        return {"x": -x.x / two + np.tanh(two * x.y) / 9, "y": -x.y * two}
+
+
+def test_a_denominator_whose_symbols_cancel_is_proved():
+    answer = certify(Cancelling(), rm.box(x=(-1, 1), y=(-1, 1)))
+    assert isinstance(answer, Proved)
+    # J = [[-1/2, 2 sech^2 / 9], [0, -2]]: the slower of its two poles is the best rate.
+    assert 0.49 < answer.rate <= 0.5
+
+
 PANIC = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
 
 
