@@ -27,6 +27,7 @@ LARGEST_TERM_COUNT = 400_000  # operations read from one file; ten times what is
 LARGEST_DEPTH = 200  # operations on one path; SymPy recurses twice a level, Python stops at 1000
 LARGEST_EXPONENT = 1_024  # larger powers ask for more time and memory than anybody has
 LARGEST_NUMBER = 4_000  # characters of one number, below Python's own limit of 4300 digits
+LONGEST = 1 << 17  # bits of a coefficient that files' numbers grow into, as in the checker
 _INLINE_DEPTH = 12  # terms nested deeper are bound to a name, for JSON readers and for people
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(/[1-9][0-9]*)?")
@@ -205,6 +206,8 @@ class TermWriter:
             return self._spelled[term.func](*operands)
         if term in _CONSTANT_NAMES:
             return [_CONSTANT_NAMES[term]]
+        if isinstance(term, sp.Pow):
+            _require_small(term.exp)
         if isinstance(term, _PAIR):
             return operands
         operator = _OPERATOR_OF.get(term.func)
@@ -217,6 +220,16 @@ class TermWriter:
 
 
 _PAIR: Any = type(sp.Piecewise((0, sp.Symbol("x") > 0), (1, True)).args[0])
+
+
+def _require_small(exponent: Any) -> None:
+    """Refuse to write a power that would be refused when it is read."""
+    if exponent.is_Rational and abs(exponent) > LARGEST_EXPONENT:
+        raise UnsupportedError(
+            f"The map has a power with the exponent {float(exponent):g}, beyond "
+            f"{LARGEST_EXPONENT}, which no file may ask for. Write it as exp(n log(x)), or lower "
+            "the exponent."
+        )
 
 
 def _number_text(value: Any) -> str:
@@ -410,7 +423,7 @@ class _Reader:
             bits = (
                 sum(int(n).bit_length() for n in (number.p, number.q)) if number.is_Rational else 1
             )
-            if bits * abs(exponent) > 8 * LARGEST_NUMBER and number not in (-1, 0, 1):
+            if bits * abs(exponent) > LONGEST and number not in (-1, 0, 1):
                 raise self.refuse(where, "a power whose digits can be written", str(exponent)[:40])
 
     def _piecewise(self, rest: list[Any], where: str, nesting: int) -> Any:
@@ -439,7 +452,7 @@ class _Reader:
     def _require_short(self, term: Any, where: str) -> None:
         """Refuse numbers and powers that grew beyond what a file may write itself."""
         number: Any = term.as_coeff_Mul()[0] if isinstance(term, sp.Expr) else sp.S.One
-        if number.is_Rational and _bits(number) > 8 * LARGEST_NUMBER:
+        if number.is_Rational and _bits(number) > LONGEST:
             raise self.refuse(where, "numbers whose digits can be written", "longer ones")
         for power in (e for e in (term, *term.args) if isinstance(e, sp.Pow)):
             exponent: Any = power.exp

@@ -19,7 +19,7 @@ import riemannian_modules as rm
 from riemannian_modules import whole_file
 from riemannian_modules.certify import Proved, certify, checker, verify
 from riemannian_modules.certify.written_terms import FUNCTIONS
-from riemannian_modules.errors import CertificateError
+from riemannian_modules.errors import CertificateError, UnsupportedError
 from tests.certify.hand_written import TRUE
 from tests.certify.hand_written import certificate as written
 from tests.certify.test_checker_mutations import is_accepted, mutated
@@ -440,6 +440,29 @@ def test_powers_beyond_the_stated_limit_are_refused_at_once():
         assert not is_accepted(data)
         with pytest.raises(CertificateError, match="1024"):
             verify(data)
+
+
+@pytest.mark.parametrize(("digits", "power", "is_short"), [(3900, 3, True), (3900, 12, False)])
+def test_they_take_numbers_of_the_same_length(digits, power, is_short):
+    near_one = ["^", f"{10**digits // 3}/{10**digits // 3 + 1}", str(power)]
+    data = flow(["*", near_one, "u"])
+    assert is_accepted(data) is is_verified(data) is is_short
+
+
+class SteepPower(rm.Flow):
+    """A power that comes from a parameter."""
+
+    state, parameters = rm.space("x"), {"n": 1500.0}
+
+    def equations(self, x, u, p):
+        return {"x": -x.x + 0.001 * x.x**p.n}
+
+
+def test_a_proof_that_no_reader_would_take_is_not_written():
+    with pytest.raises(UnsupportedError, match="1024"):
+        certify(SteepPower(), rm.box(x=(0.1, 0.5)))
+    answer = certify(SteepPower(n=1000.0), rm.box(x=(0.1, 0.5)))
+    assert is_verified(answer.certificate.data)
 
 
 def test_they_know_the_same_functions():
