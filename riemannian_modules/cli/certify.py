@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeGuard, final
 
@@ -21,7 +21,7 @@ from riemannian_modules.cli.certify_results import save_answer
 from riemannian_modules.cli.console import output, remark, working
 from riemannian_modules.cli.exit_codes import code_of_answer
 from riemannian_modules.cli.explain import explanation, question_of
-from riemannian_modules.cli.interruption import Interrupted, given_words, interrupted_with
+from riemannian_modules.cli.interruption import Interrupted, interrupted_with, words_without
 from riemannian_modules.cli.results import results_in
 from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
 
@@ -129,7 +129,7 @@ def certify(
     if by_parts and wanted is not None:
         raise misuse("--norm", "the parts have a norm of their own with --by-parts; omit one.")
     place = box(region_sides(system.region.sides, region or []))
-    words = _less_resume(given_words.get())
+    words = words_without("--resume")
     go_on = {
         "certificate.json": ("verify", out / "certificate.json"),
         SEARCH: (*words, "--resume", out / SEARCH),
@@ -162,15 +162,6 @@ def _tell(system: System, answer: Answer, goal: Goal) -> None:
     question = question_of(system.module.signature.time, goal)
     output().print(explanation(answer, system.name, question))
     _print_parts(answer)
-
-
-def _less_resume(words: Sequence[str]) -> list[str]:
-    """The words of a command without the option that names a search."""
-    is_kept = [
-        not (word.startswith("--resume=") or "--resume" in (word, before))
-        for before, word in zip(("", *words), words, strict=False)
-    ]
-    return [word for word, kept in zip(words, is_kept, strict=True) if kept]
 
 
 def _is_open(answer: Answer) -> TypeGuard[Estimated]:

@@ -14,6 +14,16 @@ given_words: ContextVar[tuple[str, ...]] = ContextVar("given_words", default=())
 Words = Sequence[str | Path]
 
 
+def words_without(option: str) -> list[str]:
+    """The words of the command that was given, without an option and its value."""
+    words = given_words.get()
+    is_kept = [
+        not (word.startswith(f"{option}=") or option in (word, before))
+        for before, word in zip(("", *words), words, strict=False)
+    ]
+    return [word for word, kept in zip(words, is_kept, strict=True) if kept]
+
+
 @final
 class Interrupted(KeyboardInterrupt):
     """An interrupt (Ctrl-C) of a command, with what can be told of it in a line."""

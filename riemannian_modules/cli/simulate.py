@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,11 +16,11 @@ from riemannian_modules.cli.arguments import (
     port_values,
 )
 from riemannian_modules.cli.console import output, plain
+from riemannian_modules.cli.interruption import words_without
 from riemannian_modules.cli.results import results_in, write_json
+from riemannian_modules.cli.stretches import simulated_in_stretches
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from riemannian_modules.engine.trajectory import Trajectory
     from riemannian_modules.space import Array
     from riemannian_modules.spec import System
@@ -45,11 +46,16 @@ def simulate(
         typer.Option("--input", help="A constant input as NAME=VALUE; may be repeated."),
     ] = None,
     out: OutFolder = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="The trajectory.csv of an interrupted run with --out, to go on with."),
+    ] = None,
 ) -> None:
     """Simulate a system over time from its file's initial state and constant inputs.
 
     Prints where each state starts and ends. With `--out`, saves `trajectory.csv` (every state,
-    input and output at every time), `trajectory.png` and `summary.json`.
+    input and output at every time), `trajectory.png` and `summary.json`. Ctrl-C keeps what is
+    simulated by then, and names the command that goes on from there.
 
     For example:
 
@@ -59,6 +65,8 @@ def simulate(
     """
     from riemannian_modules.engine.simulate import simulate as run
 
+    if resume is not None and out is None:
+        raise misuse("--resume", "needs --out, the folder for the whole trajectory.")
     system = load(file)
     settings, s = system.simulation, system.module.signature
     times = _times(system, t_end, points)
@@ -67,8 +75,12 @@ def simulate(
     if out is None:
         _print_states(system, run(system.module, times, start, drive))
         return
-    with results_in(out, stale=FILES) as draft:
-        trajectory = run(system.module, times, start, drive)
+    words = words_without("--resume")
+    go_on = {FILES[1]: (*words, "--resume", out / FILES[1])}
+    with results_in(out, stale=FILES, go_on=go_on) as draft:
+        trajectory = simulated_in_stretches(
+            system.module, times, start, drive, resume, draft / FILES[1]
+        )
         _save(system, trajectory, draft)
     _print_states(system, trajectory)
 

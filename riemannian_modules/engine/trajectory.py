@@ -227,6 +227,17 @@ def trajectory_at(
     )  # fmt: skip
 
 
+def joined(first: Trajectory, then: Trajectory) -> Trajectory:
+    """One trajectory of two of a module, of which the second starts where the first ends."""
+    return trajectory_at(
+        first.module,
+        np.concatenate([first.times, then.times[1:]]),
+        np.concatenate([first.states, then.states[1:]]),
+        np.concatenate([first.inputs[:-1], then.inputs]),
+        first.theta,
+    )
+
+
 def read_trajectory(
     path: str | Path,
     module: RiemannianModule,

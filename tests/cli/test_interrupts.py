@@ -208,21 +208,89 @@ def test_an_interrupted_verification_says_that_nothing_is_saved(tmp_path, monkey
     assert told(run("verify", certificate)) == ([], False, ["verify", str(certificate)])
 
 
-# Simulate: what is whole is kept.
+# Simulate: what is whole is kept, and --resume goes on with it.
 
 
-def test_an_interrupted_simulation_says_what_is_saved(tmp_path, monkeypatch):
-    path = tmp_path / "lag.json"
-    save_system(System(rm.Lag(2.0), simulation=Simulation(4.0, 9, {"x": 1.0})), path)
-    words = ("simulate", str(path), "--out", str(tmp_path / "out"))
+@pytest.fixture
+def swing(tmp_path):
+    """A system file of an oscillation over 40 times."""
+    module = rm.Equations({"dx": "v", "dv": "u - x - x^3/5"}, state="x v", inputs="u")
+    path = tmp_path / "swing.json"
+    save_system(
+        System(module, "swing", simulation=Simulation(9.0, 41, {"x": 1.0}, {"u": 0.2})), path
+    )
+    return path
+
+
+def interrupt_simulation(monkeypatch, count):
+    """Let ``count`` stretches be simulated, and interrupt in the next one."""
+    simulate, calls = SIMULATE.simulate, after(count)
+
+    def interrupted(*arguments, **named):
+        calls()
+        return simulate(*arguments, **named)
+
+    monkeypatch.setattr(SIMULATE, "simulate", interrupted)
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+def test_an_interrupted_simulation_goes_on_as_if_it_had_not_been(
+    swing, tmp_path, monkeypatch, count
+):
+    out, straight = tmp_path / "out", tmp_path / "straight"
+    words = ("simulate", swing, "--x0", "v=0.5", "--out", out)
+    with monkeypatch.context() as moment:
+        interrupt_simulation(moment, count)
+        saved, goes_on, next_words = told(run(*words))
+    assert (saved, goes_on) == (["trajectory.csv"], True)
+    kept = (out / "trajectory.csv").read_text().splitlines()
+    assert len(kept) == 1 + 1 + 4 * count  # a heading, the start, four times a stretch
+    with monkeypatch.context() as moment:
+        interrupt_simulation(moment, 1)  # and again, in the first new stretch
+        saved, goes_on, last_words = told(run(*next_words))
+    assert (saved, goes_on, last_words) == (["trajectory.csv"], True, next_words)
+    assert run(*last_words).exit_code == 0
+    assert run(*words[:-1], straight).exit_code == 0
+    for name in ("trajectory.csv", "summary.json"):
+        assert (out / name).read_text() == (straight / name).read_text()
+
+
+def test_a_simulation_interrupted_before_there_is_anything_says_so(swing, tmp_path, monkeypatch):
+    words = ("simulate", str(swing), "--out", str(tmp_path / "out"))
     monkeypatch.setattr(SIMULATE, "simulate", after(0))
     assert told(run(*words)) == ([], False, list(words))
-    assert told(run("simulate", path)) == ([], False, ["simulate", str(path)])
+    assert told(run("simulate", swing)) == ([], False, ["simulate", str(swing)])
     assert not (tmp_path / "out").exists()
-    monkeypatch.undo()
-    monkeypatch.setattr("riemannian_modules.plot.save_figure", after(0))
-    assert told(run(*words)) == (["trajectory.csv"], False, list(words))
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["trajectory.csv"]
+
+
+def test_a_simulation_interrupted_as_it_is_drawn_is_whole(swing, tmp_path, monkeypatch):
+    words = ("simulate", str(swing), "--out", str(tmp_path / "out"))
+    with monkeypatch.context() as moment:
+        moment.setattr("riemannian_modules.plot.save_figure", after(0))
+        saved, goes_on, next_words = told(run(*words))
+    assert (saved, goes_on) == (["trajectory.csv"], True)
+    interrupt_simulation(monkeypatch, 1)  # the start alone is asked for again
+    assert run(*next_words).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        (("--t-end", "8"), "times"),
+        (("--x0", "x=2"), "initial state"),
+        (("--input", "u=0.3"), "inputs"),
+    ],
+)
+def test_what_another_simulation_kept_is_refused(swing, tmp_path, monkeypatch, changed, what):
+    out = tmp_path / "out"
+    with monkeypatch.context() as moment:
+        interrupt_simulation(moment, 2)
+        told(run("simulate", swing, "--out", out))
+    kept = out / "trajectory.csv"
+    result = run("simulate", swing, *changed, "--out", out, "--resume", kept)
+    assert result.exit_code == 2
+    assert f"with other {what}" in " ".join(result.output.split())
+    assert run("simulate", swing, "--resume", kept).exit_code == 2  # no folder to write to
 
 
 # Anywhere.
