@@ -22,13 +22,13 @@ _MOST_ENTRIES = 20_000_000  # of a dense Jacobian
 class Assessment:
     """The sum of squared residuals, the parameters that no bound holds, and their covariance.
 
-    ``freedom`` is what was measured less what was determined by it; ``uncertainty`` is None where
+    ``freedom`` is how much was measured less how much it determines; ``uncertainty`` is None where
     the Jacobian is too large to be dense.
     """
 
     residual_sum: float
     free: Mask
-    freedom: int
+    freedom: float
     dispersion: float
     uncertainty: Estimate | None
 
@@ -43,13 +43,14 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
         freedom = max(0, n - int(free.sum()))
         return Assessment(residual_sum, free, freedom, loss.dispersion(y, t, n - freedom), None)
     known = replace(objective, loss=loss.estimating()).information(trial)
-    rank = known.triangle(free)[3]
-    dispersion = loss.dispersion(y, t, rank)
+    rows = np.repeat(data.measured.any(axis=1), len(known.J) // len(data))
+    determined = known.explained(rows, free)
+    dispersion = loss.dispersion(y, t, determined)
     if isinstance(loss, SquaredLoss) and needs_precision(data, y):
         residual = precise_residual(objective.module, data, trial.theta)
         if residual is not None:
             # theta itself is rounded: what a last step would still explain is no noise.
             residual_sum = known.unexplained(residual.ravel(), free)
-            dispersion = residual_sum / (n - rank) if n > rank else np.inf
+            dispersion = residual_sum / (n - determined) if n > determined else np.inf
     found = estimate(known, free, dispersion / len(data))
-    return Assessment(residual_sum, free, n - rank, dispersion, found)
+    return Assessment(residual_sum, free, n - determined, dispersion, found)

@@ -208,17 +208,15 @@ def _samples(
 
 def _check_loss(where: str, loss: Loss, data: Dataset) -> None:
     """Raise unless the loss speaks of the targets that were measured, with their weights."""
-    measured = data.measured.any(axis=1)
-    loss.check(f"{where}: data", data.targets[measured])
-    if data.weights is None or isinstance(loss, ResidualLoss):
-        return
-    # Losses of whole samples, as that of a category, weigh these alone.
-    by_sample = loss.terms(data.targets[:1], data.targets[:1]).shape[-1] < data.targets.shape[1]
-    if by_sample and (data.weights != data.weights[:, :1]).any():
-        raise DomainError(
-            f"{where}: {type(loss).__name__} weighs samples: expected equal weights of a sample's "
-            "outputs, all of which are measured or none."
-        )
+    if data.weights is not None and not isinstance(loss, ResidualLoss):
+        # Losses of whole samples, as that of a category, weigh these alone.
+        each = loss.terms(data.targets[:1], data.targets[:1]).shape[-1]
+        if each < data.targets.shape[1] and (data.weights != data.weights[:, :1]).any():
+            raise DomainError(
+                f"{where}: {type(loss).__name__} weighs samples: expected equal weights of a "
+                "sample's outputs, all of which are measured or none."
+            )
+    loss.check(f"{where}: data", data.targets[data.measured.any(axis=1)])
 
 
 def _problem(

@@ -45,10 +45,9 @@ class FitResult(Shown):
         module: The module with the parameters found.
         outcome: How the search ended; `Outcome.is_settled` for a minimum.
         loss: The loss, summed over all samples, and what priors cost.
-        residual_sum: The sum of squares of outputs minus targets, over sigma where it was given;
-            a prior's pulls count as measurements.
-        freedom: Degrees of freedom: numbers measured (and pulled by priors) minus those that they
-            determine; 0 where nothing is left over.
+        residual_sum: The sum of squares of outputs minus targets, over sigma where it was given.
+        freedom: Degrees of freedom: numbers measured minus parameters that they determine, of which
+            priors take a part; 0 where nothing is left over.
         dispersion: What the inverse metric is multiplied with to be the covariance.
         held: Names of coordinates that a bound holds; they count as known.
         history: Every iteration of every attempt.
@@ -64,7 +63,7 @@ class FitResult(Shown):
     outcome: Outcome
     loss: float
     residual_sum: float
-    freedom: int
+    freedom: float
     dispersion: float
     held: tuple[str, ...]
     history: tuple[Iteration, ...]

@@ -40,10 +40,11 @@ class Loss(abc.ABC, Shown):
         """S with the metric ``S S^T`` of each sample's outputs, (B, q, r)."""
 
     @abc.abstractmethod
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         """What the inverse metric is multiplied with to be the covariance of the estimate.
 
         It is 1 for likelihoods, and the estimated variance of the noise for the squared loss.
+        ``parameters`` counts those that the data determine, of which priors leave a part.
         """
 
     @abc.abstractmethod

@@ -43,7 +43,7 @@ class SquaredLoss(ResidualLoss):
         return _diagonal(np.ones_like(outputs))
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         freedom = targets.size - parameters
         return 2.0 * self.value(outputs, targets) / freedom if freedom > 0 else math.inf
 
@@ -87,7 +87,7 @@ class GaussianLoss(ResidualLoss):
         return _diagonal(1.0 / noise)
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         return 1.0
 
     @override
@@ -113,7 +113,7 @@ class NaturalLoss(Loss):
         return self.gradient(outputs, np.zeros_like(outputs))
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         return 1.0
 
     @override

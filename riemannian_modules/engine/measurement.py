@@ -103,7 +103,8 @@ def weights_of(
         return None
     total = np.ones((count, space.size))
     if sigma is not None:
-        total /= _by_output(f"{where}: sigma", space, sigma, count, np.nan) ** 2
+        deviations = _by_output(f"{where}: sigma", space, sigma, count, np.nan)
+        total /= np.where(deviations > 0.0, deviations, np.nan) ** 2
     if weights is not None:
         total *= _by_output(f"{where}: weights", space, weights, count, 1.0)
     return total

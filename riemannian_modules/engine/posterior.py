@@ -17,7 +17,6 @@ from typing_extensions import override
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.priors import Pull
-from riemannian_modules.engine.weighted_loss import WhitenedLoss
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import EMPTY, Array, Port, Space
@@ -71,11 +70,12 @@ class Pulls:
     def values(self, theta: Array) -> Array:
         """Z, (k,)."""
         t = theta[self.places]
-        return (np.where(self.is_logarithm, np.log(t), t) - self.location) / self.scale
+        level = np.log(t, where=self.is_logarithm, out=t.copy())
+        return (level - self.location) / self.scale
 
     def slopes(self, theta: Array) -> Array:
         """The derivative of z in its entry of theta, (k,)."""
-        return np.where(self.is_logarithm, 1.0 / theta[self.places], 1.0) / self.scale
+        return 1.0 / (np.where(self.is_logarithm, theta[self.places], 1.0) * self.scale)
 
     def cost(self, theta: Array) -> float:
         """What the priors add to the loss."""
@@ -199,17 +199,9 @@ class PosteriorLoss(Loss):
         return whole
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
-        is_sample, side, is_pull = self._prior()
-        y, t = outputs[is_sample], targets[is_sample]
-        squares = int(np.sum(is_pull & (side == 0.0)))
-        inner, rest = self.likelihood, parameters - squares
-        found = inner.dispersion(y, t, rest)
-        if isinstance(inner, WhitenedLoss) and inner.estimates_noise:
-            # A prior counts as measurements do: its squares are residuals, too.
-            freedom = int(np.sum(inner.weights > 0.0)) - rest
-            found += self._squares(outputs[~is_sample], side, is_pull) / max(freedom, 1)
-        return found
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
+        is_sample = self.rows == 0
+        return self.likelihood.dispersion(outputs[is_sample], targets[is_sample], parameters)
 
     @override
     def spread(self, outputs: Array, targets: Array) -> float:
@@ -233,11 +225,10 @@ def with_prior_rows(data: Dataset, pulls: Pulls) -> Dataset:
     inputs = np.zeros((B + K, m + 1))
     inputs[:B, :m] = data.inputs
     inputs[B:, m] = np.arange(1, K + 1)
-    is_square = in_rows((pulls.side == 0.0).astype(np.float64), q)
     return Dataset(
         inputs,
         np.concatenate([data.targets, np.zeros((K, q))]),
-        np.concatenate([data.weighing, is_square]),
+        np.concatenate([data.weighing, np.zeros((K, q))]),  # nothing is measured there
     )
 
 

@@ -89,7 +89,7 @@ class RobustLoss(ResidualLoss):
         return roots[..., None] * np.eye(roots.shape[-1])
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         n, (_, weight, curvature) = targets.size, self.scaled_shape(outputs, targets)
         mean = float(np.mean(curvature))
         if n <= parameters or mean <= 0.0:
@@ -196,7 +196,7 @@ class StudentLoss(RobustLoss):
         return np.log1p(s), 1.0 / (1.0 + s), (1.0 - s) / (1.0 + s) ** 2
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         return 1.0
 
     @override
@@ -235,7 +235,7 @@ class _MeanCurvature(ResidualLoss):
         )
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         return self.loss.dispersion(outputs, targets, parameters)
 
     @override

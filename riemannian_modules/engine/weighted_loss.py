@@ -46,11 +46,6 @@ class WhitenedLoss(Loss):
         assert isinstance(inner, ResidualLoss)
         return replace(self, inner=inner)
 
-    @property
-    def estimates_noise(self) -> bool:
-        """Whether the size of the noise is taken from the residuals."""
-        return isinstance(self.inner, SquaredLoss) and not self.is_absolute
-
     @override
     def check(self, where: str, targets: Array) -> None:
         self.inner.check(where, targets)
@@ -87,7 +82,7 @@ class WhitenedLoss(Loss):
         return np.sqrt(self.weights)[..., None] * S
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         if self.is_absolute and isinstance(self.inner, SquaredLoss):
             return 1.0
         measured, root = self.weights > 0.0, np.sqrt(self.weights)
