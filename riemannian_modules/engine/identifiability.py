@@ -35,18 +35,20 @@ class Identifiability(Shown):
             while the others are held, (p,).
         directions: Each a row, in units of ``scales``, of length 1, (p, p).
         spreads: The standard deviation along each, in the same units, ascending, (p,): 0.1 is 10 %;
-            infinite where data say nothing.
+            infinite where data say nothing, of the direction or of the noise.
+        has_effect: Whether the outputs depend on each, (p,).
     """
 
     names: tuple[str, ...]
     scales: Array
     directions: Array
     spreads: Array
+    has_effect: Mask
 
     @property
     def undetermined(self) -> tuple[str, ...]:
         """In words, the directions without any effect: ``a - 0.5 b``, in the parameters' units."""
-        return self._words(np.isinf(self.spreads))
+        return self._words(~self.has_effect)
 
     @property
     def vague(self) -> tuple[str, ...]:
@@ -74,7 +76,7 @@ class Identifiability(Shown):
         top = np.max(self.spreads[np.isfinite(self.spreads)], initial=1.0)
         right.barh(range(p), np.where(np.isfinite(self.spreads), self.spreads, 1e3 * top),
                    color=BLUE)  # fmt: skip
-        for i in np.flatnonzero(np.isinf(self.spreads)):
+        for i in np.flatnonzero(~self.has_effect):
             right.annotate("no effect", (1e3 * top, float(i)), va="center", ha="right", color="w")
         right.set_xscale("log")
         right.axvline(1.0, color="0.5", lw=1.0)
@@ -83,7 +85,7 @@ class Identifiability(Shown):
 
     @override
     def facts(self) -> Facts:
-        known = int((self.spreads <= 1.0).sum())
+        known = int(self.has_effect.sum())
         title = f"Identifiability: {known} of {counted(len(self.names), 'direction')} determined"
         ends = self.spreads[[0, -1]] if len(self.spreads) else np.zeros(2)
         rows = [("deviations", f"from {100 * ends[0]:.3g} % to {100 * ends[1]:.3g} %")]
@@ -118,7 +120,7 @@ def identifiability(
     if math.isfinite(variance):
         spreads[is_seen] = deviation / values[is_seen]
     kept = tuple(name for name, is_free in zip(names, free, strict=True) if is_free)
-    return Identifiability(kept, scales, directions, spreads)
+    return Identifiability(kept, scales, directions, spreads, is_seen)
 
 
 def direction_in_words(names: tuple[str, ...], direction: Array) -> str:

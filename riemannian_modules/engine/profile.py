@@ -161,7 +161,8 @@ class Profiled:
         return points, sign * math.inf, f"flat as far as {points[-1].value:.6g}"
 
     def _start(self) -> _Point:
-        return _Point(float(self.theta[self.place]), self.theta, 0.0)
+        value = float(self.theta[self.place])
+        return self.at(value, self.theta) or _Point(value, self.theta, 0.0)
 
     def _next(
         self, points: list[_Point], sign: float, step: float, wall: float
