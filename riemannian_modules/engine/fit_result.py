@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_CRITERIA = ("log_likelihood", "aic", "bic")
+
+
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class FitResult(Shown):
@@ -309,9 +312,13 @@ class FitResult(Shown):
 
     def summary(self) -> dict[str, Any]:
         """All but data and history, as JSON's types; numbers that are not finite as null."""
-        deviations = (
-            self.deviations if self.uncertainty is not None else np.full(len(self.theta), np.nan)
-        )
+        known = self.uncertainty is not None
+        deviations = self.deviations if known else np.full(len(self.theta), np.nan)
+        intervals = self.intervals() if known else {}
+        try:
+            criteria = {name: _number(getattr(self, name)) for name in _CRITERIA}
+        except UnsupportedError:
+            criteria = dict[str, float | None].fromkeys(_CRITERIA)
         return {
             "outcome": self.outcome.value,
             "is_determined": self.is_determined,
@@ -323,6 +330,8 @@ class FitResult(Shown):
                 name: {"value": _number(value), "deviation": _number(deviation)}
                 for name, value, deviation in zip(self.names, self.theta, deviations, strict=True)
             },
+            "intervals_95": {n: [*map(_number, ends)] for n, ends in intervals.items()},
+            **criteria,
             "held": list(self.held),
             "fixed": list(self.fixed),
             "undetermined": list(self.undetermined),

@@ -180,7 +180,10 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Ball: lambda: rm.ball({"q": 0, "v": 0}, 1.0, np.eye(2)).constraints[0],
     Goal: lambda: Goal(rate=0.5),
     Simulation: lambda: Simulation(2.0, 5, {"q": 1.0}),
-    FitTask: lambda: FitTask("readings.csv", bounds={"k": (0.0, np.inf)}),
+    FitTask: lambda: FitTask(
+        "readings.csv", bounds={"k": (0.0, np.inf)}, sigma={"y": "error"}, fixed={"n": None},
+        prior={"k": "normal:1,0.2"},
+    ),
     norms.L1: lambda: certify.l1([1.0, 2.0]),
     norms.L2: lambda: certify.l2(np.eye(2)),
     norms.LInf: lambda: certify.linf([1.0, 2.0]),
