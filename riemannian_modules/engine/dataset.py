@@ -18,7 +18,8 @@ from riemannian_modules.engine.measurement import Missing, measured_targets
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts, Shown, counted
-from riemannian_modules.space import Array, Space
+from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.units import in_unit
 
 
 @final
@@ -115,7 +116,10 @@ def dataset(
             f"{where}: unknown columns {unknown}, missing columns {absent}; expected the inputs "
             f"{s.inputs.describe()} and the outputs {s.outputs.describe()}."
         )
-    columns = {name: _column(where, name, data[name]) for name in wanted}
+    columns = {
+        port.name: _column(where, port, data[port.name])
+        for port in (*s.inputs.ports, *s.outputs.ports)
+    }
     for name in s.inputs.names:
         _check_complete(where, name, columns[name])
     lengths = {name: len(column) for name, column in columns.items()}
@@ -173,9 +177,10 @@ def check_fits(module: RiemannianModule, data: Dataset, where: str) -> None:
         )
 
 
-def _column(where: str, name: str, values: ArrayLike) -> Array:
+def _column(where: str, port: Port, values: ArrayLike) -> Array:
+    name = port.name
     try:
-        column = number_array(where, values)
+        column = number_array(where, in_unit(f"{where}: column {name!r}", values, port.unit))
     except SignatureError as error:
         raise SignatureError(
             f"{where}: column {name!r} holds what is no number: {error}."

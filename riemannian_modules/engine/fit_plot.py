@@ -77,7 +77,7 @@ def plot_fit(shown: Fitted) -> Figure:
     grid = figure.add_gridspec(count + 1, 2, height_ratios=[2.6] * count + [1.7],
                                width_ratios=[1.5, 1.0])  # fmt: skip
     curves, model = curves_of(shown.data.inputs, shown.inputs), shown.model(shown.data.inputs)
-    units = units_of(shown.outputs)
+    units = shown.outputs.units
     for j in range(count):
         left, right = figure.add_subplot(grid[j, 0]), figure.add_subplot(grid[j, 1])
         name = shown.outputs.coordinates[j]
@@ -134,7 +134,7 @@ def curves_of(inputs: Array, space: Space) -> Curves | None:
     settings, which = np.unique(inputs[:, others], axis=0, return_inverse=True)
     if len(settings) > MOST_CURVES:
         return None
-    units = units_of(space)
+    units = space.units
     names = [
         ", ".join(f"{space.coordinates[i]} = {v:g} {units[i]}".strip()
                   for i, v in zip(others, setting, strict=True))
@@ -144,16 +144,11 @@ def curves_of(inputs: Array, space: Space) -> Curves | None:
     return Curves(along, groups, names)
 
 
-def units_of(space: Space) -> list[str]:
-    """The unit of each coordinate."""
-    return [port.unit for port in space.ports for _ in range(port.size)]
-
-
 def _axis(shown: Fitted, curves: Curves) -> tuple[Array, str]:
     """Where samples stand along the axis, and what it is called."""
     if curves.along < 0:
         return np.arange(len(shown.data), dtype=float), "sample"
-    units = units_of(shown.inputs)
+    units = shown.inputs.units
     name, unit = shown.inputs.coordinates[curves.along], units[curves.along]
     return shown.data.inputs[:, curves.along], f"{name} [{unit}]" if unit else name
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -315,10 +316,9 @@ class FitResult(Shown):
         known = self.uncertainty is not None
         deviations = self.deviations if known else np.full(len(self.theta), np.nan)
         intervals = self.intervals() if known else {}
-        try:
+        criteria: dict[str, float | None] = dict.fromkeys(_CRITERIA)
+        with suppress(UnsupportedError):
             criteria = {name: _number(getattr(self, name)) for name in _CRITERIA}
-        except UnsupportedError:
-            criteria = dict[str, float | None].fromkeys(_CRITERIA)
         return {
             "outcome": self.outcome.value,
             "is_determined": self.is_determined,

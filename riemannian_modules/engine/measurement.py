@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from riemannian_modules.door import brief, number_array, require, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array, Space
+from riemannian_modules.units import in_unit
 
 Missing: TypeAlias = str | Sequence[str] | Mapping[str, ArrayLike] | None
 ByOutput: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
@@ -32,7 +33,11 @@ def measured_targets(
     """
     if isinstance(values, Mapping):
         require_mapping(where, values, "columns by name")
-        given = {name: number_array(where, v) for name, v in values.items()}
+        space.check_names(values, where)
+        given = {
+            name: number_array(where, in_unit(f"{where}: {name!r}", v, space.unit_of(name)))
+            for name, v in values.items()
+        }
         known: ByOutput = {n: np.where(np.isnan(v), 0.0, v) for n, v in given.items()}
         t = space.pack(known, where)
         absent = space.pack({n: np.isnan(v) * 1.0 for n, v in given.items()}, where) > 0.0
@@ -118,9 +123,9 @@ def _by_output(where: str, space: Space, given: ByOutput, count: int, absent: fl
         space.check_names(given, where)
         laid = np.full(shape, absent)
         for name, value in given.items():
-            place = space.slice_of(name)
-            wide = laid[:, place].shape
-            laid[:, place] = _spread(f"{where}: {name!r}", number_array(where, value), wide)
+            place, said = space.slice_of(name), f"{where}: {name!r}"
+            plain = number_array(said, in_unit(said, value, space.unit_of(name)))
+            laid[:, place] = _spread(said, plain, laid[:, place].shape)
         return laid
     return _spread(where, number_array(where, given), shape)
 

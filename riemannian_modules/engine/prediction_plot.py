@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from riemannian_modules.canvas import COLOURS, legend_above
-from riemannian_modules.engine.fit_plot import MOST_OUTPUTS, curves_of, units_of
+from riemannian_modules.engine.fit_plot import MOST_OUTPUTS, curves_of
 from riemannian_modules.space import Array, Space
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ def plot_prediction(shown: Bands) -> Figure:
             ax.fill_between(x, y - reach, y + reach, color=colour, alpha=0.3, lw=0,
                             label=shown.label)  # fmt: skip
             ax.plot(x, y, "-", color=colour, lw=1.6, label=name or "mean")
-        label, unit = shown.output_space.coordinates[j], units_of(shown.output_space)[j]
+        label, unit = shown.output_space.coordinates[j], shown.output_space.units[j]
         ax.set_ylabel(f"{label} [{unit}]" if unit else label)
         if curves is not None and is_line:
             name = shown.input_space.coordinates[curves.along]
-            unit = units_of(shown.input_space)[curves.along]
+            unit = shown.input_space.units[curves.along]
             ax.set_xlabel(f"{name} [{unit}]" if unit else name)
         else:
             ax.set_xlabel("point")
