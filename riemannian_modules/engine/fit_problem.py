@@ -5,7 +5,6 @@ Source: none.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
@@ -87,10 +86,11 @@ class FitProblem(Shown):
         data = self.data
         if isinstance(self.loss, GaussianLoss) and data.weights is None:
             return self.loss.noise(outputs, data.targets)
-        has_one = data.weights is None or (data.weights == data.measured).all()
-        if isinstance(self.loss, SquaredLoss) and has_one:
-            return np.full(outputs.shape[1], math.sqrt(dispersion))
-        return None
+        most = data.weighing.max(axis=0)
+        has_one = np.all((data.weighing == most) | ~data.measured) and (most > 0.0).all()
+        return (
+            np.sqrt(dispersion / most) if isinstance(self.loss, SquaredLoss) and has_one else None
+        )
 
     @override
     def facts(self) -> Facts:

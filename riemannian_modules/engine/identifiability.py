@@ -71,6 +71,7 @@ class Identifiability(Shown):
         image = left.imshow(np.abs(self.directions), cmap="cividis", vmin=0.0, vmax=1.0,
                             aspect="auto")  # fmt: skip
         left.set_xticks(range(p), self.names, rotation=60, ha="right")
+        left.set_yticks(range(p), [str(i + 1) for i in range(p)])
         left.set(ylabel="direction", title="parts, relative")
         figure.colorbar(image, ax=left)
         top = np.max(self.spreads[np.isfinite(self.spreads)], initial=1.0)

@@ -73,11 +73,11 @@ class Prediction(Shown):
         """
         from riemannian_modules.engine.prediction_plot import Bands, plot_prediction
 
-        outer, label = self.measurement_deviations, f"{100 * self.level:g} % of the mean"
+        outer = self.measurement_deviations
         reach = None if outer is None else self.quantile * outer
         return plot_prediction(Bands(
             self.inputs, self.input_space, self.output_space, self.mean,
-            self.quantile * self.deviations, reach, label,
+            self.quantile * self.deviations, reach, self.level,
         ))  # fmt: skip
 
     @override

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from riemannian_modules.canvas import COLOURS, legend_above
-from riemannian_modules.engine.fit_plot import MOST_OUTPUTS, curves_of
+from riemannian_modules.engine.fit_plot import MOST_OUTPUTS, Curves, curves_of
 from riemannian_modules.space import Array, Space
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Bands:
         mean: (B, q).
         inner: How far the mean's band reaches to each side, (B, q).
         outer: How far that of new measurements does; None where it is not known.
-        label: Of the inner band.
+        level: Of both bands, such as 0.95.
     """
 
     inputs: Array
@@ -39,7 +39,7 @@ class Bands:
     mean: Array
     inner: Array
     outer: Array | None
-    label: str
+    level: float
 
 
 def plot_prediction(shown: Bands) -> Figure:
@@ -51,32 +51,36 @@ def plot_prediction(shown: Bands) -> Figure:
 
     count = min(shown.output_space.size, MOST_OUTPUTS)
     figure = Figure(figsize=(6.4, 1.0 + 2.6 * count), layout="constrained")
-    curves = curves_of(shown.inputs, shown.input_space)
-    is_line = curves is not None and curves.along >= 0
-    groups = curves.groups if curves is not None and is_line else [np.arange(len(shown.inputs))]
-    names = curves.names if curves is not None and is_line else [""]
+    (x, xlabel, curves), percent = _axis(shown), f"{100 * shown.level:g} %"
     for j in range(count):
         ax = figure.add_subplot(count, 1, j + 1)
-        for rows, name, colour in zip(groups, names, COLOURS, strict=False):
-            if curves is not None and is_line:
-                rows = rows[np.argsort(shown.inputs[rows, curves.along], kind="stable")]  # noqa: PLW2901
-            x = shown.inputs[rows, curves.along] if curves is not None and is_line else rows
-            y = shown.mean[rows, j]
+        for i, (given, name, colour) in enumerate(
+            zip(curves.groups, curves.names, COLOURS, strict=False)
+        ):
+            rows = given[np.argsort(x[given], kind="stable")]
+            y, inner = shown.mean[rows, j], shown.inner[rows, j]
             if shown.outer is not None:
-                reach = shown.outer[rows, j]
-                ax.fill_between(x, y - reach, y + reach, color=colour, alpha=0.12, lw=0)
-            reach = shown.inner[rows, j]
-            ax.fill_between(x, y - reach, y + reach, color=colour, alpha=0.3, lw=0,
-                            label=shown.label)  # fmt: skip
-            ax.plot(x, y, "-", color=colour, lw=1.6, label=name or "mean")
-        label, unit = shown.output_space.coordinates[j], shown.output_space.units[j]
-        ax.set_ylabel(f"{label} [{unit}]" if unit else label)
-        if curves is not None and is_line:
-            name = shown.input_space.coordinates[curves.along]
-            unit = shown.input_space.units[curves.along]
-            ax.set_xlabel(f"{name} [{unit}]" if unit else name)
-        else:
-            ax.set_xlabel("point")
+                outer = shown.outer[rows, j]
+                ax.fill_between(x[rows], y - outer, y + outer, color=colour, alpha=0.12, lw=0,
+                                label="" if i else f"{percent} of measurements")  # fmt: skip
+            ax.fill_between(x[rows], y - inner, y + inner, color=colour, alpha=0.3, lw=0,
+                            label="" if i else f"{percent} of the mean")  # fmt: skip
+            ax.plot(x[rows], y, "-", color=colour, lw=1.6, label=name or "mean")
+        ax.set(xlabel=xlabel, ylabel=_labelled(shown.output_space, j))
         ax.grid(alpha=0.3)
         legend_above(ax)
     return figure
+
+
+def _axis(shown: Bands) -> tuple[Array, str, Curves]:
+    """Where points stand along the axis, what it is called, and the curves over it."""
+    everywhere = np.arange(len(shown.inputs))
+    curves = curves_of(shown.inputs, shown.input_space)
+    if curves is None or curves.along < 0:
+        return everywhere.astype(np.float64), "point", Curves(-1, [everywhere], [""])
+    return shown.inputs[:, curves.along], _labelled(shown.input_space, curves.along), curves
+
+
+def _labelled(space: Space, i: int) -> str:
+    """A coordinate's name with its unit."""
+    return f"{space.coordinates[i]} [{space.units[i]}]" if space.units[i] else space.coordinates[i]

@@ -30,6 +30,7 @@ _FINE, _COARSE = 0.1, 0.4  # of the threshold's root: what a step is to climb
 _BEYOND = 1.2  # of it: where a side ends
 _ACCURACY = 1e-6  # of the ends, relative to the distance from the estimate
 _MOST_REFINEMENTS = 30
+_DRAWN = 400  # points of the curve
 
 
 @final
@@ -76,7 +77,11 @@ class Profile(Shown):
         from riemannian_modules.canvas import BLUE, ORANGE, VERMILLION, canvas, legend_above
 
         figure, ax = canvas(None, 5.6, 3.6)
-        ax.plot(self.values, self.deviances, "o-", color=BLUE, ms=3, lw=1.5, label="profile")
+        # Between its points the deviance's root is drawn straight, as it is for linear maps.
+        roots = np.sqrt(np.maximum(self.deviances, 0.0)) * np.sign(self.values - self.estimate)
+        x = np.linspace(self.values[0], self.values[-1], _DRAWN)
+        ax.plot(x, np.interp(x, self.values, roots) ** 2, "-", color=BLUE, lw=1.5, label="profile")
+        ax.plot(self.values, self.deviances, "o", color=BLUE, ms=3)
         ax.axhline(self.threshold, color=VERMILLION, ls="--", lw=1.2,
                    label=f"threshold for {100 * self.level:g} %")  # fmt: skip
         ax.axvline(self.estimate, color="0.5", lw=1.0)

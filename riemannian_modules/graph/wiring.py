@@ -357,7 +357,7 @@ def misfit(where: str, source: str, out: Port, target: str, into: Port) -> str |
     if ratio == 1.0:
         return None
     mend = (
-        "Put a map between them that converts, or name the same unit"
+        "Put a Gain between them that converts, or name the same unit"
         if ratio is None
         else f"Write .convert(...) in place of .connect(...), which multiplies by {ratio:.6g}, or "
         "name the same unit"
