@@ -85,6 +85,17 @@ def names(where: str, value: object) -> tuple[str, ...]:
     return tuple(text(where, value).split())
 
 
+def name_list(where: str, value: object, expected: str) -> list[str]:
+    """Names separated by blanks, or in a list or tuple; raises SignatureError."""
+    if isinstance(value, str):
+        return value.split()
+    if not isinstance(value, (list, tuple)):
+        raise SignatureError(f"{where}: expected {expected}, got {brief(value)}.")
+    for name in value:
+        require(where, name, str, expected)
+    return [*value]
+
+
 def require(
     where: str,
     value: Any,

@@ -129,8 +129,10 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
         (coupling, Coupling, "a coupling: Joint() or Layerwise()"),
         (progress, Progress, "TerminalProgress() or NoProgress()"),
         (tolerances, Tolerances, "tolerances such as Tolerances(loss=1e-6)"),
+        (absolute, (bool, np.bool_), "absolute=True or absolute=False"),
     ):
-        require(where, given, (kind, NoneType), expected)
+        kinds = kind if isinstance(kind, tuple) else (kind, NoneType)
+        require(where, given, kinds, expected)
     if callback is not None and not callable(callback):
         raise SignatureError(
             f"{where}: callback: expected a function of an Iteration, got {brief(callback)}."

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.door import text
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.estimate import Estimate
@@ -160,10 +161,9 @@ class FitResult(Shown):
         return self.covariance / np.outer(known, known)
 
     def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Confidence intervals of the parameters by name, from the covariance.
+        """Confidence intervals by name, from the covariance; `profile` asks the map itself.
 
         By Student's t where the noise is estimated, by the normal distribution where it is known.
-        They are as good as the map is linear over them; `profile` asks the map itself.
 
         Args:
             level: The probability that an interval holds the true value, such as 0.95.
@@ -249,7 +249,7 @@ class FitResult(Shown):
             SignatureError: For an unknown name, or one that is fixed.
         """
         where, theta, problem = "FitResult.profile", self.theta, self.problem
-        place = self.module.signature.parameters.slice_of(name)
+        place = self.module.signature.parameters.slice_of(text(f"{where}: name", name))
         if place.stop - place.start != 1:
             raise SignatureError(
                 f"{where}: {name!r} has {place.stop - place.start} entries; name one of them, as "
@@ -259,15 +259,18 @@ class FitResult(Shown):
             raise SignatureError(f"{where}: {name!r} is fixed; name a parameter that was fitted.")
         pulls = pulls_of(problem, theta)
         known = 0.0 if self.uncertainty is None else float(self.deviations[place.start])
-        is_step = math.isfinite(known) and known > 0.0
-        step = 0.5 * known if is_step else max(0.1 * abs(float(theta[place.start])), 1e-3)
+        step = (
+            0.5 * known
+            if 0.0 < known < math.inf
+            else max(0.1 * abs(float(theta[place.start])), 1e-3)
+        )
         objective, box = objective_of(problem, pulls, Joint(), Count()), box_of(problem, pulls)
         threshold = self._quantile(where, level) ** 2  # of chi2 with one degree of freedom, or of F
         profiled = Profiled(objective, box, theta, place.start, step, self.dispersion, threshold)
-        if not math.isfinite(self.dispersion):
+        if not 0.0 < self.dispersion < math.inf:
+            why = "no data are left over" if self.dispersion else "no residual is left"
             raise SignatureError(
-                f"{where}: no data are left over to tell the noise from. Give sigma with "
-                "absolute=True, or more data."
+                f"{where}: {why} to tell the noise from. Give sigma and absolute=True, or more data."
             )
         return profile(profiled, self.names[place.start], level)
 

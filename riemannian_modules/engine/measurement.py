@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from riemannian_modules.door import brief, number_array, require, require_mapping
+from riemannian_modules.door import brief, name_list, number_array, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array, Space
 from riemannian_modules.units import in_unit
@@ -59,10 +59,8 @@ def _gone(where: str, space: Space, missing: Missing, absent: Marks) -> Marks:
         return np.zeros_like(absent)
     if isinstance(missing, Mapping):
         return _marked(where, space, missing, absent.shape)
-    names = missing.split() if isinstance(missing, str) else [*missing]
     expected = "names of outputs in which NaN is a missing value"
-    for name in names:
-        require(f"{where}: missing", name, str, expected)
+    names = name_list(f"{where}: missing", missing, expected)
     space.check_names(names, f"{where}: missing")
     allowed = np.zeros(space.size, dtype=bool)
     for name in names:

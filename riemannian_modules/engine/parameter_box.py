@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.door import brief, require, require_mapping
+from riemannian_modules.door import brief, name_list, require, require_mapping
 from riemannian_modules.engine.descent_step import Bounds
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.errors import DomainError, SignatureError
@@ -64,9 +64,7 @@ def fixed_values(where: str, space: Space, fixed: Fixed | None, theta: Array) ->
     if fixed is None:
         return values
     if not isinstance(fixed, Mapping):
-        names = fixed.split() if isinstance(fixed, str) else fixed
-        require(f"{where}: fixed", names, Sequence, "names, or values by name")
-        fixed = dict.fromkeys(names)
+        fixed = dict.fromkeys(name_list(f"{where}: fixed", fixed, "names, or values by name"))
     require_mapping(f"{where}: fixed", fixed, "names, or values by name")
     space.check_names(fixed, f"{where}: fixed")
     for name, value in fixed.items():
