@@ -267,11 +267,6 @@ class FitResult(Shown):
         objective, box = objective_of(problem, pulls, Joint(), Count()), box_of(problem, pulls)
         threshold = self._quantile(where, level) ** 2  # of chi2 with one degree of freedom, or of F
         profiled = Profiled(objective, box, theta, place.start, step, self.dispersion, threshold)
-        if not 0.0 < self.dispersion < math.inf:
-            why = "no data are left over" if self.dispersion else "no residual is left"
-            raise SignatureError(
-                f"{where}: {why} to tell the noise from. Give sigma and absolute=True, or more data."
-            )
         return profile(profiled, self.names[place.start], level)
 
     def identifiability(self) -> Identifiability:

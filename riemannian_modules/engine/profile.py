@@ -17,6 +17,7 @@ from typing_extensions import override
 from riemannian_modules.engine.descend import Iteration, descend
 from riemannian_modules.engine.descent_step import Bounds, Method
 from riemannian_modules.engine.objective import Objective
+from riemannian_modules.errors import SignatureError
 from riemannian_modules.shown import Facts, Shown, counted
 from riemannian_modules.space import Array
 
@@ -228,7 +229,16 @@ def profile(profiled: Profiled, name: str, level: float) -> Profile:
         profiled: What it is computed from.
         name: Of the parameter.
         level: Of the interval.
+
+    Raises:
+        SignatureError: If the size of the noise is not known.
     """
+    if not 0.0 < profiled.dispersion < math.inf:
+        why = "no data are left over" if profiled.dispersion else "no residual is left"
+        raise SignatureError(
+            f"FitResult.profile: {why} to tell the noise from. Give sigma with absolute=True, or "
+            "more data."
+        )
     left, lower, ending_left = profiled.side(-1.0)
     right, upper, ending_right = profiled.side(1.0)
     points = [*reversed(left), *right[1:]]
