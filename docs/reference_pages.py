@@ -35,7 +35,7 @@ ROOMS = {
 INTERNAL = {
     *("arithmetic", "cli", "graph", "modules", "examples"),
     *("bound", "canvas", "csv_table", "door", "recomputed", "region", "shown", "space"),
-    *("strict_json", "version", "whole_file"),
+    *("strict_json", "units", "version", "whole_file"),
 }
 
 

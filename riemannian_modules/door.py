@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,13 +20,24 @@ from numpy.typing import NDArray
 from riemannian_modules.errors import DomainError, RiemannianError, SignatureError
 
 
+def is_quantity(value: object) -> bool:
+    """Whether a value is a number or array with a unit, of pint's; pint is not loaded for it."""
+    pint = sys.modules.get("pint")
+    return pint is not None and isinstance(value, pint.Quantity)
+
+
 def number_array(
     where: str, value: object, error: type[RiemannianError] = SignatureError
 ) -> NDArray[np.float64]:
     """A new float64 array of ``value``, which may hold NaN and infinities; raises ``error``.
 
-    Complex numbers are refused, where NumPy would drop their imaginary parts.
+    Complex numbers are refused, where NumPy would drop their imaginary parts, and quantities,
+    where it would drop their units.
     """
+    if is_quantity(value):
+        raise error(
+            f"{where}: expected plain numbers, got {brief(value)} with a unit. Give its magnitude."
+        )
     try:
         given = np.asarray(value)
         if given.dtype.kind == "c":
@@ -71,6 +83,17 @@ def text(where: str, value: object) -> str:
 def names(where: str, value: object) -> tuple[str, ...]:
     """Names separated by blanks; raises SignatureError."""
     return tuple(text(where, value).split())
+
+
+def name_list(where: str, value: object, expected: str) -> list[str]:
+    """Names separated by blanks, or in a list or tuple; raises SignatureError."""
+    if isinstance(value, str):
+        return value.split()
+    if not isinstance(value, (list, tuple)):
+        raise SignatureError(f"{where}: expected {expected}, got {brief(value)}.")
+    for name in value:
+        require(where, name, str, expected)
+    return [*value]
 
 
 def require(

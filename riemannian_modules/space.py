@@ -20,6 +20,7 @@ from typing_extensions import override
 from riemannian_modules.door import brief, did_you_mean, number_array, require_mapping, text
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, cut, listed
+from riemannian_modules.units import in_unit
 
 Array = NDArray[np.float64]
 
@@ -32,7 +33,8 @@ class Port(Shown):
     Attributes:
         name: What it is called; not empty.
         shape: ``()`` for a scalar, ``(3,)`` for a vector, ``(2, 3)`` for a matrix.
-        unit: A label that has to agree where two ports meet; "" fits every other.
+        unit: A label that has to agree where two ports meet; "" fits every other. What pint knows
+            is compared by its meaning, so that "1/s" is "s^-1".
     """
 
     name: str
@@ -58,12 +60,12 @@ class Port(Shown):
         """Check a user's value of this port and lay it flat, shape (..., size).
 
         One number stands for all entries; an array has the port's shape, or is flat already where
-        the port is a matrix, and its leading axes are batches.
+        the port is a matrix, and its leading axes are batches. A quantity of pint's is converted.
 
         Raises:
-            SignatureError: For other shapes.
+            SignatureError: For other shapes, or a quantity of another dimension.
         """
-        given = number_array(where, value)
+        given = number_array(where, in_unit(where, value, self.unit))
         if given.ndim == 0:
             return np.full(self.size, given)
         batch = given.ndim - len(self.shape)
@@ -240,6 +242,9 @@ class Space(Shown):
         if isinstance(values, Mapping):
             flat = self._pack_mapping(values, where, absent)
         else:
+            units = {port.unit for port in self.ports}
+            if len(units) == 1:
+                values = in_unit(where, values, *units)
             flat = number_array(where, values)
             if flat.ndim == 0 and len(self.ports) == 1:
                 flat = np.full(self.size, flat)
@@ -274,8 +279,19 @@ class Space(Shown):
             SignatureError: For an unknown name or a wrong shape.
         """
         place = self.slice_of(name)
-        port = self[name] if name in self.index else Port(name)
+        port = self[name] if name in self.index else Port(name, (), self.unit_of(name))
         return place, port.flat(value, where)
+
+    def unit_of(self, name: str) -> str:
+        """The unit of a port, or of the port whose coordinate is named."""
+        if name in self.index:
+            return self[name].unit
+        return self.units[self.slice_of(name).start]
+
+    @cached_property
+    def units(self) -> tuple[str, ...]:
+        """The unit of each coordinate."""
+        return tuple(port.unit for port in self.ports for _ in range(port.size))
 
     def check_names(self, names: Iterable[str], where: str) -> None:
         """Raise SignatureError unless all are names of ports or coordinates; says what is near."""

@@ -14,7 +14,7 @@ CORE = "riemannian_modules"
 FLOORS = (
     {"errors", "version"},
     {"door", "recomputed", "shown", "whole_file", "canvas"},
-    {"strict_json", "csv_table"},
+    {"strict_json", "csv_table", "units"},
     {"space", "bound"},
     {"region", "arithmetic", "integration"},
     {"metrics"},

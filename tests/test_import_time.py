@@ -14,6 +14,7 @@ HEAVY = (
     "matplotlib",
     "networkx",
     "numba",
+    "pint",
     "pydantic",
     "pygraphviz",
     "rich",

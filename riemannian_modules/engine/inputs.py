@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import number_array
+from riemannian_modules.door import is_quantity, number_array
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.units import in_unit
 
 InputValue = Callable[[float], list[float]]
 
@@ -301,14 +302,21 @@ def _spelled_out(space: Space, inputs: Mapping[str, Any]) -> Iterator[Port]:
 
 def _signal(given: Any, port: Port, times: Array, where: str) -> InputSignal:
     if isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) == 1:
-        given = linear_table(*given)
+        given = linear_table(given[0], in_unit(where, given[1], port.unit))
     if isinstance(given, (LinearTable, HeldTable)):
         _check_covers(given, port, times, where)
         return given
     if callable(given):
+        if is_quantity(given(float(times[0]))):
+            given = _plain(given, port, where)
         _shaped(given(float(times[0])), port, f"{where} at t = {times[0]:g}")
         return FunctionInput(given, port)
     return ConstantInput(_shaped(given, port, where))
+
+
+def _plain(quantity: Callable[[float], Any], port: Port, where: str) -> Callable[[float], Any]:
+    """A function whose values are quantities as one of numbers in the port's unit."""
+    return lambda t: in_unit(where, quantity(t), port.unit)
 
 
 def _check_covers(table: LinearTable | HeldTable, port: Port, times: Array, where: str) -> None:

@@ -12,10 +12,12 @@ from riemannian_modules.door import brief, text
 from riemannian_modules.errors import WiringError
 from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.schedule import Address, schedule
+from riemannian_modules.modules.equations import Equations
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.sampling_time import SamplingTime, common_sampling_time
 from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Port, Space
+from riemannian_modules.units import conversion
 
 
 @final
@@ -35,6 +37,7 @@ class Wiring(Shown):
     def __init__(self, **modules: RiemannianModule) -> None:
         self._modules: dict[str, RiemannianModule] = {}
         self._edges: list[tuple[str, str]] = []
+        self._conversions: list[tuple[str, str]] = []
         self._inputs: list[tuple[str, tuple[str, ...]]] = []
         self._outputs: list[tuple[str, str]] = []
         self._faults: list[str] = []
@@ -61,6 +64,15 @@ class Wiring(Shown):
         self._edges.append((text("connect", source), text("connect", target)))
         return self
 
+    def convert(self, source: str, target: str) -> Self:
+        """Connect two ports whose units differ in size alone, as min and s, by a map that converts.
+
+        The map is a module of its own, named after the target: ``plant.force`` is fed by
+        ``plant_force_converted``.
+        """
+        self._conversions.append((text("convert", source), text("convert", target)))
+        return self
+
     def input(self, name: str, *targets: str) -> Self:
         """Make an input of the composite that feeds the given input ports."""
         self._inputs.append((text("input", name), tuple(text("input", t) for t in targets)))
@@ -81,9 +93,28 @@ class Wiring(Shown):
                 sources on one port, algebraic loops (as a named path), mixed time, and modules that
                 take their steps at different times.
         """
-        return _Build(self._modules, list(self._faults)).run(
-            self._edges, self._inputs, self._outputs
-        )
+        modules, edges = self._with_conversions()
+        return _Build(modules, list(self._faults)).run(edges, self._inputs, self._outputs)
+
+    def _with_conversions(self) -> tuple[dict[str, RiemannianModule], list[tuple[str, str]]]:
+        """The modules and connections with those that convert among them."""
+        modules, edges = dict(self._modules), list(self._edges)
+        for source, target in self._conversions:
+            out, into = (
+                _port(self._modules, name, side)
+                for name, side in ((source, "outputs"), (target, "inputs"))
+            )
+            ratio = conversion(out.unit, into.unit) if out and into else None
+            if out is None or into is None or ratio is None or ratio == 1.0:
+                edges.append((source, target))  # where its faults are told, or there are none
+                continue
+            name = f"{target.replace('.', '_')}_converted"
+            modules[name] = Equations(
+                {"y": f"{ratio!r}*u"}, inputs=Space((Port("u", out.shape, out.unit),)),
+                outputs=Space((Port("y", out.shape, into.unit),)),
+            )  # fmt: skip
+            edges += [(source, f"{name}.u"), (f"{name}.y", target)]
+        return modules, edges
 
     @override
     def facts(self) -> Facts:
@@ -308,6 +339,13 @@ class _Build:
         return Time.STATIC, None
 
 
+def _port(modules: Mapping[str, RiemannianModule], name: str, side: str) -> Port | None:
+    """The port "module.port" of some modules; None where there is none."""
+    node, _, port = name.partition(".")
+    spaces: Space = getattr(modules[node].signature, side) if node in modules else Space()
+    return spaces[port] if port in spaces.names else None
+
+
 def misfit(where: str, source: str, out: Port, target: str, into: Port) -> str | None:
     """What is wrong with a connection of two ports, and how to mend it; None if they fit."""
     if out.size != into.size:
@@ -315,9 +353,16 @@ def misfit(where: str, source: str, out: Port, target: str, into: Port) -> str |
             f"{where}: {target!r} expects size {into.size}, but {source!r} gives {out.size}. Put "
             f"an Affine map {out.size} -> {into.size} between them."
         )
-    if out.unit and into.unit and out.unit != into.unit:
-        return (
-            f"{where}: {target!r} expects unit [{into.unit}], but {source!r} gives [{out.unit}]. "
-            "Put a Gain between them that converts, or name the same unit."
-        )
-    return None
+    ratio = conversion(out.unit, into.unit)
+    if ratio == 1.0:
+        return None
+    mend = (
+        "Put a Gain between them that converts, or name the same unit"
+        if ratio is None
+        else f"Write .convert(...) in place of .connect(...), which multiplies by {ratio:.6g}, or "
+        "name the same unit"
+    )
+    return (
+        f"{where}: {target!r} expects unit [{into.unit}], but {source!r} gives [{out.unit}]. "
+        f"{mend}."
+    )

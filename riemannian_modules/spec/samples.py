@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,28 @@ from riemannian_modules.csv_table import numbers_of, read_rows, short
 from riemannian_modules.errors import DomainError, SignatureError, SpecError
 from riemannian_modules.modules.module import Signature
 from riemannian_modules.space import Array
+from riemannian_modules.units import conversion
+
+_WITH_UNIT = re.compile(r"(.*\S)\s*\[([^][]*)\]")
 
 
-def read_samples(path: Path, signature: Signature) -> dict[str, Array]:
+def read_samples(
+    path: Path, signature: Signature, extra: Sequence[str] = ()
+) -> tuple[dict[str, Array], dict[str, Array]]:
     """Read one array (B, *shape) for each input and output port from B rows.
 
-    The table is text in UTF-8 with commas, gzipped or not; blank lines are passed over.
+    The table is text in UTF-8 with commas, gzipped or not; blank lines are passed over. An empty
+    entry of an output is a value that was not measured, NaN. A column may say its unit, as
+    ``conc [nM]``, and is converted to that of its port.
+
+    Args:
+        path: The table.
+        signature: Of the module whose ports the columns are.
+        extra: Names of other columns that are read, such as standard deviations; empty entries are
+            NaN.
+
+    Returns:
+        The ports' arrays by name, and the other columns, each (B,).
 
     Raises:
         SpecError: If the file is missing, unreadable or larger than `LARGEST_FILE`, a column is
@@ -24,22 +42,51 @@ def read_samples(path: Path, signature: Signature) -> dict[str, Array]:
     """
     rows = read_rows(path)
     ports = (*signature.inputs.ports, *signature.outputs.ports)
-    wanted = [name for port in ports for name in port.coordinates()]
-    header = [name.strip() for name in rows[0][1]] if rows else []
+    extra = list(dict.fromkeys(extra))
+    wanted = [*(name for port in ports for name in port.coordinates()), *extra]
+    titles = [name.strip() for name in rows[0][1]] if rows else []
+    known = {*wanted}
+    parts = [_split(title, known) for title in titles]
+    header = [name for name, _ in parts]
     _check_header(path.name, header, wanted)
+    optional = {*signature.outputs.coordinates, *extra}
     try:
-        values = np.array([numbers_of(f"{path.name}: line {i}", r, header) for i, r in rows[1:]])
+        values = np.array(
+            [numbers_of(f"{path.name}: line {i}", r, header, optional) for i, r in rows[1:]]
+        )
     except (SignatureError, DomainError) as fault:
         raise SpecError(str(fault)) from None
     if not len(values):
         raise SpecError(f"{path.name}: expected at least one sample below the header, got none.")
-    columns = {name: values[:, i] for i, name in enumerate(header)}
-    return {
+    of_ports = {c: port.unit for port in ports for c in port.coordinates()}
+    columns = {
+        name: _ratio(path.name, name, unit, of_ports.get(name, "")) * values[:, i]
+        for i, (name, unit) in enumerate(parts)
+    }
+    samples = {
         port.name: np.stack([columns[name] for name in port.coordinates()], -1).reshape(
             len(values), *port.shape
         )
         for port in ports
     }
+    return samples, {name: columns[name] for name in extra}
+
+
+def _split(title: str, known: Container[str]) -> tuple[str, str]:
+    """A column's name and its unit, as of ``conc [nM]``; those of ``u[0]`` belong to its name."""
+    found = _WITH_UNIT.fullmatch(title)
+    return (title, "") if title in known or found is None else (found[1], found[2].strip())
+
+
+def _ratio(table: str, column: str, have: str, want: str) -> float:
+    """What a column in one unit is multiplied with to be in another."""
+    ratio = conversion(have, want)
+    if ratio is None:
+        raise SpecError(
+            f"{table}: line 1: column {column} is in [{have}], which cannot be given in [{want}], "
+            "the unit of the port. Correct one of them."
+        )
+    return ratio
 
 
 def _check_header(name: str, header: list[str], wanted: list[str]) -> None:

@@ -13,6 +13,7 @@ from tests.bad_input.values import foreign_errors
 T = np.linspace(0.0, 1.0, 4)
 DATA = {"t": T, "y": np.exp(-T)}
 QUIET = en.NoProgress()
+FOUND = en.fit(Decay(), {"t": T, "y": np.exp(-T) + 0.1 * T**2}, progress=QUIET)
 CALLS = {
     "dataset": (lambda data: en.dataset(Decay(), data), {"data": DATA}),
     "columns": (lambda t, y: en.dataset(Decay(), {"t": t, "y": y}), DATA),
@@ -45,6 +46,45 @@ CALLS = {
         lambda low, high: en.fit(Decay(), DATA, bounds={"a": (low, high)}, progress=QUIET),
         {"low": 0.0, "high": 5.0},
     ),
+    "what is said of data": (
+        lambda sigma, weights, missing, absolute: en.fit(
+            Decay(),
+            DATA,
+            sigma=sigma,
+            weights=weights,
+            missing=missing,
+            absolute=absolute,
+            progress=QUIET,
+        ),
+        {"sigma": {"y": 0.1}, "weights": [1.0, 1.0, 2.0, 1.0], "missing": "y", "absolute": True},
+    ),
+    "what is said of parameters": (
+        lambda fixed, prior, tolerances, callback: en.fit(
+            Decay(),
+            DATA,
+            fixed=fixed,
+            prior=prior,
+            tolerances=tolerances,
+            callback=callback,
+            progress=QUIET,
+        ),
+        {
+            "fixed": {},
+            "prior": {"a": en.NormalPrior(1.0, 0.5)},
+            "tolerances": en.Tolerances(),
+            "callback": None,
+        },
+    ),
+    "NormalPrior": (en.NormalPrior, {"mean": 0.0, "deviation": 1.0}),
+    "LogNormalPrior": (en.LogNormalPrior, {"median": 1.0, "log_deviation": 1.0}),
+    "UniformPrior": (en.UniformPrior, {"lower": 0.0, "upper": 1.0}),
+    "LaplacePrior": (en.LaplacePrior, {"location": 0.0, "scale": 1.0}),
+    "ridge": (en.ridge, {"strength": 1.0}),
+    "StudentLoss": (en.StudentLoss, {"scale": 1.0, "freedom": 4.0}),
+    "Tolerances": (en.Tolerances, {"loss": 0.1, "offset": 0.1, "evaluations": 5}),
+    "predict": (FOUND.predict, {"inputs": T[:, None], "level": 0.9}),
+    "profile": (FOUND.profile, {"name": "a", "level": 0.9}),
+    "intervals": (FOUND.intervals, {"level": 0.9}),
     "FullBatch": (en.FullBatch, {"max_iterations": 5}),
     "MiniBatches": (
         en.MiniBatches,
