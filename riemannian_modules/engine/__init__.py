@@ -1,10 +1,15 @@
 """What is computed with a composite: metrics propagated, parameters learned, time run."""
 
+from riemannian_modules.engine.branch import Branch, SpecialPoint
+from riemannian_modules.engine.continuation import continuation
 from riemannian_modules.engine.dataset import Dataset, dataset, paired_dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
+from riemannian_modules.engine.equilibria import Equilibria, equilibria
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_result import FitResult
+from riemannian_modules.engine.frequency import FrequencyResponse
+from riemannian_modules.engine.gramians import Gramians
 from riemannian_modules.engine.inputs import HeldTable, LinearTable, held_table, linear_table
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.linear_model import LinearModel
@@ -18,22 +23,36 @@ from riemannian_modules.engine.losses import (
     SquaredLoss,
     one_hot,
 )
+from riemannian_modules.engine.margins import Margins
+from riemannian_modules.engine.nyquist import Nyquist
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise
 from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.progress import NoProgress, Progress, TerminalProgress
 from riemannian_modules.engine.propagate import propagate
+from riemannian_modules.engine.reachable import Rank
+from riemannian_modules.engine.regulators import Estimator, Feedback
+from riemannian_modules.engine.root_locus import RootLocus
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
 from riemannian_modules.engine.simulate import simulate
+from riemannian_modules.engine.step_info import StepInfo
+from riemannian_modules.engine.step_response import StepResponse
+from riemannian_modules.engine.system_norms import PeakGain
 from riemannian_modules.engine.trajectory import Trajectory, read_trajectory
 
 __all__ = [
     "BernoulliLoss",
+    "Branch",
     "CategoricalLoss",
     "Coupling",
     "Dataset",
+    "Equilibria",
+    "Estimator",
+    "Feedback",
     "FitResult",
+    "FrequencyResponse",
     "FullBatch",
     "GaussianLoss",
+    "Gramians",
     "HeldTable",
     "Iteration",
     "Joint",
@@ -42,18 +61,28 @@ __all__ = [
     "LinearModel",
     "LinearTable",
     "Loss",
+    "Margins",
     "MiniBatches",
     "NoProgress",
+    "Nyquist",
     "OperatingPoint",
     "Outcome",
+    "PeakGain",
     "PoissonLoss",
     "Progress",
+    "Rank",
+    "RootLocus",
     "Schedule",
+    "SpecialPoint",
     "SquaredLoss",
     "Stability",
+    "StepInfo",
+    "StepResponse",
     "TerminalProgress",
     "Trajectory",
+    "continuation",
     "dataset",
+    "equilibria",
     "equilibrium",
     "fit",
     "held_table",
