@@ -114,8 +114,8 @@ def equilibria(
 
     Returns:
         The distinct points with their stability; from a guess of amounts, those without a
-        negative one. Others may exist: a search proves nothing. Where points at rest form a line in the
-        class, several of it are given.
+        negative one. Others may exist: a search proves nothing. Where points at rest form a line
+        in the class, several of it are given.
 
     Raises:
         SignatureError: For wrong names or shapes, or a module without state.
@@ -143,15 +143,16 @@ def equilibria(
     laws = conserved(module, at)
     found = _Found(typical)
     for x in (at.x, *given):
-        z = _end(rest, _in_class(x, laws, laws @ at.x, are_amounts=are_amounts), laws, typical)
+        begin = _in_class(x, laws, laws @ at.x, are_amounts=are_amounts)
+        z = _end(rest, begin, laws, typical)
         if z is None or (are_amounts and (z < -1e-9 * typical).any()):
             continue
         if ((z >= low - SAME * typical) & (z <= high + SAME * typical)).all():
             found.add(z)
     if not found.states:
         raise ConvergenceError(
-            f"{name}: no point at rest was found from {len(given) + 1} starts. Draw more, or give a "
-            "region in which one is expected: region=box(...)."
+            f"{name}: no point at rest was found from {len(given) + 1} starts. Draw more, or give "
+            "a region in which one is expected: region=box(...)."
         )
     order = np.lexsort(np.array(found.states).T[::-1])
     points = [found.states[k] for k in order]

@@ -35,7 +35,8 @@ class Gramians(Shown):
     def hankel(self) -> Array:
         """Hankel singular values (n,), largest first: what a reduced model loses by each state."""
         P, Q = _root(self.controllability), _root(self.observability)
-        return np.linalg.svd(Q.T @ P, compute_uv=False)
+        sizes: Any = np.linalg.svd(Q.T @ P, compute_uv=False)
+        return sizes
 
     @override
     def facts(self) -> Facts:

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
+from riemannian_modules.door import number
 from riemannian_modules.engine.closed_loop import closed_loop_matrix
 from riemannian_modules.engine.frequency import FrequencyResponse, frequency_response
 from riemannian_modules.engine.gramians import Gramians, gramians_of
 from riemannian_modules.engine.margins import Margins, margins_of
 from riemannian_modules.engine.nyquist import Nyquist, nyquist_of
 from riemannian_modules.engine.poles import Stability, poles_of
-from riemannian_modules.engine.reachable import Rank, minimal_matrices, staircase
+from riemannian_modules.engine.reachable import TOLERANCE, Rank, minimal_matrices, staircase
 from riemannian_modules.engine.regulators import (
     Estimator,
     Feedback,
@@ -173,19 +174,32 @@ class LinearModel(StateSpaceModel):
 
     # What it is made of.
 
-    def controllability(self) -> Rank:
-        """How many dimensions of the state the inputs reach, and how clearly."""
-        found = staircase(self.A, self.B)
+    def controllability(self, tolerance: float = TOLERANCE) -> Rank:
+        """How many dimensions of the state the inputs reach, and how clearly.
+
+        Args:
+            tolerance: The relative size, in balanced states, that counts as none.
+        """
+        found = staircase(self.A, self.B, number("controllability: tolerance", tolerance))
         return Rank("reached by the inputs", found.rank, len(self.A), found.kept, found.dropped)
 
-    def observability(self) -> Rank:
-        """How many dimensions of the state the outputs show, and how clearly."""
-        found = staircase(self.A.T, self.C.T)
+    def observability(self, tolerance: float = TOLERANCE) -> Rank:
+        """How many dimensions of the state the outputs show, and how clearly.
+
+        Args:
+            tolerance: The relative size, in balanced states, that counts as none.
+        """
+        found = staircase(self.A.T, self.C.T, number("observability: tolerance", tolerance))
         return Rank("seen in the outputs", found.rank, len(self.A), found.kept, found.dropped)
 
-    def minimal(self) -> LinearModel:
-        """The model without what no input reaches or no output shows; its states are "x"."""
-        A, B, C = minimal_matrices(self.A, self.B, self.C)
+    def minimal(self, tolerance: float = TOLERANCE) -> LinearModel:
+        """The model without what no input reaches or no output shows; its states are "x".
+
+        Args:
+            tolerance: The relative size, in balanced states, that counts as none.
+        """
+        matrices = self.A, self.B, self.C
+        A, B, C = minimal_matrices(*matrices, number("minimal: tolerance", tolerance))
         n = len(A)
         state = one_port("x", n) if n else EMPTY
         point = Point(np.zeros(n), self.point.u, self.point.theta)
@@ -197,7 +211,7 @@ class LinearModel(StateSpaceModel):
         return gramians_of(self)
 
     def h_infinity(self) -> PeakGain:
-        """The largest gain over frequencies and directions, and where; DomainError unless stable."""
+        """The largest gain over frequency and direction, and where; DomainError unless stable."""
         return peak_gain(self)
 
     def h2(self) -> float:

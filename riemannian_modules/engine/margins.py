@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.engine.closed_loop import closed_loop_matrix
@@ -57,12 +58,12 @@ class Margins(Shown):
     closed_loop: Stability
     gains: Array
     gain_frequencies: Array
-    gain_binds: Array
+    gain_binds: NDArray[np.bool_]
     phases: Array
     phase_frequencies: Array
-    phase_binds: Array
+    phase_binds: NDArray[np.bool_]
     delays: Array
-    delay_binds: Array
+    delay_binds: NDArray[np.bool_]
     distance: float
 
     @property
@@ -118,9 +119,8 @@ def margins_of(loop: StateSpaceModel, distance: Callable[[StateSpaceModel], floa
         return complex(at(np.array([w]))[0, 0, 0])
 
     gain_w, phase_w = _real_crossings(loop, one), _unit_crossings(loop, one)
-    values = np.array([one(w) if np.isfinite(w) else loop.D[0, 0] for w in gain_w], complex)
-    is_negative = values.real < 0
-    gain_w, gains = gain_w[is_negative], -1.0 / values[is_negative].real
+    values = np.array([one(w).real if np.isfinite(w) else loop.D[0, 0] for w in gain_w])
+    gain_w, gains = gain_w[values < 0], -1.0 / values[values < 0]
     angles = np.angle([one(w) for w in phase_w]) if len(phase_w) else np.zeros(0)
     lags = np.where(angles > 0, angles - np.pi, angles + np.pi)  # in (-pi, pi]
     delays = np.where(lags >= 0, lags, lags + 2 * np.pi) / phase_w
@@ -180,7 +180,7 @@ def _sign_changes(
     from scipy.optimize import brentq
 
     heights = np.unique(np.abs(candidates.imag))
-    heights = heights[heights > 1e-12 * heights.max(initial=0.0)]
+    heights = heights[heights > 0]  # a zero that is all but infinite has to hide no other
     if not len(heights):
         return np.zeros(0)
     between = np.sqrt(heights[1:] * heights[:-1])
@@ -188,9 +188,11 @@ def _sign_changes(
     values = np.array([function(w) for w in grid])
     found: list[float] = []
     for a, b, f, g in zip(grid[:-1], grid[1:], values[:-1], values[1:], strict=True):
-        if f * g < 0:
+        if f == 0:
+            found.append(float(a))
+        elif f * g < 0:
             w: Any = brentq(function, a, b, xtol=1e-300, rtol=4 * np.finfo(float).eps)
             # At a pole on the axis the sign changes through infinity.
-            if abs(function(w)) <= min(abs(f), abs(g)):
+            if abs(function(w)) <= max(abs(f), abs(g)):
                 found.append(float(w))
     return np.array(found)

@@ -17,7 +17,7 @@ from typing_extensions import override
 from riemannian_modules.shown import Facts, Shown
 from riemannian_modules.space import Array
 
-ROUNDING = 16 * np.finfo(float).eps
+TOLERANCE = 1e-11  # relative: the size that counts as none, above what rounding leaves
 
 
 @final
@@ -72,12 +72,13 @@ class Staircase:
     dropped: float
 
 
-def staircase(A: Array, B: Array) -> Staircase:
+def staircase(A: Array, B: Array, tolerance: float = TOLERANCE) -> Staircase:
     """The reachable part of ``dx = A x + B u``; of ``(A^T, C^T)`` it is the observable part.
 
     Args:
         A: (n, n).
         B: (n, m).
+        tolerance: The relative size that counts as none.
 
     Returns:
         Coordinates in which A is block triangular. States are balanced first, so that their units
@@ -90,33 +91,37 @@ def staircase(A: Array, B: Array) -> Staircase:
         return Staircase(np.eye(0), np.eye(0), 0, 1.0, 0.0)
     balanced: Any = matrix_balance(A, permute=False, separate=True)
     scale = balanced[1][0]
-    Q, F, G = np.eye(n), balanced[0], B / scale[:, None]
-    size = np.linalg.norm(G, axis=0)
-    G = G / np.where(size > 0, size, 1.0)
-    whole = float(np.linalg.norm(F)) or 1.0
-    rank, kept, dropped = 0, 1.0, 0.0
-    block, unit = G, 1.0
+    turned, moved = np.eye(n), balanced[0]
+    block = B / scale[:, None]
+    size = np.linalg.norm(block, axis=0)
+    block = block / np.where(size > 0, size, 1.0)
+    whole = float(np.linalg.norm(moved)) or 1.0
+    rank, kept, dropped, unit = 0, 1.0, 0.0, 1.0
     while rank < n and block.size:
         U, sizes, _ = np.linalg.svd(block, full_matrices=True)
         relative = sizes / unit
-        count = int((relative > ROUNDING * n).sum())
+        count = int((relative > tolerance).sum())
         dropped = max(dropped, float(relative[count:].max(initial=0.0)))
         if not count:
             break
         kept = min(kept, float(relative[count - 1]))
         turn = np.eye(n)
         turn[rank:, rank:] = U
-        F, Q = turn.T @ F @ turn, Q @ turn
+        moved, turned = turn.T @ moved @ turn, turned @ turn
         start, rank = rank, rank + count
-        block, unit = F[rank:, start:rank], whole
-    return Staircase(scale[:, None] * Q, Q.T / scale, rank, kept, dropped)
+        block, unit = moved[rank:, start:rank], whole
+    return Staircase(scale[:, None] * turned, turned.T / scale, rank, kept, dropped)
 
 
-def minimal_matrices(A: Array, B: Array, C: Array) -> tuple[Array, Array, Array]:
+def minimal_matrices(A: Array, B: Array, C: Array, tolerance: float) -> tuple[Array, Array, Array]:
     """A, B, C without what no input reaches or no output shows; C (s - A)^-1 B stays the same."""
-    first = staircase(A, B)
-    T, r = first.basis[:, : first.rank], first.rank
-    A, B, C = (first.inverse @ A @ T)[:r], (first.inverse @ B)[:r], C @ T
-    second = staircase(A.T, C.T)
-    T, r = second.basis[:, : second.rank], second.rank
-    return (second.inverse @ A.T @ T)[:r].T, (B.T @ T).T, (second.inverse @ C.T)[:r].T
+    a, b, c = _reached(A, B, C, tolerance)
+    a, c, b = _reached(a.T, c.T, b.T, tolerance)
+    return a.T, b.T, c.T
+
+
+def _reached(A: Array, B: Array, C: Array, tolerance: float) -> tuple[Array, Array, Array]:
+    found = staircase(A, B, tolerance)
+    r = found.rank
+    basis, inverse = found.basis[:, :r], found.inverse[:r]
+    return inverse @ A @ basis, inverse @ B, C @ basis

@@ -138,13 +138,13 @@ def quadratic_gain(
 
     Q, R, N = weights
     _require_movable(model, A, B, where)
+    solve: Any = solve_discrete_are if model.is_discrete else solve_continuous_are
     try:
-        if model.is_discrete:
-            X: Any = solve_discrete_are(A, B, Q, R, s=N)
-            K = np.linalg.solve(R + B.T @ X @ B, B.T @ X @ A + N.T)
-        else:
-            X = solve_continuous_are(A, B, Q, R, s=N)
-            K = np.linalg.solve(R, B.T @ X + N.T)
+        X = np.asarray(solve(A, B, Q, R, s=N), dtype=np.float64)
+        left, right = (
+            (R + B.T @ X @ B, B.T @ X @ A + N.T) if model.is_discrete else (R, B.T @ X + N.T)
+        )
+        K: Any = np.linalg.solve(left, right)
     except np.linalg.LinAlgError as fault:
         raise ConvergenceError(
             f"{where}: Riccati's equation has no solution that stabilises ({fault}). A mode on the "
@@ -176,21 +176,18 @@ def weight(where: str, given: ArrayLike, size: int, least: float) -> Array:
 
     ``least`` is what its eigenvalues have to exceed, relative to the largest.
     """
-    W = number_array(where, given)
-    W = W * np.eye(size) if W.ndim == 0 else np.diag(W) if W.ndim == 1 else W
+    array = number_array(where, given)
+    W = array * np.eye(size) if array.ndim == 0 else np.diag(array) if array.ndim == 1 else array
     if W.shape != (size, size):
         raise SignatureError(
             f"{where}: expected one number, {size} of them or a matrix {size} by {size}, got shape "
-            f"{np.shape(given)}."
+            f"{array.shape}."
         )
     if not np.isfinite(W).all() or not np.allclose(W, W.T, rtol=1e-10, atol=0):
         raise DomainError(f"{where}: expected a symmetric matrix of finite numbers.")
-    values = np.linalg.eigvalsh(W) if size else np.zeros(0)
-    if (
-        size
-        and values[0] < least * max(values[-1], 0.0) - 1e-12 * abs(values[-1])
-        or (least > 0 and size and values[0] <= 0)
-    ):
+    values = np.linalg.eigvalsh(W) if size else np.ones(1)
+    allowed = least * values[-1] if least > 0 else -1e-12 * abs(values[-1])
+    if values[0] < allowed or (least > 0 and values[0] <= 0):
         kind = "positive definite" if least > 0 else "positive semidefinite"
         raise DomainError(f"{where}: expected it {kind}, got the eigenvalue {values[0]:.4g}.")
     return 0.5 * (W + W.T)
@@ -243,10 +240,10 @@ def _ackermann(A: Array, b: Array, poles: Complex) -> Array:
     columns = [g]
     for _ in range(n - 1):
         columns.append(F @ columns[-1])
-    row = np.linalg.solve(np.hstack(columns).T, np.eye(n)[:, -1:]).T.astype(complex)
+    row: Any = np.linalg.solve(np.hstack(columns).T, np.eye(n)[:, -1:]).T.astype(complex)
     for pole in poles:
         row = row @ F - pole * row
-    return np.asarray(row.real / scale, dtype=np.float64)
+    return np.real(row) / scale
 
 
 def _checked_poles(where: str, wanted: ArrayLike, n: int) -> Complex:

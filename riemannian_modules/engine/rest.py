@@ -69,7 +69,7 @@ class RestEquations:
         return np.concatenate([still, y[self.shown] - self.wanted])
 
     def jacobian(self, z: Array) -> Array:
-        """r's derivative in z."""
+        """The derivative of r in z."""
         x, u = self.split(z)
         model = linear_model_at(self.module, Point(x, u, self.theta))
         A = model.A if self.module.time is Time.CONTINUOUS else model.A - np.eye(self.n)

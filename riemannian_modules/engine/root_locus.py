@@ -57,22 +57,19 @@ class RootLocus(Shown):
     def is_stable(self) -> NDArray[np.bool_]:
         """Whether all poles are stable, in floating point, at each gain (g,)."""
         inside = np.abs(self.poles) < 1 if self.step else self.poles.real < 0
-        return inside.all(1)
+        return np.all(inside, axis=1)
 
     @override
     def facts(self) -> Facts:
         branches = counted(self.poles.shape[1], "branch").replace("branchs", "branches")
         title = f"RootLocus: {self.input} -> {self.output}, {branches}"
         rows = [("gains", f"{len(self.gains)} from {self.gains[0]:.4g} to {self.gains[-1]:.4g}")]
-        stable = self.gains[self.is_stable]
-        found = f"from {stable[0]:.4g} to {stable[-1]:.4g}" if len(stable) else "at none of them"
-        holes = (
-            len(stable)
-            and not self.is_stable[np.isin(self.gains, stable).nonzero()[0][0] :][
-                : len(stable)
-            ].all()
-        )
-        rows.append(("stable", found + (", with gaps" if holes else "")))
+        stable = np.flatnonzero(self.is_stable)
+        if not len(stable):
+            return Facts(title, (*rows, ("stable", "at none of them")))
+        span = f"{self.gains[stable[0]]:.4g} to {self.gains[stable[-1]]:.4g}"
+        gaps = ", with gaps" if len(stable) <= stable[-1] - stable[0] else ""
+        rows.append(("stable", f"from {span}{gaps}"))
         return Facts(title, tuple(rows))
 
 

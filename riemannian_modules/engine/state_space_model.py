@@ -8,7 +8,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,9 +153,9 @@ class StateSpaceModel(abc.ABC, Shown):
                 "A pole of this discrete model lies at -1, at half the sampling rate, where its "
                 "response is infinite; nothing is computed over all frequencies. Move the pole."
             )
-        inner = np.linalg.solve(shifted, np.hstack([self.A - identity, self.B]))
+        inner: Any = np.linalg.solve(shifted, np.hstack([self.A - identity, self.B]))
+        outer: Any = np.linalg.solve(shifted.T, self.C.T).T
         n, root = len(self.A), np.sqrt(2.0)
-        outer = np.linalg.solve(shifted.T, self.C.T).T
         return inner[:, :n], root * inner[:, n:], root * outer, self.D - self.C @ inner[:, n:]
 
     def from_continuous(self, frequencies: Array) -> Array:
@@ -172,7 +172,7 @@ def _place(kind: str, known: tuple[str, ...], name: str | None) -> int:
     if name is None:
         raise SignatureError(
             f"Expected the name of one {kind}, for the model has {len(known)}: {listed(known)}. "
-            f"Name one, as in {_ARGUMENTS[kind]}={known[0] if known else 'y'!r}; the others stay open."
+            f"Name one: {_ARGUMENTS[kind]}={known[0] if known else 'y'!r}; the others stay open."
         )
     if text(kind, name) not in known:
         raise SignatureError(

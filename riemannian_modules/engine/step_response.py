@@ -103,13 +103,15 @@ def usual_times(model: StateSpaceModel, constants: float) -> Array:
     alive = np.minimum(np.where(rates < 0, GONE, np.inf) / np.abs(rates), end)
     alive = np.concatenate([alive, [end]])
     finest = np.concatenate([FINE / speeds, [end / 200.0]])
-    stretches, start = [np.zeros(1)], 0.0
+    stretches: list[Array] = [np.zeros(1)]
+    start = 0.0
     for stop in np.unique(alive):
         fine = finest[alive >= stop].min()
         count = int(np.ceil((stop - start) / fine)) if stop > start else 0
         if count + sum(map(len, stretches)) > MOST:
             raise _too_many(count)
-        stretches.append(np.linspace(start, stop, count + 1)[1:])
+        if count:
+            stretches.append(start + (stop - start) * np.arange(1, count + 1) / count)
         start = stop
     return np.concatenate(stretches)
 

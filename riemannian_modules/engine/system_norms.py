@@ -90,6 +90,8 @@ def _largest(response: Any) -> float:
 def _heights(system: tuple[Array, Array, Array, Array], level: float) -> Array:
     """Frequencies at which some singular value of the response is the level, ascending."""
     A, B, C, D = system
+    if not len(A):
+        return np.zeros(0)
     R = level**2 * np.eye(D.shape[1]) - D.T @ D
     S = level**2 * np.eye(D.shape[0]) - D @ D.T
     inner = A + B @ np.linalg.solve(R, D.T @ C)
@@ -100,7 +102,7 @@ def _heights(system: tuple[Array, Array, Array, Array], level: float) -> Array:
     values = np.linalg.eigvals(H)
     # Rounding moves a pair that has just met on the axis by the root of its size.
     near = np.abs(values.real) <= 1e-7 * np.maximum(np.abs(values), np.abs(values).max() * 1e-8)
-    heights = np.sort(values.imag[near & (values.imag >= 0)])
+    heights: Any = np.sort(values.imag[near & (values.imag >= 0)])
     return np.concatenate([[0.0], heights]) if len(heights) % 2 else heights
 
 

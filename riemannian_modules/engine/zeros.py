@@ -36,15 +36,14 @@ def invariant_zeros(A: Array, B: Array, C: Array, D: Array) -> NDArray[np.comple
     system = _scaled(A, B, C, D)
     size = max((float(np.linalg.norm(part)) for part in system if part.size), default=0.0)
     tolerance = ROUNDING * max(1, *np.shape(B), *np.shape(C)) * size
-    reduced = _transposed(_shown(_transposed(_shown(system, tolerance)), tolerance))
-    A, B, C, D = reduced
-    n, r = len(A), len(D)
+    a, b, c, d = _transposed(_shown(_transposed(_shown(system, tolerance)), tolerance))
+    n, r = len(a), len(d)
     if not n:
         return np.zeros(0, np.complex128)
     # The last n rows of V span what [C, D] does not see.
-    wide: Any = np.linalg.svd(np.hstack([C, D]), full_matrices=True)[2] if r else np.eye(n)
-    V = wide[r:].T  # (n + r, n)
-    found: Any = eig(np.hstack([A, B]) @ V, V[:n], right=False)
+    whole: Any = np.linalg.svd(np.hstack([c, d]), full_matrices=True)[2] if r else np.eye(n)
+    unseen = whole[r:].T  # (n + r, n)
+    found: Any = eig(np.hstack([a, b]) @ unseen, unseen[:n], right=False)
     values = np.asarray(found, dtype=np.complex128)
     values = values[np.isfinite(values)]
     return values[np.lexsort((values.imag, values.real, np.round(np.abs(values), 12)))]
@@ -56,42 +55,42 @@ def _scaled(A: Array, B: Array, C: Array, D: Array) -> System:
 
     n = len(A)
     balanced: Any = matrix_balance(A, permute=False, separate=True) if n else (A, (np.ones(0), 0))
-    A, scale = balanced[0], balanced[1][0]
-    B, C = B / scale[:, None], C * scale
-    wanted = float(np.linalg.norm(A)) or 1.0
-    by_input = _unit(np.linalg.norm(np.vstack([B, D]), axis=0)) / wanted
-    B, D = B / by_input, D / by_input
-    by_output = _unit(np.linalg.norm(np.hstack([C, D]), axis=1))[:, None] / wanted
-    return A, B, C / by_output, D / by_output
+    a, scale = balanced[0], balanced[1][0]
+    b, c = B / scale[:, None], C * scale
+    wanted = float(np.linalg.norm(a)) or 1.0
+    by_input = _unit(np.linalg.norm(np.vstack([b, D]), axis=0)) / wanted
+    b, d = b / by_input, D / by_input
+    by_output = _unit(np.linalg.norm(np.hstack([c, d]), axis=1))[:, None] / wanted
+    return a, b, c / by_output, d / by_output
 
 
-def _unit(sizes: Array) -> Array:
+def _unit(sizes: Any) -> Array:
     return np.where(sizes > 0.0, sizes, 1.0)
 
 
 def _transposed(system: System) -> System:
-    A, B, C, D = system
-    return A.T, C.T, B.T, D.T
+    a, b, c, d = system
+    return a.T, c.T, b.T, d.T
 
 
 def _shown(system: System, tolerance: float) -> System:
     """The part of a system whose D has full row rank, with the same zeros."""
-    A, B, C, D = system
+    a, b, c, d = system
     while True:
-        U, rank = _rows(D, tolerance)
-        C, D = U.T @ C, U.T @ D
-        hidden, C, D = C[rank:], C[:rank], D[:rank]
-        _, sizes, V = np.linalg.svd(hidden, full_matrices=True)
+        rows, rank = _rows(d, tolerance)
+        c, d = rows.T @ c, rows.T @ d
+        hidden, c, d = c[rank:], c[:rank], d[:rank]
+        _, sizes, turn = np.linalg.svd(hidden, full_matrices=True)
         count = int((sizes > tolerance).sum())
         if not count:
-            return A, B, C, D
+            return a, b, c, d
         # Outputs that depend on these states alone are zero only if the states and, from then on,
         # their derivatives are.
-        V = np.vstack([V[count:], V[:count]]).T
-        A, B, C = V.T @ A @ V, V.T @ B, C @ V
-        n = len(A) - count
-        C, D = np.vstack([C[:, :n], A[n:, :n]]), np.vstack([D, B[n:]])
-        A, B = A[:n, :n], B[:n]
+        turn = np.vstack([turn[count:], turn[:count]]).T
+        a, b, c = turn.T @ a @ turn, turn.T @ b, c @ turn
+        n = len(a) - count
+        c, d = np.vstack([c[:, :n], a[n:, :n]]), np.vstack([d, b[n:]])
+        a, b = a[:n, :n], b[:n]
 
 
 def _rows(D: Array, tolerance: float) -> tuple[Array, int]:
