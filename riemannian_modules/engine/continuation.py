@@ -25,6 +25,7 @@ from riemannian_modules.engine.branch import (
     Branch,
     SpecialPoint,
 )
+from riemannian_modules.engine.crossing_point import crossing_point
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.rest_curve import RestCurve, common_laws
 from riemannian_modules.errors import DomainError, SignatureError
@@ -64,7 +65,7 @@ def continuation(
     Returns:
         The branch with its folds, Hopf points (period doublings, Neimark-Sacker points of discrete
         modules) and branch points. Folds and the points where oscillations begin are located to
-        about 10 digits, branch points to half as many. What lies within one step is not seen: a
+        about 10 digits, branch points as well where there are at most 60 states. What lies within one step is not seen: a
         pair of special points closer than some percent of the picture may be missed. Cost: some
         Jacobians and O(n^3) for each point.
 
@@ -176,16 +177,14 @@ class _Follower:
             inside = lower <= new[-1] <= upper
             if not inside:
                 length = self._to_bound(z, t, h)
-                new = self._along(z, t, length)
+                new = self._at_bound(z, t, length)
                 if new is None:
                     return nodes, f"no further point is found beyond {z[-1]:.6g}"
                 h, t_new = length, curve.tangent(new, t)
             nodes += self._special(z, t, new, t_new, h, nodes[-1])
             nodes.append(self._node(new))
             if not inside:
-                return nodes, _bound(
-                    lower if abs(new[-1] - lower) < abs(new[-1] - upper) else upper
-                )
+                return nodes, _bound(float(new[-1]))
             if len(nodes) > 12 and self._is_back(z, new):
                 return nodes, CLOSED
             grown = np.maximum(curve.scale[:-1], np.abs(new[:-1]))
@@ -222,6 +221,16 @@ class _Follower:
 
         return _root(beyond, h) if beyond(0.0) < 0 else 0.0
 
+    def _at_bound(self, z: Array, t: Array, length: float) -> Array | None:
+        """The point of the curve at the bound that is near after a length."""
+        near = self._along(z, t, length)
+        if near is None:
+            return None
+        bound = min(self.bounds, key=lambda b: abs(near[-1] - b))
+        across = np.eye(self.curve.n + 1)[-1]
+        found = self.curve.corrected(np.append(near[:-1], bound), across)
+        return near if found is None else np.append(found[:-1], bound)
+
     def _is_back(self, z: Array, new: Array) -> bool:
         """Whether the start lies between two neighbouring points."""
         a, b = (z - self.start) / self.curve.scale, (new - self.start) / self.curve.scale
@@ -257,6 +266,8 @@ class _Follower:
         nodes: list[_Node] = []
         for length, kind in sorted(found):
             point = at(length)
+            if kind == BRANCHING:
+                point = crossing_point(curve, point)
             nodes.append(self._node(point, kind, self._frequency(kind, curve.poles(point))))
         return nodes
 

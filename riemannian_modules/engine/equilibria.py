@@ -109,7 +109,7 @@ def equilibria(
         starts: How many to draw, or the states themselves, flat or by name.
         region: Where starts are drawn, evenly, and where points count; a state that it does not
             bound is drawn about the guess: within two decades of its size, of both signs, or above
-            zero where the guess is and trajectories from there stay so (amounts).
+            zero where the guess and all given starts are and trajectories stay so (amounts).
         rng: Draws the starts; the same ones at each call where None.
 
     Returns:
@@ -131,14 +131,15 @@ def equilibria(
         raise SignatureError(f"{name}: equilibria expects one point, got a batch.")
     low, high = _bounds(module, region)
     typical = _typical(at.x, low, high)
-    # Without a guess nobody says that the states are to stay where none is negative.
+    # Without a positive guess nobody says that the states are to stay where none is negative.
     are_amounts = bool(at.x.any()) and holds_amounts(module, at)
-    if isinstance(starts, int):
+    if isinstance(starts, (list, tuple, np.ndarray)):
+        given = np.array([module.point(x).x for x in starts]).reshape(-1, s.state.size)
+        are_amounts = are_amounts and bool((given >= 0).all())
+    else:
         count = whole_number("equilibria: starts", starts, 1)
         rng = np.random.default_rng(0) if rng is None else rng
         given = _drawn(rng, count, typical, (low, high), are_amounts=are_amounts)
-    else:
-        given = np.array([module.point(x).x for x in starts]).reshape(-1, s.state.size)
     rest = RestEquations(module, at.theta, at.u, {}, ())
     laws = conserved(module, at)
     found = _Found(typical)

@@ -84,7 +84,9 @@ class LimitedPID(Flow):
             rates["filtered"] = (e - x["filtered"]) / p["tau"]
             v = v + p["Kd"] * rates["filtered"]
         control = np.minimum(np.maximum(v, self.lower), self.upper)
-        rates["integral"] = self.integral_rate(p["Ki"] * e, v - control, p)
+        # Not v - control, of which an enclosure would not see that it is zero within the limits.
+        beyond = np.maximum(v - self.upper, 0.0) + np.minimum(v - self.lower, 0.0)
+        rates["integral"] = self.integral_rate(p["Ki"] * e, beyond, p)
         return rates, {"u": control}
 
 
@@ -139,13 +141,45 @@ class BackCalculationPID(LimitedPID):
 class ClampedPID(LimitedPID):
     """PI or PID whose integral stands still while the error would drive it further beyond a limit.
 
-    ``integral' = Ki e``, or 0 where v lies beyond a limit and ``Ki e`` points further out. The rate
-    jumps, so that nothing is proved across the border; see `BackCalculationPID`.
+    ``integral' = Ki e``, and towards 0 where v lies beyond a limit and ``Ki e`` points further out:
+    by the part of "band" that v lies beyond, 0 from there on. Without a band the rate would jump
+    where v slides along the limit, which no solver follows. The band is a fixed number.
     """
+
+    def __init__(
+        self,
+        Kp: float,
+        Ki: float,
+        Kd: float = 0.0,
+        tau: float = 0.01,
+        *,
+        lower: float = -1.0,
+        upper: float = 1.0,
+        band: float | None = None,
+    ) -> None:
+        """Make the controller as `LimitedPID` does; errors are the same.
+
+        Args:
+            Kp: Gain of the error, in units of the control by units of the measurement.
+            Ki: Gain of the error's integral, Kp's unit by s.
+            Kd: Gain of the error's filtered derivative, Kp's unit times s; 0 for PI.
+            tau: Time constant of the derivative's filter, in s, positive.
+            lower: The actuator's lower limit, in units of the control.
+            upper: Its upper limit.
+            band: How far beyond a limit the integral stands still, in units of the control,
+                positive; a hundredth of the limits' distance by default.
+        """
+        super().__init__(Kp, Ki, Kd, tau, lower=lower, upper=upper)
+        usual = 0.01 * (self.upper - self.lower)
+        self.band = usual if band is None else finite_number("ClampedPID: band", band)
+        if not self.band > 0:
+            raise DomainError(f"ClampedPID: band: expected a positive width, got {self.band}.")
 
     @override
     def integral_rate(self, wanted: Any, beyond: Any, p: Signals) -> Any:
-        return np.where(beyond * wanted > 0, 0.0, wanted)
+        part = beyond / self.band
+        above, below = (np.minimum(np.maximum(side, 0.0), 1.0) for side in (part, -part))
+        return wanted - np.maximum(wanted, 0.0) * above - np.minimum(wanted, 0.0) * below
 
 
 def _usual_tracking(p: dict[str, Any]) -> float:
