@@ -64,10 +64,10 @@ def continuation(
 
     Returns:
         The branch with its folds, Hopf points (period doublings, Neimark-Sacker points of discrete
-        modules) and branch points. Folds and the points where oscillations begin are located to
-        about 10 digits, branch points as well where there are at most 60 states. What lies within one step is not seen: a
-        pair of special points closer than some percent of the picture may be missed. Cost: some
-        Jacobians and O(n^3) for each point.
+        modules) and branch points, located to about 10 digits (branch points of more than 60
+        states to half as many). What lies within one step is not seen: a pair of special points
+        closer than some percent of the picture may be missed. Cost: some Jacobians and O(n^3) for
+        each point.
 
     Raises:
         SignatureError: For unknown names, or a module without state.

@@ -99,7 +99,7 @@ def usual_times(model: StateSpaceModel, constants: float) -> Array:
         count = int(np.ceil(end / model.step)) + 1
         if count > MOST:
             raise _too_many(count)
-        return model.step * np.arange(max(count, 10))
+        return np.arange(float(max(count, 10))) * model.step
     alive = np.minimum(np.where(rates < 0, GONE, np.inf) / np.abs(rates), end)
     alive = np.concatenate([alive, [end]])
     finest = np.concatenate([FINE / speeds, [end / 200.0]])

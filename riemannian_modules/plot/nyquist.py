@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROOM = 6.0  # of the picture's half width at most, in distances of the curve from -1
+ROOM = 3.0  # of the picture's half width at most, in distances of the curve from -1
 
 
 def nyquist_figure(curve: Nyquist, axes: Axes | None = None) -> Figure:

@@ -45,6 +45,7 @@ def root_locus_figure(locus: RootLocus, axes: Axes | None = None) -> Figure:
     ax.plot(start.real, start.imag, "x", color="0.1", ms=8, mew=2, label="poles at gain 0")
     ax.plot(locus.zeros.real, locus.zeros.imag, "o", mfc="none", color="0.1", ms=8, label="zeros")
     border = np.flatnonzero(np.diff(locus.is_stable.astype(int)))
+    border = border[locus.gains[border] > 0]
     for i in border:
         outside = np.abs(locus.poles[i]) - 1 if locus.step else locus.poles[i].real
         near = np.isclose(np.abs(outside), np.abs(outside).min(), rtol=1e-6)

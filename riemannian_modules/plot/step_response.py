@@ -48,7 +48,8 @@ def step_response_figure(response: StepResponse) -> Figure:
             draw(response.times, response.values[:, j, i], **look, **where)
         ax.set_ylabel(f"by unit step of\n{response.inputs[i]}", fontsize=9)
         ax.grid(alpha=0.3)
-    panels[-1].set_xlabel(f"time [{response.time_unit}]")
+    unit = response.time_unit
+    panels[-1].set_xlabel("time" if unit == "time" else f"time [{unit}]")
     left_out = len(response.inputs) - count + len(response.outputs) - len(names)
     if left_out:
         panels[0].set_title(f"{left_out} inputs and outputs are left out", loc="right", fontsize=8)
