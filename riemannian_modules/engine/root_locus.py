@@ -20,7 +20,7 @@ from riemannian_modules.engine.frequency import response_of, usual_frequencies
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.engine.zeros import invariant_zeros
 from riemannian_modules.errors import DomainError
-from riemannian_modules.shown import Facts, Shown, counted
+from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array
 
 FIRST_COUNT, MOST = 60, 4_000
@@ -39,6 +39,7 @@ class RootLocus(Shown):
         gains: k (g,), ascending from 0, or as given.
         poles: Poles (g, n); a column is a branch.
         zeros: The zeros of the loop, to which branches tend.
+        borders: The gains (b,) between the first and the last at which stability changes.
         output: The loop's output.
         input: Its input.
         time_unit: What times are counted in.
@@ -48,6 +49,7 @@ class RootLocus(Shown):
     gains: Array
     poles: Complex
     zeros: Complex
+    borders: Array
     output: str
     input: str
     time_unit: str
@@ -63,14 +65,15 @@ class RootLocus(Shown):
     def facts(self) -> Facts:
         branches = counted(self.poles.shape[1], "branch").replace("branchs", "branches")
         title = f"RootLocus: {self.input} -> {self.output}, {branches}"
-        rows = [("gains", f"{len(self.gains)} from {self.gains[0]:.4g} to {self.gains[-1]:.4g}")]
-        stable = np.flatnonzero(self.is_stable)
-        if not len(stable):
-            return Facts(title, (*rows, ("stable", "at none of them")))
-        span = f"{self.gains[stable[0]]:.4g} to {self.gains[stable[-1]]:.4g}"
-        gaps = ", with gaps" if len(stable) <= stable[-1] - stable[0] else ""
-        rows.append(("stable", f"from {span}{gaps}"))
-        return Facts(title, tuple(rows))
+        stable, borders = self.is_stable, [f"{k:.6g}" for k in self.borders]
+        words = {True: "stable", False: "not stable"}
+        rows = (
+            ("gains", f"{len(self.gains)} from {self.gains[0]:.4g} to {self.gains[-1]:.4g}"),
+            ("first", words[bool(stable[0])]),
+            ("changes at", listed(borders)),
+            ("last", words[bool(stable[-1])]),
+        )
+        return Facts(title, rows)
 
 
 def root_locus_of(loop: StateSpaceModel, gains: ArrayLike | None) -> RootLocus:
@@ -78,6 +81,11 @@ def root_locus_of(loop: StateSpaceModel, gains: ArrayLike | None) -> RootLocus:
     zeros = invariant_zeros(loop.A, loop.B, loop.C, loop.D)
     if gains is None:
         k, poles = _followed(loop, zeros)
+        borders = _borders(loop, k, poles)
+        at_borders = np.array([_poles(loop, b) for b in borders]).reshape(-1, len(loop.A))
+        order = np.argsort(np.concatenate([k, borders]), kind="stable")
+        k = np.concatenate([k, borders])[order]
+        poles = np.concatenate([poles, at_borders])[order]
     else:
         k = np.atleast_1d(number_array("root_locus: gains", gains))
         if k.ndim != 1 or not len(k) or not np.isfinite(k).all() or (np.diff(k) <= 0).any():
@@ -86,9 +94,10 @@ def root_locus_of(loop: StateSpaceModel, gains: ArrayLike | None) -> RootLocus:
                 f"shape {k.shape}."
             )
         poles = np.array([_poles(loop, gain) for gain in k]).reshape(len(k), len(loop.A))
+        borders = _borders(loop, k, poles)
     step = loop.step if loop.is_discrete else 0.0
     return RootLocus(
-        k, _branches(poles), zeros, loop.outputs[0], loop.inputs[0], loop.time_unit, step
+        k, _branches(poles), zeros, borders, loop.outputs[0], loop.inputs[0], loop.time_unit, step
     )
 
 
@@ -110,6 +119,22 @@ def _followed(loop: StateSpaceModel, zeros: Complex) -> tuple[Array, Complex]:
         k = np.insert(k, wide + 1, new)
         poles = np.insert(poles, wide + 1, [_poles(loop, gain) for gain in new], axis=0)
     return k, poles
+
+
+def _borders(loop: StateSpaceModel, k: Array, poles: Complex) -> Array:
+    """The gains at which the pole farthest outside crosses the border of stability."""
+    from scipy.optimize import brentq
+
+    def outside(p: Complex) -> float:
+        far = np.abs(p) - 1.0 if loop.is_discrete else p.real
+        return float(far.max(initial=-np.inf))
+
+    values = np.array([outside(p) for p in poles])
+    found: list[float] = []
+    for i in np.flatnonzero(values[:-1] * values[1:] < 0):
+        at: Any = brentq(lambda gain: outside(_poles(loop, gain)), k[i], k[i + 1], xtol=1e-300)
+        found.append(float(at))
+    return np.array(found)
 
 
 def _poles(loop: StateSpaceModel, gain: float) -> Complex:

@@ -42,9 +42,11 @@ def loop_figure(model: LinearModel, output: str | None = None, into: str | None 
     require("loop_figure", model, LinearModel, "a linear model")
     loop = model.channel(output, into)
     margins = loop.margins()
-    inside = [w for w in (*margins.gain_frequencies, *margins.phase_frequencies) if 0 < w < np.inf]
+    binding = (*margins.gain_frequencies[margins.gain_binds], *margins.phase_frequencies)
+    inside = [w for w in binding if 0 < w < loop.highest_frequency]
     usual = loop.bode().frequencies
-    low, high = min([usual[0], *inside]), max([usual[-1], *inside])
+    ends = (min(inside) / 20, max(inside) * 20) if inside else (usual[0], usual[-1])
+    low, high = ends[0], min(ends[1], loop.highest_frequency)
     figure, gain, phase = _drawn(loop.bode(np.geomspace(low, high, 600)))
     _mark(gain, phase, margins)
     return figure
@@ -88,7 +90,7 @@ def _mark(gain: Any, phase: Any, margins: Margins) -> None:
     gain.axhline(1.0, color="0.3", lw=0.8, zorder=0)
     rows = zip(margins.gain_frequencies, margins.gains, margins.gain_binds, strict=True)
     for w, factor, binds in rows:
-        if 0 < w < np.inf:
+        if gain.lines[0].get_xdata()[0] <= w <= gain.lines[0].get_xdata()[-1]:
             alpha = 1.0 if binds else 0.35
             gain.plot([w, w], [1.0 / factor, 1.0], color=VERMILLION, lw=2.5, alpha=alpha)
             gain.annotate(
@@ -102,6 +104,8 @@ def _mark(gain: Any, phase: Any, margins: Margins) -> None:
         line = 360.0 * round((at - angle + 180.0) / 360.0) - 180.0
         phase.axhline(line, color="0.3", lw=0.8, zorder=0)
         phase.plot([w, w], [line, line + angle], color=GREEN, lw=2.5, alpha=alpha)
+        if not binds:
+            continue
         phase.annotate(
             f"{angle:.4g}°", (w, line + angle / 2), textcoords="offset points", xytext=(5, -3),
             fontsize=8, color=GREEN, alpha=alpha,

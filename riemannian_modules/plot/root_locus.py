@@ -44,15 +44,13 @@ def root_locus_figure(locus: RootLocus, axes: Axes | None = None) -> Figure:
         ax.plot(branch.real, branch.imag, color=COLOURS[k % MOST_COLOURED], lw=1.6)
     ax.plot(start.real, start.imag, "x", color="0.1", ms=8, mew=2, label="poles at gain 0")
     ax.plot(locus.zeros.real, locus.zeros.imag, "o", mfc="none", color="0.1", ms=8, label="zeros")
-    border = np.flatnonzero(np.diff(locus.is_stable.astype(int)))
-    border = border[locus.gains[border] > 0]
-    for i in border:
-        outside = np.abs(locus.poles[i]) - 1 if locus.step else locus.poles[i].real
-        near = np.isclose(np.abs(outside), np.abs(outside).min(), rtol=1e-6)
-        p = locus.poles[i][near]
+    for gain in locus.borders:
+        poles = locus.poles[np.abs(locus.gains - gain).argmin()]
+        outside = np.abs(np.abs(poles) - 1) if locus.step else np.abs(poles.real)
+        p = poles[outside <= outside.min() + 1e-6 * reach]
         ax.plot(p.real, p.imag, "s", color=VERMILLION, ms=5)
         ax.annotate(
-            f"k = {locus.gains[i]:.3g}", (p[0].real, p[0].imag), fontsize=8, color=VERMILLION,
+            f"k = {gain:.4g}", (p[0].real, p.imag.max()), fontsize=8, color=VERMILLION,
             textcoords="offset points", xytext=(6, 4),
         )  # fmt: skip
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")

@@ -363,8 +363,8 @@ def test_branches_end_at_the_zeros_and_the_border_is_the_gain_margin():
     assert np.abs(far + 2.0).min() == pytest.approx(0.0, abs=1e-5)
     third = loop_of([4.0], [1.0, 3.0, 3.0, 1.0])
     locus = third.root_locus()
-    stable = locus.gains[locus.is_stable]
-    assert stable.max() <= third.margins().gain <= locus.gains[locus.is_stable.sum()]
+    assert locus.borders == pytest.approx([third.margins().gain], rel=1e-12)
+    assert "first: stable; changes at: 2; last: not stable" in str(locus)
 
 
 # Structure and norms.
