@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number_array
+from riemannian_modules.engine.balance import balanced
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.errors import DomainError
 from riemannian_modules.shown import Facts, Shown, counted, listed
@@ -90,14 +91,13 @@ def frequency_response(model: StateSpaceModel, frequencies: ArrayLike | None) ->
 
 def response_of(model: StateSpaceModel) -> Response:
     """The function from frequencies (k,) to H (k, q, m); infinite at a pole."""
-    from scipy.linalg import matrix_balance, schur, solve_triangular
+    from scipy.linalg import schur, solve_triangular
 
     n = len(model.A)
     if not n:
         return lambda w: np.broadcast_to(model.D.astype(complex), (len(w), *model.D.shape)).copy()
-    balanced: Any = matrix_balance(model.A, permute=False, separate=True)
-    scale = balanced[1][0]
-    factored: Any = schur(balanced[0], output="complex")
+    A, scale = balanced(model.A)
+    factored: Any = schur(A, output="complex")
     T, Q = factored
     B, C = Q.conj().T @ (model.B / scale[:, None]), (model.C * scale) @ Q
     identity = np.eye(n)
@@ -126,7 +126,7 @@ def usual_frequencies(model: StateSpaceModel) -> Array:
 
 def pole_speeds(model: StateSpaceModel) -> Array:
     """How fast each mode moves, in radians per unit of time; finite ones alone."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         rates = np.log(model.poles) / model.step if model.is_discrete else model.poles
     speeds = np.abs(rates)
     return speeds[np.isfinite(speeds)]

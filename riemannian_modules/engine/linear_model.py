@@ -180,7 +180,7 @@ class LinearModel(StateSpaceModel):
         Args:
             tolerance: The relative size, in balanced states, that counts as none.
         """
-        found = staircase(self.A, self.B, number("controllability: tolerance", tolerance))
+        found = staircase(self.A, self.B, self.C, number("controllability: tolerance", tolerance))
         return Rank("reached by the inputs", found.rank, len(self.A), found.kept, found.dropped)
 
     def observability(self, tolerance: float = TOLERANCE) -> Rank:
@@ -189,7 +189,9 @@ class LinearModel(StateSpaceModel):
         Args:
             tolerance: The relative size, in balanced states, that counts as none.
         """
-        found = staircase(self.A.T, self.C.T, number("observability: tolerance", tolerance))
+        found = staircase(
+            self.A.T, self.C.T, self.B.T, number("observability: tolerance", tolerance)
+        )
         return Rank("seen in the outputs", found.rank, len(self.A), found.kept, found.dropped)
 
     def minimal(self, tolerance: float = TOLERANCE) -> LinearModel:

@@ -77,7 +77,7 @@ def nyquist_of(loop: StateSpaceModel) -> Nyquist:
     w = usual_frequencies(loop)
     values = at(w)[:, 0, 0]
     for _ in range(MOST_ROUNDS):
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             turns = np.abs(np.angle((1 + values[1:]) / (1 + values[:-1])))
         wide = np.flatnonzero(turns > BEND)
         if not len(wide):

@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from riemannian_modules.engine.balance import balanced
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
@@ -91,15 +92,15 @@ def poles_of(A: Array, time: Time) -> Poles:
 
 
 def _block(A: Array) -> tuple[NDArray[np.complex128], Array]:
-    from scipy.linalg import eig, matrix_balance
+    from scipy.linalg import eig
 
     n = len(A)
     if n == 1:
         return A[0].astype(complex), np.zeros(1)
-    balanced: Any = matrix_balance(A)[0]
-    found: Any = eig(balanced, left=True, right=True)
+    F, _ = balanced(A)
+    found: Any = eig(F, left=True, right=True)
     values, left, right = found
-    size = float(np.linalg.norm(balanced))
+    size = float(np.linalg.norm(F))
     moved = n * EPS * size
     overlap = np.abs(np.sum(left.conj() * right, axis=0))
     elsner = (2.0 * size) ** (1.0 - 1.0 / n) * moved ** (1.0 / n)

@@ -9,11 +9,12 @@ Source: Van Dooren (1981), IEEE Transactions on Automatic Control 26, 111-129.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.engine.balance import state_scales
 from riemannian_modules.shown import Facts, Shown
 from riemannian_modules.space import Array
 
@@ -72,26 +73,25 @@ class Staircase:
     dropped: float
 
 
-def staircase(A: Array, B: Array, tolerance: float = TOLERANCE) -> Staircase:
-    """The reachable part of ``dx = A x + B u``; of ``(A^T, C^T)`` it is the observable part.
+def staircase(A: Array, B: Array, C: Array, tolerance: float = TOLERANCE) -> Staircase:
+    """The reachable part of ``dx = A x + B u``; of A^T, C^T, B^T it is the observable part.
 
     Args:
         A: (n, n).
         B: (n, m).
+        C: (q, n), which tells the states' sizes alone.
         tolerance: The relative size that counts as none.
 
     Returns:
         Coordinates in which A is block triangular. States are balanced first, so that their units
         do not matter. Cost: O(n^3) where the first steps reach most.
     """
-    from scipy.linalg import matrix_balance
-
     n = len(A)
     if not n:
         return Staircase(np.eye(0), np.eye(0), 0, 1.0, 0.0)
-    balanced: Any = matrix_balance(A, permute=False, separate=True)
-    scale = balanced[1][0]
-    turned, moved = np.eye(n), balanced[0]
+    scale = state_scales(A, B, C)
+    moved = A * scale / scale[:, None]
+    turned = np.eye(n)
     block = B / scale[:, None]
     size = np.linalg.norm(block, axis=0)
     block = block / np.where(size > 0, size, 1.0)
@@ -121,7 +121,7 @@ def minimal_matrices(A: Array, B: Array, C: Array, tolerance: float) -> tuple[Ar
 
 
 def _reached(A: Array, B: Array, C: Array, tolerance: float) -> tuple[Array, Array, Array]:
-    found = staircase(A, B, tolerance)
+    found = staircase(A, B, C, tolerance)
     r = found.rank
     basis, inverse = found.basis[:, :r], found.inverse[:r]
     return inverse @ A @ basis, inverse @ B, C @ basis

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number_array
+from riemannian_modules.engine.balance import balanced
 from riemannian_modules.engine.poles import Stability, poles_of
 from riemannian_modules.engine.reachable import staircase
 from riemannian_modules.engine.state_space_model import StateSpaceModel
@@ -137,6 +138,7 @@ def quadratic_gain(
     from scipy.linalg import solve_continuous_are, solve_discrete_are
 
     Q, R, N = weights
+    _require_size(A, B, where)
     _require_movable(model, A, B, where)
     solve: Any = solve_discrete_are if model.is_discrete else solve_continuous_are
     try:
@@ -158,9 +160,19 @@ def quadratic_gain(
     return K, X
 
 
+def _require_size(A: Array, B: Array, where: str) -> None:
+    """Raise SignatureError for a model without a state, or with nothing to steer or measure it."""
+    if not len(A) or not B.shape[1]:
+        what = "outputs" if where in {"kalman", "place_observer"} else "inputs"
+        raise SignatureError(
+            f"{where}: expected a model with states and {what}, got {len(A)} states and "
+            f"{B.shape[1]} {what}."
+        )
+
+
 def _require_movable(model: StateSpaceModel, A: Array, B: Array, where: str) -> None:
     """Raise DomainError if a pole that is not stable stays whatever the gain."""
-    found = staircase(A, B)
+    found = staircase(A, B, np.eye(len(A)))
     rest = (found.inverse @ A @ found.basis)[found.rank :, found.rank :]
     poles = poles_of(rest, model.signature.time)
     if len(rest) and poles.stability is not Stability.STABLE:
@@ -195,8 +207,9 @@ def weight(where: str, given: ArrayLike, size: int, least: float) -> Array:
 
 def placed_gain(A: Array, B: Array, wanted: ArrayLike, where: str) -> Array:
     """K (m, n) that gives ``A - B K`` the wanted poles; ConvergenceError where none is found."""
+    _require_size(A, B, where)
     poles = _checked_poles(where, wanted, len(A))
-    found = staircase(A, B)
+    found = staircase(A, B, np.eye(len(A)))
     if found.rank < len(A):
         raise DomainError(
             f"{where}: {len(A) - found.rank} of {len(A)} poles cannot be moved; only a model whose "
@@ -232,10 +245,7 @@ def _ackermann(A: Array, b: Array, poles: Complex) -> Array:
 
     c^T is the last row of the inverse of ``[b, A b, ...]``.
     """
-    from scipy.linalg import matrix_balance
-
-    balanced: Any = matrix_balance(A, permute=False, separate=True)
-    F, scale = balanced[0], balanced[1][0]
+    F, scale = balanced(A)
     g, n = b / scale[:, None], len(A)
     columns = [g]
     for _ in range(n - 1):

@@ -19,7 +19,7 @@ from riemannian_modules.engine.closed_loop import closed_loop_matrix
 from riemannian_modules.engine.frequency import response_of, usual_frequencies
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.engine.zeros import invariant_zeros
-from riemannian_modules.errors import DomainError
+from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array
 
@@ -78,6 +78,11 @@ class RootLocus(Shown):
 
 def root_locus_of(loop: StateSpaceModel, gains: ArrayLike | None) -> RootLocus:
     """The locus of a loop of one input and one output, at given gains or at those it asks for."""
+    if not len(loop.A):
+        raise SignatureError(
+            f"root_locus: the loop {loop.inputs[0]} -> {loop.outputs[0]} has no state, hence no "
+            "poles that could move."
+        )
     zeros = invariant_zeros(loop.A, loop.B, loop.C, loop.D)
     if gains is None:
         k, poles = _followed(loop, zeros)

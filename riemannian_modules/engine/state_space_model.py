@@ -100,12 +100,17 @@ class StateSpaceModel(abc.ABC, Shown):
         """The outputs' steady response to unit steps of the inputs, shape (q, m).
 
         Raises:
-            numpy.linalg.LinAlgError: If the model has no steady response: a pole at 0 (at 1 in
-                discrete time).
+            DomainError: If the model has no steady response: a pole at 0 (at 1 in discrete time).
         """
         n = len(self.A)
         M = np.eye(n) - self.A if self.is_discrete else -self.A
-        return self.D + self.C @ np.linalg.solve(M, self.B)
+        try:
+            return self.D + self.C @ np.linalg.solve(M, self.B)
+        except np.linalg.LinAlgError:
+            raise DomainError(
+                f"dc_gain: the model has no steady response, for it has a pole at "
+                f"{1 if self.is_discrete else 0}. Ask for `bode` at low frequencies instead."
+            ) from None
 
     def channel(self, output: str | None = None, into: str | None = None) -> Self:
         """The model of one input and one output.

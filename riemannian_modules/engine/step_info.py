@@ -159,8 +159,12 @@ class _Course:
             return F @ self.states[k] + G[:, 0]
 
         length = self.times[k + 1] - self.times[k]
-        if self.model.is_discrete or function(state(length)) == 0.0:
+        if self.model.is_discrete:
             return float(self.times[k + 1]), self.states[k + 1]
+        ends = function(state(0.0)), function(state(length))
+        if ends[0] * ends[1] >= 0:  # rounding: the zero is at one of the ends
+            near = k if abs(ends[0]) < abs(ends[1]) else k + 1
+            return float(self.times[near]), self.states[near]
         after: Any = brentq(lambda d: function(state(d)), 0.0, length, xtol=1e-13 * length)
         return float(self.times[k] + after), state(after)
 

@@ -125,7 +125,7 @@ def _too_many(count: int) -> UnsupportedError:
 
 def _modes(model: StateSpaceModel) -> tuple[Array, Array]:
     """Rates of growth and speeds of the modes, by time; those that stand still are left out."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         s = np.log(model.poles) / model.step if model.is_discrete else model.poles
     s = s[np.isfinite(s)]
     size = np.abs(s)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riemannian_modules.engine.balance import balanced
 from riemannian_modules.space import Array
 
 ROUNDING = 16 * np.finfo(float).eps
@@ -51,11 +52,7 @@ def invariant_zeros(A: Array, B: Array, C: Array, D: Array) -> NDArray[np.comple
 
 def _scaled(A: Array, B: Array, C: Array, D: Array) -> System:
     """The same zeros in states, inputs and outputs of comparable size."""
-    from scipy.linalg import matrix_balance
-
-    n = len(A)
-    balanced: Any = matrix_balance(A, permute=False, separate=True) if n else (A, (np.ones(0), 0))
-    a, scale = balanced[0], balanced[1][0]
+    a, scale = balanced(A)
     b, c = B / scale[:, None], C * scale
     wanted = float(np.linalg.norm(a)) or 1.0
     by_input = _unit(np.linalg.norm(np.vstack([b, D]), axis=0)) / wanted

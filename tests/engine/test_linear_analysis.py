@@ -1,5 +1,7 @@
 """What a linear model answers: against closed forms, theorems, and python-control."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,12 @@ from hypothesis import strategies as st
 import riemannian_modules as rm
 from riemannian_modules.engine import linearize, simulate
 from riemannian_modules.engine.zeros import invariant_zeros
-from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_modules.errors import (
+    DomainError,
+    RiemannianError,
+    SignatureError,
+    UnsupportedError,
+)
 from tests.engine.linear_systems import flow, in_control, random_model, step
 from tests.strategies import rngs
 
@@ -62,6 +69,47 @@ def test_a_lag_rises_and_settles_by_logarithms():
     assert info["rise_time"] == pytest.approx(2.0 * np.log(9.0), rel=1e-10)
     assert info["settling_time"] == pytest.approx(2.0 * np.log(20.0), rel=1e-10)
     assert (info["peak"], info["peak_time"]) == pytest.approx((3.0, np.inf))
+
+
+def test_a_model_with_an_integrator_has_no_steady_response():
+    with pytest.raises(DomainError, match="a pole at 0"):
+        linearize(rm.Integrator()).dc_gain()
+    with pytest.raises(DomainError, match="a pole at 1"):
+        step([[1.0]], [[1.0]], [[1.0]]).dc_gain()
+
+
+NO_STATE = linearize(rm.Gain(1.0))
+NO_INPUT = linearize(rm.StateSpace(-np.eye(2), np.zeros((2, 0)), np.eye(2)))
+WITHOUT_ERROR = {  # awkward, and none of them may end in anything but an answer or a refusal
+    "static": NO_STATE, "no input": NO_INPUT, "integrator": linearize(rm.Integrator()),
+    "double integrator": loop_of([1.0], [1.0, 0.0, 0.0]), "undamped": loop_of([1.0], [1, 0, 1]),
+    "never moved": flow([[-1.0]], [[0.0]], [[1.0]]), "unstable": flow([[1.0]], [[1.0]], [[1.0]]),
+    "deadbeat": linearize(rm.DiscreteDelay(4)), "at -1": step([[-1.0]], [[1.0]], [[1.0]]),
+    "stiff": flow(np.diag([-1e-6, -1.0, -1e6]), np.ones((3, 1)), np.ones((1, 3))),
+    "barely damped": loop_of([1.0], [1.0, 1e-5, 1.0]), "delay": linearize(rm.PadeDelay(1.0, 8)),
+    "no solution": flow([[-1.0]], [[1.0]], [[2.0]], [[-1.0]]),
+}  # fmt: skip
+QUESTIONS = {
+    **{
+        name: lambda m, name=name: getattr(m, name)()
+        for name in (
+            "step_response", "step_info", "bode", "margins", "nyquist", "root_locus", "minimal",
+            "sensitivity", "controllability", "observability", "gramians", "h_infinity", "h2",
+            "dc_gain",
+        )
+    },
+    "zeros": lambda m: m.zeros, "lqr": lambda m: m.lqr(1.0, 1.0),
+    "kalman": lambda m: m.kalman(1.0, 1.0),
+    "place": lambda m: m.place(-np.arange(1.0, 1 + len(m.A))),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", WITHOUT_ERROR)
+def test_every_question_has_an_answer_or_is_refused_by_an_error_of_the_library(name):
+    for question in QUESTIONS.values():
+        with contextlib.suppress(RiemannianError):
+            repr(question(WITHOUT_ERROR[name]))
 
 
 def test_a_zero_on_the_right_undershoots():
@@ -401,8 +449,11 @@ def test_hidden_states_are_counted_and_taken_away(rng, shown, unreached, unseen)
 def test_ranks_do_not_depend_on_the_units_of_states_and_inputs():
     T = np.diag([1e-12, 1.0, 1e12])
     A = np.array([[-1.0, 1.0, 0.0], [0.0, -2.0, 1.0], [0.0, 0.0, -3.0]])
-    model = flow(T @ A @ np.linalg.inv(T), 1e-6 * T @ [[0.0], [0.0], [1.0]], np.eye(3))
+    S = np.linalg.inv(T)
+    model = flow(T @ A @ S, 1e-6 * T @ [[0.0], [0.0], [1.0]], np.ones((1, 3)) @ S)
     assert model.controllability().is_full
+    assert model.observability().is_full
+    assert model.controllability().kept > 0.1
 
 
 @settings(max_examples=25, deadline=None)
