@@ -21,9 +21,12 @@ def balanced(A: Array) -> tuple[Array, Array]:
 
     if not len(A):
         return A, np.ones(0)
+    # The diagonal stays as it is under scaling; beside it, LAPACK would not see small entries.
+    beside = A - np.diag(np.diagonal(A))
     with np.errstate(invalid="ignore"):  # SciPy casts scales to whole numbers, and drops them
-        found: Any = matrix_balance(A, permute=False, separate=True)
-    return found[0], found[1][0]
+        found: Any = matrix_balance(beside, permute=False, separate=True)
+    scale = found[1][0]
+    return A * scale / scale[:, None], scale
 
 
 def state_scales(A: Array, B: Array, C: Array) -> Array:

@@ -189,9 +189,8 @@ class LinearModel(StateSpaceModel):
         Args:
             tolerance: The relative size, in balanced states, that counts as none.
         """
-        found = staircase(
-            self.A.T, self.C.T, self.B.T, number("observability: tolerance", tolerance)
-        )
+        least = number("observability: tolerance", tolerance)
+        found = staircase(self.A.T, self.C.T, self.B.T, least)
         return Rank("seen in the outputs", found.rank, len(self.A), found.kept, found.dropped)
 
     def minimal(self, tolerance: float = TOLERANCE) -> LinearModel:

@@ -450,7 +450,7 @@ def test_ranks_do_not_depend_on_the_units_of_states_and_inputs():
     T = np.diag([1e-12, 1.0, 1e12])
     A = np.array([[-1.0, 1.0, 0.0], [0.0, -2.0, 1.0], [0.0, 0.0, -3.0]])
     S = np.linalg.inv(T)
-    model = flow(T @ A @ S, 1e-6 * T @ [[0.0], [0.0], [1.0]], np.ones((1, 3)) @ S)
+    model = flow(T @ A @ S, 1e-6 * T @ [[0.0], [0.0], [1.0]], np.array([[1.0, 2.0, 3.0]]) @ S)
     assert model.controllability().is_full
     assert model.observability().is_full
     assert model.controllability().kept > 0.1
