@@ -1,11 +1,16 @@
 """What is computed with a composite: metrics propagated, parameters learned, time run."""
 
+from riemannian_modules.engine.branch import Branch, SpecialPoint
+from riemannian_modules.engine.continuation import continuation
 from riemannian_modules.engine.dataset import Dataset, dataset, paired_dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
+from riemannian_modules.engine.equilibria import Equilibria, equilibria
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_problem import FitProblem
 from riemannian_modules.engine.fit_result import FitResult
+from riemannian_modules.engine.frequency import FrequencyResponse
+from riemannian_modules.engine.gramians import Gramians
 from riemannian_modules.engine.identifiability import Identifiability
 from riemannian_modules.engine.inputs import HeldTable, LinearTable, held_table, linear_table
 from riemannian_modules.engine.layerwise import LayerwiseMetric
@@ -20,6 +25,8 @@ from riemannian_modules.engine.losses import (
     SquaredLoss,
     one_hot,
 )
+from riemannian_modules.engine.margins import Margins
+from riemannian_modules.engine.nyquist import Nyquist
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise
 from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.prediction import Prediction
@@ -34,6 +41,8 @@ from riemannian_modules.engine.priors import (
 from riemannian_modules.engine.profile import Profile
 from riemannian_modules.engine.progress import NoProgress, Progress, TerminalProgress
 from riemannian_modules.engine.propagate import propagate
+from riemannian_modules.engine.reachable import Rank
+from riemannian_modules.engine.regulators import Estimator, Feedback
 from riemannian_modules.engine.robust_losses import (
     CauchyLoss,
     HuberLoss,
@@ -41,21 +50,31 @@ from riemannian_modules.engine.robust_losses import (
     SoftL1Loss,
     StudentLoss,
 )
+from riemannian_modules.engine.root_locus import RootLocus
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
 from riemannian_modules.engine.simulate import simulate
+from riemannian_modules.engine.step_info import StepInfo
+from riemannian_modules.engine.step_response import StepResponse
 from riemannian_modules.engine.stopping import Tolerances
+from riemannian_modules.engine.system_norms import PeakGain
 from riemannian_modules.engine.trajectory import Trajectory, read_trajectory
 
 __all__ = [
     "BernoulliLoss",
+    "Branch",
     "CategoricalLoss",
     "CauchyLoss",
     "Coupling",
     "Dataset",
+    "Equilibria",
+    "Estimator",
+    "Feedback",
     "FitProblem",
     "FitResult",
+    "FrequencyResponse",
     "FullBatch",
     "GaussianLoss",
+    "Gramians",
     "HeldTable",
     "HuberLoss",
     "Identifiability",
@@ -68,27 +87,37 @@ __all__ = [
     "LinearTable",
     "LogNormalPrior",
     "Loss",
+    "Margins",
     "MiniBatches",
     "NoProgress",
     "NormalPrior",
+    "Nyquist",
     "OperatingPoint",
     "Outcome",
+    "PeakGain",
     "PoissonLoss",
     "Prediction",
     "Prior",
     "Profile",
     "Progress",
+    "Rank",
     "RobustLoss",
+    "RootLocus",
     "Schedule",
     "SoftL1Loss",
+    "SpecialPoint",
     "SquaredLoss",
     "Stability",
+    "StepInfo",
+    "StepResponse",
     "StudentLoss",
     "TerminalProgress",
     "Tolerances",
     "Trajectory",
     "UniformPrior",
+    "continuation",
     "dataset",
+    "equilibria",
     "equilibrium",
     "fit",
     "held_table",

@@ -6,6 +6,7 @@ Source: Astrom and Murray (2021), Feedback Systems, second edition, section 6.4.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,7 +48,8 @@ def linearize(
             f"{name}: linearize expects one point, got shapes {point.x.shape}, {point.u.shape} and "
             f"{point.theta.shape}. For a batch call `module.jacobian`."
         )
-    return linear_model_at(module, point)
+    model = linear_model_at(module, point)
+    return replace(model, y=module.output(point.x, point.u, point.theta))
 
 
 def linear_model_at(module: RiemannianModule, point: Point) -> LinearModel:

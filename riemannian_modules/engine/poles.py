@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from riemannian_modules.engine.balance import balanced
 from riemannian_modules.modules.module import Time
 from riemannian_modules.space import Array
 
@@ -41,7 +42,7 @@ class Poles:
     @property
     def stability(self) -> Stability:
         """Stable if every pole is inside by more than its error; not, if one is not inside."""
-        outside = self._outside
+        outside = self.outside
         if (outside >= self.errors).any():
             return Stability.UNSTABLE
         return Stability.STABLE if (outside < -self.errors).all() else Stability.UNDECIDED
@@ -50,23 +51,23 @@ class Poles:
         """The answer with the pole that decides it."""
         if not len(self.values):
             return "stable: no poles"
-        k = int(np.argmax(self._outside + self.errors))
+        k = int(np.argmax(self.outside + self.errors))
         if self.stability is Stability.UNSTABLE:
-            k = int(np.argmax(self._outside - self.errors))
+            k = int(np.argmax(self.outside - self.errors))
         border = "imaginary axis" if self.time is Time.CONTINUOUS else "unit circle"
         value, answer = self.values[k], self.stability
         shown = f"{value.real:.5g}" + (f"{value.imag:+.5g}j" if value.imag else "")
         if answer is Stability.UNDECIDED:
             return (
-                f"{answer.value}: the pole {shown} lies {abs(self._outside[k]):.2g} from the "
+                f"{answer.value}: the pole {shown} lies {abs(self.outside[k]):.2g} from the "
                 f"{border}, and rounding may have moved it by {self.errors[k]:.2g}"
             )
         place = "nearest to" if answer is Stability.STABLE else "farthest beyond or on"
         return f"{answer.value}: the pole {place} the {border} is {shown}"
 
     @property
-    def _outside(self) -> Array:
-        """How far each pole is outside of the stable region, negative inside."""
+    def outside(self) -> Array:
+        """How far each pole is outside of the stable region (n,), negative inside."""
         return self.values.real if self.time is Time.CONTINUOUS else np.abs(self.values) - 1.0
 
 
@@ -91,15 +92,15 @@ def poles_of(A: Array, time: Time) -> Poles:
 
 
 def _block(A: Array) -> tuple[NDArray[np.complex128], Array]:
-    from scipy.linalg import eig, matrix_balance
+    from scipy.linalg import eig
 
     n = len(A)
     if n == 1:
         return A[0].astype(complex), np.zeros(1)
-    balanced: Any = matrix_balance(A)[0]
-    found: Any = eig(balanced, left=True, right=True)
+    F, _ = balanced(A)
+    found: Any = eig(F, left=True, right=True)
     values, left, right = found
-    size = float(np.linalg.norm(balanced))
+    size = float(np.linalg.norm(F))
     moved = n * EPS * size
     overlap = np.abs(np.sum(left.conj() * right, axis=0))
     elsner = (2.0 * size) ** (1.0 - 1.0 / n) * moved ** (1.0 / n)

@@ -11,7 +11,9 @@ from riemannian_modules.modules.activation import (
     Tanh,
 )
 from riemannian_modules.modules.affine import Affine
+from riemannian_modules.modules.anti_windup import BackCalculationPID, ClampedPID
 from riemannian_modules.modules.demux import Demux
+from riemannian_modules.modules.discrete_delay import DiscreteDelay
 from riemannian_modules.modules.equations import Equations
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.flow_map import FlowMap
@@ -24,11 +26,15 @@ from riemannian_modules.modules.mass_action import MassAction
 from riemannian_modules.modules.michaelis_menten import MichaelisMenten
 from riemannian_modules.modules.mux import Mux
 from riemannian_modules.modules.observer import DiscreteObserver, Observer
+from riemannian_modules.modules.output_feedback import DiscreteOutputFeedback, OutputFeedback
+from riemannian_modules.modules.pade_delay import PadeDelay
 from riemannian_modules.modules.phosphorylation_cycle import PhosphorylationCycle
 from riemannian_modules.modules.pid import PID
 from riemannian_modules.modules.pool import Pool
+from riemannian_modules.modules.rate_limit import DiscreteRateLimit, RateLimit
 from riemannian_modules.modules.resampled import Resampled
 from riemannian_modules.modules.saturation import Saturation
+from riemannian_modules.modules.state_feedback import StateFeedback
 from riemannian_modules.modules.state_space import DiscreteStateSpace, StateSpace
 from riemannian_modules.modules.sum import Sum
 from riemannian_modules.modules.transfer_function import TransferFunction
@@ -39,8 +45,13 @@ __all__ = [
     "GELU",
     "PID",
     "Affine",
+    "BackCalculationPID",
+    "ClampedPID",
     "Demux",
+    "DiscreteDelay",
     "DiscreteObserver",
+    "DiscreteOutputFeedback",
+    "DiscreteRateLimit",
     "DiscreteStateSpace",
     "Equations",
     "ExpressionModule",
@@ -57,14 +68,18 @@ __all__ = [
     "MichaelisMenten",
     "Mux",
     "Observer",
+    "OutputFeedback",
+    "PadeDelay",
     "PhosphorylationCycle",
     "Pool",
+    "RateLimit",
     "ReLU",
     "Resampled",
     "Saturation",
     "SiLU",
     "Sigmoid",
     "Softplus",
+    "StateFeedback",
     "StateSpace",
     "Sum",
     "Tanh",

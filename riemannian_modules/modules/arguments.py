@@ -45,6 +45,14 @@ def finite_vector(where: str, value: ArrayLike) -> Array:
     return array
 
 
+def vector_of_size(where: str, value: ArrayLike | None, size: int) -> Array:
+    """A vector (size,) of finite numbers, zeros for None; raises as `finite_array` does."""
+    vector = np.zeros(size) if value is None else finite_vector(where, value)
+    if len(vector) != size:
+        raise SignatureError(f"{where}: expected {size} numbers, got {len(vector)}.")
+    return vector
+
+
 def finite_matrix(where: str, value: ArrayLike) -> Array:
     """A matrix (n, m) of finite numbers; raises as `finite_array` does."""
     array = finite_array(where, value)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.arguments import finite_matrix, matrix_of_shape
 from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Outer
 from riemannian_modules.modules.module import Time
+from riemannian_modules.modules.ports import space_of_size
 from riemannian_modules.modules.sampling_time import checked_sampling_time
-from riemannian_modules.space import Array, Signals, Space, SpaceLike, as_space, one_port
+from riemannian_modules.space import Array, Signals, Space, SpaceLike
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
@@ -67,9 +67,9 @@ class StateSpaceSystem(LinearSystem):
             "C": matrix_of_shape(f"{where}: C", C, (q, n)),
         }
         through = matrix_of_shape(f"{where}: D", np.zeros((q, m)) if D is None else D, (q, m))
-        self.state = _space_of_size(f"{where}: state", state, "x", n)
-        self.inputs = _space_of_size(f"{where}: inputs", inputs, "u", m)
-        self.outputs = _space_of_size(f"{where}: outputs", outputs, "y", q)
+        self.state = space_of_size(f"{where}: state", state, "x", n)
+        self.inputs = space_of_size(f"{where}: inputs", inputs, "u", m)
+        self.outputs = space_of_size(f"{where}: outputs", outputs, "y", q)
         self._shapes = {name: value.shape for name, value in given.items()}
         self._blocks = _feedthrough_blocks(through, self.inputs, self.outputs)
         given |= {name: through[rows, columns] for name, (rows, columns) in self._blocks.items()}
@@ -171,18 +171,6 @@ class DiscreteStateSpace(StateSpaceSystem):
         """
         super().__init__(A, B, C, D, state=state, inputs=inputs, outputs=outputs)
         self.sampling_time = checked_sampling_time(type(self).__name__, sampling_time)
-
-
-def _space_of_size(where: str, given: SpaceLike | None, name: str, size: int) -> Space:
-    if given is None:
-        return one_port(name, size) if size else Space()
-    given = as_space(where, given)
-    if given.size != size:
-        raise SignatureError(
-            f"{where}: the matrices ask for {size} coordinates, got {given.size} "
-            f"({given.describe()})."
-        )
-    return given
 
 
 def _places(ports: Space) -> list[tuple[str, slice]]:

@@ -6,25 +6,24 @@ chapter 2.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riemannian_modules.canvas import BLUE, COLOURS, DASHES, legend_above
+from riemannian_modules.canvas import BLUE
 from riemannian_modules.door import require
 from riemannian_modules.engine.linear_model import LinearModel
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules.module import Time
+from riemannian_modules.plot.frequency import draw_response
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_STATES = 500  # a response costs O(n^3) a frequency
-MOST_PAIRS = len(COLOURS)  # of inputs and outputs that are drawn
-FREQUENCIES = 240
+MOST_STATES = 500  # a response costs O(n^2) a frequency
 
 
 def linear_model_figure(model: LinearModel) -> Figure:
@@ -55,33 +54,18 @@ def linear_model_figure(model: LinearModel) -> Figure:
     grid = figure.add_gridspec(2, 2, width_ratios=[1.0, 1.5], height_ratios=[1.5, 1.0])
     _draw_poles(figure.add_subplot(grid[:, 0]), model)
     gain = figure.add_subplot(grid[0, 1])
-    _draw_response(gain, figure.add_subplot(grid[1, 1], sharex=gain), model)
+    draw_response(gain, figure.add_subplot(grid[1, 1], sharex=gain), model.bode())
     return figure
 
 
 def frequency_response(model: LinearModel, frequencies: Array) -> NDArray[np.complex128]:
-    """``C (s - A)^-1 B + D`` at s = i w, or at s = exp(i w) in discrete time: (k, q, m).
+    """``C (s - A)^-1 B + D`` at s = i w, or at s = exp(i w step) in discrete time: (k, q, m).
 
     Args:
         model: The linear model.
-        frequencies: w (k,), in radians per unit of time or per step; none at a pole.
+        frequencies: w (k,), in radians per unit of time; infinite at a pole.
     """
-    is_flow = model.signature.time is Time.CONTINUOUS
-    points = 1j * frequencies if is_flow else np.exp(1j * frequencies)
-    identity = np.eye(len(model.A))
-    return np.stack(
-        [model.C @ np.linalg.solve(s * identity - model.A, model.B) + model.D for s in points]
-    )
-
-
-def frequencies_of(model: LinearModel) -> Array:
-    """A decade and more about all poles, up to half the sampling rate in discrete time."""
-    is_flow = model.signature.time is Time.CONTINUOUS
-    with np.errstate(divide="ignore"):
-        speeds = np.abs(model.poles if is_flow else np.log(model.poles))
-    speeds = speeds[np.isfinite(speeds) & (speeds > 1e-12 * speeds.max(initial=0.0))]
-    low, high = (speeds.min(), speeds.max()) if speeds.size else (1.0, 1.0)
-    return np.geomspace(low / 20, high * 20 if is_flow else np.pi, FREQUENCIES)
+    return model.bode(frequencies).values
 
 
 def _draw_poles(ax: Axes, model: LinearModel) -> None:
@@ -105,34 +89,3 @@ def _draw_poles(ax: Axes, model: LinearModel) -> None:
     ax.locator_params(nbins=6)
     ax.set_title(f"{len(poles)} pole{'s' * (len(poles) > 1)}; {border}", loc="left", fontsize=9)
     ax.grid(alpha=0.3)
-
-
-def _draw_response(gain: Any, phase: Any, model: LinearModel) -> None:
-    w = frequencies_of(model)
-    response = frequency_response(model, w)
-    peaks = np.abs(response).max(0)
-    pairs = [(j, i) for j in range(len(model.outputs)) for i in range(len(model.inputs))]
-    shown = sorted(sorted(pairs, key=lambda pair: -peaks[pair])[:MOST_PAIRS])
-    for k, (j, i) in enumerate(shown):
-        h = response[:, j, i]
-        if peaks[j, i] == 0:
-            continue  # no way from this input to this output
-        look = {"color": COLOURS[k], "ls": DASHES[k % len(DASHES)], "lw": 1.6}
-        gain.loglog(w, np.abs(h), label=f"{model.inputs[i]} → {model.outputs[j]}", **look)
-        phase.semilogx(w, np.degrees(np.unwrap(np.angle(h))), **look)
-    is_flow = model.signature.time is Time.CONTINUOUS
-    gain.set_ylabel("gain")
-    phase.set(xlabel=f"frequency [rad/{'time' if is_flow else 'step'}]", ylabel="phase [°]")
-    phase.yaxis.set_major_locator(_quarters())
-    gain.tick_params(labelbottom=False)
-    if len(shown) < len(pairs):
-        gain.set_title(f"the {len(shown)} largest of {len(pairs)}", loc="right", fontsize=8)
-    for ax in (gain, phase):
-        ax.grid(alpha=0.3, which="major")
-    legend_above(gain)
-
-
-def _quarters() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(nbins=5, steps=[1, 3, 4.5, 9, 10])

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from riemannian_modules.engine.descend import Outcome
+from riemannian_modules.engine.poles import Stability
 from riemannian_modules.errors import RiemannianError, SpecError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.results.kinds import kind_of, kind_of_type
 
-ENUMS: Mapping[str, type[Enum]] = {"Time": Time, "Outcome": Outcome}
+ENUMS: Mapping[str, type[Enum]] = {"Time": Time, "Outcome": Outcome, "Stability": Stability}
 
 
 def result_to_data(value: Any) -> Any:
@@ -43,6 +44,8 @@ def result_to_data(value: Any) -> Any:
             "shape": list(value.shape),
             "of": value.dtype.str,
         }
+    if isinstance(value, np.ndarray) and value.dtype == np.complex128:
+        return {"complex": result_to_data(np.stack([value.real, value.imag], -1))}
     if isinstance(value, (tuple, list)):
         return {"tuple": [result_to_data(v) for v in value]}
     if isinstance(value, Mapping):
@@ -75,6 +78,8 @@ def result_from_data(data: Any) -> Any:
                 return ENUMS[name][member]
         case {"array": list(entries), "shape": list(shape), "of": str(of)}:
             return _array(entries, shape, of)
+        case {"complex": {"array": list(entries), "shape": [*shape, 2], "of": "<f8"}}:
+            return _array(entries, [*shape, 2], "<f8").view(np.complex128)[..., 0]
         case {"tuple": list(entries)}:
             return tuple(result_from_data(v) for v in entries)
         case {"mapping": list(pairs)} if all(isinstance(p, list) and len(p) == 2 for p in pairs):

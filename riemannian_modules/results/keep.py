@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, final
 
 from typing_extensions import override
@@ -45,7 +45,9 @@ class Fields(Keep):
     @override
     def from_data(self, kind: type, data: Any, read: Reader) -> Any:
         names = self._names(kind)
-        if not isinstance(data, dict) or set(data) != set(names):
+        # A field with a default may be younger than the file.
+        needed = {f.name for f in fields(kind) if f.default is MISSING and f.name in names}
+        if not isinstance(data, dict) or not needed <= set(data) <= set(names):
             raise SpecError(f"{kind.__name__}: expected exactly the fields {', '.join(names)}.")
         return kind(**{name: read(value) for name, value in data.items()})
 

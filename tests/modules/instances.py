@@ -113,6 +113,26 @@ INSTANCES = {
     "lag": Instance(rm.Lag(0.5, 2.0)),
     "unit delay": Instance(rm.UnitDelay(2)),
     "pid": Instance(rm.PID(2.0, 1.0, 0.5, 0.1)),
+    "pi, back calculation": Instance(rm.BackCalculationPID(2.0, 1.0, lower=-0.5, upper=0.7)),
+    "pid, back calculation": Instance(
+        rm.BackCalculationPID(2.0, 1.0, 0.5, 0.1, lower=-2.0, upper=1.0, tracking=0.3)
+    ),
+    "pid, clamped": Instance(rm.ClampedPID(2.0, 1.0, 0.5, 0.1, lower=-2.0, upper=1.0)),
+    "rate limit": Instance(rm.RateLimit(1.0, 0.5, 0.7, 2)),
+    "rate limit of steps": Instance(rm.DiscreteRateLimit(0.4, 0.3, 2)),
+    "delay": Instance(rm.PadeDelay(0.7, 3, 2)),
+    "delay of steps": Instance(rm.DiscreteDelay(3, 2)),
+    "state feedback": Instance(
+        rm.StateFeedback(
+            [[1.0, 2.0]], states="q v", controls=rm.space(F="N"), x0=[0.1, 0.0], u0=[3.0]
+        )
+    ),
+    "output feedback": Instance(
+        rm.OutputFeedback(A, B, C[:1], [[1.0, 0.5]], [[0.4], [0.2]], at=[0.1, 0.2, 1.0, 0.5])
+    ),
+    "output feedback of steps": Instance(
+        rm.DiscreteOutputFeedback(A, B, C, [[1.0, 0.5]], [[0.4, 0.0], [0.2, 0.1]])
+    ),
     "state space": Instance(rm.StateSpace(A, B, C, [[0.0], [1.0]])),
     "autonomous state space": Instance(rm.StateSpace(-np.eye(2), np.zeros((2, 0)), np.eye(2))),
     "state space of several ports": Instance(

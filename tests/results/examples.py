@@ -77,6 +77,24 @@ class Cell(rm.Flow):
         return [-p.k * x.q + 0.25 * u.u], [x.q]
 
 
+class Cusp(rm.Flow):
+    """``x' = r + x - x^3``: three points at rest between two folds."""
+
+    state = rm.space("x")
+    parameters = {"r": 0.0}
+
+    def equations(self, x, u, p):
+        return {"x": p.r + x.x - x.x**3}
+
+
+def open_loop() -> engine.LinearModel:
+    return engine.linearize(rm.TransferFunction([1.0], [1.0, 0.4, 1.0]))
+
+
+def branch() -> engine.Branch:
+    return engine.continuation(Cusp(), "r", (-1.0, 1.0), [1.0])
+
+
 def map_fit() -> engine.FitResult:
     module = rm.Affine(np.zeros((1, 2)), np.zeros(1))
     u = np.random.default_rng(0).standard_normal((9, 2))
@@ -154,6 +172,20 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     engine.Identifiability: lambda: map_fit().identifiability(),
     engine.OperatingPoint: lambda: engine.equilibrium(Pendulum()),
     engine.LinearModel: lambda: engine.linearize(Pendulum()),
+    engine.StepResponse: lambda: open_loop().step_response(),
+    engine.StepInfo: lambda: open_loop().step_info(),
+    engine.FrequencyResponse: lambda: open_loop().bode(),
+    engine.Margins: lambda: open_loop().margins(),
+    engine.Nyquist: lambda: open_loop().nyquist(),
+    engine.RootLocus: lambda: open_loop().root_locus(),
+    engine.Gramians: lambda: open_loop().gramians(),
+    engine.PeakGain: lambda: open_loop().h_infinity(),
+    engine.Rank: lambda: open_loop().controllability(),
+    engine.Feedback: lambda: open_loop().lqr(1.0, 1.0),
+    engine.Estimator: lambda: open_loop().kalman(1.0, 1.0),
+    engine.Equilibria: lambda: engine.equilibria(Cusp(), starts=20),
+    engine.Branch: branch,
+    engine.SpecialPoint: lambda: branch().special[0],
     engine.LayerwiseMetric: layerwise,
     engine.Dataset: lambda: map_fit().data,
     engine.Iteration: lambda: map_fit().history[0],

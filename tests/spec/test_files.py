@@ -211,11 +211,18 @@ def one_of_each():
     linear = (-eye, eye, eye)
     made = {
         "Affine": lambda c: c([[1.0, 2.0]], 0.5, input="a"),
+        "BackCalculationPID": lambda c: c(1.0, 2.0, 0.5, 0.1, lower=-1.0, upper=2.0, tracking=0.2),
+        "ClampedPID": lambda c: c(1.0, 2.0, lower=-1.0, upper=2.0),
         "Demux": lambda c: c("a b", c=(2, "m")),
         "DiscreteObserver": lambda c: c(*linear, 0.1 * eye, sampling_time=0.25),
         "DiscreteStateSpace": lambda c: c(
             *linear, state=rm.space(x=(2, "m")), sampling_time=(0.1, "min")
         ),
+        "DiscreteDelay": lambda c: c(3, (2, "m"), sampling_time=0.1),
+        "DiscreteOutputFeedback": lambda c: c(
+            *linear, 0.3 * eye, 0.1 * eye, at=np.arange(6.0), sampling_time=(0.1, "s")
+        ),
+        "DiscreteRateLimit": lambda c: c(0.3, 0.2, 2),
         "Equations": lambda c: c(
             {"dx": "A @ x + b*tanh(u)", "y": "x[0]/3"},
             state={"x": (2, "m")},
@@ -235,13 +242,19 @@ def one_of_each():
         "MichaelisMenten": lambda c: c(1.0, 2.0),
         "Mux": lambda c: c("a b", c=2),
         "Observer": lambda c: c(*linear, 0.1 * eye),
+        "OutputFeedback": lambda c: c(
+            *linear, 0.3 * eye, 0.1 * eye, measurements="a b", controls=rm.space(F=(2, "N"))
+        ),
         "PID": lambda c: c(1.0, 2.0, 0.5, 0.1),
+        "PadeDelay": lambda c: c(0.5, 3, 2),
         "PhosphorylationCycle": lambda c: c(1.0, 2.0, 3.0, 0.1, 0.2),
         "Pool": lambda c: c(0.5, "a b", "c"),
+        "RateLimit": lambda c: c(2.0, 1.0, 0.1, (2, "m")),
         "Resampled": lambda c: c(
             rm.DiscreteStateSpace(*linear, sampling_time=(0.1, "s")), (0.3, "s")
         ),
         "Saturation": lambda c: c(-2.0, 3.0, 2),
+        "StateFeedback": lambda c: c(2 * eye, states="q v", controls=rm.space(F=(2, "N"))),
         "StateSpace": lambda c: c(*linear, state=rm.space(x=(2, "m"))),
         "Sum": lambda c: c("+-", 2),
         "TransferFunction": lambda c: c([1.0], [1.0, 2.0, 3.0]),
