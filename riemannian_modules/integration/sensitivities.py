@@ -1,4 +1,4 @@
-"""A trajectory with its sensitivities ``S' = A S + E``: what it does to move the start, or the flow.
+"""Trajectories with their sensitivities: what it does to move the start, or the flow.
 
 Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, section I.14.
 """
@@ -7,47 +7,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, Self, final
 
 import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.integration.problem import StoppedError
+from riemannian_modules.integration.side_by_side import Accuracy, Flows
+from riemannian_modules.integration.solve import solve
+from riemannian_modules.integration.step import Start, Step
 from riemannian_modules.space import Array
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class SensitiveProblem:
+class SensitiveProblem(Flows):
     """``dx/dt = f(t, x)`` and its partial derivatives, at several points at once.
 
     Attributes:
-        velocity: ``f``, from times (points,) and states (points, n) to (points, n).
-        differential: ``A = df/dx`` (points, n, n) and ``E`` (points, n, k), the derivatives of f in
+        f: ``f``, from times (points,) and states (points, n) to (points, n).
+        derivatives: ``A = df/dx`` (points, n, n) and ``E`` (points, n, k), the derivatives of f in
             k directions beside the state (parameters, inputs), from the same.
     """
 
-    velocity: Callable[[Array, Array], Array]
-    differential: Callable[[Array, Array], tuple[Array, Array]]
+    f: Callable[[Array, Array], Array]
+    derivatives: Callable[[Array, Array], tuple[Array, Array]]
 
+    @override
+    def velocity(self, t: Array, x: Array) -> Array:
+        return self.f(t[0], x[0])[None]
 
-@final
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """What local error is allowed in each state and each sensitivity.
+    @override
+    def differential(self, t: Array, x: Array) -> tuple[Array, Array]:
+        A, E = self.derivatives(t[0], x[0])
+        return A[None], E[None]
 
-    Attributes:
-        relative: As a share of its value.
-        absolute: Besides, as a share of the largest value that it has had on the way.
-    """
-
-    relative: float
-    absolute: float
+    @override
+    def only(self, kept: Array) -> Self:
+        return self
 
 
 def solve_with_sensitivities(
     problem: SensitiveProblem, times: Array, start: Array, d_start: Array, accuracy: Accuracy
 ) -> tuple[Array, Array]:
     """States (T, n) and sensitivities (T, n, k) at times (T,), of which the first is the start's.
+
+    One trajectory whatever T is: values between its steps are those of the interpolants.
 
     Args:
         problem: The flow; it must be smooth between the first and the last time.
@@ -59,28 +64,21 @@ def solve_with_sensitivities(
     Raises:
         StoppedError: Where the flow leaves its domain or runs to infinity.
     """
-    from scipy.integrate import solve_ivp
+    z0 = np.concatenate([start[:, None], d_start], axis=1)
+    found = np.empty((len(times), *z0.shape))
+    found[0] = z0
 
-    n, k = d_start.shape
+    def watch(_: Any, good: Any, begin: Start, step: Step) -> None:
+        t, h = float(begin.t[0]), float(begin.h[0])
+        if good[0]:
+            first, last = np.searchsorted(times, (t, t + h), "right")
+            if first < last:
+                share = (times[first:last] - t) / h
+                found[first:last] = step.between(np.zeros(last - first, dtype=int), share)
 
-    def slope(t: float, z: Array) -> Array:
-        x, S = z[:n], z[n:].reshape(k, n)
-        at = np.array([t])
-        (A,), (E,) = problem.differential(at, x[None])
-        return np.concatenate([problem.velocity(at, x[None])[0], (S @ A.T + E.T).ravel()])
-
-    def newton(t: float, z: Array) -> Array:
-        (A,), _ = problem.differential(np.array([t]), z[None, :n])
-        return np.kron(np.eye(1 + k), A)
-
-    z0 = np.concatenate([start, d_start.T.ravel()])
-    size = max(float(np.abs(start).max()), 1e-300)
-    with np.errstate(all="ignore"):
-        found = solve_ivp(
-            slope, (times[0], times[-1]), z0, "BDF", times, jac=newton,
-            rtol=accuracy.relative, atol=accuracy.absolute * size,
-        )  # fmt: skip
-    if not (found.success and np.isfinite(found.y).all()):
-        raise StoppedError(float(found.t[-1]), start, str(found.message))
-    z = found.y.T
-    return z[:, :n], np.swapaxes(z[:, n:].reshape(-1, k, n), 1, 2)
+    t0, t1 = times[:1], times[-1:]
+    end = solve(problem, t0, t1, z0[None], accuracy, watch)
+    if not (end.have_arrived[0] and np.isfinite(end.z).all()):
+        raise StoppedError(float(end.t[0]), end.z[0, :, 0], "no smaller step helps.")
+    found[-1] = end.z[0]
+    return found[..., 0], found[..., 1:]

@@ -1,0 +1,83 @@
+"""Members of a batch integrated explicitly, or implicitly those whose flow is stiff.
+
+Source: Hairer and Wanner, *Solving Ordinary Differential Equations II*, sections IV.1 and IV.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from riemannian_modules.integration.dormand_prince import DormandPrince
+from riemannian_modules.integration.expected_size import expected_size
+from riemannian_modules.integration.march import (
+    LARGEST_STEP_COUNT,
+    Members,
+    Watch,
+    growth,
+    march,
+    members_at,
+    of_some,
+    unwatched,
+)
+from riemannian_modules.integration.radau import Radau
+from riemannian_modules.integration.side_by_side import Accuracy, Flows
+from riemannian_modules.integration.step import Start
+from riemannian_modules.space import Array
+
+# A flow is stiff where an implicit step, of some four times an explicit one's cost, reaches
+# further than four of them. It is tried after 10 explicit steps, after 20 more, 40, 80, ...
+FIRST_TRIAL, TRIED, COST = 10, 8.0, 4.0
+FEW = 30  # explicit steps that are not worth a change
+
+
+def solve(
+    flows: Flows, t: Array, until: Array, z: Array, accuracy: Accuracy, watch: Watch = unwatched
+) -> Members:
+    """Members where they stop: explicitly, or implicitly those that turn out to be stiff.
+
+    Args:
+        flows: What M members follow; smooth on their way.
+        t: Their times (M,).
+        until: Where they are to arrive, (M,).
+        z: States and sensitivities (M, n, 1 + k).
+        accuracy: The local error that is allowed to each.
+        watch: Told of each step that is tried.
+    """
+    expected = expected_size(flows, t, until, z)
+    ends = _solved(flows, members_at(flows, t, until, z, expected, accuracy), accuracy, watch)
+    # Those that expected too much of themselves were held to too little.
+    again = np.flatnonzero((expected > 100.0 * ends.largest).any((1, 2)))
+    if not len(again):
+        return ends
+    kept, found = flows.only(again), np.minimum(expected, ends.largest)[again]
+    start = members_at(kept, t[again], until[again], z[again], found, accuracy)
+    return ends.with_(again, _solved(kept, start, accuracy, of_some(watch, again)))
+
+
+def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: Watch) -> Members:
+    ends, rest, most = start, np.flatnonzero(~start.have_arrived), FIRST_TRIAL
+    while len(rest):
+        at, its = ends.only(rest), of_some(watch, rest)
+        at = march(DormandPrince(), flows.only(rest), at, accuracy, its, most)
+        ends, rest = ends.with_(rest, at), rest[~at.have_arrived]
+        if len(rest):
+            are_stiff = _are_stiff(flows.only(rest), ends.only(rest), accuracy)
+            stiff, rest, most = rest[are_stiff], rest[~are_stiff], 2 * most
+            at, its = ends.only(stiff), of_some(watch, stiff)
+            at = march(Radau(), flows.only(stiff), at, accuracy, its, LARGEST_STEP_COUNT)
+            ends = ends.with_(stiff, at)
+    return ends
+
+
+def _are_stiff(flows: Flows, at: Members, accuracy: Accuracy) -> Any:
+    """Whether an implicit step would reach further than explicit ones at its cost, (M,)."""
+    left = at.until - at.t
+    h, largest = np.minimum(TRIED * at.h, left), np.maximum(at.largest, at.expected)
+    method = Radau()
+    with np.errstate(all="ignore"):
+        start = Start(at.t, at.z, h, largest, np.zeros_like(at.z))
+        trial = method.step(flows, start, method.memory(flows, at.t, at.z), accuracy)
+    reaches = h * growth(trial.error) > COST * at.h
+    return ~at.can_go_on | reaches & (left > FEW * at.h)
