@@ -21,7 +21,7 @@ STAGES = 12
 
 
 class _Tableau(NamedTuple):
-    A: Array  # (15, 15), the last three rows for the interpolant; row 12 is b
+    A: Array  # (16, 17): the argument of each stage by z and h times the stages before
     c: Array
     E3: Array
     E5: Array
@@ -33,8 +33,10 @@ def _tableau() -> _Tableau:
     from scipy.integrate import DOP853
 
     own: Any = DOP853  # its coefficients are attributes of the class
-    A = np.zeros((16, 16))
-    A[:STAGES, :STAGES], A[STAGES, :STAGES], A[STAGES + 1 :] = own.A, own.B, own.A_EXTRA
+    A = np.zeros((16, 17))
+    A[:, 0] = 1.0
+    A[:STAGES, 1 : 1 + STAGES], A[STAGES, 1 : 1 + STAGES] = own.A, own.B
+    A[STAGES + 1 :, 1:] = own.A_EXTRA
     return _Tableau(A, np.concatenate([own.C, [1.0], own.C_EXTRA]), own.E3, own.E5, own.D)
 
 
@@ -46,16 +48,16 @@ class _ExplicitStep(Step):
     end: Array
     error: Array
     memory: Memory
-    slopes: Array  # (16, M, n, 1 + k), of which the last three are for the interpolant
+    moves: Array  # z, then h times the slopes of 13 stages, (14, M, n, 1 + k)
 
     @override
     def between(self, members: Any, share: Array) -> Array:
-        K, h = self.slopes, self.start.h_of_z
+        W = np.concatenate([self.moves, np.empty((3, *self.end.shape))])
         for i in range(STAGES + 1, 16):
-            K[i] = _slope(self.flows, self.start, K, i)
-        moved = self.end - self.start.z
-        F = [moved, h * K[0] - moved, 2.0 * moved - h * (K[STAGES] + K[0])]
-        F += list(h * np.tensordot(_tableau().D, K, 1))
+            _evaluate(self.flows, self.start, W, i)
+        moved, first, last = self.end - self.start.z, W[1], W[1 + STAGES]
+        F = [moved, first - moved, 2.0 * moved - last - first]
+        F += list(np.tensordot(_tableau().D, W[1:], 1))
         s = share[:, None, None]
         z = np.zeros((len(share), *moved.shape[1:]))
         for i, f in enumerate(reversed(F)):
@@ -63,14 +65,13 @@ class _ExplicitStep(Step):
         return self.start.z[members] + z
 
 
-def _argument(start: Start, K: Array, i: int) -> Array:
-    """The point of stage i, by the slopes before."""
-    moved = _tableau().A[i, :i] @ K[:i].reshape(i, -1)
-    return start.z + start.h_of_z * moved.reshape(start.z.shape)
-
-
-def _slope(flows: Flows, start: Start, K: Array, i: int) -> Array:
-    return flows.rate(start.t + _tableau().c[i] * start.h, _argument(start, K, i))
+def _evaluate(flows: Flows, start: Start, W: Array, i: int) -> tuple[Array, Array]:
+    """The argument of stage i and the rate there, which is put into W times the step size."""
+    flat = W[: i + 1].reshape(i + 1, -1)
+    z = (_tableau().A[i, : i + 1] @ flat).reshape(start.z.shape)
+    rate = flows.rate(start.t + _tableau().c[i] * start.h, z)
+    np.multiply(rate, start.h_of_z, out=W[i + 1])
+    return z, rate
 
 
 @final
@@ -83,21 +84,19 @@ class DormandPrince(Method):
 
     @override
     def step(self, flows: Flows, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
-        K = np.empty((16, *start.z.shape))
-        K[0] = memory[0]
-        for i in range(1, STAGES):
-            K[i] = _slope(flows, start, K, i)
-        end = _argument(start, K, STAGES)
-        K[STAGES] = flows.rate(start.t + start.h, end)
+        W = np.empty((2 + STAGES, *start.z.shape))
+        W[0], W[1] = start.z, start.h_of_z * memory[0]
+        end, rate = start.z, memory[0]
+        for i in range(1, STAGES + 1):  # the last argument is the step's end
+            end, rate = _evaluate(flows, start, W, i)
         allowed = accuracy.allowed(start.z, end, start.largest)
         allowed += start.h_of_z * np.abs(start.noise)
-        error = start.h * _error(K[: STAGES + 1], allowed)
-        return _ExplicitStep(flows, start, end, error, (K[STAGES],), K)
+        return _ExplicitStep(flows, start, end, _error(W[1:], allowed), (rate,), W)
 
 
-def _error(K: Array, allowed: Array) -> Array:
-    """The error by a unit of time, (M,): that of order 5, corrected by that of order 3."""
-    flat, n = K.reshape(len(K), -1), allowed.shape[1]
+def _error(moves: Array, allowed: Array) -> Array:
+    """The error of order 5, corrected by that of order 3, as a share of ``allowed``, (M,)."""
+    flat, n = moves.reshape(len(moves), -1), allowed.shape[1]
     fifth, third = (
         np.sum(((E @ flat).reshape(allowed.shape) / allowed) ** 2, axis=1)
         for E in (_tableau().E5, _tableau().E3)

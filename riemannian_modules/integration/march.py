@@ -18,6 +18,7 @@ from riemannian_modules.space import Array
 LEAST_RELATIVE = 3e-14  # below this, error estimates are rounding
 LARGEST_STEP_COUNT = 100_000
 EXPONENT = 1.0 / 8.0  # error estimates grow as the eighth power of the step size
+NOISY_AFTER = 3  # refusals in a row that smaller steps did not help against
 EPS = float(np.finfo(np.float64).eps)
 
 Watch = Callable[[Any, Any, Start, Step], None]
@@ -120,7 +121,7 @@ def _march(
     memory, noise = method.memory(flows, at.t, at.z), np.zeros_like(at.z)
     at = replace(at, h=np.where(np.isfinite(memory[0]).all((1, 2)), at.h, 0.0))
     on_way = ~at.have_arrived & at.can_go_on
-    was_refused = np.zeros(len(who), dtype=bool)
+    refusals = np.zeros(len(who), dtype=int)
     for _ in range(most):
         if 2 * np.count_nonzero(on_way) <= len(who):
             # Those that are through ride along until they are half of all: copies cost more.
@@ -129,7 +130,7 @@ def _march(
                 break
             who, at, flows = who[kept], at.only(kept), flows.only(kept)
             memory, noise = tuple(a[kept] for a in memory), noise[kept]
-            was_refused, on_way = was_refused[kept], on_way[kept]
+            refusals, on_way = refusals[kept], on_way[kept]
         left = at.until - at.t
         is_last = at.h * 1.0001 >= left
         h = np.where(is_last & on_way, left, at.h)
@@ -140,10 +141,11 @@ def _march(
         watch(who, good, start, step)
         at, memory = _moved(at, start, step, memory, good, is_last)
         factor = growth(step.error)
-        h = h * np.where(is_good & was_refused, np.minimum(factor, 1.0), factor)
-        was_refused = on_way & ~is_good
-        if was_refused.any():
-            noise = selected(was_refused, _noise(flows, start), noise)
+        h = h * np.where(is_good & (refusals > 0), np.minimum(factor, 1.0), factor)
+        refused = on_way & ~is_good
+        refusals = np.where(refused, refusals + 1, 0)
+        if (refusals == NOISY_AFTER).any():
+            noise = selected(refusals == NOISY_AFTER, _noise(flows, start), noise)
         at = replace(at, h=np.where(on_way, h, at.h))
         on_way = on_way & ~at.have_arrived & at.can_go_on
     else:

@@ -43,7 +43,7 @@ class SensitiveProblem(Flows):
         return A[None], E[None]
 
     @override
-    def only(self, kept: Array) -> Self:
+    def only(self, kept: Any) -> Self:
         return self
 
 

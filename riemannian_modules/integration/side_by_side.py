@@ -28,7 +28,7 @@ class Flows(abc.ABC):
         """``A = df/dx`` (M, s, n, n), and f's derivatives E in the directions, (M, s, n, k)."""
 
     @abc.abstractmethod
-    def only(self, kept: Array) -> Self:
+    def only(self, kept: Any) -> Self:
         """Those members alone whose indices are ``kept``."""
 
     def rate(self, t: Array, z: Array) -> Array:

@@ -30,6 +30,7 @@ from riemannian_modules.space import Array
 # further than four of them. It is tried after 10 explicit steps, after 20 more, 40, 80, ...
 FIRST_TRIAL, TRIED, COST = 10, 8.0, 4.0
 FEW = 30  # explicit steps that are not worth a change
+SAMPLE = 8  # members, the slowest of a batch, of which none is stiff where none at all is
 
 
 def solve(
@@ -45,7 +46,7 @@ def solve(
         accuracy: The local error that is allowed to each.
         watch: Told of each step that is tried.
     """
-    expected = expected_size(flows, t, until, z)
+    expected = expected_size(flows, t, until, z) if _grow(flows, t, until, z) else np.abs(z)
     ends = _solved(flows, members_at(flows, t, until, z, expected, accuracy), accuracy, watch)
     # Those that expected too much of themselves were held to too little.
     again = np.flatnonzero((expected > 100.0 * ends.largest).any((1, 2)))
@@ -54,6 +55,13 @@ def solve(
     kept, found = flows.only(again), np.minimum(expected, ends.largest)[again]
     start = members_at(kept, t[again], until[again], z[again], found, accuracy)
     return ends.with_(again, _solved(kept, start, accuracy, of_some(watch, again)))
+
+
+def _grow(flows: Flows, t: Array, until: Array, z: Array) -> bool:
+    """Whether any state or sensitivity starts so small that its size shows only later."""
+    with np.errstate(all="ignore"):
+        reached = (until - t)[:, None, None] * np.abs(flows.rate(t, z))
+    return bool((np.abs(z) <= 1e-3 * reached).any())
 
 
 def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: Watch) -> Members:
@@ -73,11 +81,17 @@ def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: Watch) -> M
 
 def _are_stiff(flows: Flows, at: Members, accuracy: Accuracy) -> Any:
     """Whether an implicit step would reach further than explicit ones at its cost, (M,)."""
-    left = at.until - at.t
-    h, largest = np.minimum(TRIED * at.h, left), np.maximum(at.largest, at.expected)
+    left = (at.until - at.t) / at.h
+    are_slowest = np.argsort(-left)[:SAMPLE]
+    if not _reach_further(flows.only(are_slowest), at.only(are_slowest), accuracy).any():
+        return ~at.can_go_on
+    return ~at.can_go_on | (left > FEW) & _reach_further(flows, at, accuracy)
+
+
+def _reach_further(flows: Flows, at: Members, accuracy: Accuracy) -> Any:
+    h, largest = np.minimum(TRIED * at.h, at.until - at.t), np.maximum(at.largest, at.expected)
     method = Radau()
     with np.errstate(all="ignore"):
         start = Start(at.t, at.z, h, largest, np.zeros_like(at.z))
         trial = method.step(flows, start, method.memory(flows, at.t, at.z), accuracy)
-    reaches = h * growth(trial.error) > COST * at.h
-    return ~at.can_go_on | reaches & (left > FEW * at.h)
+        return h * growth(trial.error) > COST * at.h

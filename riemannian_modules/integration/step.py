@@ -54,7 +54,7 @@ class Step(abc.ABC):
 
     @abc.abstractmethod
     def between(self, members: Any, share: Array) -> Array:
-        """z of some members (P,) at shares (P,) of their steps, (P, n, 1 + k)."""
+        """States and sensitivities of members (P,) at shares (P,) of their steps, (P, n, 1 + k)."""
 
 
 class Method(abc.ABC):

@@ -239,6 +239,6 @@ class _Members(Flows):
         return np.broadcast_to(J.A, (*batch, n, n)), E
 
     @override
-    def only(self, kept: Array) -> Self:
+    def only(self, kept: Any) -> Self:
         theta = self.theta if self.theta.ndim == 1 else self.theta[kept]
         return type(self)(self.flow, self.start[kept], self.u[kept], theta)
