@@ -26,10 +26,10 @@ from riemannian_modules.integration.side_by_side import Accuracy, Flows
 from riemannian_modules.integration.step import Start
 from riemannian_modules.space import Array
 
-# A flow is stiff where an implicit step, of some four times an explicit one's cost, reaches
-# further than four of them. It is tried after 10 explicit steps, after 20 more, 40, 80, ...
-FIRST_TRIAL, TRIED, COST = 10, 8.0, 4.0
-FEW = 30  # explicit steps that are not worth a change
+# Whether an implicit step would reach further at its cost than explicit ones is tried after 5
+# explicit steps, after 10 more, 20, 40, ...
+FIRST_TRIAL, TRIED = 5, 6.0
+FEW = 15  # explicit steps that are not worth a change
 SAMPLE = 8  # members, the slowest of a batch, of which none is stiff where none at all is
 
 
@@ -94,4 +94,16 @@ def _reach_further(flows: Flows, at: Members, accuracy: Accuracy) -> Any:
     with np.errstate(all="ignore"):
         start = Start(at.t, at.z, h, largest, np.zeros_like(at.z))
         trial = method.step(flows, start, method.memory(flows, at.t, at.z), accuracy)
-        return h * growth(trial.error) > COST * at.h
+        return h * growth(trial.error) > _dearer(*at.z.shape) * at.h
+
+
+def _dearer(members: int, n: int, columns: int) -> float:
+    """How many explicit steps cost as much as an implicit one, at a flow of few operations.
+
+    In microseconds, as measured: calls of small arrays cost their overhead, large ones their size.
+    """
+    if columns == 1:
+        explicit = 12.0 * (25.0 + 0.02 * members * n)
+        return (700.0 + members * (6.0 + 0.1 * n**3 + 0.7 * n)) / explicit
+    explicit = 12.0 * (60.0 + members * n * columns * (0.02 + 0.001 * n))
+    return (1100.0 + members * (20.0 + 0.1 * n**3 + 0.05 * n * n * columns)) / explicit
