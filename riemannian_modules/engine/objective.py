@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import final
 
@@ -15,6 +16,7 @@ from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.local_model import JointModel, LayerModel, LocalModel
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.propagate import pull_factors, pull_metric
+from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import RiemannianModule
@@ -95,9 +97,10 @@ class Objective:
         """The outputs at theta, (B, q); NaN or infinite where the map is undefined."""
         self.count.values += 1
         # Trial points may lie outside the map's domain; they are refused by their infinite loss.
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), suppress(ConvergenceError):
             y = self.module.output(np.zeros(0), self.data.inputs, theta)
-        return np.broadcast_to(y, self.data.targets.shape)
+            return np.broadcast_to(y, self.data.targets.shape)
+        return np.full(self.data.targets.shape, np.nan)  # a flow that runs away has no end
 
     def trial(self, theta: Array) -> Trial:
         """The mean loss at theta."""

@@ -2,13 +2,13 @@
 
 The sensitivities solve the variational equations ``S' = A S + [0, B, E]`` along the trajectory.
 Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, sections I.14 and
-II.5 (the explicit method of order 8); volume II, section IV.8 (Radau IIA of order 5, where stiff).
+II.5 (the explicit method of order 8); volume II, section IV.8 (Radau IIA, where stiff).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, final
@@ -24,7 +24,10 @@ from riemannian_modules.errors import (
     SignatureError,
     UnsupportedError,
 )
-from riemannian_modules.modules.differential import Jacobian
+from riemannian_modules.integration.march import Members
+from riemannian_modules.integration.side_by_side import Accuracy, Flows
+from riemannian_modules.integration.solve import solve
+from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
 from riemannian_modules.modules.module import (
     Enclosure,
     LocalMetric,
@@ -37,12 +40,8 @@ from riemannian_modules.space import Array, Signals, Space
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval
 
-SMALL = 64  # unknowns up to which a dense Newton matrix is cheaper than a sparse one
-# A smooth flow takes some dozen explicit steps; one that takes more than this is stiff (or long),
-# and what was spent on finding out is about what the implicit method costs.
-EXPLICIT_STEPS = 200
-IMPLICIT_STEPS = 100_000
-LEAST_TOLERANCE = 3e-14  # below this, solve_ivp's error estimate is rounding
+LEAST_TOLERANCE = 3e-14  # below this, error estimates are rounding
+ROOM = 8_000_000  # numbers that a step may hold; larger batches are integrated in parts
 
 
 @final
@@ -50,16 +49,18 @@ class FlowMap(RiemannianModule):
     """``(initial state, inputs) -> state after the time``, the inputs held constant.
 
     Its inputs are the flow's states and inputs, its outputs the flow's states, its parameters the
-    flow's. A batch is integrated as one system, explicitly, or implicitly where that takes many
-    steps. That takes some hundred evaluations of the flow (for the Jacobian, also of the flow's);
-    where the flow is stiff, some thousand and a sparse factorisation for each step.
+    flow's. The points of a batch are integrated side by side, each by steps of its own size, so
+    that each comes out as it would alone: explicitly, in O(n) a step, or implicitly where its flow
+    is stiff, in O(n^3). A call costs what its slowest point does, for a small flow; some hundred
+    evaluations of the flow, for the Jacobian also of the flow's.
     The duration is no sampling time: one step of a graph may go through several maps.
 
     Args:
         flow: A module in continuous time with a state.
         duration: The time T > 0, in the flow's unit of time.
         relative: Local error that is allowed relative to each state and sensitivity.
-        absolute: Local error that is allowed besides, in the unit of the state.
+        absolute: Local error that is allowed besides, as a share of the largest value that each
+            has on its way; it has no unit.
 
     Raises:
         SignatureError: If ``flow`` does not run in continuous time or has no state.
@@ -74,7 +75,7 @@ class FlowMap(RiemannianModule):
         duration: float,
         *,
         relative: float = 1e-10,
-        absolute: float = 1e-12,
+        absolute: float = 1e-14,
     ) -> None:
         require("FlowMap", flow, RiemannianModule, "a module in continuous time")
         s = flow.signature
@@ -101,64 +102,81 @@ class FlowMap(RiemannianModule):
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         """``(nothing, final state)``; raises ConvergenceError if the integration stops early."""
-        batch, course = self._course(x, u, theta)
-        end = self._integrate(course.velocity, course.newton_matrix, course.start[:, None, :])
-        return np.zeros((*batch, 0)), end.reshape(*batch, -1)
+        batch, members = self._members(x, u, theta)
+        end = self._ends(members, members.start[..., None])
+        return np.zeros((*batch, 0)), end.reshape(*batch, self.outputs.size)
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
         """Exact sensitivities; raises ConvergenceError if the integration stops early."""
-        batch, course = self._course(x, u, theta)
-        points, n = course.start.shape
+        return self._output_with_jacobian(x, u, theta)[1]
+
+    @override
+    def output_with_differential(
+        self, x: Array, u: Array, theta: Array
+    ) -> tuple[Array, Differential]:
+        y, J = self._output_with_jacobian(x, u, theta)
+        return y, DenseDifferential(J)
+
+    def _output_with_jacobian(self, x: Array, u: Array, theta: Array) -> tuple[Array, Jacobian]:
+        batch, members = self._members(x, u, theta)
+        points, n = members.start.shape
         m, p = self.flow.signature.inputs.size, theta.shape[-1]
-        # Row 0 is the state, the others the transposed sensitivity, which starts as [I, 0, 0].
-        start = np.zeros((points, 1 + n + m + p, n))
-        start[:, 0], start[:, 1 : 1 + n] = course.start, np.eye(n)
-        end = self._integrate(course.velocity_of_all, course.newton_matrix, start)
-        S = np.swapaxes(end[:, 1:], -1, -2).reshape(*batch, n, n + m + p)
-        return Jacobian(
+        # Column 0 is the state, the others the sensitivity, which starts as [I, 0, 0].
+        start = np.zeros((points, n, 1 + n + m + p))
+        start[..., 0], start[..., 1 : 1 + n] = members.start, np.eye(n)
+        end = self._ends(members, start).reshape(*batch, *start.shape[1:])
+        S = end[..., 1:]
+        return end[..., 0], Jacobian(
             np.zeros((*batch, 0, 0)), np.zeros((*batch, 0, n + m)), np.zeros((*batch, n, 0)),
             S[..., : n + m], np.zeros((*batch, 0, p)), S[..., n + m :],
         )  # fmt: skip
 
-    def _course(self, x: Array, u: Array, theta: Array) -> tuple[tuple[int, ...], _Course]:
+    def _members(self, x: Array, u: Array, theta: Array) -> tuple[tuple[int, ...], _Members]:
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
-        n = self.outputs.size
-        flat = np.broadcast_to(u, (*batch, u.shape[-1])).reshape(math.prod(batch), u.shape[-1])
-        thetas = np.broadcast_to(theta, (*batch, theta.shape[-1])).reshape(len(flat), -1)
-        return batch, _Course(self.flow, flat[:, :n], flat[:, n:], thetas)
+        n, points = self.outputs.size, math.prod(batch)
+        flat = np.broadcast_to(u, (*batch, u.shape[-1])).reshape(points, u.shape[-1])
+        if theta.ndim > 1:
+            theta = np.broadcast_to(theta, (*batch, theta.shape[-1]))
+            theta = theta.reshape(points, 1, theta.shape[-1])
+        return batch, _Members(self.flow, flat[:, :n], flat[:, None, n:], theta)
 
-    def _integrate(
-        self, velocity: Callable[[Array], Array], matrix: Callable[[Array], Any], start: Array
-    ) -> Array:
-        """The end of the trajectory of ``start``, shape (points, rows, n)."""
-        from scipy.integrate import DOP853, Radau
+    @cached_property
+    def _last(self) -> dict[int, tuple[Any, Array]]:
+        """The last ends by their number of columns, and of what: descents ask for some thrice."""
+        return {}
 
-        if not start.size:
-            return start
-        # The solver bounds the mean square of all unknowns' errors; with tolerances divided by the
-        # root of their number of blocks, it bounds that of each block.
-        share = math.sqrt(start.shape[0] * start.shape[1])
+    def _ends(self, members: _Members, start: Array) -> Array:
+        """The ends of the trajectories of ``start``, (points, n, 1 + k)."""
+        numbers = (members.start, members.u, members.theta)
+        asked = (*((a.shape, a.tobytes()) for a in numbers), self.flow.readings())
+        known, end = self._last.get(start.shape[-1], (None, start))
+        if known != asked:
+            end = self._integrated(members, start)
+            self._last[start.shape[-1]] = asked, end
+        return end.copy()
 
-        def slope(_: float, z: Array) -> Array:
-            return velocity(z.reshape(start.shape)).ravel()
+    def _integrated(self, members: _Members, start: Array) -> Array:
+        accuracy = Accuracy(max(self.relative, LEAST_TOLERANCE), self.absolute)
+        end = np.empty_like(start)
+        most = max(1, ROOM // _numbers(*start.shape[1:]))
+        for i in range(0, len(start), most):
+            part = np.arange(i, min(i + most, len(start)))
+            zero, until = np.zeros(len(part)), np.full(len(part), self.duration)
+            ends = solve(members.only(part), zero, until, start[part], accuracy)
+            if not ends.have_arrived.all():
+                raise self._stopped(int(part[~ends.have_arrived][0]), members, ends)
+            end[part] = ends.z
+        return end
 
-        def newton(_: float, z: Array) -> Any:
-            return matrix(z.reshape(start.shape))
-
-        problem = (slope, 0.0, start.ravel(), self.duration)
-        relative, absolute = max(self.relative / share, LEAST_TOLERANCE), self.absolute / share
-        end = _march(DOP853(*problem, rtol=relative, atol=absolute), EXPLICIT_STEPS)
-        if end is None:
-            end = _march(Radau(*problem, jac=newton, rtol=relative, atol=absolute), IMPLICIT_STEPS)
-        if end is None:
-            raise ConvergenceError(
-                f"FlowMap of {type(self.flow).__name__}: the integration over {self.duration} "
-                "stopped "
-                "early. The flow may leave its domain or run to infinity; shorten the duration, or "
-                "ask for less accuracy by `relative` and `absolute`."
-            )
-        return end.reshape(start.shape)
+    def _stopped(self, point: int, members: _Members, ends: Members) -> ConvergenceError:
+        stopped = ~ends.have_arrived
+        return ConvergenceError(
+            f"FlowMap of {type(self.flow).__name__}: the integration over {self.duration} stopped "
+            f"early for {np.count_nonzero(stopped)} of {len(members.start)} points, first for that "
+            f"of index {point} at t = {ends.t[stopped][0]:.6g}. The flow may leave its domain or "
+            "run to infinity; shorten the duration, or begin elsewhere."
+        )
 
     @cached_property
     @override
@@ -207,56 +225,31 @@ class FlowMap(RiemannianModule):
         )
 
 
-def _march(solver: Any, most: int) -> Array | None:
-    """The state where ``solver`` arrives within ``most`` steps, or None."""
-    with np.errstate(all="ignore"):  # trial steps may leave the domain; the solver takes them back
-        for _ in range(most):
-            if solver.status != "running":
-                break
-            solver.step()
-    arrived = solver.status == "finished" and np.isfinite(solver.y).all()
-    return solver.y if arrived else None
+def _numbers(n: int, columns: int) -> int:
+    """How many numbers a step of one point holds."""
+    return 32 * n * columns + 16 * n * n + (50 * n * n if columns > 1 else 0)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class _Course:
-    """Trajectories of a flow from several points: start (points, n), inputs and parameters."""
+class _Members(Flows):
+    """A flow from several points: start (M, n), inputs (M, 1, m), parameters (p,) or (M, 1, p)."""
 
     flow: RiemannianModule
     start: Array
     u: Array
     theta: Array
 
-    def velocity(self, z: Array) -> Array:
-        """The rate of change of z of shape (points, 1, n)."""
-        return self.flow.forward(z[:, 0], self.u, self.theta)[0][:, None]
+    @override
+    def velocity(self, t: Array, x: Array) -> Array:
+        return self.flow.forward(x, self.u, self.theta)[0]
 
-    def velocity_of_all(self, z: Array) -> Array:
-        """The same for the state and S^T, z of shape (points, 1 + n + m + p, n)."""
-        x, n = z[:, 0], z.shape[-1]
+    @override
+    def differential(self, t: Array, x: Array) -> tuple[Array, Array]:
         J = self.flow.jacobian(x, self.u, self.theta)
-        change = np.empty_like(z)
-        change[:, 0] = self.flow.forward(x, self.u, self.theta)[0]
-        change[:, 1:] = z[:, 1:] @ J.A.mT
-        change[:, 1 + n :] += np.concatenate([J.B, J.E], -1).mT
-        return change
+        return J.A, np.concatenate([np.zeros_like(J.A), J.B, J.E], axis=-1)
 
-    def newton_matrix(self, z: Array) -> Any:
-        """A along the diagonal, once for each row of z.
-
-        For sensitivities this leaves out how A S changes with x. That block stands below the
-        diagonal, so Newton's iteration still converges, one row of blocks after the other.
-        """
-        points, rows, n = z.shape
-        A = self.flow.jacobian(z[:, 0], self.u, self.theta).A
-        blocks = np.repeat(A, rows, axis=0)
-        count = points * rows
-        if count * n > SMALL:
-            from scipy.sparse import bsr_matrix
-
-            layout = (blocks, np.arange(count), np.arange(count + 1))
-            return bsr_matrix(layout, shape=(count * n, count * n)).tocsc()
-        full = np.zeros((count, n, count, n))
-        full[np.arange(count), :, np.arange(count), :] = blocks
-        return full.reshape(count * n, count * n)
+    @override
+    def only(self, kept: Any) -> Self:
+        theta = self.theta if self.theta.ndim == 1 else self.theta[kept]
+        return type(self)(self.flow, self.start[kept], self.u[kept], theta)

@@ -212,6 +212,18 @@ def _columns(part: Any) -> list[Any]:
     return [part[..., i] for i in range(part.lower.shape[-1])]
 
 
+def _batch(*parts: Array) -> tuple[int, ...]:
+    """The leading axes that the parts broadcast to."""
+    shapes = {part.shape[:-1] for part in parts} - {()}
+    return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+
+
+def _first(part: Array) -> Array:
+    """With the last axis first; `numpy.moveaxis` takes longer than a small map's evaluation."""
+    last = part.ndim - 1
+    return part.transpose(last, *range(last))
+
+
 def _array_function(
     expressions: tuple[Any, ...], groups: Any, shape: tuple[int, ...]
 ) -> Callable[[Array, Array, Array], Array]:
@@ -228,9 +240,9 @@ def _array_function(
             if places:
                 flat[places] = compiled(x, u, theta)
             return flat.reshape(shape)
-        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
+        batch = _batch(x, u, theta)
         flat = np.zeros((*batch, size))
-        values = compiled(*(np.moveaxis(part, -1, 0) for part in (x, u, theta)))
+        values = compiled(*(_first(part) for part in (x, u, theta)))
         for place, value in zip(places, values, strict=True):
             flat[..., place] = value
         return flat.reshape((*batch, *shape))

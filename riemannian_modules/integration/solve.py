@@ -1,0 +1,111 @@
+"""Members of a batch integrated explicitly, or implicitly those whose flow is stiff.
+
+Source: Hairer and Wanner, *Solving Ordinary Differential Equations II*, sections IV.1 and IV.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from riemannian_modules.integration.dormand_prince import DormandPrince
+from riemannian_modules.integration.expected_size import expected_size
+from riemannian_modules.integration.march import (
+    LARGEST_STEP_COUNT,
+    Members,
+    Watch,
+    growth,
+    march,
+    members_at,
+    of_some,
+    unwatched,
+)
+from riemannian_modules.integration.radau import Radau
+from riemannian_modules.integration.side_by_side import Accuracy, Flows
+from riemannian_modules.integration.step import Start
+from riemannian_modules.space import Array
+
+# Whether an implicit step would reach further at its cost than explicit ones is tried after 5
+# explicit steps, after 10 more, 20, 40, ...
+FIRST_TRIAL, TRIED = 5, 6.0
+FEW = 15  # explicit steps that are not worth a change
+SAMPLE = 8  # members, the slowest of a batch, of which none is stiff where none at all is
+
+
+def solve(
+    flows: Flows, t: Array, until: Array, z: Array, accuracy: Accuracy, watch: Watch = unwatched
+) -> Members:
+    """Members where they stop: explicitly, or implicitly those that turn out to be stiff.
+
+    Args:
+        flows: What M members follow; smooth on their way.
+        t: Their times (M,).
+        until: Where they are to arrive, (M,).
+        z: States and sensitivities (M, n, 1 + k).
+        accuracy: The local error that is allowed to each.
+        watch: Told of each step that is tried.
+    """
+    expected = expected_size(flows, t, until, z) if _grow(flows, t, until, z) else np.abs(z)
+    ends = _solved(flows, members_at(flows, t, until, z, expected, accuracy), accuracy, watch)
+    # Those that expected too much of themselves were held to too little.
+    again = np.flatnonzero((expected > 100.0 * ends.largest).any((1, 2)))
+    if not len(again):
+        return ends
+    kept, found = flows.only(again), np.minimum(expected, ends.largest)[again]
+    start = members_at(kept, t[again], until[again], z[again], found, accuracy)
+    return ends.with_(again, _solved(kept, start, accuracy, of_some(watch, again)))
+
+
+def _grow(flows: Flows, t: Array, until: Array, z: Array) -> bool:
+    """Whether any state or sensitivity starts so small that its size shows only later."""
+    with np.errstate(all="ignore"):
+        reached = (until - t)[:, None, None] * np.abs(flows.rate(t, z))
+    return bool((np.abs(z) <= 1e-3 * reached).any())
+
+
+def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: Watch) -> Members:
+    ends, rest, most = start, np.flatnonzero(~start.have_arrived), FIRST_TRIAL
+    while len(rest):
+        at, its = ends.only(rest), of_some(watch, rest)
+        at = march(DormandPrince(), flows.only(rest), at, accuracy, its, most)
+        ends, rest = ends.with_(rest, at), rest[~at.have_arrived]
+        if len(rest):
+            are_stiff = _are_stiff(flows.only(rest), ends.only(rest), accuracy)
+            stiff, rest, most = rest[are_stiff], rest[~are_stiff], 2 * most
+            at, its = ends.only(stiff), of_some(watch, stiff)
+            at = march(Radau(), flows.only(stiff), at, accuracy, its, LARGEST_STEP_COUNT)
+            ends = ends.with_(stiff, at)
+    return ends
+
+
+def _are_stiff(flows: Flows, at: Members, accuracy: Accuracy) -> Any:
+    """Whether an implicit step would reach further than explicit ones at its cost, (M,)."""
+    left = np.divide(at.until - at.t, at.h, out=np.zeros_like(at.h), where=at.can_go_on)
+    are_slowest, dearer = np.argsort(-left)[:SAMPLE], _dearer(*at.z.shape)
+    few, slowest = flows.only(are_slowest), at.only(are_slowest)
+    if not (_reach(few, slowest, accuracy) > dearer * slowest.h).any():
+        return ~at.can_go_on
+    return ~at.can_go_on | (left > FEW) & (_reach(flows, at, accuracy) > dearer * at.h)
+
+
+def _reach(flows: Flows, at: Members, accuracy: Accuracy) -> Array:
+    """How far an implicit step may go, (M,)."""
+    h, largest = np.minimum(TRIED * at.h, at.until - at.t), np.maximum(at.largest, at.expected)
+    method = Radau()
+    with np.errstate(all="ignore"):
+        start = Start(at.t, at.z, h, largest, np.zeros_like(at.z))
+        trial = method.step(flows, start, method.memory(flows, at.t, at.z), accuracy)
+        return h * growth(trial.error)
+
+
+def _dearer(members: int, n: int, columns: int) -> float:
+    """How many explicit steps cost as much as an implicit one, at a flow of few operations.
+
+    In microseconds, as measured: calls of small arrays cost their overhead, large ones their size.
+    """
+    size = float(members * n * columns)
+    if columns == 1:
+        explicit = 230.0 + 28.0 * n + 0.15 * size
+        return (300.0 + 25.0 * n + 4.0 * members + (0.5 + 0.25 * n) * size) / explicit
+    return (330.0 + 13.0 * n + 3.0 * members + 0.9 * size) / (420.0 + 60.0 * n + 0.25 * size)
