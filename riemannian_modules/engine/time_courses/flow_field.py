@@ -1,0 +1,92 @@
+"""A flow with its derivatives in the state and in what the fit moves, as a solver calls them.
+
+A flow that can be traced is one compiled function on Python floats for values and derivatives
+together; any other is asked for its own Jacobian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from riemannian_modules.engine.vector_field import (
+    LARGEST_FUSED_JACOBIAN,
+    VectorField,
+    vector_field,
+)
+from riemannian_modules.errors import TraceError, UnsupportedError
+from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.space import Array
+
+# From n and m floats to dx (n) and [df/dx, df/dq] (n, n + q), q what the fit moves.
+Linearised = Callable[[Numbers, Numbers], tuple[Numbers, Array]]
+LARGEST_FUSED = 60  # states
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowField:
+    """A flow, and the positions of inputs (then of parameters) in which it is differentiated."""
+
+    flow: RiemannianModule
+    inputs: tuple[int, ...]
+    parameters: tuple[int, ...]
+
+    def at(self, theta: Array) -> VectorField:
+        """``(x, u) -> dx`` and its Jacobian in x, at parameters (p,)."""
+        return vector_field(self.flow, theta)
+
+    def linearised(self, theta: Array) -> Linearised:
+        """``(x, u) -> (dx, [A, B, E])`` at parameters (p,)."""
+        s = self.flow.signature
+        if s.state.size <= LARGEST_FUSED:
+            try:
+                return self._fused(theta)
+            except (TraceError, UnsupportedError):
+                pass
+        return self._swept(theta)
+
+    def _fused(self, theta: Array) -> Linearised:
+        from riemannian_modules.arithmetic.chain_rule import distinct_terms
+        from riemannian_modules.arithmetic.compile_scalars import compile_scalars
+        from riemannian_modules.arithmetic.expression import evaluated_derivatives
+
+        e = self.flow.expressions
+        n = len(e.dx)
+        if len(distinct_terms(e.dx)) > LARGEST_FUSED_JACOBIAN:
+            raise UnsupportedError("A large map is faster in matrices.")
+        columns = (
+            *e.state,
+            *(e.inputs[i] for i in self.inputs),
+            *(e.parameters[i] for i in self.parameters),
+        )
+        entries: tuple[Any, ...] = sum(evaluated_derivatives(e.dx, columns), ())
+        places = np.flatnonzero([entry != 0 for entry in entries])
+        # Entries that nothing moves, such as -1, are laid down once.
+        values = compile_scalars(
+            (*e.dx, *(entries[i] for i in places.tolist())), e.arguments, theta
+        )
+        shape, size = (n, len(columns)), len(entries)
+
+        def linearised(x: Numbers, u: Numbers) -> tuple[Numbers, Array]:
+            found = values(x, u)
+            J = np.zeros(size)
+            J[places] = found[n:]
+            return found[:n], J.reshape(shape)
+
+        return linearised
+
+    def _swept(self, theta: Array) -> Linearised:
+        module, inputs, parameters = self.flow, list(self.inputs), list(self.parameters)
+
+        def linearised(x: Numbers, u: Numbers) -> tuple[Numbers, Array]:
+            at = np.asarray(x, dtype=np.float64), np.asarray(u, dtype=np.float64), theta
+            J = module.jacobian(*at)
+            moved = (J.A, J.B[..., inputs], J.E[..., parameters])
+            return module.forward(*at)[0].tolist(), np.concatenate(moved, axis=-1)
+
+        return linearised

@@ -1,0 +1,92 @@
+"""A trajectory with its sensitivities by LSODA, on one stretch where nothing jumps.
+
+State and sensitivities are one system ``x' = f, S' = A S + F D``; Newton's method uses its block
+diagonal A, a band, so that a step costs as many small factorisations as there are directions.
+Source: Maly and Petzold (1996), Applied Numerical Mathematics 20, 57-79 (simultaneous corrector).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from riemannian_modules.engine.time_courses.flow_field import Linearised
+from riemannian_modules.integration.automatic import LARGEST_STEP_COUNT
+from riemannian_modules.integration.problem import StoppedError
+from riemannian_modules.space import Array
+
+Inputs = Callable[[float], list[float]]
+
+
+def solve_stretch(
+    linearised: Linearised,
+    u: Inputs,
+    directions: Array,
+    grid: Array,
+    corners: Array,
+    start: Array,
+    d_start: Array,
+    rtol: float,
+    atol: Array,
+    largest_step: float,
+) -> tuple[Array, Array]:
+    """States (T, n) and sensitivities (T, n, k) on a grid (T,), of which the first is the start's.
+
+    Args:
+        linearised: The flow, ``(x, u) -> (f, [A, F])`` with F (n, q).
+        u: The inputs over time.
+        directions: D (q, k): how what the flow is differentiated in moves along each direction.
+        grid: Increasing times.
+        corners: Those among them that no step passes over, the last included.
+        start: The state, (n,).
+        d_start: Its derivative along the directions, (n, k).
+        rtol: Relative local error, of states and sensitivities.
+        atol: Absolute local error of each state, and of its sensitivities, (n,).
+        largest_step: No step is longer.
+
+    Raises:
+        StoppedError: Where the flow leaves its domain or runs to infinity.
+    """
+    from scipy.integrate import ODEintWarning, odeint
+
+    n, k = d_start.shape
+    moved = np.empty((k, n + len(directions)))  # [S^T, D^T], whose product with [A, F]^T is S'^T
+    moved[:, n:] = directions.T
+    slope = np.empty((1 + k, n))
+    band = _band(n)
+
+    def velocity(t: float, z: Array) -> Array:
+        dx, J = linearised(z[:n].tolist(), u(t))
+        moved[:, :n] = z[n:].reshape(k, n)
+        slope[0] = dx
+        np.matmul(moved, J.T, out=slope[1:])
+        flat = slope.ravel()
+        if not np.isfinite(flat.sum()):
+            raise StoppedError(t, z[:n].copy(), "the derivative is NaN or infinite.")
+        return flat
+
+    def newton(t: float, z: Array) -> Array:
+        _, J = linearised(z[:n].tolist(), u(t))
+        packed = np.zeros((2 * n - 1, n))
+        packed[band] = J[:, :n].ravel()
+        return np.tile(packed, 1 + k)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ODEintWarning)
+        z, told = odeint(
+            velocity, np.concatenate([start, d_start.T.ravel()]), grid, Dfun=newton,
+            ml=n - 1, mu=n - 1, tfirst=True, full_output=True, rtol=rtol,
+            atol=np.tile(atol, 1 + k), tcrit=corners, mxstep=LARGEST_STEP_COUNT,
+            hmax=largest_step if np.isfinite(largest_step) else 0.0,
+        )  # fmt: skip
+    if told["message"] != "Integration successful." or not np.isfinite(z).all():
+        raise StoppedError(float(told["tcur"].max()), start, str(told["message"]))
+    return z[:, :n], np.swapaxes(z[:, n:].reshape(len(grid), k, n), 1, 2)
+
+
+def _band(n: int) -> tuple[Array, Array]:
+    """Where the entries of an n by n matrix stand in the band that LSODA takes."""
+    i, j = np.indices((n, n))
+    return (i - j + n - 1).ravel(), j.ravel()
