@@ -7,40 +7,108 @@ Randwertproblemmethoden zur Parameteridentifizierung (Gauss-Newton on whole expe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.fit import fit
-from riemannian_modules.engine.fit_result import FitResult
 from riemannian_modules.engine.progress import Progress
 from riemannian_modules.engine.schedule import Schedule
+from riemannian_modules.engine.time_courses.course_fit import CourseFit
+from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.likelihood import MeasurementLoss
-from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.engine.time_courses.observable import Observable
+from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.predictions import Predictions
+from riemannian_modules.engine.time_courses.problem import WHERE
 from riemannian_modules.engine.time_courses.scale import Scale
-from riemannian_modules.engine.time_courses.set_up import Sides, set_up
+from riemannian_modules.engine.time_courses.set_up import Sides
+from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.space import Array
 
-RTOL = 1e-8
 
 
-def fitted(
-    model: CourseModel, schedule: Schedule | None, progress: Progress | None
-) -> tuple[CourseModel, FitResult]:
-    """The model at the parameters that fit best, and how the descent there went."""
+def fit_trajectories(
+    flow: RiemannianModule,
+    experiments: Experiment | Sequence[Experiment],
+    observables: Mapping[str, str | Observable] | None = None,
+    *,
+    parameters: Mapping[str, float] | None = None,
+    sigma: float | str | Mapping[str, float | str] | None = None,
+    fixed: Sequence[str] | Mapping[str, float | None] | None = None,
+    bounds: Mapping[str, Sides] | None = None,
+    scales: Mapping[str, Scale] | None = None,
+    rtol: float = 1e-8,
+    schedule: Schedule | None = None,
+    progress: Progress | None = None,
+) -> CourseFit:
+    """Find the parameters at which a flow's time courses are most likely to give the data.
+
+    The likelihood is that of `Observable`'s noise; sigmas that nobody gives are estimated with the
+    rest. Sensitivities are exact, by the variational equations, integrated once an experiment for
+    all parameters: O(n F) states for a flow of n states and F parameters. Ctrl-C returns the best
+    so far, marked as interrupted.
+
+    Args:
+        flow: A module in continuous time, or a composite; its parameters are the starts.
+        experiments: Made by `experiment`, one or several.
+        observables: What was measured, by the name that the data have for it: a formula of states,
+            outputs, inputs, parameters and the time t, or an `Observable` with its noise. A state
+            or an output may be named in the data as it is.
+        parameters: Starts of further parameters, which formulas speak of.
+        sigma: The errors' sizes where the data bring none: a number or a formula, for all
+            observables or by name. A new name is an unknown; without one, each observable has its
+            own, "sigma_NAME".
+        fixed: Parameters that are not searched for: names, or values by name.
+        bounds: By parameter the lower and the upper side, each a number or None. Parameters of an
+            experiment's own, named "experiment.parameter", have those of the shared one.
+        scales: By parameter `LogScale`, `Log10Scale` or `LinearScale`, on which it is searched:
+            linear where not named, but for sigmas.
+        rtol: Relative local error of states and sensitivities; the absolute one is a thousandth of
+            it, times each state's largest value at the start.
+        schedule: `FullBatch(max_iterations)`.
+        progress: `TerminalProgress` (the default) or `NoProgress`.
+
+    Returns:
+        The parameters with their uncertainty, and what the model predicts with them.
+
+    Raises:
+        SignatureError: For unknown names, wrong shapes, formulas that cannot be read, no data.
+        DomainError: For numbers that are not finite, values without a logarithm, a start outside
+            of the bounds, or one at which an experiment cannot be integrated.
+    """
+    listed = (experiments,) if isinstance(experiments, Experiment) else experiments
+    held = dict.fromkeys(fixed) if isinstance(fixed, (list, tuple)) else fixed
+    problem = CourseProblem(
+        flow, tuple(listed), observables or {}, parameters or {}, sigma, held or {}, bounds or {},
+        scales or {}, rtol,
+    )  # fmt: skip
+    return descended(problem, schedule, progress)
+
+
+def descended(
+    problem: CourseProblem, schedule: Schedule | None, progress: Progress | None
+) -> CourseFit:
+    """The fit that a descent from the problem's parameters ends in."""
+    model = problem.model
     table = model.table
+    if not len(table.free):
+        raise SignatureError(f"{WHERE}: all parameters are fixed, so there is nothing to fit.")
     rows = np.arange(len(model.rows.targets), dtype=np.float64)[:, None]
-    lower, upper = (table.scaled(side) for side in (table.lower, table.upper))
-    bounds = {
-        name: (None if np.isnan(a) else a, None if np.isnan(b) else b)
-        for name, a, b in zip(table.free_names, lower.tolist(), upper.tolist(), strict=True)
-    }
+    lower, upper = (_sides(table, side) for side in (table.lower, table.upper))
+    bounds = dict(zip(table.free_names, zip(lower, upper, strict=True), strict=True))
     found = fit(
         Predictions(model), Dataset(rows, model.rows.targets), MeasurementLoss(), bounds,
         schedule, progress=progress,
     )  # fmt: skip
-    return model, found
+    return CourseFit(
+        problem.placed(table.natural(found.theta)), found.outcome, found.history,
+        found.evaluations, found.derivatives, found.seconds,
+    )  # fmt: skip
+
+
+def _sides(table: ParameterTable, side: Array) -> list[float | None]:
+    """One side of the bounds on the scales of search; None where it has no place on them."""
+    scaled = table.scaled(side)
+    return [None if np.isnan(v) else float(v) for v in scaled]

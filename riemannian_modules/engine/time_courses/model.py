@@ -43,6 +43,8 @@ class Rows:
         observable: Positions, (N,).
         log_sigma: Logarithms of the errors' sizes that came with the data, else NaN, (N,).
         targets: Measured values on their scales, and the powers of their noise, (N, 2).
+        log_slope: The logarithm of the scales' slopes at all measured values, summed: what a
+            density on a scale is multiplied with to be that of the values.
     """
 
     experiment: Index
@@ -50,6 +52,7 @@ class Rows:
     observable: Index
     log_sigma: Array
     targets: Array
+    log_slope: float
 
 
 @final

@@ -192,6 +192,7 @@ def _rows(
     order = list(measured)
     columns: list[tuple[Any, ...]] = []
     targets: list[Array] = []
+    log_slope = 0.0
     for e, one in enumerate(experiments):
         for series in one.series:
             if not len(series.values):
@@ -205,6 +206,7 @@ def _rows(
                     f"{bad:g}, which has no place on a logarithmic scale. Leave it out (NaN), or "
                     "compare on the linear scale."
                 )
+            log_slope -= float(np.log(observable.transformation.slope(series.values)).sum())
             columns.append((
                 np.full(len(on_scale), e), np.searchsorted(times[e], series.times),
                 np.full(len(on_scale), order.index(series.observable)), np.log(series.sigma),
@@ -213,7 +215,7 @@ def _rows(
                 np.stack([on_scale, np.full(len(on_scale), observable.noise.power)], axis=-1)
             )
     parts = [np.concatenate(column) for column in zip(*columns, strict=True)]
-    return Rows(*(part.astype(np.intp) for part in parts[:3]), parts[3], np.concatenate(targets))
+    return Rows(*(part.astype(np.intp) for part in parts[:3]), parts[3], np.concatenate(targets), log_slope)
 
 
 def _absolute(model: CourseModel, rtol: float) -> Array:
