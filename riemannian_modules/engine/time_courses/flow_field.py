@@ -17,13 +17,42 @@ from riemannian_modules.engine.vector_field import (
     VectorField,
     vector_field,
 )
+from riemannian_modules.engine.time_courses.sensitivity_code import Places
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
 
-# From n and m floats to dx (n) and [df/dx, df/dq] (n, n + q), q what the fit moves.
-Linearised = Callable[[Numbers, Numbers], tuple[Numbers, Array]]
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Linearised:
+    """``(x, u) -> dx`` with the entries of [A, F] behind it, those that are not zero.
+
+    A is the derivative in the state, F (n, q) that in what the fit moves.
+
+    Attributes:
+        values: From n and m floats to n numbers and the entries, in the order of `places`.
+        places: Where they stand in [A, F] (n, n + q).
+        shape: (n, n + q).
+    """
+
+    values: Callable[[Numbers, Numbers], Numbers]
+    places: Places
+    shape: tuple[int, int]
+
+    def matrix(self, x: Numbers, u: Numbers) -> Array:
+        """[A, F], (n, n + q)."""
+        J = np.zeros(self.shape)
+        J[self.index] = self.values(x, u)[self.shape[0] :]
+        return J
+
+    @property
+    def index(self) -> tuple[list[int], list[int]]:
+        """The places as NumPy takes them."""
+        return [i for i, _ in self.places], [j for _, j in self.places]
+
+
 LARGEST_FUSED = 60  # states
 
 
@@ -65,28 +94,21 @@ class FlowField:
             *(e.parameters[i] for i in self.parameters),
         )
         entries: tuple[Any, ...] = sum(evaluated_derivatives(e.dx, columns), ())
-        places = np.flatnonzero([entry != 0 for entry in entries])
-        # Entries that nothing moves, such as -1, are laid down once.
-        values = compile_scalars(
-            (*e.dx, *(entries[i] for i in places.tolist())), e.arguments, theta
-        )
-        shape, size = (n, len(columns)), len(entries)
-
-        def linearised(x: Numbers, u: Numbers) -> tuple[Numbers, Array]:
-            found = values(x, u)
-            J = np.zeros(size)
-            J[places] = found[n:]
-            return found[:n], J.reshape(shape)
-
-        return linearised
+        width = len(columns)
+        found = [i for i, entry in enumerate(entries) if entry != 0]
+        values = compile_scalars((*e.dx, *(entries[i] for i in found)), e.arguments, theta)
+        return Linearised(values, tuple(divmod(i, width) for i in found), (n, width))
 
     def _swept(self, theta: Array) -> Linearised:
         module, inputs, parameters = self.flow, list(self.inputs), list(self.parameters)
 
-        def linearised(x: Numbers, u: Numbers) -> tuple[Numbers, Array]:
+        def values(x: Numbers, u: Numbers) -> Numbers:
             at = np.asarray(x, dtype=np.float64), np.asarray(u, dtype=np.float64), theta
             J = module.jacobian(*at)
             moved = (J.A, J.B[..., inputs], J.E[..., parameters])
-            return module.forward(*at)[0].tolist(), np.concatenate(moved, axis=-1)
+            flat = np.concatenate(moved, axis=-1).ravel()
+            return [*module.forward(*at)[0].tolist(), *flat.tolist()]
 
-        return linearised
+        shape = (module.signature.state.size,
+                 module.signature.state.size + len(inputs) + len(parameters))  # fmt: skip
+        return Linearised(values, tuple(np.ndindex(shape)), shape)  # all of it

@@ -38,7 +38,7 @@ class Predictions(RiemannianModule):
     outputs = space("mean log_sigma")
 
     def __init__(self, model: CourseModel) -> None:
-        self._model = model
+        self._model, self.accuracy = model, model.precision.relative
         start = model.table.scaled(model.table.values)
         self.parameters: dict[str, ArrayLike] = dict(
             zip(model.table.free_names, start.tolist(), strict=True)

@@ -24,7 +24,7 @@ def rest(settings: Settings, at: Setting) -> Moved:
     flow, begin = settings.field.flow, settings.experiment.start
     u = at.program.sampled(np.array([begin]))[0]
     x = equilibrium(flow, u, at.start.value, at.theta).x
-    _, J = settings.field.linearised(at.theta)(x.tolist(), u.tolist())
+    J = settings.field.linearised(at.theta).matrix(x.tolist(), u.tolist())
     n = len(x)
     A, moved = J[:, :n], J[:, n:] @ at.flow.slope
     U, sizes, _ = np.linalg.svd(A)

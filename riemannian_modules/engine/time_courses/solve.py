@@ -7,17 +7,25 @@ Source: Maly and Petzold (1996), Applied Numerical Mathematics 20, 57-79 (simult
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from riemannian_modules.engine.time_courses.flow_field import Linearised
+from riemannian_modules.engine.time_courses.sensitivity_code import (
+    MOST_PRODUCTS,
+    count_products,
+    product_code,
+)
 from riemannian_modules.integration.automatic import LARGEST_STEP_COUNT
-from riemannian_modules.integration.problem import StoppedError
+from riemannian_modules.integration.problem import Numbers, StoppedError
 from riemannian_modules.space import Array
 
 Inputs = Callable[[float], list[float]]
+SLOPES = 1.0  # times the state's: the local error of sensitivities
 
 
 def solve_stretch(
@@ -52,23 +60,11 @@ def solve_stretch(
     from scipy.integrate import ODEintWarning, odeint
 
     n, k = d_start.shape
-    moved = np.empty((k, n + len(directions)))  # [S^T, D^T], whose product with [A, F]^T is S'^T
-    moved[:, n:] = directions.T
-    slope = np.empty((1 + k, n))
+    velocity = _velocity(linearised, u, directions, n, k)
     band = _band(n)
 
-    def velocity(t: float, z: Array) -> Array:
-        dx, J = linearised(z[:n].tolist(), u(t))
-        moved[:, :n] = z[n:].reshape(k, n)
-        slope[0] = dx
-        np.matmul(moved, J.T, out=slope[1:])
-        flat = slope.ravel()
-        if not np.isfinite(flat.sum()):
-            raise StoppedError(t, z[:n].copy(), "the derivative is NaN or infinite.")
-        return flat
-
     def newton(t: float, z: Array) -> Array:
-        _, J = linearised(z[:n].tolist(), u(t))
+        J = linearised.matrix(z[:n].tolist(), u(t))
         packed = np.zeros((2 * n - 1, n))
         packed[band] = J[:, :n].ravel()
         return np.tile(packed, 1 + k)
@@ -77,13 +73,53 @@ def solve_stretch(
         warnings.simplefilter("ignore", ODEintWarning)
         z, told = odeint(
             velocity, np.concatenate([start, d_start.T.ravel()]), grid, Dfun=newton,
-            ml=n - 1, mu=n - 1, tfirst=True, full_output=True, rtol=rtol,
-            atol=np.tile(atol, 1 + k), tcrit=corners, mxstep=LARGEST_STEP_COUNT,
+            ml=n - 1, mu=n - 1, tfirst=True, full_output=True,
+            rtol=np.repeat([rtol, SLOPES * rtol], [n, n * k]),
+            atol=np.concatenate([atol, SLOPES * np.tile(atol, k)]), tcrit=corners, mxstep=LARGEST_STEP_COUNT,
             hmax=largest_step if np.isfinite(largest_step) else 0.0,
         )  # fmt: skip
     if told["message"] != "Integration successful." or not np.isfinite(z).all():
         raise StoppedError(float(told["tcur"].max()), start, str(told["message"]))
     return z[:, :n], np.swapaxes(z[:, n:].reshape(len(grid), k, n), 1, 2)
+
+
+def _velocity(
+    linearised: Linearised, u: Inputs, directions: Array, n: int, k: int
+) -> Callable[[float, Array], Any]:
+    """State and sensitivities' derivative: on Python's floats where it is small, else a matrix's."""
+    values = linearised.values
+    moved = tuple((int(q), int(c)) for q, c in np.argwhere(directions))
+    if count_products(n, k, linearised.places, moved) <= MOST_PRODUCTS:
+        product = product_code(n, k, linearised.places, moved)
+        D = [float(directions[place]) for place in moved]
+
+        def scalars(t: float, z: Array) -> Numbers:
+            numbers = z.tolist()
+            found = values(numbers[:n], u(t))
+            if not math.isfinite(sum(found)):
+                raise _undefined(t, z[:n])
+            return product(found, numbers[n:], D)
+
+        return scalars
+    combined = np.empty((k, n + len(directions)))  # [S^T, D^T], times [A, F]^T it is S'^T
+    combined[:, n:] = directions.T
+    J, index, slope = np.zeros(linearised.shape), linearised.index, np.empty((1 + k, n))
+
+    def matrices(t: float, z: Array) -> Array:
+        found = values(z[:n].tolist(), u(t))
+        if not math.isfinite(sum(found)):
+            raise _undefined(t, z[:n])
+        J[index] = found[n:]
+        combined[:, :n] = z[n:].reshape(k, n)
+        slope[0] = found[:n]
+        np.matmul(combined, J.T, out=slope[1:])
+        return slope.ravel()
+
+    return matrices
+
+
+def _undefined(t: float, x: Array) -> StoppedError:
+    return StoppedError(t, x.copy(), "the derivative is NaN or infinite.")
 
 
 def _band(n: int) -> tuple[Array, Array]:

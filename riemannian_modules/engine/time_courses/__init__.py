@@ -1,0 +1,34 @@
+"""Time courses: flows fitted to measurements of several experiments."""
+
+from riemannian_modules.engine.time_courses.course_fit import CourseFit
+from riemannian_modules.engine.time_courses.course_problem import CourseProblem
+from riemannian_modules.engine.time_courses.experiment import (
+    Dose,
+    Experiment,
+    SteadyState,
+    experiment,
+)
+from riemannian_modules.engine.time_courses.fit_trajectories import fit_trajectories
+from riemannian_modules.engine.time_courses.noise import LaplaceNoise, Noise, NormalNoise
+from riemannian_modules.engine.time_courses.observable import Observable
+from riemannian_modules.engine.time_courses.scale import LinearScale, Log10Scale, LogScale, Scale
+from riemannian_modules.engine.time_courses.series import Series
+
+__all__ = [
+    "CourseFit",
+    "CourseProblem",
+    "Dose",
+    "Experiment",
+    "LaplaceNoise",
+    "LinearScale",
+    "Log10Scale",
+    "LogScale",
+    "Noise",
+    "NormalNoise",
+    "Observable",
+    "Scale",
+    "Series",
+    "SteadyState",
+    "experiment",
+    "fit_trajectories",
+]
