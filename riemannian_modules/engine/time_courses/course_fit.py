@@ -14,8 +14,12 @@ from typing_extensions import override
 
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
+from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.information import Information, information
 from riemannian_modules.engine.time_courses.likelihood import MeasurementLoss
+from riemannian_modules.engine.time_courses.panels import panels_of
+from riemannian_modules.engine.time_courses.prediction import Prediction, predicted
+from riemannian_modules.engine.time_courses.profile import CourseProfile, profiled
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import MOST_NAMES, Facts, Shown, counted, listed
@@ -146,6 +150,88 @@ class CourseFit(Shown, Recomputed):
         """Schwarz's criterion, ``-2 log L + F log N`` for N measured values."""
         return self.minus_two_log_likelihood + len(self.names) * math.log(self.problem.count)
 
+    def predict(
+        self,
+        of: str,
+        times: ArrayLike,
+        experiment: str | Experiment | None = None,
+        *,
+        level: float = 0.95,
+    ) -> Prediction:
+        """What the model says of a quantity over time, measured or not, with a band of confidence.
+
+        Args:
+            of: An observable, a state, an output, or a formula of those and parameters.
+            times: (T,), from the experiment's start on.
+            experiment: The setting: the name of one, or a new one; the first where None.
+            level: With which probability the mean lies in the band at each time, to first order.
+
+        Raises:
+            SignatureError: For unknown names, or a formula that cannot be read.
+            DomainError: For times before the start.
+            ConvergenceError: If the integration stops early.
+        """
+        return predicted(self.problem, self.information, of, times, experiment, level)
+
+    def profile(self, name: str, *, level: float = 0.95) -> CourseProfile:
+        """The profile likelihood of a parameter, with its interval of confidence.
+
+        Each point is a fit of all other parameters.
+
+        Args:
+            name: Of an estimated parameter.
+            level: With which probability the interval holds the true value.
+
+        Raises:
+            SignatureError: For an unknown or known parameter.
+        """
+        return profiled(self.problem, self.information, name, level)
+
+    @property
+    def residuals(self) -> Array:
+        """Measured minus predicted over sigma, on the observables' scales, (N,)."""
+        model = self.problem.model
+        found = model.predicted(model.table.scaled(model.table.values))
+        return (model.rows.targets[:, 0] - found[:, 0]) * np.exp(-found[:, 1])
+
+    def plot(self) -> Figure:
+        """Draw each observable of each experiment: data with their errors, the model, its band."""
+        from riemannian_modules.engine.time_courses.course_plot import plot_panels
+
+        return plot_panels(panels_of(self.problem, self.information))
+
+    def summary(self) -> dict[str, Any]:
+        """All but data and history, as JSON's types; numbers that are not finite as null."""
+        return {
+            "outcome": self.outcome.value,
+            "minus_two_log_likelihood": _number(self.minus_two_log_likelihood),
+            "aic": _number(self.aic),
+            "bic": _number(self.bic),
+            "measured_values": self.problem.count,
+            "experiments": [one.name for one in self.problem.experiments],
+            "parameters": {
+                name: {"value": _number(value), "deviation": _number(deviation)}
+                for name, value, deviation in self._estimates()
+            },
+            "all_parameters": {n: _number(v) for n, v in self.parameters.items()},
+            "held": list(self.held),
+            "undetermined": list(self.undetermined),
+            "null_directions": [dict(d) for d in self.null_directions],
+            "correlations": [[_number(v) for v in row] for row in self.correlations],
+            "iterations": len(self.history),
+            "evaluations": self.evaluations,
+            "derivatives": self.derivatives,
+            "seconds": self.seconds,
+        }
+
+    def table(self) -> str:
+        """The outcome, and every parameter with its deviation, a line each."""
+        return "\n".join([
+            f"{self.outcome.value}; -2 log L {self.minus_two_log_likelihood:.10g}, AIC "
+            f"{self.aic:.10g}, BIC {self.bic:.10g}",
+            *(f"  {name} = {value:.10g} +- {d:.3g}" for name, value, d in self._estimates()),
+        ])  # fmt: skip
+
     @property
     def _slopes(self) -> Array:
         table = self.problem.model.table
@@ -171,3 +257,7 @@ class CourseFit(Shown, Recomputed):
 
     def _estimates(self) -> list[tuple[str, float, float]]:
         return [*zip(self.names, self.theta.tolist(), self.deviations.tolist(), strict=True)]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -7,32 +7,19 @@ Randwertproblemmethoden zur Parameteridentifizierung (Gauss-Newton on whole expe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import final
 
-import numpy as np
-from typing_extensions import override
-
-from riemannian_modules.engine.dataset import Dataset
-from riemannian_modules.engine.descend import Descent, Watch
-from riemannian_modules.engine.descent_step import Bounds, Method
-from riemannian_modules.engine.fit import fit
-from riemannian_modules.engine.objective import Joint, Objective
 from riemannian_modules.engine.progress import Progress
-from riemannian_modules.engine.schedule import FullBatch, Schedule
+from riemannian_modules.engine.schedule import Schedule
 from riemannian_modules.engine.time_courses.course_fit import CourseFit
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
+from riemannian_modules.engine.time_courses.descent import descent
 from riemannian_modules.engine.time_courses.experiment import Experiment
-from riemannian_modules.engine.time_courses.likelihood import MeasurementLoss
 from riemannian_modules.engine.time_courses.observable import Observable
-from riemannian_modules.engine.time_courses.parameters import ParameterTable
-from riemannian_modules.engine.time_courses.predictions import Predictions
 from riemannian_modules.engine.time_courses.problem import WHERE
 from riemannian_modules.engine.time_courses.scale import Scale
 from riemannian_modules.engine.time_courses.set_up import Sides
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
 
 
 
@@ -98,42 +85,11 @@ def descended(
     problem: CourseProblem, schedule: Schedule | None, progress: Progress | None
 ) -> CourseFit:
     """The fit that a descent from the problem's parameters ends in."""
-    model = problem.model
-    table = model.table
+    table = problem.model.table
     if not len(table.free):
         raise SignatureError(f"{WHERE}: all parameters are fixed, so there is nothing to fit.")
-    rows = np.arange(len(model.rows.targets), dtype=np.float64)[:, None]
-    lower, upper = (_sides(table, side) for side in (table.lower, table.upper))
-    bounds = dict(zip(table.free_names, zip(lower, upper, strict=True), strict=True))
-    found = fit(
-        Predictions(model), Dataset(rows, model.rows.targets), MeasurementLoss(), bounds,
-        _Once(FullBatch() if schedule is None else schedule), Joint(), progress,
-    )  # fmt: skip
+    found = descent(problem.model, schedule, progress)
     return CourseFit(
         problem.placed(table.natural(found.theta)), found.outcome, found.history,
         found.evaluations, found.derivatives, found.seconds,
     )  # fmt: skip
-
-
-def _sides(table: ParameterTable, side: Array) -> list[float | None]:
-    """One side of the bounds on the scales of search; None where it has no place on them."""
-    scaled = table.scaled(side)
-    return [None if np.isnan(v) else float(v) for v in scaled]
-
-
-@final
-@dataclass(frozen=True, slots=True, repr=False)
-class _Once(Schedule):
-    """One descent, however it ends: others begin elsewhere, in `multi_start`."""
-
-    schedule: Schedule
-
-    @override
-    def descend(
-        self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
-    ) -> Descent:
-        return self.schedule.descend(objective, start, bounds, method, watch)
-
-    @override
-    def can_retry(self) -> bool:
-        return False

@@ -18,6 +18,7 @@ from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 _MOVES = 1e-3  # part of a direction without information that counts as moving a parameter
+_FELT = 1e-3  # of a null direction's parts, that do not cancel in a prediction
 _ACCURACY = 10.0  # times the integration's: how exactly directions of the metric are known
 
 
@@ -29,6 +30,7 @@ class Information(Shown):
     Attributes:
         metric: (F, F).
         covariance: Its inverse among the free ones; infinite where the data say nothing.
+        generalised: The same where directions that the data say nothing of are held.
         free: Which ones no bound holds, (F,).
         undetermined: Positions of parameters that the data leave free to move.
         null: Directions (F, d) along which no measurement changes, of length one.
@@ -36,9 +38,16 @@ class Information(Shown):
 
     metric: Array
     covariance: Array
+    generalised: Array
     free: NDArray[np.bool_]
     undetermined: tuple[int, ...]
     null: Array
+
+    def variances(self, slopes: Array) -> Array:
+        """Of quantities with derivatives (..., F) in the parameters; infinite where unknown."""
+        found = np.einsum("...f,fg,...g->...", slopes, self.generalised, slopes)
+        along, size = slopes @ self.null, np.abs(slopes) @ np.abs(self.null)
+        return np.where((np.abs(along) > _FELT * size).any(axis=-1), np.inf, np.maximum(found, 0.0))
 
 
 def information(model: CourseModel) -> Information:
@@ -75,6 +84,7 @@ def inverted(white: Array, free: NDArray[np.bool_], accuracy: float) -> Informat
     roots = V[:, known] / s[known]
     covariance = np.zeros((F, F))
     covariance[np.ix_(places, places)] = roots @ roots.T
+    generalised = covariance.copy()
     null = np.zeros((F, int((~known).sum())))
     null[places] = V[:, ~known]
     null /= np.linalg.norm(null, axis=0)
@@ -85,5 +95,6 @@ def inverted(white: Array, free: NDArray[np.bool_], accuracy: float) -> Informat
     covariance[moved, :] = covariance[:, moved] = 0.0
     covariance[moved, moved] = np.inf
     return Information(
-        white.T @ white, covariance, free, tuple(int(i) for i in np.flatnonzero(moved)), null
-    )
+        white.T @ white, covariance, generalised, free,
+        tuple(int(i) for i in np.flatnonzero(moved)), null,
+    )  # fmt: skip

@@ -17,7 +17,7 @@ from riemannian_modules.engine.time_courses.course import (
     states_with_slopes,
     stopped,
 )
-from riemannian_modules.engine.time_courses.experiment import SteadyState
+from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.quantities import Quantities
@@ -143,6 +143,18 @@ class CourseModel(Recomputed):
         """How far a step along each free parameter's scale goes that changes it by its own size."""
         free, slopes = np.abs(values[self.table.free]), np.abs(self.table.slopes(values))
         return np.where(free > 0, free / np.where(slopes > 0, slopes, 1.0), 1.0)
+
+    def with_experiment(self, one: Experiment, times: Array) -> CourseModel:
+        """The same with one more experiment, of which nothing was measured, at its end."""
+        L = self.table.places.shape[1]
+        table = replace(self.table, places=np.vstack([self.table.places, np.arange(L)]))
+        settings = Settings(
+            f"experiment {one.name!r}", self.flow, one, self.spaces.parameters, table,
+            len(self.settings), times,
+        )  # fmt: skip
+        return replace(
+            self, table=table, settings=(*self.settings, settings), times=(*self.times, times)
+        )
 
     def setting(self, e: int, values: Array) -> Setting:
         """An experiment at all parameters (P,), with derivatives in the free ones."""

@@ -125,7 +125,7 @@ def readout_of(quantities: Quantities, observables: Mapping[str, Observable]) ->
     """For each observable its mean on its scale, and the logarithm of its sigma."""
     texts: dict[str, str] = {}
     known = {*quantities.changing.names, *quantities.parameters.names}
-    means = {name: _mean(one) for name, one in observables.items()}
+    means = {name: mean_formula(one) for name, one in observables.items()}
     for name, one in observables.items():
         function = one.transformation.function
         texts[f"observable {name!r}"] = f"{function}({means[name]})"
@@ -137,6 +137,7 @@ def readout_of(quantities: Quantities, observables: Mapping[str, Observable]) ->
     return Formulas(WHERE, texts, quantities.parameters, quantities.changing)
 
 
-def _mean(one: Observable) -> str:
+def mean_formula(one: Observable) -> str:
+    """What an observable measures, on the linear scale."""
     text = f"({one.formula})" if one.scale == 1.0 else f"({one.scale})*({one.formula})"
     return text if one.offset == 0.0 else f"{text} + ({one.offset})"
