@@ -7,6 +7,7 @@ Randwertproblemmethoden zur Parameteridentifizierung (Gauss-Newton on whole expe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from riemannian_modules.engine.progress import Progress
 from riemannian_modules.engine.schedule import Schedule
@@ -15,9 +16,10 @@ from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.descent import descent
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.observable import Observable
-from riemannian_modules.engine.time_courses.problem import WHERE
+from riemannian_modules.engine.time_courses.problem import WHERE, checked_experiments
 from riemannian_modules.engine.time_courses.scale import Scale
 from riemannian_modules.engine.time_courses.set_up import Sides
+from riemannian_modules.engine.time_courses.table import read_experiments
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 
@@ -25,7 +27,7 @@ from riemannian_modules.modules.module import RiemannianModule
 
 def fit_trajectories(
     flow: RiemannianModule,
-    experiments: Experiment | Sequence[Experiment],
+    experiments: Any,
     observables: Mapping[str, str | Observable] | None = None,
     *,
     parameters: Mapping[str, float] | None = None,
@@ -46,7 +48,8 @@ def fit_trajectories(
 
     Args:
         flow: A module in continuous time, or a composite; its parameters are the starts.
-        experiments: Made by `experiment`, one or several.
+        experiments: Made by `experiment`, one or several; or a table that `read_experiments` takes
+            (a path, a DataFrame, columns by name).
         observables: What was measured, by the name that the data have for it: a formula of states,
             outputs, inputs, parameters and the time t, or an `Observable` with its noise. A state
             or an output may be named in the data as it is.
@@ -72,10 +75,11 @@ def fit_trajectories(
         DomainError: For numbers that are not finite, values without a logarithm, a start outside
             of the bounds, or one at which an experiment cannot be integrated.
     """
-    listed = (experiments,) if isinstance(experiments, Experiment) else experiments
+    is_made = isinstance(experiments, (Experiment, list, tuple))
+    listed = checked_experiments(experiments if is_made else read_experiments(experiments))
     held = dict.fromkeys(fixed) if isinstance(fixed, (list, tuple)) else fixed
     problem = CourseProblem(
-        flow, tuple(listed), observables or {}, parameters or {}, sigma, held or {}, bounds or {},
+        flow, listed, observables or {}, parameters or {}, sigma, held or {}, bounds or {},
         scales or {}, rtol,
     )  # fmt: skip
     return descended(problem, schedule, progress)
