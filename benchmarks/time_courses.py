@@ -136,9 +136,7 @@ class Task:
             )
         ]  # fmt: skip
         scales = {name: LogScale() for name in flow.parameters}
-        return fit_trajectories(
-            flow, experiments, scales=scales, rtol=RTOL, progress=NoProgress()
-        )
+        return fit_trajectories(flow, experiments, scales=scales, rtol=RTOL, progress=NoProgress())
 
     def reference(self) -> Any:
         """`least_squares` over `solve_ivp`."""

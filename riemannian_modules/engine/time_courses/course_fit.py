@@ -244,9 +244,7 @@ class CourseFit(Shown, Recomputed):
             f"{counted(len(self.problem.experiments), 'experiment')}, "
             f"{counted(len(self.names), 'parameter')}"
         )
-        title = (
-            f"CourseFit: {self.outcome.value}, -2 log L {self.minus_two_log_likelihood:.6g} ({sizes})"
-        )
+        title = f"CourseFit: {self.outcome.value}, -2 log L {self.minus_two_log_likelihood:.6g} ({sizes})"
         shown = [f"{n} = {v:.6g} +- {d:.3g}" for n, v, d in self._estimates()[:MOST_NAMES]]
         rows = [("parameters", listed([*shown, *self.names[len(shown) :]]))]
         if self.undetermined:

@@ -60,9 +60,7 @@ def plot_panels(panels: Sequence[Panel]) -> Figure:
     experiments = [*dict.fromkeys(p.experiment for p in panels)]
     observables = [*dict.fromkeys(p.observable for p in panels)]
     columns, rows = experiments[:_MOST_COLUMNS], observables[:_MOST_ROWS]
-    figure = Figure(
-        figsize=(1.2 + 2.9 * len(columns), 0.9 + 2.1 * len(rows)), layout="constrained"
-    )
+    figure = Figure(figsize=(1.2 + 2.9 * len(columns), 0.9 + 2.1 * len(rows)), layout="constrained")
     grid: Any = figure.subplots(len(rows), len(columns), squeeze=False, sharex="col", sharey="row")
     for axes in grid.ravel():
         axes.grid(alpha=0.3)

@@ -23,9 +23,7 @@ from riemannian_modules.engine.time_courses.predictions import Predictions
 from riemannian_modules.space import Array
 
 
-def descent(
-    model: CourseModel, schedule: Schedule | None, progress: Progress | None
-) -> FitResult:
+def descent(model: CourseModel, schedule: Schedule | None, progress: Progress | None) -> FitResult:
     """One descent from the model's parameters; those whose bounds coincide stay."""
     table = model.table
     rows = np.arange(len(model.rows.targets), dtype=np.float64)[:, None]

@@ -24,7 +24,6 @@ from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 
 
-
 def fit_trajectories(
     flow: RiemannianModule,
     experiments: Any,

@@ -12,12 +12,12 @@ from typing import Any, final
 
 import numpy as np
 
+from riemannian_modules.engine.time_courses.sensitivity_code import Places
 from riemannian_modules.engine.vector_field import (
     LARGEST_FUSED_JACOBIAN,
     VectorField,
     vector_field,
 )
-from riemannian_modules.engine.time_courses.sensitivity_code import Places
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.modules.module import RiemannianModule

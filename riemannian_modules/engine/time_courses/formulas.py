@@ -60,9 +60,7 @@ class Formulas:
     def _read(self, where: str, text: str, known: tuple[str, ...]) -> str:
         # Longer names first: "plant.q" stands in "plant.q2".
         for name in sorted((n for n in known if not is_name(n)), key=len, reverse=True):
-            text = re.sub(
-                rf"(?<![\w.]){re.escape(name)}(?![\w.])", self._written[name], text
-            )
+            text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", self._written[name], text)
         names = [normal(name) for name in self._written.values()]
         try:
             parse(text, names)

@@ -179,9 +179,7 @@ class CourseModel(Recomputed):
             return own
         return np.union1d(own, self._reaching(self._position(x0.of))).astype(np.intp)
 
-    def _quantities(
-        self, at: Setting, times: Array, x: Array, readout: Formulas
-    ) -> Array:
+    def _quantities(self, at: Setting, times: Array, x: Array, readout: Formulas) -> Array:
         """What formulas speak of, at times (T,): time, states, outputs, inputs, (T, m)."""
         u = at.program.sampled(times)
         y = np.zeros((len(times), self.spaces.outputs.size))

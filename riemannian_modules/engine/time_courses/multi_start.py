@@ -154,7 +154,9 @@ def _gather(
 def _searched(problem: CourseProblem, scaled: Array, schedule: Schedule) -> CourseFit | None:
     """The fit from one start; None where it cannot be integrated there."""
     try:
-        return descended(problem.placed(problem.model.table.natural(scaled)), schedule, NoProgress())
+        return descended(
+            problem.placed(problem.model.table.natural(scaled)), schedule, NoProgress()
+        )
     except RiemannianError:
         return None
 

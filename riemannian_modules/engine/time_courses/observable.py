@@ -39,7 +39,5 @@ class Observable(Shown):
 
     @override
     def facts(self) -> Facts:
-        rows = [
-            (name, brief_value(getattr(self, name))) for name in ("scale", "offset", "sigma")
-        ]
+        rows = [(name, brief_value(getattr(self, name))) for name in ("scale", "offset", "sigma")]
         return Facts(f"Observable {cut(self.formula, 80)}", tuple(rows))

@@ -10,19 +10,12 @@ from typing import Any
 import numpy as np
 
 from riemannian_modules.arithmetic.infix import is_name
-from riemannian_modules.door import brief, did_you_mean, number, repeated, require, require_mapping
-from riemannian_modules.engine.time_courses.course import Precision
+from riemannian_modules.door import did_you_mean, number, repeated, require, require_mapping
 from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState
 from riemannian_modules.engine.time_courses.formulas import Formulas
-from riemannian_modules.engine.time_courses.model import CourseModel, Rows
 from riemannian_modules.engine.time_courses.observable import Observable
-from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.quantities import Quantities
-from riemannian_modules.engine.time_courses.scale import LinearScale, LogScale, Scale
-from riemannian_modules.engine.time_courses.setting import Settings
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.space import Array
 
 WHERE = "fit_trajectories"
 

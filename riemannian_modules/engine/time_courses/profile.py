@@ -71,9 +71,7 @@ class CourseProfile(Shown):
         return Facts(f"CourseProfile of {self.name}: {interval} ({self.level:g})", rows)
 
 
-def profiled(
-    problem: CourseProblem, known: Information, name: str, level: float
-) -> CourseProfile:
+def profiled(problem: CourseProblem, known: Information, name: str, level: float) -> CourseProfile:
     """Arguments as of `CourseFit.profile`."""
     table = problem.model.table
     if text("profile: name", name) not in table.free_names:

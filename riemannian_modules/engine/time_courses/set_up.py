@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from riemannian_modules.door import did_you_mean, number, number_array, require, require_mapping
 from riemannian_modules.engine.time_courses.course import Precision, states
@@ -215,7 +215,9 @@ def _rows(
                 np.stack([on_scale, np.full(len(on_scale), observable.noise.power)], axis=-1)
             )
     parts = [np.concatenate(column) for column in zip(*columns, strict=True)]
-    return Rows(*(part.astype(np.intp) for part in parts[:3]), parts[3], np.concatenate(targets), log_slope)
+    return Rows(
+        *(part.astype(np.intp) for part in parts[:3]), parts[3], np.concatenate(targets), log_slope
+    )
 
 
 def _absolute(model: CourseModel, rtol: float) -> Array:
@@ -253,9 +255,7 @@ def _checked_start(model: CourseModel) -> CourseModel:
     try:
         found = model.predicted(scaled)
     except ConvergenceError as fault:
-        raise DomainError(
-            f"{WHERE}: at the start parameters, {fault} Start from others."
-        ) from None
+        raise DomainError(f"{WHERE}: at the start parameters, {fault} Start from others.") from None
     if not np.isfinite(found).all():
         row = int(np.argmax(~np.isfinite(found).all(axis=1)))
         e = model.rows.experiment[row]

@@ -167,9 +167,7 @@ class Settings:
             Z[self._rows] = self._formulas.values(np.zeros(0), local)
             dZ[self._rows] = self._formulas.slopes(np.zeros(0), local)[1] @ L
         own = slice(n + m, n + m + p)
-        known = Moved(
-            np.concatenate([Z[own], local[p:]]), np.concatenate([dZ[own], L[p:]])
-        )
+        known = Moved(np.concatenate([Z[own], local[p:]]), np.concatenate([dZ[own], L[p:]]))
         parts = [slice(0, n), self._felt, slice(n + m + p, None)]
         start, felt, doses = (Moved(Z[part], dZ[part]) for part in parts)
         program = self._programmed(Z[n : n + m])

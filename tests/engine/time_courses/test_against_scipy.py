@@ -64,9 +64,7 @@ def test_the_minimum_and_covariance_are_scipys(name):
     left = -covariance @ J.T @ r / np.sqrt(np.diagonal(covariance))
     assert np.abs(left).max() < 1e-5
     np.testing.assert_allclose(found.information.covariance, covariance, rtol=1e-4, atol=0)
-    wanted = r @ r + sum(
-        np.sum(np.log(2 * np.pi * s.sigma**2)) for one in done for s in one.series
-    )
+    wanted = r @ r + sum(np.sum(np.log(2 * np.pi * s.sigma**2)) for one in done for s in one.series)
     assert found.minus_two_log_likelihood == pytest.approx(wanted, rel=1e-7)
 
 

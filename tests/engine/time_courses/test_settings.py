@@ -201,17 +201,17 @@ def test_what_only_a_product_determines_is_named():
 
 
 BAD = [
-    (dict(x0={"X": 1.0}), {}, "X"),
-    (dict(x0={"S": "S0"}), {}, "S0"),
-    (dict(theta={"v": 1.0}), {}, "v"),
-    (dict(own=["kk"]), {}, "kk"),
-    (dict(x0=SteadyState("other")), {}, "other"),
-    ({}, dict(fixed=["q"]), "q"),
-    ({}, dict(bounds={"km": (1.0, 2.0)}), "km"),
-    ({}, dict(observables={"S": "S + "}), "S"),
-    ({}, dict(fixed=["vmax", "km", "kd"], sigma=1.0), "fixed"),
-    ({}, dict(scales={"km": "log"}), "km"),
-    ({}, dict(rtol=2.0), "rtol"),
+    ({"x0": {"X": 1.0}}, {}, "X"),
+    ({"x0": {"S": "S0"}}, {}, "S0"),
+    ({"theta": {"v": 1.0}}, {}, "v"),
+    ({"own": ["kk"]}, {}, "kk"),
+    ({"x0": SteadyState("other")}, {}, "other"),
+    ({}, {"fixed": ["q"]}, "q"),
+    ({}, {"bounds": {"km": (1.0, 2.0)}}, "km"),
+    ({}, {"observables": {"S": "S + "}}, "S"),
+    ({}, {"fixed": ["vmax", "km", "kd"], "sigma": 1.0}, "fixed"),
+    ({}, {"scales": {"km": "log"}}, "km"),
+    ({}, {"rtol": 2.0}, "rtol"),
 ]
 
 
