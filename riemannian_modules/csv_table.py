@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import os
+from collections.abc import Container
 from pathlib import Path
 
 from riemannian_modules.errors import DomainError, SignatureError, SpecError
@@ -31,8 +32,10 @@ def read_rows(path: str | os.PathLike[str]) -> Rows:
         ) from None
 
 
-def numbers_of(where: str, row: list[str], columns: list[str]) -> list[float]:
-    """The entries of a row as finite numbers.
+def numbers_of(
+    where: str, row: list[str], columns: list[str], optional: Container[str] = ()
+) -> list[float]:
+    """The entries of a row as finite numbers; NaN for an empty one of an optional column.
 
     Raises:
         SignatureError: If it has not as many entries as there are columns.
@@ -40,7 +43,10 @@ def numbers_of(where: str, row: list[str], columns: list[str]) -> list[float]:
     """
     if len(row) != len(columns):
         raise SignatureError(f"{where}: expected {len(columns)} entries, got {len(row)}.")
-    return [_number(where, name, entry) for name, entry in zip(columns, row, strict=True)]
+    return [
+        math.nan if name in optional and not entry.strip() else _number(where, name, entry)
+        for name, entry in zip(columns, row, strict=True)
+    ]
 
 
 def _number(where: str, column: str, entry: str) -> float:

@@ -52,14 +52,16 @@ def misuse(option: str, message: str) -> typer.BadParameter:
     return typer.BadParameter(message, param_hint=f"'{option}'")
 
 
-def region_sides(stored: Mapping[str, Side], given: Sequence[str]) -> dict[str, Side]:
+def region_sides(
+    stored: Mapping[str, Side], given: Sequence[str], option: str = "--region"
+) -> dict[str, Side]:
     """The file's sides with those of the command line over them."""
-    new = dict(_side(text) for text in given)
+    new = dict(_side(text, option) for text in given)
     # Later sides overrule earlier ones where a port and one of its coordinates are both named.
     return {**{name: side for name, side in stored.items() if name not in new}, **new}
 
 
-def _side(text: str) -> tuple[str, Side]:
+def _side(text: str, option: str) -> tuple[str, Side]:
     name, equals, sides = text.partition("=")
     low, colon, high = sides.partition(":")
     try:
@@ -67,11 +69,11 @@ def _side(text: str) -> tuple[str, Side]:
     except ValueError:
         got = repr(text) if equals and colon else f"{text!r} (without '=' or ':')"
         raise misuse(
-            "--region", f"expected NAME=LOWER:UPPER such as plant.q=-1:inf, got {got}."
+            option, f"expected NAME=LOWER:UPPER such as plant.q=-1:inf, got {got}."
         ) from None
     if not lower <= upper:
         raise misuse(
-            "--region",
+            option,
             f"{name.strip()}: expected LOWER <= UPPER, got {low}:{high}. Exchange the sides.",
         )
     return name.strip(), (lower, upper)

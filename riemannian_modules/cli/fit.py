@@ -10,12 +10,15 @@ import typer
 from riemannian_modules.cli.arguments import OutFolder, load, misuse
 from riemannian_modules.cli.console import output, plain
 from riemannian_modules.cli.exit_codes import DONE, FAILURE
+from riemannian_modules.cli.fit_options import FitOptions, columns_of, keywords_of
 from riemannian_modules.cli.interruption import Interrupted
-from riemannian_modules.cli.results import results_in
+from riemannian_modules.cli.results import results_in, save_picture
 
 if TYPE_CHECKING:
     from riemannian_modules.engine.fit_result import FitResult
+    from riemannian_modules.engine.profile import Profile
     from riemannian_modules.spec import System
+    from riemannian_modules.spec.system import FitTask
 
 FILES = ("data.csv", "fit.json", "fit.png", "history.csv", "system.json")
 
@@ -25,16 +28,80 @@ def fit(
     data: Annotated[
         Path | None, typer.Option(help="A CSV table of samples; the file's where not given.")
     ] = None,
+    sigma: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OUTPUT=NUMBER|COLUMN",
+            help="Standard deviations of an output's measurements: one number, or the column of "
+            "the table that holds them. Repeat for others.",
+        ),
+    ] = None,
+    absolute: Annotated[
+        bool,
+        typer.Option(
+            "--absolute",
+            help="Sigma is the noise itself. Otherwise it says how measurements compare, and the "
+            "noise's size is estimated from the residuals.",
+        ),
+    ] = False,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OUTPUT=NUMBER|COLUMN",
+            help="What squares, or terms of a likelihood, are multiplied with; 0 leaves one out.",
+        ),
+    ] = None,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=NUMBER]",
+            help="A parameter, or an entry such as W[0,1], that is not fitted. Repeat for others.",
+        ),
+    ] = None,
+    bounds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=LOWER:UPPER", help="Sides of a parameter, such as k=0:inf."),
+    ] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PRIOR",
+            help="What is known of a parameter: normal:MEAN,DEVIATION, "
+            "lognormal:MEDIAN,LOG_DEVIATION, uniform:LOWER,UPPER, laplace:LOCATION,SCALE or "
+            "ridge:STRENGTH. NAME * is all others.",
+        ),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            "--loss",
+            "--robust",
+            metavar="LOSS",
+            help="squared, gaussian, bernoulli, categorical, poisson; for outliers huber:SCALE, "
+            "soft_l1:SCALE, cauchy:SCALE or student:SCALE,FREEDOM.",
+        ),
+    ] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Draw the profile likelihood of a parameter and give its interval; with --out "
+            "profile-NAME.png.",
+        ),
+    ] = None,
     out: OutFolder = None,
 ) -> None:
     """Fit a system's parameters to data by Riemannian descent.
 
     The table's header names the coordinates of inputs and outputs, such as `u[0],u[1],y`; each row
-    is a sample. Loss and bounds stand in the file's `fit` section. A module with a state is fitted
-    inside a `FlowMap`. With `--out`, saves `system.json` (the file with the parameters found, which
-    every command takes), `data.csv` (the table, which it refers to), `fit.json` (values, standard
-    deviations, covariance), `history.csv` and `fit.png`. Ctrl-C saves the best so far, from which
-    `riemannian-modules fit fitted/system.json --out fitted` goes on.
+    is a sample, and an empty cell of an output is a value that was not measured. What the options
+    say stands in the file's `fit` section likewise, and overrules it.
+
+    A module with a state is fitted inside a `FlowMap`. With `--out`, saves `system.json` (the file
+    with the parameters found, which every command takes), `data.csv` (the table, which it refers
+    to), `fit.json` (values, standard deviations, intervals, covariance), `history.csv` and
+    `fit.png`. Ctrl-C saves the best so far, from which `riemannian-modules fit fitted/system.json
+    --out fitted` goes on.
 
     For example:
 
@@ -42,24 +109,39 @@ def fit(
 
         riemannian-modules fit curve.json --data measured.csv
 
+        riemannian-modules fit curve.json --sigma y=y_error --absolute --profile k
+
+        riemannian-modules fit curve.json --robust huber:0.1 --fixed n=2 --prior k=lognormal:1,0.5
+
     Exit codes: 0 a minimum was found, 1 the descent did not settle, 130 interrupted.
     """
     system = load(file)
     table = _table(system, file, data)
+    options = FitOptions(
+        loss, bounds or (), fixed or (), prior or (), sigma or (), weights or (), absolute
+    )
+    task = options.over(system.fit or _without_a_section())
+    profiles: list[Profile] = []
     if out is None:
-        result = _fitted(system, table)
+        result = _fitted(system, table, task)
         if _is_interrupted(result):
             _tell(result)
             raise Interrupted("nothing was saved, as no --out was given")
+        profiles += (result.profile(name) for name in profile or ())
     else:
         go_on = {"system.json": ("fit", out / "system.json", "--out", out)}
         with results_in(out, stale=FILES, go_on=go_on) as draft:
-            result = _fitted(system, table)
-            _save(system, result, table, draft)
+            result = _fitted(system, table, task)
+            _save(system, result, table, task, draft)
             if _is_interrupted(result):
                 _tell(result)
                 raise KeyboardInterrupt
+            for name in profile or ():
+                profiles.append(result.profile(name))
+                save_picture(draft / f"profile-{name}.png", profiles[-1].plot)
     _tell(result)
+    for found in profiles:
+        output().print(plain(str(found)), highlight=False)
     raise typer.Exit(DONE if result.outcome.is_settled else FAILURE)
 
 
@@ -84,29 +166,37 @@ def _table(system: System, file: Path, data: Path | None) -> Path:
     return data if data is not None else file.parent / (task.data if task else "")
 
 
-def _fitted(system: System, table: Path) -> FitResult:
-    from riemannian_modules.engine import losses
+def _without_a_section() -> FitTask:
+    from riemannian_modules.spec.system import FitTask
+
+    return FitTask("data.csv")
+
+
+def _fitted(system: System, table: Path, task: FitTask) -> FitResult:
     from riemannian_modules.engine.fit import fit as run
     from riemannian_modules.spec.samples import read_samples
 
-    task, samples = system.fit, read_samples(table, system.module.signature)
-    loss = getattr(losses, f"{(task.loss if task else 'squared').title()}Loss")()
-    return run(system.module, samples, loss, dict(task.bounds) if task else None)
+    s = system.module.signature
+    samples, columns = read_samples(table, s, columns_of(task))
+    # An empty cell says itself that nothing was measured.
+    return run(
+        system.module, samples, missing=s.outputs.names,
+        **keywords_of(task, columns, s.parameters.names),
+    )  # fmt: skip
 
 
-def _save(system: System, result: FitResult, table: Path, draft: Path) -> None:
+def _save(system: System, result: FitResult, table: Path, task: FitTask, draft: Path) -> None:
     """The system first, which is worth the most if an interrupt comes."""
     from dataclasses import replace
 
     from riemannian_modules.errors import SpecError
     from riemannian_modules.plot import save_figure
     from riemannian_modules.spec import save_system
-    from riemannian_modules.spec.system import FitTask
     from riemannian_modules.whole_file import read_whole, write_whole
 
     # The table goes with the system, so that the folder can be moved and used as it is.
     write_whole(draft / "data.csv", read_whole(table, SpecError))
-    task = replace(system.fit, data="data.csv") if system.fit else FitTask("data.csv")
-    save_system(replace(system, module=result.module, fit=task), draft / "system.json")
+    kept = replace(task, data="data.csv")
+    save_system(replace(system, module=result.module, fit=kept), draft / "system.json")
     result.save(draft)
     save_figure(result.plot(), draft / "fit.png")

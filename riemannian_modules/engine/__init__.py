@@ -4,7 +4,9 @@ from riemannian_modules.engine.dataset import Dataset, dataset, paired_dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.fit import fit
+from riemannian_modules.engine.fit_problem import FitProblem
 from riemannian_modules.engine.fit_result import FitResult
+from riemannian_modules.engine.identifiability import Identifiability
 from riemannian_modules.engine.inputs import HeldTable, LinearTable, held_table, linear_table
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.linear_model import LinearModel
@@ -20,12 +22,31 @@ from riemannian_modules.engine.losses import (
 )
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise
 from riemannian_modules.engine.poles import Stability
+from riemannian_modules.engine.prediction import Prediction
+from riemannian_modules.engine.priors import (
+    LaplacePrior,
+    LogNormalPrior,
+    NormalPrior,
+    Prior,
+    UniformPrior,
+    ridge,
+)
+from riemannian_modules.engine.profile import Profile
 from riemannian_modules.engine.progress import NoProgress, Progress, TerminalProgress
 from riemannian_modules.engine.propagate import propagate
+from riemannian_modules.engine.robust_losses import (
+    CauchyLoss,
+    HuberLoss,
+    RobustLoss,
+    SoftL1Loss,
+    StudentLoss,
+)
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
 from riemannian_modules.engine.simulate import simulate
+from riemannian_modules.engine.stopping import Tolerances
 from riemannian_modules.engine.time_courses import (
     CourseFit,
+    CoursePrediction,
     CourseProblem,
     CourseProfile,
     Dose,
@@ -39,7 +60,6 @@ from riemannian_modules.engine.time_courses import (
     Noise,
     NormalNoise,
     Observable,
-    Prediction,
     Scale,
     Series,
     SteadyState,
@@ -53,27 +73,34 @@ from riemannian_modules.engine.trajectory import Trajectory, read_trajectory
 __all__ = [
     "BernoulliLoss",
     "CategoricalLoss",
+    "CauchyLoss",
     "Coupling",
     "CourseFit",
+    "CoursePrediction",
     "CourseProblem",
     "CourseProfile",
     "Dataset",
     "Dose",
     "Experiment",
+    "FitProblem",
     "FitResult",
     "FullBatch",
     "GaussianLoss",
     "HeldTable",
+    "HuberLoss",
+    "Identifiability",
     "Information",
     "Iteration",
     "Joint",
     "LaplaceNoise",
+    "LaplacePrior",
     "Layerwise",
     "LayerwiseMetric",
     "LinearModel",
     "LinearScale",
     "LinearTable",
     "Log10Scale",
+    "LogNormalPrior",
     "LogScale",
     "Loss",
     "MiniBatches",
@@ -81,20 +108,28 @@ __all__ = [
     "NoProgress",
     "Noise",
     "NormalNoise",
+    "NormalPrior",
     "Observable",
     "OperatingPoint",
     "Outcome",
     "PoissonLoss",
     "Prediction",
+    "Prior",
+    "Profile",
     "Progress",
+    "RobustLoss",
     "Scale",
     "Schedule",
     "Series",
+    "SoftL1Loss",
     "SquaredLoss",
     "Stability",
     "SteadyState",
+    "StudentLoss",
     "TerminalProgress",
+    "Tolerances",
     "Trajectory",
+    "UniformPrior",
     "dataset",
     "equilibrium",
     "experiment",
@@ -109,5 +144,6 @@ __all__ = [
     "propagate",
     "read_experiments",
     "read_trajectory",
+    "ridge",
     "simulate",
 ]

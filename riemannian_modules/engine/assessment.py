@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -22,11 +22,14 @@ _MOST_ENTRIES = 20_000_000  # of a dense Jacobian
 class Assessment:
     """The sum of squared residuals, the parameters that no bound holds, and their covariance.
 
-    ``uncertainty`` is None where the Jacobian is too large to be dense.
+    ``freedom`` is how much was measured less how much it determines; ``uncertainty`` is None where
+    the Jacobian is too large to be dense.
     """
 
     residual_sum: float
     free: Mask
+    freedom: float
+    dispersion: float
     uncertainty: Estimate | None
 
 
@@ -35,15 +38,19 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
     data, trial, loss = objective.data, place.trial, objective.loss
     y, t = trial.outputs, data.targets
     free = box.free(trial.theta, place.model.gradient)
-    residual_sum = float(np.sum((y - t) ** 2))
+    residual_sum, n = float(np.sum(data.weighing * (y - t) ** 2)), data.size
     if free.size * t.size > _MOST_ENTRIES:
-        return Assessment(residual_sum, free, None)
-    known, p = objective.information(trial), int(free.sum())
-    dispersion = loss.dispersion(y, t, p)
+        freedom = max(0, n - int(free.sum()))
+        return Assessment(residual_sum, free, freedom, loss.dispersion(y, t, n - freedom), None)
+    known = replace(objective, loss=loss.estimating()).information(trial)
+    rows = np.repeat(data.measured.any(axis=1), len(known.J) // len(data))
+    determined = known.explained(rows, free)
+    dispersion = loss.dispersion(y, t, determined)
     if isinstance(loss, SquaredLoss) and needs_precision(data, y):
         residual = precise_residual(objective.module, data, trial.theta)
         if residual is not None:
             # theta itself is rounded: what a last step would still explain is no noise.
             residual_sum = known.unexplained(residual.ravel(), free)
-            dispersion = residual_sum / (t.size - p) if t.size > p else np.inf
-    return Assessment(residual_sum, free, estimate(known, free, dispersion / len(data)))
+            dispersion = residual_sum / (n - determined) if n > determined else np.inf
+    found = estimate(known, free, dispersion / len(data))
+    return Assessment(residual_sum, free, n - determined, dispersion, found)

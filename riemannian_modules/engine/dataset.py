@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number_array, require, require_mapping
+from riemannian_modules.engine.measurement import Missing, measured_targets
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts, Shown, counted
@@ -27,28 +28,58 @@ class Dataset(Shown):
 
     Attributes:
         inputs: (B, m).
-        targets: (B, q).
+        targets: (B, q); 0 where nothing was measured.
+        weights: Of each target, (B, q): ``1 / sigma^2``, and 0 where nothing was measured; None
+            where all were measured equally well.
     """
 
     inputs: Array
     targets: Array
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def weighing(self) -> Array:
+        """The weights, which are 1 where none are given, (B, q)."""
+        return np.ones(self.targets.shape) if self.weights is None else self.weights
+
+    @property
+    def measured(self) -> NDArray[np.bool_]:
+        """Which targets were measured, (B, q)."""
+        return self.weighing > 0.0
+
+    @property
+    def size(self) -> int:
+        """How many numbers were measured."""
+        return int(self.measured.sum())
+
+    @property
+    def deviations(self) -> Array | None:
+        """Sigma (B, q), infinite where nothing was measured; None where no weights are given."""
+        with np.errstate(divide="ignore"):
+            return None if self.weights is None else 1.0 / np.sqrt(self.weights)
+
     def take(self, rows: NDArray[np.intp]) -> Dataset:
         """The samples ``rows``."""
-        return Dataset(self.inputs[rows], self.targets[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return Dataset(self.inputs[rows], self.targets[rows], weights)
 
     @override
     def facts(self) -> Facts:
         columns = self.inputs.shape[1], self.targets.shape[1]
-        rows = (("inputs", f"{columns[0]} a sample"), ("targets", f"{columns[1]} a sample"))
-        return Facts(f"Dataset of {counted(len(self), 'sample')}", rows)
+        rows = [("inputs", f"{columns[0]} a sample"), ("targets", f"{columns[1]} a sample")]
+        if self.size < self.targets.size:
+            rows.append(("missing", f"{self.targets.size - self.size:,} of {self.targets.size:,}"))
+        return Facts(f"Dataset of {counted(len(self), 'sample')}", tuple(rows))
 
 
 def dataset(
-    module: RiemannianModule, data: Mapping[str, ArrayLike], where: str = "fit: data"
+    module: RiemannianModule,
+    data: Mapping[str, ArrayLike],
+    where: str = "fit: data",
+    missing: Missing = None,
 ) -> Dataset:
     """Columns by name as the samples of a module without state.
 
@@ -56,6 +87,8 @@ def dataset(
         module: Its inputs' and outputs' names are the columns wanted.
         data: For each input and each output an array (B, *shape of the port).
         where: What is being read, for messages.
+        missing: Names of outputs in which NaN means that nothing was measured; or arrays of
+            booleans by name, true where nothing was.
 
     Returns:
         The samples, flat and in the order of the module's ports.
@@ -76,27 +109,31 @@ def dataset(
     wanted = (*s.inputs.names, *s.outputs.names)
     require_mapping(where, data, "columns by name")
     unknown = [name for name in data if name not in wanted]
-    missing = [name for name in wanted if name not in data]
-    if unknown or missing:
+    absent = [name for name in wanted if name not in data]
+    if unknown or absent:
         raise SignatureError(
-            f"{where}: unknown columns {unknown}, missing columns {missing}; expected the inputs "
+            f"{where}: unknown columns {unknown}, missing columns {absent}; expected the inputs "
             f"{s.inputs.describe()} and the outputs {s.outputs.describe()}."
         )
     columns = {name: _column(where, name, data[name]) for name in wanted}
+    for name in s.inputs.names:
+        _check_complete(where, name, columns[name])
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         raise SignatureError(
             f"{where}: expected columns of one length, at least one sample, got lengths {lengths}."
         )
     (length,) = set(lengths.values())
-    parts = [_packed(where, space, columns, length) for space in (s.inputs, s.outputs)]
-    return Dataset(*parts)
+    inputs, targets = (_shaped(where, space, columns, length) for space in (s.inputs, s.outputs))
+    u = s.inputs.pack(inputs, where) if inputs else np.zeros((length, 0))
+    return Dataset(u, *measured_targets(where, s.outputs, targets, missing))
 
 
 def paired_dataset(
     module: RiemannianModule,
     inputs: ArrayLike | Mapping[str, ArrayLike],
     targets: ArrayLike | Mapping[str, ArrayLike],
+    missing: Missing = None,
 ) -> Dataset:
     """Inputs and targets apart, for modules whose inputs and outputs share names, as flow maps do.
 
@@ -104,6 +141,7 @@ def paired_dataset(
         module: Whose inputs and outputs they are.
         inputs: By name, or flat (B, m).
         targets: By name, or flat (B, q).
+        missing: As in `dataset`.
 
     Returns:
         The samples, flat and in the order of the module's ports.
@@ -115,13 +153,13 @@ def paired_dataset(
     require("paired_dataset", module, RiemannianModule, "a module")
     s = module.signature
     u = s.inputs.pack(inputs, "paired_dataset: inputs")
-    t = s.outputs.pack(targets, "paired_dataset: targets")
+    t, weights = measured_targets("paired_dataset: targets", s.outputs, targets, missing)
     if u.ndim != 2 or t.ndim != 2 or len(u) != len(t) or not len(t):
         raise SignatureError(
             f"paired_dataset: expected equally many samples of both, (B, {s.inputs.size}) and "
             f"(B, {s.outputs.size}), got {u.shape} and {t.shape}."
         )
-    return Dataset(u, t)
+    return Dataset(u, t, weights)
 
 
 def check_fits(module: RiemannianModule, data: Dataset, where: str) -> None:
@@ -146,18 +184,22 @@ def _column(where: str, name: str, values: ArrayLike) -> Array:
         raise SignatureError(
             f"{where}: column {name!r} is one number; expected one for each sample."
         )
+    return column
+
+
+def _check_complete(where: str, name: str, column: Array) -> None:
     bad = ~np.isfinite(column).all(axis=tuple(range(1, column.ndim)))
     if bad.any():
         raise DomainError(
             f"{where}: column {name!r} holds NaN or infinity in {int(bad.sum())} rows, first in "
             f"row {int(np.argmax(bad))}. Leave these samples out."
         )
-    return column
 
 
-def _packed(where: str, space: Space, columns: Mapping[str, Array], length: int) -> Array:
-    if not space.ports:
-        return np.zeros((length, 0))
+def _shaped(
+    where: str, space: Space, columns: Mapping[str, Array], length: int
+) -> dict[str, ArrayLike]:
+    """The columns of a space's ports, each (B, *shape of the port)."""
     named: dict[str, ArrayLike] = {}
     for port in space.ports:
         column = columns[port.name]
@@ -167,4 +209,4 @@ def _packed(where: str, space: Space, columns: Mapping[str, Array], length: int)
                 f"{column.shape}."
             )
         named[port.name] = column.reshape(length, *port.shape)
-    return space.pack(named, where)
+    return named

@@ -41,13 +41,15 @@ class Outcome(enum.Enum):
     OUT_OF_ITERATIONS = "out of iterations"
     STALLED = "stalled: no step is downhill"
     INTERRUPTED = "interrupted"
+    STOPPED = "stopped by the callback"
+    WITHIN_TOLERANCES = "converged within the tolerances given"
     DIVERGES = "diverges: the data are separated"
     UNDEFINED = "undefined at the start"
 
     @property
     def is_settled(self) -> bool:
         """Whether the point is a minimum as far as floating point can tell."""
-        return self in (Outcome.CONVERGED, Outcome.AT_ROUNDING)
+        return self in (Outcome.CONVERGED, Outcome.AT_ROUNDING, Outcome.WITHIN_TOLERANCES)
 
 
 @final
@@ -121,9 +123,10 @@ def descend(
                 return Descent(place, _settled_as(objective, place, bounds))
             R = np.where(diagonal > 0.0, diagonal, 1.0)
             taken = damped_step(objective, place, damping.mu, R, bounds, method)
-            watch(_line(objective, number, place, damping.mu, offset, taken))
+            line = _line(objective, number, place, damping.mu, offset, taken)
             damping.adapt(taken)
             place = place if taken is None else taken.place
+            watch(line)  # which may end the descent, here
             if damping.mu > _MOST_DAMPING:
                 return Descent(place, Outcome.STALLED)
     except KeyboardInterrupt:

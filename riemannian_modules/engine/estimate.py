@@ -21,22 +21,33 @@ _MOVES = 1e-6  # part of a direction without information that counts as moving a
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Estimate(Shown):
-    """Covariance (p, p) and the positions of parameters that the data do not determine.
+    """How well parameters are known.
 
-    Undetermined parameters have infinite variance, those held at a bound variance zero.
+    Attributes:
+        generalised: Their covariance (p, p) where those that data do not determine are held.
+        undetermined: Positions of parameters that data do not determine.
+        null: Directions (p, d) in which parameters can move without any effect on the loss.
     """
 
-    covariance: Array
+    generalised: Array
     undetermined: tuple[int, ...]
+    null: Array
+
+    @property
+    def covariance(self) -> Array:
+        """(p, p): infinite variance for undetermined parameters, zero for those at a bound."""
+        covariance, moved = self.generalised.copy(), list(self.undetermined)
+        covariance[moved, :] = covariance[:, moved] = 0.0
+        covariance[moved, moved] = np.inf
+        return covariance
 
     def without(self, direction: Array) -> Estimate:
-        """The same where the parameters that a direction (p,) moves are undetermined."""
+        """The same where nothing is known along a direction (p,)."""
         moves = np.abs(direction) > _MOVES * np.abs(direction).max(initial=0.0)
-        covariance = self.covariance.copy()
-        covariance[moves, :] = covariance[:, moves] = 0.0
-        covariance[moves, moves] = np.inf
         places = {*self.undetermined, *np.flatnonzero(moves).tolist()}
-        return Estimate(covariance, tuple(sorted(places)))
+        P = np.eye(len(direction)) - np.outer(direction, direction) / (direction @ direction)
+        null = np.column_stack([self.null, direction])
+        return Estimate(P @ self.generalised @ P.T, tuple(sorted(places)), null)
 
 
 def estimate(model: JointModel, free: Mask, dispersion: float) -> Estimate:
@@ -55,14 +66,14 @@ def estimate(model: JointModel, free: Mask, dispersion: float) -> Estimate:
     roots[order[:rank]] = inverse
     roots /= scale[:, None]
     covariance = np.zeros((p, p))
-    with np.errstate(invalid="ignore"):  # an infinite dispersion: no degrees of freedom are left
+    if np.isfinite(dispersion):
         covariance[np.ix_(places, places)] = dispersion * (roots @ roots.T)
-    if rank == n:
-        return Estimate(covariance, ())
+    else:  # no measurement is left over to tell the noise from
+        covariance[places, places] = np.inf
     null = np.zeros((n, n - rank))
     null[order[:rank]] = -inverse @ R[:rank, rank:]
     null[order[rank:]] = np.eye(n - rank)
-    moved = places[np.abs(null).max(axis=1) > _MOVES]
-    covariance[moved, :] = covariance[:, moved] = 0.0
-    covariance[moved, moved] = np.inf
-    return Estimate(covariance, tuple(int(i) for i in moved))
+    moved = places[np.abs(null).max(axis=1, initial=0.0) > _MOVES]
+    directions = np.zeros((p, n - rank))
+    directions[places] = np.where(np.abs(null) > _MOVES, null, 0.0) / scale[:, None]
+    return Estimate(covariance, tuple(int(i) for i in moved), directions)

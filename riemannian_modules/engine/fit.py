@@ -8,43 +8,70 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import NoneType
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.door import brief, require, require_mapping
+from riemannian_modules.door import brief, require
 from riemannian_modules.engine.assessment import assess
 from riemannian_modules.engine.dataset import Dataset, check_fits, dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
 from riemannian_modules.engine.descent_step import Bounds, Method
+from riemannian_modules.engine.fit_problem import FitProblem, box_of, objective_of, pulls_of
 from riemannian_modules.engine.fit_result import FitResult
 from riemannian_modules.engine.linear_parameters import linear_parameters
-from riemannian_modules.engine.loss import Loss
-from riemannian_modules.engine.losses import SquaredLoss
-from riemannian_modules.engine.objective import Coupling, Joint, Layerwise, Objective
+from riemannian_modules.engine.loss import Loss, ResidualLoss
+from riemannian_modules.engine.losses import NaturalLoss, SquaredLoss
+from riemannian_modules.engine.measurement import (
+    ByOutput,
+    Missing,
+    checked_weights,
+    weights_of,
+)
+from riemannian_modules.engine.objective import Count, Coupling, Joint, Layerwise, Objective
+from riemannian_modules.engine.parameter_box import (
+    Fixed,
+    Sides,
+    bounded,
+    check_inside,
+    fixed_values,
+    priors_by_entry,
+)
+from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.progress import Progress, TerminalProgress
+from riemannian_modules.engine.robust_losses import RobustLoss, StudentLoss
 from riemannian_modules.engine.schedule import FullBatch, Schedule
 from riemannian_modules.engine.separation import separating
+from riemannian_modules.engine.stopping import Callback, Stopping, Tolerances
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
 
-Side = ArrayLike | None
 _MOST_JOINT_PARAMETERS = 500
 _DOUBTFUL = (
     10.0  # standard deviations of this many times the parameter: it may have left for infinity
 )
 
 
-def fit(
+def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lmfit or PEtab
     module: RiemannianModule,
     data: Mapping[str, ArrayLike] | Dataset,
     loss: Loss | None = None,
-    bounds: Mapping[str, tuple[Side, Side]] | None = None,
+    bounds: Sides | None = None,
     schedule: Schedule | None = None,
     coupling: Coupling | None = None,
     progress: Progress | None = None,
+    *,
+    sigma: ByOutput | None = None,
+    absolute: bool = False,
+    weights: ByOutput | None = None,
+    missing: Missing = None,
+    fixed: Fixed | None = None,
+    prior: Prior | Mapping[str, Prior] | None = None,
+    tolerances: Tolerances | None = None,
+    callback: Callback | None = None,
 ) -> FitResult:
     """Find the parameters at which the module's outputs fit the data best.
 
@@ -54,22 +81,43 @@ def fit(
     Each iteration evaluates the map over all samples twice and its derivative once; with p
     parameters and q outputs the joint metric costs O(B q p^2).
 
+    A prior is weighed against the data by sigma, which is 1 where none is given; it adds a row to
+    the metric for each parameter that it speaks of.
+
     Args:
         module: A module or composite without state.
         data: For each input and output an array of B samples by name, (B, *shape); or a `Dataset`
             from `dataset` or `paired_dataset`.
-        loss: What is minimised; the squared loss where none is given.
+        loss: What is minimised; the squared loss where none is given. `HuberLoss`, `SoftL1Loss`,
+            `CauchyLoss` and `StudentLoss` bear outliers.
         bounds: By parameter name the lower and the upper side, each a number, an array of the
             parameter's shape, or None.
         schedule: `FullBatch` (the default) or `MiniBatches`.
         coupling: `Joint` or `Layerwise`; joint for up to 500 parameters where none is given.
         progress: `TerminalProgress` (the default) or `NoProgress`.
+        sigma: Standard deviations of the measurements, in the outputs' units: by output's name a
+            number or an array (B,), or an array (B, q). Residuals are divided by them.
+        absolute: curve_fit's `absolute_sigma`. True: sigma (1 where none is given) is the noise
+            itself. False: sigma says how measurements compare, and the size of the noise is
+            estimated from the residuals, which scales the covariance.
+        weights: What squares, or terms of a likelihood, are multiplied with, as in statsmodels and
+            R: ``1 / sigma^2``, in the same forms as sigma. (lmfit's multiply residuals: give
+            ``sigma=1 / weights``.) A weight of 0 leaves a measurement out.
+        missing: Names of outputs in which NaN means that nothing was measured, as ``"y z"``; or
+            arrays of booleans by name, true where nothing was. Other NaN are refused.
+        fixed: Names of parameters, or of entries such as ``"W[0,1]"``, that keep their values, as
+            ``"k n"``; or values by name, as ``{"k": 1.0}``.
+        prior: By name of a parameter or an entry, a `NormalPrior`, `LogNormalPrior`,
+            `UniformPrior` or `LaplacePrior`; or one for all, as ``ridge(0.1)``.
+        tolerances: When to stop early; as accurate as floating point allows where none are given.
+        callback: Called with each `Iteration`; the fit stops where it returns True.
 
     Returns:
         The fitted module in a `FitResult`: how the search ended, the loss, deviations and history.
 
     Raises:
-        UnsupportedError: If the module has a state; make it a flow map first.
+        UnsupportedError: If the module has a state; make it a flow map first. If the loss knows its
+            own noise and sigma or `absolute` is given.
         SignatureError: For wrong names or shapes, no samples, or no parameters.
         DomainError: For NaN or infinite data, targets that the loss does not know, a start outside
             the bounds, or a map that is undefined at the start.
@@ -80,39 +128,54 @@ def fit(
         (schedule, Schedule, "a schedule such as FullBatch()"),
         (coupling, Coupling, "a coupling: Joint() or Layerwise()"),
         (progress, Progress, "TerminalProgress() or NoProgress()"),
+        (tolerances, Tolerances, "tolerances such as Tolerances(loss=1e-6)"),
     ):
         require(where, given, (kind, NoneType), expected)
+    if callback is not None and not callable(callback):
+        raise SignatureError(
+            f"{where}: callback: expected a function of an Iteration, got {brief(callback)}."
+        )
     loss = SquaredLoss() if loss is None else loss
-    objective = _objective(where, module, data, loss, coupling)
-    box = _bounds(where, module, bounds)
-    schedule = FullBatch() if schedule is None else schedule
+    samples = _samples(where, module, data, loss, (sigma, weights, missing))
+    problem = _problem(where, module, samples, loss, bounds, fixed, prior, absolute)
+    if coupling is None:
+        few = module.signature.parameters.size <= _MOST_JOINT_PARAMETERS
+        coupling = Joint() if few else Layerwise()
     history: list[Iteration] = []
+    stopping = Stopping(Tolerances() if tolerances is None else tolerances, callback)
     with (TerminalProgress() if progress is None else progress).watching(where) as shown:
 
         def watch(line: Iteration) -> None:
             history.append(line)
             shown(line)
+            stopping.look(line)
 
         # Trial steps may overflow; they are refused for it.
         with np.errstate(all="ignore"):
-            descent = _best(objective, module.theta, box, schedule, watch)
+            objective, box, descent = _search(
+                problem, FullBatch() if schedule is None else schedule, coupling, watch
+            )
     if descent.place is None:
         raise DomainError(
-            f"{where}: the loss or its derivative is not finite at the start {module.theta}. "
-            "Start from parameters at which the map is defined for all samples."
+            f"{where}: the loss or its derivative is not finite at the start "
+            f"{problem.module.theta}. Start from parameters at which the map is defined for all "
+            "samples, and which their priors allow."
         )
-    return _result(objective, descent, box, history, time.perf_counter() - clock)
+    if stopping.outcome is not None and descent.outcome is Outcome.INTERRUPTED:
+        descent = Descent(descent.place, stopping.outcome)
+    return _result(problem, objective, descent, box, history, time.perf_counter() - clock)
 
 
-def _objective(
+def _samples(
     where: str,
     module: RiemannianModule,
     data: Mapping[str, ArrayLike] | Dataset,
     loss: Loss,
-    coupling: Coupling | None,
-) -> Objective:
+    said: tuple[ByOutput | None, ByOutput | None, Missing],
+) -> Dataset:
+    """The samples with what is said of their errors, weights and missing values."""
     require(where, module, RiemannianModule, "a module")
-    s = module.signature
+    s, (sigma, weights, missing) = module.signature, said
     if s.time is not Time.STATIC or s.state.size:
         raise UnsupportedError(
             f"{where}: fits maps without state, but this module is {s.time.value} with the state "
@@ -120,43 +183,93 @@ def _objective(
         )
     if not s.parameters.size:
         raise SignatureError(f"{where}: the module has no parameters to fit.")
-    samples = data if isinstance(data, Dataset) else dataset(module, data, f"{where}: data")
-    check_fits(module, samples, f"{where}: data")
-    loss.check(f"{where}: data", samples.targets)
-    if coupling is None:
-        coupling = Joint() if s.parameters.size <= _MOST_JOINT_PARAMETERS else Layerwise()
-    return Objective(module, samples, loss, coupling)
-
-
-def _bounds(
-    where: str, module: RiemannianModule, bounds: Mapping[str, tuple[Side, Side]] | None
-) -> Bounds:
-    space = module.signature.parameters
-    sides = (np.full(space.size, -np.inf), np.full(space.size, np.inf))
-    require_mapping(f"{where}: bounds", {} if bounds is None else bounds, "pairs by name")
-    space.check_names(bounds or {}, f"{where}: bounds")
-    for name, pair in (bounds or {}).items():
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise SignatureError(f"{where}: bounds of {name!r} need a lower and an upper side.")
-        for side, value in zip(sides, pair, strict=True):
-            if value is not None:
-                place, given = space.laid(name, value, f"{where}: bounds of {name!r}")
-                if given.ndim != 1 or np.isnan(given).any():
-                    raise SignatureError(
-                        f"{where}: bounds of {name!r} expect one number for each entry, got "
-                        f"{brief(value)} of shape {given.shape}."
-                    )
-                side[place] = given
-    box, theta = Bounds(*sides), module.theta
-    outside = (theta < box.lower) | (theta > box.upper) | (box.lower > box.upper)
-    if outside.any():
-        names = [name for name, out in zip(space.coordinates, outside, strict=True) if out]
-        raise DomainError(
-            f"{where}: expected a start inside the bounds, but {names[:8]} lie outside (or their "
-            "lower side is above their upper one). Give the module other parameters or widen "
-            "the bounds."
+    if not isinstance(data, Dataset):
+        data = dataset(module, data, f"{where}: data", missing)
+    elif missing is not None:
+        raise SignatureError(
+            f"{where}: missing: a Dataset says itself what is missing; give `missing` to dataset() "
+            "or paired_dataset()."
         )
-    return box
+    check_fits(module, data, f"{where}: data")
+    if sigma is not None and not isinstance(loss, ResidualLoss):
+        raise UnsupportedError(
+            f"{where}: sigma: {type(loss).__name__} knows the noise of its own outcomes; give "
+            "`weights` for outcomes that count several times."
+        )
+    given = weights_of(where, s.outputs, len(data), sigma, weights)
+    if given is not None:
+        given = checked_weights(where, s.outputs, given * data.weighing, data.measured)
+        data = replace(data, weights=given)
+    if not data.size:
+        raise SignatureError(f"{where}: data: nothing was measured; expected at least one target.")
+    _check_loss(where, loss, data)
+    return data
+
+
+def _check_loss(where: str, loss: Loss, data: Dataset) -> None:
+    """Raise unless the loss speaks of the targets that were measured, with their weights."""
+    if data.weights is not None and not isinstance(loss, ResidualLoss):
+        # Losses of whole samples, as that of a category, weigh these alone.
+        each = loss.terms(data.targets[:1], data.targets[:1]).shape[-1]
+        if each < data.targets.shape[1] and (data.weights != data.weights[:, :1]).any():
+            raise DomainError(
+                f"{where}: {type(loss).__name__} weighs samples: expected equal weights of a "
+                "sample's outputs, all of which are measured or none."
+            )
+    loss.check(f"{where}: data", data.targets[data.measured.any(axis=1)])
+
+
+def _problem(
+    where: str,
+    module: RiemannianModule,
+    samples: Dataset,
+    loss: Loss,
+    bounds: Sides | None,
+    fixed: Fixed | None,
+    prior: Prior | Mapping[str, Prior] | None,
+    absolute: bool,  # noqa: FBT001 - as it was given
+) -> FitProblem:
+    space = module.signature.parameters
+    knows = isinstance(loss, (SquaredLoss, NaturalLoss, StudentLoss))
+    if absolute and not knows and isinstance(loss, ResidualLoss):
+        why = "takes it from the spread" if isinstance(loss, RobustLoss) else "estimates the noise"
+        raise UnsupportedError(
+            f"{where}: absolute: {type(loss).__name__} {why} of the residuals. Leave `absolute` "
+            "out, or use SquaredLoss or StudentLoss, whose noise is known."
+        )
+    values = fixed_values(where, space, fixed, module.theta)
+    is_fixed = np.isfinite(values)
+    if is_fixed.all():
+        raise SignatureError(f"{where}: fixed: no parameter is left to fit; leave some out.")
+    theta = np.where(is_fixed, values, module.theta)
+    box, priors = bounded(where, space, bounds), priors_by_entry(where, space, prior)
+    lower, upper = box.lower.copy(), box.upper.copy()
+    for i, known in priors.items():
+        lower[i] = max(lower[i], known.support[0])
+        upper[i] = min(upper[i], known.support[1])
+    check_inside(where, space, Bounds(lower, upper), theta)
+    sides = np.where(is_fixed, theta, lower), np.where(is_fixed, theta, upper)
+    start = module.with_parameters(theta) if is_fixed.any() else module
+    return FitProblem(start, samples, loss, priors, *sides, is_fixed, absolute)
+
+
+def _search(
+    problem: FitProblem, schedule: Schedule, coupling: Coupling, watch: Watch
+) -> tuple[Objective, Bounds, Descent]:
+    """The best descent; linear priors change their side until none is better on the other."""
+    start, count = problem.module.theta, Count()
+    pulls = pulls_of(problem, start)
+    while True:
+        objective, box = objective_of(problem, pulls, coupling, count), box_of(problem, pulls)
+        descent = _best(objective, start, box, schedule, watch)
+        if descent.place is None or not descent.outcome.is_settled:
+            return objective, box, descent
+        gradient = descent.place.model.gradient * len(objective.data)
+        turned = pulls.turned(descent.place.trial.theta, gradient)
+        # A side is left for a lower loss alone, so this ends.
+        if (turned.side == pulls.side).all():
+            return objective, box, descent
+        pulls, start = turned, descent.place.trial.theta
 
 
 def _best(
@@ -218,28 +331,30 @@ def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds
 
 
 def _result(
-    objective: Objective, found: Descent, box: Bounds, history: list[Iteration], seconds: float
-) -> FitResult:
+    problem: FitProblem, objective: Objective, found: Descent, box: Bounds,
+    history: list[Iteration], seconds: float,
+) -> FitResult:  # fmt: skip
     assert found.place is not None
-    module, trial = objective.module, found.place.trial
+    trial = found.place.trial
     judged = assess(objective, found.place, box)
     uncertainty = judged.uncertainty
     if found.outcome is Outcome.DIVERGES and uncertainty is not None:
         along = separating(objective, found.place, box)
         uncertainty = uncertainty if along is None else uncertainty.without(along)
-    names = module.signature.parameters.coordinates
+    names = problem.module.signature.parameters.coordinates
+    held = ~judged.free & ~problem.fixed
     return FitResult(
-        module=module.with_parameters(trial.theta),
+        module=problem.module.with_parameters(trial.theta),
         outcome=found.outcome,
         loss=trial.value * len(objective.data),
         residual_sum=judged.residual_sum,
-        freedom=objective.data.targets.size - int(judged.free.sum()),
-        held=tuple(name for name, moves in zip(names, judged.free, strict=True) if not moves),
+        freedom=judged.freedom,
+        dispersion=judged.dispersion,
+        held=tuple(name for name, is_held in zip(names, held, strict=True) if is_held),
         history=tuple(history),
         evaluations=objective.count.values,
         derivatives=objective.count.derivatives,
         seconds=seconds,
-        data=objective.data,
+        problem=problem,
         uncertainty=uncertainty,
-        criterion=objective.loss,
     )

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from riemannian_modules.canvas import COLOURS, legend_above
+from riemannian_modules.door import number_array
 from riemannian_modules.engine.dataset import Dataset
-from riemannian_modules.errors import RiemannianError
+from riemannian_modules.errors import DomainError, RiemannianError
 from riemannian_modules.space import Array, Space
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def plot_fit(shown: Fitted) -> Figure:
     figure = Figure(figsize=(9.0, 2.6 * count + 1.9), layout="constrained")
     grid = figure.add_gridspec(count + 1, 2, height_ratios=[2.6] * count + [1.7],
                                width_ratios=[1.5, 1.0])  # fmt: skip
-    curves, model = _curves(shown), shown.model(shown.data.inputs)
-    units = _units(shown.outputs)
+    curves, model = curves_of(shown.data.inputs, shown.inputs), shown.model(shown.data.inputs)
+    units = units_of(shown.outputs)
     for j in range(count):
         left, right = figure.add_subplot(grid[j, 0]), figure.add_subplot(grid[j, 1])
         name = shown.outputs.coordinates[j]
@@ -100,9 +101,30 @@ def plot_fit(shown: Fitted) -> Figure:
     return figure
 
 
-def _curves(shown: Fitted) -> Curves | None:
-    """How data are drawn over one input, None where several inputs take many values."""
-    inputs = shown.data.inputs
+def bars_of(data: Dataset, deviations: ArrayLike | None) -> Array | None:
+    """A user's standard deviations of the targets (B, q), or the data's own.
+
+    Raises:
+        DomainError: If one is negative or not finite, or their shape does not fit.
+    """
+    shape = data.targets.shape
+    if deviations is None:
+        own = data.deviations
+        return None if own is None or (own[data.measured] == 1.0).all() else own
+    bars = number_array("plot: deviations", deviations)
+    fits = bars.ndim <= 2 and all(
+        n in (1, m) for n, m in zip(bars.shape[::-1], shape[::-1], strict=False)
+    )
+    if not fits or not (np.isfinite(bars) & (bars >= 0)).all():
+        raise DomainError(
+            f"plot: deviations: expected finite numbers of at least 0 of shape {shape} or "
+            f"one that broadcasts to it, got shape {bars.shape}."
+        )
+    return np.broadcast_to(bars, shape)
+
+
+def curves_of(inputs: Array, space: Space) -> Curves | None:
+    """How rows are drawn over one input, None where several inputs take many values."""
     distinct = [len(np.unique(column)) for column in inputs.T]
     varying = [i for i, number in enumerate(distinct) if number > 1]
     if not varying:
@@ -112,9 +134,9 @@ def _curves(shown: Fitted) -> Curves | None:
     settings, which = np.unique(inputs[:, others], axis=0, return_inverse=True)
     if len(settings) > MOST_CURVES:
         return None
-    units = _units(shown.inputs)
+    units = units_of(space)
     names = [
-        ", ".join(f"{shown.inputs.coordinates[i]} = {v:g} {units[i]}".strip()
+        ", ".join(f"{space.coordinates[i]} = {v:g} {units[i]}".strip()
                   for i, v in zip(others, setting, strict=True))
         for setting in settings.tolist()
     ]  # fmt: skip
@@ -122,7 +144,7 @@ def _curves(shown: Fitted) -> Curves | None:
     return Curves(along, groups, names)
 
 
-def _units(space: Space) -> list[str]:
+def units_of(space: Space) -> list[str]:
     """The unit of each coordinate."""
     return [port.unit for port in space.ports for _ in range(port.size)]
 
@@ -131,7 +153,7 @@ def _axis(shown: Fitted, curves: Curves) -> tuple[Array, str]:
     """Where samples stand along the axis, and what it is called."""
     if curves.along < 0:
         return np.arange(len(shown.data), dtype=float), "sample"
-    units = _units(shown.inputs)
+    units = units_of(shown.inputs)
     name, unit = shown.inputs.coordinates[curves.along], units[curves.along]
     return shown.data.inputs[:, curves.along], f"{name} [{unit}]" if unit else name
 
@@ -174,7 +196,7 @@ def _curve(
 def _draw_parity(ax: Axes, shown: Fitted, model: Array, j: int, label: str) -> None:
     rows = np.arange(len(model))
     _draw_points(ax, shown, model[:, j], shown.data.targets[:, j], rows, j, COLOURS[0], "data")
-    both = np.concatenate([model[:, j], shown.data.targets[:, j]])
+    both = np.concatenate([model[:, j], shown.data.targets[shown.data.measured[:, j], j]])
     ends = [both.min(), both.max()]
     ax.plot(ends, ends, "-", color=GREY, lw=1.2, zorder=1, label="data = model")
     ax.set(xlabel=f"model: {label}", ylabel=f"data: {label}")
@@ -186,10 +208,11 @@ def _draw_residuals(
     ax: Axes, shown: Fitted, places: Array, model: Array, groups: list[NDArray[np.intp]], j: int
 ) -> None:
     rest = shown.data.targets[:, j] - model[:, j]
+    measured = rest[shown.data.measured[:, j]]
     for rows, colour in zip(groups, COLOURS, strict=False):
         _draw_points(ax, shown, places[rows], rest[rows], rows, j, colour, "")
     ax.axhline(0.0, color=GREY, lw=1.2, zorder=1)
-    ax.set_title(f"root mean square {np.sqrt(np.mean(rest**2)):.3g}", fontsize=8, loc="right")
+    ax.set_title(f"root mean square {np.sqrt(np.mean(measured**2)):.3g}", fontsize=8, loc="right")
     ax.grid(alpha=0.3)
 
 
@@ -197,7 +220,8 @@ def _draw_points(
     ax: Axes, shown: Fitted, x: Array, y: Array, rows: NDArray[np.intp], j: int, colour: str,
     label: str,
 ) -> None:  # fmt: skip
-    many = len(shown.data) > 300
+    many, measured = len(shown.data) > 300, shown.data.measured[rows, j]
+    x, y, rows = x[measured], y[measured], rows[measured]
     bars = None if shown.bars is None else shown.bars[rows, j]
     ax.errorbar(
         x, y, yerr=bars, fmt="o", ms=2.0 if many else 4.0, mfc=colour if many else "white",

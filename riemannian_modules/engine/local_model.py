@@ -126,6 +126,17 @@ class JointModel(LocalModel):
         left = residual - Q @ (Q.T @ residual)
         return float(left @ left)
 
+    def explained(self, rows: Mask, free: Mask) -> float:
+        """How many numbers in some rows of J the free parameters can set: the trace of the hat.
+
+        It is the rank where all rows that count are among them; rows of priors take their part.
+        """
+        _, scale, order, rank = self.triangle(free)
+        if not self.J[~rows].any():
+            return rank
+        Q = np.linalg.qr((self.J[:, free] / scale)[:, order[:rank]])[0]
+        return float(np.sum(Q[rows] ** 2))
+
     def triangle(self, free: Mask) -> tuple[Array, Array, Index, int]:
         """Pivoted QR of the free columns, each scaled to length one: R, scales, order, rank."""
         from scipy.linalg import qr

@@ -7,9 +7,14 @@ metrics as generalised Gauss-Newton metrics.
 from __future__ import annotations
 
 import abc
+from typing import TYPE_CHECKING
 
+from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
+
+if TYPE_CHECKING:
+    from riemannian_modules.engine.dataset import Dataset
 
 
 class Loss(abc.ABC, Shown):
@@ -35,10 +40,11 @@ class Loss(abc.ABC, Shown):
         """S with the metric ``S S^T`` of each sample's outputs, (B, q, r)."""
 
     @abc.abstractmethod
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         """What the inverse metric is multiplied with to be the covariance of the estimate.
 
         It is 1 for likelihoods, and the estimated variance of the noise for the squared loss.
+        ``parameters`` counts those that the data determine, of which priors leave a part.
         """
 
     @abc.abstractmethod
@@ -48,3 +54,28 @@ class Loss(abc.ABC, Shown):
     def mean(self, outputs: Array) -> Array:
         """What targets are expected to be on average, (B, q): the outputs themselves."""
         return outputs
+
+    def terms(self, outputs: Array, targets: Array) -> Array:
+        """What each entry adds to the value, (B, q), or each sample, (B, 1).
+
+        Raises:
+            UnsupportedError: If the value is no such sum, so that its entries cannot be weighed.
+        """
+        del outputs, targets
+        raise UnsupportedError(
+            f"{type(self).__name__} is no sum of terms that can be weighed; leave `weights`, "
+            "`sigma` and `missing` out."
+        )
+
+    def of(self, data: Dataset) -> Loss:
+        """The same loss on other samples, for losses that weigh each sample in its own way."""
+        del data
+        return self
+
+    def estimating(self) -> Loss:
+        """The loss whose metric, times `dispersion`, gives the covariance; mostly the loss."""
+        return self
+
+
+class ResidualLoss(Loss):
+    """A loss of the residuals ``y - t`` alone, each of which can be divided by its error."""

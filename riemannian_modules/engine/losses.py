@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number_array, whole_number
-from riemannian_modules.engine.loss import Loss
+from riemannian_modules.engine.loss import Loss, ResidualLoss
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array
 
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
-class SquaredLoss(Loss):
+class SquaredLoss(ResidualLoss):
     """``1/2 sum |y - t|^2``: least squares, with the Gauss-Newton metric."""
 
     @override
@@ -43,7 +43,7 @@ class SquaredLoss(Loss):
         return _diagonal(np.ones_like(outputs))
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         freedom = targets.size - parameters
         return 2.0 * self.value(outputs, targets) / freedom if freedom > 0 else math.inf
 
@@ -54,7 +54,7 @@ class SquaredLoss(Loss):
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
-class GaussianLoss(Loss):
+class GaussianLoss(ResidualLoss):
     """Negative log-likelihood of Gaussian noise, one unknown standard deviation for each output.
 
     The standard deviations are eliminated: at given outputs the likelihood is largest at
@@ -87,7 +87,7 @@ class GaussianLoss(Loss):
         return _diagonal(1.0 / noise)
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         return 1.0
 
     @override
@@ -113,7 +113,7 @@ class NaturalLoss(Loss):
         return self.gradient(outputs, np.zeros_like(outputs))
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         return 1.0
 
     @override
@@ -136,8 +136,12 @@ class BernoulliLoss(NaturalLoss):
 
     @override
     def value(self, outputs: Array, targets: Array) -> float:
+        return float(np.sum(self.terms(outputs, targets)))
+
+    @override
+    def terms(self, outputs: Array, targets: Array) -> Array:
         # log(1 + e^y) - t y, kept from overflow.
-        return float(np.sum(np.logaddexp(0.0, outputs) - targets * outputs))
+        return np.logaddexp(0.0, outputs) - targets * outputs
 
     @override
     def gradient(self, outputs: Array, targets: Array) -> Array:
@@ -174,7 +178,11 @@ class CategoricalLoss(NaturalLoss):
 
     @override
     def value(self, outputs: Array, targets: Array) -> float:
-        return float(-np.sum(targets * _log_softmax(outputs)))
+        return float(np.sum(self.terms(outputs, targets)))
+
+    @override
+    def terms(self, outputs: Array, targets: Array) -> Array:
+        return -np.sum(targets * _log_softmax(outputs), axis=-1, keepdims=True)
 
     @override
     def gradient(self, outputs: Array, targets: Array) -> Array:
@@ -207,9 +215,13 @@ class PoissonLoss(NaturalLoss):
 
     @override
     def value(self, outputs: Array, targets: Array) -> float:
+        return float(np.sum(self.terms(outputs, targets)))
+
+    @override
+    def terms(self, outputs: Array, targets: Array) -> Array:
         from scipy.special import gammaln
 
-        return float(np.sum(np.exp(outputs) - targets * outputs + gammaln(targets + 1.0)))
+        return np.exp(outputs) - targets * outputs + gammaln(targets + 1.0)
 
     @override
     def gradient(self, outputs: Array, targets: Array) -> Array:

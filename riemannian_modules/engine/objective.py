@@ -89,7 +89,7 @@ class Objective:
 
     def on(self, data: Dataset) -> Objective:
         """The same objective on other samples, counted together."""
-        return Objective(self.module, data, self.loss, self.coupling, self.count)
+        return Objective(self.module, data, self.loss.of(data), self.coupling, self.count)
 
     def outputs(self, theta: Array) -> Array:
         """The outputs at theta, (B, q); NaN or infinite where the map is undefined."""

@@ -136,13 +136,17 @@ BY_TYPE: tuple[Kind, ...] = (
     # What is computed.
     Kind(engine.Trajectory, Fields(), lambda t: t.plot()),
     Kind(engine.FitResult, Fields(), lambda f: f.plot()),
-    *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseFit, engine.Prediction)),
+    *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseFit, engine.CoursePrediction)),
     *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseProfile, engine.MultiStart)),
     Kind(engine.Information, Fields(), NUMBERS),
     *(
         Kind(t, Fields(), not_drawn("it is data; draw a fit of it with `CourseFit.plot`."))
         for t in (engine.CourseProblem, engine.Experiment, engine.Series)
     ),
+    Kind(engine.FitProblem, Fields(), not_drawn("it is what a fit minimises; draw the fit.")),
+    Kind(engine.Profile, Fields(), lambda p: p.plot()),
+    Kind(engine.Prediction, Fields(), lambda p: p.plot()),
+    Kind(engine.Identifiability, Fields(), lambda i: i.plot()),
     Kind(engine.OperatingPoint, Fields(), NUMBERS),
     Kind(engine.LinearModel, Fields(), plot.linear_model_figure),
     Kind(engine.LayerwiseMetric, Fields(), NUMBERS),
@@ -186,6 +190,7 @@ BY_TYPE: tuple[Kind, ...] = (
     *(Kind(t, *PLAIN_SETTING) for t in (engine.Scale, engine.Noise)),
     Kind(engine.MiniBatches, NotKept("it draws random numbers; write its call down."), SETTING),
     *(Kind(t, *PLAIN_SETTING) for t in (engine.Coupling, engine.Schedule, engine.Progress)),
+    *(Kind(t, *PLAIN_SETTING) for t in (engine.Prior, engine.Tolerances)),
 )  # fmt: skip
 
 

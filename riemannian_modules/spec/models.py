@@ -151,9 +151,32 @@ class FitSpec(Strict):
         description="CSV table, its path relative to the file: a header with the coordinates of "
         "the inputs and outputs, then one row a sample."
     )
-    loss: Literal["squared", "gaussian", "bernoulli", "categorical", "poisson"] = "squared"
+    loss: str = Field(
+        default="squared",
+        pattern="^(squared|gaussian|bernoulli|categorical|poisson"
+        "|(huber|soft_l1|cauchy|student)(:[^:]+)?)$",
+        description="squared, gaussian, bernoulli, categorical, poisson, huber, soft_l1, cauchy or "
+        'student; the last four perhaps with a scale, as "huber:1.5" or "student:0.3,4".',
+    )
     bounds: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
         default={}, description="Sides of parameters."
+    )
+    sigma: dict[str, float | str] = Field(
+        default={}, description="By output a standard deviation, or a column that holds them."
+    )
+    weights: dict[str, float | str] = Field(
+        default={}, description="By output a weight of squares or terms, or a column of them."
+    )
+    absolute: bool = Field(
+        default=False, description="Whether sigma is the noise itself, whose size is not estimated."
+    )
+    fixed: dict[str, Numbers | None] = Field(
+        default={}, description="Parameters that are not fitted: values, or null for those here."
+    )
+    prior: dict[str, str] = Field(
+        default={},
+        description='By parameter "normal:MEAN,DEVIATION", "lognormal:MEDIAN,LOG_DEVIATION", '
+        '"uniform:LOWER,UPPER", "laplace:LOCATION,SCALE" or "ridge:STRENGTH"; "*" is all others.',
     )
 
 

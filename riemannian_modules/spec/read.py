@@ -54,7 +54,7 @@ def system_from_data(data: object, source: str = "system") -> System:
         module, spec.name, spec.description, tuple(spec.citations), region,
         Goal(spec.certify.rate, spec.certify.factor) if spec.certify else None,
         Simulation(**dict(spec.simulation)) if spec.simulation else None,
-        FitTask(spec.fit.data, spec.fit.loss, spec.fit.bounds) if spec.fit else None,
+        FitTask(**dict(spec.fit)) if spec.fit else None,
     )  # fmt: skip
 
 

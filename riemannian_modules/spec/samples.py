@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,22 @@ from riemannian_modules.modules.module import Signature
 from riemannian_modules.space import Array
 
 
-def read_samples(path: Path, signature: Signature) -> dict[str, Array]:
+def read_samples(
+    path: Path, signature: Signature, extra: Sequence[str] = ()
+) -> tuple[dict[str, Array], dict[str, Array]]:
     """Read one array (B, *shape) for each input and output port from B rows.
 
-    The table is text in UTF-8 with commas, gzipped or not; blank lines are passed over.
+    The table is text in UTF-8 with commas, gzipped or not; blank lines are passed over. An empty
+    entry of an output is a value that was not measured, NaN.
+
+    Args:
+        path: The table.
+        signature: Of the module whose ports the columns are.
+        extra: Names of other columns that are read, such as standard deviations; empty entries are
+            NaN.
+
+    Returns:
+        The ports' arrays by name, and the other columns, each (B,).
 
     Raises:
         SpecError: If the file is missing, unreadable or larger than `LARGEST_FILE`, a column is
@@ -24,22 +37,27 @@ def read_samples(path: Path, signature: Signature) -> dict[str, Array]:
     """
     rows = read_rows(path)
     ports = (*signature.inputs.ports, *signature.outputs.ports)
-    wanted = [name for port in ports for name in port.coordinates()]
+    extra = list(dict.fromkeys(extra))
+    wanted = [*(name for port in ports for name in port.coordinates()), *extra]
     header = [name.strip() for name in rows[0][1]] if rows else []
     _check_header(path.name, header, wanted)
+    optional = {*signature.outputs.coordinates, *extra}
     try:
-        values = np.array([numbers_of(f"{path.name}: line {i}", r, header) for i, r in rows[1:]])
+        values = np.array(
+            [numbers_of(f"{path.name}: line {i}", r, header, optional) for i, r in rows[1:]]
+        )
     except (SignatureError, DomainError) as fault:
         raise SpecError(str(fault)) from None
     if not len(values):
         raise SpecError(f"{path.name}: expected at least one sample below the header, got none.")
     columns = {name: values[:, i] for i, name in enumerate(header)}
-    return {
+    samples = {
         port.name: np.stack([columns[name] for name in port.coordinates()], -1).reshape(
             len(values), *port.shape
         )
         for port in ports
     }
+    return samples, {name: columns[name] for name in extra}
 
 
 def _check_header(name: str, header: list[str], wanted: list[str]) -> None:

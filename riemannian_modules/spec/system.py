@@ -49,17 +49,28 @@ class Goal(Shown):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FitTask(Shown):
-    """A fit: a CSV table (its path relative to the file), a loss, and parameters' bounds.
+    """A fit: a CSV table (its path relative to the file), a loss, and what is known beforehand.
 
     Attributes:
         data: The table's path.
-        loss: "squared", "gaussian", "bernoulli", "categorical" or "poisson".
+        loss: "squared", "gaussian", "bernoulli", "categorical", "poisson", "huber", "soft_l1",
+            "cauchy" or "student", the last four perhaps with a scale, as "huber:1.5".
         bounds: Sides by parameter.
+        sigma: By output a standard deviation, or the name of a column of the table that holds them.
+        weights: By output a weight, or the name of a column, likewise.
+        absolute: Whether sigma is the noise itself rather than how measurements compare.
+        fixed: Values of parameters that are not fitted; None for those of the file.
+        prior: By parameter, as "normal:1,0.2"; under "*" for all that are not named.
     """
 
     data: str
     loss: str = "squared"
     bounds: Mapping[str, Side] = field(default_factory=dict[str, Side])
+    sigma: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
+    weights: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
+    absolute: bool = False
+    fixed: Mapping[str, ArrayLike | None] = field(default_factory=dict[str, ArrayLike | None])
+    prior: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @final

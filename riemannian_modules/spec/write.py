@@ -17,7 +17,7 @@ from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Port, Space
 from riemannian_modules.spec.models import FORMAT
 from riemannian_modules.spec.registry import Constructor, constructors
-from riemannian_modules.spec.system import System
+from riemannian_modules.spec.system import FitTask, System
 
 
 def system_to_data(system: System) -> dict[str, Any]:
@@ -52,13 +52,19 @@ def system_to_data(system: System) -> dict[str, Any]:
             if values
         }
     if system.fit:
-        f = system.fit
-        rows["fit"] = {"data": f.data, "loss": f.loss} | (
-            {"bounds": {n: [side_to_data(s) for s in b] for n, b in f.bounds.items()}}
-            if f.bounds
-            else {}
-        )
+        rows["fit"] = _fit(system.fit)
     return rows
+
+
+def _fit(task: FitTask) -> dict[str, Any]:
+    """What is not as it is by default."""
+    rows: dict[str, Any] = {"data": task.data, "loss": task.loss}
+    if task.bounds:
+        rows["bounds"] = {n: [side_to_data(s) for s in sides] for n, sides in task.bounds.items()}
+    if task.absolute:
+        rows["absolute"] = True
+    said = {name: getattr(task, name) for name in ("sigma", "weights", "fixed", "prior")}
+    return rows | {name: plain(values) for name, values in said.items() if values}
 
 
 def plain(value: Any) -> Any:

@@ -80,9 +80,9 @@ class Cell(rm.Flow):
 def map_fit() -> engine.FitResult:
     module = rm.Affine(np.zeros((1, 2)), np.zeros(1))
     u = np.random.default_rng(0).standard_normal((9, 2))
-    return engine.fit(
-        module, {"u": u, "y": u @ [[2.0], [-1.0]] + 0.5}, progress=engine.NoProgress()
-    )
+    y = u @ [[2.0], [-1.0]] + 0.5 + 0.1 * np.sin(9.0 * u[:, :1])
+    prior = {"W[0,1]": engine.NormalPrior(-1.0, 1.0)}
+    return engine.fit(module, {"u": u, "y": y}, prior=prior, progress=engine.NoProgress())
 
 
 @cache
@@ -124,7 +124,13 @@ def interval() -> Interval:
     return Interval(np.array([-1.0, 0.0]), np.array([1.0, 2.0]))
 
 
-LOSSES = (engine.SquaredLoss, engine.BernoulliLoss, engine.CategoricalLoss, engine.GaussianLoss)
+LOSSES = (
+    engine.SquaredLoss, engine.BernoulliLoss, engine.CategoricalLoss, engine.GaussianLoss,
+    engine.HuberLoss, engine.SoftL1Loss, engine.CauchyLoss, engine.StudentLoss,
+)  # fmt: skip
+PRIORS = (
+    engine.NormalPrior(1.0, 0.2), engine.LogNormalPrior(2.0, 0.7), engine.UniformPrior(0.0, 1.0),
+)  # fmt: skip
 
 # One line a kind.
 EXAMPLES: dict[type, Callable[[], Any]] = {
@@ -157,7 +163,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     engine.CourseFit: course_fit,
     engine.CourseProblem: lambda: course_fit().problem,
     engine.CourseProfile: lambda: course_fit().profile("k"),
-    engine.Prediction: lambda: course_fit().predict("x^2", [1.0, 3.0, 5.0]),
+    engine.CoursePrediction: lambda: course_fit().predict("x^2", [1.0, 3.0, 5.0]),
     engine.MultiStart: lambda: engine.multi_start(course_fit(), 2),
     engine.Information: lambda: course_fit().information,
     engine.Experiment: lambda: course_fit().problem.experiments[0],
@@ -167,6 +173,10 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     engine.Observable: lambda: engine.Observable("x", "factor", sigma=0.1),
     engine.Scale: engine.LogScale,
     engine.Noise: engine.NormalNoise,
+    engine.FitProblem: lambda: map_fit().problem,
+    engine.Profile: lambda: map_fit().profile("W[0,1]"),
+    engine.Prediction: lambda: map_fit().predict([[0.0, 1.0], [1.0, 1.0]]),
+    engine.Identifiability: lambda: map_fit().identifiability(),
     engine.OperatingPoint: lambda: engine.equilibrium(Pendulum()),
     engine.LinearModel: lambda: engine.linearize(Pendulum()),
     engine.LayerwiseMetric: layerwise,
@@ -195,7 +205,10 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Ball: lambda: rm.ball({"q": 0, "v": 0}, 1.0, np.eye(2)).constraints[0],
     Goal: lambda: Goal(rate=0.5),
     Simulation: lambda: Simulation(2.0, 5, {"q": 1.0}),
-    FitTask: lambda: FitTask("readings.csv", bounds={"k": (0.0, np.inf)}),
+    FitTask: lambda: FitTask(
+        "readings.csv", bounds={"k": (0.0, np.inf)}, sigma={"y": "error"}, fixed={"n": None},
+        prior={"k": "normal:1,0.2"},
+    ),
     norms.L1: lambda: certify.l1([1.0, 2.0]),
     norms.L2: lambda: certify.l2(np.eye(2)),
     norms.LInf: lambda: certify.linf([1.0, 2.0]),
@@ -212,6 +225,8 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     engine.Coupling: engine.Joint,
     engine.Schedule: lambda: engine.FullBatch(3),
     engine.Progress: engine.NoProgress,
+    engine.Prior: lambda: engine.LaplacePrior(0.0, 2.0),
+    engine.Tolerances: lambda: engine.Tolerances(loss=1e-6),
 }  # fmt: skip
 
 # Every final type of a family is an example too.
@@ -222,6 +237,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     **{f"differential: {n}": lambda i=i: differential_of(i) for n, i in INSTANCES.items()},
     **{loss.__name__: loss for loss in LOSSES},
     **{t.__name__: t for t in (engine.LinearScale, engine.Log10Scale, engine.LaplaceNoise)},
+    **{type(prior).__name__: lambda p=prior: p for prior in PRIORS},
     "MiniBatches": lambda: engine.MiniBatches(4),
     "Layerwise": engine.Layerwise,
     "TerminalProgress": engine.TerminalProgress,

@@ -15,7 +15,8 @@ ROOMS = ("", "certify", "engine", "graph", "metrics", "modules", "plot", "result
 # What modules, searches and fits hold inside, for those who write new ones; no result.
 INSIDE = {
     *("ScalarFunction", "Facts", "Matrices", "Outer", "Plan", "Values", "Problem", "Criterion"),
-    *("CutTree", "LocalModel", "Row", "Task", "Readings", "CourseModel"),
+    *("CutTree", "LocalModel", "Row", "Task", "Readings", "Pull"),
+    "CourseModel",
 }
 Place = str  # where a class was met, in words
 

@@ -31,21 +31,27 @@ SOUND = {
 
 @pytest.mark.parametrize("content", SOUND.values(), ids=SOUND)
 def test_a_table_is_read_as_it_stands(tmp_path, content):
-    read = read_samples(table(tmp_path, content), LINE)
+    read, _ = read_samples(table(tmp_path, content), LINE)
     assert np.array_equal(read["x"], [[1], [3]])
     assert np.array_equal(read["y"], [[2], [4.5e-3]])
 
 
 def test_coordinates_of_matrices_are_quoted(tmp_path):
-    read = read_samples(table(tmp_path, '"W[0,0]","W[0,1]",u[0],u[1],z\n1,2,3,4,11\n'), WIDE)
+    read, _ = read_samples(table(tmp_path, '"W[0,0]","W[0,1]",u[0],u[1],z\n1,2,3,4,11\n'), WIDE)
     assert np.array_equal(read["W"], [[[1, 2]]])
     assert np.array_equal(read["z"], [11])
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-300, 5e-324, 1.7976931348623157e308])
 def test_numbers_keep_every_digit(tmp_path, value):
-    read = read_samples(table(tmp_path, f"x[0],y[0]\n{value!r},1\n"), LINE)
+    read, _ = read_samples(table(tmp_path, f"x[0],y[0]\n{value!r},1\n"), LINE)
     assert read["x"][0, 0] == value
+
+
+def test_an_empty_entry_of_an_output_was_not_measured(tmp_path):
+    read, more = read_samples(table(tmp_path, "x[0],y[0],sd\n1,2,0.1\n3, ,\n"), LINE, ["sd"])
+    assert np.array_equal(read["y"], [[2], [np.nan]], equal_nan=True)
+    assert np.array_equal(more["sd"], [0.1, np.nan], equal_nan=True)
 
 
 HEAD = "x[0],y[0]\n"
@@ -61,7 +67,7 @@ REFUSED = {
     "a word": (HEAD + "1,2\n1,two\n", r"line 3: y\[0\]: expected a finite number, got 'two'"),
     "NaN": (HEAD + "nan,2\n", r"line 2: x\[0\]: .*'nan'"),
     "infinity": (HEAD + "1,-inf\n", r"y\[0\]: .*'-inf'"),
-    "an empty entry": (HEAD + "1,\n", r"y\[0\]: .*''"),
+    "an empty input": (HEAD + ",1\n", r"x\[0\]: .*''"),
     "5,001 digits": (HEAD + "7" * 5001 + ",1\n", "of 5001 characters"),
     "a gigantic exponent": (HEAD + "1,1e99999999999\n", "'1e99999999999'"),
     "underscores": (HEAD + "1_000,1\n", "'1_000'"),

@@ -13,7 +13,7 @@ from riemannian_modules.engine.time_courses.information import Information
 from riemannian_modules.engine.time_courses.multi_start import MultiStart, multi_start
 from riemannian_modules.engine.time_courses.noise import LaplaceNoise, Noise, NormalNoise
 from riemannian_modules.engine.time_courses.observable import Observable
-from riemannian_modules.engine.time_courses.prediction import Prediction
+from riemannian_modules.engine.time_courses.prediction import CoursePrediction
 from riemannian_modules.engine.time_courses.profile import CourseProfile
 from riemannian_modules.engine.time_courses.scale import LinearScale, Log10Scale, LogScale, Scale
 from riemannian_modules.engine.time_courses.series import Series
@@ -34,7 +34,7 @@ __all__ = [
     "Noise",
     "NormalNoise",
     "Observable",
-    "Prediction",
+    "CoursePrediction",
     "Scale",
     "Series",
     "SteadyState",

@@ -18,7 +18,7 @@ from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.information import Information, information
 from riemannian_modules.engine.time_courses.likelihood import MeasurementLoss
 from riemannian_modules.engine.time_courses.panels import panels_of
-from riemannian_modules.engine.time_courses.prediction import Prediction, predicted
+from riemannian_modules.engine.time_courses.prediction import CoursePrediction, predicted
 from riemannian_modules.engine.time_courses.profile import CourseProfile, profiled
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
@@ -157,7 +157,7 @@ class CourseFit(Shown, Recomputed):
         experiment: str | Experiment | None = None,
         *,
         level: float = 0.95,
-    ) -> Prediction:
+    ) -> CoursePrediction:
         """What the model says of a quantity over time, measured or not, with a band of confidence.
 
         Args:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Prediction(Shown):
+class CoursePrediction(Shown):
     """A quantity over time with the band in which its mean lies.
 
     Attributes:
@@ -69,7 +69,7 @@ class Prediction(Shown):
         widest = float(np.max(self.deviation, initial=0.0))
         span = f"from {self.times.min():.6g} to {self.times.max():.6g}"
         rows = (("deviation", f"at most {widest:.3g}"), ("band", f"{self.level:g} at each time"))
-        return Facts(f"Prediction of {cut(self.of, 80)} in {self.experiment!r} {span}", rows)
+        return Facts(f"CoursePrediction of {cut(self.of, 80)} in {self.experiment!r} {span}", rows)
 
 
 def predicted(
@@ -79,7 +79,7 @@ def predicted(
     times: ArrayLike,
     experiment: str | Experiment | None,
     level: float,
-) -> Prediction:
+) -> CoursePrediction:
     """Arguments as of `CourseFit.predict`."""
     where = f"predict({text('predict: of', of)!r})"
     t = number_array(f"{where}: times", times)
@@ -123,4 +123,4 @@ def predicted(
     with np.errstate(over="ignore", invalid="ignore"):
         lower, upper = scale.back(mean - reach), scale.back(mean + reach)
         spread = np.where(np.isinf(deviation), math.inf, deviation * scale.slope(natural))
-    return Prediction(of, one.name, t, natural, spread, lower, upper, float(level))
+    return CoursePrediction(of, one.name, t, natural, spread, lower, upper, float(level))
