@@ -33,6 +33,7 @@ class CourseProblem(Shown, Recomputed):
         fixed: Parameters that are known, by name; None for the value that they have.
         bounds: Sides by parameter.
         scales: Scales of search by parameter.
+        prior: Priors by parameter.
         rtol: Relative local error of the integration.
         at: Values of parameters by name, over the starts.
     """
@@ -45,6 +46,7 @@ class CourseProblem(Shown, Recomputed):
     fixed: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     bounds: Mapping[str, Any] = field(default_factory=dict[str, Any])
     scales: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    prior: Mapping[str, Any] = field(default_factory=dict[str, Any])
     rtol: float = 1e-8
     at: Mapping[str, float] = field(default_factory=dict[str, float])
 
@@ -53,7 +55,7 @@ class CourseProblem(Shown, Recomputed):
         """The model of all measurements, set up; raises as `fit_trajectories` does."""
         made = set_up(
             self.flow, self.experiments, self.observables, self.parameters, self.sigma, self.fixed,
-            self.bounds, self.scales, self.rtol,
+            self.bounds, self.scales, self.prior, self.rtol,
         )  # fmt: skip
         values = np.array([self.at.get(n, v) for n, v in zip(
             made.table.names, made.table.values.tolist(), strict=True)])  # fmt: skip

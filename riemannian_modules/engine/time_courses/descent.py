@@ -26,11 +26,11 @@ from riemannian_modules.space import Array
 def descent(model: CourseModel, schedule: Schedule | None, progress: Progress | None) -> FitResult:
     """One descent from the model's parameters; those whose bounds coincide stay."""
     table = model.table
-    rows = np.arange(len(model.rows.targets), dtype=np.float64)[:, None]
+    rows = np.arange(len(model.targets), dtype=np.float64)[:, None]
     lower, upper = (_sides(table, side) for side in (table.lower, table.upper))
     bounds = dict(zip(table.free_names, zip(lower, upper, strict=True), strict=True))
     return fit(
-        Predictions(model), Dataset(rows, model.rows.targets), MeasurementLoss(), bounds,
+        Predictions(model), Dataset(rows, model.targets), MeasurementLoss(), bounds,
         _Once(FullBatch() if schedule is None else schedule), Joint(), progress,
     )  # fmt: skip
 

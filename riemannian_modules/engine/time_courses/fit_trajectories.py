@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.progress import Progress
 from riemannian_modules.engine.schedule import Schedule
 from riemannian_modules.engine.time_courses.course_fit import CourseFit
@@ -34,6 +35,7 @@ def fit_trajectories(
     fixed: Sequence[str] | Mapping[str, float | None] | None = None,
     bounds: Mapping[str, Sides] | None = None,
     scales: Mapping[str, Scale] | None = None,
+    prior: Mapping[str, Prior] | None = None,
     rtol: float = 1e-8,
     schedule: Schedule | None = None,
     progress: Progress | None = None,
@@ -61,6 +63,7 @@ def fit_trajectories(
             experiment's own, named "experiment.parameter", have those of the shared one.
         scales: By parameter `LogScale`, `Log10Scale` or `LinearScale`, on which it is searched:
             linear where not named, but for sigmas.
+        prior: By parameter what is known of it before the data, such as `NormalPrior`.
         rtol: Relative local error of states and sensitivities; the absolute one is a thousandth of
             it, times each state's largest value at the start.
         schedule: `FullBatch(max_iterations)`.
@@ -79,7 +82,9 @@ def fit_trajectories(
     held = dict.fromkeys(fixed) if isinstance(fixed, (list, tuple)) else fixed
     problem = CourseProblem(
         flow, listed, observables or {}, parameters or {}, sigma, held or {}, bounds or {},
-        scales or {}, rtol,
+        scales or {},
+        prior or {},
+        rtol,
     )  # fmt: skip
     return descended(problem, schedule, progress)
 

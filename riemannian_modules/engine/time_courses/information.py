@@ -54,12 +54,12 @@ def information(model: CourseModel) -> Information:
     """The metric at the model's parameters. One integration with sensitivities; O(N F^2)."""
     table, loss = model.table, MeasurementLoss()
     scaled = table.scaled(table.values)
-    J = model.predicted_slopes(scaled)  # (N, 2, F)
-    S = loss.information(model.predicted(scaled), model.rows.targets)
+    J = model.all_slopes(scaled)  # (N + K, 2, F)
+    S = loss.information(model.all_predicted(scaled), model.targets)
     white = np.einsum("nqr,nqf->nrf", S, J).reshape(-1, len(scaled))
     values = table.values[table.free]
     held = (values <= table.lower[table.free]) | (values >= table.upper[table.free])
-    gradient = loss.gradient(model.predicted(scaled), model.rows.targets)
+    gradient = loss.gradient(model.all_predicted(scaled), model.targets)
     pull = np.einsum("nq,nqf->f", gradient, J)
     uphill = (values <= table.lower[table.free]) & (pull < 0)
     uphill |= (values >= table.upper[table.free]) & (pull > 0)

@@ -20,6 +20,7 @@ from riemannian_modules.engine.time_courses.course import (
 from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
+from riemannian_modules.engine.time_courses.prior_rows import PriorRows
 from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.engine.time_courses.rest import rest
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
@@ -68,6 +69,7 @@ class CourseModel(Recomputed):
         readout: For each observable its mean on its scale, and log sigma: two formulas each.
         table: The parameters.
         rows: The measurements.
+        priors: What is known of the parameters beside them.
         precision: Of the integration.
     """
 
@@ -78,6 +80,7 @@ class CourseModel(Recomputed):
     readout: Formulas
     table: ParameterTable
     rows: Rows
+    priors: PriorRows
     precision: Precision
 
     def predicted(self, scaled: Array) -> Array:
@@ -113,6 +116,21 @@ class CourseModel(Recomputed):
     def observed(self, e: int, values: Array, times: Array) -> Array:
         """The readout of an experiment at times (T,), all parameters (P,) given, (T, q, 2)."""
         return self.read(e, values, times, self.readout).reshape(len(times), -1, 2)
+
+    @property
+    def targets(self) -> Array:
+        """Measured values and powers of their noise, those of the priors below, (N + K, 2)."""
+        return np.concatenate([self.rows.targets, self.priors.targets])
+
+    def all_predicted(self, scaled: Array) -> Array:
+        """`predicted`, and below it what the priors speak of, (N + K, 2)."""
+        return np.concatenate([self.predicted(scaled), self.priors.predicted(self.table, scaled)])
+
+    def all_slopes(self, scaled: Array) -> Array:
+        """The derivatives of `all_predicted`, (N + K, 2, F)."""
+        return np.concatenate([
+            self.predicted_slopes(scaled), self.priors.slopes(self.table, scaled)
+        ])  # fmt: skip
 
     def read(self, e: int, values: Array, times: Array, readout: Formulas) -> Array:
         """Formulas along an experiment, (T, count)."""

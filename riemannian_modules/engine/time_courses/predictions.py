@@ -78,14 +78,14 @@ class Predictions(RiemannianModule):
         return each[which.reshape(rows.shape), rows]
 
     def _values(self, theta: Array) -> Array:
-        return self._memory.recalled(self._model.predicted, theta, (len(self), 2))
+        return self._memory.recalled(self._model.all_predicted, theta, (len(self), 2))
 
     def _slopes(self, theta: Array) -> Array:
         shape = (len(self), 2, len(theta))
-        return self._memory.recalled(self._model.predicted_slopes, theta, shape)
+        return self._memory.recalled(self._model.all_slopes, theta, shape)
 
     def __len__(self) -> int:
-        return len(self._model.rows.targets)
+        return len(self._model.targets)
 
 
 @final

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.door import did_you_mean, number, number_array, require, require_mapping
+from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.time_courses.course import Precision, states
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel, Rows
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
+from riemannian_modules.engine.time_courses.prior_rows import PriorRows
 from riemannian_modules.engine.time_courses.problem import (
     WHERE,
     checked_experiments,
@@ -44,6 +46,7 @@ def set_up(
     fixed: Any,
     bounds: Mapping[str, Sides] | None,
     scales: Mapping[str, Scale] | None,
+    prior: Mapping[str, Prior] | None,
     rtol: float,
 ) -> CourseModel:
     """Check all that describes a fit, and set up its model; arguments as of `fit_trajectories`."""
@@ -68,7 +71,9 @@ def set_up(
     readout = readout_of(quantities, measured)
     starts = {name: number(f"{WHERE}: parameters: {name!r}", v) for name, v in further.items()}
     local = np.concatenate([flow.theta, [*starts.values()], np.ones(len(brought))])
-    table = _table(quantities, done, local, brought, fixed, bounds, scales)
+    table, shared = _table(quantities, done, local, brought, fixed, bounds, scales)
+    priors = _by_name(table.names, shared, prior, "prior")
+    table = _supported(table, priors)
     times = tuple(_times(one) for one in done)
     settings = tuple(
         Settings(f"{WHERE}: experiment {one.name!r}", flow, one, quantities.parameters, table, e, t)
@@ -76,7 +81,10 @@ def set_up(
     )
     rows = _rows(done, times, measured)
     precision = Precision(rtol, np.full(s.state.size, np.finfo(float).tiny))
-    model = CourseModel(flow, quantities, settings, times, readout, table, rows, precision)
+    pulls = _prior_rows(table, priors)
+    model = CourseModel(
+        flow, quantities, settings, times, readout, table, rows, pulls, precision
+    )
     model = replace(model, precision=Precision(rtol, _absolute(model, rtol)))
     found = started(model, measured, brought, len(local) - len(brought))
     return _checked_start(replace(model, table=replace(table, values=found)))
@@ -94,7 +102,7 @@ def _table(
     fixed: Any,
     bounds: Mapping[str, Sides] | None,
     scales: Mapping[str, Scale] | None,
-) -> ParameterTable:
+) -> tuple[ParameterTable, list[int]]:
     space = quantities.parameters
     names, values = [*space.coordinates], local.tolist()
     L, p = len(names), quantities.flow.signature.parameters.size
@@ -133,7 +141,8 @@ def _table(
     for i, scale in enumerate(found):
         require(f"{WHERE}: scales: {names[i]!r}", scale, Scale, "LogScale() or Log10Scale()")
     lower, upper = _sides(all_names, _by_name(all_names, shared, bounds, "bounds"))
-    return ParameterTable(all_names, each, found, lower, upper, is_free, places)
+    table = ParameterTable(all_names, each, found, lower, upper, is_free, places)
+    return table, shared
 
 
 def _fix(names: tuple[str, ...], fixed: Any, is_free: NDArray[np.bool_], values: Array) -> None:
@@ -184,6 +193,30 @@ def _sides(names: tuple[str, ...], given: Mapping[int, Any]) -> tuple[Array, Arr
                     raise SignatureError(f"{WHERE}: bounds of {names[i]!r}: expected a number.")
                 side[i] = one
     return sides
+
+
+def _supported(table: ParameterTable, priors: Mapping[int, Any]) -> ParameterTable:
+    """The table within the ranges outside of which priors are zero."""
+    lower, upper = table.lower.copy(), table.upper.copy()
+    for i, prior in priors.items():
+        expected = "priors by name, such as {'k': NormalPrior(1.0, 0.2)}"
+        require(f"{WHERE}: prior of {table.names[i]!r}", prior, Prior, expected)
+        lower[i] = max(lower[i], prior.support[0])
+        upper[i] = min(upper[i], prior.support[1])
+    return replace(table, lower=lower, upper=upper)
+
+
+def _prior_rows(table: ParameterTable, priors: Mapping[int, Prior]) -> PriorRows:
+    pulls = {table.column[i]: p.pull() for i, p in priors.items() if table.is_free[i]}
+    found = {column: pull for column, pull in pulls.items() if pull is not None}
+    each = [*found.values()]
+    return PriorRows(
+        np.array([*found], dtype=np.intp),
+        np.array([p.location for p in each]),
+        np.array([p.scale for p in each]),
+        np.array([p.is_logarithm for p in each], dtype=bool),
+        np.array([1.0 if p.is_linear else 2.0 for p in each]),
+    )
 
 
 def _rows(

@@ -13,8 +13,10 @@ from riemannian_modules.engine import (
     LaplaceNoise,
     Log10Scale,
     LogScale,
+    NormalPrior,
     Observable,
     SteadyState,
+    UniformPrior,
     experiment,
     fit_trajectories,
     held_table,
@@ -236,3 +238,18 @@ def test_a_start_that_runs_away_is_refused_with_the_experiment():
     with pytest.raises(DomainError, match="'once'"):
         fit_trajectories(blow, experiment({"A": (T, np.ones(5), 1.0)}, name="once",
                                           x0={"A": 2.0}), progress=QUIET)  # fmt: skip
+
+
+def test_a_normal_prior_is_a_measurement_of_the_parameter():
+    """``A' = -k`` is linear in k: the estimate is the mean, weighed by precisions."""
+    line = rm.Equations({"dA": "-k"}, state="A", parameters={"k": 1.0})
+    one = experiment({"A": ([2.0], [1.0], 0.5)}, x0={"A": 4.0})  # says k = 1.5 +- 0.25
+    found = fit_trajectories(line, one, prior={"k": NormalPrior(2.0, 0.5)}, progress=QUIET)
+    assert found.theta[0] == pytest.approx((1.5 * 16 + 2.0 * 4) / 20, rel=1e-9)
+    assert found.deviations[0] == pytest.approx(1 / math.sqrt(20), rel=1e-8)
+    logged = fit_trajectories(line, one, prior={"k": NormalPrior(2.0, 0.5)},
+                              scales={"k": LogScale()}, progress=QUIET)  # fmt: skip
+    assert logged.theta[0] == pytest.approx(found.theta[0], rel=1e-7)
+    bounded = fit_trajectories(line, one, prior={"k": UniformPrior(0.2, 1.2)}, progress=QUIET)
+    assert bounded.theta[0] == pytest.approx(1.2)
+    assert bounded.held == ("k",)
