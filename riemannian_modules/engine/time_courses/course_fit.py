@@ -224,6 +224,12 @@ class CourseFit(Shown, Recomputed):
             "seconds": self.seconds,
         }
 
+    def history_table(self) -> str:
+        """The iterations as a CSV table."""
+        names = [*Iteration.__dataclass_fields__]
+        rows = [",".join(repr(getattr(line, name)) for name in names) for line in self.history]
+        return "\n".join([",".join(names), *rows]) + "\n"
+
     def table(self) -> str:
         """The outcome, and every parameter with its deviation, a line each."""
         return "\n".join([
