@@ -137,7 +137,7 @@ def plot_profile(
 
 
 def plot_waterfall(values: Array) -> Figure:
-    """Minima of ``-2 log L`` above the least, in order: a flat step at the left is what is hoped."""
+    """Minima of ``-2 log L`` above the least, in order: a flat step at the left is hoped for."""
     figure, axes = canvas(None, 5.6, 3.4)
     found = np.sort(values[np.isfinite(values)])
     rises = np.minimum(found - found[0], _HIGHEST)
@@ -145,11 +145,12 @@ def plot_waterfall(values: Array) -> Figure:
     axes.scatter(np.arange(1, len(rises) + 1), rises, c=colours, s=18, zorder=2)
     axes.plot(np.arange(1, len(rises) + 1), rises, "-", color="0.7", lw=0.9, zorder=1)
     axes.set_yscale("symlog", linthresh=0.1)
+    axes.set_ylim(-0.02, max(1.0, 2.0 * float(rises.max(initial=0.0))))
     axes.locator_params(axis="x", integer=True)
     axes.set(xlabel="start, in order of its end", ylabel="-2 log L above the least")
     lost = len(values) - len(found)
     axes.set_title(
-        "green: the least" + (f"; {lost} starts could not be integrated" if lost else ""),
+        "green: the least" + (f"; {lost} starts have no finite likelihood" if lost else ""),
         fontsize=8, loc="right",
     )  # fmt: skip
     axes.grid(alpha=0.3)

@@ -154,7 +154,8 @@ class CourseModel(Recomputed):
         in_quantities, in_parameters = readout.slopes(V, at.known.value)
         shape = (len(times), readout.count, len(self.table.free))
         slopes = np.array(np.broadcast_to(in_parameters @ at.known.slope, shape))
-        slopes[..., columns] += in_quantities @ dV
+        with np.errstate(invalid="ignore"):  # where an observable has no place on its scale
+            slopes[..., columns] += in_quantities @ dV
         return readout.values(V, at.known.value), slopes
 
     def _sizes(self, values: Array) -> Array:

@@ -37,7 +37,7 @@ class MultiStart(Shown):
     Attributes:
         best: The fit with the largest likelihood.
         starts: Estimated parameters at the starts, (S, F).
-        ends: At the ends, (S, F); NaN where a start could not be integrated.
+        ends: At the ends, (S, F); NaN where a start has no finite likelihood.
         minus_two_log_likelihoods: At the ends, (S,); infinite there.
         outcomes: How each ended.
         skipped: How many starts an interrupt left out.
@@ -152,7 +152,7 @@ def _gather(
 
 
 def _searched(problem: CourseProblem, scaled: Array, schedule: Schedule) -> CourseFit | None:
-    """The fit from one start; None where it cannot be integrated there."""
+    """The fit from one start; None where it has no finite likelihood."""
     try:
         return descended(
             problem.placed(problem.model.table.natural(scaled)), schedule, NoProgress()

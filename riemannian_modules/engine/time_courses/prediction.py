@@ -114,7 +114,10 @@ def predicted(
     grid, order = np.unique(np.concatenate([[one.start], t]), return_inverse=True)
     values, slopes = model.read_slopes(e, model.table.values, grid, readout)
     mean, slopes = values[order[1:], 0], slopes[order[1:], 0]
-    deviation = np.sqrt(known.variances(slopes))
+    with np.errstate(invalid="ignore"):
+        variances = known.variances(slopes)
+    # Zero has no place on a logarithm; it is what the model gives there, whatever the parameters.
+    deviation = np.sqrt(np.where(np.isfinite(mean), variances, 0.0))
     from scipy.special import ndtri
 
     reach = float(ndtri(0.5 + 0.5 * level)) * deviation

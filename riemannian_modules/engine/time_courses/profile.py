@@ -26,8 +26,8 @@ from riemannian_modules.space import Array
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_STEPS = 16  # to each side, at most
-_STRIDE = 0.5  # first step in deviations
+_STEPS = 40  # to each side, at most
+_STRIDE = 0.3  # first step in deviations
 _WIDEST = 1.0  # first step of a parameter that the data do not determine, on its scale
 
 
@@ -134,9 +134,9 @@ def _side(
             break
         theta = there.theta.copy()
         theta[f] = found[-1][0]
-        if moved < 0.2 * threshold:
+        if moved < 0.06 * threshold:
             stride *= 2.0
-        elif moved > 0.6 * threshold:
+        elif moved > 0.25 * threshold:
             stride *= 0.5
     return found
 
