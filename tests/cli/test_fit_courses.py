@@ -37,8 +37,8 @@ def folder(tmp_path):
 
 def test_a_long_table_is_fitted_and_saved(folder):
     out = folder / "fitted"
-    result = run("fit", folder / "system.json", "--data", folder / "experiments.csv", "--log", "all",
-                 "--bounds", "k=0.01:10", "--starts", 2, "--profile", "k", "--out", out)  # fmt: skip
+    words = ["--log", "all", "--bounds", "k=0.01:10", "--starts", 2, "--profile", "k", "--out", out]
+    result = run("fit", folder / "system.json", "--data", folder / "experiments.csv", *words)
     assert result.exit_code == 0, result.output
     assert "k = 0.6" in words_of(result.output)
     assert load_system(out / "system.json").module.theta[0] == pytest.approx(0.6, rel=1e-6)
@@ -67,7 +67,11 @@ def test_a_file_a_frame_and_columns_are_the_same_experiments(folder):
 
 def test_a_wide_table_takes_the_files_start_and_skips_empty_cells(folder):
     (folder / "wide.csv").write_text(
-        "time,A\n0.5," + repr(float(2 * np.exp(-0.3))) + "\n1.0,\n2.0," + repr(float(2 * np.exp(-1.2))) + "\n"
+        "time,A\n0.5,"
+        + repr(float(2 * np.exp(-0.3)))
+        + "\n1.0,\n2.0,"
+        + repr(float(2 * np.exp(-1.2)))
+        + "\n"
     )
     save_system(System(DECAY, simulation=Simulation(3.0, x0={"A": 2.0})), folder / "with.json")
     result = run("fit", folder / "with.json", "--data", folder / "wide.csv", "--sigma", "A=0.1")

@@ -21,6 +21,7 @@ from riemannian_modules.engine.time_courses.table import read_experiments
 
 __all__ = [
     "CourseFit",
+    "CoursePrediction",
     "CourseProblem",
     "CourseProfile",
     "Dose",
@@ -34,7 +35,6 @@ __all__ = [
     "Noise",
     "NormalNoise",
     "Observable",
-    "CoursePrediction",
     "Scale",
     "Series",
     "SteadyState",

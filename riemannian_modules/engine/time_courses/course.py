@@ -6,14 +6,13 @@ Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import final
+from typing import Any
 
 import numpy as np
 
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
-from riemannian_modules.engine.time_courses.solve import solve_stretch
+from riemannian_modules.engine.time_courses.solve import Precision, solve_stretch
 from riemannian_modules.integration.automatic import integrate
 from riemannian_modules.integration.problem import (
     InitialValueProblem,
@@ -21,16 +20,6 @@ from riemannian_modules.integration.problem import (
     Tolerances,
 )
 from riemannian_modules.space import Array
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Precision:
-    """Local errors below ``relative |x| + absolute`` with one absolute part a state, (n,)."""
-
-    relative: float
-    absolute: Array
-
 
 # From a stretch's inputs, times, corners, and the start (n, 1 + k), the state in column 0 and its
 # derivatives beside it, to all of these at the times, (T, n, 1 + k).
@@ -51,7 +40,8 @@ def states(settings: Settings, at: Setting, times: Array, precision: Precision) 
         problem = InitialValueProblem(
             lambda t, x: field.derivative(x, u(t)), lambda t, x: field.jacobian(x, u(t)), z[:, 0]
         )
-        tolerances = Tolerances(precision.relative, precision.absolute, largest)
+        atol: Any = precision.absolute  # one for each state, which the solvers take as well
+        tolerances = Tolerances(precision.relative, atol, largest)
         return integrate(problem, grid, corners, tolerances)[..., None]
 
     start = at.start.value[:, None]
@@ -76,7 +66,7 @@ def states_with_slopes(
     ) -> Array:
         x, S = solve_stretch(
             linearised, u, at.flow.slope, grid, corners, z[:, 0], z[:, 1:],
-            precision.relative, precision.absolute, largest,
+            precision, largest,
         )  # fmt: skip
         return np.concatenate([x[..., None], S], axis=-1)
 

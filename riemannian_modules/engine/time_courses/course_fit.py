@@ -75,7 +75,7 @@ class CourseFit(Shown, Recomputed):
 
     @cached_property
     def information(self) -> Information:
-        """What the data say of the parameters: Fisher's metric, its inverse, its null directions."""
+        """What the data say of the parameters: Fisher's metric, its inverse, null directions."""
         return information(self.problem.model)
 
     @property
@@ -250,7 +250,8 @@ class CourseFit(Shown, Recomputed):
             f"{counted(len(self.problem.experiments), 'experiment')}, "
             f"{counted(len(self.names), 'parameter')}"
         )
-        title = f"CourseFit: {self.outcome.value}, -2 log L {self.minus_two_log_likelihood:.6g} ({sizes})"
+        value = f"-2 log L {self.minus_two_log_likelihood:.6g}"
+        title = f"CourseFit: {self.outcome.value}, {value} ({sizes})"
         shown = [f"{n} = {v:.6g} +- {d:.3g}" for n, v, d in self._estimates()[:MOST_NAMES]]
         rows = [("parameters", listed([*shown, *self.names[len(shown) :]]))]
         if self.undetermined:

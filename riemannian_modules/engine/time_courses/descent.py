@@ -1,4 +1,4 @@
-"""The descent of `fit`, from a model's parameters to those at which its measurements are likeliest."""
+"""The descent of `fit`, from a model's parameters to those of the largest likelihood."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.descent import descent
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.observable import Observable
-from riemannian_modules.engine.time_courses.problem import WHERE, checked_experiments
+from riemannian_modules.engine.time_courses.problem import WHERE, checked_experiments, named_values
 from riemannian_modules.engine.time_courses.scale import Scale
 from riemannian_modules.engine.time_courses.set_up import Sides
 from riemannian_modules.engine.time_courses.table import read_experiments
@@ -25,14 +25,14 @@ from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 
 
-def fit_trajectories(
+def fit_trajectories(  # noqa: PLR0913 - named as users of `fit`, lmfit and PEtab know them
     flow: RiemannianModule,
     experiments: Any,
     observables: Mapping[str, str | Observable] | None = None,
     *,
     parameters: Mapping[str, float] | None = None,
     sigma: float | str | Mapping[str, float | str] | None = None,
-    fixed: Sequence[str] | Mapping[str, float | None] | None = None,
+    fixed: str | Sequence[str] | Mapping[str, float | None] | None = None,
     bounds: Mapping[str, Sides] | None = None,
     scales: Mapping[str, Scale] | None = None,
     prior: Mapping[str, Prior] | None = None,
@@ -79,9 +79,9 @@ def fit_trajectories(
     """
     is_made = isinstance(experiments, (Experiment, list, tuple))
     listed = checked_experiments(experiments if is_made else read_experiments(experiments))
-    held = dict.fromkeys(fixed) if isinstance(fixed, (list, tuple)) else fixed
+    held = named_values(fixed)
     problem = CourseProblem(
-        flow, listed, observables or {}, parameters or {}, sigma, held or {}, bounds or {},
+        flow, listed, observables or {}, parameters or {}, sigma, held, bounds or {},
         scales or {},
         prior or {},
         rtol,

@@ -58,7 +58,7 @@ class MeasurementLoss(Loss):
         return _diagonal(np.exp(-outputs[..., 1]), np.sqrt(targets[..., 1]))
 
     @override
-    def dispersion(self, outputs: Array, targets: Array, parameters: int) -> float:
+    def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         return 1.0
 
     @override

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.engine.time_courses.course import (
-    Precision,
     states,
     states_with_slopes,
     stopped,
@@ -24,6 +23,7 @@ from riemannian_modules.engine.time_courses.prior_rows import PriorRows
 from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.engine.time_courses.rest import rest
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
+from riemannian_modules.engine.time_courses.solve import Precision
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.modules.module import RiemannianModule

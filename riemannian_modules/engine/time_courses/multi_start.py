@@ -140,7 +140,7 @@ def _gather(
     ]
     try:
         for future in futures:
-            ends.append(future.result())
+            ends.append(future.result())  # noqa: PERF401 - what came before an interrupt counts
     except KeyboardInterrupt:
         for future in futures:
             future.cancel()
@@ -171,8 +171,8 @@ def _drawn(problem: CourseProblem, count: int, seed: int) -> Array:
     is_boxed = np.isfinite(lower) & np.isfinite(upper)
     if not is_boxed.any():
         raise DomainError(
-            "multi_start: no parameter has two bounds (positive ones on a logarithm), between which "
-            "starts could be drawn. Give bounds to fit_trajectories."
+            "multi_start: no parameter has two bounds (positive ones on a logarithm), between "
+            "which starts could be drawn. Give bounds to fit_trajectories."
         )
     share = qmc.LatinHypercube(int(is_boxed.sum()), rng=seed).random(count)
     drawn = np.tile(table.scaled(table.values), (count, 1))

@@ -96,14 +96,14 @@ def predicted(
         name = names[0] if experiment is None else experiment
         if name not in names:
             raise SignatureError(
-                f"{where}: there is no experiment {name!r}{did_you_mean([str(name)], names)}; known "
-                f"are: {', '.join(names)}. Or give a new one, made by experiment(...)."
+                f"{where}: there is no experiment {name!r}{did_you_mean([str(name)], names)}; "
+                f"known are: {', '.join(names)}. Or give a new one, made by experiment(...)."
             )
         e = names.index(name)
     one = model.settings[e].experiment
     if (t < one.start).any():
         raise DomainError(
-            f"{where}: expected times from the experiment's start at {one.start:g} on, got {t.min():g}."
+            f"{where}: expected times from the start at {one.start:g} on, got {t.min():g}."
         )
     shown = problem.observables.get(of, of)
     shown = Observable(shown) if isinstance(shown, str) else shown

@@ -6,7 +6,7 @@ logarithm of its sigma. So a fit of time courses is a fit of a map without state
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import final
 
 import numpy as np
@@ -40,7 +40,7 @@ class Predictions(RiemannianModule):
     def __init__(self, model: CourseModel) -> None:
         self._model, self.accuracy = model, model.precision.relative
         start = model.table.scaled(model.table.values)
-        self.parameters: dict[str, ArrayLike] = dict(
+        self.parameters: Mapping[str, ArrayLike] = dict(
             zip(model.table.free_names, start.tolist(), strict=True)
         )
         self._memory = _Memory()

@@ -35,8 +35,8 @@ def checked_experiments(given: Any) -> tuple[Experiment, ...]:
     by_name = dict(zip(names, listed, strict=True))
     for one in listed:
         path = [one.name]
-        while isinstance(by_name[path[-1]].x0, SteadyState):
-            before = by_name[path[-1]].x0.of
+        while isinstance(x0 := by_name[path[-1]].x0, SteadyState):
+            before = x0.of
             if before not in by_name or before in path:
                 raise SignatureError(
                     f"{WHERE}: experiment {one.name!r}: its initial state is that of rest in "
@@ -54,6 +54,18 @@ def checked_experiments(given: Any) -> tuple[Experiment, ...]:
                 f"{one.start:g}. Give an earlier `start`."
             )
     return tuple(listed)
+
+
+def named_values(fixed: Any) -> dict[str, float | None]:
+    """Parameters that are known, by name; None for the value that they have."""
+    if fixed is None:
+        return {}
+    if isinstance(fixed, str):
+        fixed = fixed.split()
+    if isinstance(fixed, (list, tuple)):
+        fixed = dict.fromkeys(fixed)
+    require_mapping(f"{WHERE}: fixed", fixed, "names of parameters, perhaps with values")
+    return dict(fixed)
 
 
 def checked_observables(
@@ -98,7 +110,7 @@ def checked_observables(
 def with_unknowns(
     observables: Mapping[str, Observable], experiments: Sequence[Experiment], known: Sequence[str]
 ) -> tuple[dict[str, Observable], dict[str, str]]:
-    """Observables whose sigmas are said, and the unknowns that they bring: what each is, by name."""
+    """Observables whose sigmas are said, and the unknowns that they bring, each with what it is."""
     taken, brought = {*known}, dict[str, str]()
     named: dict[str, Observable] = {}
     for name, one in observables.items():
@@ -108,8 +120,9 @@ def with_unknowns(
         sigma = one.sigma if one.sigma is not None else (f"sigma_{name}" if lacks else 1.0)
         named[name] = replace(one, sigma=sigma)
         for kind, text in (("scale", one.scale), ("offset", one.offset), ("sigma", sigma)):
-            is_new = isinstance(text, str) and text not in taken
-            if is_new and (is_name(text) or text == f"sigma_{name}"):
+            if not isinstance(text, str) or text in taken:
+                continue
+            if is_name(text) or text == f"sigma_{name}":
                 brought.setdefault(text, kind)
     return named, brought
 

@@ -76,8 +76,8 @@ def profiled(problem: CourseProblem, known: Information, name: str, level: float
     table = problem.model.table
     if text("profile: name", name) not in table.free_names:
         raise SignatureError(
-            f"profile: {name!r} is not estimated{did_you_mean([name], table.free_names)}; estimated "
-            f"are: {', '.join(table.free_names)}."
+            f"profile: {name!r} is not estimated{did_you_mean([name], table.free_names)}; "
+            f"estimated are: {', '.join(table.free_names)}."
         )
     if not 0.0 < number("profile: level", level) < 1.0:
         raise DomainError(f"profile: expected a level between 0 and 1, got {level}.")

@@ -11,6 +11,7 @@ import numpy as np
 
 from riemannian_modules.engine.equilibrium import equilibrium
 from riemannian_modules.engine.time_courses.setting import Moved, Setting, Settings
+from riemannian_modules.space import Array
 
 _RANK = 1e-10  # of the Jacobian's largest singular value
 
@@ -33,4 +34,5 @@ def rest(settings: Settings, at: Setting) -> Moved:
     stacked = np.vstack([A / max(float(sizes.max(initial=0.0)), 1e-300), laws])
     wanted = np.vstack([-moved / max(float(sizes.max(initial=0.0)), 1e-300),
                         laws @ at.start.slope])  # fmt: skip
-    return Moved(x, np.linalg.lstsq(stacked, wanted, rcond=None)[0])
+    moves: Array = np.linalg.lstsq(stacked, wanted, rcond=None)[0].astype(np.float64)
+    return Moved(x, moves)

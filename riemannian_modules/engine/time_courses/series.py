@@ -52,7 +52,7 @@ def read_series(where: str, data: Any, sigma: Mapping[str, Any] | None) -> tuple
 
     Raises:
         SignatureError: For what has another form, or lengths that differ.
-        DomainError: For infinite values, times that are not finite, or sigmas that are not positive.
+        DomainError: For infinite values or times, or sigmas that are not positive.
     """
     if hasattr(data, "columns") and not isinstance(data, Mapping):  # a DataFrame
         data = {str(name): data[name].to_numpy() for name in data.columns}
@@ -70,7 +70,7 @@ def read_series(where: str, data: Any, sigma: Mapping[str, Any] | None) -> tuple
             )
         if len(entry) == 3 and name in given:
             raise SignatureError(
-                f"{where}: {name!r}: sigma is given twice, with the values and in `sigma`. Keep one."
+                f"{where}: {name!r}: sigma is given with the values and in `sigma`. Keep one."
             )
         errors = entry[2] if len(entry) == 3 else given.pop(name, np.nan)
         found.append(_series(f"{where}: {name!r}", name, entry[0], entry[1], errors))

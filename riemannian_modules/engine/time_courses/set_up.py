@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.door import did_you_mean, number, number_array, require, require_mapping
 from riemannian_modules.engine.priors import Prior
-from riemannian_modules.engine.time_courses.course import Precision, states
+from riemannian_modules.engine.time_courses.course import states
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel, Rows
 from riemannian_modules.engine.time_courses.observable import Observable
@@ -21,12 +21,14 @@ from riemannian_modules.engine.time_courses.problem import (
     WHERE,
     checked_experiments,
     checked_observables,
+    named_values,
     readout_of,
     with_unknowns,
 )
 from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.engine.time_courses.scale import LinearScale, LogScale, Scale
 from riemannian_modules.engine.time_courses.setting import Settings
+from riemannian_modules.engine.time_courses.solve import Precision
 from riemannian_modules.engine.time_courses.starts import started
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
 from riemannian_modules.integration.problem import StoppedError
@@ -37,7 +39,7 @@ ABSOLUTE = 1e-3  # of the relative tolerance, times a state's largest value: the
 Sides = tuple[float | None, float | None]
 
 
-def set_up(
+def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
     flow: RiemannianModule,
     experiments: Any,
     observables: Mapping[str, Any] | None,
@@ -82,9 +84,7 @@ def set_up(
     rows = _rows(done, times, measured)
     precision = Precision(rtol, np.full(s.state.size, np.finfo(float).tiny))
     pulls = _prior_rows(table, priors)
-    model = CourseModel(
-        flow, quantities, settings, times, readout, table, rows, pulls, precision
-    )
+    model = CourseModel(flow, quantities, settings, times, readout, table, rows, pulls, precision)
     model = replace(model, precision=Precision(rtol, _absolute(model, rtol)))
     found = started(model, measured, brought, len(local) - len(brought))
     return _checked_start(replace(model, table=replace(table, values=found)))
@@ -146,11 +146,7 @@ def _table(
 
 
 def _fix(names: tuple[str, ...], fixed: Any, is_free: NDArray[np.bool_], values: Array) -> None:
-    given = {} if fixed is None else fixed
-    if isinstance(given, (list, tuple)):
-        given = dict.fromkeys(given)
-    require_mapping(f"{WHERE}: fixed", given, "names of parameters, perhaps with values")
-    for name, value in given.items():
+    for name, value in named_values(fixed).items():
         if name not in names:
             raise SignatureError(
                 f"{WHERE}: fixed: there is no parameter {name!r}{did_you_mean([name], names)}; "
@@ -247,10 +243,11 @@ def _rows(
             targets.append(
                 np.stack([on_scale, np.full(len(on_scale), observable.noise.power)], axis=-1)
             )
-    parts = [np.concatenate(column) for column in zip(*columns, strict=True)]
+    e, time, observable, log_sigma = (np.concatenate(c) for c in zip(*columns, strict=True))
     return Rows(
-        *(part.astype(np.intp) for part in parts[:3]), parts[3], np.concatenate(targets), log_slope
-    )
+        e.astype(np.intp), time.astype(np.intp), observable.astype(np.intp), log_sigma,
+        np.concatenate(targets), log_slope,
+    )  # fmt: skip
 
 
 def _absolute(model: CourseModel, rtol: float) -> Array:
@@ -275,8 +272,8 @@ def _checked_start(model: CourseModel) -> CourseModel:
         bad = [n for n, out in zip(table.names, outside | (table.lower > table.upper), strict=True)
                if out]  # fmt: skip
         raise DomainError(
-            f"{WHERE}: expected a start inside the bounds, but {bad[:8]} lie outside (or their lower "
-            "side is above their upper one). Give other starts or widen the bounds."
+            f"{WHERE}: expected a start inside the bounds, but {bad[:8]} lie outside (or their "
+            "lower side is above their upper one). Give other starts or widen the bounds."
         )
     scaled = table.scaled(values)
     if not np.isfinite(scaled).all():

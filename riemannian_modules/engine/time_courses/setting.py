@@ -63,9 +63,11 @@ class Setting:
 
     def along(self, columns: Index, size: Array) -> Setting:
         """The same where directions are some of these, each that much longer, (k,)."""
-        moved = (self.start, self.flow, self.doses, self.known)
-        parts = (Moved(part.value, part.slope[:, columns] * size) for part in moved)
-        return Setting(*parts, self.further, self.program)
+        start, flow, doses, known = (
+            Moved(part.value, part.slope[:, columns] * size)
+            for part in (self.start, self.flow, self.doses, self.known)
+        )
+        return Setting(start, flow, doses, known, self.further, self.program)
 
 
 @final
@@ -154,7 +156,7 @@ class Settings:
         touched[is_copy] = self._selects[self._copied[is_copy]] > 0
         if self._formulas is not None:
             touched[self._rows] = self._formulas.read_parameters @ self._selects > 0
-        return np.flatnonzero(touched.any(0)), touched.any(1)
+        return np.flatnonzero(touched.any(0)), np.asarray(touched.any(1))
 
     def at(self, values: Array, slopes: Array) -> Setting:
         """The setting where all parameters have the values (P,), free ones move by slopes (F,)."""
@@ -168,8 +170,8 @@ class Settings:
             dZ[self._rows] = self._formulas.slopes(np.zeros(0), local)[1] @ L
         own = slice(n + m, n + m + p)
         known = Moved(np.concatenate([Z[own], local[p:]]), np.concatenate([dZ[own], L[p:]]))
-        parts = [slice(0, n), self._felt, slice(n + m + p, None)]
-        start, felt, doses = (Moved(Z[part], dZ[part]) for part in parts)
+        start, felt = Moved(Z[:n], dZ[:n]), Moved(Z[self._felt], dZ[self._felt])
+        doses = Moved(Z[n + m + p :], dZ[n + m + p :])
         program = self._programmed(Z[n : n + m])
         return Setting(start, felt, doses, known, len(local) - p, program)
 

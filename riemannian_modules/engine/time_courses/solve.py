@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
 
@@ -25,7 +26,15 @@ from riemannian_modules.integration.problem import Numbers, StoppedError
 from riemannian_modules.space import Array
 
 Inputs = Callable[[float], list[float]]
-SLOPES = 1.0  # times the state's: the local error of sensitivities
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Precision:
+    """Local errors below ``relative |x| + absolute`` with one absolute part a state, (n,)."""
+
+    relative: float
+    absolute: Array
 
 
 def solve_stretch(
@@ -36,8 +45,7 @@ def solve_stretch(
     corners: Array,
     start: Array,
     d_start: Array,
-    rtol: float,
-    atol: Array,
+    precision: Precision,
     largest_step: float,
 ) -> tuple[Array, Array]:
     """States (T, n) and sensitivities (T, n, k) on a grid (T,), of which the first is the start's.
@@ -50,8 +58,7 @@ def solve_stretch(
         corners: Those among them that no step passes over, the last included.
         start: The state, (n,).
         d_start: Its derivative along the directions, (n, k).
-        rtol: Relative local error, of states and sensitivities.
-        atol: Absolute local error of each state, and of its sensitivities, (n,).
+        precision: Of states, and of sensitivities likewise.
         largest_step: No step is longer.
 
     Raises:
@@ -74,8 +81,8 @@ def solve_stretch(
         z, told = odeint(
             velocity, np.concatenate([start, d_start.T.ravel()]), grid, Dfun=newton,
             ml=n - 1, mu=n - 1, tfirst=True, full_output=True,
-            rtol=np.repeat([rtol, SLOPES * rtol], [n, n * k]),
-            atol=np.concatenate([atol, SLOPES * np.tile(atol, k)]), tcrit=corners, mxstep=LARGEST_STEP_COUNT,
+            rtol=precision.relative, atol=np.tile(precision.absolute, 1 + k), tcrit=corners,
+            mxstep=LARGEST_STEP_COUNT,
             hmax=largest_step if np.isfinite(largest_step) else 0.0,
         )  # fmt: skip
     if told["message"] != "Integration successful." or not np.isfinite(z).all():
@@ -86,7 +93,7 @@ def solve_stretch(
 def _velocity(
     linearised: Linearised, u: Inputs, directions: Array, n: int, k: int
 ) -> Callable[[float, Array], Any]:
-    """State and sensitivities' derivative: on Python's floats where it is small, else a matrix's."""
+    """The derivative of state and sensitivities: by Python's floats, or by matrices where many."""
     values = linearised.values
     moved = tuple((int(q), int(c)) for q, c in np.argwhere(directions))
     if count_products(n, k, linearised.places, moved) <= MOST_PRODUCTS:
@@ -122,7 +129,7 @@ def _undefined(t: float, x: Array) -> StoppedError:
     return StoppedError(t, x.copy(), "the derivative is NaN or infinite.")
 
 
-def _band(n: int) -> tuple[Array, Array]:
+def _band(n: int) -> tuple[list[int], list[int]]:
     """Where the entries of an n by n matrix stand in the band that LSODA takes."""
     i, j = np.indices((n, n))
-    return (i - j + n - 1).ravel(), j.ravel()
+    return (i - j + n - 1).ravel().tolist(), j.ravel().tolist()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.engine.time_courses.observable import Observable
@@ -48,14 +49,14 @@ def started(
             continue
         for place in np.unique(places[:, i]):
             here = (places[model.rows.experiment, i] == place) & np.isnan(model.rows.log_sigma)
-            here &= _reads(model, observables, name)[model.rows.observable]
+            here &= _reads(observables, name)[model.rows.observable]
             if here.any() and model.table.is_free[place]:
                 size = np.sqrt(np.mean(model.rows.targets[here, 0] ** 2)) or 1.0
                 at[place] = max(np.sqrt(np.nanmean(residual[here] ** 2)), _LEAST_SIGMA * size)
     return at
 
 
-def _reads(model: CourseModel, observables: Mapping[str, Observable], name: str) -> Array:
+def _reads(observables: Mapping[str, Observable], name: str) -> Array:
     """Which observables' sigmas are that very unknown, (observables,)."""
     return np.array([one.sigma == name for one in observables.values()], dtype=bool)
 
@@ -64,7 +65,7 @@ def _regressed(
     model: CourseModel,
     observables: Mapping[str, Observable],
     values: Array,
-    places: Array,
+    places: NDArray[np.intp],
     names: list[str],
     kinds: list[str],
 ) -> Array:

@@ -102,9 +102,9 @@ def _check_header(columns: Columns) -> None:
     others = [n for n in columns if n not in _LONG and not n.startswith(tuple(_SETTINGS))]
     if missing or (is_long and others) or (not is_long and not others):
         raise SignatureError(
-            "read_experiments: expected the columns time, observable and value (perhaps experiment, "
-            "sigma, and settings such as input.NAME, x0.NAME, theta.NAME), or time and a column for "
-            f"each observable; got {[*columns]}."
+            "read_experiments: expected the columns time, observable and value (perhaps "
+            "experiment, sigma, and settings such as input.NAME, x0.NAME, theta.NAME), or time and "
+            f"a column for each observable; got {[*columns]}."
         )
 
 
@@ -135,9 +135,9 @@ def _set(name: str, columns: Columns, rows: list[int]) -> dict[str, dict[str, An
             given = {str(entries[i]) for i in rows} - {"", "nan", "None"}
             if len(given) > 1:
                 raise SignatureError(
-                    f"read_experiments: column {column!r} has the values {sorted(given)[:4]} in the "
-                    f"experiment {name!r}; expected one. Give what changes over time as a table in "
-                    "`settings`."
+                    f"read_experiments: column {column!r} has the values {sorted(given)[:4]} in "
+                    f"the experiment {name!r}; expected one. Give what changes over time "
+                    "as a table in `settings`."
                 )
             for text in given:
                 found.setdefault(what, {})[column.removeprefix(prefix)] = _value(text)

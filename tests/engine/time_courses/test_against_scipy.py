@@ -11,7 +11,7 @@ from tests.engine.time_courses.systems import CASCADE, ENZYME, LOOP, QUIET, away
 
 CASES = {
     "2 states": (ENZYME, [{"S": 2.0}, {"S": 0.7, "P": 0.2}], np.linspace(0.3, 6, 12), ("S", "P")),
-    "5 states": (LOOP, [{}, {"m": 2.0, "b": 1.0}], np.linspace(1, 30, 15), ("m", "a", "b", "c", "r")),
+    "5 states": (LOOP, [{}, {"m": 2.0, "b": 1.0}], np.linspace(1, 30, 15), LOOP.state.names),
     "10 states, stiff": (
         CASCADE,
         [{"R": 1.0, "L": dose, "K": 1.0, "M": 1.0, "T": 0.5} for dose in (0.3, 2.0)],
