@@ -212,7 +212,7 @@ def run() -> dict[str, Any]:
             "outcome": found.outcome.value, "integrations": found.evaluations,
             "with sensitivities": found.derivatives, "scipy's": int(theirs.nfev),
             "scipy's Jacobians": int(theirs.njev),
-                "off by": distance(found, np.log(found.theta)),
-                "scipy off by": distance(found, theirs.x),
+            "off by": distance(found, np.log(found.theta)),
+            "scipy off by": distance(found, theirs.x),
         })  # fmt: skip
     return {"rows": rows}
