@@ -30,9 +30,14 @@ def descent(model: CourseModel, schedule: Schedule | None, progress: Progress | 
     lower, upper = (_sides(table, side) for side in (table.lower, table.upper))
     bounds = dict(zip(table.free_names, zip(lower, upper, strict=True), strict=True))
     return fit(
-        Predictions(model), Dataset(rows, model.targets), MeasurementLoss(), bounds,
-        _Once(FullBatch() if schedule is None else schedule), Joint(), progress,
-    )  # fmt: skip
+        Predictions(model),
+        Dataset(rows, model.targets),
+        MeasurementLoss(),
+        bounds=bounds,
+        schedule=_Once(FullBatch() if schedule is None else schedule),
+        coupling=Joint(),
+        progress=progress,
+    )
 
 
 def _sides(table: ParameterTable, side: Array) -> list[float | None]:

@@ -5,7 +5,7 @@ A parameter of one experiment's own is another one, named "experiment.parameter"
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
@@ -70,9 +70,16 @@ class ParameterTable:
         """How fast the free values move along their scales, (F,)."""
         return self._each("slope", values[self.free])
 
-    def at(self, scaled: Array) -> ParameterTable:
-        """The table with the free values at places (F,) of their scales."""
-        return replace(self, values=self.natural(scaled))
+    def clipped(self, scaled: Array, kept: int) -> Array:
+        """The nearest places (F,) within the bounds, but for one that is kept."""
+        lower, upper = self.scaled(self.lower), self.scaled(self.upper)
+        low, high = (
+            np.where(np.isnan(lower), -np.inf, lower),
+            np.where(np.isnan(upper), np.inf, upper),
+        )
+        inside = np.clip(scaled, low, high)
+        inside[kept] = scaled[kept]
+        return inside
 
     def _each(self, name: str, free: Array) -> Array:
         scales = (self.scales[i] for i in self.free)

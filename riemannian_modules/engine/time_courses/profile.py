@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _STEPS = 40  # to each side, at most
 _STRIDE = 0.3  # first step in deviations
+_FARTHEST = 20.0  # such steps: as far as a parameter that is not determined is followed
 _WIDEST = 1.0  # first step of a parameter that the data do not determine, on its scale
 
 
@@ -112,11 +113,13 @@ def _side(
     variance = known.covariance[f, f]
     stride = _STRIDE * math.sqrt(variance) if 0.0 < variance < math.inf else 0.0
     stride = stride or _WIDEST * max(1.0, 0.1 * abs(float(best[f])))
-    found: list[tuple[float, float]] = []
+    farthest = _FARTHEST * stride if known.covariance[f, f] == math.inf else math.inf
+    along, found = _along(known.metric, f), list[tuple[float, float]]()
     theta = best.copy()
     for _ in range(_STEPS):
-        theta = theta.copy()
-        theta[f] += sign * stride
+        theta = table.clipped(theta + sign * stride * along, f)
+        if abs(float(theta[f] - best[f])) > farthest:
+            break
         values = table.natural(theta)
         if not table.lower[i] <= values[i] <= table.upper[i]:
             break
@@ -127,18 +130,31 @@ def _side(
             there = descent(held, FullBatch(100), NoProgress())
         except RiemannianError:  # the flow cannot be integrated there
             break
+        if not there.outcome.is_settled:
+            break
         rise = 2.0 * there.loss - least
         moved = rise - (found[-1][1] if found else 0.0)
         found.append((float(theta[f]), rise))
         if rise > threshold:
             break
         theta = there.theta.copy()
-        theta[f] = found[-1][0]
         if moved < 0.06 * threshold:
             stride *= 2.0
         elif moved > 0.25 * threshold:
             stride *= 0.5
     return found
+
+
+def _along(metric: Array, f: int) -> Array:
+    """The direction (F,), one in parameter f, in which the measurements change least."""
+    others = np.delete(np.arange(len(metric)), f)
+    direction = np.ones(len(metric))
+    size = np.sqrt(np.diagonal(metric))[others]
+    size[size == 0.0] = 1.0
+    scaled = metric[np.ix_(others, others)] / np.outer(size, size)
+    pull = -metric[others, f] / size
+    direction[others] = np.linalg.lstsq(scaled, pull, rcond=1e-12)[0] / size
+    return direction
 
 
 def _crossing(places: Array, rises: Array, threshold: float) -> float | None:
