@@ -10,6 +10,7 @@ import typer
 from riemannian_modules.cli.arguments import OutFolder, load, misuse
 from riemannian_modules.cli.console import output, plain
 from riemannian_modules.cli.exit_codes import DONE, FAILURE
+from riemannian_modules.cli.fit_courses import CourseOptions, fit_courses, is_flow
 from riemannian_modules.cli.fit_options import FitOptions, columns_of, keywords_of
 from riemannian_modules.cli.interruption import Interrupted
 from riemannian_modules.cli.results import results_in, save_picture
@@ -24,7 +25,7 @@ FILES = ("data.csv", "fit.json", "fit.png", "history.csv", "system.json")
 
 
 def fit(
-    file: Annotated[Path, typer.Argument(help="A system file of a module without state.")],
+    file: Annotated[Path, typer.Argument(help="A system file.")],
     data: Annotated[
         Path | None, typer.Option(help="A CSV table of samples; the file's where not given.")
     ] = None,
@@ -89,6 +90,28 @@ def fit(
             "profile-NAME.png.",
         ),
     ] = None,
+    observable: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FORMULA",
+            help="Time courses: what a measured quantity is, such as light=gain*A + background.",
+        ),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=START", help="Time courses: a further unknown that formulas speak of."
+        ),
+    ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Time courses: search a parameter on its logarithm; all for all."
+        ),
+    ] = None,
+    starts: Annotated[
+        int, typer.Option(min=0, help="Time courses: fit again from so many starts in the bounds.")
+    ] = 0,
     out: OutFolder = None,
 ) -> None:
     """Fit a system's parameters to data by Riemannian descent.
@@ -97,7 +120,12 @@ def fit(
     is a sample, and an empty cell of an output is a value that was not measured. What the options
     say stands in the file's `fit` section likewise, and overrules it.
 
-    A module with a state is fitted inside a `FlowMap`. With `--out`, saves `system.json` (the file
+    A system in continuous time is fitted to time courses: the table has a column `time` and one for
+    each observable, or `time,observable,value` in rows, perhaps with `experiment`, `sigma`, and
+    settings such as `input.dose`, `x0.A`, `theta.k`; the file's `simulation` says the rest. Sigmas
+    that nobody gives are estimated.
+
+    With `--out`, saves `system.json` (the file
     with the parameters found, which every command takes), `data.csv` (the table, which it refers
     to), `fit.json` (values, standard deviations, intervals, covariance), `history.csv` and
     `fit.png`. Ctrl-C saves the best so far, from which `riemannian-modules fit fitted/system.json
@@ -108,6 +136,8 @@ def fit(
         riemannian-modules fit curve.json --out fitted
 
         riemannian-modules fit curve.json --data measured.csv
+
+        riemannian-modules fit reaction.json --data experiments.csv --log all --out fitted
 
         riemannian-modules fit curve.json --sigma y=y_error --absolute --profile k
 
@@ -121,6 +151,9 @@ def fit(
         loss, bounds or (), fixed or (), prior or (), sigma or (), weights or (), absolute
     )
     task = options.over(system.fit or _without_a_section())
+    if is_flow(system):
+        courses = CourseOptions(observable or (), parameter or (), log or (), profile or (), starts)
+        fit_courses(system, table, task, courses, out)
     profiles: list[Profile] = []
     if out is None:
         result = _fitted(system, table, task)

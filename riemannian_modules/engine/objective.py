@@ -144,11 +144,11 @@ class Objective:
         return wide.ravel()
 
     def floor(self, trial: Trial) -> float:
-        """How far rounding alone moves the mean loss."""
+        """How far rounding alone, or the error of an integration, moves the mean loss."""
         g = self.loss.gradient(trial.outputs, self.data.targets)
         size = np.maximum(np.abs(trial.outputs), np.abs(self.data.targets))
         noise = float(np.sum(np.abs(g) * size)) / len(self.data) + abs(trial.value)
-        return float(np.finfo(np.float64).eps) * noise
+        return self.module.accuracy * noise
 
     def spread(self, trial: Trial) -> float:
         """The loss's mean square, in whose unit the decrement is judged."""

@@ -128,6 +128,8 @@ class RiemannianModule(Retraced, Shown, Recomputed):
         parameters: Values of the named parameters.
         sampling_time: How long a step of discrete time takes, as 0.2 or (0.2, "s"); None where it
             is not known, which fits any.
+        accuracy: How exactly outputs are computed, relative to their size: rounding, but where
+            something is integrated.
     """
 
     time: Time
@@ -136,6 +138,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     outputs: Space = EMPTY
     parameters: Mapping[str, ArrayLike] = {}
     sampling_time: SamplingTime | float | tuple[float, str] | None = None
+    accuracy: float = float(np.finfo(np.float64).eps)
 
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 

@@ -136,6 +136,13 @@ BY_TYPE: tuple[Kind, ...] = (
     # What is computed.
     Kind(engine.Trajectory, Fields(), lambda t: t.plot()),
     Kind(engine.FitResult, Fields(), lambda f: f.plot()),
+    *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseFit, engine.CoursePrediction)),
+    *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseProfile, engine.MultiStart)),
+    Kind(engine.Information, Fields(), NUMBERS),
+    *(
+        Kind(t, Fields(), not_drawn("it is data; draw a fit of it with `CourseFit.plot`."))
+        for t in (engine.CourseProblem, engine.Experiment, engine.Series)
+    ),
     Kind(engine.FitProblem, Fields(), not_drawn("it is what a fit minimises; draw the fit.")),
     Kind(engine.Profile, Fields(), lambda p: p.plot()),
     Kind(engine.Prediction, Fields(), lambda p: p.plot()),
@@ -192,6 +199,8 @@ BY_TYPE: tuple[Kind, ...] = (
         for t in (WrittenL2, WrittenFactor, FieldL2, FactorL2)
     ),
     *(Kind(t, *PLAIN_SETTING) for t in (engine.HeldTable, engine.LinearTable, engine.Loss)),
+    *(Kind(t, *PLAIN_SETTING) for t in (engine.Dose, engine.SteadyState, engine.Observable)),
+    *(Kind(t, *PLAIN_SETTING) for t in (engine.Scale, engine.Noise)),
     Kind(engine.MiniBatches, NotKept("it draws random numbers; write its call down."), SETTING),
     *(Kind(t, *PLAIN_SETTING) for t in (engine.Coupling, engine.Schedule, engine.Progress)),
     *(Kind(t, *PLAIN_SETTING) for t in (engine.Prior, engine.Tolerances)),

@@ -103,6 +103,18 @@ def map_fit() -> engine.FitResult:
     return engine.fit(module, {"u": u, "y": y}, prior=prior, progress=engine.NoProgress())
 
 
+@cache
+def course_fit() -> engine.CourseFit:
+    """``x' = -k x`` from 2, measured four times, k between two bounds."""
+    decay = rm.Equations({"dx": "-k*x"}, state="x", parameters={"k": 0.4})
+    t = np.array([0.5, 1.0, 2.0, 4.0])
+    values = 2.0 * np.exp(-0.5 * t) + np.array([0.01, -0.02, 0.01, 0.0])
+    once = engine.experiment({"x": (t, values, 0.02)}, x0={"x": 2.0})
+    return engine.fit_trajectories(
+        decay, once, bounds={"k": (0.1, 2.0)}, progress=engine.NoProgress()
+    )
+
+
 def layerwise() -> engine.LayerwiseMetric:
     row = rm.chain(rm.Affine(np.eye(2)), rm.Tanh(2), rm.Affine(np.eye(2)))
     return engine.propagate(row, row.point(u=np.ones((3, 2))), 0.1, np.eye(2))
@@ -166,6 +178,19 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
         loop(), np.linspace(0, 1, 5), None, {"reference": 0.1}
     ),
     engine.FitResult: map_fit,
+    engine.CourseFit: course_fit,
+    engine.CourseProblem: lambda: course_fit().problem,
+    engine.CourseProfile: lambda: course_fit().profile("k"),
+    engine.CoursePrediction: lambda: course_fit().predict("x^2", [1.0, 3.0, 5.0]),
+    engine.MultiStart: lambda: engine.multi_start(course_fit(), 2),
+    engine.Information: lambda: course_fit().information,
+    engine.Experiment: lambda: course_fit().problem.experiments[0],
+    engine.Series: lambda: course_fit().problem.experiments[0].series[0],
+    engine.Dose: lambda: engine.Dose(1.0, {"x": "amount"}),
+    engine.SteadyState: lambda: engine.SteadyState("rest"),
+    engine.Observable: lambda: engine.Observable("x", "factor", sigma=0.1),
+    engine.Scale: engine.LogScale,
+    engine.Noise: engine.NormalNoise,
     engine.FitProblem: lambda: map_fit().problem,
     engine.Profile: lambda: map_fit().profile("W[0,1]"),
     engine.Prediction: lambda: map_fit().predict([[0.0, 1.0], [1.0, 1.0]]),
@@ -243,6 +268,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     **{f"module: {n}": lambda i=i: i.module for n, i in INSTANCES.items()},
     **{f"differential: {n}": lambda i=i: differential_of(i) for n, i in INSTANCES.items()},
     **{loss.__name__: loss for loss in LOSSES},
+    **{t.__name__: t for t in (engine.LinearScale, engine.Log10Scale, engine.LaplaceNoise)},
     **{type(prior).__name__: lambda p=prior: p for prior in PRIORS},
     "MiniBatches": lambda: engine.MiniBatches(4),
     "Layerwise": engine.Layerwise,

@@ -1,0 +1,154 @@
+"""One experiment: how the system was set up, what was done to it, and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from typing_extensions import override
+
+from riemannian_modules.door import brief, number, require, require_mapping, text
+from riemannian_modules.engine.time_courses.series import Series, read_series
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.shown import Facts, Shown, counted, listed, named
+
+Value = float | str  # a number, or a formula of parameters
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Dose(Shown):
+    """What is added to states at a time.
+
+    Attributes:
+        time: When.
+        amounts: By state a number, or a formula of parameters, in the state's unit.
+    """
+
+    time: float
+    amounts: Mapping[str, Value]
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class SteadyState(Shown):
+    """An initial state: where the system rests under another experiment's setting.
+
+    Attributes:
+        of: That experiment's name; its own initial state says which rest is meant, and its inputs
+            count as they are at its start.
+    """
+
+    of: str
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Experiment(Shown):
+    """A setting with its measurements; build with `experiment`.
+
+    Attributes:
+        name: Its name, before the names of parameters of its own.
+        series: What was measured.
+        x0: The initial state by name, or that of rest elsewhere.
+        inputs: By input.
+        theta: Parameters that this experiment sets.
+        own: Parameters that are unknown for this experiment alone, with their starts.
+        doses: What is added to states.
+        start: The time of the initial state.
+    """
+
+    name: str
+    series: tuple[Series, ...]
+    x0: Mapping[str, Value] | SteadyState = field(default_factory=dict[str, Value])
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    theta: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    own: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    doses: tuple[Dose, ...] = ()
+    start: float = 0.0
+
+    @override
+    def facts(self) -> Facts:
+        count = sum(len(s.values) for s in self.series)
+        rows = [("observables", listed([s.observable for s in self.series]))]
+        for what, given in (
+            ("inputs", self.inputs), ("theta", self.theta), ("own", self.own),
+        ):  # fmt: skip
+            if given:
+                rows.append((what, named(given)))
+        if self.doses:
+            rows.append(("doses", counted(len(self.doses), "dose")))
+        return Facts(f"Experiment {self.name!r}: {counted(count, 'value')}", tuple(rows))
+
+
+def experiment(
+    data: Any,
+    *,
+    name: str = "data",
+    sigma: Mapping[str, Any] | None = None,
+    x0: Mapping[str, Value] | SteadyState | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    theta: Mapping[str, Value] | None = None,
+    own: Mapping[str, float | None] | Sequence[str] | None = None,
+    doses: Sequence[Dose] = (),
+    start: float = 0.0,
+) -> Experiment:
+    """Describe one experiment.
+
+    Args:
+        data: By observable a pair ``(times, values)`` or a triple with the errors' sizes; or
+            columns by name, one of them "time"; or a DataFrame of such. Values are (T,), or (R, T)
+            for R replicates; NaN is missing; empty for a setting that others only refer to.
+        name: Its name.
+        sigma: By observable the sizes of the errors: one number or one for each value.
+        x0: The initial state: by state a number, or a formula of parameters such as "A0" (an
+            unknown) or "total - B0"; zero where not named. Or `SteadyState` of another experiment.
+        inputs: As for `simulate`: constants, functions of time, ``(times, values)``, tables; a text
+            is a formula of parameters that gives a constant.
+        theta: Parameters that the experiment sets, to numbers or formulas of parameters.
+        own: Parameters that have a value of their own here, unknown; by name with the start, None
+            for the shared one's; or names.
+        doses: What is added to states at which times.
+        start: The time of the initial state.
+
+    Raises:
+        SignatureError: For what has another form.
+        DomainError: For numbers that are not finite, and sigmas that are not positive.
+    """
+    where = f"experiment {text('experiment: name', name)!r}"
+    if x0 is not None and not isinstance(x0, SteadyState):
+        require_mapping(f"{where}: x0", x0, "values by state")
+    for what, given in (("inputs", inputs), ("theta", theta)):
+        require_mapping(f"{where}: {what}", {} if given is None else given, "values by name")
+    require(f"{where}: doses", doses, (list, tuple), "a list of Dose(time, amounts)")
+    for dose in doses:
+        require(f"{where}: doses", dose, Dose, "Dose(time, amounts)")
+        number(f"{where}: a dose's time", dose.time)
+        require_mapping(f"{where}: a dose's amounts", dose.amounts, "values by state")
+    return Experiment(
+        name,
+        read_series(where, data, sigma),
+        x0 if isinstance(x0, SteadyState) else dict(x0 or {}),
+        dict(inputs or {}),
+        dict(theta or {}),
+        _own(where, own),
+        tuple(sorted(doses, key=lambda d: d.time)),
+        number(f"{where}: start", start),
+    )
+
+
+def _own(where: str, own: Any) -> dict[str, float | None]:
+    if own is None:
+        return {}
+    if isinstance(own, Mapping):
+        require_mapping(f"{where}: own", own, "starts by parameter")
+        return {
+            name: None if start is None else number(f"{where}: own: {name!r}", start)
+            for name, start in own.items()
+        }
+    if isinstance(own, (list, tuple)) and all(isinstance(name, str) for name in own):
+        return dict.fromkeys(own)
+    raise SignatureError(
+        f"{where}: own: expected names of parameters, perhaps with starts, got {brief(own)}."
+    )

@@ -1,0 +1,185 @@
+"""What an experiment does to the flow at given parameters: start, parameters, inputs and doses.
+
+All of it may be formulas of parameters, so all of it comes with derivatives in those that are
+searched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riemannian_modules.door import number
+from riemannian_modules.engine.inputs import InputProgram, input_program
+from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState, Value
+from riemannian_modules.engine.time_courses.flow_field import FlowField
+from riemannian_modules.engine.time_courses.formulas import Formulas
+from riemannian_modules.engine.time_courses.parameters import ParameterTable
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.space import Array, Space
+
+Index = NDArray[np.intp]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """Numbers (q,) and their derivatives (q, k) along the directions of a setting."""
+
+    value: Array
+    slope: Array
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """An experiment at given parameters.
+
+    Attributes:
+        start: The initial state (n,), as the experiment states it.
+        flow: What the flow's derivative is taken in: inputs, then parameters, (q,).
+        doses: What each dose adds to each state, flat (doses * n).
+        known: What formulas of measurements know of parameters, (L,): the flow's own come first.
+        further: How many of these are not the flow's.
+        program: The inputs over time.
+    """
+
+    start: Moved
+    flow: Moved
+    doses: Moved
+    known: Moved
+    further: int
+    program: InputProgram
+
+    @property
+    def theta(self) -> Array:
+        """The flow's parameters, (p,)."""
+        return self.known.value[: self.known.value.size - self.further]
+
+    def along(self, columns: Index, size: Array) -> Setting:
+        """The same where directions are some of these, each that much longer, (k,)."""
+        start, flow, doses, known = (
+            Moved(part.value, part.slope[:, columns] * size)
+            for part in (self.start, self.flow, self.doses, self.known)
+        )
+        return Setting(start, flow, doses, known, self.further, self.program)
+
+
+@final
+class Settings:
+    """An experiment as a function of the parameters.
+
+    Attributes:
+        columns: Places among the free parameters that move the experiment's states, (k,).
+        field: The flow, and in what of it these are felt.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        flow: RiemannianModule,
+        experiment: Experiment,
+        known: Space,
+        table: ParameterTable,
+        index: int,
+        times: Array,
+    ) -> None:
+        s = flow.signature
+        n, m, p = s.state.size, s.inputs.size, s.parameters.size
+        self._flow, self._places = flow, table.places[index]
+        # Which free parameter each local one is, (L, F).
+        self._selects = (table.column[self._places][:, None] == np.arange(len(table.free))) * 1.0
+        self.experiment = experiment
+        self._constant = np.zeros(n + m + p + n * len(experiment.doses))
+        # Rows of all that is set: initial state, inputs, parameters, doses; -1 where not a copy.
+        self._copied = np.full(len(self._constant), -1, dtype=np.intp)
+        self._copied[n + m : n + m + p] = np.arange(p)
+        texts: dict[str, str] = {}
+        self._rows: list[int] = []
+        x0 = {} if isinstance(experiment.x0, SteadyState) else experiment.x0
+        spaces = [(s.state, x0, 0, "x0"), (s.parameters, experiment.theta, n + m, "theta")]
+        for i, dose in enumerate(experiment.doses):
+            spaces.append((s.state, dose.amounts, n + m + p + n * i, f"dose {i + 1}"))
+        parametric = {k: v for k, v in experiment.inputs.items() if isinstance(v, str)}
+        spaces.append((s.inputs, parametric, n, "inputs"))
+        for space, values, begin, what in spaces:
+            self._place(f"{where}: {what}", space, values, begin, texts)
+        self._formulas = Formulas(where, texts, known) if texts else None
+        self._given = {k: v for k, v in experiment.inputs.items() if not isinstance(v, str)}
+        ends = np.array([min(experiment.start, times.min(initial=experiment.start)),
+                         times.max(initial=experiment.start)])  # fmt: skip
+        self._program = input_program(
+            s.inputs, {**self._given, **dict.fromkeys(parametric, 0.0)}, ends, f"{where}: inputs"
+        )
+        self._parametric = parametric
+        self._span = ends
+        self.columns, moved = self._reached(table)
+        self.field = FlowField(
+            flow,
+            tuple(np.flatnonzero(moved[n : n + m]).tolist()),
+            tuple(np.flatnonzero(moved[n + m : n + m + p]).tolist()),
+        )
+        self._felt = n + np.flatnonzero(moved[n : n + m + p])
+        self._sizes = n, m, p
+
+    def _place(
+        self, where: str, space: Space, values: Mapping[str, Value], begin: int,
+        texts: dict[str, str],
+    ) -> None:  # fmt: skip
+        space.check_names(values, where)
+        for name, value in values.items():
+            place = space.slice_of(name)
+            rows = range(begin + place.start, begin + place.stop)
+            if isinstance(value, str):
+                if len(rows) != 1:
+                    raise SignatureError(
+                        f"{where}: {name!r} has {len(rows)} entries; give a formula for each "
+                        f"coordinate, such as {space.coordinates[place.start]!r}."
+                    )
+                texts[f"{where}: {name!r}"] = value
+                self._rows.append(rows[0])
+            elif np.ndim(value) == 0:
+                self._constant[list(rows)] = number(f"{where}: {name!r}", value)
+            else:
+                self._constant[list(rows)] = space.laid(name, value, f"{where}: {name!r}")[1]
+            self._copied[list(rows)] = -1
+
+    def _reached(self, table: ParameterTable) -> tuple[Index, NDArray[np.bool_]]:
+        """The free parameters that anything set depends on, and what depends on some."""
+        touched = np.zeros((len(self._constant), len(table.free)), dtype=bool)
+        is_copy = self._copied >= 0
+        touched[is_copy] = self._selects[self._copied[is_copy]] > 0
+        if self._formulas is not None:
+            touched[self._rows] = self._formulas.read_parameters @ self._selects > 0
+        return np.flatnonzero(touched.any(0)), np.asarray(touched.any(1))
+
+    def at(self, values: Array, slopes: Array) -> Setting:
+        """The setting where all parameters have the values (P,), free ones move by slopes (F,)."""
+        n, m, p = self._sizes
+        local, L = values[self._places], self._selects * slopes
+        Z, dZ = self._constant.copy(), np.zeros((len(self._constant), len(slopes)))
+        is_copy = self._copied >= 0
+        Z[is_copy], dZ[is_copy] = local[self._copied[is_copy]], L[self._copied[is_copy]]
+        if self._formulas is not None:
+            Z[self._rows] = self._formulas.values(np.zeros(0), local)
+            dZ[self._rows] = self._formulas.slopes(np.zeros(0), local)[1] @ L
+        own = slice(n + m, n + m + p)
+        known = Moved(np.concatenate([Z[own], local[p:]]), np.concatenate([dZ[own], L[p:]]))
+        start, felt = Moved(Z[:n], dZ[:n]), Moved(Z[self._felt], dZ[self._felt])
+        doses = Moved(Z[n + m + p :], dZ[n + m + p :])
+        program = self._programmed(Z[n : n + m])
+        return Setting(start, felt, doses, known, len(local) - p, program)
+
+    def _programmed(self, constants: Array) -> InputProgram:
+        if not self._parametric:
+            return self._program
+        space = self._flow.signature.inputs
+        given: dict[str, Any] = dict(self._given)
+        for name in self._parametric:
+            given[name] = float(constants[space.slice_of(name)][0])
+        return input_program(space, given, self._span, "inputs")

@@ -1,0 +1,163 @@
+"""Experiments from a table: a CSV file, a DataFrame, or columns by name.
+
+Source: none; the long form is that of PEtab's measurement tables and of tidy data.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from riemannian_modules.csv_table import read_rows, short
+from riemannian_modules.door import did_you_mean, require, require_mapping
+from riemannian_modules.engine.time_courses.experiment import Experiment, experiment
+from riemannian_modules.errors import SignatureError, SpecError
+
+_LONG = ("experiment", "observable", "time", "value", "sigma")
+_SETTINGS = {"input.": "inputs", "x0.": "x0", "theta.": "theta"}
+Columns = dict[str, list[Any]]
+
+
+def read_experiments(
+    table: Any, settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[Experiment, ...]:
+    """Read experiments from a table with a time column.
+
+    The long form has a row for each value, with the columns observable, time and value, perhaps
+    experiment and sigma; the wide form a column for each observable beside time, perhaps
+    experiment. Empty cells are missing values. Columns such as "input.dose", "x0.A" and "theta.k"
+    set an input, an initial state or a parameter of the row's experiment, to a number or a formula.
+
+    Args:
+        table: A path to a CSV file, a DataFrame, or columns by name.
+        settings: By experiment further arguments of `experiment`, such as ``{"fast": {"inputs":
+            {"dose": 2.0}}}``.
+
+    Returns:
+        The experiments, in the order of their first rows.
+
+    Raises:
+        SpecError: If a file cannot be read, or a row has not as many entries as the header.
+        SignatureError: For missing columns, what is no number, settings that change within an
+            experiment, or of unknown experiments.
+    """
+    columns = _columns(table)
+    given = {} if settings is None else settings
+    require_mapping("read_experiments: settings", given, "settings by experiment")
+    _check_header(columns)
+    count = len(columns["time"])
+    names = [str(n) for n in columns.get("experiment", ["data"] * count)]
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise SignatureError(
+            f"read_experiments: settings of {unknown}{did_you_mean(unknown, names)}; the table has "
+            f"the experiments: {', '.join(dict.fromkeys(names))}."
+        )
+    found: list[Experiment] = []
+    for name in dict.fromkeys(names):
+        rows = [i for i, other in enumerate(names) if other == name]
+        own = dict(given.get(name, {}))
+        for what, values in _set(name, columns, rows).items():
+            own[what] = values | dict(own.get(what, {}))
+        found.append(experiment(_data(columns, rows), name=name, **own))
+    return tuple(found)
+
+
+def _columns(table: Any) -> Columns:
+    if isinstance(table, (str, os.PathLike)):
+        return _from_file(Path(table))
+    if hasattr(table, "columns") and not isinstance(table, Mapping):  # a DataFrame
+        table = {str(name): table[name].tolist() for name in table.columns}
+    require_mapping("read_experiments", table, "a path, a DataFrame, or columns by name")
+    columns = {name: np.asarray(column).tolist() for name, column in table.items()}
+    for name, column in columns.items():
+        require(f"read_experiments: column {name!r}", column, list, "a column of values")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise SignatureError(f"read_experiments: columns have different lengths: {lengths}.")
+    return columns
+
+
+def _from_file(path: Path) -> Columns:
+    rows = read_rows(path)
+    header = [name.strip() for name in rows[0][1]] if rows else []
+    if len(set(header)) < len(header):
+        raise SpecError(f"{path.name}: line 1: a column stands twice in {header}.")
+    for line, row in rows[1:]:
+        if len(row) != len(header):
+            raise SpecError(
+                f"{path.name}: line {line}: expected {len(header)} entries, got {len(row)}."
+            )
+    return {name: [row[i].strip() for _, row in rows[1:]] for i, name in enumerate(header)}
+
+
+def _check_header(columns: Columns) -> None:
+    is_long = "observable" in columns or "value" in columns
+    wanted = ["time", "observable", "value"] if is_long else ["time"]
+    missing = [name for name in wanted if name not in columns]
+    others = [n for n in columns if n not in _LONG and not n.startswith(tuple(_SETTINGS))]
+    if missing or (is_long and others) or (not is_long and not others):
+        raise SignatureError(
+            "read_experiments: expected the columns time, observable and value (perhaps "
+            "experiment, sigma, and settings such as input.NAME, x0.NAME, theta.NAME), or time and "
+            f"a column for each observable; got {[*columns]}."
+        )
+
+
+def _data(columns: Columns, rows: list[int]) -> dict[str, tuple[Any, ...]]:
+    def numbers(name: str, places: list[int]) -> list[float]:
+        return [_number(name, columns[name][i], i) for i in places]
+
+    if "observable" not in columns:
+        skipped = ("time", "experiment")
+        shown = [n for n in columns if n not in skipped and not n.startswith(tuple(_SETTINGS))]
+        return {name: (numbers("time", rows), numbers(name, rows)) for name in shown}
+    observables = [str(columns["observable"][i]) for i in rows]
+    found: dict[str, tuple[Any, ...]] = {}
+    for name in dict.fromkeys(observables):
+        places = [i for i, other in zip(rows, observables, strict=True) if other == name]
+        sigma = numbers("sigma", places) if "sigma" in columns else [np.nan] * len(places)
+        found[name] = numbers("time", places), numbers("value", places), sigma
+    return found
+
+
+def _set(name: str, columns: Columns, rows: list[int]) -> dict[str, dict[str, Any]]:
+    """What the table sets in an experiment: inputs, x0, theta."""
+    found: dict[str, dict[str, Any]] = {}
+    for column, entries in columns.items():
+        for prefix, what in _SETTINGS.items():
+            if not column.startswith(prefix):
+                continue
+            given = {str(entries[i]) for i in rows} - {"", "nan", "None"}
+            if len(given) > 1:
+                raise SignatureError(
+                    f"read_experiments: column {column!r} has the values {sorted(given)[:4]} in "
+                    f"the experiment {name!r}; expected one. Give what changes over time "
+                    "as a table in `settings`."
+                )
+            for text in given:
+                found.setdefault(what, {})[column.removeprefix(prefix)] = _value(text)
+    return found
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # a formula of parameters
+
+
+def _number(column: str, entry: Any, row: int) -> float:
+    if entry is None or (isinstance(entry, str) and entry.lower() in ("", "nan", "na")):
+        return float("nan")
+    try:
+        return float(entry)
+    except (TypeError, ValueError):
+        raise SignatureError(
+            f"read_experiments: column {column!r}, row {row + 1}: expected a number, got "
+            f"{short(str(entry))!r}."
+        ) from None
