@@ -85,13 +85,21 @@ class Members:
 def members_at(
     flows: Flows, t: Array, until: Array, z: Array, expected: Array, accuracy: Accuracy
 ) -> Members:
-    """Members at their start, with a first step by how fast their states change there."""
-    x, v = z[..., 0], flows.velocity(t[:, None], z[:, None, :, 0])[:, 0]
-    fastest = np.max(np.abs(v) / (np.abs(x) + TINY), axis=-1, initial=0.0, where=x != 0.0)
-    span = until - t
-    guess = accuracy.relative**EXPONENT / np.maximum(fastest, TINY)
-    h = np.where(fastest > 0.0, np.minimum(guess, span), 1e-3 * span)
+    """Members at their start, with a first step by how fast states and rates change there."""
+    x, span = z[..., 0], until - t
+    with np.errstate(all="ignore"):
+        v = flows.velocity(t[:, None], x[:, None])[:, 0]
+        h = np.fmin(span, _share_of_step(accuracy, v, x))
+        faster = flows.velocity((t + h)[:, None], (x + h[:, None] * v)[:, None])[:, 0]
+        # Rates that start at zero change the others' second derivatives, with the square of h.
+        h = np.fmin(h, h * np.sqrt(_share_of_step(accuracy, faster - v, v)))
     return Members(t, until, z, np.abs(z), expected, h)
+
+
+def _share_of_step(accuracy: Accuracy, change: Array, of: Array) -> Array:
+    """How much of ``change`` (M, n) a step of order 8 can follow, (M,)."""
+    fastest = np.max(np.abs(change) / np.abs(of), axis=-1, initial=0.0, where=of != 0.0)
+    return accuracy.relative**EXPONENT / fastest
 
 
 def march(

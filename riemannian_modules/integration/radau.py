@@ -22,6 +22,9 @@ from riemannian_modules.space import Array
 
 STAGES = 7  # the error estimate is then of order 8, as that of the explicit method
 NEWTON_SHARE = 0.05  # of the allowed error, for what Newton's iteration leaves
+# Sensitivities of stiff flows see what it leaves multiplied by their stiffness, in E; for them
+# it goes on to what rounding leaves, relative to the state.
+ROUNDING = 1e-15
 NEWTON_STEPS = 12
 
 
@@ -144,6 +147,8 @@ def _newton(
     t = start.t[:, None] + start.h[:, None] * tab.c
     allowed = accuracy.allowed(start.z, start.z + Z[:, -1, :, None], start.largest)[:, None, :, 0]
     arrived = has_left = np.zeros(len(Z), dtype=bool)
+    is_state_alone = start.z.shape[-1] == 1
+    share_left = NEWTON_SHARE if is_state_alone else ROUNDING / accuracy.relative
     moved_before = np.full(len(Z), TINY)
     for i in range(NEWTON_STEPS):
         defect = flows.velocity(t, x + Z) - tab.inverse @ Z / h
@@ -154,9 +159,9 @@ def _newton(
         moved = np.sqrt(np.einsum("msn,msn->m", share, share) / share[0].size)
         ratio = moved / moved_before
         left = ratio / (1.0 - np.minimum(ratio, 0.99)) * moved
-        is_rounding = (ratio > 0.5) & (moved < 1.0)
-        arrived = arrived | (left < NEWTON_SHARE) | (moved < 1e-2 * NEWTON_SHARE) | is_rounding
+        arrived = arrived | (left < share_left) | (moved < 1e-2 * share_left)
         if i > 0:  # a first step has none to be compared with
+            arrived = arrived | (ratio > 0.5) & (moved < NEWTON_SHARE)  # that is rounding
             has_left = has_left | ~(ratio < 2.0) & ~arrived
         if (arrived | has_left).all():
             break

@@ -75,7 +75,7 @@ class FlowMap(RiemannianModule):
         duration: float,
         *,
         relative: float = 1e-10,
-        absolute: float = 1e-12,
+        absolute: float = 1e-14,
     ) -> None:
         require("FlowMap", flow, RiemannianModule, "a module in continuous time")
         s = flow.signature
