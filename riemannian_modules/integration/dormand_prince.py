@@ -56,12 +56,12 @@ class _ExplicitStep(Step):
         for i in range(STAGES + 1, 16):
             _evaluate(self.flows, self.start, W, i)
         moved, first, last = self.end - self.start.z, W[1], W[1 + STAGES]
-        F = [moved, first - moved, 2.0 * moved - last - first]
-        F += list(np.tensordot(_tableau().D, W[1:], 1))
+        parts = [moved, first - moved, 2.0 * moved - last - first]
+        parts += list(np.tensordot(_tableau().D, W[1:], 1))
         s = share[:, None, None]
         z = np.zeros((len(share), *moved.shape[1:]))
-        for i, f in enumerate(reversed(F)):
-            z = (z + f[members]) * (s if i % 2 == 0 else 1.0 - s)
+        for i, part in enumerate(reversed(parts)):
+            z = (z + part[members]) * (s if i % 2 == 0 else 1.0 - s)
         return self.start.z[members] + z
 
 

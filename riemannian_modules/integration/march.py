@@ -28,7 +28,7 @@ def unwatched(who: Any, good: Any, start: Start, step: Step) -> None:
     """Watch nothing."""
 
 
-def of_some(watch: Watch, members: Array) -> Watch:
+def of_some(watch: Watch, members: Any) -> Watch:
     """What watches some of the members that ``watch`` watches."""
 
     def watch_some(who: Any, good: Any, start: Start, step: Step) -> None:

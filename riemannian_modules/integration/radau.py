@@ -32,12 +32,12 @@ class Tableau(NamedTuple):
     """Nodes c (s,), Runge-Kutta matrix A (s, s) and what follows from it."""
 
     c: Array
-    inverse: Array  # A^-1
+    inverse: Any  # A^-1, (s, s)
     eigenvalues: Any  # of A^-1: the real one, then one of each pair, (q,)
     to_stages: Any  # (s, q): stages are the real part of its product with the coordinates
     to_coordinates: Any  # (q, s)
-    error: Array  # error = (1/h - J/mu)^-1 (f(start) + error Z mu / h), mu the real eigenvalue
-    powers: Array  # (s, s): coefficients of theta, ..., theta^s from the stages
+    error: Any  # error = (1/h - J/mu)^-1 (f(start) + error Z mu / h), mu the real eigenvalue
+    powers: Any  # (s, s): coefficients of theta, ..., theta^s from the stages
 
 
 @cache
@@ -51,7 +51,8 @@ def tableau() -> Tableau:
     integrals = [legendre.legval(x, legendre.legint(row, lbnd=-1)) / 2.0 for row in np.eye(s)]
     A = np.stack(integrals, 1) @ np.linalg.inv(legendre.legvander(x, s - 1))
     c, inverse = (1.0 + x) / 2.0, np.linalg.inv(A)
-    values, T = np.linalg.eig(inverse)
+    spectrum: Any = np.linalg.eig(inverse)
+    values, T = spectrum
     upper = np.flatnonzero(values.imag > -1e-9)
     upper = upper[np.argsort(values[upper].imag)]
     pairs = np.where(np.arange(len(upper)) == 0, 1.0, 2.0)
@@ -140,22 +141,24 @@ def _guess(before: Array, ratio: Array) -> Array:
 
 
 def _newton(
-    flows: Flows, start: Start, Z: Array, inverse: Any, accuracy: Accuracy
+    flows: Flows, start: Start, guess: Array, inverse: Any, accuracy: Accuracy
 ) -> tuple[Array, Any]:
-    """Stages (M, s, n) that solve ``A^-1 Z / h = f(x + Z)``, and whether they do, (M,)."""
-    tab, x, h = tableau(), start.z[:, None, :, 0], start.h[:, None, None]
+    """Stages Z (M, s, n) that solve ``A^-1 Z / h = f(x + Z)``, and whether they do, (M,)."""
+    tab, moved_by, x, h = tableau(), guess, start.z[:, None, :, 0], start.h[:, None, None]
     t = start.t[:, None] + start.h[:, None] * tab.c
-    allowed = accuracy.allowed(start.z, start.z + Z[:, -1, :, None], start.largest)[:, None, :, 0]
-    arrived = has_left = np.zeros(len(Z), dtype=bool)
+    allowed = accuracy.allowed(start.z, start.z + guess[:, -1, :, None], start.largest)[
+        :, None, :, 0
+    ]
+    arrived = has_left = np.zeros(len(guess), dtype=bool)
     is_state_alone = start.z.shape[-1] == 1
     share_left = NEWTON_SHARE if is_state_alone else ROUNDING / accuracy.relative
-    moved_before = np.full(len(Z), TINY)
+    moved_before = np.full(len(guess), TINY)
     for i in range(NEWTON_STEPS):
-        defect = flows.velocity(t, x + Z) - tab.inverse @ Z / h
+        defect = flows.velocity(t, x + moved_by) - tab.inverse @ moved_by / h
         step = inverse @ (tab.to_coordinates @ defect)[..., None]
         step = (tab.to_stages @ step[..., 0]).real
-        Z = Z + step
-        share = step / (allowed + accuracy.relative * np.abs(Z))
+        moved_by = moved_by + step
+        share = step / (allowed + accuracy.relative * np.abs(moved_by))
         moved = np.sqrt(np.einsum("msn,msn->m", share, share) / share[0].size)
         ratio = moved / moved_before
         left = ratio / (1.0 - np.minimum(ratio, 0.99)) * moved
@@ -166,13 +169,13 @@ def _newton(
         if (arrived | has_left).all():
             break
         moved_before = np.maximum(moved, TINY)
-    return Z, arrived & ~has_left
+    return moved_by, arrived & ~has_left
 
 
 def stage_matrix(A: Array, h: Array) -> Array:
     """``A_rk^-1 (x) I / h - diag(A_1, ..., A_s)``, (M, s n, s n), of A at the stages."""
     M, s, n, _ = A.shape
-    full = np.zeros((M, s, n, s, n))
+    full: Any = np.zeros((M, s, n, s, n))
     rows = np.arange(n)
     full[:, :, rows, :, rows] = tableau().inverse / h[:, None, None]
     stages = np.arange(s)

@@ -81,7 +81,7 @@ def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: Watch) -> M
 
 def _are_stiff(flows: Flows, at: Members, accuracy: Accuracy) -> Any:
     """Whether an implicit step would reach further than explicit ones at its cost, (M,)."""
-    left = (at.until - at.t) / at.h
+    left = np.divide(at.until - at.t, at.h, out=np.zeros_like(at.h), where=at.can_go_on)
     are_slowest = np.argsort(-left)[:SAMPLE]
     if not _reach_further(flows.only(are_slowest), at.only(are_slowest), accuracy).any():
         return ~at.can_go_on
