@@ -96,10 +96,8 @@ class DormandPrince(Method):
 
 def _error(moves: Array, allowed: Array) -> Array:
     """The error of order 5, corrected by that of order 3, as a share of ``allowed``, (M,)."""
-    flat, n = moves.reshape(len(moves), -1), allowed.shape[1]
-    fifth, third = (
-        np.sum(((E @ flat).reshape(allowed.shape) / allowed) ** 2, axis=1)
-        for E in (_tableau().E5, _tableau().E3)
-    )
-    both = np.sqrt(n * (fifth + 0.01 * third))
+    weights = np.stack([_tableau().E5, _tableau().E3])
+    shares = (weights @ moves.reshape(len(moves), -1)).reshape(2, *allowed.shape) / allowed
+    fifth, third = np.einsum("emnc,emnc->emc", shares, shares)
+    both = np.sqrt(allowed.shape[1] * (fifth + 0.01 * third))
     return np.divide(fifth, both, out=np.zeros_like(both), where=both != 0.0).max(-1)
