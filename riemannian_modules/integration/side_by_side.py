@@ -55,7 +55,8 @@ class Accuracy:
 
     Attributes:
         relative: As a share of its value.
-        absolute: Besides, as a share of the largest value that it has had on the way.
+        absolute: Besides, as a share of the largest value that it has had on the way; of a
+            sensitivity no less than a hundredth of ``relative``.
     """
 
     relative: float
@@ -65,7 +66,9 @@ class Accuracy:
         """The error that a step from ``start`` to ``end`` may make, entry by entry."""
         size, end = np.abs(start), np.abs(end)
         allowed = self.relative * np.maximum(size, end)
-        allowed += self.absolute * np.maximum(largest, end)
+        besides = np.full(start.shape[-1], max(self.absolute, 0.01 * self.relative))
+        besides[0] = self.absolute
+        allowed += besides * np.maximum(largest, end)
         return allowed + TINY  # an entry that stays at zero has no error
 
 

@@ -82,19 +82,21 @@ def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: Watch) -> M
 def _are_stiff(flows: Flows, at: Members, accuracy: Accuracy) -> Any:
     """Whether an implicit step would reach further than explicit ones at its cost, (M,)."""
     left = np.divide(at.until - at.t, at.h, out=np.zeros_like(at.h), where=at.can_go_on)
-    are_slowest = np.argsort(-left)[:SAMPLE]
-    if not _reach_further(flows.only(are_slowest), at.only(are_slowest), accuracy).any():
+    are_slowest, dearer = np.argsort(-left)[:SAMPLE], _dearer(*at.z.shape)
+    few, slowest = flows.only(are_slowest), at.only(are_slowest)
+    if not (_reach(few, slowest, accuracy) > dearer * slowest.h).any():
         return ~at.can_go_on
-    return ~at.can_go_on | (left > FEW) & _reach_further(flows, at, accuracy)
+    return ~at.can_go_on | (left > FEW) & (_reach(flows, at, accuracy) > dearer * at.h)
 
 
-def _reach_further(flows: Flows, at: Members, accuracy: Accuracy) -> Any:
+def _reach(flows: Flows, at: Members, accuracy: Accuracy) -> Array:
+    """How far an implicit step may go, (M,)."""
     h, largest = np.minimum(TRIED * at.h, at.until - at.t), np.maximum(at.largest, at.expected)
     method = Radau()
     with np.errstate(all="ignore"):
         start = Start(at.t, at.z, h, largest, np.zeros_like(at.z))
         trial = method.step(flows, start, method.memory(flows, at.t, at.z), accuracy)
-        return h * growth(trial.error) > _dearer(*at.z.shape) * at.h
+        return h * growth(trial.error)
 
 
 def _dearer(members: int, n: int, columns: int) -> float:
@@ -102,8 +104,8 @@ def _dearer(members: int, n: int, columns: int) -> float:
 
     In microseconds, as measured: calls of small arrays cost their overhead, large ones their size.
     """
+    size = float(members * n * columns)
     if columns == 1:
-        explicit = 12.0 * (25.0 + 0.02 * members * n)
-        return (700.0 + members * (6.0 + 0.1 * n**3 + 0.7 * n)) / explicit
-    explicit = 12.0 * (60.0 + members * n * columns * (0.02 + 0.001 * n))
-    return (1100.0 + members * (20.0 + 0.1 * n**3 + 0.05 * n * n * columns)) / explicit
+        explicit = 230.0 + 28.0 * n + 0.15 * size
+        return (300.0 + 25.0 * n + 4.0 * members + (0.5 + 0.25 * n) * size) / explicit
+    return (330.0 + 13.0 * n + 3.0 * members + 0.9 * size) / (420.0 + 60.0 * n + 0.25 * size)
