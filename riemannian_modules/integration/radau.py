@@ -188,7 +188,7 @@ def stage_sensitivities(start: Start, A: Array, E: Array) -> Array:
     forced = A @ start.z[:, None, :, 1:] + E
     M, s, n, k = forced.shape
     try:
-        solved = np.linalg.solve(stage_matrix(A, start.h), forced.reshape(M, s * n, k))
+        solved: Any = np.linalg.solve(stage_matrix(A, start.h), forced.reshape(M, s * n, k))
     except np.linalg.LinAlgError:
         return np.full(forced.shape, np.nan)
     return solved.reshape(forced.shape)
@@ -204,7 +204,7 @@ def _error(
     allowed = accuracy.allowed(start.z, start.z + stages[:, -1], start.largest)
     allowed += np.abs(filter_ @ start.noise)
     difference = filter_ @ (rate + moved)
-    error = norm(difference, allowed)
+    error: Any = norm(difference, allowed)
     if (error > 1.0).any():
         # Far from where stiff states rest, the first estimate does not fall with the step size.
         again = filter_ @ (flows.rate(start.t, start.z + difference) + moved)

@@ -104,7 +104,7 @@ class FlowMap(RiemannianModule):
         """``(nothing, final state)``; raises ConvergenceError if the integration stops early."""
         batch, members = self._members(x, u, theta)
         end = self._ends(members, members.start[..., None])
-        return np.zeros((*batch, 0)), end.reshape(*batch, -1)
+        return np.zeros((*batch, 0)), end.reshape(*batch, self.outputs.size)
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:

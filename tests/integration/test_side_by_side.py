@@ -253,3 +253,19 @@ def test_the_same_question_twice_is_answered_once_until_the_flow_changes():
     assert abs(again[0] - np.exp(-1.0)) <= ARRIVED
     flow.rate = 2.0
     assert abs(flow_map.output(NONE, np.ones(1), NONE)[0] - np.exp(-2.0)) <= ARRIVED
+
+
+def test_a_batch_of_no_points_has_no_ends():
+    flow_map = rm.FlowMap(Predators(), 1.0)
+    assert flow_map.output(NONE, np.ones((0, 2)), flow_map.theta).shape == (0, 2)
+    assert flow_map.jacobian(NONE, np.ones((0, 2)), flow_map.theta).D.shape == (0, 2, 2)
+
+
+def test_large_batches_are_integrated_in_parts(monkeypatch):
+    from riemannian_modules.modules import flow_map as room
+
+    u = np.random.default_rng(0).uniform(1.0, 5.0, (7, 2))
+    whole = ends(Predators(), 2.0, u)
+    monkeypatch.setattr(room, "ROOM", 2000)  # three points at a time
+    for part, all_ in zip(ends(Predators(), 2.0, u), whole, strict=True):
+        assert np.abs(part - all_).max() <= ARRIVED * (1.0 + np.abs(all_).max())
