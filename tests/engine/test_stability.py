@@ -22,9 +22,11 @@ def step(A):
 
 
 def turned(rng, A):
-    """A in other coordinates, so that its poles come with rounding."""
-    T = rng.standard_normal((len(A), len(A)))
-    return T @ A @ np.linalg.inv(T)
+    """A in other coordinates, each entry rounded once, so that its poles come with rounding."""
+    with mpmath.workdps(50):
+        T = mpmath.matrix(rng.standard_normal((len(A), len(A))).tolist())
+        product = T * mpmath.matrix(A.tolist()) * T**-1
+        return np.array(product.tolist(), float).reshape(A.shape)
 
 
 @settings(max_examples=50, deadline=None)
