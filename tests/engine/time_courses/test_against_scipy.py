@@ -49,7 +49,6 @@ def differences(residual, logs, step=1e-4):
     return np.stack(columns, 1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_minimum_and_covariance_are_scipys(name):
     flow, starts, times, names = CASES[name]
@@ -63,7 +62,11 @@ def test_the_minimum_and_covariance_are_scipys(name):
     # What a Gauss-Newton step from here would still move, in standard deviations.
     left = -covariance @ J.T @ r / np.sqrt(np.diagonal(covariance))
     assert np.abs(left).max() < 1e-5
-    np.testing.assert_allclose(found.information.covariance, covariance, rtol=1e-4, atol=0)
+    # Each entry beside the deviations of its two parameters: those of a correlation of nearly zero
+    # are differences, known no better.
+    size = np.sqrt(np.diagonal(covariance))
+    far = (found.information.covariance - covariance) / np.outer(size, size)
+    assert np.abs(far).max() < 2e-5
     wanted = r @ r + sum(np.sum(np.log(2 * np.pi * s.sigma**2)) for one in done for s in one.series)
     assert found.minus_two_log_likelihood == pytest.approx(wanted, rel=1e-7)
 

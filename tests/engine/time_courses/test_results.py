@@ -89,8 +89,10 @@ def test_a_profile_that_stays_low_has_no_end():
     t = np.linspace(0.2, 3, 8)
     decay = rm.Equations({"dA": "-k*A"}, state="A", parameters={"k": 1.0})
     one = experiment({"A": (t, 6 * np.exp(-0.7 * t), 0.1)}, x0={"A": "A0"})
-    found = fit_trajectories(decay, one, {"A": "gain*A"}, parameters={"A0": 2.0, "gain": 2.5},
-                             scales={"gain": LogScale(), "A0": LogScale()}, progress=QUIET)  # fmt: skip
+    found = fit_trajectories(
+        decay, one, {"A": "gain*A"}, parameters={"A0": 2.0, "gain": 2.5},
+        scales={"gain": LogScale(), "A0": LogScale()}, progress=QUIET,
+    )  # fmt: skip
     profile = found.profile("gain")
     assert profile.upper == math.inf
     assert profile.rises.max() < 1e-3
