@@ -184,15 +184,7 @@ def _best(
 
 
 def _methods(objective: Objective, box: Bounds) -> Iterator[Method]:
-    yield Method(memory=0.9, curvature=0.75)
-    if not isinstance(objective.coupling, Joint):
-        return  # large models rarely converge, and other ways cost as much again
-    # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
-    unbounded = np.isinf(box.lower) & np.isinf(box.upper)
-    linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
-    if linear:
-        yield Method(memory=0.0, curvature=None, linear=linear)
-    yield Method(memory=0.0, curvature=0.75, patience=2)
+    yield Method()
 
 
 def _is_better(new: Descent, old: Descent) -> bool:

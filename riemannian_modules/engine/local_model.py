@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias, final
@@ -18,13 +17,14 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.engine.layerwise import LayerwiseMetric
+from riemannian_modules.engine.trust_region import Path, Solve, SolvedPath, SpectralPath
 from riemannian_modules.metrics import diagonal_metric
 from riemannian_modules.space import Array
 
-Solve = Callable[[Array], Array]
 Mask: TypeAlias = NDArray[np.bool_]
 Index: TypeAlias = NDArray[np.intp]
 RANK_TOLERANCE = 1e-12
+_WELL_CONDITIONED = 1e-8  # least over largest eigenvalue from which normal equations will do
 
 
 def solve_upper(R: Array, b: Array) -> Array:
@@ -74,6 +74,27 @@ class LocalModel(abc.ABC):
     def decrement(self, free: Mask) -> float:
         """``sqrt(g^T (U U^T)^+ g)`` among the free ones: the distance to the minimum."""
 
+    def path(self, scale: Array, free: Mask) -> Path:
+        """The steps of any length in the metric ``R = diag(scale^2)``, among the free parameters.
+
+        Args:
+            scale: (p,) > 0.
+            free: (p,).
+        """
+        R = scale**2
+        return SolvedPath(
+            lambda mu: self.solver(mu * R, free), scale, self.gradient, lambda: self.decrement(free)
+        )
+
+
+def _spread(rows: Array, places: Index, p: int) -> Array:
+    """Rows of some parameters as rows of all p, zero elsewhere."""
+    if len(places) == p:
+        return rows
+    whole = np.zeros((p, rows.shape[1]))
+    whole[places] = rows
+    return whole
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -91,10 +112,38 @@ class JointModel(LocalModel):
     def pull(self, columns: Array) -> Array:
         return self.J.T @ columns
 
+    @cached_property
+    def gram(self) -> Array:
+        """``U U^T``, (p, p)."""
+        return self.J.T @ self.J
+
     @property
     @override
     def diagonal(self) -> Array:
-        return np.einsum("ij,ij->j", self.J, self.J)
+        return np.diagonal(self.gram)
+
+    @override
+    def path(self, scale: Array, free: Mask) -> SpectralPath:
+        # The Gram matrix has the square of the condition: where that costs digits, the triangle.
+        places = np.flatnonzero(free)
+        roots = scale[places]
+        if not len(places):
+            return SpectralPath(np.zeros(0), np.zeros((len(free), 0)), self.gradient)
+        w, V = np.linalg.eigh(self.gram[np.ix_(places, places)] / np.outer(roots, roots))
+        if not w[0] > _WELL_CONDITIONED * w[-1]:
+            R = np.linalg.qr(self.J[:, places] / roots, mode="r")
+            s, V = np.linalg.svd(R, full_matrices=False)[1:]
+            seen = s > 0.1 * RANK_TOLERANCE * max(float(s[0]), 1e-300)
+            w, V = s[seen] ** 2, V[seen].T
+        return SpectralPath(w, _spread(V / roots[:, None], places, len(free)), self.gradient)
+
+    def curved_path(self, scale: Array, free: Mask, S: Array) -> SpectralPath:
+        """`path` of the model ``U U^T + S``, which need not be convex."""
+        places = np.flatnonzero(free)
+        roots = scale[places]
+        H = (self.gram + S)[np.ix_(places, places)] / np.outer(roots, roots)
+        w, V = np.linalg.eigh(H)
+        return SpectralPath(w, _spread(V / roots[:, None], places, len(free)), self.gradient)
 
     @override
     def solver(self, damping: Array, free: Mask) -> Solve:
