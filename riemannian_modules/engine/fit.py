@@ -7,7 +7,7 @@ arXiv:1201.5885 (how descents lose their way, and what keeps them on it).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import NoneType
 
 import numpy as np
@@ -19,9 +19,8 @@ from riemannian_modules.engine.dataset import Dataset, check_fits, dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
 from riemannian_modules.engine.descent_step import Bounds, Method
 from riemannian_modules.engine.fit_result import FitResult
-from riemannian_modules.engine.linear_parameters import linear_parameters
 from riemannian_modules.engine.loss import Loss
-from riemannian_modules.engine.losses import SquaredLoss
+from riemannian_modules.engine.losses import NaturalLoss, SquaredLoss
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise, Objective
 from riemannian_modules.engine.progress import Progress, TerminalProgress
 from riemannian_modules.engine.schedule import FullBatch, Schedule
@@ -32,9 +31,7 @@ from riemannian_modules.space import Array
 
 Side = ArrayLike | None
 _MOST_JOINT_PARAMETERS = 500
-_DOUBTFUL = (
-    10.0  # standard deviations of this many times the parameter: it may have left for infinity
-)
+_FAR = 10.0  # standard deviations of so many times a parameter: it may have left for infinity
 
 
 def fit(
@@ -162,50 +159,26 @@ def _bounds(
 def _best(
     objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch
 ) -> Descent:
-    """The first descent that ends without doubt, or the best of all."""
-    best: Descent | None = None
-    try:
-        for method in _methods(objective, box):
-            found = schedule.descend(objective, start, box, method, watch)
-            if best is None or _is_better(found, best):
-                best = found
-            if found.outcome is Outcome.INTERRUPTED:
-                raise KeyboardInterrupt
-            if not schedule.can_retry() or not _is_doubtful(objective, start, found, box):
-                return best
-            if found.place is not None and separating(objective, found.place, box) is not None:
-                return Descent(found.place, Outcome.DIVERGES)
-    except KeyboardInterrupt:
-        if best is None or best.place is None:
-            raise  # before there was anything to keep
-        return Descent(best.place, Outcome.INTERRUPTED)
-    assert best is not None
-    return best
+    """Where the descent ends; that it diverges, where the likelihood has no largest value."""
+    found = schedule.descend(objective, start, box, Method(), watch)
+    if found.place is None or found.outcome is Outcome.INTERRUPTED or not schedule.can_retry():
+        return found
+    if _is_far(objective, start, found, box) and separating(objective, found.place, box) is not None:
+        return Descent(found.place, Outcome.DIVERGES)
+    return found
 
 
-def _methods(objective: Objective, box: Bounds) -> Iterator[Method]:
-    yield Method()
-
-
-def _is_better(new: Descent, old: Descent) -> bool:
-    if new.place is None or old.place is None:
-        return old.place is None
-    # Where both found the same minimum, the first keeps the labels of parameters that can change
-    # places, such as the rates of a sum of exponentials.
-    slack = 1e-9 * abs(old.place.trial.value)
-    return new.place.trial.value < old.place.trial.value - slack
-
-
-def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
-    if found.place is None or not found.outcome.is_settled:
-        return True
-    known = assess(objective, found.place, box).uncertainty
-    if known is None:
+def _is_far(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
+    """Whether a likelihood's parameters may have left for infinity."""
+    if found.place is None or not isinstance(objective.loss, NaturalLoss):
         return False
+    known = assess(objective, found.place, box).uncertainty
+    if known is None or not found.outcome.is_settled:
+        return True
     deviations = np.sqrt(np.diagonal(known.covariance))
     # A parameter whose true value is zero is no larger than its deviation, but both are small
     # beside where it began.
-    far = deviations > _DOUBTFUL * np.maximum(np.abs(found.place.trial.theta), np.abs(start))
+    far = deviations > _FAR * np.maximum(np.abs(found.place.trial.theta), np.abs(start))
     return bool(far[deviations > 0.0].any())
 
 

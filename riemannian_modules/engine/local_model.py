@@ -122,17 +122,27 @@ class JointModel(LocalModel):
     def diagonal(self) -> Array:
         return np.diagonal(self.gram)
 
+    @cached_property
+    def root(self) -> Array:
+        """R, of at most p rows, with ``R^T R = U U^T``: what J is beside a rotation."""
+        effects = np.sqrt(self.diagonal)
+        effects[effects == 0.0] = 1.0
+        # Columns of one length make the triangle as well conditioned as scaling can (van der
+        # Sluis). Normal equations square the condition: where that costs digits, QR.
+        cosines = self.gram / np.outer(effects, effects)
+        if np.linalg.eigvalsh(cosines)[0] > _WELL_CONDITIONED:
+            return np.linalg.cholesky(cosines).T * effects
+        return np.linalg.qr(self.J / effects, mode="r") * effects
+
     @override
     def path(self, scale: Array, free: Mask) -> SpectralPath:
-        # The Gram matrix has the square of the condition: where that costs digits, the triangle.
         places = np.flatnonzero(free)
         roots = scale[places]
         if not len(places):
             return SpectralPath(np.zeros(0), np.zeros((len(free), 0)), self.gradient)
         w, V = np.linalg.eigh(self.gram[np.ix_(places, places)] / np.outer(roots, roots))
         if not w[0] > _WELL_CONDITIONED * w[-1]:
-            R = np.linalg.qr(self.J[:, places] / roots, mode="r")
-            s, V = np.linalg.svd(R, full_matrices=False)[1:]
+            s, V = np.linalg.svd(self.root[:, places] / roots, full_matrices=False)[1:]
             seen = s > 0.1 * RANK_TOLERANCE * max(float(s[0]), 1e-300)
             w, V = s[seen] ** 2, V[seen].T
         return SpectralPath(w, _spread(V / roots[:, None], places, len(free)), self.gradient)
@@ -149,9 +159,7 @@ class JointModel(LocalModel):
     def solver(self, damping: Array, free: Mask) -> Solve:
         scale = np.sqrt(np.maximum(self.diagonal, damping))[free]
         scale[scale == 0.0] = 1.0
-        # Columns of one length make the triangle as well conditioned as scaling can (van der
-        # Sluis).
-        stacked = np.vstack([self.J[:, free], np.diag(np.sqrt(damping))[free][:, free]]) / scale
+        stacked = np.vstack([self.root[:, free], np.diag(np.sqrt(damping))[free][:, free]]) / scale
         R: Any = np.linalg.qr(stacked, mode="r")
 
         def solve(gradient: Array) -> Array:
@@ -183,7 +191,7 @@ class JointModel(LocalModel):
         scale[scale == 0.0] = 1.0
         if not free.any():
             return np.zeros((0, 0)), scale, np.zeros(0, dtype=np.intp), 0
-        factored: Any = qr(self.J[:, free] / scale, mode="r", pivoting=True)
+        factored: Any = qr(self.root[:, free] / scale, mode="r", pivoting=True)
         R, order = factored
         pivots = np.abs(np.diagonal(R))
         return R, scale, order, int(np.sum(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))

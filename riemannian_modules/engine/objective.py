@@ -11,6 +11,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.dense_columns import dense_columns
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.local_model import JointModel, LayerModel, LocalModel
 from riemannian_modules.engine.loss import Loss
@@ -113,6 +114,12 @@ class Objective:
         y, t, batch = trial.outputs, self.data.targets, (len(self.data),)
         with np.errstate(all="ignore"):
             differential = self.module.differential(np.zeros(0), self.data.inputs, trial.theta)
+            if isinstance(self.coupling, Joint):
+                held = dense_columns(self.module, differential, self.loss, y, t)
+                if held is not None:
+                    dense = JointModel(*held)
+                    is_finite = np.isfinite(dense.gradient).all() & np.isfinite(dense.diagonal).all()
+                    return dense if is_finite else None
             g, S = self.loss.gradient(y, t), self.loss.factor(y, t)
             if not (np.isfinite(g).all() and np.isfinite(S).all()):
                 return None
