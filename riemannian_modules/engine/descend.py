@@ -36,7 +36,7 @@ from riemannian_modules.space import Array
 
 _OFFSET = 1e-8  # from here undamped steps finish faster
 _MOST_POLISHING = 8
-_POLISHED = 1e-11  # nearer than any use of the parameters could tell
+_POLISHED = 1e-9  # nearer than any use of the parameters could tell
 _ROUNDINGS = 64.0  # that a formula makes, at most some ten operations on each path
 _RIGHT_ANGLE = 1e-6
 _NEAR = 1e-5  # offset at which all that is left is to polish
@@ -150,23 +150,22 @@ class _Walk:
         self.radius, self.guess = math.inf, 0.0
         is_dense = isinstance(place.model, JointModel) and not method.linear
         secant = Secant.nothing(len(place.trial.theta)) if is_dense else None
-        # Targets of zero have no size that rounding could be told from: the start's has to do.
-        self.exact = _EPS * min(1.0, math.sqrt(objective.spread(place.trial)))
         self.ended: Outcome | None = None
         self.at = standing_at(objective, place, self.running, bounds, secant)
+        # Targets of zero have no size that rounding could be told from: the start's has to do.
+        self.exact = _EPS * min(1.0, self.at.residual)
         self.refused = 0
 
     def is_at_minimum(self) -> bool:
         """Whether no more can be won from here, as far as floats can tell."""
         if self.refused:
             return False
-        objective, place = self.objective, self.at.place
-        self.offset = _offset(objective, self.at)
+        self.offset = _offset(self.at)
         return (
             self.offset <= _OFFSET
             or _is_last_digit(self.at)
-            or 0.5 * self.at.plain.decrement**2 <= _floor(objective, place)
-            or math.sqrt(objective.spread(place.trial)) <= self.exact
+            or 0.5 * self.at.plain.decrement**2 <= _floor(self.objective, self.at)
+            or self.at.residual <= self.exact
         )
 
     def stepped(self, number: int) -> Iteration:
@@ -193,7 +192,7 @@ class _Walk:
     def _end(self, tried: Tried) -> Outcome | None:
         """How the descent ends after a refusal; None where it goes on with shorter steps."""
         place = self.at.place
-        if tried.promised > 2.0 * _floor(self.objective, place):
+        if tried.promised > 2.0 * _floor(self.objective, self.at):
             least = _EPS * float(np.linalg.norm(self.at.scale * place.trial.theta))
             return Outcome.STALLED if self.radius <= 0.1 * least or self.refused > 60 else None
         if self.at.path is not self.at.plain and self.offset > _NEAR:
@@ -205,15 +204,16 @@ class _Walk:
         effects, free = np.sqrt(place.model.diagonal), self.at.free
         slopes = np.abs(place.model.gradient)[free & (effects > 0.0)]
         angles = slopes / effects[free & (effects > 0.0)]
-        residual = math.sqrt(self.objective.spread(place.trial))
-        is_flat = float(angles.max(initial=0.0)) <= _RIGHT_ANGLE * residual
+        is_flat = float(angles.max(initial=0.0)) <= _RIGHT_ANGLE * self.at.residual
         return Outcome.AT_ROUNDING if is_flat else Outcome.STALLED
 
 
-def _offset(objective: Objective, at: Standing) -> float:
+def _offset(at: Standing) -> float:
     """The relative offset: how far the minimum is, beside the residual."""
-    decrement, spread = at.plain.decrement, math.sqrt(objective.spread(at.place.trial))
-    return decrement / spread if spread > 0.0 else (0.0 if decrement == 0.0 else math.inf)
+    decrement = at.plain.decrement
+    if at.residual > 0.0:
+        return decrement / at.residual
+    return 0.0 if decrement == 0.0 else math.inf
 
 
 def _is_last_digit(at: Standing) -> bool:
@@ -222,19 +222,18 @@ def _is_last_digit(at: Standing) -> bool:
     return at.plain.decrement <= _ROUNDINGS * _EPS * moved
 
 
-def _floor(objective: Objective, place: Place) -> float:
+def _floor(objective: Objective, at: Standing) -> float:
     """How far rounding alone moves the mean loss: that of outputs, or of terms that cancel in them.
 
     Terms of size theta_j d y / d theta_j leave their own rounding in y, however small y is.
     """
-    terms = float(np.abs(place.trial.theta) @ np.sqrt(place.model.diagonal))
-    spread = math.sqrt(objective.spread(place.trial))
-    return max(objective.floor(place.trial), _EPS * spread * terms)
+    terms = float(np.abs(at.place.trial.theta) @ np.sqrt(at.place.model.diagonal))
+    return max(objective.floor(at.place.trial), _EPS * at.residual * terms)
 
 
 def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
     """Undamped steps while they shrink the offset: the loss itself no longer tells them apart."""
-    offset = _offset(objective, at)
+    offset = _offset(at)
     for _ in range(_MOST_POLISHING):
         if offset <= _POLISHED or _is_last_digit(at):
             break
@@ -246,9 +245,9 @@ def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
         if arrived is None:
             break
         next_one = standing_at(objective, arrived, at.scale, bounds, at.secant)
-        nearer = _offset(objective, next_one)
+        nearer = _offset(next_one)
         # Not worse than rounding explains, and nearer: else rounding has been reached.
-        slack = 4.0 * _floor(objective, place)
+        slack = 4.0 * _floor(objective, at)
         if not (nearer < offset and arrived.trial.value <= place.trial.value + slack):
             break
         at, offset = next_one, nearer

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -28,12 +29,17 @@ _FARTHEST = 1e3  # times its size, or 1, that a parameter goes on a step of the 
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Bounds:
     """The box of parameters, lower and upper (p,); sides may be infinite."""
 
     lower: Array
     upper: Array
+
+    @cached_property
+    def is_whole_space(self) -> bool:
+        """Whether no parameter has a side."""
+        return bool(np.isinf(self.lower).all() and np.isinf(self.upper).all())
 
     def clip(self, theta: Array) -> Array:
         """The nearest point of the box."""
@@ -42,6 +48,8 @@ class Bounds:
     def end(self, theta: Array, step: Array) -> Array:
         """Where a step ends in the box; on a side if it ends within rounding of it."""
         to = self.clip(theta + step)
+        if self.is_whole_space:
+            return to
         with np.errstate(invalid="ignore"):  # of infinite sides
             for side in (self.lower, self.upper):
                 reach = _ROUNDING * (np.abs(theta) + np.abs(side))
@@ -54,6 +62,8 @@ class Bounds:
 
     def free(self, theta: Array, gradient: Array) -> Mask:
         """The parameters that can move downhill: not those whose side of the box holds them."""
+        if self.is_whole_space:
+            return np.ones(len(theta), dtype=bool)
         held = ((theta <= self.lower) & (gradient > 0)) | ((theta >= self.upper) & (gradient < 0))
         return ~held & (self.lower < self.upper)
 
@@ -94,6 +104,7 @@ class Standing:
         plain: Through the metric's model.
         secant: Second derivatives beside it; None where the model is no dense one.
         path: Through the model that is trusted.
+        residual: The root of the loss's mean square, in whose unit the decrement is judged.
     """
 
     place: Place
@@ -102,6 +113,7 @@ class Standing:
     plain: Path
     secant: Secant | None
     path: Path
+    residual: float
 
     def without_secant(self) -> Standing:
         """The same where steps are taken by the metric's model alone."""
@@ -131,13 +143,14 @@ def standing_at(
     # all others from moving.
     residual = math.sqrt(objective.spread(place.trial))
     scale = np.maximum(running, residual / (_FARTHEST * np.maximum(np.abs(theta), 1.0)))
-    scale[scale == 0.0] = 1.0
+    if not residual:
+        scale[scale == 0.0] = 1.0
     plain = model.path(scale, free)
     path: Path = plain
     if secant is not None and secant.is_trusted:
         assert isinstance(model, JointModel)
         path = model.curved_path(scale, free, secant.S)
-    return Standing(place, free, scale, plain, secant, path)
+    return Standing(place, free, scale, plain, secant, path, residual)
 
 
 def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Damped:
@@ -148,7 +161,7 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
     theta, model = at.place.trial.theta, at.place.model
     damped = at.path.first() if radius == math.inf else at.path.within(radius, guess)
     held, free = np.zeros_like(theta), at.free.copy()
-    while isinstance(model, JointModel):
+    while isinstance(model, JointModel) and not bounds.is_whole_space:
         end = theta + damped.step
         inside = bounds.clip(end)
         hit = free & (end != inside)
@@ -163,7 +176,7 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
             path = replace(model, gradient=gradient + S @ held).curved_path(at.scale, free, S)
         rest = path.first() if radius == math.inf else path.within(radius, guess)
         step = held + rest.step
-        damped = Damped(step, rest.mu, float(np.linalg.norm(at.scale * step)), rest.solve)
+        damped = Damped(step, rest.mu, _norm(at.scale * step), rest.solve)
     return damped
 
 
@@ -212,7 +225,7 @@ def tried_step(
     theta, model, before = at.place.trial.theta, at.place.model, at.place.trial.value
     end = bounds.end(theta, damped.step)
     step = end - theta
-    length = float(np.linalg.norm(at.scale * step))
+    length = _norm(at.scale * step)
     pushed, slope = model.push(step), float(model.gradient @ step)
     plain = slope + 0.5 * float(pushed @ pushed)
     promised = -plain if at.path is at.plain or at.secant is None else -plain - at.secant.curved(step)
@@ -223,14 +236,14 @@ def tried_step(
     is_straight = True
     if gain < _GOOD_GAIN and not method.linear and np.isfinite(trial.outputs).all():
         bend = _bend(objective, at, trial, pushed, damped)
-        is_straight = 2.0 * float(np.linalg.norm(at.scale * bend)) <= _MOST_BEND * length
+        is_straight = 2.0 * _norm(at.scale * bend) <= _MOST_BEND * length
         if is_straight:
             bent = objective.trial(bounds.clip(end + bend))
             if bent.value < trial.value:
                 trial, gain = bent, (before - bent.value) / promised
     arrived = None
     # What stands closer to a side than rounding tells is put there, for nothing can be won by it.
-    snaps = (bounds.is_at_side(end) & ~bounds.is_at_side(theta)).any()
+    snaps = not bounds.is_whole_space and (bounds.is_at_side(end) & ~bounds.is_at_side(theta)).any()
     worst = before + objective.floor(at.place.trial) if snaps else -math.inf
     if is_straight and (gain > _LEAST_GAIN or trial.value <= worst):
         arrived = _arrived(objective, at, trial, method)
@@ -268,6 +281,10 @@ def learned(objective: Objective, at: Standing, tried: Tried) -> Secant | None:
     plain = float(place.model.gradient @ tried.step) + 0.5 * float(pushed @ pushed)
     won = place.trial.value - arrived.trial.value
     return secant.judged(tried.step, plain, -won).updated(tried.step, turned, bent)
+
+
+def _norm(vector: Array) -> float:
+    return math.sqrt(float(vector @ vector))
 
 
 def _arrived(

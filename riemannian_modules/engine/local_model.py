@@ -87,12 +87,17 @@ class LocalModel(abc.ABC):
         )
 
 
-def _spread(rows: Array, places: Index, p: int) -> Array:
+def _part(matrix: Array, free: Mask) -> Array:
+    """The rows and columns of some parameters."""
+    return matrix if free.all() else matrix[np.ix_(free, free)]
+
+
+def _spread(rows: Array, free: Mask) -> Array:
     """Rows of some parameters as rows of all p, zero elsewhere."""
-    if len(places) == p:
+    if len(rows) == len(free):
         return rows
-    whole = np.zeros((p, rows.shape[1]))
-    whole[places] = rows
+    whole = np.zeros((len(free), rows.shape[1]))
+    whole[free] = rows
     return whole
 
 
@@ -117,10 +122,10 @@ class JointModel(LocalModel):
         """``U U^T``, (p, p)."""
         return self.J.T @ self.J
 
-    @property
+    @cached_property
     @override
-    def diagonal(self) -> Array:
-        return np.diagonal(self.gram)
+    def diagonal(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.gram.diagonal().copy()
 
     @cached_property
     def root(self) -> Array:
@@ -136,24 +141,21 @@ class JointModel(LocalModel):
 
     @override
     def path(self, scale: Array, free: Mask) -> SpectralPath:
-        places = np.flatnonzero(free)
-        roots = scale[places]
-        if not len(places):
+        if not free.any():
             return SpectralPath(np.zeros(0), np.zeros((len(free), 0)), self.gradient)
-        w, V = np.linalg.eigh(self.gram[np.ix_(places, places)] / np.outer(roots, roots))
+        whiten = (1.0 / scale)[free]
+        w, V = np.linalg.eigh(_part(self.gram, free) * (whiten[:, None] * whiten))
         if not w[0] > _WELL_CONDITIONED * w[-1]:
-            s, V = np.linalg.svd(self.root[:, places] / roots, full_matrices=False)[1:]
+            s, V = np.linalg.svd(self.root[:, free] * whiten, full_matrices=False)[1:]
             seen = s > 0.1 * RANK_TOLERANCE * max(float(s[0]), 1e-300)
-            w, V = s[seen] ** 2, V[seen].T
-        return SpectralPath(w, _spread(V / roots[:, None], places, len(free)), self.gradient)
+            w, V = s[seen][::-1] ** 2, V[seen][::-1].T
+        return SpectralPath(w, _spread(V * whiten[:, None], free), self.gradient)
 
     def curved_path(self, scale: Array, free: Mask, S: Array) -> SpectralPath:
         """`path` of the model ``U U^T + S``, which need not be convex."""
-        places = np.flatnonzero(free)
-        roots = scale[places]
-        H = (self.gram + S)[np.ix_(places, places)] / np.outer(roots, roots)
-        w, V = np.linalg.eigh(H)
-        return SpectralPath(w, _spread(V / roots[:, None], places, len(free)), self.gradient)
+        whiten = (1.0 / scale)[free]
+        w, V = np.linalg.eigh(_part(self.gram + S, free) * (whiten[:, None] * whiten))
+        return SpectralPath(w, _spread(V * whiten[:, None], free), self.gradient)
 
     @override
     def solver(self, damping: Array, free: Mask) -> Solve:

@@ -7,6 +7,7 @@ Comput. 4, 553-572 (the secular equation, models that are not convex).
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,7 +60,7 @@ class SpectralPath(Path):
     """Of a model ``R^{1/2} V diag(values) V^T R^{1/2}``, known by its k eigenvalues.
 
     Attributes:
-        values: (k,); below 0 where the model bends downwards.
+        values: (k,), in ascending order; below 0 where the model bends downwards.
         basis: ``R^{-1/2} V``, (p, k); zero in parameters that are held.
         gradient: (p,).
     """
@@ -73,22 +74,26 @@ class SpectralPath(Path):
         """The gradient in the basis, (k,)."""
         return self.gradient @ self.basis
 
-    @property
+    @cached_property
     @override
-    def decrement(self) -> float:
-        w, c = self.values, self.coordinates
-        if not len(w):
-            return 0.0
-        return float(np.sqrt(np.sum(c * c / w))) if w.min() > 0.0 else float("inf")
+    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if self.lowest <= 0.0:
+            return 0.0 if not len(self.values) else math.inf
+        return math.sqrt(float(self.coordinates @ (self.coordinates / self.values)))
+
+    @property
+    def lowest(self) -> float:
+        """The least eigenvalue; 0 where there are none."""
+        return float(self.values[0]) if len(self.values) else 0.0
 
     @override
     def first(self) -> Damped:
-        return self._at(max(0.0, -2.0 * float(self.values.min(initial=0.0))))
+        return self._at(max(0.0, -2.0 * self.lowest))
 
     @override
     def within(self, radius: float, guess: float) -> Damped:
         w, c = self.values, self.coordinates
-        low = max(0.0, -float(w.min(initial=0.0)))
+        low = max(0.0, -self.lowest)
         if low == 0.0:
             undamped = self._at(0.0)
             if undamped.length <= (1.0 + _NEAR) * radius:
@@ -116,7 +121,7 @@ class SpectralPath(Path):
         def solve(gradient: Array) -> Array:
             return basis @ ((gradient @ basis) / damped)
 
-        return Damped(-(basis @ z), mu, float(np.linalg.norm(z)), solve)
+        return Damped(-(basis @ z), mu, math.sqrt(float(z @ z)), solve)
 
 
 @final

@@ -230,7 +230,10 @@ def _array_function(
             return flat.reshape(shape)
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
         flat = np.zeros((*batch, size))
-        values = compiled(*(np.moveaxis(part, -1, 0) for part in (x, u, theta)))
+        # For one axis or two the transpose is `moveaxis`, without its cost for few points.
+        values = compiled(
+            *(part.T if part.ndim <= 2 else np.moveaxis(part, -1, 0) for part in (x, u, theta))
+        )
         for place, value in zip(places, values, strict=True):
             flat[..., place] = value
         return flat.reshape((*batch, *shape))
