@@ -24,6 +24,7 @@ _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leav
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 _LEAST_GAIN = 1e-4
 _POOR_GAIN, _GOOD_GAIN = 0.25, 0.75
+_AS_FORETOLD = 0.01  # difference of a gain from 1 that is none
 _MOST_BEND = 1.0  # twice the second-order part of a step over its first-order part
 _FARTHEST = 1e3  # times its size, or 1, that a parameter goes on a step of the residual's length
 
@@ -272,6 +273,8 @@ def learned(objective: Objective, at: Standing, tried: Tried) -> Secant | None:
     secant, arrived, place = at.secant, tried.place, at.place
     if secant is None or arrived is None:
         return secant
+    if abs(tried.gain - 1.0) < _AS_FORETOLD and not secant.is_trusted:
+        return secant  # there is nothing to be learned that the metric does not say
     turned = arrived.model.gradient - place.model.gradient
     assert isinstance(place.model, JointModel)
     moved = arrived.trial.outputs - place.trial.outputs
