@@ -1,4 +1,4 @@
-"""The nonlinear least-squares problems of More, Garbow and Hillstrom, in the sizes that MINPACK tries.
+"""The nonlinear least-squares problems of More, Garbow and Hillstrom, in MINPACK's sizes.
 
 Source: More, Garbow and Hillstrom (1981), ACM Trans. Math. Softw. 7, 17-41; the letters and numbers
 of problems are theirs.
@@ -59,6 +59,7 @@ class Residuals(rm.StaticMap):
 
 def linear_full_rank(m: int) -> Formula:
     """32."""
+
     def f(x: Any) -> Any:
         n = len(x)
         total = 2 * sum(x[j] for j in range(n)) / m
@@ -69,6 +70,7 @@ def linear_full_rank(m: int) -> Formula:
 
 def linear_rank_one(m: int) -> Formula:
     """33."""
+
     def f(x: Any) -> Any:
         total = sum((j + 1) * x[j] for j in range(len(x)))
         return np.stack([(i + 1) * total - 1 for i in range(m)])
@@ -78,6 +80,7 @@ def linear_rank_one(m: int) -> Formula:
 
 def linear_rank_one_zeros(m: int) -> Formula:
     """34."""
+
     def f(x: Any) -> Any:
         total = sum((j + 1) * x[j] for j in range(1, len(x) - 1))
         return np.stack([(i * total if 0 < i < m - 1 else 0 * x[0]) - 1 for i in range(m)])
@@ -96,19 +99,23 @@ def helical_valley(x: Any) -> Any:
 
 
 def powell_singular(x: Any) -> Any:
-    return np.stack([
-        x[0] + 10 * x[1],
-        5**0.5 * (x[2] - x[3]),
-        (x[1] - 2 * x[2]) ** 2,
-        10**0.5 * (x[0] - x[3]) ** 2,
-    ])
+    return np.stack(
+        [
+            x[0] + 10 * x[1],
+            5**0.5 * (x[2] - x[3]),
+            (x[1] - 2 * x[2]) ** 2,
+            10**0.5 * (x[0] - x[3]) ** 2,
+        ]
+    )
 
 
 def freudenstein_roth(x: Any) -> Any:
-    return np.stack([
-        -13 + x[0] + ((5 - x[1]) * x[1] - 2) * x[1],
-        -29 + x[0] + ((x[1] + 1) * x[1] - 14) * x[1],
-    ])
+    return np.stack(
+        [
+            -13 + x[0] + ((5 - x[1]) * x[1] - 2) * x[1],
+            -29 + x[0] + ((x[1] + 1) * x[1] - 14) * x[1],
+        ]
+    )
 
 
 _BARD = np.array(
@@ -168,6 +175,7 @@ def brown_dennis(x: Any) -> Any:
 
 def chebyquad(m: int) -> Formula:
     """35: means of shifted Chebyshev polynomials against their integrals."""
+
     def f(x: Any) -> Any:
         y = 2 * x - 1
         before, now, means = 0 * y + 1, y, []
@@ -190,16 +198,16 @@ def brown_almost_linear(x: Any) -> Any:
 
 
 _OSBORNE_1 = np.array([
-    0.844, 0.908, 0.932, 0.936, 0.925, 0.908, 0.881, 0.850, 0.818, 0.784, 0.751, 0.718, 0.685, 0.658,
-    0.628, 0.603, 0.580, 0.558, 0.538, 0.522, 0.506, 0.490, 0.478, 0.467, 0.457, 0.448, 0.438, 0.431,
-    0.424, 0.420, 0.414, 0.411, 0.406,
+    0.844, 0.908, 0.932, 0.936, 0.925, 0.908, 0.881, 0.850, 0.818, 0.784, 0.751, 0.718, 0.685,
+    0.658, 0.628, 0.603, 0.580, 0.558, 0.538, 0.522, 0.506, 0.490, 0.478, 0.467, 0.457, 0.448,
+    0.438, 0.431, 0.424, 0.420, 0.414, 0.411, 0.406,
 ])  # fmt: skip
 _OSBORNE_2 = np.array([
-    1.366, 1.191, 1.112, 1.013, 0.991, 0.885, 0.831, 0.847, 0.786, 0.725, 0.746, 0.679, 0.608, 0.655,
-    0.616, 0.606, 0.602, 0.626, 0.651, 0.724, 0.649, 0.649, 0.694, 0.644, 0.624, 0.661, 0.612, 0.558,
-    0.533, 0.495, 0.500, 0.423, 0.395, 0.375, 0.372, 0.391, 0.396, 0.405, 0.428, 0.429, 0.523, 0.562,
-    0.607, 0.653, 0.672, 0.708, 0.633, 0.668, 0.645, 0.632, 0.591, 0.559, 0.597, 0.625, 0.739, 0.710,
-    0.729, 0.720, 0.636, 0.581, 0.428, 0.292, 0.162, 0.098, 0.054,
+    1.366, 1.191, 1.112, 1.013, 0.991, 0.885, 0.831, 0.847, 0.786, 0.725, 0.746, 0.679, 0.608,
+    0.655, 0.616, 0.606, 0.602, 0.626, 0.651, 0.724, 0.649, 0.649, 0.694, 0.644, 0.624, 0.661,
+    0.612, 0.558, 0.533, 0.495, 0.500, 0.423, 0.395, 0.375, 0.372, 0.391, 0.396, 0.405, 0.428,
+    0.429, 0.523, 0.562, 0.607, 0.653, 0.672, 0.708, 0.633, 0.668, 0.645, 0.632, 0.591, 0.559,
+    0.597, 0.625, 0.739, 0.710, 0.729, 0.720, 0.636, 0.581, 0.428, 0.292, 0.162, 0.098, 0.054,
 ])  # fmt: skip
 
 
@@ -217,7 +225,9 @@ def osborne_2(x: Any) -> Any:
 ALL, ONCE = (1, 10, 100), (1,)
 
 
-def _problem(name: str, formula: Formula, start: Any, factors: Any, minima: Any, *limits: float) -> Problem:
+def _problem(
+    name: str, formula: Formula, start: Any, factors: Any, minima: Any, *limits: float
+) -> Problem:
     values = minima if isinstance(minima, tuple) else (minima,)
     return Problem(name, formula, np.array(start, dtype=float), factors, values, limits)
 
@@ -249,7 +259,9 @@ PROBLEMS = (
     _problem("Powell singular", powell_singular, [3, -1, 0, 1], ALL, 0.0),
     _problem("Freudenstein-Roth", freudenstein_roth, [0.5, -2], ALL, (0.0, 48.98425368)),
     _problem("Bard", bard, [1, 1, 1], ALL, 8.214877307e-3, 17.42869),
-    _problem("Kowalik-Osborne", kowalik_osborne, [0.25, 0.39, 0.415, 0.39], ALL, 3.075056039e-4, 1.02734e-3),
+    _problem(
+        "Kowalik-Osborne", kowalik_osborne, [0.25, 0.39, 0.415, 0.39], ALL, 3.075056039e-4, 1.02734e-3
+    ),
     _problem("Meyer", meyer, [0.02, 4000, 250], (1, 10), 87.94585517),
     _watson(6, 2.287670054e-3),
     _watson(9, 1.399760138e-6),
@@ -265,5 +277,7 @@ PROBLEMS = (
     _problem("Brown almost linear 30", brown_almost_linear, np.full(30, 0.5), ONCE, (0.0, 1.0)),
     _problem("Brown almost linear 40", brown_almost_linear, np.full(40, 0.5), ONCE, (0.0, 1.0)),
     _problem("Osborne 1", osborne_1, [0.5, 1.5, -1, 0.01, 0.02], ONCE, 5.464894697e-5),
-    _problem("Osborne 2", osborne_2, [1.3, 0.65, 0.65, 0.7, 0.6, 3, 5, 7, 2, 4.5, 5.5], ONCE, 4.013773629e-2),
+    _problem(
+        "Osborne 2", osborne_2, [1.3, 0.65, 0.65, 0.7, 0.6, 3, 5, 7, 2, 4.5, 5.5], ONCE, 4.013773629e-2
+    ),
 )  # fmt: skip

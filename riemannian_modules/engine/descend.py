@@ -142,9 +142,7 @@ def descend(
 class _Walk:
     """Where a descent stands, and how far it dares to go from there."""
 
-    def __init__(
-        self, objective: Objective, bounds: Bounds, method: Method, place: Place
-    ) -> None:
+    def __init__(self, objective: Objective, bounds: Bounds, method: Method, place: Place) -> None:
         self.objective, self.bounds, self.method = objective, bounds, method
         self.running = np.sqrt(place.model.diagonal)
         self.radius, self.guess = math.inf, 0.0

@@ -17,7 +17,7 @@ import numpy as np
 from riemannian_modules.engine.local_model import JointModel, LocalModel, Mask
 from riemannian_modules.engine.objective import Objective, Trial
 from riemannian_modules.engine.secant import Secant
-from riemannian_modules.engine.trust_region import Damped, Path, SpectralPath
+from riemannian_modules.engine.trust_region import Damped, Path
 from riemannian_modules.space import Array
 
 _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
@@ -170,11 +170,11 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
             break
         held[hit], free[hit] = (inside - theta)[hit], False
         gradient = model.gradient + model.pull(model.push(held))
-        if at.path is at.plain or at.secant is None:
-            path = replace(model, gradient=gradient).path(at.scale, free)
-        else:
+        if at.secant is not None and at.secant.is_trusted:
             S = at.secant.S
             path = replace(model, gradient=gradient + S @ held).curved_path(at.scale, free, S)
+        else:
+            path = replace(model, gradient=gradient).path(at.scale, free)
         rest = path.first() if radius == math.inf else path.within(radius, guess)
         step = held + rest.step
         damped = Damped(step, rest.mu, _norm(at.scale * step), rest.solve)
@@ -193,7 +193,6 @@ class Tried:
         length: Of the step.
         slope: The loss's derivative along it.
         promised: What the model said it would win.
-        plain: The change that the metric's model alone foretold.
         step: (p,).
     """
 
@@ -203,7 +202,6 @@ class Tried:
     length: float
     slope: float
     promised: float
-    plain: float
     step: Array
 
 
@@ -228,10 +226,11 @@ def tried_step(
     step = end - theta
     length = _norm(at.scale * step)
     pushed, slope = model.push(step), float(model.gradient @ step)
-    plain = slope + 0.5 * float(pushed @ pushed)
-    promised = -plain if at.path is at.plain or at.secant is None else -plain - at.secant.curved(step)
+    promised = -slope - 0.5 * float(pushed @ pushed)
+    if at.secant is not None and at.secant.is_trusted:
+        promised -= at.secant.curved(step)
     if not (promised > 0.0 and np.isfinite(end).all()):
-        return Tried(None, math.inf, -math.inf, length, slope, promised, plain, step)
+        return Tried(None, math.inf, -math.inf, length, slope, promised, step)
     trial = objective.trial(end)
     gain = (before - trial.value) / promised
     is_straight = True
@@ -249,7 +248,7 @@ def tried_step(
     if is_straight and (gain > _LEAST_GAIN or trial.value <= worst):
         arrived = _arrived(objective, at, trial, method)
     step = trial.theta - theta
-    return Tried(arrived, trial.value, gain, length, slope, promised, plain, step)
+    return Tried(arrived, trial.value, gain, length, slope, promised, step)
 
 
 def next_radius(tried: Tried, damped: Damped, radius: float, before: float) -> float:
@@ -290,9 +289,7 @@ def _norm(vector: Array) -> float:
     return math.sqrt(float(vector @ vector))
 
 
-def _arrived(
-    objective: Objective, at: Standing, trial: Trial, method: Method
-) -> Place | None:
+def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -> Place | None:
     """The place of a trial point whose parameters have all kept some effect."""
     if method.linear:
         found = place_at(objective, trial.theta, method.linear)
@@ -312,9 +309,7 @@ def _arrived(
     return None if (is_lost & is_far).any() else found
 
 
-def _bend(
-    objective: Objective, at: Standing, trial: Trial, pushed: Array, damped: Damped
-) -> Array:
+def _bend(objective: Objective, at: Standing, trial: Trial, pushed: Array, damped: Damped) -> Array:
     """The step that makes up for how the outputs at its end differ from their linear model."""
     here = at.place.trial
     seen = objective.white(here, trial.outputs - here.outputs, len(pushed))

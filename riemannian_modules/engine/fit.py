@@ -45,11 +45,10 @@ def fit(
 ) -> FitResult:
     """Find the parameters at which the module's outputs fit the data best.
 
-    Starts from the module's own parameters. Where the first descent ends in doubt (it has not
-    converged, or a parameter has lost its effect), others with another scaling follow, and the
-    best is returned. Ctrl-C returns the best so far, marked as interrupted, if there is one yet.
-    Each iteration evaluates the map over all samples twice and its derivative once; with p
-    parameters and q outputs the joint metric costs O(B q p^2).
+    One descent from the module's own parameters. Ctrl-C returns the best so far, marked as
+    interrupted, if there is one yet. Each iteration evaluates the map over all samples once (twice
+    where it bends) and its derivative once; with p parameters and q outputs the joint metric costs
+    O(B q p^2 + p^3).
 
     Args:
         module: A module or composite without state.
@@ -161,14 +160,22 @@ def _best(
 ) -> Descent:
     """Where the descent ends; that it diverges, where the likelihood has no largest value."""
     found = schedule.descend(objective, start, box, Method(), watch)
-    if found.place is None or found.outcome is Outcome.INTERRUPTED or not schedule.can_retry():
+    if found.outcome is Outcome.INTERRUPTED:
+        if found.place is None:
+            raise KeyboardInterrupt  # before there was anything to keep
         return found
-    if _is_far(objective, start, found, box) and separating(objective, found.place, box) is not None:
-        return Descent(found.place, Outcome.DIVERGES)
+    if found.place is None or not schedule.can_retry():
+        return found
+    try:
+        if _is_doubtful(objective, start, found, box):
+            along = separating(objective, found.place, box)
+            return found if along is None else Descent(found.place, Outcome.DIVERGES)
+    except KeyboardInterrupt:
+        return Descent(found.place, Outcome.INTERRUPTED)
     return found
 
 
-def _is_far(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
+def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
     """Whether a likelihood's parameters may have left for infinity."""
     if found.place is None or not isinstance(objective.loss, NaturalLoss):
         return False

@@ -122,10 +122,10 @@ class JointModel(LocalModel):
         """``U U^T``, (p, p)."""
         return self.J.T @ self.J
 
-    @cached_property
+    @property
     @override
-    def diagonal(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.gram.diagonal().copy()
+    def diagonal(self) -> Array:
+        return self.gram.diagonal()
 
     @cached_property
     def root(self) -> Array:
@@ -136,26 +136,27 @@ class JointModel(LocalModel):
         # Sluis). Normal equations square the condition: where that costs digits, QR.
         cosines = self.gram / np.outer(effects, effects)
         if np.linalg.eigvalsh(cosines)[0] > _WELL_CONDITIONED:
-            return np.linalg.cholesky(cosines).T * effects
-        return np.linalg.qr(self.J / effects, mode="r") * effects
+            return np.asarray(np.linalg.cholesky(cosines).T * effects, dtype=np.float64)
+        triangle: Any = np.linalg.qr(self.J / effects, mode="r")
+        return triangle * effects
 
     @override
     def path(self, scale: Array, free: Mask) -> SpectralPath:
         if not free.any():
             return SpectralPath(np.zeros(0), np.zeros((len(free), 0)), self.gradient)
-        whiten = (1.0 / scale)[free]
-        w, V = np.linalg.eigh(_part(self.gram, free) * (whiten[:, None] * whiten))
-        if not w[0] > _WELL_CONDITIONED * w[-1]:
-            s, V = np.linalg.svd(self.root[:, free] * whiten, full_matrices=False)[1:]
+        whiten = 1.0 / (scale if free.all() else scale[free])
+        values, vectors = np.linalg.eigh(_part(self.gram, free) * (whiten[:, None] * whiten))
+        if not values[0] > _WELL_CONDITIONED * values[-1]:
+            s, Vt = np.linalg.svd(self.root[:, free] * whiten, full_matrices=False)[1:]
             seen = s > 0.1 * RANK_TOLERANCE * max(float(s[0]), 1e-300)
-            w, V = s[seen][::-1] ** 2, V[seen][::-1].T
-        return SpectralPath(w, _spread(V * whiten[:, None], free), self.gradient)
+            values, vectors = s[seen][::-1] ** 2, Vt[seen][::-1].T
+        return SpectralPath(values, _spread(vectors * whiten[:, None], free), self.gradient)
 
     def curved_path(self, scale: Array, free: Mask, S: Array) -> SpectralPath:
         """`path` of the model ``U U^T + S``, which need not be convex."""
         whiten = (1.0 / scale)[free]
-        w, V = np.linalg.eigh(_part(self.gram + S, free) * (whiten[:, None] * whiten))
-        return SpectralPath(w, _spread(V * whiten[:, None], free), self.gradient)
+        values, vectors = np.linalg.eigh(_part(self.gram + S, free) * (whiten[:, None] * whiten))
+        return SpectralPath(values, _spread(vectors * whiten[:, None], free), self.gradient)
 
     @override
     def solver(self, damping: Array, free: Mask) -> Solve:

@@ -117,16 +117,13 @@ class Objective:
             if isinstance(self.coupling, Joint):
                 held = dense_columns(self.module, differential, self.loss, y, t)
                 if held is not None:
-                    dense = JointModel(*held)
-                    is_finite = np.isfinite(dense.gradient).all() & np.isfinite(dense.diagonal).all()
-                    return dense if is_finite else None
+                    return _if_finite(JointModel(*held))
             g, S = self.loss.gradient(y, t), self.loss.factor(y, t)
             if not (np.isfinite(g).all() and np.isfinite(S).all()):
                 return None
             metric = pull_metric(self.module, differential, batch, 1.0, S, _nothing(S))
             model = self.coupling.model(self._gradient(differential, g), metric)
-            finite = np.isfinite(model.gradient).all() and np.isfinite(model.diagonal).all()
-        return model if finite else None
+            return _if_finite(model)
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta."""
@@ -162,6 +159,11 @@ class Objective:
         B = len(self.data)
         pulled = pull_factors(self.module, differential, (B,), g[..., None], _nothing(g[..., None]))
         return np.concatenate([factor.matvec(np.ones(B)) for _, _, factor in pulled]) / B
+
+
+def _if_finite(model: LocalModel) -> LocalModel | None:
+    is_finite = np.isfinite(model.gradient).all() and np.isfinite(model.diagonal).all()
+    return model if is_finite else None
 
 
 def _nothing(columns: Array) -> Array:

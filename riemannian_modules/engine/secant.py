@@ -63,8 +63,10 @@ class Secant:
         if not along > 1e-12 * float(np.linalg.norm(step) * np.linalg.norm(turned)):
             return self
         size = min(1.0, abs(float(step @ bent) / seen)) if seen else 1.0
-        S = size * self.S
-        left = bent - S @ step
-        both = np.outer(left, turned / along)
-        S = S + both + both.T - (left @ step) * np.outer(turned / along, turned / along)
-        return Secant(S, self.is_trusted) if np.isfinite(S).all() else Secant.nothing(len(step))
+        sized, y = size * self.S, turned / along
+        left = bent - sized @ step
+        both = np.outer(left, y)
+        found = sized + both + both.T - (left @ step) * np.outer(y, y)
+        if not np.isfinite(found).all():
+            return Secant.nothing(len(step))
+        return Secant(found, self.is_trusted)

@@ -74,9 +74,13 @@ class SpectralPath(Path):
         """The gradient in the basis, (k,)."""
         return self.gradient @ self.basis
 
-    @cached_property
+    @property
     @override
-    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def decrement(self) -> float:
+        return self._decrement
+
+    @cached_property
+    def _decrement(self) -> float:
         if self.lowest <= 0.0:
             return 0.0 if not len(self.values) else math.inf
         return math.sqrt(float(self.coordinates @ (self.coordinates / self.values)))
