@@ -35,6 +35,10 @@ class Problem:
             return self.start.copy()
         return self.start * factor if self.start.any() else np.full(self.start.shape, 1.0 * factor)
 
+    def is_least(self, sum_of_squares: float) -> bool:
+        """Whether it is the least value known."""
+        return sum_of_squares <= min(self.minima) * (1 + 1e-6) + 1e-12
+
     def is_reached(self, sum_of_squares: float) -> bool:
         """Whether it is a minimum's value to six digits, or a limit's to four."""
         near = [v for v in self.minima if abs(sum_of_squares - v) <= 1e-6 * v + 1e-12]
@@ -260,7 +264,8 @@ PROBLEMS = (
     _problem("Freudenstein-Roth", freudenstein_roth, [0.5, -2], ALL, (0.0, 48.98425368)),
     _problem("Bard", bard, [1, 1, 1], ALL, 8.214877307e-3, 17.42869),
     _problem(
-        "Kowalik-Osborne", kowalik_osborne, [0.25, 0.39, 0.415, 0.39], ALL, 3.075056039e-4, 1.02734e-3
+        "Kowalik-Osborne", kowalik_osborne, [0.25, 0.39, 0.415, 0.39], ALL, 3.075056039e-4,
+        1.02734e-3,
     ),
     _problem("Meyer", meyer, [0.02, 4000, 250], (1, 10), 87.94585517),
     _watson(6, 2.287670054e-3),
@@ -278,6 +283,7 @@ PROBLEMS = (
     _problem("Brown almost linear 40", brown_almost_linear, np.full(40, 0.5), ONCE, (0.0, 1.0)),
     _problem("Osborne 1", osborne_1, [0.5, 1.5, -1, 0.01, 0.02], ONCE, 5.464894697e-5),
     _problem(
-        "Osborne 2", osborne_2, [1.3, 0.65, 0.65, 0.7, 0.6, 3, 5, 7, 2, 4.5, 5.5], ONCE, 4.013773629e-2
+        "Osborne 2", osborne_2, [1.3, 0.65, 0.65, 0.7, 0.6, 3, 5, 7, 2, 4.5, 5.5], ONCE,
+        4.013773629e-2,
     ),
 )  # fmt: skip

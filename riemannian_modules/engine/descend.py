@@ -36,8 +36,9 @@ from riemannian_modules.space import Array
 
 _OFFSET = 1e-8  # from here undamped steps finish faster
 _MOST_POLISHING = 8
-_POLISHED = 1e-9  # nearer than any use of the parameters could tell
+_POLISHED = 1e-11  # nearer than any use of the parameters could tell
 _ROUNDINGS = 64.0  # that a formula makes, at most some ten operations on each path
+_NO_DAMPING = 1e-15
 _RIGHT_ANGLE = 1e-6
 _NEAR = 1e-5  # offset at which all that is left is to polish
 _MEMORY = 0.9  # what remains of the running scale after a step
@@ -145,7 +146,7 @@ class _Walk:
     def __init__(self, objective: Objective, bounds: Bounds, method: Method, place: Place) -> None:
         self.objective, self.bounds, self.method = objective, bounds, method
         self.running = np.sqrt(place.model.diagonal)
-        self.radius, self.guess = math.inf, 0.0
+        self.radius, self.guess = math.inf, method.damping
         is_dense = isinstance(place.model, JointModel) and not method.linear
         secant = Secant.nothing(len(place.trial.theta)) if is_dense else None
         self.ended: Outcome | None = None
@@ -236,7 +237,7 @@ def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
         if offset <= _POLISHED or _is_last_digit(at):
             break
         place = at.place
-        end = bounds.clip(place.trial.theta + at.path.first().step)
+        end = bounds.clip(place.trial.theta + at.path.first(_NO_DAMPING).step)
         if not np.isfinite(end).all() or (end == place.trial.theta).all():
             break
         arrived = place_at(objective, end)

@@ -17,7 +17,7 @@ import numpy as np
 from riemannian_modules.engine.local_model import JointModel, LocalModel, Mask
 from riemannian_modules.engine.objective import Objective, Trial
 from riemannian_modules.engine.secant import Secant
-from riemannian_modules.engine.trust_region import Damped, Path
+from riemannian_modules.engine.trust_region import Damped, Path, SpectralPath
 from riemannian_modules.space import Array
 
 _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
@@ -25,6 +25,7 @@ _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 _LEAST_GAIN = 1e-4
 _POOR_GAIN, _GOOD_GAIN = 0.25, 0.75
 _AS_FORETOLD = 0.01  # difference of a gain from 1 that is none
+_NO_DAMPING = 1e-15
 _MOST_BEND = 1.0  # twice the second-order part of a step over its first-order part
 _FARTHEST = 1e3  # times its size, or 1, that a parameter goes on a step of the residual's length
 
@@ -77,10 +78,12 @@ class Method:
     Attributes:
         linear: Positions of parameters in which the outputs are linear: settled exactly after each
             step.
+        damping: The mass scale mu of the first step, where the model has no spectrum.
         patience: How many times the schedule's iterations are allowed.
     """
 
     linear: tuple[int, ...] = ()
+    damping: float = 1e-2
     patience: int = 2
 
 
@@ -155,12 +158,13 @@ def standing_at(
 
 
 def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Damped:
-    """The step within a radius; parameters that would leave the box stop at its side.
+    """The step within a radius, the first one where it is infinite; ``guess`` is about its mu.
 
-    The others then do their best beside them, as in bounded least squares by active sets.
+    Parameters that would leave the box stop at its side, and the others then do their best beside
+    them, as in bounded least squares by active sets.
     """
     theta, model = at.place.trial.theta, at.place.model
-    damped = at.path.first() if radius == math.inf else at.path.within(radius, guess)
+    damped = at.path.first(guess) if radius == math.inf else at.path.within(radius, guess)
     held, free = np.zeros_like(theta), at.free.copy()
     while isinstance(model, JointModel) and not bounds.is_whole_space:
         end = theta + damped.step
@@ -175,7 +179,7 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
             path = replace(model, gradient=gradient + S @ held).curved_path(at.scale, free, S)
         else:
             path = replace(model, gradient=gradient).path(at.scale, free)
-        rest = path.first() if radius == math.inf else path.within(radius, guess)
+        rest = path.first(guess) if radius == math.inf else path.within(radius, guess)
         step = held + rest.step
         damped = Damped(step, rest.mu, _norm(at.scale * step), rest.solve)
     return damped
@@ -234,7 +238,9 @@ def tried_step(
     trial = objective.trial(end)
     gain = (before - trial.value) / promised
     is_straight = True
-    if gain < _GOOD_GAIN and not method.linear and np.isfinite(trial.outputs).all():
+    # Many parameters, which have no spectrum, each bend little, and solves cost them much.
+    may_bend = isinstance(at.path, SpectralPath) and not method.linear
+    if gain < _GOOD_GAIN and may_bend and np.isfinite(trial.outputs).all():
         bend = _bend(objective, at, trial, pushed, damped)
         is_straight = 2.0 * _norm(at.scale * bend) <= _MOST_BEND * length
         if is_straight:
@@ -331,7 +337,7 @@ def _settled(objective: Objective, place: Place, linear: tuple[int, ...]) -> Pla
     free = np.zeros(len(place.trial.theta), dtype=bool)
     free[list(linear)] = True
     scale = np.sqrt(np.maximum(place.model.diagonal, np.finfo(np.float64).tiny))
-    step = place.model.path(scale, free).first().step
+    step = place.model.path(scale, free).first(_NO_DAMPING).step
     if not np.isfinite(step).all():
         return place
     trial = objective.trial(place.trial.theta + step)

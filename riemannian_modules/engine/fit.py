@@ -19,6 +19,7 @@ from riemannian_modules.engine.dataset import Dataset, check_fits, dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
 from riemannian_modules.engine.descent_step import Bounds, Method
 from riemannian_modules.engine.fit_result import FitResult
+from riemannian_modules.engine.linear_parameters import linear_parameters
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import NaturalLoss, SquaredLoss
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise, Objective
@@ -45,10 +46,10 @@ def fit(
 ) -> FitResult:
     """Find the parameters at which the module's outputs fit the data best.
 
-    One descent from the module's own parameters. Ctrl-C returns the best so far, marked as
-    interrupted, if there is one yet. Each iteration evaluates the map over all samples once (twice
-    where it bends) and its derivative once; with p parameters and q outputs the joint metric costs
-    O(B q p^2 + p^3).
+    One descent from the module's own parameters; where it has not settled, another, in which linear
+    parameters are eliminated. Ctrl-C returns the best so far, marked as interrupted, if there is
+    one yet. Each iteration evaluates the map over all samples once (twice where it bends) and its
+    derivative once; with p parameters and q outputs the joint metric costs O(B q p^2 + p^3).
 
     Args:
         module: A module or composite without state.
@@ -158,25 +159,43 @@ def _bounds(
 def _best(
     objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch
 ) -> Descent:
-    """Where the descent ends; that it diverges, where the likelihood has no largest value."""
+    """Where the descent ends, or the better of two where the first one has not settled."""
     found = schedule.descend(objective, start, box, Method(), watch)
-    if found.outcome is Outcome.INTERRUPTED:
-        if found.place is None:
-            raise KeyboardInterrupt  # before there was anything to keep
-        return found
-    if found.place is None or not schedule.can_retry():
+    if found.outcome is Outcome.INTERRUPTED and found.place is None:
+        raise KeyboardInterrupt  # before there was anything to keep
+    if found.place is None or found.outcome is Outcome.INTERRUPTED or not schedule.can_retry():
         return found
     try:
-        if _is_doubtful(objective, start, found, box):
-            along = separating(objective, found.place, box)
-            return found if along is None else Descent(found.place, Outcome.DIVERGES)
+        is_doubtful = _is_doubtful(objective, start, found, box)
+        if is_doubtful and separating(objective, found.place, box) is not None:
+            return Descent(found.place, Outcome.DIVERGES)
+        if not found.outcome.is_settled:
+            return _second(objective, start, box, schedule, watch, found)
     except KeyboardInterrupt:
         return Descent(found.place, Outcome.INTERRUPTED)
     return found
 
 
+def _second(
+    objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch, old: Descent
+) -> Descent:
+    """Another descent in which parameters that enter linearly are always at their best."""
+    if not isinstance(objective.coupling, Joint):
+        return old
+    # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
+    unbounded = np.isinf(box.lower) & np.isinf(box.upper)
+    linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
+    if not linear:
+        return old
+    new = schedule.descend(objective, start, box, Method(linear, patience=1), watch)
+    assert old.place is not None
+    if new.place is None or new.place.trial.value >= old.place.trial.value:
+        return Descent(old.place, new.outcome) if new.outcome is Outcome.INTERRUPTED else old
+    return new
+
+
 def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
-    """Whether a likelihood's parameters may have left for infinity."""
+    """Whether a likelihood's parameters may have left for infinity, where it has no minimum."""
     if found.place is None or not isinstance(objective.loss, NaturalLoss):
         return False
     known = assess(objective, found.place, box).uncertainty

@@ -21,7 +21,6 @@ from riemannian_modules.space import Array
 Solve = Callable[[Array], Array]
 _NEAR = 0.1  # part of the radius by which a step may miss it
 _MOST_TRIES = 50
-_FIRST_DAMPING = 1e-2  # of models without a spectrum
 _LEAST_DAMPING = 1e-15
 _TINY = float(np.finfo(np.float64).tiny)
 
@@ -46,8 +45,8 @@ class Path(abc.ABC):
         """``sqrt(g^T M^+ g)``, the distance to the minimum in M; infinite where there is none."""
 
     @abc.abstractmethod
-    def first(self) -> Damped:
-        """The step to try where no radius is known yet."""
+    def first(self, damping: float) -> Damped:
+        """The step where no radius is known yet; with ``damping`` if it must have some."""
 
     @abc.abstractmethod
     def within(self, radius: float, guess: float) -> Damped:
@@ -91,7 +90,7 @@ class SpectralPath(Path):
         return float(self.values[0]) if len(self.values) else 0.0
 
     @override
-    def first(self) -> Damped:
+    def first(self, damping: float = 0.0) -> Damped:
         return self._at(max(0.0, -2.0 * self.lowest))
 
     @override
@@ -151,8 +150,8 @@ class SolvedPath(Path):
         return self.to_minimum()
 
     @override
-    def first(self) -> Damped:
-        return self._at(_FIRST_DAMPING)
+    def first(self, damping: float) -> Damped:
+        return self._at(damping)
 
     @override
     def within(self, radius: float, guess: float) -> Damped:
