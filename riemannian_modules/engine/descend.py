@@ -250,6 +250,9 @@ def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
         if not (nearer < offset and arrived.trial.value <= place.trial.value + slack):
             break
         at, offset = next_one, nearer
+    effects = at.place.model.diagonal[at.free]
+    if effects.size and not effects.any() and at.residual > 0.0:
+        return Descent(at.place, Outcome.STALLED)  # a plateau, on which nothing has any effect
     return Descent(at.place, Outcome.CONVERGED if offset <= _OFFSET else Outcome.AT_ROUNDING)
 
 
