@@ -307,12 +307,13 @@ def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -
     # One that moves by more than its size and loses nearly all its effect, while others keep
     # theirs, has left for infinity, from where no gradient leads back.
     before, after = at.place.model.diagonal, found.model.diagonal
-    known = at.free & (before > 0.0)
-    kept = after[known] / before[known]
-    theta = at.place.trial.theta[known]
-    is_far = np.abs(trial.theta[known] - theta) > np.abs(theta)
-    is_lost = kept < _LEAST_KEPT * min(float(kept.max(initial=0.0)), 1.0)
-    return None if (is_lost & is_far).any() else found
+    if (after >= _LEAST_KEPT * before).all():
+        return found
+    theta, known = at.place.trial.theta, at.free & (before > 0.0)
+    kept = np.where(known, after, 1.0) / np.where(known, before, 1.0)
+    is_far = np.abs(trial.theta - theta) > np.abs(theta)
+    is_lost = kept < _LEAST_KEPT * min(float(kept[known].max(initial=0.0)), 1.0)
+    return None if (is_lost & is_far & known).any() else found
 
 
 def _bend(objective: Objective, at: Standing, trial: Trial, pushed: Array, damped: Damped) -> Array:
