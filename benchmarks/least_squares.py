@@ -65,7 +65,7 @@ def minpack(problem: Problem, start: np.ndarray) -> tuple[float, int]:
 def mgh() -> Iterator[Row]:
     """All runs together: how many are reached and settled, and the evaluations of both."""
     counts = dict.fromkeys(("runs", "ours", "lm", "ours least", "lm least", "settled"), 0)
-    evaluations, seconds, missed = np.zeros(2), np.zeros(2), []
+    evaluations, seconds, missed = [0, 0], [0.0, 0.0], []
     for problem, factor in ((p, k) for p in PROBLEMS for k in p.factors):
         start = problem.at(factor)
         fitted(problem, start)  # traced and compiled
@@ -85,15 +85,16 @@ def mgh() -> Iterator[Row]:
         if not ours:
             missed.append(f"{problem.name}/{factor}")
         if ours and lm:
-            evaluations += (found.evaluations + found.derivatives, count_lm)
-            seconds += took
+            counted = (found.evaluations + found.derivatives, count_lm)
+            evaluations = [total + n for total, n in zip(evaluations, counted, strict=True)]
+            seconds = [total + t for total, t in zip(seconds, took, strict=True)]
     yield {
         "name": "MGH",
         "ours_s": seconds[0],
         "reference_s": seconds[1],
         "ratio": seconds[0] / seconds[1],
         "evaluations_ratio": evaluations[0] / evaluations[1],
-        "evaluations": f"{evaluations[0]:.0f} against {evaluations[1]:.0f}",
+        "evaluations": f"{evaluations[0]} against {evaluations[1]}",
         **counts,
         "missed": " ".join(missed) or "none",
     }
@@ -226,7 +227,7 @@ def linear_models() -> Iterator[Row]:
         )
         ours = fit(module, columns, loss, progress=QUIET)
         theirs = np.asarray(reference().params)
-        gap = np.abs(ours.theta - [*theirs[1:], theirs[0]]).max()
+        gap = float(np.abs(ours.theta - [*theirs[1:], theirs[0]]).max())
         more = f"{ours.evaluations} + {ours.derivatives}"
         yield {**times, "name": f"{name}, statsmodels", "evaluations": more, "difference": gap}
 

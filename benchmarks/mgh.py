@@ -37,7 +37,7 @@ class Problem:
 
     def is_least(self, sum_of_squares: float) -> bool:
         """Whether it is the least value known."""
-        return sum_of_squares <= min(self.minima) * (1 + 1e-6) + 1e-12
+        return bool(sum_of_squares <= min(self.minima) * (1 + 1e-6) + 1e-12)
 
     def is_reached(self, sum_of_squares: float) -> bool:
         """Whether it is a minimum's value to six digits, or a limit's to four."""

@@ -183,7 +183,7 @@ class _Walk:
             self.ended = self._end(tried)
         else:
             self.refused = 0
-            secant = learned(objective, at, tried)
+            secant = learned(objective, at, tried.place)
             self.running = np.maximum(_MEMORY * self.running, np.sqrt(tried.place.model.diagonal))
             self.at = standing_at(objective, tried.place, self.running, self.bounds, secant)
         return _line(objective, number, self.at.place, damped.mu, self.offset, tried)
@@ -243,7 +243,8 @@ def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
         arrived = place_at(objective, end)
         if arrived is None:
             break
-        next_one = standing_at(objective, arrived, at.scale, bounds, at.secant)
+        secant = learned(objective, at, arrived)
+        next_one = standing_at(objective, arrived, at.scale, bounds, secant)
         nearer = _offset(next_one)
         # Not worse than rounding explains, and nearer: else rounding has been reached.
         slack = 4.0 * _floor(objective, at)

@@ -24,7 +24,7 @@ _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leav
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 _LEAST_GAIN = 1e-4
 _POOR_GAIN, _GOOD_GAIN = 0.25, 0.75
-_AS_FORETOLD = 0.01  # difference of a gain from 1 that is none
+_AS_FORETOLD = 0.01  # part by which a change may differ from what was foretold
 _NO_DAMPING = 1e-15
 _MOST_BEND = 1.0  # twice the second-order part of a step over its first-order part
 _FARTHEST = 1e3  # times its size, or 1, that a parameter goes on a step of the residual's length
@@ -273,22 +273,22 @@ def next_radius(tried: Tried, damped: Damped, radius: float, before: float) -> f
     return radius
 
 
-def learned(objective: Objective, at: Standing, tried: Tried) -> Secant | None:
-    """Second derivatives after a step that was taken."""
-    secant, arrived, place = at.secant, tried.place, at.place
-    if secant is None or arrived is None:
-        return secant
-    if abs(tried.gain - 1.0) < _AS_FORETOLD and not secant.is_trusted:
+def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None:
+    """What is known of second derivatives after a step that was taken."""
+    secant, place, theta = at.secant, at.place, at.place.trial.theta
+    if secant is None or not isinstance(place.model, JointModel):
+        return None
+    step = arrived.trial.theta - theta
+    pushed = place.model.push(step)
+    plain = float(place.model.gradient @ step) + 0.5 * float(pushed @ pushed)
+    change = arrived.trial.value - place.trial.value
+    if abs(change - plain) < _AS_FORETOLD * abs(plain) and not secant.is_trusted:
         return secant  # there is nothing to be learned that the metric does not say
     turned = arrived.model.gradient - place.model.gradient
-    assert isinstance(place.model, JointModel)
     moved = arrived.trial.outputs - place.trial.outputs
-    seen = objective.white(place.trial, moved, len(place.model.J))
-    bent = turned - place.model.pull(seen)
-    pushed = place.model.push(tried.step)
-    plain = float(place.model.gradient @ tried.step) + 0.5 * float(pushed @ pushed)
-    won = place.trial.value - arrived.trial.value
-    return secant.judged(tried.step, plain, -won).updated(tried.step, turned, bent)
+    bent = turned - place.model.pull(objective.white(place.trial, moved, len(pushed)))
+    judged = secant.judged(step, plain, change, 2.0 * objective.floor(place.trial))
+    return judged.updated(step, turned, bent)
 
 
 def _norm(vector: Array) -> float:

@@ -38,16 +38,19 @@ class Secant:
         """What it adds to the model's promise, ``1/2 s^T S s``."""
         return 0.5 * float(step @ self.S @ step)
 
-    def judged(self, step: Array, plain: float, change: float) -> Secant:
+    def judged(self, step: Array, plain: float, change: float, noise: float) -> Secant:
         """The same, trusted if it foretells the loss's change along a step better.
 
         Args:
             step: (p,).
             plain: The change that ``U U^T`` foretold.
             change: What happened.
+            noise: Below which changes tell nothing.
         """
         without = abs(change - plain)
         with_it = abs(change - plain - self.curved(step))
+        if max(without, with_it) <= noise:
+            return self
         share = 1.0 if self.is_trusted else _TRUSTED
         return Secant(self.S, bool(with_it < share * without))
 

@@ -54,9 +54,11 @@ def test_a_step_teaches_the_part_of_the_hessian_that_the_metric_leaves_out(rng):
     place = place_at(objective, theta)
     at = standing_at(objective, place, np.ones(2), box, Secant.nothing(2))
     tried = tried_step(objective, at, at.path.within(0.05, 0.0), box, Method())
-    if tried.place is None or abs(tried.gain - 1.0) < 0.01:
+    if tried.place is None:
         return
-    found = learned(objective, at, tried)
+    found = learned(objective, at, tried.place)
+    if found is at.secant:
+        return  # the metric foretold what happened
     J, J_next = (
         Bent().jacobian(np.zeros(0), t[:, None], point).F[:, 0, :]
         for point in (theta, tried.place.trial.theta)
