@@ -22,6 +22,7 @@ from riemannian_modules.engine.descent_step import (
     Standing,
     Tried,
     learned,
+    most_rounding,
     next_radius,
     place_at,
     standing_at,
@@ -36,7 +37,7 @@ from riemannian_modules.space import Array
 
 _OFFSET = 1e-8  # from here undamped steps finish faster
 _MOST_POLISHING = 8
-_POLISHED = 1e-11  # nearer than any use of the parameters could tell
+_POLISHED = 1e-10  # nearer than any use of the parameters could tell
 _ROUNDINGS = 64.0  # that a formula makes, at most some ten operations on each path
 _NO_DAMPING = 1e-15
 _RIGHT_ANGLE = 1e-6
@@ -163,9 +164,15 @@ class _Walk:
         return (
             self.offset <= _OFFSET
             or _is_last_digit(self.at)
-            or 0.5 * self.at.plain.decrement**2 <= _floor(self.objective, self.at)
+            or self._is_below_rounding(0.5 * self.at.plain.decrement**2)
             or self.at.residual <= self.exact
         )
+
+    def _is_below_rounding(self, gain: float) -> bool:
+        """Whether a gain is no more than rounding moves the loss; far above, that is seen fast."""
+        objective, at = self.objective, self.at
+        most = max(most_rounding(objective, at.place.trial), _of_terms(at))
+        return gain <= most and gain <= _floor(objective, at)
 
     def stepped(self, number: int) -> Iteration:
         """Try one step, and learn from it."""
@@ -191,7 +198,7 @@ class _Walk:
     def _end(self, tried: Tried) -> Outcome | None:
         """How the descent ends after a refusal; None where it goes on with shorter steps."""
         place = self.at.place
-        if tried.promised > 2.0 * _floor(self.objective, self.at):
+        if not self._is_below_rounding(0.5 * tried.promised):
             least = _EPS * float(np.linalg.norm(self.at.scale * place.trial.theta))
             return Outcome.STALLED if self.radius <= 0.1 * least or self.refused > 60 else None
         if self.at.path is not self.at.plain and self.offset > _NEAR:
@@ -226,8 +233,12 @@ def _floor(objective: Objective, at: Standing) -> float:
 
     Terms of size theta_j d y / d theta_j leave their own rounding in y, however small y is.
     """
+    return max(objective.floor(at.place.trial), _of_terms(at))
+
+
+def _of_terms(at: Standing) -> float:
     terms = float(np.abs(at.place.trial.theta) @ np.sqrt(at.place.model.diagonal))
-    return max(objective.floor(at.place.trial), _EPS * at.residual * terms)
+    return _EPS * at.residual * terms
 
 
 def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:

@@ -21,7 +21,8 @@ from riemannian_modules.engine.trust_region import Damped, Path, SpectralPath
 from riemannian_modules.space import Array
 
 _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
-_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+_EPS = float(np.finfo(np.float64).eps)
+_ROUNDING = 4.0 * _EPS
 _LEAST_GAIN = 1e-4
 _POOR_GAIN, _GOOD_GAIN = 0.25, 0.75
 _AS_FORETOLD = 0.01  # part by which a change may differ from what was foretold
@@ -287,8 +288,16 @@ def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None
     turned = arrived.model.gradient - place.model.gradient
     moved = arrived.trial.outputs - place.trial.outputs
     bent = turned - place.model.pull(objective.white(place.trial, moved, len(pushed)))
-    judged = secant.judged(step, plain, change, 2.0 * objective.floor(place.trial))
+    judged = secant.judged(step, plain, change, 2.0 * most_rounding(objective, place.trial))
     return judged.updated(step, turned, bent)
+
+
+def most_rounding(objective: Objective, trial: Trial) -> float:
+    """An upper bound of how far rounding alone moves the mean loss, in three products."""
+    y, t = trial.outputs, objective.data.targets
+    g = objective.loss.gradient(y, t)
+    sizes = float(np.linalg.norm(y)) + float(np.linalg.norm(t))
+    return _EPS * (float(np.linalg.norm(g)) * sizes / len(t) + abs(trial.value))
 
 
 def _norm(vector: Array) -> float:

@@ -229,7 +229,9 @@ def _array_function(
                 flat[places] = compiled(x, u, theta)
             return flat.reshape(shape)
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
-        flat = np.zeros((*batch, size))
+        # Entries of a matrix lie together for all points: they are written, and used, so.
+        is_matrix = len(batch) == 1 and len(shape) == 2
+        flat = np.zeros((size, *batch)).T if is_matrix else np.zeros((*batch, size))
         # For one axis or two the transpose is `moveaxis`, without its cost for few points.
         values = compiled(
             *(part.T if part.ndim <= 2 else np.moveaxis(part, -1, 0) for part in (x, u, theta))
