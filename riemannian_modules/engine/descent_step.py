@@ -288,8 +288,7 @@ def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None
     turned = arrived.model.gradient - place.model.gradient
     moved = arrived.trial.outputs - place.trial.outputs
     bent = turned - place.model.pull(objective.white(place.trial, moved, len(pushed)))
-    judged = secant.judged(step, plain, change, 2.0 * most_rounding(objective, place.trial))
-    return judged.updated(step, turned, bent)
+    return secant.judged(step, bent, at.scale).updated(step, turned, bent)
 
 
 def most_rounding(objective: Objective, trial: Trial) -> float:

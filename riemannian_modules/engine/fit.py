@@ -46,10 +46,11 @@ def fit(
 ) -> FitResult:
     """Find the parameters at which the module's outputs fit the data best.
 
-    One descent from the module's own parameters; where it has not settled, another, in which linear
-    parameters are eliminated. Ctrl-C returns the best so far, marked as interrupted, if there is
-    one yet. Each iteration evaluates the map over all samples once (twice where it bends) and its
-    derivative once; with p parameters and q outputs the joint metric costs O(B q p^2 + p^3).
+    One descent from the module's own parameters; where it has found no minimum, another, in which
+    linear parameters are eliminated. Ctrl-C returns the best so far, marked as interrupted, if
+    there is one yet. Each iteration evaluates the map over all samples once (twice where it bends)
+    and its derivative once; with p parameters and q outputs the joint metric costs
+    O(B q p^2 + p^3).
 
     Args:
         module: A module or composite without state.

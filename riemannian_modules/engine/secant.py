@@ -1,7 +1,7 @@
 """Second derivatives that the Gauss-Newton metric leaves out, learned from the gradients met.
 
 Source: Dennis, Gay and Welsch (1981), ACM Trans. Math. Softw. 7, 348-368 (NL2SOL): the structured
-secant update, its size, and the choice between both models by which one foretold better.
+secant update, its size, and and the choice between both models.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from riemannian_modules.space import Array
 
-_TRUSTED = 0.5  # part of the plain model's error that the other may have to be taken instead
+_TRUSTED, _KEPT = 0.7, 1.0  # part of the plain model's error that it may have
 
 
 @final
@@ -38,20 +38,17 @@ class Secant:
         """What it adds to the model's promise, ``1/2 s^T S s``."""
         return 0.5 * float(step @ self.S @ step)
 
-    def judged(self, step: Array, plain: float, change: float, noise: float) -> Secant:
-        """The same, trusted if it foretells the loss's change along a step better.
+    def judged(self, step: Array, bent: Array, scale: Array) -> Secant:
+        """The same, trusted if it foretold most of how the gradient turned beside the metric.
 
         Args:
-            step: (p,).
-            plain: The change that ``U U^T`` foretold.
-            change: What happened.
-            noise: Below which changes tell nothing.
+            step: s, (p,).
+            bent: The part of the gradient's change along it that ``U U^T`` does not explain, (p,).
+            scale: What one unit of length is for each parameter, (p,).
         """
-        without = abs(change - plain)
-        with_it = abs(change - plain - self.curved(step))
-        if max(without, with_it) <= noise:
-            return self
-        share = 1.0 if self.is_trusted else _TRUSTED
+        without = float(np.linalg.norm(bent / scale))
+        with_it = float(np.linalg.norm((bent - self.S @ step) / scale))
+        share = _KEPT if self.is_trusted else _TRUSTED
         return Secant(self.S, bool(with_it < share * without))
 
     def updated(self, step: Array, turned: Array, bent: Array) -> Secant:
