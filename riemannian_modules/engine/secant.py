@@ -1,7 +1,7 @@
 """Second derivatives that the Gauss-Newton metric leaves out, learned from the gradients met.
 
 Source: Dennis, Gay and Welsch (1981), ACM Trans. Math. Softw. 7, 348-368 (NL2SOL): the structured
-secant update, its size, and and the choice between both models.
+secant update, its size, and the choice between both models.
 """
 
 from __future__ import annotations
