@@ -84,7 +84,7 @@ class Method:
     """
 
     linear: tuple[int, ...] = ()
-    damping: float = 1e-2
+    damping: float = 1.0
     patience: int = 2
 
 
@@ -144,12 +144,15 @@ def standing_at(
     """The paths from a place, for a running scale (p,) that may be zero."""
     theta, model = place.trial.theta, place.model
     free = bounds.free(theta, model.gradient)
-    # A parameter that has hardly any effect here would go to the world's end to have some, and keep
-    # all others from moving.
     residual = math.sqrt(objective.spread(place.trial))
-    scale = np.maximum(running, residual / (_FARTHEST * np.maximum(np.abs(theta), 1.0)))
-    if not residual:
-        scale[scale == 0.0] = 1.0
+    if isinstance(model, JointModel):
+        # A parameter that has hardly any effect here would go to the world's end to have some, and
+        # keep all others from moving.
+        scale = np.maximum(running, residual / (_FARTHEST * np.maximum(np.abs(theta), 1.0)))
+    else:
+        # What models without a spectrum prepare for a solve serves their own scale alone.
+        scale = np.sqrt(model.diagonal)
+    scale[scale == 0.0] = 1.0
     plain = model.path(scale, free)
     path: Path = plain
     if secant is not None and secant.is_trusted:
