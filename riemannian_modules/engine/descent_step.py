@@ -85,7 +85,7 @@ class Method:
 
     linear: tuple[int, ...] = ()
     damping: float = 1.0
-    patience: int = 2
+    patience: int = 1
 
 
 @final

@@ -188,7 +188,7 @@ def _second(
     linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
     if not linear:
         return old
-    new = schedule.descend(objective, start, box, Method(linear, patience=1), watch)
+    new = schedule.descend(objective, start, box, Method(linear), watch)
     assert old.place is not None
     if new.place is None or new.place.trial.value >= old.place.trial.value:
         return Descent(old.place, new.outcome) if new.outcome is Outcome.INTERRUPTED else old
