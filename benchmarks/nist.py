@@ -6,6 +6,7 @@ every certified parameter. Evaluations count the map and its derivative together
 """
 
 import contextlib
+import importlib.util
 import io
 import os
 import time
@@ -115,8 +116,9 @@ def run() -> dict[str, object]:
         "scipy lm, 1e-15": scipy_method("lm", 1e-15),
         "scipy trf, 1e-15": scipy_method("trf", 1e-15),
         "scipy dogbox, 1e-15": scipy_method("dogbox", 1e-15),
-        "lmfit": lmfit_default,
     }
+    if importlib.util.find_spec("lmfit"):
+        solvers["lmfit"] = lmfit_default
     _trace_all(problems)
     results = {name: _all_starts(solve, problems) for name, solve in solvers.items()}
     reference = sum(seconds for _, _, seconds, _ in results["scipy lm"])

@@ -32,14 +32,19 @@ class PairedTimes:
         }
 
 
-def seconds(work: Work) -> float:
-    """Wall time of one call, in seconds."""
-    start = time.perf_counter()
+def seconds(work: Work, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Time of one call, in seconds: wall time, or another clock's."""
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def paired_times(ours: Work, reference: Work, repeats: int = 11) -> PairedTimes:
+def paired_times(
+    ours: Work,
+    reference: Work,
+    repeats: int = 11,
+    clock: Callable[[], float] = time.perf_counter,
+) -> PairedTimes:
     """Time both ``repeats`` times after one unmeasured call each; who goes first alternates."""
     if repeats < 1:
         raise ValueError(f"paired_times: expected at least one repeat, got {repeats}.")
@@ -53,7 +58,7 @@ def paired_times(ours: Work, reference: Work, repeats: int = 11) -> PairedTimes:
     try:
         for _ in range(repeats):
             for work, times in sides:
-                times.append(seconds(work))
+                times.append(seconds(work, clock))
             sides.reverse()
     finally:
         if collecting:

@@ -9,7 +9,7 @@ import numpy as np
 
 from riemannian_modules.engine.descent_step import Bounds, Place
 from riemannian_modules.engine.estimate import Estimate, estimate
-from riemannian_modules.engine.local_model import Mask
+from riemannian_modules.engine.local_model import JointModel, Mask
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.precise_residual import needs_precision, precise_residual
@@ -34,7 +34,7 @@ class Assessment:
 
 
 def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
-    """Judge a point at which a descent ended. One derivative; O(B q p^2)."""
+    """Judge a point at which a descent ended. At most one derivative; O(B q p^2)."""
     data, trial, loss = objective.data, place.trial, objective.loss
     y, t = trial.outputs, data.targets
     free = box.free(trial.theta, place.model.gradient)
@@ -42,7 +42,7 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
     if free.size * t.size > _MOST_ENTRIES:
         freedom = max(0, n - int(free.sum()))
         return Assessment(residual_sum, free, freedom, loss.dispersion(y, t, n - freedom), None)
-    known = replace(objective, loss=loss.estimating()).information(trial)
+    known = _information(objective, place)
     rows = np.repeat(data.measured.any(axis=1), len(known.J) // len(data))
     determined = known.explained(rows, free)
     dispersion = loss.dispersion(y, t, determined)
@@ -54,3 +54,13 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
             dispersion = residual_sum / (n - determined) if n > determined else np.inf
     found = estimate(known, free, dispersion / len(data))
     return Assessment(residual_sum, free, n - determined, dispersion, found)
+
+
+def _information(objective: Objective, place: Place) -> JointModel:
+    """What the data say of theta: the place's own metric, where it is of the same columns."""
+    model, data, loss = place.model, objective.data, objective.loss.estimating()
+    rank = loss.factor(place.trial.outputs[:1], data.targets[:1]).shape[-1]
+    is_own = loss is objective.loss and isinstance(model, JointModel)
+    if is_own and len(model.J) == len(data) * rank:
+        return model
+    return replace(objective, loss=loss).information(place.trial)

@@ -19,18 +19,31 @@ from riemannian_modules.engine.descent_step import (
     Bounds,
     Method,
     Place,
-    Taken,
-    damped_step,
+    Standing,
+    Tried,
+    learned,
+    most_rounding,
+    next_radius,
     place_at,
+    standing_at,
+    tried_step,
+    within_box,
 )
+from riemannian_modules.engine.local_model import JointModel
 from riemannian_modules.engine.objective import Objective
+from riemannian_modules.engine.secant import Secant
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
 _OFFSET = 1e-8  # from here undamped steps finish faster
 _MOST_POLISHING = 8
+_POLISHED = 1e-10  # nearer than any use of the parameters could tell
 _ROUNDINGS = 64.0  # that a formula makes, at most some ten operations on each path
-_MOST_DAMPING = 1e20
+_NO_DAMPING = 1e-15
+_RIGHT_ANGLE = 1e-6
+_NEAR = 1e-5  # offset at which all that is left is to polish
+_MEMORY = 0.9  # what remains of the running scale after a step
+_EPS = float(np.finfo(np.float64).eps)
 
 
 class Outcome(enum.Enum):
@@ -113,98 +126,154 @@ def descend(
         place = place_at(objective, start, method.linear)
         if place is None:
             return Descent(None, Outcome.UNDEFINED)
-        damping = _Damping(method.damping)
-        diagonal = np.zeros_like(start)
+        walk = _Walk(objective, bounds, method, place)
         for number in range(max_iterations):
-            diagonal = np.maximum(method.memory * diagonal, place.model.diagonal)
-            offset, at_floor = _offset(objective, place, bounds)
-            if offset <= _OFFSET or at_floor:
-                place = _polished(objective, place, bounds)
-                return Descent(place, _settled_as(objective, place, bounds))
-            R = np.where(diagonal > 0.0, diagonal, 1.0)
-            taken = damped_step(objective, place, damping.mu, R, bounds, method)
-            line = _line(objective, number, place, damping.mu, offset, taken)
-            damping.adapt(taken)
-            place = place if taken is None else taken.place
+            if walk.is_at_minimum():
+                return _settled(objective, walk.at, bounds)
+            line = walk.stepped(number)
+            place = walk.at.place
             watch(line)  # which may end the descent, here
-            if damping.mu > _MOST_DAMPING:
-                return Descent(place, Outcome.STALLED)
+            if walk.ended is Outcome.AT_ROUNDING:
+                return _settled(objective, walk.at, bounds)
+            if walk.ended is not None:
+                return Descent(place, walk.ended)
     except KeyboardInterrupt:
         return Descent(place, Outcome.INTERRUPTED)
     return Descent(place, Outcome.OUT_OF_ITERATIONS)
 
 
 @final
-@dataclass(slots=True)
-class _Damping:
-    """Nielsen's rule: smooth in the gain after a success, faster and faster after failures."""
+class _Walk:
+    """Where a descent stands, and how far it dares to go from there."""
 
-    mu: float
-    growth: float = 2.0
+    def __init__(self, objective: Objective, bounds: Bounds, method: Method, place: Place) -> None:
+        self.objective, self.bounds, self.method = objective, bounds, method
+        self.running = np.sqrt(place.model.diagonal)
+        self.radius, self.guess = math.inf, method.damping
+        is_dense = isinstance(place.model, JointModel) and not method.linear
+        secant = Secant.nothing(len(place.trial.theta)) if is_dense else None
+        self.ended: Outcome | None = None
+        self.at = standing_at(objective, place, self.running, bounds, secant)
+        # Targets of zero have no size that rounding could be told from: the start's has to do.
+        self.exact = _EPS * min(1.0, self.at.residual)
+        self.refused = 0
 
-    def adapt(self, taken: Taken | None) -> None:
-        if taken is None:
-            self.mu *= self.growth
-            self.growth *= 2.0
-            return
-        self.mu *= max(1.0 / 3.0, 1.0 - (2.0 * min(taken.gain, 1.0) - 1.0) ** 3)
-        self.mu, self.growth = max(self.mu, 1e-15), 2.0
+    def is_at_minimum(self) -> bool:
+        """Whether no more can be won from here, as far as floats can tell."""
+        if self.refused:
+            return False
+        self.offset = _offset(self.at)
+        return (
+            self.offset <= _OFFSET
+            or _is_last_digit(self.at)
+            or self._is_below_rounding(0.5 * self.at.plain.decrement**2)
+            or self.at.residual <= self.exact
+        )
+
+    def _is_below_rounding(self, gain: float) -> bool:
+        """Whether a gain is no more than rounding moves the loss; far above, that is seen fast."""
+        objective, at = self.objective, self.at
+        most = max(most_rounding(objective, at.place.trial), _of_terms(at))
+        return gain <= most and gain <= _floor(objective, at)
+
+    def stepped(self, number: int) -> Iteration:
+        """Try one step, and learn from it."""
+        objective, at = self.objective, self.at
+        is_first = self.radius == math.inf
+        damped = within_box(at, self.radius, self.guess, self.bounds)
+        if is_first:
+            self.radius = damped.length
+        tried = tried_step(objective, at, damped, self.bounds, self.method)
+        self.radius = next_radius(tried, damped, self.radius, at.place.trial.value)
+        if self.radius > 0.0:
+            self.guess = damped.mu * damped.length / self.radius
+        if tried.place is None:
+            self.refused += 1
+            self.ended = self._end(tried)
+        else:
+            self.refused = 0
+            secant = learned(objective, at, tried.place)
+            self.running = np.maximum(_MEMORY * self.running, np.sqrt(tried.place.model.diagonal))
+            self.at = standing_at(objective, tried.place, self.running, self.bounds, secant)
+        return _line(objective, number, self.at.place, damped.mu, self.offset, tried)
+
+    def _end(self, tried: Tried) -> Outcome | None:
+        """How the descent ends after a refusal; None where it goes on with shorter steps."""
+        place = self.at.place
+        if not self._is_below_rounding(0.5 * tried.promised):
+            least = _EPS * float(np.linalg.norm(self.at.scale * place.trial.theta))
+            return Outcome.STALLED if self.radius <= 0.1 * least or self.refused > 60 else None
+        if self.at.path is not self.at.plain and self.offset > _NEAR:
+            # Second derivatives may have been learned wrong: less is to be won by them alone.
+            self.at, self.radius = self.at.without_secant(), math.inf
+            return None
+        # Less was promised than rounding moves: a minimum, if the residual is at right angles to
+        # all that parameters can do.
+        effects, free = np.sqrt(place.model.diagonal), self.at.free
+        slopes = np.abs(place.model.gradient)[free & (effects > 0.0)]
+        angles = slopes / effects[free & (effects > 0.0)]
+        is_flat = float(angles.max(initial=0.0)) <= _RIGHT_ANGLE * self.at.residual
+        return Outcome.AT_ROUNDING if is_flat else Outcome.STALLED
 
 
-def _offset(objective: Objective, place: Place, bounds: Bounds) -> tuple[float, bool]:
-    """The relative offset, and whether what remains to be gained is below rounding."""
-    free = bounds.free(place.trial.theta, place.model.gradient)
-    decrement = place.model.decrement(free)
-    spread = math.sqrt(objective.spread(place.trial))
-    offset = decrement / spread if spread > 0.0 else (0.0 if decrement == 0.0 else math.inf)
-    # Nor can theta be told from its neighbours nearer than its own rounding moves the outputs.
-    moved = float(np.abs(place.trial.theta) @ np.sqrt(place.model.diagonal))
-    is_last_digit = decrement <= _ROUNDINGS * float(np.finfo(np.float64).eps) * moved
-    return offset, is_last_digit or 0.5 * decrement**2 <= _floor(objective, place)
+def _offset(at: Standing) -> float:
+    """The relative offset: how far the minimum is, beside the residual."""
+    decrement = at.plain.decrement
+    if at.residual > 0.0:
+        return decrement / at.residual
+    return 0.0 if decrement == 0.0 else math.inf
 
 
-def _floor(objective: Objective, place: Place) -> float:
+def _is_last_digit(at: Standing) -> bool:
+    """Whether the minimum is no farther than theta's own rounding moves the outputs."""
+    moved = float(np.abs(at.place.trial.theta) @ np.sqrt(at.place.model.diagonal))
+    return at.plain.decrement <= _ROUNDINGS * _EPS * moved
+
+
+def _floor(objective: Objective, at: Standing) -> float:
     """How far rounding alone moves the mean loss: that of outputs, or of terms that cancel in them.
 
     Terms of size theta_j d y / d theta_j leave their own rounding in y, however small y is.
     """
-    terms = float(np.abs(place.trial.theta) @ np.sqrt(place.model.diagonal))
-    spread = math.sqrt(objective.spread(place.trial))
-    cancelled = float(np.finfo(np.float64).eps) * spread * terms
-    return max(objective.floor(place.trial), cancelled)
+    return max(objective.floor(at.place.trial), _of_terms(at))
 
 
-def _polished(objective: Objective, place: Place, bounds: Bounds) -> Place:
+def _of_terms(at: Standing) -> float:
+    terms = float(np.abs(at.place.trial.theta) @ np.sqrt(at.place.model.diagonal))
+    return _EPS * at.residual * terms
+
+
+def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
     """Undamped steps while they shrink the offset: the loss itself no longer tells them apart."""
-    offset, _ = _offset(objective, place, bounds)
+    offset = _offset(at)
     for _ in range(_MOST_POLISHING):
-        model, theta = place.model, place.trial.theta
-        free = bounds.free(theta, model.gradient)
-        diagonal = np.maximum(model.diagonal, np.finfo(np.float64).tiny)
-        end = bounds.clip(theta - model.solver(1e-24 * diagonal, free)(model.gradient))
-        if not np.isfinite(end).all() or (end == theta).all():
+        if offset <= _POLISHED or _is_last_digit(at):
             break
-        arrived = place_at(objective, end, ())
+        place = at.place
+        end = bounds.clip(place.trial.theta + at.path.first(_NO_DAMPING).step)
+        if not np.isfinite(end).all() or (end == place.trial.theta).all():
+            break
+        arrived = place_at(objective, end)
         if arrived is None:
             break
-        nearer, _ = _offset(objective, arrived, bounds)
+        secant = learned(objective, at, arrived)
+        next_one = standing_at(objective, arrived, at.scale, bounds, secant)
+        nearer = _offset(next_one)
         # Not worse than rounding explains, and nearer: else rounding has been reached.
-        slack = 4.0 * _floor(objective, place)
+        slack = 4.0 * _floor(objective, at)
         if not (nearer < offset and arrived.trial.value <= place.trial.value + slack):
             break
-        place, offset = arrived, nearer
-    return place
-
-
-def _settled_as(objective: Objective, place: Place, bounds: Bounds) -> Outcome:
-    offset, _ = _offset(objective, place, bounds)
-    return Outcome.CONVERGED if offset <= _OFFSET else Outcome.AT_ROUNDING
+        at, offset = next_one, nearer
+    effects = at.place.model.diagonal[at.free]
+    if effects.size and not effects.any() and at.residual > 0.0:
+        return Descent(at.place, Outcome.STALLED)  # a plateau, on which nothing has any effect
+    return Descent(at.place, Outcome.CONVERGED if offset <= _OFFSET else Outcome.AT_ROUNDING)
 
 
 def _line(
-    objective: Objective, number: int, place: Place, mu: float, offset: float, taken: Taken | None
+    objective: Objective, number: int, place: Place, mu: float, offset: float, tried: Tried
 ) -> Iteration:
-    place, gain = (place, math.nan) if taken is None else (taken.place, taken.gain)
+    gain = math.nan if tried.place is None else tried.gain
     count = objective.count
     loss = place.trial.value * len(objective.data)
     return Iteration(number, loss, mu, gain, offset, count.values, count.derivatives)

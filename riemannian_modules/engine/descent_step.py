@@ -1,41 +1,72 @@
-"""One damped Riemannian step, with the geodesic's curvature as a check and a correction.
+"""One step of a descent: to the least of the model within a radius, bent as the map bends.
 
-Sources: Marquardt (1963), J. SIAM 11, 431-441; Transtrum and Sethna (2012), arXiv:1201.5885
-(geodesic acceleration); Kaufman (1975), BIT 15, 49-57 (variables that enter linearly are left
-undamped and settled).
+Sources: More (1978), Lecture Notes in Mathematics 630 (the running scale, the next radius);
+Transtrum and Sethna (2012), arXiv:1201.5885 (geodesic acceleration, and a limit to it); Kaufman
+(1975), BIT 15, 49-57 (parameters that enter linearly are settled).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.local_model import LocalModel, Mask, Solve
+from riemannian_modules.engine.local_model import JointModel, LocalModel, Mask
 from riemannian_modules.engine.objective import Objective, Trial
+from riemannian_modules.engine.secant import Secant
+from riemannian_modules.engine.trust_region import Damped, Path, SpectralPath
 from riemannian_modules.space import Array
 
-_PROBE = 0.1  # part of the step over which curvature is measured
-_LEAST_KEPT = 1e-2  # part of a parameter's squared effect that a step must leave
-_NO_DAMPING = 1e-24  # in units of the running diagonal: keeps the triangle regular, moves nothing
+_LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
+_EPS = float(np.finfo(np.float64).eps)
+_ROUNDING = 4.0 * _EPS
+_LEAST_GAIN = 1e-4
+_POOR_GAIN, _GOOD_GAIN = 0.25, 0.75
+_AS_FORETOLD = 0.01  # part by which a change may differ from what was foretold
+_NO_DAMPING = 1e-15
+_MOST_BEND = 1.0  # twice the second-order part of a step over its first-order part
+_FARTHEST = 1e3  # times its size, or 1, that a parameter goes on a step of the residual's length
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Bounds:
     """The box of parameters, lower and upper (p,); sides may be infinite."""
 
     lower: Array
     upper: Array
 
+    @cached_property
+    def is_whole_space(self) -> bool:
+        """Whether no parameter has a side."""
+        return bool(np.isinf(self.lower).all() and np.isinf(self.upper).all())
+
     def clip(self, theta: Array) -> Array:
         """The nearest point of the box."""
-        return np.clip(theta, self.lower, self.upper)
+        return np.minimum(np.maximum(theta, self.lower), self.upper)
+
+    def end(self, theta: Array, step: Array) -> Array:
+        """Where a step ends in the box; on a side if it ends within rounding of it."""
+        to = self.clip(theta + step)
+        if self.is_whole_space:
+            return to
+        with np.errstate(invalid="ignore"):  # of infinite sides
+            for side in (self.lower, self.upper):
+                reach = _ROUNDING * (np.abs(theta) + np.abs(side))
+                to = np.where((np.abs(to - side) <= reach) & np.isfinite(side), side, to)
+        return to
+
+    def is_at_side(self, theta: Array) -> Mask:
+        """Which parameters a side of the box touches."""
+        return (theta == self.lower) | (theta == self.upper)
 
     def free(self, theta: Array, gradient: Array) -> Mask:
         """The parameters that can move downhill: not those whose side of the box holds them."""
+        if self.is_whole_space:
+            return np.ones(len(theta), dtype=bool)
         held = ((theta <= self.lower) & (gradient > 0)) | ((theta >= self.upper) & (gradient < 0))
         return ~held & (self.lower < self.upper)
 
@@ -46,19 +77,14 @@ class Method:
     """One way down.
 
     Attributes:
-        memory: What remains of the running diagonal after a step; 0 is Marquardt's scaling,
-            1 is More's.
-        curvature: The largest acceleration accepted beside a velocity of one; None measures none.
-        linear: Positions of parameters in which the outputs are linear: undamped, and settled
-            exactly after each step.
-        damping: The mass scale mu of the first step, in units of the running diagonal.
+        linear: Positions of parameters in which the outputs are linear: settled exactly after each
+            step.
+        damping: The mass scale mu of the first step, where the model has no spectrum.
         patience: How many times the schedule's iterations are allowed.
     """
 
-    memory: float
-    curvature: float | None
     linear: tuple[int, ...] = ()
-    damping: float = 1e-2
+    damping: float = 1.0
     patience: int = 1
 
 
@@ -73,14 +99,34 @@ class Place:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Taken:
-    """A step's end, how much better it is, and how much better the model said it would be."""
+class Standing:
+    """A place with the paths that lead from it.
+
+    Attributes:
+        place: Where.
+        free: The parameters that no bound holds, (p,).
+        scale: What one unit of length is for each parameter, (p,).
+        plain: Through the metric's model.
+        secant: Second derivatives beside it; None where the model is no dense one.
+        path: Through the model that is trusted.
+        residual: The root of the loss's mean square, in whose unit the decrement is judged.
+    """
 
     place: Place
-    gain: float
+    free: Mask
+    scale: Array
+    plain: Path
+    secant: Secant | None
+    path: Path
+    residual: float
+
+    def without_secant(self) -> Standing:
+        """The same where steps are taken by the metric's model alone."""
+        secant = None if self.secant is None else Secant(self.secant.S)
+        return replace(self, secant=secant, path=self.plain)
 
 
-def place_at(objective: Objective, theta: Array, linear: tuple[int, ...]) -> Place | None:
+def place_at(objective: Objective, theta: Array, linear: tuple[int, ...] = ()) -> Place | None:
     """The point theta, linear parameters settled; None where loss or derivative is undefined."""
     trial = objective.trial(theta)
     if not math.isfinite(trial.value):
@@ -92,84 +138,209 @@ def place_at(objective: Objective, theta: Array, linear: tuple[int, ...]) -> Pla
     return _settled(objective, place, linear) if linear else place
 
 
-def damped_step(
-    objective: Objective, at: Place, mu: float, diagonal: Array, bounds: Bounds, method: Method
-) -> Taken | None:
-    """Try one step of mass scale mu.
+def standing_at(
+    objective: Objective, place: Place, running: Array, bounds: Bounds, secant: Secant | None
+) -> Standing:
+    """The paths from a place, for a running scale (p,) that may be zero."""
+    theta, model = place.trial.theta, place.model
+    free = bounds.free(theta, model.gradient)
+    residual = math.sqrt(objective.spread(place.trial))
+    if isinstance(model, JointModel):
+        # A parameter that has hardly any effect here would go to the world's end to have some, and
+        # keep all others from moving.
+        scale = np.maximum(running, residual / (_FARTHEST * np.maximum(np.abs(theta), 1.0)))
+    else:
+        # What models without a spectrum prepare for a solve serves their own scale alone.
+        scale = np.sqrt(model.diagonal)
+    scale[scale == 0.0] = 1.0
+    plain = model.path(scale, free)
+    path: Path = plain
+    if secant is not None and secant.is_trusted:
+        assert isinstance(model, JointModel)
+        path = model.curved_path(scale, free, secant.S)
+    return Standing(place, free, scale, plain, secant, path, residual)
+
+
+def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Damped:
+    """The step within a radius, the first one where it is infinite; ``guess`` is about its mu.
+
+    Parameters that would leave the box stop at its side, and the others then do their best beside
+    them, as in bounded least squares by active sets.
+    """
+    theta, model = at.place.trial.theta, at.place.model
+    damped = at.path.first(guess) if radius == math.inf else at.path.within(radius, guess)
+    held, free = np.zeros_like(theta), at.free.copy()
+    while isinstance(model, JointModel) and not bounds.is_whole_space:
+        end = theta + damped.step
+        inside = bounds.clip(end)
+        hit = free & (end != inside)
+        if not hit.any():
+            break
+        held[hit], free[hit] = (inside - theta)[hit], False
+        gradient = model.gradient + model.pull(model.push(held))
+        if at.secant is not None and at.secant.is_trusted:
+            S = at.secant.S
+            path = replace(model, gradient=gradient + S @ held).curved_path(at.scale, free, S)
+        else:
+            path = replace(model, gradient=gradient).path(at.scale, free)
+        rest = path.first(guess) if radius == math.inf else path.within(radius, guess)
+        step = held + rest.step
+        damped = Damped(step, rest.mu, _norm(at.scale * step), rest.solve)
+    return damped
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Tried:
+    """What came of a step.
+
+    Attributes:
+        place: Where it ended; None where it was refused.
+        value: The loss there.
+        gain: What it won over what was promised.
+        length: Of the step.
+        slope: The loss's derivative along it.
+        promised: What the model said it would win.
+        step: (p,).
+    """
+
+    place: Place | None
+    value: float
+    gain: float
+    length: float
+    slope: float
+    promised: float
+    step: Array
+
+
+def tried_step(
+    objective: Objective,
+    at: Standing,
+    damped: Damped,
+    bounds: Bounds,
+    method: Method,
+) -> Tried:
+    """Go one step, or see that it should not be gone.
 
     Args:
         objective: What is minimised.
-        at: Where the step starts.
-        mu: The mass scale, in units of ``diagonal``.
-        diagonal: The running diagonal, (p,) > 0: the metric R of the parameters.
-        bounds: The box that the step's end is clipped to.
-        method: How curvature and linear parameters are treated.
-
-    Returns:
-        The step's end where the loss is lower; None where the step is refused.
+        at: Where from.
+        damped: The step.
+        bounds: To which its end is clipped.
+        method: Which parameters are settled after it.
     """
-    model, theta = at.model, at.trial.theta
-    free = bounds.free(theta, model.gradient)
-    damping = mu * diagonal
-    damping[list(method.linear)] = _NO_DAMPING * diagonal[list(method.linear)]
-    solve = model.solver(damping, free)
-    velocity = -solve(model.gradient)
-    step = velocity
-    if method.curvature is not None:
-        acceleration = _acceleration(objective, at, velocity, solve)
-        lengths = [float(np.linalg.norm(np.sqrt(diagonal) * v)) for v in (acceleration, velocity)]
-        if not 2.0 * lengths[0] <= method.curvature * lengths[1]:
-            return None
-        step = velocity + acceleration
-    end = bounds.clip(theta + step)
-    velocity = np.clip(velocity, bounds.lower - theta, bounds.upper - theta)
-    promised = -float(model.gradient @ velocity) - 0.5 * float(np.sum(model.push(velocity) ** 2))
-    if not np.isfinite(end).all() or not promised > 0.0:
+    theta, model, before = at.place.trial.theta, at.place.model, at.place.trial.value
+    end = bounds.end(theta, damped.step)
+    step = end - theta
+    length = _norm(at.scale * step)
+    pushed, slope = model.push(step), float(model.gradient @ step)
+    promised = -slope - 0.5 * float(pushed @ pushed)
+    if at.secant is not None and at.secant.is_trusted:
+        promised -= at.secant.curved(step)
+    if not (promised > 0.0 and np.isfinite(end).all()):
+        return Tried(None, math.inf, -math.inf, length, slope, promised, step)
+    trial = objective.trial(end)
+    gain = (before - trial.value) / promised
+    is_straight = True
+    # Many parameters, which have no spectrum, each bend little, and solves cost them much.
+    may_bend = isinstance(at.path, SpectralPath) and not method.linear
+    if gain < _GOOD_GAIN and may_bend and np.isfinite(trial.outputs).all():
+        bend = _bend(objective, at, trial, pushed, damped)
+        is_straight = 2.0 * _norm(at.scale * bend) <= _MOST_BEND * length
+        if is_straight:
+            bent = objective.trial(bounds.clip(end + bend))
+            if bent.value < trial.value:
+                trial, gain = bent, (before - bent.value) / promised
+    arrived = None
+    # What stands closer to a side than rounding tells is put there, for nothing can be won by it.
+    snaps = not bounds.is_whole_space and (bounds.is_at_side(end) & ~bounds.is_at_side(theta)).any()
+    worst = before + objective.floor(at.place.trial) if snaps else -math.inf
+    if is_straight and (gain > _LEAST_GAIN or trial.value <= worst):
+        arrived = _arrived(objective, at, trial, method)
+    step = trial.theta - theta
+    return Tried(arrived, trial.value, gain, length, slope, promised, step)
+
+
+def next_radius(tried: Tried, damped: Damped, radius: float, before: float) -> float:
+    """The radius after a step, as in MINPACK; ``before`` is the loss where it began."""
+    if not math.isfinite(tried.value):
+        return 0.1 * tried.length
+    if tried.place is None and tried.gain > _POOR_GAIN:
+        return 0.25 * tried.length
+    if tried.gain < _POOR_GAIN:
+        won = before - tried.value
+        # Where a parabola through both losses and the slope has its least.
+        part = 0.5 if won >= 0.0 else 0.5 * tried.slope / (tried.slope + won)
+        return max(part, 0.1) * min(radius, 10.0 * tried.length)
+    if tried.gain >= _GOOD_GAIN or damped.mu == 0.0:
+        return 2.0 * tried.length
+    return radius
+
+
+def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None:
+    """What is known of second derivatives after a step that was taken."""
+    secant, place, theta = at.secant, at.place, at.place.trial.theta
+    if secant is None or not isinstance(place.model, JointModel):
         return None
-    return _judged(objective, at, end, promised, free, method.linear)
+    step = arrived.trial.theta - theta
+    pushed = place.model.push(step)
+    plain = float(place.model.gradient @ step) + 0.5 * float(pushed @ pushed)
+    change = arrived.trial.value - place.trial.value
+    if abs(change - plain) < _AS_FORETOLD * abs(plain) and not secant.is_trusted:
+        return secant  # there is nothing to be learned that the metric does not say
+    turned = arrived.model.gradient - place.model.gradient
+    moved = arrived.trial.outputs - place.trial.outputs
+    bent = turned - place.model.pull(objective.white(place.trial, moved, len(pushed)))
+    return secant.judged(step, bent, at.scale).updated(step, turned, bent)
 
 
-def _judged(
-    objective: Objective,
-    at: Place,
-    end: Array,
-    promised: float,
-    free: Mask,
-    linear: tuple[int, ...],
-) -> Taken | None:
-    """The step to ``end`` if it is downhill and leaves every parameter some effect."""
-    if not linear:
-        trial = objective.trial(end)
-        if not trial.value < at.trial.value:
-            return None
-        model = objective.model(trial)
-        arrived = None if model is None else Place(trial, model)
+def most_rounding(objective: Objective, trial: Trial) -> float:
+    """An upper bound of how far rounding alone moves the mean loss, in three products."""
+    y, t = trial.outputs, objective.data.targets
+    g = objective.loss.gradient(y, t)
+    sizes = float(np.linalg.norm(y)) + float(np.linalg.norm(t))
+    return _EPS * (float(np.linalg.norm(g)) * sizes / len(t) + abs(trial.value))
+
+
+def _norm(vector: Array) -> float:
+    return math.sqrt(float(vector @ vector))
+
+
+def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -> Place | None:
+    """The place of a trial point whose parameters have all kept some effect."""
+    if method.linear:
+        found = place_at(objective, trial.theta, method.linear)
     else:
-        arrived = place_at(objective, end, linear)
-    if arrived is None or not arrived.trial.value < at.trial.value:
+        model = objective.model(trial)
+        found = None if model is None else Place(trial, model)
+    if found is None:
         return None
-    # A parameter that loses nearly all effect in one step has left for infinity, from where no
-    # gradient leads back: the metric at both ends must be comparable for the step to be trusted.
-    if (arrived.model.diagonal < _LEAST_KEPT * at.model.diagonal)[free].any():
-        return None
-    return Taken(arrived, (at.trial.value - arrived.trial.value) / promised)
+    # One that moves by more than its size and loses nearly all its effect, while others keep
+    # theirs, has left for infinity, from where no gradient leads back.
+    before, after = at.place.model.diagonal, found.model.diagonal
+    if (after >= _LEAST_KEPT * before).all():
+        return found
+    theta, known = at.place.trial.theta, at.free & (before > 0.0)
+    kept = np.where(known, after, 1.0) / np.where(known, before, 1.0)
+    is_far = np.abs(trial.theta - theta) > np.abs(theta)
+    is_lost = kept < _LEAST_KEPT * min(float(kept[known].max(initial=0.0)), 1.0)
+    return None if (is_lost & is_far & known).any() else found
 
 
-def _acceleration(objective: Objective, at: Place, velocity: Array, solve: Solve) -> Array:
-    """Half the second-order correction of the step that follows the geodesic."""
-    ahead = objective.outputs(at.trial.theta + _PROBE * velocity)
-    if not np.isfinite(ahead).all():
-        return np.full_like(velocity, np.inf)
-    pushed = at.model.push(velocity)
-    seen = objective.white(at.trial, (ahead - at.trial.outputs) / _PROBE, len(pushed))
-    bend = 2.0 / _PROBE * (seen - np.where(_of_loss(objective, at, len(pushed)), pushed, 0.0))
-    return -0.5 * solve(at.model.pull(bend))
+def _bend(objective: Objective, at: Standing, trial: Trial, pushed: Array, damped: Damped) -> Array:
+    """The step that makes up for how the outputs at its end differ from their linear model."""
+    here = at.place.trial
+    seen = objective.white(here, trial.outputs - here.outputs, len(pushed))
+    bent = seen - np.where(_of_loss(objective, at.place, len(pushed)), pushed, 0.0)
+    return -damped.solve(at.place.model.pull(bent))
 
 
-def _of_loss(objective: Objective, at: Place, columns: int) -> Mask:
+def _of_loss(objective: Objective, at: Place, columns: int) -> Mask | bool:
     """Which of the metric's columns come from the loss rather than from modules' own metrics."""
     per_sample = columns // len(objective.data)
     rank = objective.loss.factor(at.trial.outputs[:1], objective.data.targets[:1]).shape[-1]
+    if rank == per_sample:
+        return True
     return np.tile(np.arange(per_sample) < rank, len(objective.data))
 
 
@@ -177,8 +348,8 @@ def _settled(objective: Objective, place: Place, linear: tuple[int, ...]) -> Pla
     """The same point with the linear parameters at their best; the place itself if that fails."""
     free = np.zeros(len(place.trial.theta), dtype=bool)
     free[list(linear)] = True
-    diagonal = np.maximum(place.model.diagonal, np.finfo(np.float64).tiny)
-    step = -place.model.solver(_NO_DAMPING * diagonal, free)(place.model.gradient)
+    scale = np.sqrt(np.maximum(place.model.diagonal, np.finfo(np.float64).tiny))
+    step = place.model.path(scale, free).first(_NO_DAMPING).step
     if not np.isfinite(step).all():
         return place
     trial = objective.trial(place.trial.theta + step)

@@ -7,7 +7,7 @@ arXiv:1201.5885 (how descents lose their way, and what keeps them on it).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import NoneType
 
@@ -50,9 +50,7 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
 
 _MOST_JOINT_PARAMETERS = 500
-_DOUBTFUL = (
-    10.0  # standard deviations of this many times the parameter: it may have left for infinity
-)
+_FAR = 10.0  # standard deviations of so many times a parameter: it may have left for infinity
 
 
 def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lmfit or PEtab
@@ -75,11 +73,11 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
 ) -> FitResult:
     """Find the parameters at which the module's outputs fit the data best.
 
-    Starts from the module's own parameters. Where the first descent ends in doubt (it has not
-    converged, or a parameter has lost its effect), others with another scaling follow, and the
-    best is returned. Ctrl-C returns the best so far, marked as interrupted, if there is one yet.
-    Each iteration evaluates the map over all samples twice and its derivative once; with p
-    parameters and q outputs the joint metric costs O(B q p^2).
+    One descent from the module's own parameters; where it has found no minimum, another, in which
+    linear parameters are eliminated. Ctrl-C returns the best so far, marked as interrupted, if
+    there is one yet. Each iteration evaluates the map over all samples once (twice where it bends)
+    and its derivative once; with p parameters and q outputs the joint metric costs
+    O(B q p^2 + p^3).
 
     A prior is weighed against the data by sigma, which is 1 where none is given; it adds a row to
     the metric for each parameter that it speaks of.
@@ -277,58 +275,52 @@ def _search(
 def _best(
     objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch
 ) -> Descent:
-    """The first descent that ends without doubt, or the best of all."""
-    best: Descent | None = None
+    """Where the descent ends, or the better of two where the first one has not settled."""
+    found = schedule.descend(objective, start, box, Method(), watch)
+    if found.outcome is Outcome.INTERRUPTED and found.place is None:
+        raise KeyboardInterrupt  # before there was anything to keep
+    if found.place is None or found.outcome is Outcome.INTERRUPTED or not schedule.can_retry():
+        return found
     try:
-        for method in _methods(objective, box):
-            found = schedule.descend(objective, start, box, method, watch)
-            if best is None or _is_better(found, best):
-                best = found
-            if found.outcome is Outcome.INTERRUPTED:
-                raise KeyboardInterrupt
-            if not schedule.can_retry() or not _is_doubtful(objective, start, found, box):
-                return best
-            if found.place is not None and separating(objective, found.place, box) is not None:
-                return Descent(found.place, Outcome.DIVERGES)
+        is_doubtful = _is_doubtful(objective, start, found, box)
+        if is_doubtful and separating(objective, found.place, box) is not None:
+            return Descent(found.place, Outcome.DIVERGES)
+        if not found.outcome.is_settled:
+            return _second(objective, start, box, schedule, watch, found)
     except KeyboardInterrupt:
-        if best is None or best.place is None:
-            raise  # before there was anything to keep
-        return Descent(best.place, Outcome.INTERRUPTED)
-    assert best is not None
-    return best
+        return Descent(found.place, Outcome.INTERRUPTED)
+    return found
 
 
-def _methods(objective: Objective, box: Bounds) -> Iterator[Method]:
-    yield Method(memory=0.9, curvature=0.75)
+def _second(
+    objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch, old: Descent
+) -> Descent:
+    """Another descent in which parameters that enter linearly are always at their best."""
     if not isinstance(objective.coupling, Joint):
-        return  # large models rarely converge, and other ways cost as much again
+        return old
     # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
     unbounded = np.isinf(box.lower) & np.isinf(box.upper)
     linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
-    if linear:
-        yield Method(memory=0.0, curvature=None, linear=linear)
-    yield Method(memory=0.0, curvature=0.75, patience=2)
-
-
-def _is_better(new: Descent, old: Descent) -> bool:
-    if new.place is None or old.place is None:
-        return old.place is None
-    # Where both found the same minimum, the first keeps the labels of parameters that can change
-    # places, such as the rates of a sum of exponentials.
-    slack = 1e-9 * abs(old.place.trial.value)
-    return new.place.trial.value < old.place.trial.value - slack
+    if not linear:
+        return old
+    new = schedule.descend(objective, start, box, Method(linear), watch)
+    assert old.place is not None
+    if new.place is None or new.place.trial.value >= old.place.trial.value:
+        return Descent(old.place, new.outcome) if new.outcome is Outcome.INTERRUPTED else old
+    return new
 
 
 def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
-    if found.place is None or not found.outcome.is_settled:
-        return True
-    known = assess(objective, found.place, box).uncertainty
-    if known is None:
+    """Whether a likelihood's parameters may have left for infinity, where it has no minimum."""
+    if found.place is None or not isinstance(objective.loss, NaturalLoss):
         return False
+    known = assess(objective, found.place, box).uncertainty
+    if known is None or not found.outcome.is_settled:
+        return True
     deviations = np.sqrt(np.diagonal(known.covariance))
     # A parameter whose true value is zero is no larger than its deviation, but both are small
     # beside where it began.
-    far = deviations > _DOUBTFUL * np.maximum(np.abs(found.place.trial.theta), np.abs(start))
+    far = deviations > _FAR * np.maximum(np.abs(found.place.trial.theta), np.abs(start))
     return bool(far[deviations > 0.0].any())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias, final
@@ -18,13 +17,14 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.engine.layerwise import LayerwiseMetric
+from riemannian_modules.engine.trust_region import Path, Solve, SolvedPath, SpectralPath
 from riemannian_modules.metrics import diagonal_metric
 from riemannian_modules.space import Array
 
-Solve = Callable[[Array], Array]
 Mask: TypeAlias = NDArray[np.bool_]
 Index: TypeAlias = NDArray[np.intp]
 RANK_TOLERANCE = 1e-12
+_WELL_CONDITIONED = 1e-8  # least over largest eigenvalue from which normal equations will do
 
 
 def solve_upper(R: Array, b: Array) -> Array:
@@ -74,6 +74,32 @@ class LocalModel(abc.ABC):
     def decrement(self, free: Mask) -> float:
         """``sqrt(g^T (U U^T)^+ g)`` among the free ones: the distance to the minimum."""
 
+    def path(self, scale: Array, free: Mask) -> Path:
+        """The steps of any length in the metric ``R = diag(scale^2)``, among the free parameters.
+
+        Args:
+            scale: (p,) > 0.
+            free: (p,).
+        """
+        R = scale**2
+        return SolvedPath(
+            lambda mu: self.solver(mu * R, free), scale, self.gradient, lambda: self.decrement(free)
+        )
+
+
+def _part(matrix: Array, free: Mask) -> Array:
+    """The rows and columns of some parameters."""
+    return matrix if free.all() else matrix[np.ix_(free, free)]
+
+
+def _spread(rows: Array, free: Mask) -> Array:
+    """Rows of some parameters as rows of all p, zero elsewhere."""
+    if len(rows) == len(free):
+        return rows
+    whole = np.zeros((len(free), rows.shape[1]))
+    whole[free] = rows
+    return whole
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -91,18 +117,52 @@ class JointModel(LocalModel):
     def pull(self, columns: Array) -> Array:
         return self.J.T @ columns
 
+    @cached_property
+    def gram(self) -> Array:
+        """``U U^T``, (p, p)."""
+        return self.J.T @ self.J
+
     @property
     @override
     def diagonal(self) -> Array:
-        return np.einsum("ij,ij->j", self.J, self.J)
+        return self.gram.diagonal()
+
+    @cached_property
+    def root(self) -> Array:
+        """R, of at most p rows, with ``R^T R = U U^T``: what J is beside a rotation."""
+        effects = np.sqrt(self.diagonal)
+        effects[effects == 0.0] = 1.0
+        # Columns of one length make the triangle as well conditioned as scaling can (van der
+        # Sluis). Normal equations square the condition: where that costs digits, QR.
+        cosines = self.gram / np.outer(effects, effects)
+        if np.linalg.eigvalsh(cosines)[0] > _WELL_CONDITIONED:
+            return np.asarray(np.linalg.cholesky(cosines).T * effects, dtype=np.float64)
+        triangle: Any = np.linalg.qr(self.J / effects, mode="r")
+        return triangle * effects
+
+    @override
+    def path(self, scale: Array, free: Mask) -> SpectralPath:
+        if not free.any():
+            return SpectralPath(np.zeros(0), np.zeros((len(free), 0)), self.gradient)
+        whiten = 1.0 / (scale if free.all() else scale[free])
+        values, vectors = np.linalg.eigh(_part(self.gram, free) * (whiten[:, None] * whiten))
+        if not values[0] > _WELL_CONDITIONED * values[-1]:
+            s, Vt = np.linalg.svd(self.root[:, free] * whiten, full_matrices=False)[1:]
+            seen = s > 0.1 * RANK_TOLERANCE * max(float(s[0]), 1e-300)
+            values, vectors = s[seen][::-1] ** 2, Vt[seen][::-1].T
+        return SpectralPath(values, _spread(vectors * whiten[:, None], free), self.gradient)
+
+    def curved_path(self, scale: Array, free: Mask, S: Array) -> SpectralPath:
+        """`path` of the model ``U U^T + S``, which need not be convex."""
+        whiten = (1.0 / scale)[free]
+        values, vectors = np.linalg.eigh(_part(self.gram + S, free) * (whiten[:, None] * whiten))
+        return SpectralPath(values, _spread(vectors * whiten[:, None], free), self.gradient)
 
     @override
     def solver(self, damping: Array, free: Mask) -> Solve:
         scale = np.sqrt(np.maximum(self.diagonal, damping))[free]
         scale[scale == 0.0] = 1.0
-        # Columns of one length make the triangle as well conditioned as scaling can (van der
-        # Sluis).
-        stacked = np.vstack([self.J[:, free], np.diag(np.sqrt(damping))[free][:, free]]) / scale
+        stacked = np.vstack([self.root[:, free], np.diag(np.sqrt(damping))[free][:, free]]) / scale
         R: Any = np.linalg.qr(stacked, mode="r")
 
         def solve(gradient: Array) -> Array:
@@ -145,7 +205,7 @@ class JointModel(LocalModel):
         scale[scale == 0.0] = 1.0
         if not free.any():
             return np.zeros((0, 0)), scale, np.zeros(0, dtype=np.intp), 0
-        factored: Any = qr(self.J[:, free] / scale, mode="r", pivoting=True)
+        factored: Any = qr(self.root[:, free] / scale, mode="r", pivoting=True)
         R, order = factored
         pivots = np.abs(np.diagonal(R))
         return R, scale, order, int(np.sum(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))

@@ -12,6 +12,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.dense_columns import dense_columns
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.local_model import JointModel, LayerModel, LocalModel
 from riemannian_modules.engine.loss import Loss
@@ -116,13 +117,16 @@ class Objective:
         y, t, batch = trial.outputs, self.data.targets, (len(self.data),)
         with np.errstate(all="ignore"):
             differential = self.module.differential(np.zeros(0), self.data.inputs, trial.theta)
+            if isinstance(self.coupling, Joint):
+                held = dense_columns(self.module, differential, self.loss, y, t)
+                if held is not None:
+                    return _if_finite(JointModel(*held))
             g, S = self.loss.gradient(y, t), self.loss.factor(y, t)
             if not (np.isfinite(g).all() and np.isfinite(S).all()):
                 return None
             metric = pull_metric(self.module, differential, batch, 1.0, S, _nothing(S))
             model = self.coupling.model(self._gradient(differential, g), metric)
-            finite = np.isfinite(model.gradient).all() and np.isfinite(model.diagonal).all()
-        return model if finite else None
+            return _if_finite(model)
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta."""
@@ -158,6 +162,11 @@ class Objective:
         B = len(self.data)
         pulled = pull_factors(self.module, differential, (B,), g[..., None], _nothing(g[..., None]))
         return np.concatenate([factor.matvec(np.ones(B)) for _, _, factor in pulled]) / B
+
+
+def _if_finite(model: LocalModel) -> LocalModel | None:
+    is_finite = np.isfinite(model.gradient).all() and np.isfinite(model.diagonal).all()
+    return model if is_finite else None
 
 
 def _nothing(columns: Array) -> Array:

@@ -241,7 +241,9 @@ def _array_function(
                 flat[places] = compiled(x, u, theta)
             return flat.reshape(shape)
         batch = _batch(x, u, theta)
-        flat = np.zeros((*batch, size))
+        # Entries of a matrix lie together for all points: they are written, and used, so.
+        is_matrix = len(batch) == 1 and len(shape) == 2
+        flat = np.zeros((size, *batch)).T if is_matrix else np.zeros((*batch, size))
         values = compiled(*(_first(part) for part in (x, u, theta)))
         for place, value in zip(places, values, strict=True):
             flat[..., place] = value

@@ -1,0 +1,168 @@
+"""The least of a quadratic model within a ball, for every radius: one spectrum serves them all.
+
+Sources: More (1978), Lecture Notes in Mathematics 630; More and Sorensen (1983), SIAM J. Sci. Stat.
+Comput. 4, 553-572 (the secular equation, models that are not convex).
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from typing_extensions import override
+
+from riemannian_modules.space import Array
+
+Solve = Callable[[Array], Array]
+_NEAR = 0.1  # part of the radius by which a step may miss it
+_MOST_TRIES = 50
+_LEAST_DAMPING = 1e-15
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Damped:
+    """``s = -(M + mu R)^{-1} g`` with its length ``|s|_R``, and what solves with ``M + mu R``."""
+
+    step: Array
+    mu: float
+    length: float
+    solve: Solve
+
+
+class Path(abc.ABC):
+    """The least of ``g s + 1/2 s^T M s`` among all ``|s|_R <= radius``, as the radius grows."""
+
+    @property
+    @abc.abstractmethod
+    def decrement(self) -> float:
+        """``sqrt(g^T M^+ g)``, the distance to the minimum in M; infinite where there is none."""
+
+    @abc.abstractmethod
+    def first(self, damping: float) -> Damped:
+        """The step where no radius is known yet; with ``damping`` if it must have some."""
+
+    @abc.abstractmethod
+    def within(self, radius: float, guess: float) -> Damped:
+        """The step within a radius; ``guess`` is about the mu that it takes."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class SpectralPath(Path):
+    """Of a model ``R^{1/2} V diag(values) V^T R^{1/2}``, known by its k eigenvalues.
+
+    Attributes:
+        values: (k,), in ascending order; below 0 where the model bends downwards.
+        basis: ``R^{-1/2} V``, (p, k); zero in parameters that are held.
+        gradient: (p,).
+    """
+
+    values: Array
+    basis: Array
+    gradient: Array
+
+    @cached_property
+    def coordinates(self) -> Array:
+        """The gradient in the basis, (k,)."""
+        return self.gradient @ self.basis
+
+    @property
+    @override
+    def decrement(self) -> float:
+        return self._decrement
+
+    @cached_property
+    def _decrement(self) -> float:
+        if self.lowest <= 0.0:
+            return 0.0 if not len(self.values) else math.inf
+        return math.sqrt(float(self.coordinates @ (self.coordinates / self.values)))
+
+    @property
+    def lowest(self) -> float:
+        """The least eigenvalue; 0 where there are none."""
+        return float(self.values[0]) if len(self.values) else 0.0
+
+    @override
+    def first(self, damping: float = 0.0) -> Damped:
+        return self._at(max(0.0, -2.0 * self.lowest))
+
+    @override
+    def within(self, radius: float, guess: float) -> Damped:
+        w, c = self.values, self.coordinates
+        low = max(0.0, -self.lowest)
+        if low == 0.0:
+            undamped = self._at(0.0)
+            if undamped.length <= (1.0 + _NEAR) * radius:
+                return undamped
+        high = low + float(np.linalg.norm(c)) / radius
+        mu = low + 1e-3 * (high - low) if low else 0.0
+        for _ in range(_MOST_TRIES):
+            z = c / np.maximum(w + mu, _TINY)
+            length = float(np.linalg.norm(z))
+            if abs(length - radius) <= _NEAR * radius or high - low <= 1e-15 * high:
+                break
+            low, high = (low, mu) if length < radius else (mu, high)
+            # Newton's method for 1 / radius = 1 / |z|, which is nearly linear in mu.
+            slope = float(z @ (z / np.maximum(w + mu, _TINY)))
+            mu += length**2 / slope * (length - radius) / radius
+            if not low < mu < high:
+                mu = max(1e-3 * high, (low * high) ** 0.5)
+        return self._at(mu)
+
+    def _at(self, mu: float) -> Damped:
+        damped = np.maximum(self.values + mu, _TINY)
+        z = self.coordinates / damped
+        basis = self.basis
+
+        def solve(gradient: Array) -> Array:
+            return basis @ ((gradient @ basis) / damped)
+
+        return Damped(-(basis @ z), mu, math.sqrt(float(z @ z)), solve)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class SolvedPath(Path):
+    """Of a model that is known by its damped solves alone, each of which costs something.
+
+    Attributes:
+        solver: ``mu -> (g -> (M + mu R)^{-1} g)``.
+        roots: ``R^{1/2}``, (p,).
+        gradient: (p,).
+        to_minimum: The decrement.
+    """
+
+    solver: Callable[[float], Solve]
+    roots: Array
+    gradient: Array
+    to_minimum: Callable[[], float]
+
+    @property
+    @override
+    def decrement(self) -> float:
+        return self.to_minimum()
+
+    @override
+    def first(self, damping: float) -> Damped:
+        return self._at(damping)
+
+    @override
+    def within(self, radius: float, guess: float) -> Damped:
+        mu, growth = max(guess, _LEAST_DAMPING), 2.0
+        found = self._at(mu)
+        while found.length > 1.5 * radius and mu < 1.0 / _LEAST_DAMPING:
+            mu, growth = mu * max(growth, found.length / radius), 2.0 * growth
+            found = self._at(mu)
+        return found
+
+    def _at(self, mu: float) -> Damped:
+        solve = self.solver(mu)
+        step = -solve(self.gradient)
+        return Damped(step, mu, float(np.linalg.norm(self.roots * step)), solve)
