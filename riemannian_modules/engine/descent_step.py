@@ -295,11 +295,12 @@ def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None
 
 
 def most_rounding(objective: Objective, trial: Trial) -> float:
-    """An upper bound of how far rounding alone moves the mean loss, in three products."""
+    """An upper bound of `Objective.floor`, in three products."""
     y, t = trial.outputs, objective.data.targets
     g = objective.loss.gradient(y, t)
     sizes = float(np.linalg.norm(y)) + float(np.linalg.norm(t))
-    return _EPS * (float(np.linalg.norm(g)) * sizes / len(t) + abs(trial.value))
+    noise = float(np.linalg.norm(g)) * sizes / len(t) + abs(trial.value)
+    return objective.module.accuracy * noise
 
 
 def _norm(vector: Array) -> float:

@@ -193,7 +193,7 @@ class Profiled:
         start[self.place] = value
         lower, upper = self.box.lower.copy(), self.box.upper.copy()
         lower[self.place] = upper[self.place] = value
-        method = Method(memory=0.9, curvature=0.75)
+        method = Method()
         with np.errstate(all="ignore"):
             found = descend(
                 self.objective, start, Bounds(lower, upper), method, _MOST_ITERATIONS, _ignore
