@@ -14,7 +14,9 @@ from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.precise_residual import needs_precision, precise_residual
 
-_MOST_ENTRIES = 20_000_000  # of a dense Jacobian
+_MOST_PARAMETERS = 1_000  # with a covariance however many the samples are
+_MOST_UNDETERMINED = 500  # with a covariance though they outnumber what was measured
+_MOST_ENTRIES = 20_000_000  # of a dense Jacobian of more parameters
 
 
 @final
@@ -22,7 +24,8 @@ _MOST_ENTRIES = 20_000_000  # of a dense Jacobian
 class Assessment:
     """The sum of squared residuals, the parameters that no bound holds, and their covariance.
 
-    ``uncertainty`` is None where the Jacobian is too large to be dense.
+    ``uncertainty`` is None where the covariance is too large, or of many parameters that outnumber
+    what was measured.
     """
 
     residual_sum: float
@@ -36,7 +39,7 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
     y, t = trial.outputs, data.targets
     free = box.free(trial.theta, place.model.gradient)
     residual_sum = float(np.sum((y - t) ** 2))
-    if free.size * t.size > _MOST_ENTRIES:
+    if not _is_known(free.size, t.size):
         return Assessment(residual_sum, free, None)
     known, p = objective.information(trial), int(free.sum())
     dispersion = loss.dispersion(y, t, p)
@@ -47,3 +50,9 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
             residual_sum = known.unexplained(residual.ravel(), free)
             dispersion = residual_sum / (t.size - p) if t.size > p else np.inf
     return Assessment(residual_sum, free, estimate(known, free, dispersion / len(data)))
+
+
+def _is_known(parameters: int, measured: int) -> bool:
+    if parameters > measured:
+        return parameters <= _MOST_UNDETERMINED
+    return parameters <= _MOST_PARAMETERS or parameters * measured <= _MOST_ENTRIES

@@ -22,7 +22,8 @@ from riemannian_modules.engine.fit_result import FitResult
 from riemannian_modules.engine.linear_parameters import linear_parameters
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import SquaredLoss
-from riemannian_modules.engine.objective import Coupling, Joint, Layerwise, Objective
+from riemannian_modules.engine.objective import Coupling, Joint, Objective
+from riemannian_modules.engine.plan import Way
 from riemannian_modules.engine.progress import Progress, TerminalProgress
 from riemannian_modules.engine.schedule import FullBatch, Schedule
 from riemannian_modules.engine.separation import separating
@@ -31,7 +32,6 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
 
 Side = ArrayLike | None
-_MOST_JOINT_PARAMETERS = 500
 _DOUBTFUL = (
     10.0  # standard deviations of this many times the parameter: it may have left for infinity
 )
@@ -51,8 +51,8 @@ def fit(
     Starts from the module's own parameters. Where the first descent ends in doubt (it has not
     converged, or a parameter has lost its effect), others with another scaling follow, and the
     best is returned. Ctrl-C returns the best so far, marked as interrupted, if there is one yet.
-    Each iteration evaluates the map over all samples twice and its derivative once; with p
-    parameters and q outputs the joint metric costs O(B q p^2).
+    Each iteration evaluates the map over all samples twice and its derivative once; what a
+    step costs beside that stands with the coupling.
 
     Args:
         module: A module or composite without state.
@@ -62,7 +62,7 @@ def fit(
         bounds: By parameter name the lower and the upper side, each a number, an array of the
             parameter's shape, or None.
         schedule: `FullBatch` (the default) or `MiniBatches`.
-        coupling: `Joint` or `Layerwise`; joint for up to 500 parameters where none is given.
+        coupling: `Joint` (the default), solved for in whichever way costs least, or `Layerwise`.
         progress: `TerminalProgress` (the default) or `NoProgress`.
 
     Returns:
@@ -123,9 +123,7 @@ def _objective(
     samples = data if isinstance(data, Dataset) else dataset(module, data, f"{where}: data")
     check_fits(module, samples, f"{where}: data")
     loss.check(f"{where}: data", samples.targets)
-    if coupling is None:
-        coupling = Joint() if s.parameters.size <= _MOST_JOINT_PARAMETERS else Layerwise()
-    return Objective(module, samples, loss, coupling)
+    return Objective(module, samples, loss, Joint() if coupling is None else coupling)
 
 
 def _bounds(
@@ -184,9 +182,12 @@ def _best(
 
 
 def _methods(objective: Objective, box: Bounds) -> Iterator[Method]:
+    if objective.plan.way is not Way.PRIMAL:
+        # Of many parameters each bends little; other ways cost as much again. One effect on average
+        # is where their damping starts, since few of the directions are curved.
+        yield Method(memory=0.0, curvature=None, damping=1.0)
+        return
     yield Method(memory=0.9, curvature=0.75)
-    if not isinstance(objective.coupling, Joint):
-        return  # large models rarely converge, and other ways cost as much again
     # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
     unbounded = np.isinf(box.lower) & np.isinf(box.upper)
     linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])

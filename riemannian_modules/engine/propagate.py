@@ -123,6 +123,26 @@ def pull_factors(
     return found
 
 
+def pull_gradient(
+    module: RiemannianModule, differential: Differential, batch: tuple[int, ...], p_y: Array
+) -> Array:
+    """Cotangents of the outputs (..., q) pulled to the parameters, all points summed: (p,).
+
+    One backward sweep; O(points p) for dense layers, and no memory for each point's own.
+    """
+    p_y = np.broadcast_to(p_y, (*batch, p_y.shape[-1]))[..., None]
+    p_dx = np.zeros((*batch, module.signature.state.size, 1))
+    parts = [np.zeros(0)]
+    for _, owner, places in _places(module, differential, p_dx, p_y, None):
+        total = np.zeros(owner.signature.parameters.size)
+        for d, *cotangents, rows in places if total.size else ():
+            # Cotangents that no sample has touched carry no batch axis, and count for each.
+            q_dx, q_y = (np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in cotangents)
+            total += d.pull_parameters_sum(q_dx, q_y)[rows, 0]
+        parts.append(total)
+    return np.concatenate(parts)
+
+
 def _rows(factor: Factor, rows: slice) -> Factor:
     """The rows of one owner among those of a place that has parameters of several."""
     if rows == slice(0, factor.dim):
