@@ -5,6 +5,7 @@ from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_result import FitResult
+from riemannian_modules.engine.gradient import gradient
 from riemannian_modules.engine.inputs import HeldTable, LinearTable, held_table, linear_table
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.linear_model import LinearModel
@@ -24,6 +25,7 @@ from riemannian_modules.engine.progress import NoProgress, Progress, TerminalPro
 from riemannian_modules.engine.propagate import propagate
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
 from riemannian_modules.engine.simulate import simulate
+from riemannian_modules.engine.solve_plan import SolvePlan, Way
 from riemannian_modules.engine.trajectory import Trajectory, read_trajectory
 
 __all__ = [
@@ -49,13 +51,16 @@ __all__ = [
     "PoissonLoss",
     "Progress",
     "Schedule",
+    "SolvePlan",
     "SquaredLoss",
     "Stability",
     "TerminalProgress",
     "Trajectory",
+    "Way",
     "dataset",
     "equilibrium",
     "fit",
+    "gradient",
     "held_table",
     "linear_table",
     "linearize",

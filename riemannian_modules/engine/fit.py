@@ -23,10 +23,10 @@ from riemannian_modules.engine.linear_parameters import linear_parameters
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Coupling, Joint, Objective
-from riemannian_modules.engine.plan import Way
 from riemannian_modules.engine.progress import Progress, TerminalProgress
 from riemannian_modules.engine.schedule import FullBatch, Schedule
 from riemannian_modules.engine.separation import separating
+from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array

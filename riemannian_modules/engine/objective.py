@@ -18,22 +18,22 @@ from riemannian_modules.engine.krylov_model import KrylovModel
 from riemannian_modules.engine.linearisation import Linearisation
 from riemannian_modules.engine.local_model import JointModel, LocalModel
 from riemannian_modules.engine.loss import Loss
-from riemannian_modules.engine.plan import Plan, Way, joint_plan
 from riemannian_modules.engine.propagate import pull_factors
 from riemannian_modules.engine.ridge_model import RidgeModel
+from riemannian_modules.engine.solve_plan import SolvePlan, Way, joint_plan
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
-_BLOCK = 2_000_000  # entries of U that are formed at once for a covariance
+_BLOCK = 500_000  # entries of U that are formed at once for a covariance
 
 
 class Coupling(abc.ABC, Shown):
     """Whether the metric couples the layers; `Joint` or `Layerwise`."""
 
     @abc.abstractmethod
-    def plan(self, module: RiemannianModule, data: Dataset) -> Plan:
+    def plan(self, module: RiemannianModule, data: Dataset) -> SolvePlan:
         """How steps are solved for, and why.
 
         Args:
@@ -53,7 +53,7 @@ class Joint(Coupling):
     """
 
     @override
-    def plan(self, module: RiemannianModule, data: Dataset) -> Plan:
+    def plan(self, module: RiemannianModule, data: Dataset) -> SolvePlan:
         return joint_plan(module, data)
 
 
@@ -67,8 +67,8 @@ class Layerwise(Coupling):
     """
 
     @override
-    def plan(self, module: RiemannianModule, data: Dataset) -> Plan:
-        return Plan(Way.LAYERS, "asked for")
+    def plan(self, module: RiemannianModule, data: Dataset) -> SolvePlan:
+        return SolvePlan(Way.LAYERS, "asked for")
 
 
 @final
@@ -122,7 +122,7 @@ class Objective:
         return Trial(theta, y, value if math.isfinite(value) else math.inf)
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> SolvePlan:
         """How steps are solved for."""
         return self.coupling.plan(self.module, self.data)
 

@@ -56,7 +56,7 @@ def propagate(
         DomainError: If a factor holds NaN or infinities, or mu is not positive.
     """
     where = f"propagate({type(module).__name__})"
-    _check_parameters(where, module, point)
+    check_parameters(where, module, point)
     batch = np.broadcast_shapes(point.x.shape[:-1], point.u.shape[:-1])
     differential = module.differential(point.x, point.u, point.theta)
     S, S_x = _output_columns(where, module, batch, output_factor, state_factor)
@@ -212,7 +212,8 @@ def _placed(columns: Array, start: int, total: int) -> Array:
     return wide
 
 
-def _check_parameters(where: str, module: RiemannianModule, point: Point) -> None:
+def check_parameters(where: str, module: RiemannianModule, point: Point) -> None:
+    """SignatureError unless the point is one of the module's, with one theta of some parameters."""
     require(where, module, RiemannianModule, "a module")
     require(where, point, Point, "a point made by module.point(...)")
     s, p = module.signature, point

@@ -10,9 +10,9 @@ from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.krylov_model import KrylovModel
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Joint, Layerwise, Objective, model_of
-from riemannian_modules.engine.plan import Way
 from riemannian_modules.engine.progress import NoProgress
 from riemannian_modules.engine.schedule import FullBatch
+from riemannian_modules.engine.solve_plan import Way
 from tests.engine.layers import random_graph
 from tests.strategies import rngs
 

@@ -37,7 +37,7 @@ class Way(enum.Enum):
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
-class Plan(Shown):
+class SolvePlan(Shown):
     """The way chosen, and why.
 
     Attributes:
@@ -50,7 +50,7 @@ class Plan(Shown):
 
     @override
     def facts(self) -> Facts:
-        return Facts(f"Plan: {self.way.value}", (("because", self.reason),))
+        return Facts(f"Steps by {self.way.value}", (("because", self.reason),))
 
 
 @final
@@ -108,13 +108,13 @@ def module_has_output_metrics(module: RiemannianModule) -> bool:
     return any(owner.local_metric().outputs.shape[-1] for owner in module.owners.values())
 
 
-def joint_plan(module: RiemannianModule, data: Dataset) -> Plan:
+def joint_plan(module: RiemannianModule, data: Dataset) -> SolvePlan:
     """The cheapest way to solve with all layers coupled; each alone where none is possible."""
     p, (B, q) = module.signature.parameters.size, data.targets.shape
     c = B * q
     counted = f"{p:,} parameters, {B:,} samples x {q:,} outputs"
     if p <= MOST_SMALL or (p <= MOST_PRIMAL and p <= c and p * c <= _MOST_STORED):
-        return Plan(Way.PRIMAL, f"{counted}: few parameters, for which QR is the most accurate")
+        return SolvePlan(Way.PRIMAL, f"{counted}: few parameters, where QR is most accurate")
     s = sizes_of(module, data)
     costs: dict[Way, float] = {}
     if p * c <= _MOST_STORED:
@@ -124,10 +124,10 @@ def joint_plan(module: RiemannianModule, data: Dataset) -> Plan:
     if s.has_products:
         costs[Way.PRODUCTS] = s.products
     if not costs:
-        return Plan(
+        return SolvePlan(
             Way.LAYERS,
             f"{counted}: too many to be coupled, for modules have metrics of their own outputs",
         )
     way = min(costs, key=lambda known: costs[known])
     told = ", ".join(f"{known.name.lower()} {cost:.2g}" for known, cost in costs.items())
-    return Plan(way, f"{counted}; multiplications a step: {told}")
+    return SolvePlan(way, f"{counted}; multiplications a step: {told}")
