@@ -134,13 +134,14 @@ def pull_gradient(
     p_dx = np.zeros((*batch, module.signature.state.size, 1))
     parts = [np.zeros(0)]
     for _, owner, places in _places(module, differential, p_dx, p_y, None):
-        total = np.zeros(owner.signature.parameters.size)
-        for d, *cotangents, rows in places if total.size else ():
-            # Cotangents that no sample has touched carry no batch axis, and count for each.
-            q_dx, q_y = (np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in cotangents)
-            total += d.pull_parameters_sum(q_dx, q_y)[rows, 0]
-        parts.append(total)
-    return np.concatenate(parts)
+        if owner.signature.parameters.size:
+            found: list[Array] = []
+            for d, *cotangents, rows in places:
+                # Cotangents that no sample has touched carry no batch axis, and count for each.
+                q_dx, q_y = (np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in cotangents)
+                found.append(d.pull_parameters_sum(q_dx, q_y)[rows, 0])
+            parts.append(found[0] if len(found) == 1 else np.sum(found, axis=0))
+    return parts[1] if len(parts) == 2 else np.concatenate(parts)
 
 
 def _rows(factor: Factor, rows: slice) -> Factor:
