@@ -6,6 +6,7 @@ against its products alone, and through torch against torch; one epoch of mini-b
 covariance of half a million samples. Without torch its rows are left out.
 """
 
+import contextlib
 import importlib.util
 import tracemalloc
 from collections.abc import Callable
@@ -97,23 +98,31 @@ def twin(net: rm.RiemannianModule) -> Any:
     return nn.Sequential(*layers[:-1])
 
 
+class _ReachedError(Exception):
+    """The goal has been reached."""
+
+
 def lbfgs(net: rm.RiemannianModule, X: np.ndarray, y: np.ndarray) -> int:
     """Evaluations of torch's L-BFGS until the goal."""
     import torch
 
     model, u, t, count = twin(net), torch.tensor(X), torch.tensor(y), 0
-    optimiser = torch.optim.LBFGS(model.parameters(), max_iter=1, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        model.parameters(), max_iter=2_000, line_search_fn="strong_wolfe", history_size=20
+    )
 
     def closure() -> Any:
         nonlocal count
         count += 1
         optimiser.zero_grad()
         loss = ((model(u) - t) ** 2).mean()
+        if loss.item() <= GOAL:
+            raise _ReachedError
         loss.backward()
         return loss
 
-    while count < 3_000 and optimiser.step(closure).item() > GOAL:
-        pass
+    with contextlib.suppress(_ReachedError):
+        optimiser.step(closure)
     return count
 
 

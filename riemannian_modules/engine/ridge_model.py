@@ -82,8 +82,10 @@ class RidgeModel(LocalModel):
         key = free.tobytes()
         if key not in self._decrements:
             scale = np.where(self.diagonal > 0.0, self.diagonal, 1.0)
-            step = self.solver(1e-30 * scale, free)(self.gradient)
-            self._decrements[key] = math.sqrt(max(float(self.gradient @ step), 0.0))
+            weights = np.where(free, np.sqrt(scale.max() / scale), 0.0)
+            blocks = zip(self._ridges(weights), self._split(weights * self.gradient), strict=True)
+            norms = [r.damped(_floor(r)).preimage_norm(part) for r, part in blocks]
+            self._decrements[key] = math.hypot(*norms)
         return self._decrements[key]
 
     @cached_property

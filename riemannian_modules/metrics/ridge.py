@@ -65,6 +65,10 @@ class Ridge(abc.ABC):
         """``log det N``."""
 
     @abc.abstractmethod
+    def preimage_norm(self, b: Array) -> float:
+        """``|W^+ b|`` for b (n,), as far as mu lets it be seen: the least w with ``W w = b``."""
+
+    @abc.abstractmethod
     def damped(self, mu: float) -> Ridge:
         """The same factor with another mu: its square matrix, once formed, is kept."""
 
@@ -140,6 +144,12 @@ class DualRidge(Ridge):
         xp, lower = namespace_of(self.factor.prototype), self._capacitance.lower
         spare = self.factor.dim - self.factor.columns
         return spare * math.log(self.mu) + 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(lower))))
+
+    @override
+    def preimage_norm(self, b: Array) -> float:
+        # (mu I + W^T W)^{-1} W^T b tends to W^+ b, and nothing is subtracted.
+        w = self._dual_solve(self.factor.rmatvec(b))
+        return float(namespace_of(w).linalg.vector_norm(w))
 
     @override
     def damped(self, mu: float) -> DualRidge:
@@ -235,6 +245,10 @@ class PrimalRidge(Ridge):
     def logdet(self) -> float:
         xp = namespace_of(self.factor.prototype)
         return 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(self._lower))))
+
+    @override
+    def preimage_norm(self, b: Array) -> float:
+        return float(namespace_of(b).linalg.vector_norm(self.whiten(b)))
 
     @override
     def damped(self, mu: float) -> PrimalRidge:
