@@ -51,11 +51,9 @@ def counts(rng):
 
 def classes(rng):
     X, _ = linear(rng)
-    # The first class has the logit 0, so that the others are determined.
-    logits = np.column_stack([np.zeros(N), X @ rng.standard_normal((P, 2))])
+    logits = X @ rng.standard_normal((P, 3))
     labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    module = glm(2) >> rm.MatrixGain(np.eye(3, 2, -1))
-    return module, X, one_hot(labels, 3), CategoricalLoss()
+    return glm(3), X, one_hot(labels, 3), CategoricalLoss()
 
 
 def decay(rng):
@@ -88,11 +86,11 @@ def test_after_one_epoch_little_is_lost(problem, schedule):
 
 def test_probabilities_of_classes_come_out_alike():
     module, X, y, loss = classes(np.random.default_rng(0))
-    data = {"u": X[:10_000], "y": y[:10_000]}
+    data = {"u": X[:20_000], "y": y[:20_000]}
     full = fit(module, data, loss, schedule=FullBatch(12), progress=NoProgress())
     part = fit(module, data, loss, schedule=MiniBatches(100, 1), progress=NoProgress())
     # At the minimum the excess loss is half the squared distance in deviations, one a parameter.
-    assert 0 <= part.loss - full.loss <= 0.5 * 0.2**2 * len(full.theta)
+    assert -1e-6 * full.loss <= part.loss - full.loss <= 0.5 * 0.2**2 * len(full.theta)
 
 
 @given(rngs, st.integers(1, 40))
