@@ -78,7 +78,8 @@ class KrylovModel(LocalModel):
     def decrement(self, free: Mask) -> float:
         # From below: what few products see of it, which is of its order.
         scale = np.where(self.diagonal > 0.0, self.diagonal, 1.0)
-        step = self._solved(self.gradient, 1e-10 * scale, free, _TEST_PRODUCTS)
+        # Much less damping than 1e-6 would answer to the rounding of the products.
+        step = self._solved(self.gradient, 1e-6 * scale, free, _TEST_PRODUCTS)
         return math.sqrt(max(float(self.gradient @ step), 0.0))
 
     def _solved(self, gradient: Array, damping: Array, free: Mask, most: int) -> Array:
