@@ -87,6 +87,30 @@ def pull_parameters(
     return over(lambda column: reverse(column)[0], (True,), (p,))
 
 
+def pull_parameters_sum(
+    over: Mapped, function: Function, theta: Tensor, u: Tensor, p: Tensor
+) -> Tensor:
+    """``F^T p`` summed over points; u (points, m), p (k, points, q), the result (k, p).
+
+    One evaluation of all points and k reverse ones, in which torch sums as it goes.
+    """
+    reverse: Any = vjp(lambda v: over(lambda point: function(v, point), (True,), (u,)), theta)[1]
+    pulled: list[Tensor] = [reverse(column)[0] for column in p]
+    return pulled[0][None] if len(p) == 1 else torch.stack(pulled)
+
+
+def push_parameters(
+    over: Mapped, function: Function, theta: Tensor, u: Tensor, t: Tensor
+) -> Tensor:
+    """``F t`` by forward differentiation; u (points, m), t (k, p), the result (k, points, q)."""
+
+    def values(v: Tensor) -> Tensor:
+        return over(lambda point: function(v, point), (True,), (u,))
+
+    pushed: list[Any] = [jvp(values, (theta,), (column,))[1] for column in t]
+    return torch.stack(pushed)
+
+
 def find_rules(function: Function, theta: Tensor, u: Tensor, outputs: int) -> Rules:
     """The fastest rules that this function allows, tried on two points with two columns each."""
     points, p = torch.stack([u, u]), u.new_zeros(2, 2, outputs)

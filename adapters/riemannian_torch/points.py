@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from riemannian_modules.space import Array
-from riemannian_torch.batch import Mapped, Rules
+from riemannian_torch.batch import Mapped, Rules, pull_parameters_sum, push_parameters
 from riemannian_torch.point_map import Function, PointMap, pure
 from riemannian_torch.tensors import Kind, array
 
@@ -61,6 +61,30 @@ class Points:
 
         turned = np.swapaxes(given, -1, -2)
         return np.swapaxes(self._over(one, batch, (turned,), (k, rows)), -1, -2)
+
+    def summed(self, given: Array, rows: int) -> Array:
+        """Cotangents (..., q, k) of one theta pulled to it, all points summed: (rows, k)."""
+        k = given.shape[-1]
+        if given.size == 0 or rows == 0:
+            return np.zeros((rows, k))
+        batch = np.broadcast_shapes(self.batch, given.shape[:-2])
+        columns = self.kind.tensor(np.moveaxis(given, -1, 0)).reshape(k, -1, given.shape[-2])
+        theta, u = self.kind.lent(self.theta), self._flat(self.u, batch, 1)
+        with pure(self.point_map, self.constants):
+            found = pull_parameters_sum(self.rules.over, self.function, theta, u, columns)
+        return array(found).T
+
+    def pushed(self, given: Array, outputs: int) -> Array:
+        """Tangents (p, k) of one theta pushed to the outputs of all points: (..., outputs, k)."""
+        batch, k = self.batch, given.shape[-1]
+        if math.prod(batch) * given.size * outputs == 0:
+            return np.zeros((*batch, outputs, k))
+        theta, u = self.kind.tensor(self.theta), self._flat(self.u, batch, 1)
+        with pure(self.point_map, self.constants):
+            found = push_parameters(
+                self.rules.over, self.function, theta, u, self.kind.tensor(given.T)
+            )
+        return np.moveaxis(array(found).reshape(k, *batch, outputs), 0, -1)
 
     def _over(
         self,

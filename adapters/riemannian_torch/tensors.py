@@ -31,6 +31,16 @@ class Kind:
         # ascontiguousarray, for torch reads no negative strides.
         return torch.tensor(np.ascontiguousarray(values), dtype=self.dtype, device=self.device)
 
+    def lent(self, values: Array) -> Tensor:
+        """The same, but the array's own memory where nothing is converted: not to be written to."""
+        if (
+            self.dtype is not torch.float64
+            or self.device.type != "cpu"
+            or not values.flags.writeable
+        ):
+            return self.tensor(values)
+        return torch.from_numpy(np.ascontiguousarray(values))
+
 
 def kind_of(model: nn.Module) -> Kind:
     """The model's kind now, told by its first floating tensor; float64 where it has none."""

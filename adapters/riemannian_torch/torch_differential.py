@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.space import Array
-from riemannian_torch.batch import pull, pull_parameters
+from riemannian_torch.batch import pull, pull_parameters, push_by_rows
 from riemannian_torch.points import Points
 
 
@@ -51,6 +51,19 @@ class TorchDifferential(Differential):
     @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         return self.points.columns(pull_parameters, p_y, self.sizes[2])
+
+    @override
+    def pull_parameters_sum(self, p_dx: Array, p_y: Array) -> Array:
+        if self.points.theta.ndim > 1:
+            return Differential.pull_parameters_sum(self, p_dx, p_y)
+        return self.points.summed(p_y, self.sizes[2])
+
+    @override
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        if self.points.theta.ndim > 1 or self.points.rules.push is push_by_rows:
+            return Differential.push_parameters(self, t, sizes)
+        t_y = self.points.pushed(t, self.sizes[1])
+        return t_y[..., :0, :], t_y
 
     def _batch(self, columns: Array) -> tuple[int, ...]:
         return np.broadcast_shapes(self.points.batch, columns.shape[:-2])

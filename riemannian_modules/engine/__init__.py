@@ -10,6 +10,7 @@ from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_problem import FitProblem
 from riemannian_modules.engine.fit_result import FitResult
 from riemannian_modules.engine.frequency import FrequencyResponse
+from riemannian_modules.engine.gradient import gradient
 from riemannian_modules.engine.gramians import Gramians
 from riemannian_modules.engine.identifiability import Identifiability
 from riemannian_modules.engine.inputs import HeldTable, LinearTable, held_table, linear_table
@@ -53,6 +54,7 @@ from riemannian_modules.engine.robust_losses import (
 from riemannian_modules.engine.root_locus import RootLocus
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
 from riemannian_modules.engine.simulate import simulate
+from riemannian_modules.engine.solve_plan import SolvePlan, Way
 from riemannian_modules.engine.step_info import StepInfo
 from riemannian_modules.engine.step_response import StepResponse
 from riemannian_modules.engine.stopping import Tolerances
@@ -146,6 +148,7 @@ __all__ = [
     "Schedule",
     "Series",
     "SoftL1Loss",
+    "SolvePlan",
     "SpecialPoint",
     "SquaredLoss",
     "Stability",
@@ -157,6 +160,7 @@ __all__ = [
     "Tolerances",
     "Trajectory",
     "UniformPrior",
+    "Way",
     "continuation",
     "dataset",
     "equilibria",
@@ -164,6 +168,7 @@ __all__ = [
     "experiment",
     "fit",
     "fit_trajectories",
+    "gradient",
     "held_table",
     "linear_table",
     "linearize",

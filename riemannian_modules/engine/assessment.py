@@ -14,7 +14,9 @@ from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.precise_residual import needs_precision, precise_residual
 
-_MOST_ENTRIES = 20_000_000  # of a dense Jacobian
+_MOST_PARAMETERS = 1_000  # with a covariance however many the samples are
+_MOST_UNDETERMINED = 500  # with a covariance though they outnumber what was measured
+_MOST_ENTRIES = 20_000_000  # of a dense Jacobian of more parameters
 
 
 @final
@@ -23,7 +25,7 @@ class Assessment:
     """The sum of squared residuals, the parameters that no bound holds, and their covariance.
 
     ``freedom`` is how much was measured less how much it determines; ``uncertainty`` is None where
-    the Jacobian is too large to be dense.
+    the covariance is too large, or of many parameters that outnumber what was measured.
     """
 
     residual_sum: float
@@ -39,11 +41,11 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
     y, t = trial.outputs, data.targets
     free = box.free(trial.theta, place.model.gradient)
     residual_sum, n = float(np.sum(data.weighing * (y - t) ** 2)), data.size
-    if free.size * t.size > _MOST_ENTRIES:
+    if not _is_known(free.size, t.size):
         freedom = max(0, n - int(free.sum()))
         return Assessment(residual_sum, free, freedom, loss.dispersion(y, t, n - freedom), None)
-    known = _information(objective, place)
-    rows = np.repeat(data.measured.any(axis=1), len(known.J) // len(data))
+    known, counts = _information(objective, place), data.measured.any(axis=1)
+    rows = np.repeat(counts, max(1, len(known.J) // len(data))) if not counts.all() else None
     determined = known.explained(rows, free)
     dispersion = loss.dispersion(y, t, determined)
     if isinstance(loss, SquaredLoss) and needs_precision(data, y):
@@ -64,3 +66,9 @@ def _information(objective: Objective, place: Place) -> JointModel:
     if is_own and len(model.J) == len(data) * rank:
         return model
     return replace(objective, loss=loss).information(place.trial)
+
+
+def _is_known(parameters: int, measured: int) -> bool:
+    if parameters > measured:
+        return parameters <= _MOST_UNDETERMINED
+    return parameters <= _MOST_PARAMETERS or parameters * measured <= _MOST_ENTRIES

@@ -30,7 +30,7 @@ from riemannian_modules.engine.measurement import (
     checked_weights,
     weights_of,
 )
-from riemannian_modules.engine.objective import Count, Coupling, Joint, Layerwise, Objective
+from riemannian_modules.engine.objective import Count, Coupling, Joint, Objective
 from riemannian_modules.engine.parameter_box import (
     Fixed,
     Sides,
@@ -44,12 +44,12 @@ from riemannian_modules.engine.progress import Progress, TerminalProgress
 from riemannian_modules.engine.robust_losses import RobustLoss, StudentLoss
 from riemannian_modules.engine.schedule import FullBatch, Schedule
 from riemannian_modules.engine.separation import separating
+from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.engine.stopping import Callback, Stopping, Tolerances
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
 
-_MOST_JOINT_PARAMETERS = 500
 _FAR = 10.0  # standard deviations of so many times a parameter: it may have left for infinity
 
 
@@ -76,8 +76,7 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
     One descent from the module's own parameters; where it has found no minimum, another, in which
     linear parameters are eliminated. Ctrl-C returns the best so far, marked as interrupted, if
     there is one yet. Each iteration evaluates the map over all samples once (twice where it bends)
-    and its derivative once; with p parameters and q outputs the joint metric costs
-    O(B q p^2 + p^3).
+    and its derivative once; what a step costs beside that stands with the coupling.
 
     A prior is weighed against the data by sigma, which is 1 where none is given; it adds a row to
     the metric for each parameter that it speaks of.
@@ -91,7 +90,7 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
         bounds: By parameter name the lower and the upper side, each a number, an array of the
             parameter's shape, or None.
         schedule: `FullBatch` (the default) or `MiniBatches`.
-        coupling: `Joint` or `Layerwise`; joint for up to 500 parameters where none is given.
+        coupling: `Joint` (the default), solved for in whichever way costs least, or `Layerwise`.
         progress: `TerminalProgress` (the default) or `NoProgress`.
         sigma: Standard deviations of the measurements, in the outputs' units: by output's name a
             number or an array (B,), or an array (B, q). Residuals are divided by them.
@@ -138,9 +137,7 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
     loss = SquaredLoss() if loss is None else loss
     samples = _samples(where, module, data, loss, (sigma, weights, missing))
     problem = _problem(where, module, samples, loss, bounds, fixed, prior, absolute)
-    if coupling is None:
-        few = module.signature.parameters.size <= _MOST_JOINT_PARAMETERS
-        coupling = Joint() if few else Layerwise()
+    coupling = Joint() if coupling is None else coupling
     history: list[Iteration] = []
     stopping = Stopping(Tolerances() if tolerances is None else tolerances, callback)
     with (TerminalProgress() if progress is None else progress).watching(where) as shown:
@@ -296,8 +293,8 @@ def _second(
     objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch, old: Descent
 ) -> Descent:
     """Another descent in which parameters that enter linearly are always at their best."""
-    if not isinstance(objective.coupling, Joint):
-        return old
+    if objective.plan.way is not Way.PRIMAL:
+        return old  # of many parameters each bends little; another way costs as much again
     # Finding linear parameters takes symbolic derivatives, so it is done where it is needed alone.
     unbounded = np.isinf(box.lower) & np.isinf(box.upper)
     linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])

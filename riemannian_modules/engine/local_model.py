@@ -7,7 +7,6 @@ More (1978), Lecture Notes in Mathematics 630 (scaled damping by QR, never by no
 from __future__ import annotations
 
 import abc
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias, final
@@ -16,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.trust_region import Path, Solve, SolvedPath, SpectralPath
-from riemannian_modules.metrics import diagonal_metric
 from riemannian_modules.space import Array
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -64,7 +61,10 @@ class LocalModel(abc.ABC):
     @property
     @abc.abstractmethod
     def diagonal(self) -> Array:
-        """The diagonal of ``U U^T``, (p,): each parameter's own squared effect."""
+        """Each parameter's squared effect, (p,): the diagonal of ``U U^T``.
+
+        Models of many parameters give the mean of each parameter array.
+        """
 
     @abc.abstractmethod
     def solver(self, damping: Array, free: Mask) -> Solve:
@@ -186,13 +186,13 @@ class JointModel(LocalModel):
         left = residual - Q @ (Q.T @ residual)
         return float(left @ left)
 
-    def explained(self, rows: Mask, free: Mask) -> float:
+    def explained(self, rows: Mask | None, free: Mask) -> float:
         """How many numbers in some rows of J the free parameters can set: the trace of the hat.
 
-        It is the rank where all rows that count are among them; rows of priors take their part.
+        It is the rank where those are all rows (None); rows of priors take their part.
         """
         _, scale, order, rank = self.triangle(free)
-        if not self.J[~rows].any():
+        if rows is None or not self.J[~rows].any():
             return rank
         Q = np.linalg.qr((self.J[:, free] / scale)[:, order[:rank]])[0]
         return float(np.sum(Q[rows] ** 2))
@@ -209,48 +209,3 @@ class JointModel(LocalModel):
         R, order = factored
         pivots = np.abs(np.diagonal(R))
         return R, scale, order, int(np.sum(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class LayerModel(LocalModel):
-    """Each layer alone; U is never formed where the layers' factors have structure."""
-
-    gradient: Array
-    metric: LayerwiseMetric
-
-    @override
-    def push(self, step: Array) -> Array:
-        return self.metric.joint.factor.rmatvec(step)
-
-    @override
-    def pull(self, columns: Array) -> Array:
-        return self.metric.joint.factor.matvec(columns)
-
-    @cached_property
-    def _diagonal(self) -> Array:
-        U, height = self.metric.joint.factor, 256
-        starts = range(0, U.dim, height)
-        blocks = [U.rows(start, min(start + height, U.dim)) for start in starts]
-        return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
-
-    @property
-    @override
-    def diagonal(self) -> Array:
-        return self._diagonal
-
-    @override
-    def solver(self, damping: Array, free: Mask) -> Solve:
-        # The largest weight is the mass scale, so that what multiplies it is of order one.
-        mu = float(damping.max())
-        weights = np.maximum(damping / mu, 1e-12)
-        ends = np.cumsum([base.dim for base in self.metric.bases])[:-1]
-        metric = self.metric.damped(mu, [diagonal_metric(part) for part in np.split(weights, ends)])
-        return lambda gradient: np.where(free, metric.solve(np.where(free, gradient, 0.0)), 0.0)
-
-    @override
-    def decrement(self, free: Mask) -> float:
-        # A little damping stands for the pseudo-inverse: directions without curvature do not count.
-        floor = 1e-10 * np.maximum(self.diagonal, self.diagonal.max() * 1e-6 + 1e-300)
-        step = self.solver(floor, free)(self.gradient)
-        return math.sqrt(max(float(self.gradient @ step), 0.0))

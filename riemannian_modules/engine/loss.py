@@ -9,6 +9,8 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
@@ -38,6 +40,14 @@ class Loss(abc.ABC, Shown):
     @abc.abstractmethod
     def factor(self, outputs: Array, targets: Array) -> Array:
         """S with the metric ``S S^T`` of each sample's outputs, (B, q, r)."""
+
+    def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
+        """``S w`` for columns w (B, r): (B, q). Losses of many outputs never form S."""
+        return np.einsum("bqr,br->bq", self.factor(outputs, targets), columns)
+
+    def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
+        """``S^T v`` for directions v of the outputs (B, q): (B, r)."""
+        return np.einsum("bqr,bq->br", self.factor(outputs, targets), directions)
 
     @abc.abstractmethod
     def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:

@@ -43,6 +43,14 @@ class SquaredLoss(ResidualLoss):
         return _diagonal(np.ones_like(outputs))
 
     @override
+    def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
+        return columns
+
+    @override
+    def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
+        return directions
+
+    @override
     def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         freedom = targets.size - parameters
         return 2.0 * self.value(outputs, targets) / freedom if freedom > 0 else math.inf
@@ -85,6 +93,14 @@ class GaussianLoss(ResidualLoss):
     def factor(self, outputs: Array, targets: Array) -> Array:
         noise = np.broadcast_to(self.noise(outputs, targets), targets.shape)
         return _diagonal(1.0 / noise)
+
+    @override
+    def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
+        return columns / self.noise(outputs, targets)
+
+    @override
+    def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
+        return directions / self.noise(outputs, targets)
 
     @override
     def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
@@ -149,8 +165,15 @@ class BernoulliLoss(NaturalLoss):
 
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
-        # p (1 - p) = e^-|y| / (1 + e^-|y|)^2.
-        return _diagonal(np.exp(-0.5 * np.abs(outputs)) / (1.0 + np.exp(-np.abs(outputs))))
+        return _diagonal(_logistic_deviation(outputs))
+
+    @override
+    def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
+        return _logistic_deviation(outputs) * columns
+
+    @override
+    def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
+        return _logistic_deviation(outputs) * directions
 
     @override
     def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
@@ -195,6 +218,16 @@ class CategoricalLoss(NaturalLoss):
         return _diagonal(root) - root[..., :, None] ** 2 * root[..., None, :]
 
     @override
+    def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
+        root = np.exp(0.5 * _log_softmax(outputs))
+        return root * columns - root**2 * np.sum(root * columns, axis=-1, keepdims=True)
+
+    @override
+    def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
+        root = np.exp(0.5 * _log_softmax(outputs))
+        return root * (directions - np.sum(root**2 * directions, axis=-1, keepdims=True))
+
+    @override
     def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
         # A likely class against each other; those that have a share keep their distance.
         likely = np.eye(targets.shape[-1])[targets.argmax(axis=-1)]
@@ -232,6 +265,14 @@ class PoissonLoss(NaturalLoss):
         return _diagonal(np.exp(0.5 * outputs))
 
     @override
+    def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
+        return np.exp(0.5 * outputs) * columns
+
+    @override
+    def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
+        return np.exp(0.5 * outputs) * directions
+
+    @override
     def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
         # Down for a count of 0.
         return _diagonal(np.full_like(targets, -1.0)), targets > 0.0
@@ -261,6 +302,11 @@ def one_hot(labels: Array, classes: int) -> Array:
 
 def _logistic(y: Array) -> Array:
     return np.exp(-np.logaddexp(0.0, -y))
+
+
+def _logistic_deviation(y: Array) -> Array:
+    """``sqrt(p (1 - p)) = e^(-|y| / 2) / (1 + e^-|y|)``, kept from overflow."""
+    return np.exp(-0.5 * np.abs(y)) / (1.0 + np.exp(-np.abs(y)))
 
 
 def _log_softmax(y: Array) -> Array:

@@ -4,60 +4,74 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import final
+from functools import cached_property
+from typing import cast, final
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.dense_columns import dense_columns
-from riemannian_modules.engine.layerwise import LayerwiseMetric
-from riemannian_modules.engine.local_model import JointModel, LayerModel, LocalModel
+from riemannian_modules.engine.krylov_model import KrylovModel
+from riemannian_modules.engine.linearisation import Linearisation
+from riemannian_modules.engine.local_model import JointModel, LocalModel
 from riemannian_modules.engine.loss import Loss
-from riemannian_modules.engine.propagate import pull_factors, pull_metric
+from riemannian_modules.engine.propagate import pull_factors
+from riemannian_modules.engine.ridge_model import RidgeModel
+from riemannian_modules.engine.solve_plan import SolvePlan, Way, joint_plan
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.metrics import stack
-from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
+
+_BLOCK = 500_000  # entries of U that are formed at once for a covariance
 
 
 class Coupling(abc.ABC, Shown):
     """Whether the metric couples the layers; `Joint` or `Layerwise`."""
 
     @abc.abstractmethod
-    def model(self, gradient: Array, metric: LayerwiseMetric) -> LocalModel:
-        """The local model in which steps are solved for."""
+    def plan(self, module: RiemannianModule, data: Dataset) -> SolvePlan:
+        """How steps are solved for, and why.
+
+        Args:
+            module: Without state.
+            data: Its samples, as `dataset` makes them.
+        """
 
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Joint(Coupling):
-    """All layers coupled, by a dense QR: accurate, for up to some thousand parameters.
+    """All layers coupled: the exact damped natural gradient, in whichever way costs least.
 
-    O(B q p^2) time a step and O(B q p) memory, for B samples, q outputs and p parameters.
+    For B samples, q outputs, p parameters and c = B q: few parameters by QR, O(c p^2) a step;
+    c < p by Woodbury, O(c^2 sqrt(p) + c^3) for dense layers; many of both by conjugate gradients, a
+    hundred products of O(B p), in memory linear in p and in B. `plan` says which, and why.
     """
 
     @override
-    def model(self, gradient: Array, metric: LayerwiseMetric) -> LocalModel:
-        return JointModel(gradient, np.ascontiguousarray(metric.joint.factor.as_matrix().T))
+    def plan(self, module: RiemannianModule, data: Dataset) -> SolvePlan:
+        return joint_plan(module, data)
 
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class Layerwise(Coupling):
-    """Each layer alone, by Woodbury: for many parameters, with mini-batches for many samples.
+    """Each layer alone, by Woodbury: the layerwise metric, for many parameters.
 
     O(n r^2 + r^3) time for a layer of n parameters, r = B q for B samples and q outputs (n and r
     exchanged where n is smaller); no p by p matrix.
     """
 
     @override
-    def model(self, gradient: Array, metric: LayerwiseMetric) -> LocalModel:
-        return LayerModel(gradient, metric)
+    def plan(self, module: RiemannianModule, data: Dataset) -> SolvePlan:
+        return SolvePlan(Way.LAYERS, "asked for")
 
 
 @final
@@ -111,37 +125,61 @@ class Objective:
                 value = self.loss.value(y, self.data.targets) / len(self.data)
         return Trial(theta, y, value if math.isfinite(value) else math.inf)
 
+    @cached_property
+    def plan(self) -> SolvePlan:
+        """How steps are solved for."""
+        return self.coupling.plan(self.module, self.data)
+
     def model(self, trial: Trial) -> LocalModel | None:
         """The local model at a point with a finite loss; None where a derivative is not finite."""
         self.count.derivatives += 1
-        y, t, batch = trial.outputs, self.data.targets, (len(self.data),)
         with np.errstate(all="ignore"):
-            differential = self.module.differential(np.zeros(0), self.data.inputs, trial.theta)
-            if isinstance(self.coupling, Joint):
-                held = dense_columns(self.module, differential, self.loss, y, t)
-                if held is not None:
-                    return _if_finite(JointModel(*held))
-            g, S = self.loss.gradient(y, t), self.loss.factor(y, t)
-            if not (np.isfinite(g).all() and np.isfinite(S).all()):
+            here = self.linearisation(trial)
+            if not np.isfinite(here.slopes).all():
                 return None
-            metric = pull_metric(self.module, differential, batch, 1.0, S, _nothing(S))
-            model = self.coupling.model(self._gradient(differential, g), metric)
-            return _if_finite(model)
+            model = model_of(self.plan.way, here)
+            finite = np.isfinite(model.gradient).all() and np.isfinite(model.diagonal).all()
+        return model if finite else None
 
     def information(self, trial: Trial) -> JointModel:
-        """The metric of the loss alone, all layers coupled, dense: what the data say of theta."""
+        """The metric of the loss alone, all layers coupled, dense: what the data say of theta.
+
+        Where there are many samples, ``J^T J`` is that of a triangle, gathered a block of them at a
+        time: O(B q p^2) time, and memory O(p^2) beside the block's.
+        """
         self.count.derivatives += 1
-        y, t, batch = trial.outputs, self.data.targets, (len(self.data),)
-        differential = self.module.differential(np.zeros(0), self.data.inputs, trial.theta)
-        S = self.loss.factor(y, t)
-        pulled = pull_factors(self.module, differential, batch, S, _nothing(S))
+        p, (B, q) = len(trial.theta), self.data.targets.shape
+        # Rows that were not measured, those of priors, have to be told from the others afterwards.
+        if B * q * p <= _BLOCK or not self.data.measured.any(axis=1).all():
+            return JointModel(np.zeros(p), self._columns(trial, np.arange(B)))
+        triangle: Array = np.zeros((0, p))
+        for rows in np.array_split(np.arange(B), -(-B * q * p // _BLOCK)):
+            stacked = np.vstack([triangle, self._columns(trial, rows)])
+            triangle = cast("Array", np.linalg.qr(stacked, mode="r"))
+        return JointModel(np.zeros(p), triangle)
+
+    def _columns(self, trial: Trial, rows: NDArray[np.intp]) -> Array:
+        """``U^T`` of the loss's metric for some samples, (columns, p)."""
+        module, u = self.module, self.data.inputs[rows]
+        differential = module.differential(np.zeros(0), u, trial.theta)
+        S = self._factor(trial)[rows]
+        pulled = pull_factors(module, differential, (len(rows),), S, np.zeros((0, S.shape[-1])))
         U = stack([factor for _, _, factor in pulled]).as_matrix() / math.sqrt(len(self.data))
-        return JointModel(np.zeros(len(U)), np.ascontiguousarray(U.T))
+        return np.ascontiguousarray(U.T)
+
+    def _factor(self, trial: Trial) -> Array:
+        return self.loss.factor(trial.outputs, self.data.targets)
+
+    def linearisation(self, trial: Trial) -> Linearisation:
+        """The loss near a point, with its products."""
+        module = self.module
+        differential = module.differential(np.zeros(0), self.data.inputs, trial.theta)
+        return Linearisation(module, differential, self.loss, trial.outputs, self.data.targets)
 
     def white(self, trial: Trial, directions: Array, columns: int) -> Array:
         """``S^T`` of directions (B, q) of the outputs, in the metric's columns, scaled as U is."""
-        S = self.loss.factor(trial.outputs, self.data.targets)
-        inner = np.einsum("bqr,bq->br", S, directions) / math.sqrt(len(self.data))
+        seen = self.loss.colour_adjoint(trial.outputs, self.data.targets, directions)
+        inner = seen / math.sqrt(len(self.data))
         # Columns of modules' own output metrics follow each sample's; the loss has no part in them.
         wide = np.zeros((len(self.data), columns // len(self.data)))
         wide[:, : inner.shape[1]] = inner
@@ -158,17 +196,30 @@ class Objective:
         """The loss's mean square, in whose unit the decrement is judged."""
         return self.loss.spread(trial.outputs, self.data.targets)
 
-    def _gradient(self, differential: Differential, g: Array) -> Array:
-        B = len(self.data)
-        pulled = pull_factors(self.module, differential, (B,), g[..., None], _nothing(g[..., None]))
-        return np.concatenate([factor.matvec(np.ones(B)) for _, _, factor in pulled]) / B
+
+def model_of(way: Way, here: Linearisation) -> LocalModel:
+    """The local model in which steps are solved for in one way."""
+    return _MODELS[way](here)
 
 
-def _if_finite(model: LocalModel) -> LocalModel | None:
-    is_finite = np.isfinite(model.gradient).all() and np.isfinite(model.diagonal).all()
-    return model if is_finite else None
+def _joint_model(here: Linearisation) -> LocalModel:
+    held = dense_columns(here.module, here.differential, here.loss, here.outputs, here.targets)
+    if held is not None:
+        return JointModel(*held)
+    return JointModel(here.gradient, np.ascontiguousarray(here.metric.joint.factor.as_matrix().T))
 
 
-def _nothing(columns: Array) -> Array:
-    """Columns on the state's derivative, of which static modules have none."""
-    return np.zeros((0, columns.shape[-1]))
+def _dual_model(here: Linearisation) -> LocalModel:
+    return RidgeModel(here.gradient, (here.metric.joint.factor,), here.ports)
+
+
+def _layer_model(here: Linearisation) -> LocalModel:
+    return RidgeModel(here.gradient, here.metric.factors, here.ports)
+
+
+_MODELS: dict[Way, Callable[[Linearisation], LocalModel]] = {
+    Way.PRIMAL: _joint_model,
+    Way.DUAL: _dual_model,
+    Way.LAYERS: _layer_model,
+    Way.PRODUCTS: KrylovModel,
+}

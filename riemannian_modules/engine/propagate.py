@@ -56,7 +56,7 @@ def propagate(
         DomainError: If a factor holds NaN or infinities, or mu is not positive.
     """
     where = f"propagate({type(module).__name__})"
-    _check_parameters(where, module, point)
+    check_parameters(where, module, point)
     batch = np.broadcast_shapes(point.x.shape[:-1], point.u.shape[:-1])
     differential = module.differential(point.x, point.u, point.theta)
     S, S_x = _output_columns(where, module, batch, output_factor, state_factor)
@@ -121,6 +121,27 @@ def pull_factors(
             ]
             found.append((name, owner, add(parts)))
     return found
+
+
+def pull_gradient(
+    module: RiemannianModule, differential: Differential, batch: tuple[int, ...], p_y: Array
+) -> Array:
+    """Cotangents of the outputs (..., q) pulled to the parameters, all points summed: (p,).
+
+    One backward sweep; O(points p) for dense layers, and no memory for each point's own.
+    """
+    p_y = np.broadcast_to(p_y, (*batch, p_y.shape[-1]))[..., None]
+    p_dx = np.zeros((*batch, module.signature.state.size, 1))
+    parts = [np.zeros(0)]
+    for _, owner, places in _places(module, differential, p_dx, p_y, None):
+        if owner.signature.parameters.size:
+            found: list[Array] = []
+            for d, *cotangents, rows in places:
+                # Cotangents that no sample has touched carry no batch axis, and count for each.
+                q_dx, q_y = (np.broadcast_to(p, (*batch, *p.shape[-2:])) for p in cotangents)
+                found.append(d.pull_parameters_sum(q_dx, q_y)[rows, 0])
+            parts.append(found[0] if len(found) == 1 else np.sum(found, axis=0))
+    return parts[1] if len(parts) == 2 else np.concatenate(parts)
 
 
 def _rows(factor: Factor, rows: slice) -> Factor:
@@ -192,7 +213,8 @@ def _placed(columns: Array, start: int, total: int) -> Array:
     return wide
 
 
-def _check_parameters(where: str, module: RiemannianModule, point: Point) -> None:
+def check_parameters(where: str, module: RiemannianModule, point: Point) -> None:
+    """SignatureError unless the point is one of the module's, with one theta of some parameters."""
     require(where, module, RiemannianModule, "a module")
     require(where, point, Point, "a point made by module.point(...)")
     s, p = module.signature, point

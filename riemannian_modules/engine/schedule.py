@@ -1,6 +1,7 @@
 """How a fit goes through its data: all at once, or a few samples at a time.
 
-Source: Amari (1998), Neural Computation 10, 251-276, section 4 (steps of 1/k are Fisher-efficient).
+Sources: Amari (1998), Neural Computation 10, 251-276, section 4 (steps of 1/k are
+Fisher-efficient); Ollivier (2018), Electron. J. Stat. 12, 2930-2961 (they are a Kalman filter).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.door import number, require, whole_number
+from riemannian_modules.engine.batch_steps import AveragedSteps, BatchSteps
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch, descend
 from riemannian_modules.engine.descent_step import Bounds, Method, place_at
 from riemannian_modules.engine.objective import Objective
+from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.errors import DomainError
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
@@ -66,8 +69,14 @@ class FullBatch(Schedule):
 class MiniBatches(Schedule):
     """Every step sees ``size`` samples, drawn afresh in each of ``epochs`` passes.
 
-    The steps of epoch k have length ``1 / (k + 1)`` of the damped natural-gradient step, so that
-    the noise of the batches averages out; the mass scale follows each batch's gain ratio.
+    Step k is ``1/k`` of the natural-gradient step in the average metric of all batches so far,
+    which is a Kalman filter of the parameters: after one epoch they are as good as a full fit's but
+    for a small part of their deviation, and linear least squares are solved. The first batches, as
+    many as determine the parameters, are fitted together, so that the steps begin near.
+
+    All this where the metric is solved by QR (see `Joint.plan`). With more parameters each step is
+    made in its own batch's metric, whose mass scale follows the gain ratio, and step k has the
+    length ``1 / (1 + k / K)``, K the steps of an epoch: networks need more than one.
 
     Attributes:
         size: Samples in a batch, at least 1.
@@ -100,44 +109,24 @@ class MiniBatches(Schedule):
     def descend(
         self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
     ) -> Descent:
-        theta, mu, diagonal = start, self.damping, np.zeros_like(start)
-        outcome = Outcome.OUT_OF_ITERATIONS
+        is_averaged = objective.plan.way is Way.PRIMAL
+        steps = (
+            AveragedSteps(bounds, self.damping)
+            if is_averaged
+            else BatchSteps(bounds, self.damping, max(1, len(objective.data) // self.size))
+        )
+        theta, outcome = start, Outcome.OUT_OF_ITERATIONS
         try:
             for epoch in range(self.epochs):
                 order = self.rng.permutation(len(objective.data))
                 for rows in np.array_split(order, max(1, len(order) // self.size)):
-                    batch = objective.on(objective.data.take(rows))
-                    theta, mu, diagonal = _batch_step(
-                        batch, theta, mu, diagonal, bounds, 1.0 / (epoch + 1)
-                    )
+                    theta = steps.after(objective, rows, theta)
                 whole = objective.trial(theta).value * len(objective.data)
                 count = objective.count
                 watch(Iteration(
-                    epoch, whole, mu, np.nan, np.nan, count.values, count.derivatives
+                    epoch, whole, steps.mu, np.nan, np.nan, count.values, count.derivatives
                 ))  # fmt: skip
         except KeyboardInterrupt:
             outcome = Outcome.INTERRUPTED
         place = place_at(objective, theta, ())
         return Descent(place, Outcome.UNDEFINED if place is None else outcome)
-
-
-def _batch_step(
-    batch: Objective, theta: Array, mu: float, diagonal: Array, bounds: Bounds, length: float
-) -> tuple[Array, float, Array]:
-    """One step on one batch: theta, mass scale and running diagonal after it."""
-    trial = batch.trial(theta)
-    model = batch.model(trial) if np.isfinite(trial.value) else None
-    if model is None:
-        return theta, 4.0 * mu, diagonal
-    diagonal = np.maximum(0.9 * diagonal, model.diagonal)
-    damping = mu * np.where(diagonal > 0.0, diagonal, 1.0)
-    free = bounds.free(theta, model.gradient)
-    step = -model.solver(damping, free)(model.gradient)
-    end = bounds.clip(theta + length * step)
-    step = end - theta
-    promised = -float(model.gradient @ step) - 0.5 * float(np.sum(model.push(step) ** 2))
-    arrived = batch.trial(end)
-    if not (promised > 0.0 and arrived.value < trial.value):
-        return theta, min(4.0 * mu, 1e12), diagonal
-    gain = (trial.value - arrived.value) / promised
-    return end, max(mu * max(1.0 / 3.0, 1.0 - (2.0 * min(gain, 1.0) - 1.0) ** 3), 1e-8), diagonal

@@ -82,6 +82,22 @@ class WhitenedLoss(Loss):
         return np.sqrt(self.weights)[..., None] * S
 
     @override
+    def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
+        v = np.zeros(self.weights.shape)
+        for places, y, t in self._blocks(outputs, targets):
+            v[places] = self.inner.colour(y, t, columns[places])
+        return np.sqrt(self.weights) * v
+
+    @override
+    def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
+        w = np.zeros(self.weights.shape)
+        for places, y, t in self._blocks(outputs, targets):
+            w[places] = self.inner.colour_adjoint(
+                y, t, (np.sqrt(self.weights) * directions)[places]
+            )
+        return w
+
+    @override
     def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         if self.is_absolute and isinstance(self.inner, SquaredLoss):
             return 1.0
@@ -132,6 +148,15 @@ class WeightedLikelihood(NaturalLoss):
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
         return np.sqrt(self.weights)[..., None] * self.inner.factor(outputs, targets)
+
+    @override
+    def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
+        return np.sqrt(self.weights) * self.inner.colour(outputs, targets, columns)
+
+    @override
+    def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
+        whitened = np.sqrt(self.weights) * directions
+        return self.inner.colour_adjoint(outputs, targets, whitened)
 
     @override
     def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:

@@ -169,22 +169,31 @@ class GraphDifferential(Differential):
     leaves: tuple[Differential, ...]
     sizes: tuple[int, int, int]
 
-    def _push_needed(self, t_x: Array, t_u: Array) -> list[Any]:
-        """Tangents of outputs that are shown or feed a state; others are let go when used up."""
+    def _push_needed(
+        self, t_x: Array, t_u: Array, own: Sequence[Array | None] | None = None
+    ) -> list[Any]:
+        """Tangents of outputs that are shown or feed a state; others are let go when used up.
+
+        ``own`` are tangents of the leaves' outputs that come from their own parameters.
+        """
         ts: list[Any] = [None] * len(self.plan.leaves)
         for step, used_up in zip(self.plan.steps, self.plan.used_up, strict=True):
-            self._push_step(step, ts, t_x, t_u)
+            self._push_step(step, ts, t_x, t_u, None if own is None else own[step.leaf])
             for i in used_up:
                 ts[i] = None
         return ts
 
-    def _push_step(self, step: Step, ts: list[Any], t_x: Array, t_u: Array) -> None:
+    def _push_step(
+        self, step: Step, ts: list[Any], t_x: Array, t_u: Array, own: Array | None
+    ) -> None:
         leaf, d = self.plan.leaves[step.leaf], self.leaves[step.leaf]
         t_xi = t_x[..., leaf.state, :]
         if step.is_whole:
-            ts[step.leaf] = d.push_outputs(t_xi, gather_tangents(leaf, ts, t_u))
+            t = d.push_outputs(t_xi, gather_tangents(leaf, ts, t_u))
+            ts[step.leaf] = t if own is None else t + own
             return
         t = d.push_outputs(t_xi, self._gather_known(leaf, step.pieces, ts, t_u))
+        t = t if own is None else t + own
         if step.places is None:
             ts[step.leaf] = t
             return
@@ -229,6 +238,25 @@ class GraphDifferential(Differential):
     def push(self, t_x: Array, t_u: Array) -> tuple[Array, Array]:
         ts = self._push_needed(t_x, t_u)
         return self._state_from(ts, t_x, t_u), show_tangents(self.plan, ts, t_u.shape[-1])
+
+    @override
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        plan, k = self.plan, t.shape[-1]
+        t_x, t_u = np.zeros((self.sizes[0], k)), np.zeros((self.sizes[1], k))
+        own: list[tuple[Array, Array] | None] = [
+            d.push_parameters(t[leaf.theta, :], (leaf.state.stop - leaf.state.start, leaf.outputs))
+            if leaf.module.signature.parameters.size
+            else None
+            for leaf, d in zip(plan.leaves, self.leaves, strict=True)
+        ]
+        ts = self._push_needed(t_x, t_u, [None if o is None else o[1] for o in own])
+        by_inputs = self._state_from(ts, t_x, t_u)
+        by_parameters = [
+            np.zeros((leaf.state.stop - leaf.state.start, k)) if o is None else o[0]
+            for leaf, o in zip(plan.leaves, own, strict=True)
+            if not leaf.is_static
+        ]
+        return by_inputs + rows_of(by_parameters, k), show_tangents(plan, ts, k)
 
     def costates(
         self, p_dx: Array, p_y: Array, local: Sequence[Array | None] | None = None

@@ -29,6 +29,7 @@ from riemannian_modules.metrics.recompression import recompressed
 from riemannian_modules.metrics.scaled_identity import ScaledIdentityMetric, scaled_identity_metric
 from riemannian_modules.metrics.stacked_factor import StackedFactor, stack
 from riemannian_modules.metrics.sum_factor import SumFactor, add
+from riemannian_modules.metrics.weighted_factor import WeightedFactor
 
 __all__ = [
     "BlockDiagonalMetric",
@@ -45,6 +46,7 @@ __all__ = [
     "ScaledIdentityMetric",
     "StackedFactor",
     "SumFactor",
+    "WeightedFactor",
     "add",
     "bernoulli_fisher_factor",
     "bernoulli_fisher_factor_of_logits",

@@ -11,8 +11,10 @@ from typing import final
 
 from typing_extensions import override
 
-from riemannian_modules.metrics.array import Array
+from riemannian_modules.metrics.array import Array, namespace_of
 from riemannian_modules.shown import Facts, Shown
+
+BLOCK = 2_000_000  # entries of U that are held at once where it is gone through by rows
 
 
 class Factor(abc.ABC, Shown):
@@ -53,6 +55,28 @@ class Factor(abc.ABC, Shown):
         """``U U^T``, shape (n, n), in O(n^2 r): for the primal solve, where n is at most r."""
         U = self.as_matrix()
         return U @ U.T
+
+    @property
+    def gram_cost(self) -> float:
+        """About how many multiplications `gram` takes; ``n r^2`` where nothing is known of U."""
+        return float(self.dim) * self.columns**2
+
+    @property
+    def stored(self) -> int:
+        """How many numbers are held; ``n r`` where nothing is known of U."""
+        return self.dim * self.columns
+
+    def squares(self) -> Array:
+        """The diagonal of ``U U^T``, shape (n,); O(n r) here, a block of rows at a time."""
+        xp, height = namespace_of(self.prototype), max(1, BLOCK // max(self.columns, 1))
+        blocks = [self.rows(i, min(i + height, self.dim)) for i in range(0, self.dim, height)]
+        if not blocks:
+            return xp.sum(self.rows(0, 0), axis=1)
+        return xp.concat([xp.sum(block * block, axis=1) for block in blocks], axis=0)
+
+    @abc.abstractmethod
+    def weighted(self, weights: Array) -> Factor:
+        """``diag(weights) U`` for weights (n,): its rows scaled, its structure kept."""
 
     @abc.abstractmethod
     def rows(self, start: int, stop: int) -> Array:
@@ -120,6 +144,10 @@ class DenseFactor(Factor):
     @override
     def outer(self) -> Array:
         return self.scale**2 * (self.entries @ self.entries.T)
+
+    @override
+    def weighted(self, weights: Array) -> Factor:
+        return DenseFactor(weights[:, None] * self.entries, self.scale)
 
     @override
     def rows(self, start: int, stop: int) -> Array:

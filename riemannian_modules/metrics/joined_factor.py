@@ -68,6 +68,19 @@ class JoinedFactor(Factor):
     def outer(self) -> Array:
         return sum(part.outer() for part in self.parts)
 
+    @property
+    @override
+    def stored(self) -> int:
+        return sum(part.stored for part in self.parts)
+
+    @override
+    def squares(self) -> Array:
+        return sum(part.squares() for part in self.parts)
+
+    @override
+    def weighted(self, weights: Array) -> Factor:
+        return JoinedFactor(tuple(part.weighted(weights) for part in self.parts))
+
     @override
     def rows(self, start: int, stop: int) -> Array:
         return self._stacked([part.rows(start, stop) for part in self.parts], axis=1)

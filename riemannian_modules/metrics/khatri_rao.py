@@ -16,6 +16,7 @@ from riemannian_modules.door import number
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, as_columns, namespace_of, real_array
 from riemannian_modules.metrics.factor import Factor
+from riemannian_modules.metrics.weighted_factor import WeightedFactor
 
 
 @final
@@ -87,6 +88,31 @@ class KhatriRaoFactor(Factor):
         product = xp.reshape(P.T @ Q, (n_out, n_out, n_in, n_in))
         square = xp.reshape(xp.permute_dims(product, (0, 2, 1, 3)), (self.dim, self.dim))
         return self.scale**2 * square
+
+    @property
+    @override
+    def gram_cost(self) -> float:
+        A, D = self.activations.shape, self.cotangents.shape
+        return float(A[0]) ** 2 * A[1] + float(self.columns) ** 2 * D[1]
+
+    @property
+    @override
+    def stored(self) -> int:
+        A, D = self.activations.shape, self.cotangents.shape
+        return int(A[0] * A[1] + D[0] * D[1] * D[2])
+
+    @override
+    def squares(self) -> Array:
+        xp, A, D = namespace_of(self.activations), self.activations, self.cotangents
+        sent = xp.sum(D * D, axis=2)  # (B, n_out)
+        return self.scale**2 * xp.reshape(sent.T @ (A * A), (self.dim,))
+
+    @override
+    def weighted(self, weights: Array) -> Factor:
+        # Weights that are a product keep the columns products; here, those that are all the same.
+        if self.dim and bool(namespace_of(weights).all(weights == weights[0])):
+            return self.scaled(float(weights[0]))
+        return WeightedFactor(self, weights)
 
     @override
     def rows(self, start: int, stop: int) -> Array:

@@ -64,6 +64,18 @@ class Ridge(abc.ABC):
     def logdet(self) -> float:
         """``log det N``."""
 
+    @abc.abstractmethod
+    def preimage_norm(self, b: Array) -> float:
+        """``|W^+ b|`` for b (n,), as far as mu lets it be seen: the least w with ``W w = b``."""
+
+    @abc.abstractmethod
+    def damped(self, mu: float) -> Ridge:
+        """The same factor with another mu: its square matrix, once formed, is kept."""
+
+    @abc.abstractmethod
+    def square(self) -> Array:
+        """``W^T W`` (dual) or ``W W^T`` (primal), whichever is solved with."""
+
 
 def ridge(factor: Factor, mu: float) -> Ridge:
     """The cheaper of both forms: r by r inside where r < n (dual), else n by n (primal)."""
@@ -78,10 +90,16 @@ class DualRidge(Ridge):
     Accuracy (float64): backward error ``|N x - b| <= O(eps) (|N| |x| + |b|)`` for every mu that is
     accepted. The relative error of ``solve_factor`` is ``O(eps) sigma_max(W) / sigma_min(W)``,
     whatever mu is.
+
+    Attributes:
+        factor: W, (n, r).
+        mu: Positive.
+        known: ``W^T W``, where it has been formed before.
     """
 
     factor: Factor
     mu: float
+    known: Array | None = None
 
     @override
     def solve(self, b: Array) -> Array:
@@ -127,10 +145,27 @@ class DualRidge(Ridge):
         spare = self.factor.dim - self.factor.columns
         return spare * math.log(self.mu) + 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(lower))))
 
+    @override
+    def preimage_norm(self, b: Array) -> float:
+        # (mu I + W^T W)^{-1} W^T b tends to W^+ b, and nothing is subtracted.
+        w = self._dual_solve(self.factor.rmatvec(b))
+        return float(namespace_of(w).linalg.vector_norm(w))
+
+    @override
+    def damped(self, mu: float) -> DualRidge:
+        return DualRidge(self.factor, mu, self.square())
+
+    @override
+    def square(self) -> Array:
+        return self._square
+
+    @cached_property
+    def _square(self) -> Array:
+        return self.factor.gram() if self.known is None else self.known
+
     @cached_property
     def _capacitance(self) -> Capacitance:
-        W = self.factor
-        return capacitance(W.gram(), self.mu, lambda: W)
+        return capacitance(self._square, self.mu, lambda: self.factor)
 
     @cached_property
     def _spectrum(self) -> tuple[Array, Array]:
@@ -173,10 +208,16 @@ class PrimalRidge(Ridge):
     """Triangular n by n: O(n^2 r + n^3) once, then O(n^2) a solve; backward stable as it is.
 
     Judged by the whole matrix: mu may vanish beside a factor that spans the space.
+
+    Attributes:
+        factor: W, (n, r).
+        mu: At least 0.
+        known: ``W W^T``, where it has been formed before.
     """
 
     factor: Factor
     mu: float
+    known: Array | None = None
 
     @override
     def solve(self, b: Array) -> Array:
@@ -205,7 +246,23 @@ class PrimalRidge(Ridge):
         xp = namespace_of(self.factor.prototype)
         return 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(self._lower))))
 
+    @override
+    def preimage_norm(self, b: Array) -> float:
+        return float(namespace_of(b).linalg.vector_norm(self.whiten(b)))
+
+    @override
+    def damped(self, mu: float) -> PrimalRidge:
+        return PrimalRidge(self.factor, mu, self.square())
+
+    @override
+    def square(self) -> Array:
+        return self._square
+
+    @cached_property
+    def _square(self) -> Array:
+        return self.factor.outer() if self.known is None else self.known
+
     @cached_property
     def _lower(self) -> Array:
         W = self.factor
-        return primal_lower(W.outer(), self.mu, lambda: DenseFactor(W.as_matrix().T))
+        return primal_lower(self._square, self.mu, lambda: DenseFactor(W.as_matrix().T))

@@ -64,6 +64,27 @@ class StackedFactor(Factor):
             return sum(part.cross_gram(their) for part, their in pairs)
         return self.rmatvec(other.as_matrix())
 
+    @property
+    @override
+    def gram_cost(self) -> float:
+        return sum(part.gram_cost for part in self.parts)
+
+    @property
+    @override
+    def stored(self) -> int:
+        return sum(part.stored for part in self.parts)
+
+    @override
+    def squares(self) -> Array:
+        return namespace_of(self.prototype).concat([p.squares() for p in self.parts], axis=0)
+
+    @override
+    def weighted(self, weights: Array) -> Factor:
+        blocks = zip(self.parts, self._starts(), strict=True)
+        return StackedFactor(
+            tuple(part.weighted(weights[start : start + part.dim]) for part, start in blocks)
+        )
+
     @override
     def rows(self, start: int, stop: int) -> Array:
         blocks: list[Array] = []

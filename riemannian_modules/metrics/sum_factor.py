@@ -63,6 +63,15 @@ class SumFactor(Factor):
             return sum(self.cross_gram(part) for part in other.parts)
         return sum(part.cross_gram(other) for part in self.parts)
 
+    @property
+    @override
+    def stored(self) -> int:
+        return sum(part.stored for part in self.parts)
+
+    @override
+    def weighted(self, weights: Array) -> Factor:
+        return SumFactor(tuple(part.weighted(weights) for part in self.parts))
+
     @override
     def rows(self, start: int, stop: int) -> Array:
         return sum(part.rows(start, stop) for part in self.parts)

@@ -15,7 +15,7 @@ from typing_extensions import override
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.metrics import DenseFactor, Factor, StackedFactor
 from riemannian_modules.modules.arguments import finite_matrix, finite_vector
-from riemannian_modules.modules.outer import outer_factor, pull_outer
+from riemannian_modules.modules.outer import outer_factor, pull_outer, pull_outer_sum, push_outer
 from riemannian_modules.modules.structured_map import StructuredMap
 from riemannian_modules.modules.weights import WeightDifferential, refuse_large_matrix
 from riemannian_modules.space import Array, Signals, one_port
@@ -37,6 +37,17 @@ class AffineDifferential(WeightDifferential):
         W = pull_outer(p_y, self.inputs)
         b = np.broadcast_to(p_y, (*W.shape[:-2], *p_y.shape[-2:]))
         return np.concatenate([W, b], axis=-2)
+
+    @override
+    def pull_parameters_sum(self, p_dx: Array, p_y: Array) -> Array:
+        b = p_y.sum(axis=tuple(range(p_y.ndim - 2)))
+        return np.concatenate([pull_outer_sum(p_y, self.inputs), b], axis=-2)
+
+    @override
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        W, b = np.split(t, [-sizes[1]])
+        t_y = push_outer(W, self.inputs) + b
+        return t_y[..., :0, :], t_y
 
     @override
     def parameter_factor(self, p_dx: Array, p_y: Array) -> Factor:

@@ -64,6 +64,24 @@ class Differential(abc.ABC, Shown):
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         """``E^T p_dx + F^T p_y`` for each point, shape (..., p, k)."""
 
+    def pull_parameters_sum(self, p_dx: Array, p_y: Array) -> Array:
+        """`pull_parameters` summed over all points, shape (p, k): what a gradient is made of.
+
+        The cotangents carry all axes of the batch. Structured modules never form the points' own.
+        """
+        pulled = self.pull_parameters(p_dx, p_y)
+        return pulled.sum(axis=tuple(range(pulled.ndim - 2)))
+
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        """``(E t, F t)``, shapes (..., n, k) and (..., q, k), for tangents t (p, k).
+
+        As it stands here it pulls n + q columns; structured modules push. The sizes are (n, q).
+        """
+        n, q = sizes
+        EF = transposed(self.pull_parameters(np.eye(n, n + q), np.eye(q, n + q, n)))
+        pushed = EF @ t
+        return pushed[..., :n, :], pushed[..., n:, :]
+
     def parameter_factor(self, p_dx: Array, p_y: Array) -> Factor:
         """``U`` with one column for each point and column of the cotangents, shape (p, batch * k).
 
@@ -100,6 +118,10 @@ class DenseDifferential(Differential):
     @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         return transposed(self.jacobian.E) @ p_dx + transposed(self.jacobian.F) @ p_y
+
+    @override
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        return self.jacobian.E @ t, self.jacobian.F @ t
 
 
 def transposed(matrix: Array) -> Array:

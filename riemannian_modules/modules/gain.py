@@ -15,7 +15,7 @@ from typing_extensions import override
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.metrics import Factor
 from riemannian_modules.modules.arguments import finite_array, finite_matrix
-from riemannian_modules.modules.outer import outer_factor, pull_outer
+from riemannian_modules.modules.outer import outer_factor, pull_outer, pull_outer_sum, push_outer
 from riemannian_modules.modules.structured_map import (
     StaticDifferential,
     StructuredMap,
@@ -55,6 +55,11 @@ class GainDifferential(StaticDifferential):
         if self.gains.shape[-1] == self.input_size:
             return product
         return product.sum(axis=-2, keepdims=True)
+
+    @override
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        t_y = t * self.inputs[..., None]
+        return t_y[..., :0, :], t_y
 
 
 @final
@@ -125,6 +130,15 @@ class MatrixGainDifferential(WeightDifferential):
     @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         return pull_outer(p_y, self.inputs)
+
+    @override
+    def pull_parameters_sum(self, p_dx: Array, p_y: Array) -> Array:
+        return pull_outer_sum(p_y, self.inputs)
+
+    @override
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        t_y = push_outer(t, self.inputs)
+        return t_y[..., :0, :], t_y
 
     @override
     def parameter_factor(self, p_dx: Array, p_y: Array) -> Factor:

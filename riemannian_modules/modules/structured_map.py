@@ -48,6 +48,10 @@ class ParameterFreeDifferential(StaticDifferential):
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         return p_y[..., :0, :]
 
+    @override
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        return np.zeros((0, t.shape[-1])), np.zeros((sizes[1], t.shape[-1]))
+
 
 class StructuredMap(RiemannianModule):
     """A map without state that writes `map_values`, `differential` and `enclose_map`."""

@@ -45,8 +45,21 @@ class WeightDifferential(StaticDifferential):
 
     @override
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
-        return np.matmul(self.weights, t_u)
+        return _columns_times(t_u, self.weights.swapaxes(-1, -2))
 
     @override
     def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
-        return p_y[..., :0, :], np.matmul(self.weights.swapaxes(-1, -2), p_y)
+        return p_y[..., :0, :], _columns_times(p_y, self.weights)
+
+
+def _columns_times(columns: Array, matrix: Array) -> Array:
+    """``M^T v`` for each column v of (..., a, k); M is (a, b), or one for each point."""
+    if matrix.ndim > 2 or columns.ndim == 2:
+        return np.matmul(matrix.swapaxes(-1, -2), columns)
+    # One product for all points, for M is too large to be read once for each.
+    rows = columns.swapaxes(-1, -2)
+    return (
+        (rows.reshape(-1, matrix.shape[0]) @ matrix)
+        .reshape(*rows.shape[:-1], matrix.shape[1])
+        .swapaxes(-1, -2)
+    )

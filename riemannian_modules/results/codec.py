@@ -17,11 +17,17 @@ import numpy as np
 
 from riemannian_modules.engine.descend import Outcome
 from riemannian_modules.engine.poles import Stability
+from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.errors import RiemannianError, SpecError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.results.kinds import kind_of, kind_of_type
 
-ENUMS: Mapping[str, type[Enum]] = {"Time": Time, "Outcome": Outcome, "Stability": Stability}
+ENUMS: Mapping[str, type[Enum]] = {
+    "Time": Time,
+    "Outcome": Outcome,
+    "Stability": Stability,
+    "Way": Way,
+}
 
 
 def result_to_data(value: Any) -> Any:

@@ -164,6 +164,7 @@ BY_TYPE: tuple[Kind, ...] = (
     Kind(engine.SpecialPoint, Fields(), not_drawn("draw the branch that it lies on.")),
     Kind(engine.LayerwiseMetric, Fields(), NUMBERS),
     Kind(engine.Dataset, Fields(), not_drawn("its names are the module's: draw a fit of it.")),
+    Kind(engine.SolvePlan, Fields(), not_drawn("it is one choice; print it.")),
     Kind(engine.Iteration, Fields(), not_drawn("it is one line; draw the fit.")),
     Kind(Estimate, Fields(), NUMBERS),
     Kind(Descent, NotKept("it is a step of a fit; save the fit's result."), NUMBERS),

@@ -61,7 +61,8 @@ def _check_products(subject: Subject, at: Point, batch: tuple[int, ...]) -> None
     d = subject.module.differential(at.x, at.u, at.theta)
     t_x, t_u = subject.normal(*batch, n, COLUMNS), subject.normal(*batch, m, COLUMNS)
     p_dx, p_y = subject.normal(*batch, n, COLUMNS), subject.normal(*batch, q, COLUMNS)
-    tolerance = _product_error(subject, at, (t_x, t_u, p_dx, p_y))
+    t_theta = subject.normal(p, COLUMNS)
+    tolerance = _product_error(subject, at, (t_x, t_u, p_dx, p_y, t_theta))
 
     def same(what: str, got: Array, expected: Array) -> None:
         # A result that no batch enters may come without batch axes.
@@ -84,6 +85,16 @@ def _check_products(subject: Subject, at: Point, batch: tuple[int, ...]) -> None
     same("pull_state: state", by_dx[0], J.A.mT @ p_dx)
     same("pull_state: inputs", by_dx[1], J.B.mT @ p_dx)
     same("pull_parameters", d.pull_parameters(p_dx, p_y), J.E.mT @ p_dx + J.F.mT @ p_y)
+    pushed_theta = d.push_parameters(t_theta, (n, q))
+    same("push_parameters: dx", pushed_theta[0], J.E @ t_theta)
+    same("push_parameters: y", pushed_theta[1], J.F @ t_theta)
+    pulled = np.broadcast_to(J.E.mT @ p_dx + J.F.mT @ p_y, (*batch, p, COLUMNS))
+    check_close(
+        f"{name}.pull_parameters_sum",
+        d.pull_parameters_sum(p_dx, p_y),
+        pulled.sum(axis=tuple(range(len(batch)))),
+        tolerance * max(1, int(np.prod(batch))),
+    )
     forth = np.sum(pushed[1] * p_y) + np.sum(pushed[0] * p_dx)
     back = np.sum(t_x * (by_y[0] + by_dx[0])) + np.sum(t_u * (by_y[1] + by_dx[1]))
     terms = COLUMNS * int(np.prod(batch)) * (n + m + q + p + 1) * 10

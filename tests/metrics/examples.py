@@ -7,6 +7,7 @@ import numpy as np
 from riemannian_modules.metrics import (
     KhatriRaoFactor,
     Metric,
+    WeightedFactor,
     add,
     block_diagonal_metric,
     dense_metric,
@@ -152,10 +153,17 @@ def stacked(rng, array) -> tuple[Factor, np.ndarray]:
     return stack([top, low]), np.vstack([U, V])
 
 
+def weighted(rng, array) -> tuple[Factor, np.ndarray]:
+    factor, U = khatri_rao_factor(rng, array)
+    w = rng.uniform(0.5, 2.0, len(U))
+    return WeightedFactor(factor, array(w)), w[:, None] * U
+
+
 FACTORS: dict[str, Callable[..., tuple[Factor, np.ndarray]]] = {
     "dense": dense_factor,
     "Khatri-Rao": khatri_rao_factor,
     "joined": joined,
     "sum": summed,
     "stacked": stacked,
+    "weighted": weighted,
 }

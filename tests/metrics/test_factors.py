@@ -38,6 +38,11 @@ def test_products_are_those_of_the_dense_matrix(rng, name, where, more):
     assert same(factor.as_matrix(), U, size)
     assert same(factor.rows(1, 4), U[1:4], size)
     assert same(factor.scaled(-2.0).as_matrix(), -2.0 * U, 2 * size)
+    assert same(factor.squares(), np.diag(U @ U.T), size**2)
+    for w in (rng.uniform(0.5, 2.0, len(U)), np.full(len(U), 3.0)):
+        weighted = factor.weighted(array(w))
+        assert same(weighted.as_matrix(), w[:, None] * U, 3 * size)
+        assert same(weighted.gram(), U.T @ (w[:, None] ** 2 * U), 9 * size**2)
 
 
 @given(rngs, names, names, arrays)

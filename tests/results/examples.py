@@ -115,6 +115,11 @@ def course_fit() -> engine.CourseFit:
     )
 
 
+def map_plan() -> engine.SolvePlan:
+    fitted = map_fit()
+    return engine.Joint().plan(fitted.module, fitted.data)
+
+
 def layerwise() -> engine.LayerwiseMetric:
     row = rm.chain(rm.Affine(np.eye(2)), rm.Tanh(2), rm.Affine(np.eye(2)))
     return engine.propagate(row, row.point(u=np.ones((3, 2))), 0.1, np.eye(2))
@@ -214,6 +219,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     engine.LayerwiseMetric: layerwise,
     engine.Dataset: lambda: map_fit().data,
     engine.Iteration: lambda: map_fit().history[0],
+    engine.SolvePlan: map_plan,
     Estimate: lambda: map_fit().uncertainty,
     Metric: lambda: METRICS["joint over layers"](np.random.default_rng(0), plain)[0],
     Factor: lambda: FACTORS["joined"](np.random.default_rng(0), plain)[0],
