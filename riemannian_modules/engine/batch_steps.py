@@ -69,7 +69,7 @@ class AveragedSteps:
         if len(rows) < wanted and not is_all:
             return theta
         first, self.tried = objective.on(objective.data.take(rows)), len(rows)
-        method = Method(memory=0.9, curvature=0.75, damping=self.mu)
+        method = Method(damping=self.mu)
         found = descend(first, theta, self.bounds, method, _FIRST_ITERATIONS, lambda _: None).place
         if found is None:
             return theta
