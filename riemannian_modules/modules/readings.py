@@ -13,7 +13,7 @@ import random
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
@@ -30,13 +30,34 @@ _INTERFACE = frozenset(
 _LIBRARIES = frozenset(["riemannian_modules", "numpy", "scipy", "sympy", "math", "builtins"])
 _ATOMS = (int, float, complex, str, bytes, type(None), np.generic)
 _GENERATORS = (random.Random, np.random.RandomState, np.random.Generator)
+MOST_TRACES = 8  # of one class that are remembered
 _DEEPEST = 6  # containers inside each other; what lies deeper is told by its identity
 
 Place = tuple[str, Callable[[Any], Any]]  # what it is called, and how it is read of a module
 
 
+@final
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Trace:
+    """What the equations of a class gave for one signature and what they read."""
+
+    signature: Any
+    readings: Readings
+    expressions: Expressions
+
+
+def _traces_of(cls: type) -> tuple[_Trace, ...]:
+    return vars(cls).get("_traces", ())
+
+
 class Retraced(abc.ABC):
-    """What has exact expressions: traced once, and again when what its equations read changes."""
+    """What has exact expressions: traced once, and again when what its equations read changes.
+
+    Modules of one class that read the same share one tracing: thousands of them are traced once.
+    """
+
+    signature: Any
+    _traces: ClassVar[tuple[_Trace, ...]] = ()
 
     @property
     def expressions(self) -> Expressions:
@@ -84,11 +105,25 @@ class Retraced(abc.ABC):
     @cached_property
     def _traced(self) -> tuple[tuple[Readings, ...], Expressions]:
         if self._reads_more():
+            known = self._traced_before()
+            if known is not None:
+                return self.readings(), known
             found = self._repeated()
             vars(self).pop("_readings", None)  # noted after the runs, which may write things down
-            return self.readings(), found
+            readings = self.readings()
+            traces = (_Trace(self.signature, self._readings, found), *_traces_of(type(self)))
+            type(self)._traces = traces[:MOST_TRACES]
+            return readings, found
         self.require_repeatable()
         return self.readings(), self._trace(None)
+
+    def _traced_before(self) -> Expressions | None:
+        """The expressions of another module of this class that reads the same, so has the same."""
+        readings = self._readings
+        for trace in _traces_of(type(self)):
+            if trace.signature == self.signature and trace.readings.are_those_of(readings):
+                return trace.expressions
+        return None
 
     def require_repeatable(self) -> None:
         """Raise TraceError where the equations, or those of a part, are not the same each time."""
@@ -138,6 +173,12 @@ class Readings:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Readings:
         return self  # of a module's copy they are the same, as the expressions are
+
+    def are_those_of(self, other: Readings) -> bool:
+        """Whether another module of the class reads the same."""
+        return [(name, type(value), content) for (name, _), value, _, content in self._kept] == [
+            (name, type(value), content) for (name, _), value, _, content in other._kept
+        ]
 
     def changed(self, module: Retraced) -> str | None:
         """The name of something that is no longer what it was; None where nothing changed."""
