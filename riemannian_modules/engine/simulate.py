@@ -9,7 +9,8 @@ Ordinary Differential Equations II*, section IV.8 (Radau).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -25,21 +26,30 @@ from riemannian_modules.errors import ConvergenceError, DomainError, SignatureEr
 from riemannian_modules.integration.automatic import integrate
 from riemannian_modules.integration.one_step import integrate_by
 from riemannian_modules.integration.problem import (
-    InitialValueProblem,
-    Numbers,
+    Problem,
+    SmoothProblem,
+    SparseProblem,
     StoppedError,
     Tolerances,
 )
+from riemannian_modules.integration.scale import (
+    SHARE,
+    Floors,
+    GivenFloors,
+    ScaledFloors,
+    TooFineError,
+)
+from riemannian_modules.integration.sparse import integrate_sparse
+from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
-# Robertson's problem comes out right to 4e-7 up to t = 4e10, where one state is 1e-13. A smaller
-# ATOL makes steps follow the rounding of states that hang at zero by cancellation, and gains
-# nothing.
-RTOL, ATOL = 1e-9, 5e-15
+RTOL = 1e-9
+MOST_RUNS = 5  # repeats with better scales
+PROBES = 24  # further times at which it is noted how large the states are
 
 
 def simulate(
@@ -50,7 +60,7 @@ def simulate(
     theta: ArrayLike | Mapping[str, ArrayLike] | None = None,
     *,
     rtol: float = RTOL,
-    atol: float = ATOL,
+    atol: ArrayLike | Mapping[str, ArrayLike] | None = None,
     method: type[OdeSolver] | None = None,
 ) -> Trajectory:
     """Run a module over time.
@@ -67,13 +77,19 @@ def simulate(
             found by error control alone.
         theta: The parameters, flat or by name; the module's own where None.
         rtol: Relative local error.
-        atol: Absolute local error, in the states' units.
+        atol: Absolute local error in the states' units: one number for all, flat, or by name.
+            By default 5e-15 of how large each state becomes, whatever its unit; where the start
+            does not tell, the run is repeated once it is known.
         method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``. By default LSODA,
-            which finds out by itself whether the system is stiff, and Radau where LSODA gives up.
+            which finds out by itself whether the system is stiff, and Radau where LSODA gives up;
+            for more than 50 states with a banded or a sparse Jacobian, explicit steps and BDF where
+            it has no narrow band.
 
     Returns:
-        States, inputs and outputs at the times. A module that can be traced runs as one compiled
-        function, at some microseconds an evaluation; tracing is remembered with the module.
+        States, inputs and outputs at the times, and in `Trajectory.solver` what it took. A small
+        module that can be traced runs as one compiled function, at some microseconds an
+        evaluation; a large one as operations on arrays, in memory linear in states and couplings.
+        Tracing is remembered with the module.
 
     Raises:
         SignatureError: For unknown or missing names and wrong shapes.
@@ -91,23 +107,41 @@ def simulate(
             f"{name}: simulate expects one initial state and one set of parameters, got batches of "
             f"shape {point.x.shape[:-1]} and {point.theta.shape[:-1]}. Call it once for each."
         )
-    for what, value in (("rtol", rtol), ("atol", atol)):
-        if not number(f"{name}: {what}", value) > 0.0:
-            raise DomainError(f"{name}: expected a positive {what}, got {value}.")
+    if not number(f"{name}: rtol", rtol) > 0.0:
+        raise DomainError(f"{name}: expected a positive rtol, got {rtol}.")
+    floors = None if atol is None else _checked_atol(module, atol)
     if not (method is None or isinstance(method, type)):
         raise SignatureError(
             f"{name}: expected one of SciPy's solver classes as method, such as "
             f"scipy.integrate.DOP853, or None, got {brief(method)}."
         )
     program = input_program(module.signature.inputs, inputs, t, f"{name}: inputs")
+    tally = Tally()
     if module.time is Time.STATIC:
         states = np.zeros((len(t), 0))
     elif module.time is Time.DISCRETE:
         states = _stepped(module, t, point.x, program, point.theta)
     else:
-        run = _Run(module, vector_field(module, point.theta), program, method, rtol, atol)
-        states = run.integrated(t, point.x)
-    return trajectory_at(module, t, states, program.sampled(t), point.theta)
+        field = vector_field(module, point.theta)
+        run = _Run(module, field, program, method, rtol, tally)
+        states = (
+            run.scaled(t, point.x)
+            if floors is None
+            else run.integrated(t, point.x, GivenFloors(floors))
+        )
+    return trajectory_at(module, t, states, program.sampled(t), point.theta, tally.total())
+
+
+def _checked_atol(module: RiemannianModule, atol: ArrayLike | Mapping[str, ArrayLike]) -> Array:
+    """The absolute tolerance of each state, (n,)."""
+    where, space = f"{type(module).__name__}: atol", module.signature.state
+    if isinstance(atol, Mapping) or np.ndim(atol):
+        floors = space.pack(atol, where)
+    else:
+        floors = np.full(space.size, number(where, atol))
+    if floors.ndim != 1 or not (floors > 0.0).all():
+        raise DomainError(f"{where}: expected a positive atol for each state, got {brief(atol)}.")
+    return floors
 
 
 def _checked_times(times: ArrayLike, name: str) -> Array:
@@ -135,10 +169,8 @@ def _stepped(
     field = vector_field(module, theta)
     states = np.empty((len(times), len(x0)))
     states[0] = x0
-    x, inputs = x0.tolist(), program.sampled(times[:-1]).tolist()
-    for k, u in enumerate(inputs, 1):
-        x = list(field.derivative(x, u))
-        states[k] = x
+    for k, u in enumerate(program.sampled(times[:-1]).tolist(), 1):
+        states[k] = field.rate(states[k - 1], u)
         if not np.isfinite(states[k]).all():
             raise ConvergenceError(
                 f"{type(module).__name__}: the step to t = {times[k]:g} gives NaN or infinity in "
@@ -178,53 +210,84 @@ class _Run:
         program: InputProgram,
         method: type[OdeSolver] | None,
         rtol: float,
-        atol: float,
+        tally: Tally,
     ) -> None:
-        if not (rtol > 0 and atol > 0):
-            raise DomainError(
-                f"{type(module).__name__}: expected positive rtol and atol, got {rtol} and {atol}."
-            )
         self.module, self.field, self.program, self.method = module, field, program, method
-        self.rtol, self.atol = rtol, atol
+        self.rtol, self.tally = rtol, tally
 
-    def integrated(self, times: Array, x0: Array) -> Array:
+    def scaled(self, times: Array, x0: Array) -> Array:
+        """The states at the times, (T, n), with tolerances that are shares of the states' scales.
+
+        A run whose first guess was much larger than what a state became is repeated.
+        """
+        floors = ScaledFloors(np.abs(x0), self.rtol)
+        for _ in range(MOST_RUNS):
+            try:
+                states = self.integrated(times, x0, floors)
+            except TooFineError as found:
+                floors = found.floors
+                continue
+            better = floors.repeated()
+            if better is None:
+                return states
+            floors = better
+        return self.integrated(times, x0, GivenFloors(floors.floors))
+
+    def integrated(self, times: Array, x0: Array, floors: Floors) -> Array:
         """The states at the times, shape (T, n)."""
         states = np.empty((len(times), len(x0)))
         states[0] = x = x0
-        if len(times) == 1:
+        if len(times) == 1 or not len(x0):
             return states
         edges = [times[0], *self.program.jumps(times[0], times[-1]), times[-1]]
         widest = np.diff(times).max() if self.program.has_functions else np.inf
-        tolerances = Tolerances(self.rtol, self.atol, float(widest))
         for a, b in pairwise(edges):
             kinks = self.program.kinks(a, b)
             inside = (times > a) & (times <= b)
             grid = np.union1d([a, *kinks, b], times[inside])
-            path = self._stretch(x, grid, np.array([*kinks, b]), tolerances)
+            path = self._stretch(x, grid, np.array([*kinks, b]), floors, float(widest))
             states[inside] = path[np.searchsorted(grid, times[inside])]
             x = path[-1]
         return states
 
-    def _stretch(self, x: Array, grid: Array, corners: Array, tolerances: Tolerances) -> Array:
-        from scipy.integrate import LSODA
-
+    def _stretch(
+        self, x: Array, grid: Array, corners: Array, floors: Floors, widest: float
+    ) -> Array:
         a, b = float(grid[0]), float(grid[-1])
         u = self.program.between(a, b)
         self._check_start(a, x, u)
-        f, jacobian = self.field.derivative, self.field.jacobian
-        if not len(x):
-            return np.zeros((len(grid), 0))
-        with reported(_driven(f, u), a, b) as derivative:
-            problem = InitialValueProblem(derivative, lambda t, x: jacobian(x, u(t)), x)
+        problem = self.field.problem(u, x)
+        atol = floors.at(problem, np.union1d(np.linspace(a, b, 5), corners))
+        tolerances = Tolerances(self.rtol, atol, widest)
+        watched = floors.watched(problem, grid)
+        with reported(watched.derivative, a, b) as derivative:
+            watched = replace(watched, derivative=derivative)
             try:
-                if self.method is None or self.method is LSODA:
-                    return integrate(problem, grid, corners, tolerances)
-                return integrate_by(self.method, problem, grid, corners, tolerances)
+                times, states = self._solved(watched, grid, corners, tolerances)
             except StoppedError as stopped:
                 raise self._failure(stopped, u, b) from None
+        floors.met(problem, times, states)
+        return states[np.searchsorted(times, grid)]
+
+    def _solved(
+        self,
+        problem: SmoothProblem,
+        grid: Array,
+        corners: Array,
+        tolerances: Tolerances,
+    ) -> tuple[Array, Array]:
+        """Times, those of the grid among them, and the states there."""
+        from scipy.integrate import LSODA
+
+        if self.method is not None and self.method is not LSODA:
+            return grid, integrate_by(self.method, problem, grid, corners, tolerances, self.tally)
+        times = np.union1d(grid, _probes(problem, grid, tolerances))
+        if isinstance(problem, SparseProblem):
+            return times, integrate_sparse(problem, times, corners, tolerances, self.tally)
+        return times, integrate(problem, times, corners, tolerances, self.tally)
 
     def _check_start(self, t: float, x: Array, u: InputValue) -> None:
-        dx = np.array(self.field.derivative(x.tolist(), u(t)), dtype=np.float64)
+        dx = self.field.rate(x, u(t))
         if not np.isfinite(dx).all():
             raise DomainError(
                 f"{type(self.module).__name__}: at t = {t:g} the derivative of "
@@ -234,7 +297,7 @@ class _Run:
 
     def _failure(self, stopped: StoppedError, u: InputValue, end: float) -> ConvergenceError:
         with np.errstate(all="ignore"):
-            dx = np.array(self.field.derivative(stopped.state.tolist(), u(stopped.time)))
+            dx = self.field.rate(stopped.state, u(stopped.time))
         names = self.module.signature.state.coordinates
         largest = int(np.argmax(np.abs(stopped.state)))
         bad = _undefined(self.module, dx)
@@ -247,5 +310,10 @@ class _Run:
         )
 
 
-def _driven(f: Callable[[Numbers, Numbers], Numbers], u: InputValue) -> Callable[[float, Any], Any]:
-    return lambda t, x: f(x, u(t))
+def _probes(problem: Problem, grid: Array, tolerances: Tolerances) -> Array:
+    """Times, the first about a solver's first step, at which peaks between those asked for show."""
+    a, b = float(grid[0]), float(grid[-1])
+    rate, scale = np.abs(problem.rate(a, problem.start)), np.asarray(tolerances.atol) / SHARE
+    first = np.sqrt(tolerances.rtol) / max(float((rate / scale).max()), 1.0 / (b - a))
+    first = max(first, 1e6 * float(np.spacing(max(abs(a), abs(b)))))
+    return a + np.geomspace(first, b - a, PROBES)[:-1] if first < b - a else grid[:0]

@@ -18,8 +18,10 @@ from typing_extensions import override
 
 from riemannian_modules.csv_table import numbers_of, read_rows
 from riemannian_modules.door import require
+from riemannian_modules.engine.vector_field import is_large, operations_of
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
+from riemannian_modules.integration.tally import SolverRun
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Facts, Shown, counted, listed, numbers
@@ -44,6 +46,7 @@ class Trajectory(Shown, Recomputed):
         inputs: Inputs, shape (T, m); at a jump the value after it.
         outputs: Outputs, shape (T, q).
         theta: The parameters' values, shape (p,).
+        solver: Which solver ran and what it took; None where none did.
     """
 
     module: RiemannianModule
@@ -52,6 +55,7 @@ class Trajectory(Shown, Recomputed):
     inputs: Array
     outputs: Array
     theta: Array
+    solver: SolverRun | None = None
 
     def __len__(self) -> int:
         return len(self.times)
@@ -213,17 +217,28 @@ class Trajectory(Shown, Recomputed):
         ]
         if len(t) and s.state.size:
             rows.append(("ends at", numbers(s.state.coordinates, self.states[-1].tolist())))
+        if self.solver is not None:
+            rows.append(("solver", f"{self.solver.solver}: {self.solver.in_words}"))
         return Facts(f"Trajectory of {kind}: {counted(len(t), 'time')}{span}", tuple(rows))
 
 
 def trajectory_at(
-    module: RiemannianModule, times: Array, states: Array, inputs: Array, theta: Array
+    module: RiemannianModule,
+    times: Array,
+    states: Array,
+    inputs: Array,
+    theta: Array,
+    solver: SolverRun | None = None,
 ) -> Trajectory:
     """The trajectory with its outputs, evaluated for all times in one batch."""
-    y = module.output(states, inputs, theta)
+    y = (
+        operations_of(module).output(states.T, inputs.T, theta).T
+        if is_large(module)
+        else module.output(states, inputs, theta)
+    )
     return Trajectory(
         module, times, states, inputs,
-        np.array(np.broadcast_to(y, (len(times), module.signature.outputs.size))), theta,
+        np.array(np.broadcast_to(y, (len(times), module.signature.outputs.size))), theta, solver,
     )  # fmt: skip
 
 

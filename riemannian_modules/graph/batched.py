@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from riemannian_modules.arithmetic.rolled import Block
 
 Places = NDArray[np.intp]
-LARGEST_TRACED_LEAF = 64  # arguments up to which a module that keeps matrices is traced all the same
+LARGEST_TRACED_LEAF = (
+    64  # arguments up to which a module that keeps matrices is traced all the same
+)
 
 
 @final
@@ -183,7 +185,7 @@ class Batched:
         batch = np.broadcast_shapes(x.shape[1:], u.shape[1:], theta.shape[1:])
         values = np.empty((layout.values, *batch))
         for place, part in ((slice(0, n), x), (slice(n, n + m), u), (layout.fixed, theta)):
-            values[place] = part.reshape(*part.shape, *[1] * (len(batch) + 1 - part.ndim))
+            values[place] = part if part.ndim > 1 else part.reshape(-1, *[1] * len(batch))
         first = layout.values - len(self.constants)
         values[first:] = self.constants.reshape(-1, *[1] * len(batch))
         for operation in self.outputs:
@@ -230,8 +232,10 @@ class Batched:
             layout = (slopes[moves], (rows, columns))
             matrices.append(coo_array(layout, shape=(size, n + q)).tocsc())
         Y, A = matrices
-        return (A[:, :n] + A[:, n:] @ self._solved(Y, n)).tocsc() if len(self._entries[0][0]) else (
-            A[:, :n].tocsc()
+        return (
+            (A[:, :n] + A[:, n:] @ self._solved(Y, n)).tocsc()
+            if len(self._entries[0][0])
+            else (A[:, :n].tocsc())
         )
 
     def _solved(self, Y: Any, n: int) -> Any:
@@ -390,7 +394,8 @@ class _Assembly:
         at, first = self.outputs_at[step.leaf], self.first_output[step.leaf]
         wanted = range(len(at)) if step.places is None else np.r_[step.places].tolist()
         e, computed = kind.expressions, list[int]()
-        known = {} if e is None else dict(zip(sum(e.arguments, ()), arguments.tolist(), strict=True))
+        symbols: tuple[Any, ...] = () if e is None else sum(e.arguments, ())
+        known: dict[Any, int] = dict(zip(symbols, arguments.tolist(), strict=e is not None))
         for row in wanted:
             found = -1 if e is None else known.get(e.y[row], -1)
             at[row] = found if found >= 0 else first + row
