@@ -9,7 +9,9 @@ Ordinary Differential Equations II*, section IV.8 (Radau).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from riemannian_modules.door import brief, number, number_array, require
 from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
+from riemannian_modules.engine.many import Batch, solved, split_inputs
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
 from riemannian_modules.engine.vector_field import VectorField, vector_field
@@ -62,20 +65,25 @@ def simulate(
     rtol: float = RTOL,
     atol: ArrayLike | Mapping[str, ArrayLike] | None = None,
     method: type[OdeSolver] | None = None,
+    executor: Executor | None = None,
 ) -> Trajectory:
-    """Run a module over time.
+    """Run a module over time, or a batch of runs at once.
+
+    Leading axes of ``x0``, of ``theta`` and of constant inputs are batches, which broadcast; the
+    results have them, too. Runs that are not stiff are integrated together, each with steps of its
+    own, at the cost of NumPy's arithmetic; the others one by one.
 
     Args:
         module: Continuous (integrated), discrete (one step from each time to the next) or static.
         times: Increasing times of the result, shape (T,), the start first; in the module's unit of
             time. Those of a discrete module that states its sampling time are that far apart.
-        x0: The state at ``times[0]``, flat or by name; zeros where None.
+        x0: The state at ``times[0]``, flat (..., n) or by name; zeros where None.
         inputs: For each input port a constant, a function of time, a pair ``(times, values)``
             joined by lines, or a table from `linear_table` or `held_table`; or constants, flat;
             zeros where None. Steps never pass over a table's corner. A function should be smooth:
             no step is longer than the widest gap between the times of the result, and corners are
             found by error control alone.
-        theta: The parameters, flat or by name; the module's own where None.
+        theta: The parameters, flat (..., p) or by name; the module's own where None.
         rtol: Relative local error.
         atol: Absolute local error in the states' units: one number for all, flat, or by name.
             By default 5e-15 of how large each state becomes, whatever its unit; where the start
@@ -84,6 +92,8 @@ def simulate(
             which finds out by itself whether the system is stiff, and Radau where LSODA gives up;
             for more than 50 states with a banded or a sparse Jacobian, explicit steps and BDF where
             it has no narrow band.
+        executor: Where a batch runs in portions: one of `concurrent.futures`, or of its interface.
+            Processes get the module pickled.
 
     Returns:
         States, inputs and outputs at the times, and in `Trajectory.solver` what it took. A small
@@ -102,11 +112,6 @@ def simulate(
     name = type(module).__name__
     t = _checked_times(times, name)
     point = module.point(x0, None, theta)
-    if point.x.ndim != 1 or point.theta.ndim != 1:
-        raise SignatureError(
-            f"{name}: simulate expects one initial state and one set of parameters, got batches of "
-            f"shape {point.x.shape[:-1]} and {point.theta.shape[:-1]}. Call it once for each."
-        )
     if not number(f"{name}: rtol", rtol) > 0.0:
         raise DomainError(f"{name}: expected a positive rtol, got {rtol}.")
     floors = None if atol is None else _checked_atol(module, atol)
@@ -115,21 +120,54 @@ def simulate(
             f"{name}: expected one of SciPy's solver classes as method, such as "
             f"scipy.integrate.DOP853, or None, got {brief(method)}."
         )
-    program = input_program(module.signature.inputs, inputs, t, f"{name}: inputs")
-    tally = Tally()
+    space, where = module.signature.inputs, f"{name}: inputs"
+    shared, steady, driven = split_inputs(space, inputs, where)
+    shapes = point.x.shape[:-1], point.theta.shape[:-1], driven
+    many = _batch_of(name, *shapes)
+    if not many:
+        batch = Batch(module, t, point.x[None], point.theta[None], inputs, (), rtol, floors, method)
+        tally, program = Tally(), input_program(space, inputs, t, where)
+        states = _alone(batch, 0, tally)
+        return trajectory_at(module, t, states, program.sampled(t), point.theta, tally.total())
+    count = math.prod(many)
+    x, thetas = (
+        np.broadcast_to(part, (*many, part.shape[-1])).reshape(count, -1)
+        for part in (point.x, point.theta)
+    )
+    rows = tuple(
+        (k, np.broadcast_to(v.reshape(*driven, -1), (*many, v.shape[-1])).reshape(count, -1))
+        for k, v in steady
+    )
+    batch = Batch(module, t, x, thetas, shared, rows, rtol, floors, method)
+    found = solved(batch, _alone, executor)
+    states, u = (part.reshape(*many, *part.shape[1:]) for part in (found.states, found.inputs))
+    return trajectory_at(module, t, states, u, thetas.reshape(*many, -1), found.tally.total())
+
+
+def _batch_of(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        starts, parameters, inputs = shapes
+        raise SignatureError(
+            f"{name}: simulate expects batches of starts, parameters and inputs that broadcast, "
+            f"got {starts}, {parameters} and {inputs}."
+        ) from None
+
+
+def _alone(batch: Batch, run: int, tally: Tally) -> Array:
+    """The states (T, n) of one simulation of a batch."""
+    module, t, x, theta = batch.module, batch.times, batch.x[run], batch.theta[run]
+    where = f"{type(module).__name__}: inputs"
+    program = input_program(module.signature.inputs, batch.inputs_of(run), t, where)
     if module.time is Time.STATIC:
-        states = np.zeros((len(t), 0))
-    elif module.time is Time.DISCRETE:
-        states = _stepped(module, t, point.x, program, point.theta)
-    else:
-        field = vector_field(module, point.theta)
-        run = _Run(module, field, program, method, rtol, tally)
-        states = (
-            run.scaled(t, point.x)
-            if floors is None
-            else run.integrated(t, point.x, GivenFloors(floors))
-        )
-    return trajectory_at(module, t, states, program.sampled(t), point.theta, tally.total())
+        return np.zeros((len(t), 0))
+    if module.time is Time.DISCRETE:
+        return _stepped(module, t, x, program, theta)
+    one = _Run(module, vector_field(module, theta), program, batch.method, batch.rtol, tally)
+    if batch.floors is None:
+        return one.scaled(t, x)
+    return one.integrated(t, x, GivenFloors(batch.floors))
 
 
 def _checked_atol(module: RiemannianModule, atol: ArrayLike | Mapping[str, ArrayLike]) -> Array:

@@ -185,7 +185,8 @@ class Batched:
         batch = np.broadcast_shapes(x.shape[1:], u.shape[1:], theta.shape[1:])
         values = np.empty((layout.values, *batch))
         for place, part in ((slice(0, n), x), (slice(n, n + m), u), (layout.fixed, theta)):
-            values[place] = part if part.ndim > 1 else part.reshape(-1, *[1] * len(batch))
+            missing = len(batch) + 1 - part.ndim  # of batch axes, which broadcast from the last
+            values[place] = part.reshape(len(part), *[1] * missing, *part.shape[1:])
         first = layout.values - len(self.constants)
         values[first:] = self.constants.reshape(-1, *[1] * len(batch))
         for operation in self.outputs:

@@ -63,6 +63,13 @@ class Tally:
         self.evaluations += int(evaluations)
         self.jacobians += int(jacobians)
 
+    def include(self, other: Tally) -> None:
+        """Count what another one has counted."""
+        self.solvers += [name for name in other.solvers if name not in self.solvers]
+        self.steps += other.steps
+        self.evaluations += other.evaluations
+        self.jacobians += other.jacobians
+
     def total(self) -> SolverRun:
         """The counts so far."""
         return SolverRun(", then ".join(self.solvers), self.steps, self.evaluations, self.jacobians)

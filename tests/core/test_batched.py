@@ -84,8 +84,10 @@ def test_leaves_that_keep_their_matrices(rng):
     n = 70
     layer = rm.Affine(rng.standard_normal((n, n)) / n, rng.standard_normal(n))
     loop = rm.Wiring(layer=layer, act=Tanh(n), state=rm.Integrator(n))
-    names = {k: (m.signature.inputs.names[0], m.signature.outputs.names[0])
-             for k, m in (("layer", layer), ("act", Tanh(n)), ("state", rm.Integrator(n)))}
+    names = {
+        k: (m.signature.inputs.names[0], m.signature.outputs.names[0])
+        for k, m in (("layer", layer), ("act", Tanh(n)), ("state", rm.Integrator(n)))
+    }
     for a, b in (("state", "layer"), ("layer", "act"), ("act", "state")):
         loop.connect(f"{a}.{names[a][1]}", f"{b}.{names[b][0]}")
     checked(loop.build(), rng)
