@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import dis
 import random
 import types
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
@@ -261,16 +262,32 @@ def _outer(function: Any, names: set[str]) -> Iterator[tuple[Any, str, Any, Call
         if name != "__class__":
             read = _cell_reader(cell)
             yield id(cell), name, read(None), read
-    tables: list[Mapping[str, Any]] = [function.__globals__]
+    # ``x.k`` names the attribute k, not the global of that name.
+    own = _globals_in(function.__code__)
+    tables: list[tuple[Mapping[str, Any], set[str]]] = [(function.__globals__, own)]
     tables += [
-        vars(v)
-        for name in names
+        (vars(v), names)
+        for name in own
         if isinstance(v := function.__globals__.get(name), (types.ModuleType, type))
         and not _is_library(v)
     ]
-    for table in tables:
-        for name in names & table.keys():
+    for table, named in tables:
+        for name in named & table.keys():
             yield (id(table), name), name, table[name], _table_reader(table, name)
+
+
+@lru_cache(maxsize=4096)
+def _globals_in(code: types.CodeType) -> set[str]:
+    """The names that code reads as globals, that of functions in it included."""
+    found = {
+        step.argval
+        for step in dis.get_instructions(code)
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            found |= _globals_in(part)
+    return found
 
 
 def _attribute(name: str) -> Place:
