@@ -33,7 +33,7 @@ ROOMS = {
     **{path.parent.name: "Adapter" for path in sorted(ROOT.glob("adapters/*/__init__.py"))},
 }
 INTERNAL = {
-    *("arithmetic", "cli", "graph", "modules", "examples"),
+    *("arithmetic", "cli", "graph", "integration", "modules", "examples"),
     *("bound", "canvas", "csv_table", "door", "recomputed", "region", "shown", "space"),
     *("strict_json", "version", "whole_file"),
 }

@@ -25,6 +25,7 @@ from riemannian_modules.engine.propagate import propagate
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
 from riemannian_modules.engine.simulate import simulate
 from riemannian_modules.engine.trajectory import Trajectory, read_trajectory
+from riemannian_modules.integration.tally import SolverRun
 
 __all__ = [
     "BernoulliLoss",
@@ -49,6 +50,7 @@ __all__ = [
     "PoissonLoss",
     "Progress",
     "Schedule",
+    "SolverRun",
     "SquaredLoss",
     "Stability",
     "TerminalProgress",

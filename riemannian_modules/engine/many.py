@@ -205,11 +205,11 @@ def _together(batch: Batch, program: InputProgram, first: Array, tally: Tally) -
         with reported(lambda _t, _x: None, float(a), float(b)) as tick:
 
             def told(
-                t: Array, c: float, h: Array, z: Array, who: Lanes, rate: Any = rate,
-                tick: Any = tick,
-            ) -> Array:  # fmt: skip
+                t: Array, c: float, h: Array, z: Array, who: Lanes, out: Array,
+                rate: LaneRate = rate, tick: Any = tick,
+            ) -> None:  # fmt: skip
                 tick(t[0], None)
-                return rate(t, c, h, z, who)
+                rate(t, c, h, z, who, out)
 
             path, is_solved = integrate_lanes(told, grid, x, batch.rtol, floors, tally)
         lanes, x = lanes[is_solved], path[-1][:, is_solved]
@@ -267,19 +267,19 @@ def _rate(module: RiemannianModule, theta: Array, drive: _Drive, among: Lanes) -
     field, is_constant = _field(module), drive.is_constant
     kept: list[Any] = [None, None, None, None]  # what the lanes select, until lanes leave
 
-    def rate(t: Array, c: float, h: Array, x: Array, lanes: Lanes) -> Array:
+    def rate(t: Array, c: float, h: Array, x: Array, lanes: Lanes, out: Array) -> None:
         if kept[0] is not lanes:
             who = among[lanes]
             parameters = theta[who].T if shared is None else shared
             kept[:] = lanes, who, parameters, drive.start[:, who]
         u = kept[3] if is_constant else drive.at(t + c * h, kept[1])
-        return field(x, u, kept[2])
+        field(x, u, kept[2], out)
 
     return rate
 
 
-def _field(module: RiemannianModule) -> Callable[[Array, Array, Any], Array]:
-    """``(x (n, L), u (m, L), theta) -> dx (n, L)``, theta (p, L) or one list of numbers."""
+def _field(module: RiemannianModule) -> Callable[[Array, Array, Any, Array], None]:
+    """``(x (n, L), u (m, L), theta, dx (n, L))`` writes dx; theta is (p, L) or a list of numbers."""
     if not is_large(module):
         try:
             return _compiled_field(module)
@@ -287,23 +287,21 @@ def _field(module: RiemannianModule) -> Callable[[Array, Array, Any], Array]:
             pass
     operations = operations_of(module)
 
-    def derivative(x: Array, u: Array, theta: Any) -> Array:
+    def derivative(x: Array, u: Array, theta: Any, dx: Array) -> None:
         values = np.asarray(theta, dtype=np.float64)
-        return operations.derivative(x, u, values if values.ndim > 1 else values[:, None])
+        dx[:] = operations.derivative(x, u, values if values.ndim > 1 else values[:, None])
 
     return derivative
 
 
-def _compiled_field(module: RiemannianModule) -> Callable[[Array, Array, Any], Array]:
+def _compiled_field(module: RiemannianModule) -> Callable[[Array, Array, Any, Array], None]:
     from riemannian_modules.arithmetic.compile import compile_floats
 
     e = module.expressions
     compiled = compile_floats(e.dx, e.arguments)
 
-    def derivative(x: Array, u: Array, theta: Any) -> Array:
-        dx = np.empty(x.shape)
-        for row, value in zip(dx, compiled(x, u, theta), strict=True):
-            row[:] = value
-        return dx
+    def derivative(x: Array, u: Array, theta: Any, dx: Array) -> None:
+        for i, value in enumerate(compiled(x, u, theta)):
+            dx[i] = value
 
     return derivative

@@ -93,7 +93,8 @@ def run_odeint(
     """
     from scipy.integrate import ODEintWarning, odeint
 
-    with warnings.catch_warnings():
+    # Trial points may leave the domain; what is undefined there is noticed and taken back.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", ODEintWarning)
         states, told = odeint(
             derivative, start, times, tfirst=True, full_output=True, rtol=tolerances.rtol,

@@ -20,9 +20,9 @@ from riemannian_modules.integration.tally import Tally
 from riemannian_modules.space import Array
 
 Lanes = NDArray[np.intp]
-# ``rate(t, c, h, x, lanes)``: the derivatives (n, L) at times ``t + c h`` (L,), added up only where
-# they are needed, and states (n, L) of the problems ``lanes`` (L,).
-LaneRate = Callable[[Array, float, Array, Array, Lanes], Array]
+# ``rate(t, c, h, x, lanes, out)`` writes the derivatives (n, L) at times ``t + c h`` (L,), added up
+# only where they are needed, and states (n, L) of the problems ``lanes`` (L,), into ``out``.
+LaneRate = Callable[[Array, float, Array, Array, Lanes, Array], None]
 
 ORDER = 8
 SAFETY, SLOWEST, QUICKEST = 0.9, 0.2, 6.0  # of the next step
@@ -79,9 +79,11 @@ class _March:
         count = starts.shape[1]
         self.lanes = np.arange(count)
         self.t, self.x = np.full(count, times[0]), starts.copy()
-        self.k = rate(self.t, 0.0, self.t, self.x, self.lanes)
+        self.k = np.empty_like(self.x)
+        rate(self.t, 0.0, self.t, self.x, self.lanes, self.k)
         self.K = np.empty((0, 0, 0))  # the stages, in the same place each step
-        self.peaks = np.abs(starts)
+        self.peaks = self.size = np.abs(starts)
+        self.weights = np.array([self.method.E5, self.method.E3])
         self.next = np.ones(count, dtype=np.intp)  # which of the times comes next
         self.stiff, self.refused = np.zeros((2, count), dtype=np.intp)
         self.done = np.zeros(count, dtype=np.bool_)
@@ -95,7 +97,9 @@ class _March:
         d0, d1 = _size(self.x / size), _size(self.k / size)
         h = np.where((d0 > 0) & (d1 > 0), 0.01 * d0 / np.where(d1 > 0, d1, 1.0), 1e-6 * span)
         h = np.minimum(h, span)
-        bent = self.rate(self.t, 1.0, h, self.x + h * self.k, self.lanes) - self.k
+        bent = np.empty_like(self.x)
+        self.rate(self.t, 1.0, h, self.x + h * self.k, self.lanes, bent)
+        bent -= self.k
         top = np.maximum(d1, _size(bent / size) / h)
         best = (0.01 * self.rtol / np.where(top > 0, top, 1.0 / span)) ** (1.0 / ORDER)
         return np.minimum(np.minimum(100.0 * h, np.where(top > 0, best, span)), span)
@@ -123,29 +127,31 @@ class _March:
         stage = self.x
         for s in range(1, count):
             stage = self._moved(self.method.A[s, :s], K, h)
-            K[s] = self.rate(self.t, self.method.C[s], h, stage, self.lanes)
+            self.rate(self.t, self.method.C[s], h, stage, self.lanes, K[s])
         x = self._moved(self.method.B, K, h)
         arrives = h == left
         t = np.where(arrives, end, self.t + h)
-        K[-1] = self.rate(self.t, 1.0, h, x, self.lanes)
-        largest = np.maximum(self.peaks, np.abs(x))
-        error = self._error(K, x, h, largest)
-        ok = (error <= 1.0) & ~self.done
+        self.rate(self.t, 1.0, h, x, self.lanes, K[-1])
+        size = np.abs(x)
+        largest = np.maximum(self.peaks, size)
+        error = self._error(K, h, size, largest)
+        ok = (error <= 1.0) & ~self.done  # not where it is NaN
         if self.is_watched:
             self._watch(K, h, ok, stage, x)
         self._note(states, K, x, t, h, ok)
         self._choose(error, h, ok)
-        if ok.all():
-            self.t, self.x, self.k, self.peaks = t, x, K[-1], largest
-        else:
-            self.t = np.where(ok, t, self.t)
-            self.x, self.k, self.peaks = (
+        moved = int(np.count_nonzero(ok))
+        if moved < len(ok):
+            t, x, size, largest, k = (
                 np.where(ok, new, old)
-                for new, old in ((x, self.x), (K[-1], self.k), (largest, self.peaks))
-            )
-        stuck = (self.stiff >= MOST_STIFF) | (self.refused >= MOST_REFUSED)
-        self.done |= stuck | (ok & arrives) | (self.t + 0.1 * self.h == self.t)
-        moved = int(ok.sum())
+                for new, old in ((t, self.t), (x, self.x), (size, self.size),
+                                 (largest, self.peaks), (K[-1], self.k))
+            )  # fmt: skip
+            self.k = k
+        else:
+            self.k = K[-1]
+        self.t, self.x, self.size, self.peaks = t, x, size, largest
+        self.done |= ok & arrives
         self._leave()
         return moved
 
@@ -159,20 +165,20 @@ class _March:
     def _choose(self, error: Array, h: Array, ok: Any) -> None:
         """The next step from the error of this one; no longer right after a refusal."""
         root = np.sqrt(np.sqrt(np.sqrt(np.maximum(error, 1e-12))))  # of order 8
-        best = np.maximum(SAFETY / root, SLOWEST)
-        limit = np.where(self.refused == 0, QUICKEST, 1.0)
-        self.h = h * np.minimum(best, limit)
+        best = np.fmax(SAFETY / root, SLOWEST)  # the slowest where the error is NaN
+        self.h = h * np.minimum(best, np.where(self.refused == 0, QUICKEST, 1.0))
         self.refused += 1
         self.refused[ok] = 0
 
-    def _error(self, K: Array, x: Array, h: Array, largest: Array) -> Array:
+    def _error(self, K: Array, h: Array, size: Array, largest: Array) -> Array:
         """The local error by the tolerance: the mean square over the states, as SciPy takes it."""
-        weight = self.rtol * np.maximum(np.abs(self.x), np.abs(x))
+        weight = np.maximum(self.size, size)
+        weight *= self.rtol
         weight += self.floors(largest) + 1e-290
-        e5 = np.square(_combined(self.method.E5, K) / weight).sum(0)
-        e3 = np.square(_combined(self.method.E3, K) / weight).sum(0)
-        error = h * e5 / np.sqrt((e5 + 0.01 * e3 + 1e-290) * len(x))
-        return np.where(np.isfinite(error), error, np.inf)
+        errors = (self.weights @ K.reshape(len(K), -1)).reshape(2, *size.shape)
+        errors /= weight
+        e5, e3 = np.square(errors, out=errors).sum(1)
+        return h * e5 / np.sqrt((e5 + 0.01 * e3 + 1e-290) * len(size))
 
     def _watch(self, K: Array, h: Array, ok: Any, stage: Array, x: Array) -> None:
         """Count the steps at the border of stability, which the last two stages show."""
@@ -181,6 +187,8 @@ class _March:
         moved, turned = _size((x - stage) / size), _size((K[-1] - K[-2]) / size)
         is_near = ok & (h * turned > STABLE * moved) & (moved > 0)
         self.stiff = np.where(is_near, self.stiff + 1, np.where(ok, 0, self.stiff))
+        self.done |= (self.stiff >= MOST_STIFF) | (self.refused >= MOST_REFUSED)
+        self.done |= self.t + 0.1 * self.h == self.t
 
     def _note(self, states: Array, K: Array, x: Array, t: Array, h: Array, ok: Any) -> None:
         """Put down the states at the times that the accepted steps passed or reached."""
@@ -209,21 +217,23 @@ class _March:
         first = len(K) - len(method.A_EXTRA)
         for s, (a, c) in enumerate(zip(method.A_EXTRA, method.C_EXTRA, strict=True), first):
             stage = start + h * _combined(a[:s], K)
-            K[s] = self.rate(t, c, h, stage, self.lanes[inner])
+            self.rate(t, c, h, stage, self.lanes[inner], K[s])
         moved = x - start
         head = [moved, h * K[0] - moved, 2 * moved - h * (K[first - 1] + K[0])]
         return np.concatenate([head, [h * _combined(row, K) for row in method.D]])
 
     def _leave(self) -> None:
         """Let go of the columns that are done, once there are enough of them to pay for it."""
-        if self.done.sum() * MOST_IDLE < len(self.done):
+        if np.count_nonzero(self.done) * MOST_IDLE < len(self.done):
             return
         stay = ~self.done
         self.lanes, self.t, self.h, self.next, self.done = (
             part[stay] for part in (self.lanes, self.t, self.h, self.next, self.done)
         )
         self.stiff, self.refused = self.stiff[stay], self.refused[stay]
-        self.x, self.k, self.peaks = (part[:, stay] for part in (self.x, self.k, self.peaks))
+        self.x, self.k, self.peaks, self.size = (
+            part[:, stay] for part in (self.x, self.k, self.peaks, self.size)
+        )
 
 
 def _horner(F: Array, s: Array) -> Array:
