@@ -1,8 +1,8 @@
 """Make the pictures of docs/images anew: `python docs/pictures.py`, in half a minute.
 
 Each picture is made by the code and commands of the page that shows it, the gallery or a tutorial;
-those of a folder that a command filled stand back behind those that the page names itself. `benchmark_certification.png` is saved by
-`python -m benchmarks certification`.
+those of a folder that a command filled stand back behind those that the page names itself.
+`benchmark_certification.png` is saved by `python -m benchmarks certification`.
 """
 
 import os

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.engine.inputs import InputProgram, input_program
+from riemannian_modules.engine.inputs import InputProgram, InputSignal, input_program
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.vector_field import is_large, operations_of
 from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
@@ -114,14 +114,10 @@ def split_inputs(
     shared: dict[str, Any] = {}
     differing: dict[str, Array] = {}
     for name, value in inputs.items():
-        is_constant = not callable(value) and not isinstance(value, tuple) and np.ndim(value) > 0
-        flat = space.laid(name, value, f"{where}: {name!r}")[1] if _is_batch(
-            space, name, value, is_constant=is_constant
-        ) else None  # fmt: skip
-        if flat is None:
-            shared[name] = value
+        if _is_batch(space, name, value):
+            differing[name] = space.laid(name, value, f"{where}: {name!r}")[1]
         else:
-            differing[name] = flat
+            shared[name] = value
     if not differing:
         return inputs, (), ()
     batch = np.broadcast_shapes(*(flat.shape[:-1] for flat in differing.values()))
@@ -132,11 +128,12 @@ def split_inputs(
     return shared, rows, batch
 
 
-def _is_batch(space: Space, name: str, value: Any, *, is_constant: bool) -> bool:
-    if not is_constant or getattr(value, "values", None) is not None:
+def _is_batch(space: Space, name: str, value: Any) -> bool:
+    """Whether a value of an input is an array of constants with axes before the port's own."""
+    if callable(value) or isinstance(value, (tuple, InputSignal)):
         return False
-    shape = space[name].shape if name in space else ()
-    return np.ndim(value) > len(shape) and np.shape(value)[np.ndim(value) - len(shape) :] == shape
+    given, own = np.shape(value), space[name].shape if name in space else ()
+    return len(given) > len(own) and given[len(given) - len(own) :] == own
 
 
 def solved(
@@ -279,7 +276,7 @@ def _rate(module: RiemannianModule, theta: Array, drive: _Drive, among: Lanes) -
 
 
 def _field(module: RiemannianModule) -> Callable[[Array, Array, Any, Array], None]:
-    """``(x (n, L), u (m, L), theta, dx (n, L))`` writes dx; theta is (p, L) or a list of numbers."""
+    """``(x (n, L), u (m, L), theta, dx (n, L))`` writes dx; theta is (p, L) or a list."""
     if not is_large(module):
         try:
             return _compiled_field(module)

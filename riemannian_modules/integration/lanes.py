@@ -54,12 +54,25 @@ def integrate_lanes(
     states[0] = starts
     if len(times) > 1 and starts.size:
         _March(rate, times, starts, rtol, floors, tally).into(states)
-    return states, np.isfinite(states).all((0, 1))
+    return states, np.asarray(np.isfinite(states).all((0, 1)), dtype=np.bool_)
 
 
 @final
 class _March:
     """The problems that are still on their way, in the columns of each array."""
+
+    lanes: Lanes  # which they are
+    t: Array
+    x: Array
+    k: Array  # the derivatives at x
+    h: Array
+    size: Array
+    peaks: Array
+    next: Lanes  # which of the times comes next
+    stiff: Lanes
+    refused: Lanes
+    done: NDArray[np.bool_]
+    stages: Array  # in the same place each step
 
     def __init__(
         self,
@@ -81,10 +94,10 @@ class _March:
         self.t, self.x = np.full(count, times[0]), starts.copy()
         self.k = np.empty_like(self.x)
         rate(self.t, 0.0, self.t, self.x, self.lanes, self.k)
-        self.K = np.empty((0, 0, 0))  # the stages, in the same place each step
+        self.stages = np.empty((0, 0, 0))
         self.peaks = self.size = np.abs(starts)
         self.weights = np.array([self.method.E5, self.method.E3])
-        self.next = np.ones(count, dtype=np.intp)  # which of the times comes next
+        self.next = np.ones(count, dtype=np.intp)
         self.stiff, self.refused = np.zeros((2, count), dtype=np.intp)
         self.done = np.zeros(count, dtype=np.bool_)
         self.h = self._first_steps()
@@ -120,9 +133,9 @@ class _March:
         end, count = self.times[-1], self.method.n_stages
         left = end - self.t
         h = np.where(self.h > 0.99 * left, left, self.h)
-        if self.K.shape[1:] != self.x.shape:
-            self.K = np.empty((count + 1, *self.x.shape))
-        K = self.K
+        if self.stages.shape[1:] != self.x.shape:
+            self.stages = np.empty((count + 1, *self.x.shape))
+        K = self.stages
         K[0] = self.k
         stage = self.x
         for s in range(1, count):
@@ -213,27 +226,25 @@ class _March:
     def _interpolant(self, K: Array, x: Array, h: Array, inner: Lanes) -> Array:
         """Coefficients of the interpolant of order 7, (7, n, L); three more evaluations."""
         method, start, t = self.method, self.x[:, inner], self.t[inner]
-        K = np.concatenate([K, np.empty((len(method.A_EXTRA), *x.shape))])
-        first = len(K) - len(method.A_EXTRA)
+        first = len(K)
+        stages = np.concatenate([K, np.empty((len(method.A_EXTRA), *x.shape))])
         for s, (a, c) in enumerate(zip(method.A_EXTRA, method.C_EXTRA, strict=True), first):
-            stage = start + h * _combined(a[:s], K)
-            self.rate(t, c, h, stage, self.lanes[inner], K[s])
+            stage = start + h * _combined(a[:s], stages)
+            self.rate(t, c, h, stage, self.lanes[inner], stages[s])
         moved = x - start
-        head = [moved, h * K[0] - moved, 2 * moved - h * (K[first - 1] + K[0])]
-        return np.concatenate([head, [h * _combined(row, K) for row in method.D]])
+        head = [moved, h * K[0] - moved, 2 * moved - h * (K[-1] + K[0])]
+        return np.concatenate([head, [h * _combined(row, stages) for row in method.D]])
 
     def _leave(self) -> None:
         """Let go of the columns that are done, once there are enough of them to pay for it."""
         if np.count_nonzero(self.done) * MOST_IDLE < len(self.done):
             return
         stay = ~self.done
-        self.lanes, self.t, self.h, self.next, self.done = (
-            part[stay] for part in (self.lanes, self.t, self.h, self.next, self.done)
-        )
+        self.lanes, self.next, self.done = self.lanes[stay], self.next[stay], self.done[stay]
+        self.t, self.h = self.t[stay], self.h[stay]
         self.stiff, self.refused = self.stiff[stay], self.refused[stay]
-        self.x, self.k, self.peaks, self.size = (
-            part[:, stay] for part in (self.x, self.k, self.peaks, self.size)
-        )
+        self.x, self.k = self.x[:, stay], self.k[:, stay]
+        self.peaks, self.size = self.peaks[:, stay], self.size[:, stay]
 
 
 def _horner(F: Array, s: Array) -> Array:
