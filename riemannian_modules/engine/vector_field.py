@@ -18,7 +18,8 @@ from typing_extensions import override
 
 from riemannian_modules.engine.inputs import InputValue
 from riemannian_modules.errors import TraceError, UnsupportedError
-from riemannian_modules.graph.batched import Batched, batched
+from riemannian_modules.graph.assembly import assembled
+from riemannian_modules.graph.batched import Batched
 from riemannian_modules.integration.problem import (
     InitialValueProblem,
     Numbers,
@@ -131,7 +132,7 @@ def operations_of(module: RiemannianModule) -> Batched:
     place = id(module)
     known = _KNOWN.get(place)
     if known is None or known.module() is not module or known.readings != module.readings():
-        operations = batched(module)
+        operations = assembled(module)
         forget = weakref.ref(module, lambda _: _KNOWN.pop(place, None))
         known = _KNOWN[place] = _Known(forget, module.readings(), operations)
     return known.operations

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.graph.batched import batched
+from riemannian_modules.graph.assembly import assembled
 from riemannian_modules.modules.activation import Tanh
 from tests.spec.random_graphs import random_graph
 from tests.strategies import rngs
@@ -20,7 +20,7 @@ def sizes(module):
 def checked(module, rng):
     n, m, _ = sizes(module)
     x, u, theta = rng.standard_normal(n), rng.standard_normal(m), module.theta
-    operations = batched(module)
+    operations = assembled(module)
     dx, y = module.forward(x, u, theta)
     scale = 1.0 + np.abs(dx).max(initial=0.0)
     np.testing.assert_allclose(operations.derivative(x, u, theta), dx, atol=1e-12 * scale)
@@ -146,6 +146,6 @@ def test_modules_of_one_class_share_a_tracing_only_if_they_read_the_same():
     assert again.expressions == three.expressions
     x, none = np.array([2.0]), np.zeros(0)
     assert [m.forward(x, none, m.theta)[0][0] for m in (two, again, three)] == [-12, -8, -8]
-    assert batched(rm.Wiring(a=two, b=three).build()).derivative(
+    assert assembled(rm.Wiring(a=two, b=three).build()).derivative(
         np.array([2.0, 2.0]), none, np.array([3.0, 1.0])
     ).tolist() == [-12.0, -8.0]
