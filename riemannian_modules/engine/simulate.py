@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 
 RTOL = 1e-9
 MOST_RUNS = 5  # repeats with better scales
-PROBES = 24  # further times at which it is noted how large the states are
+# Further times at which it is noted how large states are: powers of the whole by the first step.
+PROBES = np.arange(24) / 24
 
 
 def simulate(
@@ -295,7 +296,7 @@ class _Run:
         u = self.program.between(a, b)
         self._check_start(a, x, u)
         problem = self.field.problem(u, x)
-        atol = floors.at(problem, np.union1d(np.linspace(a, b, 5), corners))
+        atol = floors.at(problem, a, corners)
         tolerances = Tolerances(self.rtol, atol, widest)
         watched = floors.watched(problem, grid)
         with reported(watched.derivative, a, b) as derivative:
@@ -354,4 +355,4 @@ def _probes(problem: Problem, grid: Array, tolerances: Tolerances) -> Array:
     rate, scale = np.abs(problem.rate(a, problem.start)), np.asarray(tolerances.atol) / SHARE
     first = np.sqrt(tolerances.rtol) / max(float((rate / scale).max()), 1.0 / (b - a))
     first = max(first, 1e6 * float(np.spacing(max(abs(a), abs(b)))))
-    return a + np.geomspace(first, b - a, PROBES)[:-1] if first < b - a else grid[:0]
+    return a + first * ((b - a) / first) ** PROBES if first < b - a else grid[:0]

@@ -28,6 +28,7 @@ from riemannian_modules.space import Array
 SHARE = 5e-15
 SLACK = 100.0  # a scale so many times too large leaves 5e-13 of a state: far less than is asked for
 LEAST = 1e-290  # a tolerance whose inverse squared is still finite where solvers divide by it
+LOOKS = 5  # times of a stretch at which inputs are looked at
 MOST_POINTS = 48
 MOST_SWEEPS = 64  # states in a row, each zero until the one before it is not
 ULP = float(np.finfo(float).eps)
@@ -39,8 +40,8 @@ class Floors(abc.ABC):
     """The absolute tolerance of each state, asked for at the start of each stretch of a run."""
 
     @abc.abstractmethod
-    def at(self, problem: Problem, times: Array) -> Array:
-        """Those for a stretch of the problem over some times, start and end among them, (n,)."""
+    def at(self, problem: Problem, start: float, corners: Array) -> Array:
+        """Those for a stretch of the problem up to the last of its corners, (n,)."""
 
     @abc.abstractmethod
     def watched(self, problem: SmoothProblem, times: Array) -> SmoothProblem:
@@ -59,7 +60,7 @@ class GivenFloors(Floors):
     values: Array
 
     @override
-    def at(self, problem: Problem, times: Array) -> Array:
+    def at(self, problem: Problem, start: float, corners: Array) -> Array:
         return self.values
 
     @override
@@ -96,8 +97,9 @@ class ScaledFloors(Floors):
         self.points: list[tuple[Problem, float, Array, float]] = []
 
     @override
-    def at(self, problem: Problem, times: Array) -> Array:
+    def at(self, problem: Problem, start: float, corners: Array) -> Array:
         if not self.scale.all():
+            times = np.union1d(np.linspace(start, corners[-1], LOOKS), corners)
             found = first_scale(problem, times.tolist())
             self.scale = np.where(self.scale > 0.0, self.scale, found)
         # What nothing moves yet follows with the least of the others.
