@@ -18,10 +18,17 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riemannian_modules.door import number_array
 from riemannian_modules.engine.inputs import InputProgram, InputSignal, input_program
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.vector_field import is_large, operations_of
-from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
+from riemannian_modules.errors import (
+    ConvergenceError,
+    DomainError,
+    SignatureError,
+    TraceError,
+    UnsupportedError,
+)
 from riemannian_modules.integration.lanes import LaneRate, Lanes, integrate_lanes
 from riemannian_modules.integration.scale import SHARE
 from riemannian_modules.integration.tally import Tally
@@ -101,10 +108,12 @@ def split_inputs(
     space: Space, inputs: Inputs, where: str
 ) -> tuple[Inputs, tuple[tuple[str, Array], ...], tuple[int, ...]]:
     """The inputs that all share; those that differ, flat, by name; and the batch of these."""
-    if inputs is None or (not isinstance(inputs, Mapping) and np.ndim(inputs) < 2):
+    if inputs is None:
         return inputs, (), ()
     if not isinstance(inputs, Mapping):
         flat = space.pack(inputs, where)
+        if flat.ndim < 2:
+            return inputs, (), ()
         batch = flat.shape[:-1]
         ports = zip(space.names, space.slices, strict=True)
         rows = tuple((name, flat[..., place].reshape(-1, place.stop - place.start))
@@ -114,13 +123,17 @@ def split_inputs(
     shared: dict[str, Any] = {}
     differing: dict[str, Array] = {}
     for name, value in inputs.items():
-        if _is_batch(space, name, value):
+        if _is_batch(space, name, value, where):
             differing[name] = space.laid(name, value, f"{where}: {name!r}")[1]
         else:
             shared[name] = value
     if not differing:
         return inputs, (), ()
-    batch = np.broadcast_shapes(*(flat.shape[:-1] for flat in differing.values()))
+    shapes = {name: flat.shape[:-1] for name, flat in differing.items()}
+    try:
+        batch = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        raise SignatureError(f"{where}: expected batches that broadcast, got {shapes}.") from None
     rows = tuple(
         (name, np.broadcast_to(flat, (*batch, flat.shape[-1])).reshape(-1, flat.shape[-1]))
         for name, flat in differing.items()
@@ -128,11 +141,12 @@ def split_inputs(
     return shared, rows, batch
 
 
-def _is_batch(space: Space, name: str, value: Any) -> bool:
+def _is_batch(space: Space, name: str, value: Any, where: str) -> bool:
     """Whether a value of an input is an array of constants with axes before the port's own."""
     if callable(value) or isinstance(value, (tuple, InputSignal)):
         return False
-    given, own = np.shape(value), space[name].shape if name in space else ()
+    given = number_array(f"{where}: {name!r}", value).shape
+    own = space[name].shape if name in space else ()
     return len(given) > len(own) and given[len(given) - len(own) :] == own
 
 

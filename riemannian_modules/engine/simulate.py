@@ -147,13 +147,16 @@ def simulate(
 
 def _batch_of(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     try:
-        return np.broadcast_shapes(*shapes)
+        found = np.broadcast_shapes(*shapes)
     except ValueError:
         starts, parameters, inputs = shapes
         raise SignatureError(
             f"{name}: simulate expects batches of starts, parameters and inputs that broadcast, "
             f"got {starts}, {parameters} and {inputs}."
         ) from None
+    if 0 in found:
+        raise SignatureError(f"{name}: simulate expects at least one run, got {found}.")
+    return found
 
 
 def _alone(batch: Batch, run: int, tally: Tally) -> Array:
@@ -174,7 +177,7 @@ def _alone(batch: Batch, run: int, tally: Tally) -> Array:
 def _checked_atol(module: RiemannianModule, atol: ArrayLike | Mapping[str, ArrayLike]) -> Array:
     """The absolute tolerance of each state, (n,)."""
     where, space = f"{type(module).__name__}: atol", module.signature.state
-    if isinstance(atol, Mapping) or np.ndim(atol):
+    if isinstance(atol, Mapping) or number_array(where, atol).ndim:
         floors = space.pack(atol, where)
     else:
         floors = np.full(space.size, number(where, atol))
