@@ -84,6 +84,7 @@ from riemannian_modules.engine.time_courses import (
     read_experiments,
 )
 from riemannian_modules.engine.trajectory import Trajectory, read_trajectory
+from riemannian_modules.integration.tally import SolverRun
 
 __all__ = [
     "BernoulliLoss",
@@ -149,6 +150,7 @@ __all__ = [
     "Series",
     "SoftL1Loss",
     "SolvePlan",
+    "SolverRun",
     "SpecialPoint",
     "SquaredLoss",
     "Stability",

@@ -80,12 +80,10 @@ class Method:
         linear: Positions of parameters in which the outputs are linear: settled exactly after each
             step.
         damping: The mass scale mu of the first step, where the model has no spectrum.
-        patience: How many times the schedule's iterations are allowed.
     """
 
     linear: tuple[int, ...] = ()
     damping: float = 1.0
-    patience: int = 1
 
 
 @final

@@ -56,8 +56,7 @@ class FullBatch(Schedule):
     def descend(
         self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
     ) -> Descent:
-        most = method.patience * self.max_iterations
-        return descend(objective, start, bounds, method, most, watch)
+        return descend(objective, start, bounds, method, self.max_iterations, watch)
 
     @override
     def can_retry(self) -> bool:

@@ -9,7 +9,10 @@ Ordinary Differential Equations II*, section IV.8 (Radau).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from riemannian_modules.door import brief, number, number_array, require
 from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
+from riemannian_modules.engine.many import Batch, solved, split_inputs
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
 from riemannian_modules.engine.vector_field import VectorField, vector_field
@@ -25,21 +29,31 @@ from riemannian_modules.errors import ConvergenceError, DomainError, SignatureEr
 from riemannian_modules.integration.automatic import integrate
 from riemannian_modules.integration.one_step import integrate_by
 from riemannian_modules.integration.problem import (
-    InitialValueProblem,
-    Numbers,
+    Problem,
+    SmoothProblem,
+    SparseProblem,
     StoppedError,
     Tolerances,
 )
+from riemannian_modules.integration.scale import (
+    SHARE,
+    Floors,
+    GivenFloors,
+    ScaledFloors,
+    TooFineError,
+)
+from riemannian_modules.integration.sparse import integrate_sparse
+from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
-# Robertson's problem comes out right to 4e-7 up to t = 4e10, where one state is 1e-13. A smaller
-# ATOL makes steps follow the rounding of states that hang at zero by cancellation, and gains
-# nothing.
-RTOL, ATOL = 1e-9, 5e-15
+RTOL = 1e-9
+MOST_RUNS = 5  # repeats with better scales
+# Further times at which it is noted how large states are: powers of the whole by the first step.
+PROBES = np.arange(24) / 24
 
 
 def simulate(
@@ -50,30 +64,43 @@ def simulate(
     theta: ArrayLike | Mapping[str, ArrayLike] | None = None,
     *,
     rtol: float = RTOL,
-    atol: float = ATOL,
+    atol: ArrayLike | Mapping[str, ArrayLike] | None = None,
     method: type[OdeSolver] | None = None,
+    executor: Executor | None = None,
 ) -> Trajectory:
-    """Run a module over time.
+    """Run a module over time, or a batch of runs at once.
+
+    Leading axes of ``x0``, of ``theta`` and of constant inputs are batches, which broadcast; the
+    results have them, too. Runs that are not stiff are integrated together, each with steps of its
+    own, at the cost of NumPy's arithmetic; the others one by one.
 
     Args:
         module: Continuous (integrated), discrete (one step from each time to the next) or static.
         times: Increasing times of the result, shape (T,), the start first; in the module's unit of
             time. Those of a discrete module that states its sampling time are that far apart.
-        x0: The state at ``times[0]``, flat or by name; zeros where None.
+        x0: The state at ``times[0]``, flat (..., n) or by name; zeros where None.
         inputs: For each input port a constant, a function of time, a pair ``(times, values)``
             joined by lines, or a table from `linear_table` or `held_table`; or constants, flat;
             zeros where None. Steps never pass over a table's corner. A function should be smooth:
             no step is longer than the widest gap between the times of the result, and corners are
             found by error control alone.
-        theta: The parameters, flat or by name; the module's own where None.
+        theta: The parameters, flat (..., p) or by name; the module's own where None.
         rtol: Relative local error.
-        atol: Absolute local error, in the states' units.
+        atol: Absolute local error in the states' units: one number for all, flat, or by name.
+            By default 5e-15 of how large each state becomes, whatever its unit; where the start
+            does not tell, the run is repeated once it is known.
         method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``. By default LSODA,
-            which finds out by itself whether the system is stiff, and Radau where LSODA gives up.
+            which finds out by itself whether the system is stiff, and Radau where LSODA gives up;
+            for more than 50 states with a banded or a sparse Jacobian, explicit steps and BDF where
+            it has no narrow band.
+        executor: Where a batch runs in portions: one of `concurrent.futures`, or of its interface.
+            Processes get the module pickled.
 
     Returns:
-        States, inputs and outputs at the times. A module that can be traced runs as one compiled
-        function, at some microseconds an evaluation; tracing is remembered with the module.
+        States, inputs and outputs at the times, and in `Trajectory.solver` what it took. A small
+        module that can be traced runs as one compiled function, at some microseconds an
+        evaluation; a large one as operations on arrays, in memory linear in states and couplings.
+        Tracing is remembered with the module.
 
     Raises:
         SignatureError: For unknown or missing names and wrong shapes.
@@ -86,28 +113,77 @@ def simulate(
     name = type(module).__name__
     t = _checked_times(times, name)
     point = module.point(x0, None, theta)
-    if point.x.ndim != 1 or point.theta.ndim != 1:
-        raise SignatureError(
-            f"{name}: simulate expects one initial state and one set of parameters, got batches of "
-            f"shape {point.x.shape[:-1]} and {point.theta.shape[:-1]}. Call it once for each."
-        )
-    for what, value in (("rtol", rtol), ("atol", atol)):
-        if not number(f"{name}: {what}", value) > 0.0:
-            raise DomainError(f"{name}: expected a positive {what}, got {value}.")
+    if not number(f"{name}: rtol", rtol) > 0.0:
+        raise DomainError(f"{name}: expected a positive rtol, got {rtol}.")
+    floors = None if atol is None else _checked_atol(module, atol)
     if not (method is None or isinstance(method, type)):
         raise SignatureError(
             f"{name}: expected one of SciPy's solver classes as method, such as "
             f"scipy.integrate.DOP853, or None, got {brief(method)}."
         )
-    program = input_program(module.signature.inputs, inputs, t, f"{name}: inputs")
+    space, where = module.signature.inputs, f"{name}: inputs"
+    shared, steady, driven = split_inputs(space, inputs, where)
+    shapes = point.x.shape[:-1], point.theta.shape[:-1], driven
+    many = _batch_of(name, *shapes)
+    if not many:
+        batch = Batch(module, t, point.x[None], point.theta[None], inputs, (), rtol, floors, method)
+        tally, program = Tally(), input_program(space, inputs, t, where)
+        states = _alone(batch, 0, tally)
+        return trajectory_at(module, t, states, program.sampled(t), point.theta, tally.total())
+    count = math.prod(many)
+    x, thetas = (
+        np.broadcast_to(part, (*many, part.shape[-1])).reshape(count, -1)
+        for part in (point.x, point.theta)
+    )
+    rows = tuple(
+        (k, np.broadcast_to(v.reshape(*driven, -1), (*many, v.shape[-1])).reshape(count, -1))
+        for k, v in steady
+    )
+    batch = Batch(module, t, x, thetas, shared, rows, rtol, floors, method)
+    found = solved(batch, _alone, executor)
+    states, u = (part.reshape(*many, *part.shape[1:]) for part in (found.states, found.inputs))
+    return trajectory_at(module, t, states, u, thetas.reshape(*many, -1), found.tally.total())
+
+
+def _batch_of(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        found = np.broadcast_shapes(*shapes)
+    except ValueError:
+        starts, parameters, inputs = shapes
+        raise SignatureError(
+            f"{name}: simulate expects batches of starts, parameters and inputs that broadcast, "
+            f"got {starts}, {parameters} and {inputs}."
+        ) from None
+    if 0 in found:
+        raise SignatureError(f"{name}: simulate expects at least one run, got {found}.")
+    return found
+
+
+def _alone(batch: Batch, run: int, tally: Tally) -> Array:
+    """The states (T, n) of one simulation of a batch."""
+    module, t, x, theta = batch.module, batch.times, batch.x[run], batch.theta[run]
+    where = f"{type(module).__name__}: inputs"
+    program = input_program(module.signature.inputs, batch.inputs_of(run), t, where)
     if module.time is Time.STATIC:
-        states = np.zeros((len(t), 0))
-    elif module.time is Time.DISCRETE:
-        states = _stepped(module, t, point.x, program, point.theta)
+        return np.zeros((len(t), 0))
+    if module.time is Time.DISCRETE:
+        return _stepped(module, t, x, program, theta)
+    one = _Run(module, vector_field(module, theta), program, batch.method, batch.rtol, tally)
+    if batch.floors is None:
+        return one.scaled(t, x)
+    return one.integrated(t, x, GivenFloors(batch.floors))
+
+
+def _checked_atol(module: RiemannianModule, atol: ArrayLike | Mapping[str, ArrayLike]) -> Array:
+    """The absolute tolerance of each state, (n,)."""
+    where, space = f"{type(module).__name__}: atol", module.signature.state
+    if isinstance(atol, Mapping) or number_array(where, atol).ndim:
+        floors = space.pack(atol, where)
     else:
-        run = _Run(module, vector_field(module, point.theta), program, method, rtol, atol)
-        states = run.integrated(t, point.x)
-    return trajectory_at(module, t, states, program.sampled(t), point.theta)
+        floors = np.full(space.size, number(where, atol))
+    if floors.ndim != 1 or not (floors > 0.0).all():
+        raise DomainError(f"{where}: expected a positive atol for each state, got {brief(atol)}.")
+    return floors
 
 
 def _checked_times(times: ArrayLike, name: str) -> Array:
@@ -135,10 +211,8 @@ def _stepped(
     field = vector_field(module, theta)
     states = np.empty((len(times), len(x0)))
     states[0] = x0
-    x, inputs = x0.tolist(), program.sampled(times[:-1]).tolist()
-    for k, u in enumerate(inputs, 1):
-        x = list(field.derivative(x, u))
-        states[k] = x
+    for k, u in enumerate(program.sampled(times[:-1]).tolist(), 1):
+        states[k] = field.rate(states[k - 1], u)
         if not np.isfinite(states[k]).all():
             raise ConvergenceError(
                 f"{type(module).__name__}: the step to t = {times[k]:g} gives NaN or infinity in "
@@ -178,53 +252,84 @@ class _Run:
         program: InputProgram,
         method: type[OdeSolver] | None,
         rtol: float,
-        atol: float,
+        tally: Tally,
     ) -> None:
-        if not (rtol > 0 and atol > 0):
-            raise DomainError(
-                f"{type(module).__name__}: expected positive rtol and atol, got {rtol} and {atol}."
-            )
         self.module, self.field, self.program, self.method = module, field, program, method
-        self.rtol, self.atol = rtol, atol
+        self.rtol, self.tally = rtol, tally
 
-    def integrated(self, times: Array, x0: Array) -> Array:
+    def scaled(self, times: Array, x0: Array) -> Array:
+        """The states at the times, (T, n), with tolerances that are shares of the states' scales.
+
+        A run whose first guess was much larger than what a state became is repeated.
+        """
+        floors = ScaledFloors(np.abs(x0), self.rtol)
+        for _ in range(MOST_RUNS):
+            try:
+                states = self.integrated(times, x0, floors)
+            except TooFineError as found:
+                floors = found.floors
+                continue
+            better = floors.repeated()
+            if better is None:
+                return states
+            floors = better
+        return self.integrated(times, x0, GivenFloors(floors.floors))
+
+    def integrated(self, times: Array, x0: Array, floors: Floors) -> Array:
         """The states at the times, shape (T, n)."""
         states = np.empty((len(times), len(x0)))
         states[0] = x = x0
-        if len(times) == 1:
+        if len(times) == 1 or not len(x0):
             return states
         edges = [times[0], *self.program.jumps(times[0], times[-1]), times[-1]]
         widest = np.diff(times).max() if self.program.has_functions else np.inf
-        tolerances = Tolerances(self.rtol, self.atol, float(widest))
         for a, b in pairwise(edges):
             kinks = self.program.kinks(a, b)
             inside = (times > a) & (times <= b)
             grid = np.union1d([a, *kinks, b], times[inside])
-            path = self._stretch(x, grid, np.array([*kinks, b]), tolerances)
+            path = self._stretch(x, grid, np.array([*kinks, b]), floors, float(widest))
             states[inside] = path[np.searchsorted(grid, times[inside])]
             x = path[-1]
         return states
 
-    def _stretch(self, x: Array, grid: Array, corners: Array, tolerances: Tolerances) -> Array:
-        from scipy.integrate import LSODA
-
+    def _stretch(
+        self, x: Array, grid: Array, corners: Array, floors: Floors, widest: float
+    ) -> Array:
         a, b = float(grid[0]), float(grid[-1])
         u = self.program.between(a, b)
         self._check_start(a, x, u)
-        f, jacobian = self.field.derivative, self.field.jacobian
-        if not len(x):
-            return np.zeros((len(grid), 0))
-        with reported(_driven(f, u), a, b) as derivative:
-            problem = InitialValueProblem(derivative, lambda t, x: jacobian(x, u(t)), x)
+        problem = self.field.problem(u, x)
+        atol = floors.at(problem, a, corners)
+        tolerances = Tolerances(self.rtol, atol, widest)
+        watched = floors.watched(problem, grid)
+        with reported(watched.derivative, a, b) as derivative:
+            watched = replace(watched, derivative=derivative)
             try:
-                if self.method is None or self.method is LSODA:
-                    return integrate(problem, grid, corners, tolerances)
-                return integrate_by(self.method, problem, grid, corners, tolerances)
+                times, states = self._solved(watched, grid, corners, tolerances)
             except StoppedError as stopped:
                 raise self._failure(stopped, u, b) from None
+        floors.met(problem, times, states)
+        return states[np.searchsorted(times, grid)]
+
+    def _solved(
+        self,
+        problem: SmoothProblem,
+        grid: Array,
+        corners: Array,
+        tolerances: Tolerances,
+    ) -> tuple[Array, Array]:
+        """Times, those of the grid among them, and the states there."""
+        from scipy.integrate import LSODA
+
+        if self.method is not None and self.method is not LSODA:
+            return grid, integrate_by(self.method, problem, grid, corners, tolerances, self.tally)
+        times = np.union1d(grid, _probes(problem, grid, tolerances))
+        if isinstance(problem, SparseProblem):
+            return times, integrate_sparse(problem, times, corners, tolerances, self.tally)
+        return times, integrate(problem, times, corners, tolerances, self.tally)
 
     def _check_start(self, t: float, x: Array, u: InputValue) -> None:
-        dx = np.array(self.field.derivative(x.tolist(), u(t)), dtype=np.float64)
+        dx = self.field.rate(x, u(t))
         if not np.isfinite(dx).all():
             raise DomainError(
                 f"{type(self.module).__name__}: at t = {t:g} the derivative of "
@@ -234,7 +339,7 @@ class _Run:
 
     def _failure(self, stopped: StoppedError, u: InputValue, end: float) -> ConvergenceError:
         with np.errstate(all="ignore"):
-            dx = np.array(self.field.derivative(stopped.state.tolist(), u(stopped.time)))
+            dx = self.field.rate(stopped.state, u(stopped.time))
         names = self.module.signature.state.coordinates
         largest = int(np.argmax(np.abs(stopped.state)))
         bad = _undefined(self.module, dx)
@@ -247,5 +352,10 @@ class _Run:
         )
 
 
-def _driven(f: Callable[[Numbers, Numbers], Numbers], u: InputValue) -> Callable[[float, Any], Any]:
-    return lambda t, x: f(x, u(t))
+def _probes(problem: Problem, grid: Array, tolerances: Tolerances) -> Array:
+    """Times, the first about a solver's first step, at which peaks between those asked for show."""
+    a, b = float(grid[0]), float(grid[-1])
+    rate, scale = np.abs(problem.rate(a, problem.start)), np.asarray(tolerances.atol) / SHARE
+    first = np.sqrt(tolerances.rtol) / max(float((rate / scale).max()), 1.0 / (b - a))
+    first = max(first, 1e6 * float(np.spacing(max(abs(a), abs(b)))))
+    return a + first * ((b - a) / first) ** PROBES if first < b - a else grid[:0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +19,10 @@ from typing_extensions import override
 
 from riemannian_modules.csv_table import numbers_of, read_rows
 from riemannian_modules.door import require
+from riemannian_modules.engine.vector_field import is_large, operations_of
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
+from riemannian_modules.integration.tally import SolverRun
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Facts, Shown, counted, listed, numbers
@@ -37,13 +40,16 @@ if TYPE_CHECKING:
 class Trajectory(Shown, Recomputed):
     """What `simulate` returns; ``trajectory["plant.q"]`` is a signal over time.
 
+    A batch of runs has its axes before those of time; `run` gives one of them.
+
     Attributes:
         module: The module that was simulated.
         times: Times, shape (T,).
-        states: States, shape (T, n).
-        inputs: Inputs, shape (T, m); at a jump the value after it.
-        outputs: Outputs, shape (T, q).
-        theta: The parameters' values, shape (p,).
+        states: States, shape (..., T, n).
+        inputs: Inputs, shape (..., T, m); at a jump the value after it.
+        outputs: Outputs, shape (..., T, q).
+        theta: The parameters' values, shape (..., p).
+        solver: Which solver ran and what it took; None where none did.
     """
 
     module: RiemannianModule
@@ -52,6 +58,7 @@ class Trajectory(Shown, Recomputed):
     inputs: Array
     outputs: Array
     theta: Array
+    solver: SolverRun | None = None
 
     def __len__(self) -> int:
         return len(self.times)
@@ -78,6 +85,39 @@ class Trajectory(Shown, Recomputed):
             f"{', '.join(self.names)}."
         )
 
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The batch's shape: () for one run, (1000,) for a thousand."""
+        return self.states.shape[:-2]
+
+    def run(self, *place: int) -> Trajectory:
+        """One run of a batch, by its place along the batch's axes.
+
+        Args:
+            place: An index for each axis of `batch`.
+
+        Raises:
+            SignatureError: For a place that is not in the batch.
+        """
+        inside = len(place) == len(self.batch) and all(
+            -n <= i < n for i, n in zip(place, self.batch, strict=True)
+        )
+        if not inside:
+            raise SignatureError(
+                f"Trajectory of {type(self.module).__name__}: expected the place of a run in a "
+                f"batch of shape {self.batch}, got {place}."
+            )
+        parts = (self.states, self.inputs, self.outputs, self.theta)
+        states, inputs, outputs, theta = (part[place] for part in parts)
+        return Trajectory(self.module, self.times, states, inputs, outputs, theta)
+
+    def _require_one(self, what: str) -> None:
+        if self.batch:
+            raise SignatureError(
+                f"{what}: expected one run, got a batch of shape {self.batch}. Take them one by "
+                f"one: trajectory.run({', '.join('0' for _ in self.batch)}).{what}(...)."
+            )
+
     def state(self, name: str) -> Array:
         """A state by name, shape (T, *port shape). Raises SignatureError for an unknown name."""
         return _signal(self.module.signature.state, self.states, name)
@@ -99,20 +139,20 @@ class Trajectory(Shown, Recomputed):
 
     @property
     def final_state(self) -> Array:
-        """The last state, shape (n,); a start for the next simulation."""
-        return self.states[-1]
+        """The last state, shape (..., n); a start for the next simulation."""
+        return self.states[..., -1, :]
 
     @cached_property
     def _leaf_outputs(self) -> dict[str, Array]:
         """The outputs of the leaves of a composite, from one more sweep over all times."""
         if not isinstance(self.module, ModuleGraph):
             return {}
-        values = self.module.values(self.states, self.inputs, self.theta)
+        values = self.module.values(self.states, self.inputs, self.theta[..., None, :])
         return {
             f"{leaf.name}.{port}": signal
             for leaf, y in zip(self.module.plan.leaves, values.leaf_outputs, strict=True)
             for port, signal in leaf.module.signature.outputs.unpack(
-                np.broadcast_to(y, (len(self), leaf.outputs))
+                np.broadcast_to(y, (*self.states.shape[:-1], leaf.outputs))
             ).items()
         }
 
@@ -123,6 +163,7 @@ class Trajectory(Shown, Recomputed):
         has a state's or an input's name stands under "output.NAME"; where the outputs are the state
         itself they are left out. The file appears whole or not at all.
         """
+        self._require_one("to_csv")
         names, table = self._columns()
         text = io.StringIO(newline="")
         writer = csv.writer(text)
@@ -157,6 +198,7 @@ class Trajectory(Shown, Recomputed):
         """
         from riemannian_modules.engine.trajectory_plot import lines_of, plot_lines
 
+        self._require_one("plot")
         signals = self._signals(names)
         unknown = [name for name in logarithmic if name not in signals]
         if unknown:
@@ -205,36 +247,56 @@ class Trajectory(Shown, Recomputed):
     def facts(self) -> Facts:
         kind, t = type(self.module).__name__, self.times
         span = f" from {t[0]:.6g} to {t[-1]:.6g}" if len(t) else ""
+        runs = f"{counted(math.prod(self.batch), 'run')} of " if self.batch else ""
         s = self.module.signature
         rows = [
             (name, listed(space.names))
             for name, space in (("states", s.state), ("inputs", s.inputs), ("outputs", s.outputs))
             if space.ports
         ]
-        if len(t) and s.state.size:
+        if len(t) and s.state.size and not self.batch:
             rows.append(("ends at", numbers(s.state.coordinates, self.states[-1].tolist())))
-        return Facts(f"Trajectory of {kind}: {counted(len(t), 'time')}{span}", tuple(rows))
+        if self.solver is not None:
+            rows.append(("solver", f"{self.solver.solver}: {self.solver.in_words}"))
+        return Facts(f"Trajectory of {kind}: {runs}{counted(len(t), 'time')}{span}", tuple(rows))
 
 
 def trajectory_at(
-    module: RiemannianModule, times: Array, states: Array, inputs: Array, theta: Array
+    module: RiemannianModule,
+    times: Array,
+    states: Array,
+    inputs: Array,
+    theta: Array,
+    solver: SolverRun | None = None,
 ) -> Trajectory:
     """The trajectory with its outputs, evaluated for all times in one batch."""
-    y = module.output(states, inputs, theta)
+    y = _outputs(module, states, inputs, theta)
+    shape = (*states.shape[:-1], module.signature.outputs.size)
     return Trajectory(
-        module, times, states, inputs,
-        np.array(np.broadcast_to(y, (len(times), module.signature.outputs.size))), theta,
-    )  # fmt: skip
+        module, times, states, inputs, np.array(np.broadcast_to(y, shape)), theta, solver
+    )
+
+
+def _outputs(module: RiemannianModule, states: Array, inputs: Array, theta: Array) -> Array:
+    """The outputs at states (..., T, n)."""
+    if not is_large(module):
+        return module.output(states, inputs, theta[..., None, :])
+    # There, coordinates come first.
+    x, u = np.moveaxis(states, -1, 0), np.moveaxis(inputs, -1, 0)
+    p = np.moveaxis(theta, -1, 0)[..., None]
+    return np.moveaxis(operations_of(module).output(x, u, p), 0, -1)
 
 
 def joined(first: Trajectory, then: Trajectory) -> Trajectory:
     """One trajectory of two of a module, of which the second starts where the first ends."""
+    runs = [run for run in (first.solver, then.solver) if run is not None]
     return trajectory_at(
         first.module,
         np.concatenate([first.times, then.times[1:]]),
         np.concatenate([first.states, then.states[1:]]),
         np.concatenate([first.inputs[:-1], then.inputs]),
         first.theta,
+        runs[0].followed_by(runs[1]) if len(runs) == 2 else next(iter(runs), None),
     )
 
 
@@ -279,8 +341,8 @@ def read_trajectory(
 
 
 def _signal(space: Space, values: Array, name: str) -> Array:
-    """One port (T, *shape) or coordinate (T,) of flat values (T, size)."""
+    """One port (..., *shape) or coordinate (...) of flat values (..., size)."""
     if name not in space and name in space.coordinates:
-        return values[:, space.coordinates.index(name)]
+        return values[..., space.coordinates.index(name)]
     place = space.slice_of(name)
-    return values[:, place].reshape(len(values), *space[name].shape)
+    return values[..., place].reshape(*values.shape[:-1], *space[name].shape)

@@ -1,19 +1,31 @@
 """A module's state derivative as a solver calls it: one point at a time, thousands of times.
 
-A module that can be traced, a composite included, becomes one function on Python floats with its
-exact Jacobian. Any other module is swept.
+A small module that can be traced, a composite included, becomes one function on Python floats with
+its exact Jacobian. A large one becomes operations on long arrays with a sparse Jacobian, its like
+parts together. Any other module is swept.
 """
 
 from __future__ import annotations
 
+import abc
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+from typing_extensions import override
 
+from riemannian_modules.engine.inputs import InputValue
 from riemannian_modules.errors import TraceError, UnsupportedError
-from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.graph.assembly import assembled
+from riemannian_modules.graph.batched import Batched
+from riemannian_modules.integration.problem import (
+    InitialValueProblem,
+    Numbers,
+    SmoothProblem,
+    SparseProblem,
+)
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
 
@@ -23,10 +35,22 @@ LARGEST_FUSED_PARAMETERS = 400
 LARGEST_FUSED_JACOBIAN = 4_000  # operations of the map
 
 
+class VectorField(abc.ABC):
+    """``(x, u) -> dx`` (the successor in discrete time) at fixed parameters, and its Jacobian."""
+
+    @abc.abstractmethod
+    def rate(self, x: Array, u: Numbers) -> Array:
+        """The derivative at one point, (n,)."""
+
+    @abc.abstractmethod
+    def problem(self, u: InputValue, start: Array) -> SmoothProblem:
+        """The initial value problem under inputs ``u``."""
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class VectorField:
-    """``(x, u) -> dx`` (the successor in discrete time) at fixed parameters, and its Jacobian in x.
+class ScalarField(VectorField):
+    """A small field on Python floats.
 
     Attributes:
         derivative: From n and m Python floats to n numbers.
@@ -36,19 +60,85 @@ class VectorField:
     derivative: Callable[[Numbers, Numbers], Numbers]
     jacobian: Callable[[Numbers, Numbers], Array]
 
+    @override
+    def rate(self, x: Array, u: Numbers) -> Array:
+        return np.array(self.derivative(x.tolist(), u), dtype=np.float64)
+
+    @override
+    def problem(self, u: InputValue, start: Array) -> InitialValueProblem:
+        f, jacobian = self.derivative, self.jacobian
+        return InitialValueProblem(lambda t, x: f(x, u(t)), lambda t, x: jacobian(x, u(t)), start)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchedField(VectorField):
+    """A large field on arrays, with a sparse Jacobian.
+
+    Attributes:
+        map: The module's operations.
+        theta: The parameters' values, (p,).
+    """
+
+    map: Batched
+    theta: Array
+
+    @override
+    def rate(self, x: Array, u: Numbers) -> Array:
+        return self.map.derivative(x, np.asarray(u, dtype=np.float64), self.theta)
+
+    def jacobian(self, x: Array, u: Numbers) -> Any:
+        """The Jacobian at one point, sparse (n, n) in columns."""
+        return self.map.jacobian(x, np.asarray(u, dtype=np.float64), self.theta)
+
+    @override
+    def problem(self, u: InputValue, start: Array) -> SparseProblem:
+        return SparseProblem(
+            lambda t, x: self.rate(x, u(t)), lambda t, x: self.jacobian(x, u(t)), start
+        )
+
 
 def vector_field(module: RiemannianModule, theta: Array) -> VectorField:
     """The fastest vector field that the module allows. Tracing and compiling are remembered."""
-    s = module.signature
-    if s.state.size > LARGEST_FUSED_STATE or s.parameters.size > LARGEST_FUSED_PARAMETERS:
-        return swept_field(module, theta)
+    if is_large(module):
+        return BatchedField(operations_of(module), theta)
     try:
         return fused_field(module, theta)
     except (TraceError, UnsupportedError):
         return swept_field(module, theta)
 
 
-def swept_field(module: RiemannianModule, theta: Array) -> VectorField:
+def is_large(module: RiemannianModule) -> bool:
+    """Whether arrays are faster than scalars."""
+    s = module.signature
+    return s.state.size > LARGEST_FUSED_STATE or s.parameters.size > LARGEST_FUSED_PARAMETERS
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """A module's operations, and what its equations read when they were made."""
+
+    module: weakref.ref[RiemannianModule]
+    readings: tuple[Any, ...]
+    operations: Batched
+
+
+_KNOWN: dict[int, _Known] = {}
+
+
+def operations_of(module: RiemannianModule) -> Batched:
+    """The module's operations on arrays, remembered while its equations read the same."""
+    place = id(module)
+    known = _KNOWN.get(place)
+    if known is None or known.module() is not module or known.readings != module.readings():
+        operations = assembled(module)
+        forget = weakref.ref(module, lambda _: _KNOWN.pop(place, None))
+        known = _KNOWN[place] = _Known(forget, module.readings(), operations)
+    return known.operations
+
+
+def swept_field(module: RiemannianModule, theta: Array) -> ScalarField:
     """The module's own `forward` and `differential`; a matrix stays a matrix."""
     n, m = module.signature.state.size, module.signature.inputs.size
     t_x, t_u = np.eye(n), np.zeros((m, n))
@@ -62,7 +152,7 @@ def swept_field(module: RiemannianModule, theta: Array) -> VectorField:
         d = module.differential(np.asarray(x, dtype=np.float64), np.asarray(u, float), theta)
         return d.push_state(t_x, t_u)
 
-    return VectorField(derivative, jacobian)
+    return ScalarField(derivative, jacobian)
 
 
 def _operation_count(expressions: tuple[Any, ...]) -> int:
@@ -77,7 +167,7 @@ def _operation_count(expressions: tuple[Any, ...]) -> int:
     return len(seen)
 
 
-def fused_field(module: RiemannianModule, theta: Array) -> VectorField:
+def fused_field(module: RiemannianModule, theta: Array) -> ScalarField:
     """The whole module, composites included, as one compiled function.
 
     Raises:
@@ -89,7 +179,7 @@ def fused_field(module: RiemannianModule, theta: Array) -> VectorField:
     e = module.expressions
     derivative = compile_scalars(e.dx, e.arguments, theta)
     if _operation_count(e.dx) > LARGEST_FUSED_JACOBIAN:
-        return VectorField(derivative, swept_field(module, theta).jacobian)
+        return ScalarField(derivative, swept_field(module, theta).jacobian)
     n = len(e.dx)
     entries = sum(evaluated_derivatives(e.dx, e.state), ())
     places = [i for i, entry in enumerate(entries) if entry != 0]
@@ -101,4 +191,4 @@ def fused_field(module: RiemannianModule, theta: Array) -> VectorField:
             A[places] = values(x, u)
         return A.reshape(n, n)
 
-    return VectorField(derivative, jacobian)
+    return ScalarField(derivative, jacobian)

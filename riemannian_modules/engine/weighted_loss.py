@@ -92,9 +92,7 @@ class WhitenedLoss(Loss):
     def colour_adjoint(self, outputs: Array, targets: Array, directions: Array) -> Array:
         w, whitened = np.zeros(self.weights.shape), np.sqrt(self.weights) * directions
         for places, y, t in self._blocks(outputs, targets):
-            w[places] = self.inner.colour_adjoint(
-                y, t, (np.sqrt(self.weights) * directions)[places]
-            )
+            w[places] = self.inner.colour_adjoint(y, t, whitened[places])
         return w
 
     @override

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +21,22 @@ from riemannian_modules.integration.problem import (
     StoppedError,
     Tolerances,
 )
+from riemannian_modules.integration.tally import Tally
 from riemannian_modules.space import Array
 
 LARGEST_STEP_COUNT = 10_000_000  # between two outputs; a run that needs more is interrupted by hand
 
 
-class _UndefinedError(Exception):
+class UndefinedError(Exception):
     """The derivative is NaN or infinite at a trial point of LSODA, which would not notice."""
 
 
 def integrate(
-    problem: InitialValueProblem, times: Array, corners: Array, tolerances: Tolerances
+    problem: InitialValueProblem,
+    times: Array,
+    corners: Array,
+    tolerances: Tolerances,
+    tally: Tally | None = None,
 ) -> Array:
     """The solution at ``times`` (k,), of which the first is the start, shape (k, n).
 
@@ -38,6 +45,7 @@ def integrate(
         times: Increasing times, the start first.
         corners: Those among the times that no step passes over, the last time included.
         tolerances: Bounds on local errors and steps.
+        tally: Where the work is counted.
 
     Raises:
         StoppedError: If neither LSODA nor Radau reaches the end.
@@ -45,33 +53,57 @@ def integrate(
     from scipy.integrate import Radau
 
     try:
-        return _by_lsoda(problem, times, corners, tolerances)
-    except (StoppedError, _UndefinedError):
-        return integrate_by(Radau, problem, times, corners, tolerances)
+        return _by_lsoda(problem, times, corners, tolerances, tally)
+    except (StoppedError, UndefinedError):
+        return integrate_by(Radau, problem, times, corners, tolerances, tally)
 
 
 def _by_lsoda(
-    problem: InitialValueProblem, times: Array, corners: Array, tolerances: Tolerances
+    problem: InitialValueProblem,
+    times: Array,
+    corners: Array,
+    tolerances: Tolerances,
+    tally: Tally | None,
 ) -> Array:
-    from scipy.integrate import ODEintWarning, odeint
-
     derivative, jacobian = problem.derivative, problem.jacobian
 
     def checked(t: float, x: Array) -> Numbers:
         dx = derivative(t, x.tolist())
         if not math.isfinite(sum(dx)):
-            raise _UndefinedError
+            raise UndefinedError
         return dx
 
-    with warnings.catch_warnings():
+    options = {"Dfun": lambda t, x: jacobian(t, x.tolist())}
+    return run_odeint(checked, problem.start, times, corners, tolerances, options, tally)
+
+
+def run_odeint(
+    derivative: Callable[[float, Any], Any],
+    start: Array,
+    times: Array,
+    corners: Array,
+    tolerances: Tolerances,
+    options: dict[str, Any],
+    tally: Tally | None,
+) -> Array:
+    """LSODA's loop in compiled code (`solve_ivp` comes to Python at each step); shape (k, n).
+
+    Raises:
+        StoppedError: If it does not reach the end.
+    """
+    from scipy.integrate import ODEintWarning, odeint
+
+    # Trial points may leave the domain; what is undefined there is noticed and taken back.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", ODEintWarning)
-        # `odeint` runs LSODA's loop in compiled code; `solve_ivp` comes to Python at each step.
         states, told = odeint(
-            checked, problem.start, times, Dfun=lambda t, x: jacobian(t, x.tolist()), tfirst=True,
-            full_output=True, rtol=tolerances.rtol, atol=tolerances.atol, tcrit=corners,
+            derivative, start, times, tfirst=True, full_output=True, rtol=tolerances.rtol,
+            atol=tolerances.atol, tcrit=corners, mxstep=LARGEST_STEP_COUNT,
             hmax=tolerances.largest_step if math.isfinite(tolerances.largest_step) else 0.0,
-            mxstep=LARGEST_STEP_COUNT,
+            **options,
         )  # fmt: skip
     if told["message"] != "Integration successful." or not np.isfinite(states).all():
         raise StoppedError(float(told["tcur"].max()), states[0], told["message"])
+    if tally is not None:
+        tally.add("LSODA", told["nst"][-1], told["nfe"][-1], told["nje"][-1])
     return states

@@ -5,12 +5,13 @@ Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riemannian_modules.integration.problem import InitialValueProblem, StoppedError, Tolerances
+from riemannian_modules.integration.problem import Problem, StoppedError, Tolerances
+from riemannian_modules.integration.tally import Tally
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
@@ -19,48 +20,70 @@ if TYPE_CHECKING:
 
 def integrate_by(
     solver_type: type[OdeSolver],
-    problem: InitialValueProblem,
+    problem: Problem,
     times: Array,
     corners: Array,
     tolerances: Tolerances,
+    tally: Tally | None = None,
 ) -> Array:
     """As `integrate`, by one of SciPy's one-step solvers or BDF; it lands on the corners alone.
 
     States at times between are the solver's own interpolants, so that their number costs no steps.
     Those of BDF, RK45 and DOP853 are as accurate as the steps, that of Radau (of order 3) to some
-    ten times the tolerance.
+    ten times the tolerance. What it took is added to ``tally``.
+    """
+    states = np.empty((len(times), len(problem.start)))
+    states[0], known = problem.start, 1
+    for solver in march(solver_type, problem, times, corners, tolerances, tally):
+        reached = int(np.searchsorted(times, solver.t, "right"))
+        if reached > known:
+            states[known:reached] = between(solver, times[known:reached])
+            known = reached
+    return states
+
+
+def march(
+    solver_type: type[OdeSolver],
+    problem: Problem,
+    times: Array,
+    corners: Array,
+    tolerances: Tolerances,
+    tally: Tally | None = None,
+) -> Iterator[Any]:
+    """The solver after each of its steps from ``times[0]`` to ``times[-1]``.
+
+    Raises:
+        StoppedError: If it gives up.
     """
     from scipy.integrate import BDF, Radau
 
     def derivative(t: float, x: Array) -> Array:
-        return np.array(problem.derivative(float(t), x.tolist()), dtype=np.float64)
+        return problem.rate(float(t), x)
 
     implicit = issubclass(solver_type, (BDF, Radau))
-    options: dict[str, Any] = (
-        {"jac": lambda t, x: problem.jacobian(float(t), x.tolist())} if implicit else {}
-    )
-    states = np.empty((len(times), len(problem.start)))
-    states[0], known = problem.start, 1
+    options: dict[str, Any] = {"jac": lambda t, x: problem.matrix(float(t), x)} if implicit else {}
+    steps = 0
     with np.errstate(all="ignore"):
         solver = _started(solver_type, derivative, times, problem.start, tolerances, options)
-        for corner in corners.tolist():
-            # A one-step method goes on from where it landed, at the step size that it had chosen.
-            solver.t_bound = corner
-            solver.status = "running"
-            while solver.status == "running":
-                told = _stepped(solver)
-                if solver.status == "failed" or not np.isfinite(solver.y).all():
-                    raise StoppedError(
-                        float(solver.t), solver.y, told or "the state is not finite."
-                    )
-                reached = int(np.searchsorted(times, solver.t, "right"))
-                if reached > known:
-                    states[known:reached] = _between(solver, times[known:reached])
-                    known = reached
-    return states
+        try:
+            for corner in corners.tolist():
+                # A one-step method goes on from where it landed, at the step size it had chosen.
+                solver.t_bound = corner
+                solver.status = "running"
+                while solver.status == "running":
+                    told = _stepped(solver)
+                    steps += 1
+                    if solver.status == "failed" or not np.isfinite(solver.y).all():
+                        raise StoppedError(
+                            float(solver.t), solver.y, told or "the state is not finite."
+                        )
+                    yield solver
+        finally:
+            if tally is not None:
+                tally.add(solver_type.__name__, steps, solver.nfev, solver.njev)
 
 
-def _between(solver: Any, times: Array) -> Array:
+def between(solver: Any, times: Array) -> Array:
     """The states at some times of the last step, (k, n); at its end the state itself."""
     if times[0] == solver.t:
         return solver.y[None]

@@ -5,32 +5,82 @@ Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*,
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
+
+import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.space import Array
 
 Numbers = Sequence[float]
 
 
+class Problem(abc.ABC):
+    """``dx/dt = rate(t, x)`` from ``start``, shape (n,)."""
+
+    start: Array
+
+    @abc.abstractmethod
+    def rate(self, t: float, x: Array) -> Array:
+        """The derivative, shape (n,)."""
+
+    @abc.abstractmethod
+    def matrix(self, t: float, x: Array) -> Any:
+        """Its Jacobian in x, shape (n, n), dense or sparse."""
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class InitialValueProblem:
+class InitialValueProblem(Problem):
     """``dx/dt = derivative(t, x)`` from ``start``; x is a list of floats, jacobian gives (n, n)."""
 
     derivative: Callable[[float, list[float]], Numbers]
     jacobian: Callable[[float, list[float]], Array]
     start: Array
 
+    @override
+    def rate(self, t: float, x: Array) -> Array:
+        return np.array(self.derivative(t, x.tolist()), dtype=np.float64)
+
+    @override
+    def matrix(self, t: float, x: Array) -> Array:
+        return self.jacobian(t, x.tolist())
+
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseProblem(Problem):
+    """A large problem on arrays; the Jacobian is sparse, with the same structure everywhere."""
+
+    derivative: Callable[[float, Array], Array]
+    jacobian: Callable[[float, Array], Any]
+    start: Array
+
+    @override
+    def rate(self, t: float, x: Array) -> Array:
+        return self.derivative(t, x)
+
+    @override
+    def matrix(self, t: float, x: Array) -> Any:
+        return self.jacobian(t, x)
+
+
+SmoothProblem = InitialValueProblem | SparseProblem
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
 class Tolerances:
-    """Local errors are kept below ``rtol |x| + atol``, steps below ``largest_step``."""
+    """Local errors are kept below ``rtol |x| + atol``, steps below ``largest_step``.
+
+    ``atol`` is one number for all states, or one for each, (n,).
+    """
 
     rtol: float
-    atol: float
+    atol: float | Array
     largest_step: float
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import dis
 import random
 import types
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, final
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
@@ -30,13 +31,34 @@ _INTERFACE = frozenset(
 _LIBRARIES = frozenset(["riemannian_modules", "numpy", "scipy", "sympy", "math", "builtins"])
 _ATOMS = (int, float, complex, str, bytes, type(None), np.generic)
 _GENERATORS = (random.Random, np.random.RandomState, np.random.Generator)
+MOST_TRACES = 8  # of one class that are remembered
 _DEEPEST = 6  # containers inside each other; what lies deeper is told by its identity
 
 Place = tuple[str, Callable[[Any], Any]]  # what it is called, and how it is read of a module
 
 
+@final
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Trace:
+    """What the equations of a class gave for one signature and what they read."""
+
+    signature: Any
+    readings: Readings
+    expressions: Expressions
+
+
+def _traces_of(cls: type) -> tuple[_Trace, ...]:
+    return vars(cls).get("_traces", ())
+
+
 class Retraced(abc.ABC):
-    """What has exact expressions: traced once, and again when what its equations read changes."""
+    """What has exact expressions: traced once, and again when what its equations read changes.
+
+    Modules of one class that read the same share one tracing: thousands of them are traced once.
+    """
+
+    signature: Any
+    _traces: ClassVar[tuple[_Trace, ...]] = ()
 
     @property
     def expressions(self) -> Expressions:
@@ -84,11 +106,25 @@ class Retraced(abc.ABC):
     @cached_property
     def _traced(self) -> tuple[tuple[Readings, ...], Expressions]:
         if self._reads_more():
+            known = self._traced_before()
+            if known is not None:
+                return self.readings(), known
             found = self._repeated()
             vars(self).pop("_readings", None)  # noted after the runs, which may write things down
-            return self.readings(), found
+            readings = self.readings()
+            traces = (_Trace(self.signature, self._readings, found), *_traces_of(type(self)))
+            type(self)._traces = traces[:MOST_TRACES]
+            return readings, found
         self.require_repeatable()
         return self.readings(), self._trace(None)
+
+    def _traced_before(self) -> Expressions | None:
+        """The expressions of another module of this class that reads the same, so has the same."""
+        readings = self._readings
+        for trace in _traces_of(type(self)):
+            if trace.signature == self.signature and trace.readings.are_those_of(readings):
+                return trace.expressions
+        return None
 
     def require_repeatable(self) -> None:
         """Raise TraceError where the equations, or those of a part, are not the same each time."""
@@ -138,6 +174,12 @@ class Readings:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Readings:
         return self  # of a module's copy they are the same, as the expressions are
+
+    def are_those_of(self, other: Readings) -> bool:
+        """Whether another module of the class reads the same."""
+        return [(name, type(value), content) for (name, _), value, _, content in self._kept] == [
+            (name, type(value), content) for (name, _), value, _, content in other._kept
+        ]
 
     def changed(self, module: Retraced) -> str | None:
         """The name of something that is no longer what it was; None where nothing changed."""
@@ -220,16 +262,32 @@ def _outer(function: Any, names: set[str]) -> Iterator[tuple[Any, str, Any, Call
         if name != "__class__":
             read = _cell_reader(cell)
             yield id(cell), name, read(None), read
-    tables: list[Mapping[str, Any]] = [function.__globals__]
+    # ``x.k`` names the attribute k, not the global of that name.
+    own = _globals_in(function.__code__)
+    tables: list[tuple[Mapping[str, Any], set[str]]] = [(function.__globals__, own)]
     tables += [
-        vars(v)
-        for name in names
+        (vars(v), names)
+        for name in own
         if isinstance(v := function.__globals__.get(name), (types.ModuleType, type))
         and not _is_library(v)
     ]
-    for table in tables:
-        for name in names & table.keys():
+    for table, named in tables:
+        for name in named & table.keys():
             yield (id(table), name), name, table[name], _table_reader(table, name)
+
+
+@lru_cache(maxsize=4096)
+def _globals_in(code: types.CodeType) -> set[str]:
+    """The names that code reads as globals, that of functions in it included."""
+    found = {
+        step.argval
+        for step in dis.get_instructions(code)
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            found |= _globals_in(part)
+    return found
 
 
 def _attribute(name: str) -> Place:

@@ -135,6 +135,7 @@ BY_TYPE: tuple[Kind, ...] = (
     Kind(plot.Link, Fields(), not_drawn("it is one wire; draw the composite.")),
     # What is computed.
     Kind(engine.Trajectory, Fields(), lambda t: t.plot()),
+    Kind(engine.SolverRun, Fields(), NUMBERS),
     Kind(engine.FitResult, Fields(), lambda f: f.plot()),
     *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseFit, engine.CoursePrediction)),
     *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseProfile, engine.MultiStart)),

@@ -182,6 +182,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     engine.Trajectory: lambda: engine.simulate(
         loop(), np.linspace(0, 1, 5), None, {"reference": 0.1}
     ),
+    engine.SolverRun: lambda: engine.simulate(Pendulum(), [0.0, 1.0], [1.0, 0.0]).solver,
     engine.FitResult: map_fit,
     engine.CourseFit: course_fit,
     engine.CourseProblem: lambda: course_fit().problem,

@@ -1,0 +1,318 @@
+"""Many simulations of one module at once: batches of starts, inputs and parameters.
+
+Those that are not stiff run together, on arrays whose last axis is the batch, each with steps of
+its own; the others run one by one, as alone. An executor gets them in portions.
+
+Source: `riemannian_modules.integration.lanes`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from riemannian_modules.door import number_array
+from riemannian_modules.engine.inputs import InputProgram, InputSignal, input_program
+from riemannian_modules.engine.simulation_progress import reported
+from riemannian_modules.engine.vector_field import is_large, operations_of
+from riemannian_modules.errors import (
+    ConvergenceError,
+    DomainError,
+    SignatureError,
+    TraceError,
+    UnsupportedError,
+)
+from riemannian_modules.integration.lanes import LaneRate, Lanes, integrate_lanes
+from riemannian_modules.integration.scale import SHARE
+from riemannian_modules.integration.tally import Tally
+from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.space import Array, Space
+
+if TYPE_CHECKING:
+    from scipy.integrate import OdeSolver
+
+PORTIONS, LEAST_PORTION = 4, 16  # for each processor, so that all end at about the same time
+
+Inputs = Mapping[str, Any] | ArrayLike | None
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """B simulations.
+
+    Attributes:
+        module: What is simulated.
+        times: (T,).
+        x: The starts, (B, n).
+        theta: The parameters, (B, p).
+        inputs: As `simulate` takes them, those that differ left out.
+        steady: Constant inputs that differ: places in the inputs, and values (B, size).
+        rtol: Relative local error.
+        floors: The absolute tolerances, (n,), None where they are scaled.
+        method: A solver class, or None.
+        first: The place of its first one in the whole.
+    """
+
+    module: RiemannianModule
+    times: Array
+    x: Array
+    theta: Array
+    inputs: Inputs
+    steady: tuple[tuple[str, Array], ...]
+    rtol: float
+    floors: Array | None
+    method: type[OdeSolver] | None
+    first: int = 0
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def inputs_of(self, run: int) -> Inputs:
+        """The inputs of one simulation."""
+        if not self.steady:
+            return self.inputs
+        own = self.inputs if isinstance(self.inputs, Mapping) else {}
+        space = self.module.signature.inputs
+        return {**own, **{
+            name: values[run].reshape(space[name].shape if name in space else ())
+            for name, values in self.steady
+        }}  # fmt: skip
+
+    def part(self, place: slice) -> Batch:
+        """Some of the simulations."""
+        steady = tuple((name, values[place]) for name, values in self.steady)
+        return replace(
+            self, x=self.x[place], theta=self.theta[place], steady=steady, first=place.start
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """States (B, T, n) and inputs (B, T, m) of a batch, and what it took."""
+
+    states: Array
+    inputs: Array
+    tally: Tally
+
+
+def split_inputs(
+    space: Space, inputs: Inputs, where: str
+) -> tuple[Inputs, tuple[tuple[str, Array], ...], tuple[int, ...]]:
+    """The inputs that all share; those that differ, flat, by name; and the batch of these."""
+    if inputs is None:
+        return inputs, (), ()
+    if not isinstance(inputs, Mapping):
+        flat = space.pack(inputs, where)
+        if flat.ndim < 2:
+            return inputs, (), ()
+        batch = flat.shape[:-1]
+        ports = zip(space.names, space.slices, strict=True)
+        rows = tuple((name, flat[..., place].reshape(-1, place.stop - place.start))
+                     for name, place in ports)  # fmt: skip
+        return {}, rows, batch
+    space.check_names(inputs, where)
+    shared: dict[str, Any] = {}
+    differing: dict[str, Array] = {}
+    for name, value in inputs.items():
+        if _is_batch(space, name, value, where):
+            differing[name] = space.laid(name, value, f"{where}: {name!r}")[1]
+        else:
+            shared[name] = value
+    if not differing:
+        return inputs, (), ()
+    shapes = {name: flat.shape[:-1] for name, flat in differing.items()}
+    try:
+        batch = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        raise SignatureError(f"{where}: expected batches that broadcast, got {shapes}.") from None
+    rows = tuple(
+        (name, np.broadcast_to(flat, (*batch, flat.shape[-1])).reshape(-1, flat.shape[-1]))
+        for name, flat in differing.items()
+    )
+    return shared, rows, batch
+
+
+def _is_batch(space: Space, name: str, value: Any, where: str) -> bool:
+    """Whether a value of an input is an array of constants with axes before the port's own."""
+    if callable(value) or isinstance(value, (tuple, InputSignal)):
+        return False
+    given = number_array(f"{where}: {name!r}", value).shape
+    own = space[name].shape if name in space else ()
+    return len(given) > len(own) and given[len(given) - len(own) :] == own
+
+
+def solved(
+    batch: Batch, alone: Callable[[Batch, int, Tally], Array], executor: Executor | None
+) -> Solved:
+    """Solve a batch, in portions where there is an executor.
+
+    Args:
+        batch: What to solve.
+        alone: Solves one of its simulations, (T, n).
+        executor: From `concurrent.futures` or of the same interface.
+    """
+    if executor is None:
+        return solved_here(batch, alone)
+    count = min(-(-len(batch) // LEAST_PORTION), PORTIONS * (os.cpu_count() or 1))
+    edges = np.linspace(0, len(batch), count + 1).astype(int).tolist()
+    parts = [batch.part(slice(a, b)) for a, b in pairwise(edges)]
+    done = [future.result() for future in [executor.submit(solved_here, p, alone) for p in parts]]
+    tally = Tally()
+    for part in done:
+        tally.include(part.tally)
+    states, inputs = (np.concatenate(rows) for rows in zip(
+        *((part.states, part.inputs) for part in done), strict=True
+    ))  # fmt: skip
+    return Solved(states, inputs, tally)
+
+
+def solved_here(batch: Batch, alone: Callable[[Batch, int, Tally], Array]) -> Solved:
+    """Solve a batch in this process."""
+    module, tally = batch.module, Tally()
+    where = f"{type(module).__name__}: inputs"
+    program = input_program(module.signature.inputs, batch.inputs_of(0), batch.times, where)
+    size = program.space.size
+    inputs = np.empty((len(batch), len(batch.times), size))
+    inputs[:] = program.sampled(batch.times)
+    for name, values in batch.steady:
+        inputs[:, :, program.space.slice_of(name)] = values[:, None]
+    states = np.full((len(batch), len(batch.times), batch.x.shape[1]), np.nan)
+    if module.time is Time.CONTINUOUS and batch.method is None:
+        states = _together(batch, program, inputs[:, 0], tally)
+    for run in np.flatnonzero(~np.isfinite(states).all((1, 2))).tolist():
+        try:
+            states[run] = alone(batch, run, tally)
+        except (ConvergenceError, DomainError) as fault:
+            raise type(fault)(f"In run {batch.first + run} of the batch: {fault}") from None
+    return Solved(states, inputs, tally)
+
+
+def _together(batch: Batch, program: InputProgram, first: Array, tally: Tally) -> Array:
+    """The states (B, T, n) of those that are solved together; NaN where not."""
+    times, states = batch.times, np.full((len(batch), len(batch.times), batch.x.shape[1]), np.nan)
+    states[:, 0] = batch.x
+    if not batch.x.shape[1] or len(times) == 1:
+        return states
+    lanes, x = np.arange(len(batch)), batch.x.T
+    given = batch.floors
+    floors: Callable[[Array], Array] = (
+        (lambda size: SHARE * size) if given is None else (lambda _: given[:, None])
+    )
+    edges = [*program.jumps(times[0], times[-1]), *program.kinks(times[0], times[-1])]
+    for a, b in pairwise([times[0], *sorted(edges), times[-1]]):
+        drive = _Drive.between(program, batch, float(a), float(b), first)
+        inside = (times > a) & (times <= b)
+        grid = np.union1d([a, b], times[inside])
+        rate = _rate(batch.module, batch.theta, drive, lanes)
+        with reported(lambda _t, _x: None, float(a), float(b)) as tick:
+
+            def told(
+                t: Array, c: float, h: Array, z: Array, who: Lanes, out: Array,
+                rate: LaneRate = rate, tick: Any = tick,
+            ) -> None:  # fmt: skip
+                tick(t[0], None)
+                rate(t, c, h, z, who, out)
+
+            path, is_solved = integrate_lanes(told, grid, x, batch.rtol, floors, tally)
+        lanes, x = lanes[is_solved], path[-1][:, is_solved]
+        wanted = np.searchsorted(grid, times[inside])
+        found = np.full((len(batch), len(wanted), path.shape[1]), np.nan)
+        found[lanes] = np.moveaxis(path[wanted][:, :, is_solved], -1, 0)
+        states[:, inside] = found
+        if not len(lanes):
+            break
+    states[np.setdiff1d(np.arange(len(batch)), lanes)] = np.nan
+    return states
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drive:
+    """The inputs (m, B) on a stretch without corners: ``start + (t - begin) slope``, or more."""
+
+    begin: float
+    start: Array
+    slope: Array | None
+    functions: Callable[[float], list[float]] | None
+    differs: Array
+
+    @classmethod
+    def between(
+        cls, program: InputProgram, batch: Batch, a: float, b: float, first: Array
+    ) -> _Drive:
+        value = program.between(a, b)
+        low, high = np.array(value(a)), np.array(value(b))
+        start = np.tile(low[:, None], len(batch))
+        differs = np.zeros(len(low), dtype=bool)
+        for name, _ in batch.steady:
+            differs[program.space.slice_of(name)] = True
+        start[differs] = first.T[differs]
+        slope = np.where(differs, 0.0, (high - low) / (b - a))
+        functions = value if program.has_functions else None
+        return cls(a, start, slope if slope.any() else None, functions, differs)
+
+    def at(self, t: Array, lanes: Lanes) -> Array:
+        u = self.start[:, lanes]
+        if self.functions is not None:
+            rows = np.array([self.functions(time) for time in t.tolist()]).T
+            return np.where(self.differs[:, None], u, rows)
+        return u if self.slope is None else u + (t - self.begin) * self.slope[:, None]
+
+    @property
+    def is_constant(self) -> bool:
+        return self.functions is None and self.slope is None
+
+
+def _rate(module: RiemannianModule, theta: Array, drive: _Drive, among: Lanes) -> LaneRate:
+    """The derivative for lanes counted among those of the batch that are left."""
+    shared: Any = theta[0].tolist() if (theta == theta[0]).all() else None
+    field, is_constant = _field(module), drive.is_constant
+    kept: list[Any] = [None, None, None, None]  # what the lanes select, until lanes leave
+
+    def rate(t: Array, c: float, h: Array, x: Array, lanes: Lanes, out: Array) -> None:
+        if kept[0] is not lanes:
+            who = among[lanes]
+            parameters = theta[who].T if shared is None else shared
+            kept[:] = lanes, who, parameters, drive.start[:, who]
+        u = kept[3] if is_constant else drive.at(t + c * h, kept[1])
+        field(x, u, kept[2], out)
+
+    return rate
+
+
+def _field(module: RiemannianModule) -> Callable[[Array, Array, Any, Array], None]:
+    """``(x (n, L), u (m, L), theta, dx (n, L))`` writes dx; theta is (p, L) or a list."""
+    if not is_large(module):
+        try:
+            return _compiled_field(module)
+        except (TraceError, UnsupportedError):
+            pass
+    operations = operations_of(module)
+
+    def derivative(x: Array, u: Array, theta: Any, dx: Array) -> None:
+        values = np.asarray(theta, dtype=np.float64)
+        dx[:] = operations.derivative(x, u, values if values.ndim > 1 else values[:, None])
+
+    return derivative
+
+
+def _compiled_field(module: RiemannianModule) -> Callable[[Array, Array, Any, Array], None]:
+    from riemannian_modules.arithmetic.compile import compile_floats
+
+    e = module.expressions
+    compiled = compile_floats(e.dx, e.arguments)
+
+    def derivative(x: Array, u: Array, theta: Any, dx: Array) -> None:
+        for i, value in enumerate(compiled(x, u, theta)):
+            dx[i] = value
+
+    return derivative
