@@ -5,7 +5,14 @@ from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_result import FitResult
-from riemannian_modules.engine.inputs import HeldTable, LinearTable, held_table, linear_table
+from riemannian_modules.engine.inputs import (
+    HeldTable,
+    Jumping,
+    LinearTable,
+    held_table,
+    jumping,
+    linear_table,
+)
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.linear_model import LinearModel
 from riemannian_modules.engine.linearize import linearize
@@ -37,6 +44,7 @@ __all__ = [
     "HeldTable",
     "Iteration",
     "Joint",
+    "Jumping",
     "Layerwise",
     "LayerwiseMetric",
     "LinearModel",
@@ -57,6 +65,7 @@ __all__ = [
     "equilibrium",
     "fit",
     "held_table",
+    "jumping",
     "linear_table",
     "linearize",
     "one_hot",

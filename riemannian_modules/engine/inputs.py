@@ -1,7 +1,8 @@
 """Inputs over time: constants, functions of time, and tables, for each port of a module.
 
 A table's corners are known to the solver, which never steps over one: it lands on each kink and
-starts anew at each jump.
+starts anew at each jump. A function that can be traced is known exactly, with all of its corners.
+Of any other, jumps are those that are named, or found by looking at many times.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import number_array
+from riemannian_modules.door import brief, number_array
+from riemannian_modules.engine.input_functions import found_jumps, traced_signal
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array, Port, Space
@@ -34,6 +36,10 @@ class InputSignal(abc.ABC, Shown):
     @abc.abstractmethod
     def kinks(self) -> list[float]:
         """Times at which the slope jumps."""
+
+    def exact(self, time: Any) -> tuple[Any, ...] | None:  # noqa: ARG002
+        """The values in exact terms of the symbol ``time``; None where there are none."""
+        return None
 
     @abc.abstractmethod
     def between(self, start: float, end: float) -> list[float] | InputValue:
@@ -70,11 +76,8 @@ class ConstantInput(InputSignal):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FunctionInput(InputSignal):
-    """A function of time, smooth as far as is known, that gives the port's value."""
-
-    function: Callable[[float], Any]
-    port: Port
+class TimeInput(InputSignal):
+    """The time itself."""
 
     @override
     def jumps(self) -> list[float]:
@@ -85,16 +88,98 @@ class FunctionInput(InputSignal):
         return []
 
     @override
+    def exact(self, time: Any) -> tuple[Any, ...] | None:
+        return (time,)
+
+    @override
     def between(self, start: float, end: float) -> list[float] | InputValue:
-        function = self.function
-        if self.port.size == 1:
+        return lambda t: [t]
+
+    @override
+    def sampled(self, times: Array) -> Array:
+        return times[:, None].copy()
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Jumping(Shown):
+    """A function of time and the times at which it jumps; build with `jumping`.
+
+    Attributes:
+        function: From a time to the port's value.
+        times: Increasing times, (k,).
+    """
+
+    function: Callable[[float], Any]
+    times: Array
+
+
+def jumping(function: Callable[[float], Any], jumps: ArrayLike) -> Jumping:
+    """A function of time that jumps at known times, as an input of `simulate`.
+
+    The integration starts anew at each of them, and the function is asked on either side alone, so
+    that it does not matter which value it has at the jump itself.
+
+    Args:
+        function: From a time, in the module's unit of time, to the port's value.
+        jumps: The times, in any order, shape (k,).
+
+    Raises:
+        SignatureError: If ``function`` is none, or the times are not of shape (k,).
+        DomainError: For NaN or infinite times.
+    """
+    if not callable(function):
+        raise SignatureError(f"jumping: expected a function of time, got {brief(function)}.")
+    times = number_array("jumping: jumps", jumps)
+    if times.ndim != 1:
+        raise SignatureError(f"jumping: expected jumps of shape (k,), got shape {times.shape}.")
+    if not np.isfinite(times).all():
+        raise DomainError("jumping: expected finite times, got NaN or infinity.")
+    return Jumping(function, np.unique(times))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FunctionInput(InputSignal):
+    """A function of time that gives the port's value, and where it is known to jump."""
+
+    function: Callable[[float], Any]
+    port: Port
+    jump_times: tuple[float, ...] = ()
+
+    @override
+    def jumps(self) -> list[float]:
+        return list(self.jump_times)
+
+    @override
+    def kinks(self) -> list[float]:
+        return []
+
+    @override
+    def exact(self, time: Any) -> tuple[Any, ...] | None:
+        return None if self.jump_times else traced_signal(self.function, time, self.port.size)
+
+    @override
+    def between(self, start: float, end: float) -> list[float] | InputValue:
+        function, port = self.function, self.port
+        if self.jump_times:  # what it is at the jumps themselves may belong to the other side
+            inside = 4.0 * float(np.spacing(max(abs(start), abs(end))))
+            low, high = start + inside, end - inside
+            return lambda t: _flat(function(min(max(t, low), high)), port)
+        if port.size == 1:
             return lambda t: [float(function(t))]
-        return lambda t: np.asarray(function(t), dtype=np.float64).ravel().tolist()
+        return lambda t: _flat(function(t), port)
 
     @override
     def sampled(self, times: Array) -> Array:
         values = [_shaped(self.function(t), self.port, f"at t = {t:g}") for t in times.tolist()]
         return np.array(values).reshape(len(times), self.port.size)
+
+
+def _flat(value: Any, port: Port) -> list[float]:
+    if port.size == 1:
+        return [float(value)]
+    return np.asarray(value, dtype=np.float64).ravel().tolist()
 
 
 @final
@@ -242,6 +327,33 @@ class InputProgram:
         """Whether some input is a function, whose corners nobody knows."""
         return any(isinstance(s, FunctionInput) for s in self.signals)
 
+    def longest_step(self, times: Array) -> float:
+        """What no step exceeds: with functions among the inputs, the times of the result.
+
+        A hundredth of the whole where these are few; infinite without functions.
+        """
+        if not self.has_functions:
+            return float("inf")
+        return min(float(np.diff(times).max()), float(times[-1] - times[0]) / 100.0)
+
+    def exact(self, time: Any) -> dict[int, Any]:
+        """The inputs that have exact terms in the symbol ``time``, by their places."""
+        found: dict[int, Any] = {}
+        for signal, place in zip(self.signals, self.space.slices, strict=True):
+            terms = signal.exact(time)
+            if terms is not None:
+                found |= dict(zip(range(place.start, place.stop), terms, strict=True))
+        return found
+
+    def steady(self, start: float, end: float) -> set[int]:
+        """The places of the inputs that are constant on a stretch without jumps."""
+        return {
+            i
+            for signal, place in zip(self.signals, self.space.slices, strict=True)
+            if not callable(signal.between(start, end))
+            for i in range(place.start, place.stop)
+        }
+
     def between(self, start: float, end: float) -> InputValue:
         """The flat inputs on a stretch without jumps."""
         base = [0.0] * self.space.size
@@ -270,9 +382,18 @@ class InputProgram:
 
 
 def input_program(
-    space: Space, inputs: Mapping[str, Any] | ArrayLike | None, times: Array, where: str
+    space: Space,
+    inputs: Mapping[str, Any] | ArrayLike | None,
+    times: Array,
+    where: str,
+    time: str | None = None,
 ) -> InputProgram:
-    """Check a user's inputs: names, times covered, shapes; what is not named is zero."""
+    """Check a user's inputs: names, times covered, shapes; what is not named is zero.
+
+    The port ``time`` is the time itself unless it is named.
+    """
+    if inputs is None and time is not None:
+        inputs = {}
     if not isinstance(inputs, Mapping):
         flat = space.pack(inputs, where)
         if flat.ndim != 1:
@@ -284,9 +405,10 @@ def input_program(
         return InputProgram(space, tuple(ConstantInput(flat[place]) for place in space.slices))
     space.check_names(inputs, where)
     ports = tuple(_spelled_out(space, inputs))
+    given = {time: TimeInput()} | dict(inputs)
     return InputProgram(
         Space(ports),
-        tuple(_signal(inputs.get(p.name, 0.0), p, times, f"{where}: {p.name!r}") for p in ports),
+        tuple(_signal(given.get(p.name, 0.0), p, times, f"{where}: {p.name!r}") for p in ports),
     )
 
 
@@ -305,8 +427,15 @@ def _signal(given: Any, port: Port, times: Array, where: str) -> InputSignal:
     if isinstance(given, (LinearTable, HeldTable)):
         _check_covers(given, port, times, where)
         return given
+    if isinstance(given, TimeInput):
+        return given
+    if isinstance(given, Jumping):
+        _shaped(given.function(float(times[0])), port, f"{where} at t = {times[0]:g}")
+        return FunctionInput(given.function, port, tuple(given.times.tolist()))
     if callable(given):
         _shaped(given(float(times[0])), port, f"{where} at t = {times[0]:g}")
+        if traced_signal(given, None, port.size) is None:
+            return FunctionInput(given, port, found_jumps(given, times))
         return FunctionInput(given, port)
     return ConstantInput(_shaped(given, port, where))
 

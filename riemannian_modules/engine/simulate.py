@@ -19,6 +19,12 @@ from numpy.typing import ArrayLike
 from riemannian_modules.door import brief, number, number_array, require
 from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
 from riemannian_modules.engine.simulation_progress import reported
+from riemannian_modules.engine.switching import (
+    PiecewiseRun,
+    solvers,
+    switched_problem,
+    switching_field,
+)
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
 from riemannian_modules.engine.vector_field import VectorField, vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
@@ -31,6 +37,7 @@ from riemannian_modules.integration.problem import (
     Tolerances,
 )
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.time_input import time_port
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
@@ -99,11 +106,17 @@ def simulate(
             f"{name}: expected one of SciPy's solver classes as method, such as "
             f"scipy.integrate.DOP853, or None, got {brief(method)}."
         )
-    program = input_program(module.signature.inputs, inputs, t, f"{name}: inputs")
+    program = input_program(
+        module.signature.inputs, inputs, t, f"{name}: inputs", time_port(module)
+    )
     if module.time is Time.STATIC:
         states = np.zeros((len(t), 0))
     elif module.time is Time.DISCRETE:
         states = _stepped(module, t, point.x, program, point.theta)
+    elif (switched := switching_field(module, point.theta, program)) is not None:
+        problem = switched_problem(switched, program)
+        pieces = PiecewiseRun(module, program, problem, solvers(method))
+        t, states = pieces.integrated(t, point.x, rtol, atol)
     else:
         run = _Run(module, vector_field(module, point.theta), program, method, rtol, atol)
         states = run.integrated(t, point.x)
@@ -194,8 +207,7 @@ class _Run:
         if len(times) == 1:
             return states
         edges = [times[0], *self.program.jumps(times[0], times[-1]), times[-1]]
-        widest = np.diff(times).max() if self.program.has_functions else np.inf
-        tolerances = Tolerances(self.rtol, self.atol, float(widest))
+        tolerances = Tolerances(self.rtol, self.atol, self.program.longest_step(times))
         for a, b in pairwise(edges):
             kinks = self.program.kinks(a, b)
             inside = (times > a) & (times <= b)

@@ -32,6 +32,7 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
+from riemannian_modules.modules.switched_flow_map import SwitchedFlowMap, switched_flow_map
 from riemannian_modules.space import Array, Signals, Space
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class FlowMap(RiemannianModule):
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         """``(nothing, final state)``; raises ConvergenceError if the integration stops early."""
         batch, course = self._course(x, u, theta)
+        if (switched := self._switched()) is not None:
+            end = switched.ends(course.start, course.u, course.theta)
+            return np.zeros((*batch, 0)), end.reshape(*batch, -1)
         end = self._integrate(course.velocity, course.newton_matrix, course.start[:, None, :])
         return np.zeros((*batch, 0)), end.reshape(*batch, -1)
 
@@ -111,15 +115,27 @@ class FlowMap(RiemannianModule):
         batch, course = self._course(x, u, theta)
         points, n = course.start.shape
         m, p = self.flow.signature.inputs.size, theta.shape[-1]
+        if (switched := self._switched()) is not None:
+            S = switched.sensitivities(course.start, course.u, course.theta)
+            return self._as_jacobian(S.reshape(*batch, n, n + m + p))
         # Row 0 is the state, the others the transposed sensitivity, which starts as [I, 0, 0].
         start = np.zeros((points, 1 + n + m + p, n))
         start[:, 0], start[:, 1 : 1 + n] = course.start, np.eye(n)
         end = self._integrate(course.velocity_of_all, course.newton_matrix, start)
-        S = np.swapaxes(end[:, 1:], -1, -2).reshape(*batch, n, n + m + p)
+        return self._as_jacobian(np.swapaxes(end[:, 1:], -1, -2).reshape(*batch, n, n + m + p))
+
+    def _as_jacobian(self, S: Array) -> Jacobian:
+        """The sensitivities (..., n, n + m + p) in the parts of a Jacobian."""
+        *batch, n, columns = S.shape
+        m = self.inputs.size - n
+        p = columns - n - m
         return Jacobian(
             np.zeros((*batch, 0, 0)), np.zeros((*batch, 0, n + m)), np.zeros((*batch, n, 0)),
             S[..., : n + m], np.zeros((*batch, 0, p)), S[..., n + m :],
         )  # fmt: skip
+
+    def _switched(self) -> SwitchedFlowMap | None:
+        return switched_flow_map(self.flow, self.duration, self.relative, self.absolute)
 
     def _course(self, x: Array, u: Array, theta: Array) -> tuple[tuple[int, ...], _Course]:
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])

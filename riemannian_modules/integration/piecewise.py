@@ -1,0 +1,352 @@
+"""Integration piece by piece: each step is searched for crossings, and a new piece begins at one.
+
+In a piece the side of every border stays, so that the flow is smooth; events of the user's end
+pieces as well, and may put the state elsewhere.
+
+Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, section II.6;
+Shampine and Thompson (2000), Computers and Mathematics with Applications 39, 43-54.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from riemannian_modules.integration.crossings import Step, first_crossing
+from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
+from riemannian_modules.integration.sides import settled
+from riemannian_modules.integration.switched import Mode, SwitchedProblem
+from riemannian_modules.space import Array
+
+if TYPE_CHECKING:
+    from scipy.integrate import OdeSolver
+
+MOST_AT_ONCE = 50  # crossings one after the other that come within SOON of each other
+SOON = 1e-9  # of the stretch
+SAME = 8  # spacings of a time within which an output time is that of an event
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """Events of the user's: values (l,) of which each zero is one.
+
+    Attributes:
+        values: From a time and a state to the l values.
+        directions: For each 1 (rising), -1 (falling) or 0 (both).
+        happen: From a time, a state and the indices of the events to the state after, and whether
+            the run ends.
+    """
+
+    values: Callable[[float, list[float]], Numbers]
+    directions: Sequence[int]
+    happen: Callable[[float, Array, list[int]], tuple[Array, bool]]
+
+
+NOTHING = Watched(lambda _t, _x: (), (), lambda _t, x, _i: (x, False))
+
+
+class _UndefinedError(Exception):
+    """The derivative is NaN or infinite at a trial point of LSODA, which would not notice."""
+
+
+@final
+class Pieces:
+    """A run over several stretches; each stretch may have a problem of its own.
+
+    Attributes:
+        ended: When an event ended the run, or None.
+    """
+
+    def __init__(
+        self,
+        watched: Watched,
+        tolerances: Tolerances,
+        methods: Sequence[type[OdeSolver]],
+        most_steps: float = math.inf,
+    ) -> None:
+        """Begin a run.
+
+        Args:
+            watched: Events.
+            tolerances: Bounds on local errors and steps.
+            methods: SciPy's solvers; where one gives up, the next goes on from there.
+            most_steps: Steps of a piece after which any but the last method gives up.
+        """
+        self._most_steps = most_steps
+        self._watched, self._tolerances, self._methods = watched, tolerances, methods
+        self.ended: float | None = None
+        self._sides: list[float] = []  # of the events' values; 0 where not known yet
+        self._crossings: dict[tuple[str, int], deque[float]] = {}
+
+    def stretch(
+        self, problem: SwitchedProblem, start: Array, grid: Array, corners: Sequence[float]
+    ) -> Array:
+        """The states at the times of ``grid`` (the start first), after events; (k, n).
+
+        Args:
+            problem: The flow on this stretch.
+            start: The state at its start.
+            grid: Increasing times.
+            corners: Increasing times over which no step passes, the last of the grid included.
+
+        Returns:
+            A row for each time that was reached; where an event ended the run, one more for its
+            end.
+
+        Raises:
+            StoppedError: If no method reaches the end, or crossings accumulate.
+        """
+        rows = _Rows(grid, start)
+        t, x, end = float(grid[0]), start, float(grid[-1])
+        if not self._sides:
+            self._sides = [_sign(v) for v in self._watched.values(t, x.tolist())]
+        mode = settled(problem, t, x, end)
+        separators = problem.separators(t, x, end)
+        methods = list(self._methods)
+        while t < end:
+            stops = [s for s in (*corners, *separators) if s > t]
+            try:
+                most = self._most_steps if len(methods) > 1 else math.inf
+                reached = self._piece(problem, mode, methods[0], (t, x, min(stops)), rows, most)
+            except (StoppedError, _UndefinedError) as stopped:
+                if len(methods) == 1:
+                    raise _told(stopped, t, x) from None
+                del methods[0]
+                t, x = rows.last
+                mode = settled(problem, t, x, end, mode)
+                continue
+            if reached is None:  # a corner
+                t, x = rows.last
+                continue
+            t, x, borders, events = reached
+            self._count(t, end - float(grid[0]), x, borders, events)
+            x, is_over = self._happened(t, x, events)
+            was = mode
+            mode = settled(problem, t, x, end, mode, () if events else borders)
+            x = problem.crossed(t, _on(problem, t, x, was, mode), was, mode)
+            rows.restart(t, x)
+            if events:
+                separators = problem.separators(t, x, end)
+            if is_over:
+                self.ended = t
+                return rows.until(t, x)
+        return rows.states
+
+    def _piece(
+        self,
+        problem: SwitchedProblem,
+        mode: Mode,
+        method: type[OdeSolver],
+        ends: tuple[float, Array, float],
+        rows: _Rows,
+        most: float,
+    ) -> tuple[float, Array, list[int], list[int]] | None:
+        """Integrate to the next crossing: its time, state, borders and events; None if none is."""
+        watch = _Watch(problem, mode, self._watched)
+        solver, is_first = _started(method, problem, mode, ends, self._tolerances), True
+        while solver.status == "running":
+            most -= 1
+            if most < 0:
+                raise StoppedError(float(solver.t), solver.y, "too many steps were needed.")
+            _stepped(solver)
+            step = Step(float(solver.t_old), float(solver.t), solver.dense_output(), watch.values)
+            times, values = step.sampled(is_first=is_first)
+            is_first = False
+            self._learn(values)
+            while crossed := first_crossing(step, [*watch.signs, *self._sides], times, values):
+                at, turned = crossed
+                borders, events = watch.owners(turned), self._turned(turned, len(watch.signs))
+                if borders is not None or events:
+                    rows.record(step.path, step.start, at)
+                    return at, step.path(at), borders or [], events
+                later = [i for i, s in enumerate(times) if s > at]
+                times = [at, *(times[i] for i in later)]
+                values = np.vstack([step.at(at), values[later]])
+            rows.record(step.path, step.start, step.end, solver.y)
+        return None
+
+    def _turned(self, turned: list[int], first: int) -> list[int]:
+        """The events that changed their side in their direction; notes the new sides."""
+        events: list[int] = []
+        for i in (k - first for k in turned if k >= first):
+            self._sides[i] = -self._sides[i]
+            if self._watched.directions[i] in (0, self._sides[i]):
+                events.append(i)
+        return events
+
+    def _learn(self, values: Array) -> None:
+        """Take the sides of events that are not known from where their values are first off zero."""
+        first = values.shape[1] - len(self._sides)
+        for i, side in enumerate(self._sides):
+            seen = [v for v in values[1:, first + i].tolist() if v and not side]
+            if seen:
+                self._sides[i] = _sign(seen[0])
+
+    def _happened(self, t: float, x: Array, events: list[int]) -> tuple[Array, bool]:
+        if not events:
+            return x, False
+        before = self._watched.values(t, x.tolist())
+        after, is_over = self._watched.happen(t, x, events)
+        values = self._watched.values(t, after.tolist())
+        for i, (value, old) in enumerate(zip(values, before, strict=True)):
+            if i in events:
+                self._sides[i] = 0.0  # its value is zero but for rounding
+            elif value != old:
+                self._sides[i] = _sign(value)
+        return after, is_over
+
+    def _count(
+        self, t: float, span: float, x: Array, borders: list[int], events: list[int]
+    ) -> None:
+        for key in (*(("border", i) for i in borders), *(("event", i) for i in events)):
+            recent = self._crossings.setdefault(key, deque(maxlen=MOST_AT_ONCE))
+            recent.append(t)
+            if len(recent) == MOST_AT_ONCE and np.diff(recent).max() <= SOON * span:
+                raise StoppedError(
+                    t, x, f"{MOST_AT_ONCE} times in a row, one {key[0]} was crossed again within "
+                    f"{SOON * span:.3g}: such crossings accumulate (Zeno). Let an event end the "
+                    "run or set the state to rest where they become too small, or give a switch "
+                    "a hysteresis.",
+                )  # fmt: skip
+
+
+def _on(problem: SwitchedProblem, t: float, x: Array, before: Mode, after: Mode) -> Array:
+    """The state, put back onto the border along which it slides or has slid."""
+    border = after.sliding if after.sliding is not None else before.sliding
+    if border is None:
+        return x
+    value = problem.borders(t, x.tolist(), after.signs)[border]
+    slope = problem.slopes(t, x.tolist(), after.signs)[0][border]
+    return x - slope * (value / (slope @ slope))
+
+
+class _Watch:
+    """What is watched in a mode: the borders' values, and what keeps a sliding flow on its border.
+
+    Of a border on which the flow rests, leaving it is watched.
+    """
+
+    def __init__(self, problem: SwitchedProblem, mode: Mode, events: Watched) -> None:
+        self._problem, self._mode, self._events = problem, mode, events
+        self._resting = [i for i, s in enumerate(mode.signs) if s == 0.0 and i != mode.sliding]
+        kept = [1.0, 1.0] if mode.sliding is not None else []
+        self.signs = [*mode.signs, *([1.0] * len(self._resting)), *kept]
+
+    def values(self, t: float, x: list[float]) -> Numbers:
+        """The values, then those of the events."""
+        p, mode = self._problem, self._mode
+        found = list(p.borders(t, x, mode.signs)) if mode.signs else []
+        if self._resting:
+            sizes = p.sizes(t, x, mode.signs)
+            found += [1e-6 * sizes[i] - abs(found[i]) or 1.0 for i in self._resting]
+        if mode.sliding is not None:
+            above, below = p.sides(t, x, mode, mode.sliding)
+            found += [-above, below]
+        return [*found, *self._events.values(t, x)]
+
+    def owners(self, turned: list[int]) -> list[int] | None:
+        """The borders that are crossed, without those that the flow rested on; None if none is."""
+        k, resting = len(self._mode.signs), len(self._resting)
+        ours = [i for i in turned if i < len(self.signs)]
+        crossed = [i for i in ours if i < k]
+        slides = self._mode.sliding is not None and any(i >= k + resting for i in ours)
+        return ([*crossed, *([self._mode.sliding] if slides else [])]) if ours else None  # type: ignore[list-item]
+
+
+class _Rows:
+    """States at the times of a grid, filled in as steps pass them."""
+
+    def __init__(self, grid: Array, start: Array) -> None:
+        self._grid, self._known = grid, 1
+        self.states = np.empty((len(grid), len(start)))
+        self.states[0] = start
+        self.last = float(grid[0]), start
+
+    def record(
+        self, path: Callable[[Any], Array], start: float, end: float, last: Array | None = None
+    ) -> None:
+        """Note the states of a step down to ``end``; ``last`` is the state there, if it is kept."""
+        side = "right" if last is not None else "left"
+        slack = 0.0 if last is not None else SAME * float(np.spacing(abs(end)))
+        reached = max(int(np.searchsorted(self._grid, end - slack, side)), self._known)
+        if reached > self._known:
+            times = np.maximum(self._grid[self._known : reached], start)
+            self.states[self._known : reached] = path(times).T
+            if last is not None and times[-1] == end:
+                self.states[reached - 1] = last
+            self._known = reached
+        if last is not None:
+            self.last = end, last
+
+    def restart(self, t: float, x: Array) -> None:
+        """Go on from a state after an event, which output times within rounding show."""
+        slack = SAME * float(np.spacing(abs(t)))
+        while self._known < len(self._grid) and self._grid[self._known] <= t + slack:
+            self.states[self._known] = x
+            self._known += 1
+        self.last = t, x
+
+    def until(self, t: float, x: Array) -> Array:
+        """The rows that are known, and one for the end where the grid has none there."""
+        rows = self.states[: self._known]
+        is_there = abs(self._grid[self._known - 1] - t) <= SAME * float(np.spacing(abs(t)))
+        return rows if is_there else np.vstack([rows, x])
+
+
+def _sign(value: float) -> float:
+    return float((value > 0) - (value < 0))
+
+
+def _told(stopped: Exception, t: float, x: Array) -> StoppedError:
+    if isinstance(stopped, StoppedError):
+        return stopped
+    return StoppedError(t, x, "the derivative is NaN or infinite.")
+
+
+def _stepped(solver: Any) -> None:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            told = solver.step()
+        except ValueError as error:  # a linear solve met an infinite entry of the Jacobian
+            raise StoppedError(float(solver.t), solver.y, f"{error}.") from error
+    if solver.status == "failed" or not np.isfinite(solver.y).all():
+        raise StoppedError(float(solver.t), solver.y, told or "the state is not finite.")
+
+
+def _started(
+    method: type[OdeSolver],
+    problem: SwitchedProblem,
+    mode: Mode,
+    ends: tuple[float, Array, float],
+    tolerances: Tolerances,
+) -> Any:
+    from scipy.integrate import BDF, LSODA, Radau
+
+    t, x, end = ends
+    is_checked = issubclass(method, LSODA)
+
+    def derivative(t: float, x: Array) -> Array:
+        dx = problem.velocity(float(t), x.tolist(), mode)
+        if is_checked and not math.isfinite(sum(dx)):
+            raise _UndefinedError
+        return np.array(dx, dtype=np.float64)
+
+    options: dict[str, Any] = {}
+    if issubclass(method, (BDF, LSODA, Radau)):
+        options["jac"] = lambda t, x: problem.slope(float(t), x.tolist(), mode)
+    create: Any = method
+    try:
+        return create(
+            derivative, t, x, end, rtol=tolerances.rtol, atol=tolerances.atol,
+            max_step=tolerances.largest_step, **options,
+        )  # fmt: skip
+    except ValueError as error:
+        raise StoppedError(t, x, str(error)) from error
