@@ -24,6 +24,7 @@ from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array, Port, Space
 
 InputValue = Callable[[float], list[float]]
+SLACK = 4.0  # spacings of a time: what is nearer to another is taken for it
 
 
 class InputSignal(abc.ABC, Shown):
@@ -163,7 +164,7 @@ class FunctionInput(InputSignal):
     def between(self, start: float, end: float) -> list[float] | InputValue:
         function, port = self.function, self.port
         if self.jump_times:  # what it is at the jumps themselves may belong to the other side
-            inside = 4.0 * float(np.spacing(max(abs(start), abs(end))))
+            inside = SLACK * float(np.spacing(max(abs(start), abs(end))))
             low, high = start + inside, end - inside
             return lambda t: _flat(function(min(max(t, low), high)), port)
         if port.size == 1:
@@ -315,12 +316,16 @@ class InputProgram:
     signals: tuple[InputSignal, ...]
 
     def jumps(self, start: float, end: float) -> list[float]:
-        """Times strictly inside at which some input jumps."""
-        return sorted({t for s in self.signals for t in s.jumps() if start < t < end})
+        """Times inside at which some input jumps, and not at an end but for rounding."""
+        return self._inside((t for s in self.signals for t in s.jumps()), start, end)
 
     def kinks(self, start: float, end: float) -> list[float]:
-        """Times strictly inside at which some input has a kink."""
-        return sorted({t for s in self.signals for t in s.kinks() if start < t < end})
+        """Times inside at which some input has a kink, and not at an end but for rounding."""
+        return self._inside((t for s in self.signals for t in s.kinks()), start, end)
+
+    def _inside(self, times: Iterator[float], start: float, end: float) -> list[float]:
+        slack = SLACK * float(np.spacing(max(abs(start), abs(end))))
+        return sorted({t for t in times if start + slack < t < end - slack})
 
     @property
     def has_functions(self) -> bool:

@@ -182,7 +182,7 @@ class Pieces:
         return events
 
     def _learn(self, values: Array) -> None:
-        """Take the sides of events that are not known from where their values are first off zero."""
+        """Take the sides of events that are not known from values that are off zero."""
         first = values.shape[1] - len(self._sides)
         for i, side in enumerate(self._sides):
             seen = [v for v in values[1:, first + i].tolist() if v and not side]
@@ -218,13 +218,13 @@ class Pieces:
 
 
 def _on(problem: SwitchedProblem, t: float, x: Array, before: Mode, after: Mode) -> Array:
-    """The state, put back onto the border along which it slides or has slid."""
-    border = after.sliding if after.sliding is not None else before.sliding
-    if border is None:
+    """The state, put back onto the borders along which it slides or has slid."""
+    borders = sorted({*before.sliding, *after.sliding})
+    if not borders:
         return x
-    value = problem.borders(t, x.tolist(), after.signs)[border]
-    slope = problem.slopes(t, x.tolist(), after.signs)[0][border]
-    return x - slope * (value / (slope @ slope))
+    values = np.array(problem.borders(t, x.tolist(), after.signs))[borders]
+    slopes = problem.slopes(t, x.tolist(), after.signs)[0][borders]
+    return x - np.linalg.lstsq(slopes, values)[0]
 
 
 class _Watch:
@@ -235,9 +235,10 @@ class _Watch:
 
     def __init__(self, problem: SwitchedProblem, mode: Mode, events: Watched) -> None:
         self._problem, self._mode, self._events = problem, mode, events
-        self._resting = [i for i, s in enumerate(mode.signs) if s == 0.0 and i != mode.sliding]
-        kept = [1.0, 1.0] if mode.sliding is not None else []
-        self.signs = [*mode.signs, *([1.0] * len(self._resting)), *kept]
+        at_zero = [i for i, s in enumerate(mode.signs) if s == 0.0]
+        self._resting = [i for i in at_zero if i not in mode.sliding]
+        kept = len(self._resting) + 2 * len(mode.sliding)
+        self.signs = [*mode.signs, *([1.0] * kept)]
 
     def values(self, t: float, x: list[float]) -> Numbers:
         """The values, then those of the events."""
@@ -246,18 +247,17 @@ class _Watch:
         if self._resting:
             sizes = p.sizes(t, x, mode.signs)
             found += [1e-6 * sizes[i] - abs(found[i]) or 1.0 for i in self._resting]
-        if mode.sliding is not None:
-            above, below = p.sides(t, x, mode, mode.sliding)
-            found += [-above, below]
+        if mode.sliding:
+            shares = p.sliding(t, x, mode)[1]
+            found += [*shares, *(1.0 - share for share in shares)]
         return [*found, *self._events.values(t, x)]
 
     def owners(self, turned: list[int]) -> list[int] | None:
         """The borders that are crossed, without those that the flow rested on; None if none is."""
-        k, resting = len(self._mode.signs), len(self._resting)
-        ours = [i for i in turned if i < len(self.signs)]
-        crossed = [i for i in ours if i < k]
-        slides = self._mode.sliding is not None and any(i >= k + resting for i in ours)
-        return ([*crossed, *([self._mode.sliding] if slides else [])]) if ours else None  # type: ignore[list-item]
+        resting, sliding = [None] * len(self._resting), self._mode.sliding
+        owners = [*range(len(self._mode.signs)), *resting, *sliding, *sliding]
+        ours = [owners[i] for i in turned if i < len(owners)]
+        return [i for i in ours if i is not None] if ours else None
 
 
 class _Rows:

@@ -15,7 +15,7 @@ from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.space import Array
 
 ROUNDING = 1e-12  # of a border's value, relative to its parts, and of its rate
-MOST_ROUNDS = 20  # of deciding all borders, whose values may depend on each other's sides
+MOST_ROUNDS = 20  # of deciding all borders, beyond one for each that depends on another's side
 A_BIT = 1e-6  # of the time to the end: where rates are looked at that are zero at the start
 CLOSED = 0.0  # the side that the formulas themselves take on the border
 
@@ -39,11 +39,11 @@ def settled(
         touched: Borders on which x lies, whatever rounding makes of their values.
 
     Raises:
-        StoppedError: If no mode agrees with itself, or the flow slides along two borders at once.
+        StoppedError: If no mode agrees with itself.
     """
     point = x.tolist()
     mode = Mode((CLOSED,) * problem.count) if mode is None else Mode(mode.signs)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MOST_ROUNDS + problem.count):
         before = mode
         values = problem.borders(t, point, mode.signs)
         sizes = problem.sizes(t, point, mode.signs)
@@ -52,41 +52,30 @@ def settled(
         blur = 8.0 * np.spacing(abs(t)) * np.abs(np.nan_to_num(rates))
         for i, (value, size) in enumerate(zip(values, sizes, strict=True)):
             if i not in touched and abs(value) > ROUNDING * size + blur[i]:
-                mode = _off(mode, i).on(i, 1.0 if value > 0 else -1.0)
+                mode = mode.on(i, 1.0 if value > 0 else -1.0)
             else:
                 mode = _on_border(problem, t, point, end, mode, i)
         if mode == before:
             return mode
     raise StoppedError(
-        t, x, f"the pieces of its equations do not agree on a side within {MOST_ROUNDS} rounds: "
-        "each choice changes what another one depends on. Give the choice a hysteresis.",
+        t, x, "the pieces of its equations do not agree on how it goes on: each choice changes "
+        "what another one depends on. Give one of them a hysteresis.",
     )  # fmt: skip
-
-
-def _off(mode: Mode, border: int) -> Mode:
-    return Mode(mode.signs) if mode.sliding == border else mode
 
 
 def _on_border(
     problem: SwitchedProblem, t: float, x: list[float], end: float, mode: Mode, i: int
 ) -> Mode:
-    free = _off(mode, i)
-    above = _trend(problem, t, x, end, free.on(i, 1.0), i)
-    below = _trend(problem, t, x, end, free.on(i, -1.0), i)
+    above = _trend(problem, t, x, end, mode.on(i, 1.0), i)
+    below = _trend(problem, t, x, end, mode.on(i, -1.0), i)
     if above < 0 < below:
-        if free.sliding is not None:
-            raise StoppedError(
-                t, np.array(x), "the flow is led onto two borders at once, where its choices do "
-                "not say how it goes on. Give one of them a hysteresis, or replace the jump by a "
-                "steep slope such as tanh(v / 0.01).",
-            )  # fmt: skip
-        return Mode(free.on(i, CLOSED).signs, i)
+        return mode.along(i)
     if above >= 0 and below >= 0 and (above, below) != (0, 0):
-        return free.on(i, 1.0)
+        return mode.on(i, 1.0)
     if above <= 0 and below <= 0 and (above, below) != (0, 0):
-        return free.on(i, -1.0)
+        return mode.on(i, -1.0)
     # It rests on the border, or leaves it on either side: what the formulas say on it decides.
-    return free.on(i, float(_trend(problem, t, x, end, free.on(i, CLOSED), i)))
+    return mode.on(i, float(_trend(problem, t, x, end, mode.on(i, CLOSED), i)))
 
 
 def _trend(

@@ -4,7 +4,8 @@ The side is told by a sign for each border and not by the state, so that a step 
 border and be taken back. On a border from both sides of which the flow leads onto it, the flow
 slides along it.
 
-Source: Filippov (1988), *Differential Equations with Discontinuous Righthand Sides*, section 4.
+Source: Filippov (1988), *Differential Equations with Discontinuous Righthand Sides*, section 4;
+Utkin (1992), *Sliding Modes in Control and Optimization*, chapter 2 (several borders at once).
 """
 
 from __future__ import annotations
@@ -25,14 +26,19 @@ SLOPE = 1e-7  # relative step of the differences that give the Jacobian of a sli
 @final
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """The side of each border, -1, 0 (on it) or 1, and the border along which the flow slides."""
+    """The side of each border, -1, 0 (on it) or 1, and the borders along which the flow slides."""
 
     signs: tuple[float, ...]
-    sliding: int | None = None
+    sliding: tuple[int, ...] = ()
 
     def on(self, border: int, sign: float) -> Mode:
-        """The same mode on a side of one border."""
-        return Mode((*self.signs[:border], sign, *self.signs[border + 1 :]), self.sliding)
+        """The same mode on a side of one border, along which it does not slide."""
+        signs = (*self.signs[:border], sign, *self.signs[border + 1 :])
+        return Mode(signs, tuple(i for i in self.sliding if i != border))
+
+    def along(self, border: int) -> Mode:
+        """The same mode, sliding along one border more."""
+        return Mode(self.on(border, 0.0).signs, tuple(sorted({*self.sliding, border})))
 
 
 def _unchanged(t: float, x: Array, before: Mode, after: Mode) -> Array:  # noqa: ARG001
@@ -71,8 +77,8 @@ class SwitchedProblem:
 
     def velocity(self, t: float, x: list[float], mode: Mode) -> Numbers:
         """The derivative in a mode; where it is undefined there, that of the state's own side."""
-        if mode.sliding is not None:
-            return self._sliding(t, x, mode, mode.sliding)
+        if mode.sliding:
+            return self.sliding(t, x, mode)[0]
         dx = self.derivative(t, x, mode.signs)
         if mode.signs and not math.isfinite(sum(dx)):
             own = [float(np.sign(v)) for v in self.borders(t, x, mode.signs)]
@@ -89,25 +95,25 @@ class SwitchedProblem:
             float(np.abs(parts).sum() + abs(drifts[border])),
         )
 
-    def sides(self, t: float, x: list[float], mode: Mode, border: int) -> tuple[float, float]:
-        """The rates of a border's value above and below it; it slides where 1st < 0 < 2nd."""
-        free = Mode(mode.signs)
-        return (
-            self.rate(t, x, free.on(border, 1.0), border)[0],
-            self.rate(t, x, free.on(border, -1.0), border)[0],
-        )
+    def sliding(self, t: float, x: list[float], mode: Mode) -> tuple[Numbers, Numbers]:
+        """The velocity of a sliding flow, and the share of the lower side at each border of it.
 
-    def _sliding(self, t: float, x: list[float], mode: Mode, border: int) -> Numbers:
-        # The one mixture of both sides' velocities under which the border's value stays.
-        above, below = self.sides(t, x, mode, border)
-        share = below / (below - above) if below != above else 0.5
-        up = np.array(self.derivative(t, x, mode.on(border, 1.0).signs))
-        down = np.array(self.derivative(t, x, mode.on(border, -1.0).signs))
-        return (share * up + (1.0 - share) * down).tolist()
+        It is the mixture of the sides' velocities under which the borders' values stay, each
+        border taken to act by itself; it slides while all shares are between 0 and 1.
+        """
+        above = mode
+        for i in mode.sliding:
+            above = above.on(i, 1.0)
+        up = np.array(self.derivative(t, x, above.signs))
+        gaps = [up - self.derivative(t, x, above.on(i, -1.0).signs) for i in mode.sliding]
+        slopes, drifts = (part[list(mode.sliding)] for part in self.slopes(t, x, mode.signs))
+        across = np.stack(gaps, 1)  # (n, r)
+        shares = np.linalg.lstsq(slopes @ across, slopes @ up + drifts)[0]
+        return (up - across @ shares).tolist(), shares.tolist()
 
     def slope(self, t: float, x: list[float], mode: Mode) -> Array:
         """The derivative in x of the velocity in a mode, (n, n)."""
-        if mode.sliding is None:
+        if not mode.sliding:
             return self.jacobian(t, x, mode.signs)
         here, columns = np.array(self.velocity(t, x, mode)), list[Array]()
         for i, value in enumerate(x):

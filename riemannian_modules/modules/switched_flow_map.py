@@ -141,7 +141,7 @@ def _variational(
         return np.pad(in_x, ((0, 0), (0, n * c))), in_time
 
     def crossed(t: float, z: Array, before: Mode, after: Mode) -> Array:
-        if before.sliding is not None or after.sliding is not None:
+        if before.sliding or after.sliding:
             raise UnsupportedError(
                 f"FlowMap of {type(flow).__name__}: from t = {t:.6g} on it slides along a border, "
                 "where its sensitivities are not computed. Replace the jump by a steep slope such "

@@ -1,4 +1,4 @@
-"""Switching surfaces are found in the equations: pulses, kinks, relays and friction, closed forms."""
+"""Switching surfaces are found in the equations: pulses, kinks, relays and friction."""
 
 import numpy as np
 import pytest
@@ -264,15 +264,45 @@ def test_a_relay_that_chatters_slides():
     assert np.abs(trajectory["x"] + trajectory["y"]).max() <= DEFAULT
 
 
-def test_two_borders_at_once_are_refused_in_words_and_do_not_hang():
+def test_a_flow_slides_along_two_borders_at_once():
     class Corner(rm.Flow):
         state = rm.space("x y")
 
         def equations(self, x, u, p):
-            return {"x": -np.sign(x.x), "y": -np.sign(x.y)}
+            return {"x": 0.5 * x.y - np.sign(x.x), "y": 0.25 - np.sign(x.y)}
 
-    with pytest.raises(ConvergenceError, match="two borders at once"):
-        simulate(Corner(), [0, 3.0], [1.0, 2.0])
+    # y falls by 3/4 a second and sticks at 2 / 0.75; x sticks as soon as 0.5 y < 1, from y = 2.
+    trajectory = simulate(Corner(), [0, 3.0, 10.0], [0.0, 2.0])
+    assert np.abs(trajectory.states[1:]).max() <= DEFAULT
+
+
+def test_a_choice_that_depends_on_another_jumps_with_it():
+    class Nested(rm.Flow):
+        """Heats while t < 1, or while x is below what it then shall be."""
+
+        state, time_input = rm.space("x"), "t"
+        inputs = rm.space("t")
+
+        def equations(self, x, u, p):
+            goal = 2.0 - 1.5 * np.sign(u.t - 1.0)
+            return {"x": np.where(goal - x.x + 0.5 * np.sign(goal - 1.0) > 0, 1.0, 0.0)}
+
+    # Until t = 1 the goal is 3.5, then 0.5 - 0.5: heating ends at once.
+    x = simulate(Nested(), [0, 0.5, 5.0], [0.0])["x"]
+    assert np.abs(x - [0, 0.5, 1.0]).max() <= DEFAULT
+
+
+def test_crossings_that_accumulate_are_refused_in_words_and_do_not_hang():
+    class Fuller(rm.Flow):
+        """Switches on x + v |v| / 4: ever faster as the origin comes nearer (Fuller 1960)."""
+
+        state = rm.space("x v")
+
+        def equations(self, x, u, p):
+            return {"x": x.v, "v": -np.sign(x.x + 0.25 * x.v * np.abs(x.v))}
+
+    with pytest.raises(ConvergenceError, match="accumulate"):
+        simulate(Fuller(), [0, 30.0], [1.0, 0.0])
 
 
 def test_on_the_border_formulas_mean_what_they_say():
