@@ -391,13 +391,13 @@ def input_program(
     inputs: Mapping[str, Any] | ArrayLike | None,
     times: Array,
     where: str,
-    time: str | None = None,
+    times_of_run: tuple[str, ...] = (),
 ) -> InputProgram:
     """Check a user's inputs: names, times covered, shapes; what is not named is zero.
 
-    The port ``time`` is the time itself unless it is named.
+    The ports ``times_of_run`` are the time itself unless they are named.
     """
-    if inputs is None and time is not None:
+    if inputs is None and times_of_run:
         inputs = {}
     if not isinstance(inputs, Mapping):
         flat = space.pack(inputs, where)
@@ -410,7 +410,7 @@ def input_program(
         return InputProgram(space, tuple(ConstantInput(flat[place]) for place in space.slices))
     space.check_names(inputs, where)
     ports = tuple(_spelled_out(space, inputs))
-    given = {time: TimeInput()} | dict(inputs)
+    given = dict.fromkeys(times_of_run, TimeInput()) | dict(inputs)
     return InputProgram(
         Space(ports),
         tuple(_signal(given.get(p.name, 0.0), p, times, f"{where}: {p.name!r}") for p in ports),

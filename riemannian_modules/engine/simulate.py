@@ -37,7 +37,7 @@ from riemannian_modules.integration.problem import (
     Tolerances,
 )
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.modules.time_input import time_port
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def simulate(
             f"scipy.integrate.DOP853, or None, got {brief(method)}."
         )
     program = input_program(
-        module.signature.inputs, inputs, t, f"{name}: inputs", time_port(module)
+        module.signature.inputs, inputs, t, f"{name}: inputs", time_ports(module)
     )
     if module.time is Time.STATIC:
         states = np.zeros((len(t), 0))

@@ -33,6 +33,7 @@ from riemannian_modules.modules.module import (
     euclidean_metric,
 )
 from riemannian_modules.modules.switched_flow_map import SwitchedFlowMap, switched_flow_map
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Signals, Space
 
 if TYPE_CHECKING:
@@ -84,6 +85,12 @@ class FlowMap(RiemannianModule):
                 f"FlowMap: expected a module in continuous time with a state, got "
                 f"{type(flow).__name__} in {s.time.value} time with the state: "
                 f"{s.state.describe()}. Steps of a discrete module are chained as they are."
+            )
+        if time_ports(flow):
+            raise SignatureError(
+                f"FlowMap: {type(flow).__name__} reads the time of a run ({flow.time_input!r}), "
+                "but a map over a time may begin at any. Write the clock as a state, c' = 1, whose "
+                "start is an input of the map."
             )
         for name, value in (
             ("duration", duration),

@@ -128,7 +128,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
         parameters: Values of the named parameters.
         sampling_time: How long a step of discrete time takes, as 0.2 or (0.2, "s"); None where it
             is not known, which fits any.
-        time_input: The input that is the time of a run, "t", which needs no wire; None for none.
+        time_input: The input (or inputs) that is the time of a run, "t", and needs no wire.
     """
 
     time: Time
@@ -137,7 +137,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     outputs: Space = EMPTY
     parameters: Mapping[str, ArrayLike] = {}
     sampling_time: SamplingTime | float | tuple[float, str] | None = None
-    time_input: str | None = None
+    time_input: str | tuple[str, ...] | None = None
 
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 
