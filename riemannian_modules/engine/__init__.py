@@ -3,6 +3,7 @@
 from riemannian_modules.engine.dataset import Dataset, dataset, paired_dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
+from riemannian_modules.engine.events import Event, Occurrence, at_times, event, stop
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_result import FitResult
 from riemannian_modules.engine.inputs import (
@@ -38,6 +39,7 @@ __all__ = [
     "CategoricalLoss",
     "Coupling",
     "Dataset",
+    "Event",
     "FitResult",
     "FullBatch",
     "GaussianLoss",
@@ -52,6 +54,7 @@ __all__ = [
     "Loss",
     "MiniBatches",
     "NoProgress",
+    "Occurrence",
     "OperatingPoint",
     "Outcome",
     "PoissonLoss",
@@ -61,8 +64,10 @@ __all__ = [
     "Stability",
     "TerminalProgress",
     "Trajectory",
+    "at_times",
     "dataset",
     "equilibrium",
+    "event",
     "fit",
     "held_table",
     "jumping",
@@ -73,4 +78,5 @@ __all__ = [
     "propagate",
     "read_trajectory",
     "simulate",
+    "stop",
 ]

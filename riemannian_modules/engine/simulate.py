@@ -9,7 +9,7 @@ Ordinary Differential Equations II*, section IV.8 (Radau).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.door import brief, number, number_array, require
+from riemannian_modules.engine.event_terms import EventsOf
+from riemannian_modules.engine.events import Event, checked_events
 from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
 from riemannian_modules.engine.simulation_progress import reported
-from riemannian_modules.engine.switching import (
-    PiecewiseRun,
-    solvers,
-    switched_problem,
-    switching_field,
-)
+from riemannian_modules.engine.switching import PiecewiseRun, piecewise_problem, solvers
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
 from riemannian_modules.engine.vector_field import VectorField, vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
@@ -59,6 +56,7 @@ def simulate(
     rtol: float = RTOL,
     atol: float = ATOL,
     method: type[OdeSolver] | None = None,
+    events: Sequence[Event] = (),
 ) -> Trajectory:
     """Run a module over time.
 
@@ -77,6 +75,7 @@ def simulate(
         atol: Absolute local error, in the states' units.
         method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``. By default LSODA,
             which finds out by itself whether the system is stiff, and Radau where LSODA gives up.
+        events: Made with `event`, `stop` and `at_times`; for modules in continuous time.
 
     Returns:
         States, inputs and outputs at the times. A module that can be traced runs as one compiled
@@ -109,18 +108,18 @@ def simulate(
     program = input_program(
         module.signature.inputs, inputs, t, f"{name}: inputs", time_ports(module)
     )
+    happening = EventsOf(module, point.theta, checked_events(module, events), [])
     if module.time is Time.STATIC:
         states = np.zeros((len(t), 0))
     elif module.time is Time.DISCRETE:
         states = _stepped(module, t, point.x, program, point.theta)
-    elif (switched := switching_field(module, point.theta, program)) is not None:
-        problem = switched_problem(switched, program)
-        pieces = PiecewiseRun(module, program, problem, solvers(method))
-        t, states = pieces.integrated(t, point.x, rtol, atol)
+    elif (problem := piecewise_problem(module, point.theta, program, happening)) is not None:
+        run = PiecewiseRun(module, program, problem, solvers(method), happening)
+        t, states = run.integrated(t, point.x, rtol, atol)
     else:
         run = _Run(module, vector_field(module, point.theta), program, method, rtol, atol)
         states = run.integrated(t, point.x)
-    return trajectory_at(module, t, states, program.sampled(t), point.theta)
+    return trajectory_at(module, t, states, program.sampled(t), point.theta, tuple(happening.found))
 
 
 def _checked_times(times: ArrayLike, name: str) -> Array:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from riemannian_modules.engine.event_terms import EventsOf, driven
+from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.inputs import InputProgram
 from riemannian_modules.engine.vector_field import vector_field
-from riemannian_modules.errors import ConvergenceError, TraceError, UnsupportedError
-from riemannian_modules.integration.piecewise import NOTHING, Pieces, Watched
+from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
+from riemannian_modules.integration.piecewise import Pieces, Watched
 from riemannian_modules.integration.problem import StoppedError, Tolerances
-from riemannian_modules.integration.switched import SwitchedProblem
+from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.switched_field import (
     LARGEST_PARAMETERS,
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
 
 
 def switching_field(
-    module: RiemannianModule, theta: Array, program: InputProgram
+    module: RiemannianModule, theta: Array, program: InputProgram, events: EventsOf
 ) -> SwitchedField | None:
-    """The field of a module whose derivative switches, or None.
+    """The field of a module that switches or has events, in exact terms, or None.
 
     None also for a module that is too large or has no exact terms: corners of those are left to
     the solver's error control.
@@ -45,11 +47,14 @@ def switching_field(
     try:
         e = module.expressions
         field = switched_field(
-            e, theta, lambda time: {e.inputs[i]: v for i, v in program.exact(time).items()}
+            e,
+            theta,
+            lambda time: {e.inputs[i]: v for i, v in program.exact(time).items()},
+            events.exact,
         )
     except (TraceError, UnsupportedError):
         return None
-    return field if field.borders else None
+    return field if field.borders or events.events else None
 
 
 @final
@@ -62,44 +67,73 @@ class PiecewiseRun:
         program: Its inputs.
         problem: From the ends of a stretch without jumps of the inputs to the problem there.
         methods: SciPy's solvers, the first one first.
-        watched: Events.
+        events: Events.
     """
 
     module: RiemannianModule
     program: InputProgram
     problem: Callable[[float, float], SwitchedProblem]
     methods: Sequence[type[OdeSolver]]
-    watched: Watched = NOTHING
+    events: EventsOf
 
     def integrated(self, times: Array, x0: Array, rtol: float, atol: float) -> tuple[Array, Array]:
-        """The times that were reached and the states there, (T,) and (T, n).
+        """The times that were reached and the states there, after events, (T,) and (T, n).
 
         Raises:
             ConvergenceError: If a solver stops early, or events accumulate.
+            DomainError: If the derivative is undefined at the start of a stretch.
         """
-        if len(times) == 1:
-            return times, x0[None]
-        run = Pieces(
-            self.watched, Tolerances(rtol, atol, self.program.longest_step(times)), self.methods
-        )
-        edges = [times[0], *self.program.jumps(times[0], times[-1]), times[-1]]
-        states, x = [x0[None]], x0
-        for a, b in pairwise(edges):
+        first, last = float(times[0]), float(times[-1])
+        scheduled = {t: e for t, e in self.events.scheduled().items() if first <= t <= last}
+        x, is_over = self._at(first, x0, scheduled)
+        if is_over or first == last:
+            return times[:1], x[None]
+        states, inner = [x[None]], {*self.program.jumps(first, last), *scheduled} - {first, last}
+        tolerances = Tolerances(rtol, atol, self.program.longest_step(times))
+        crossing = self.events.crossing
+        watched = Watched([e.direction for e in crossing], self._happen)
+        run = Pieces(watched, tolerances, self.methods)
+        values = self.events.values() if crossing else None
+        for a, b in pairwise([first, *sorted(inner), last]):
             inside = times[(times > a) & (times <= b)]
             grid = np.union1d([a, b], inside)
-            corners = [*self.program.kinks(a, b), float(b)]
+            if values is not None:
+                run.watch(driven(values, self.program.between(a, b)))
             try:
-                path = run.stretch(self.problem(float(a), float(b)), x, grid, corners)
+                path = run.stretch(self._checked(a, b, x), x, grid, [*self.program.kinks(a, b), b])
             except StoppedError as stopped:
-                raise self._failure(stopped, float(b)) from None
-            x = path[-1]
-            if run.ended is not None:
-                inside = inside[inside < run.ended]
-                rows = path[np.searchsorted(grid, inside)]
-                reached = np.append(times[times <= a], np.append(inside, run.ended))
-                return reached, np.concatenate([*states, rows, x[None]])
-            states.append(path[np.searchsorted(grid, inside)])
+                raise self._failure(stopped, last) from None
+            x, reached = path[-1], b if run.ended is None else run.ended
+            rows = path[np.searchsorted(grid, inside[inside < reached])]
+            x, is_over = self._at(b, x, scheduled) if run.ended is None else (x, True)
+            inside = inside[inside < reached]
+            if is_over or (times == reached).any():
+                rows = np.concatenate([rows, x[None]])
+            states.append(rows)
+            if is_over:
+                return np.append(times[times < reached], reached), np.concatenate(states)
         return times, np.concatenate(states)
+
+    def _at(self, t: float, x: Array, scheduled: dict[float, list[Event]]) -> tuple[Array, bool]:
+        u = self.program.sampled(np.array([t]))[0].tolist()
+        return self.events.happen(t, x, u, scheduled[t]) if t in scheduled else (x, False)
+
+    def _happen(self, t: float, x: Array, indices: list[int]) -> tuple[Array, bool]:
+        u = self.program.sampled(np.array([t]))[0].tolist()
+        crossing = self.events.crossing
+        return self.events.happen(t, x, u, [crossing[i] for i in indices])
+
+    def _checked(self, start: float, end: float, x: Array) -> SwitchedProblem:
+        problem = self.problem(start, end)
+        dx = np.array(problem.velocity(start, x.tolist(), Mode((0.0,) * problem.count)))
+        if not np.isfinite(dx).all():
+            names = self.module.signature.state.coordinates
+            bad = [c for c, ok in zip(names, np.isfinite(dx), strict=True) if not ok][:8]
+            raise DomainError(
+                f"{type(self.module).__name__}: at t = {start:g} the derivative of {bad} is NaN or "
+                "infinite. Begin inside the domain of the equations."
+            )
+        return problem
 
     def _failure(self, stopped: StoppedError, end: float) -> ConvergenceError:
         names = self.module.signature.state.coordinates
@@ -113,15 +147,28 @@ class PiecewiseRun:
         )
 
 
-def smooth_problem(
+def piecewise_problem(
+    module: RiemannianModule, theta: Array, program: InputProgram, events: EventsOf
+) -> Callable[[float, float], SwitchedProblem] | None:
+    """The problem on each stretch, of a module that switches or has events; None of others."""
+    field = switching_field(module, theta, program, events)
+    if field is None:
+        return _smooth(module, theta, program) if events.events else None
+
+    def problem(start: float, end: float) -> SwitchedProblem:
+        return field.problem(program.between(start, end), (start, end), program.steady(start, end))
+
+    return problem
+
+
+def _smooth(
     module: RiemannianModule, theta: Array, program: InputProgram
 ) -> Callable[[float, float], SwitchedProblem]:
-    """The problem of a module that does not switch as far as is known, on each stretch."""
+    """The problem of a module without exact terms, on each stretch."""
     field, n = vector_field(module, theta), module.signature.state.size
 
     def problem(start: float, end: float) -> SwitchedProblem:
         u = program.between(start, end)
-
         return SwitchedProblem(
             0,
             lambda t, x, _: field.derivative(x, u(t)),
@@ -130,18 +177,6 @@ def smooth_problem(
             lambda *_: (),
             lambda *_: (np.zeros((0, n)), np.zeros(0)),
         )
-
-    return problem
-
-
-def switched_problem(
-    field: SwitchedField, program: InputProgram
-) -> Callable[[float, float], SwitchedProblem]:
-    """The problem of a field that switches, on each stretch."""
-
-    def problem(start: float, end: float) -> SwitchedProblem:
-        u = program.between(start, end)
-        return field.problem(u, (start, end), program.steady(start, end))
 
     return problem
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from riemannian_modules.csv_table import numbers_of, read_rows
 from riemannian_modules.door import require
+from riemannian_modules.engine.events import Occurrence
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -44,6 +45,7 @@ class Trajectory(Shown, Recomputed):
         inputs: Inputs, shape (T, m); at a jump the value after it.
         outputs: Outputs, shape (T, q).
         theta: The parameters' values, shape (p,).
+        events: What happened on the way, in order; a file of `to_csv` does not hold it.
     """
 
     module: RiemannianModule
@@ -52,6 +54,7 @@ class Trajectory(Shown, Recomputed):
     inputs: Array
     outputs: Array
     theta: Array
+    events: tuple[Occurrence, ...] = ()
 
     def __len__(self) -> int:
         return len(self.times)
@@ -172,7 +175,7 @@ class Trajectory(Shown, Recomputed):
             )
         ]
         is_discrete = self.module.signature.time is Time.DISCRETE
-        return plot_lines(self.times, lines, is_discrete=is_discrete)
+        return plot_lines(self.times, lines, is_discrete=is_discrete, events=self.events)
 
     def _signals(self, names: Sequence[str]) -> dict[str, tuple[Port, Array]]:
         """What is drawn under which name: as named, or all, an output only if it is no state."""
@@ -211,19 +214,27 @@ class Trajectory(Shown, Recomputed):
             for name, space in (("states", s.state), ("inputs", s.inputs), ("outputs", s.outputs))
             if space.ports
         ]
+        if self.events:
+            names = list(dict.fromkeys(e.name for e in self.events))
+            rows.append((counted(len(self.events), "event"), listed(names)))
         if len(t) and s.state.size:
             rows.append(("ends at", numbers(s.state.coordinates, self.states[-1].tolist())))
         return Facts(f"Trajectory of {kind}: {counted(len(t), 'time')}{span}", tuple(rows))
 
 
 def trajectory_at(
-    module: RiemannianModule, times: Array, states: Array, inputs: Array, theta: Array
+    module: RiemannianModule,
+    times: Array,
+    states: Array,
+    inputs: Array,
+    theta: Array,
+    events: tuple[Occurrence, ...] = (),
 ) -> Trajectory:
     """The trajectory with its outputs, evaluated for all times in one batch."""
     y = module.output(states, inputs, theta)
     return Trajectory(
         module, times, states, inputs,
-        np.array(np.broadcast_to(y, (len(times), module.signature.outputs.size))), theta,
+        np.array(np.broadcast_to(y, (len(times), module.signature.outputs.size))), theta, events,
     )  # fmt: skip
 
 

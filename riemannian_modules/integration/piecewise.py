@@ -35,21 +35,19 @@ SAME = 8  # spacings of a time within which an output time is that of an event
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Watched:
-    """Events of the user's: values (l,) of which each zero is one.
+    """Events of the user's: zeros of l values, which `Pieces.watch` is given.
 
     Attributes:
-        values: From a time and a state to the l values.
         directions: For each 1 (rising), -1 (falling) or 0 (both).
         happen: From a time, a state and the indices of the events to the state after, and whether
             the run ends.
     """
 
-    values: Callable[[float, list[float]], Numbers]
     directions: Sequence[int]
     happen: Callable[[float, Array, list[int]], tuple[Array, bool]]
 
 
-NOTHING = Watched(lambda _t, _x: (), (), lambda _t, x, _i: (x, False))
+NOTHING = Watched((), lambda _t, x, _i: (x, False))
 
 
 class _UndefinedError(Exception):
@@ -82,8 +80,13 @@ class Pieces:
         self._most_steps = most_steps
         self._watched, self._tolerances, self._methods = watched, tolerances, methods
         self.ended: float | None = None
+        self._values: Callable[[float, list[float]], Numbers] = lambda _t, _x: ()
         self._sides: list[float] = []  # of the events' values; 0 where not known yet
         self._crossings: dict[tuple[str, int], deque[float]] = {}
+
+    def watch(self, values: Callable[[float, list[float]], Numbers]) -> None:
+        """Take the functions of time and state whose zeros are the events, (l,), from now on."""
+        self._values = values
 
     def stretch(
         self, problem: SwitchedProblem, start: Array, grid: Array, corners: Sequence[float]
@@ -106,7 +109,7 @@ class Pieces:
         rows = _Rows(grid, start)
         t, x, end = float(grid[0]), start, float(grid[-1])
         if not self._sides:
-            self._sides = [_sign(v) for v in self._watched.values(t, x.tolist())]
+            self._sides = [_sign(v) for v in self._values(t, x.tolist())]
         mode = settled(problem, t, x, end)
         separators = problem.separators(t, x, end)
         methods = list(self._methods)
@@ -149,7 +152,7 @@ class Pieces:
         most: float,
     ) -> tuple[float, Array, list[int], list[int]] | None:
         """Integrate to the next crossing: its time, state, borders and events; None if none is."""
-        watch = _Watch(problem, mode, self._watched)
+        watch = _Watch(problem, mode, self._values)
         solver, is_first = _started(method, problem, mode, ends, self._tolerances), True
         while solver.status == "running":
             most -= 1
@@ -192,9 +195,9 @@ class Pieces:
     def _happened(self, t: float, x: Array, events: list[int]) -> tuple[Array, bool]:
         if not events:
             return x, False
-        before = self._watched.values(t, x.tolist())
+        before = self._values(t, x.tolist())
         after, is_over = self._watched.happen(t, x, events)
-        values = self._watched.values(t, after.tolist())
+        values = self._values(t, after.tolist())
         for i, (value, old) in enumerate(zip(values, before, strict=True)):
             if i in events:
                 self._sides[i] = 0.0  # its value is zero but for rounding
@@ -233,7 +236,12 @@ class _Watch:
     Of a border on which the flow rests, leaving it is watched.
     """
 
-    def __init__(self, problem: SwitchedProblem, mode: Mode, events: Watched) -> None:
+    def __init__(
+        self,
+        problem: SwitchedProblem,
+        mode: Mode,
+        events: Callable[[float, list[float]], Numbers],
+    ) -> None:
         self._problem, self._mode, self._events = problem, mode, events
         at_zero = [i for i, s in enumerate(mode.signs) if s == 0.0]
         self._resting = [i for i in at_zero if i not in mode.sliding]
@@ -250,7 +258,7 @@ class _Watch:
         if mode.sliding:
             shares = p.sliding(t, x, mode)[1]
             found += [*shares, *(1.0 - share for share in shares)]
-        return [*found, *self._events.values(t, x)]
+        return [*found, *self._events(t, x)]
 
     def owners(self, turned: list[int]) -> list[int] | None:
         """The borders that are crossed, without those that the flow rested on; None if none is."""

@@ -41,6 +41,7 @@ class SwitchedField:
         dx: The derivative of the state, with a sign in the place of each choice.
         borders: What the signs are those of.
         signs: Their symbols.
+        events: Terms whose zeros are not to be missed, besides the borders.
     """
 
     state: tuple[Any, ...]
@@ -51,6 +52,7 @@ class SwitchedField:
     dx: tuple[Any, ...]
     borders: tuple[Any, ...]
     signs: tuple[Any, ...]
+    events: tuple[Any, ...] = ()
 
     def compiled(self, terms: Sequence[Any]) -> Callable[[Numbers, Numbers], Numbers]:
         """Terms as a function of the state and of ``[*inputs, time, *signs]``."""
@@ -143,7 +145,7 @@ class SwitchedField:
         return separators
 
     def timed_borders(self, steady: Collection[int]) -> list[Callable[..., Any]]:
-        """The borders that depend on time alone and not linearly, with their slopes, compiled.
+        """The borders and events of time alone that are not linear in it, with slopes, compiled.
 
         A state is a clock where its derivative is constant. A border that is linear in time
         crosses once, which is seen at the end of any step.
@@ -163,7 +165,7 @@ class SwitchedField:
         advanced = {clock: clock + rate * later for clock, rate in clocks.items()}
         groups = (later,), (*self.state, *self.inputs, self.time, *self.parameters)
         found: list[Callable[..., Any]] = []
-        for border in self.borders:
+        for border in (*self.borders, *self.events):
             if border.free_symbols <= constant | clocks.keys():
                 value = border.xreplace(advanced)
                 try:
@@ -183,7 +185,10 @@ def _intervals(results: tuple[Any, ...], like: Any) -> tuple[Any, ...]:
 
 
 def switched_field(
-    e: Expressions, theta: Array, inputs: Callable[[Any], dict[Any, Any]] | None = None
+    e: Expressions,
+    theta: Array,
+    inputs: Callable[[Any], dict[Any, Any]] | None = None,
+    events: Callable[[Any], tuple[Any, ...]] | None = None,
 ) -> SwitchedField:
     """The field of a flow in exact terms at fixed parameters.
 
@@ -191,6 +196,7 @@ def switched_field(
         e: The expressions.
         theta: The parameters' values, (p,).
         inputs: From the symbol of time to the exact terms of those inputs that have some.
+        events: From it to terms whose zeros are not to be missed, besides the borders.
 
     Returns:
         The field; it has no borders where nothing switches.
@@ -202,4 +208,7 @@ def switched_field(
     time = sp.Symbol("time of the run", real=True)
     driven = inputs(time) if inputs else {}
     f = frozen(tuple(term.xreplace(driven) for term in e.dx) if driven else e.dx)
-    return SwitchedField(e.state, e.inputs, time, e.parameters, theta, f.terms, f.borders, f.signs)
+    further = tuple(term.xreplace(driven) for term in events(time)) if events else ()
+    return SwitchedField(
+        e.state, e.inputs, time, e.parameters, theta, f.terms, f.borders, f.signs, further
+    )
