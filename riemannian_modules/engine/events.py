@@ -66,7 +66,8 @@ def event(
     Args:
         when: What is zero at the event: a formula such as ``"q - 0.5"`` in the names of states,
             inputs, parameters and the time ``t``, or a function ``(t, x, u, p)`` of a time and of
-            named values, which gives one number. Where it is zero at the start, that is no event.
+            named values, which gives one number. Where it is zero at the start, that is no event;
+            where the reset of another event carries it through zero, that is one.
         direction: 1 if it has to rise through zero, -1 if it has to fall, 0 for both.
         reset: New values of states by name, each a formula, a function ``(t, x, u, p)`` or a
             number, all of the state before; or one function that gives such a mapping. States that

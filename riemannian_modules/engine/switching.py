@@ -14,7 +14,7 @@ import numpy as np
 
 from riemannian_modules.engine.event_terms import EventsOf, driven
 from riemannian_modules.engine.events import Event
-from riemannian_modules.engine.inputs import InputProgram
+from riemannian_modules.engine.inputs import SLACK, InputProgram
 from riemannian_modules.engine.vector_field import vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
 from riemannian_modules.integration.piecewise import Pieces, Watched
@@ -94,13 +94,17 @@ class PiecewiseRun:
         watched = Watched([e.direction for e in crossing], self._happen)
         run = Pieces(watched, tolerances, self.methods)
         values = self.events.values() if crossing else None
+        least = SLACK * float(np.spacing(max(abs(first), abs(last))))
         for a, b in pairwise([first, *sorted(inner), last]):
             inside = times[(times > a) & (times <= b)]
             grid = np.union1d([a, b], inside)
             if values is not None:
                 run.watch(driven(values, self.program.between(a, b)))
             try:
-                path = run.stretch(self._checked(a, b, x), x, grid, [*self.program.kinks(a, b), b])
+                path = np.repeat(x[None], len(grid), 0)  # of two times that are one
+                if b - a > least:
+                    corners = [*self.program.kinks(a, b), b]
+                    path = run.stretch(self._checked(a, b, x), x, grid, corners)
             except StoppedError as stopped:
                 raise self._failure(stopped, last) from None
             x, reached = path[-1], b if run.ended is None else run.ended

@@ -126,3 +126,11 @@ def _just_after(step: Step, i: int, sign: float, start: float, end: float) -> fl
     while turned(t) >= 0 and t < end:
         t, ulp = min(t + ulp, end), 2 * ulp
     return float(t)
+
+
+def just_before(step: Step, signs: Sequence[float], turned: Sequence[int], t: float) -> float:
+    """The last time before ``t``, to rounding, at which none of the values has changed its side."""
+    ulp = float(np.spacing(abs(t)))
+    while t > step.start and any(step.at(t)[i] * signs[i] < 0 for i in turned):
+        t, ulp = max(t - ulp, step.start), 2 * ulp
+    return t

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from riemannian_modules.integration.crossings import Step, first_crossing
+from riemannian_modules.integration.crossings import Step, first_crossing, just_before
 from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
 from riemannian_modules.integration.sides import settled
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
@@ -27,8 +27,10 @@ from riemannian_modules.space import Array
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
-MOST_AT_ONCE = 50  # crossings one after the other that come within SOON of each other
-SOON = 1e-9  # of the stretch
+SOON = 1e-9  # of the stretch: crossings of one border or event within this may accumulate
+MOST_SOON = 50  # such crossings in a row that are let pass
+MOST_SOONER = 5  # crossings in a row, the last of them soon, of which each comes sooner
+A_BIT = 1e-11  # of the time to the end: where a value is looked at that is zero at an event
 SAME = 8  # spacings of a time within which an output time is that of an event
 
 
@@ -130,10 +132,13 @@ class Pieces:
                 continue
             t, x, borders, events = reached
             self._count(t, end - float(grid[0]), x, borders, events)
-            x, is_over = self._happened(t, x, events)
-            was = mode
+            was, before, is_over = mode, x, False
+            if events:
+                x, is_over = self._happened(t, x, events)
             mode = settled(problem, t, x, end, mode, () if events else borders)
             x = problem.crossed(t, _on(problem, t, x, was, mode), was, mode)
+            if events:
+                self._go_on(problem, mode, (t, before, x), events, end)
             rows.restart(t, x)
             if events:
                 separators = problem.separators(t, x, end)
@@ -165,7 +170,10 @@ class Pieces:
             self._learn(values)
             while crossed := first_crossing(step, [*watch.signs, *self._sides], times, values):
                 at, turned = crossed
+                signs = [*watch.signs, *self._sides]
                 borders, events = watch.owners(turned), self._turned(turned, len(watch.signs))
+                if events:  # a reset goes on from this side
+                    at = just_before(step, signs, turned, at)
                 if borders is not None or events:
                     rows.record(step.path, step.start, at)
                     return at, step.path(at), borders or [], events
@@ -193,30 +201,63 @@ class Pieces:
                 self._sides[i] = _sign(seen[0])
 
     def _happened(self, t: float, x: Array, events: list[int]) -> tuple[Array, bool]:
-        if not events:
-            return x, False
-        before = self._values(t, x.tolist())
-        after, is_over = self._watched.happen(t, x, events)
-        values = self._values(t, after.tolist())
-        for i, (value, old) in enumerate(zip(values, before, strict=True)):
-            if i in events:
-                self._sides[i] = 0.0  # its value is zero but for rounding
-            elif value != old:
+        """The state after events, and after those whose values their resets carry through zero.
+
+        The latter are added to ``events``; none happens twice.
+        """
+        waiting, is_over = list(events), False
+        while waiting and not is_over:
+            x, is_over = self._watched.happen(t, x, waiting)
+            waiting = [
+                i
+                for i, value in enumerate(self._values(t, x.tolist()))
+                if i not in events
+                and self._sides[i] * value < 0
+                and self._watched.directions[i] in (0, _sign(value))
+            ]
+            events += waiting
+        return x, is_over
+
+    def _go_on(
+        self,
+        problem: SwitchedProblem,
+        mode: Mode,
+        at: tuple[float, Array, Array],
+        events: list[int],
+        end: float,
+    ) -> None:
+        """Note the sides of the events' values after some have happened.
+
+        Of those that have, the value is zero but for rounding: it goes where its rate leads.
+        """
+        t, before, x = at
+        bit = A_BIT * (end - t)
+        dx = np.array(problem.velocity(t, x.tolist(), mode))
+        old, new = self._values(t, before.tolist()), self._values(t, x.tolist())
+        later = self._values(t + bit, (x + bit * dx).tolist())
+        for i, (was, value, then) in enumerate(zip(old, new, later, strict=True)):
+            if i in events and value == was:
+                self._sides[i] = _sign(then - value)
+            elif value != was:
                 self._sides[i] = _sign(value)
-        return after, is_over
 
     def _count(
         self, t: float, span: float, x: Array, borders: list[int], events: list[int]
     ) -> None:
         for key in (*(("border", i) for i in borders), *(("event", i) for i in events)):
-            recent = self._crossings.setdefault(key, deque(maxlen=MOST_AT_ONCE))
+            recent = self._crossings.setdefault(key, deque(maxlen=MOST_SOON))
             recent.append(t)
-            if len(recent) == MOST_AT_ONCE and np.diff(recent).max() <= SOON * span:
+            gaps, soon = np.diff(recent), SOON * span
+            last = gaps[1 - MOST_SOONER :]
+            is_ever_sooner = len(last) == MOST_SOONER - 1 and bool((np.diff(last) < 0).all())
+            is_many = len(recent) == MOST_SOON and gaps.max() <= soon
+            if is_many or (is_ever_sooner and last[-1] <= soon):
+                times = MOST_SOON if is_many else MOST_SOONER
                 raise StoppedError(
-                    t, x, f"{MOST_AT_ONCE} times in a row, one {key[0]} was crossed again within "
-                    f"{SOON * span:.3g}: such crossings accumulate (Zeno). Let an event end the "
-                    "run or set the state to rest where they become too small, or give a switch "
-                    "a hysteresis.",
+                    t, x, f"{times} times in a row, one {key[0]} was crossed again, at last within "
+                    f"{soon:.3g}: such crossings accumulate (Zeno). Let an event end the run or "
+                    "set the state to rest where they become too small, or give a switch a "
+                    "hysteresis.",
                 )  # fmt: skip
 
 

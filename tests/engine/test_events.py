@@ -54,7 +54,7 @@ def bounces(h0, e, count):
 
 
 @given(st.floats(0.5, 10.0), st.floats(0.4, 0.95))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_ball_bounces_at_its_exact_times(h0, e):
     wanted = bounces(h0, e, 6)
     end = 0.5 * (wanted[4] + wanted[5])
@@ -87,8 +87,12 @@ def test_formulas_and_functions_are_events_for_every_solver(method, when, reset)
 
 def test_a_ball_that_comes_to_rest_is_refused_in_words_and_ends_where_it_is_told_to():
     bounce = event("h", direction=-1, reset={"v": "-0.5 * v"})
-    with pytest.raises(ConvergenceError, match=r"50 times in a row.*accumulate \(Zeno\)"):
+    with pytest.raises(ConvergenceError, match=r"5 times in a row.*accumulate \(Zeno\)"):
         simulate(Ball(), [0, 10.0], [1.0, 0.0], events=[bounce])
+    for e in (0.9, 0.1, 1e-3):
+        harder = event("h", direction=-1, reset={"v": f"-{e} * v"})
+        with pytest.raises(ConvergenceError, match="Zeno"):
+            simulate(Ball(), [0, 30.0], [1.0, 0.0], events=[harder])
     rest = stop("v^2 / 2 + g * h - 1e-6", direction=-1)
     trajectory = simulate(Ball(), [0, 10.0], [1.0, 0.0], events=[bounce, rest])
     assert trajectory.times[-1] < bounces(1.0, 0.5, 60)[-1]
@@ -128,7 +132,7 @@ def doses(t, at, amount, ka=1.2, k=0.3):
 
 
 @given(st.lists(st.floats(0, 48.0), min_size=1, max_size=6, unique=True), st.floats(0.1, 100.0))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_doses_at_known_times_add_up(at, amount):
     t = np.linspace(0, 48, 7)
     dose = at_times(at, {"gut": f"gut + {amount!r}"})
@@ -155,7 +159,7 @@ def test_several_events_at_once_happen_in_their_order():
 
 
 @given(st.floats(0.5, 99.0), st.floats(-6.0, -1.0).map(lambda e: 10.0**e))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_zeros_of_the_time_alone_are_never_stepped_over(start, width):
     inside = event(f"(t - {start!r}) * (t - {start + width!r})", name="edge")
     trajectory = simulate(Oscillator(), [0, 100.0], events=[inside])
