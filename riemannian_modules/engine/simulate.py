@@ -20,6 +20,7 @@ from riemannian_modules.door import brief, number, number_array, require
 from riemannian_modules.engine.event_terms import EventsOf
 from riemannian_modules.engine.events import Event, checked_events
 from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
+from riemannian_modules.engine.sampling import ticks
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.switching import PiecewiseRun, piecewise_problem, solvers
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
@@ -114,7 +115,8 @@ def simulate(
     elif module.time is Time.DISCRETE:
         states = _stepped(module, t, point.x, program, point.theta)
     elif (problem := piecewise_problem(module, point.theta, program, happening)) is not None:
-        run = PiecewiseRun(module, program, problem, solvers(method), happening)
+        acts = ticks(module, point.theta, float(t[0]), float(t[-1]))
+        run = PiecewiseRun(module, program, problem, solvers(method), happening, acts)
         t, states = run.integrated(t, point.x, rtol, atol)
     else:
         run = _Run(module, vector_field(module, point.theta), program, method, rtol, atol)

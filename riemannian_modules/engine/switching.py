@@ -5,7 +5,7 @@ Source: none; `riemannian_modules.integration.piecewise` cites those of the meth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, final
@@ -15,6 +15,7 @@ import numpy as np
 from riemannian_modules.engine.event_terms import EventsOf, driven
 from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.inputs import SLACK, InputProgram
+from riemannian_modules.engine.sampling import Tick, between_ticks
 from riemannian_modules.engine.vector_field import vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
 from riemannian_modules.integration.piecewise import Pieces, Watched
@@ -68,6 +69,7 @@ class PiecewiseRun:
         problem: From the ends of a stretch without jumps of the inputs to the problem there.
         methods: SciPy's solvers, the first one first.
         events: Events.
+        ticks: What sampled parts do, by time.
     """
 
     module: RiemannianModule
@@ -75,6 +77,7 @@ class PiecewiseRun:
     problem: Callable[[float, float], SwitchedProblem]
     methods: Sequence[type[OdeSolver]]
     events: EventsOf
+    ticks: Mapping[float, Sequence[Tick]]
 
     def integrated(self, times: Array, x0: Array, rtol: float, atol: float) -> tuple[Array, Array]:
         """The times that were reached and the states there, after events, (T,) and (T, n).
@@ -88,7 +91,7 @@ class PiecewiseRun:
         x, is_over = self._at(first, x0, scheduled)
         if is_over or first == last:
             return times[:1], x[None]
-        states, inner = [x[None]], {*self.program.jumps(first, last), *scheduled} - {first, last}
+        states, inner = [x[None]], self._stops(first, last, scheduled)
         tolerances = Tolerances(rtol, atol, self.program.longest_step(times))
         crossing = self.events.crossing
         watched = Watched([e.direction for e in crossing], self._happen)
@@ -119,8 +122,15 @@ class PiecewiseRun:
         return times, np.concatenate(states)
 
     def _at(self, t: float, x: Array, scheduled: dict[float, list[Event]]) -> tuple[Array, bool]:
-        u = self.program.sampled(np.array([t]))[0].tolist()
-        return self.events.happen(t, x, u, scheduled[t]) if t in scheduled else (x, False)
+        u, is_over = self.program.sampled(np.array([t]))[0], False
+        if t in scheduled:
+            x, is_over = self.events.happen(t, x, u.tolist(), scheduled[t])
+        for tick in self.ticks.get(t, ()):
+            x = tick(x, u)
+        return x, is_over
+
+    def _stops(self, first: float, last: float, scheduled: Mapping[float, Any]) -> set[float]:
+        return {*self.program.jumps(first, last), *scheduled, *self.ticks} - {first, last}
 
     def _happen(self, t: float, x: Array, indices: list[int]) -> tuple[Array, bool]:
         u = self.program.sampled(np.array([t]))[0].tolist()
@@ -155,9 +165,10 @@ def piecewise_problem(
     module: RiemannianModule, theta: Array, program: InputProgram, events: EventsOf
 ) -> Callable[[float, float], SwitchedProblem] | None:
     """The problem on each stretch, of a module that switches or has events; None of others."""
+    has_ticks, module = module.has_ticks, between_ticks(module)
     field = switching_field(module, theta, program, events)
     if field is None:
-        return _smooth(module, theta, program) if events.events else None
+        return _smooth(module, theta, program) if events.events or has_ticks else None
 
     def problem(start: float, end: float) -> SwitchedProblem:
         return field.problem(program.between(start, end), (start, end), program.steady(start, end))

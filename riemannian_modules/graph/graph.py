@@ -180,6 +180,12 @@ class ModuleGraph(RiemannianModule):
         )
 
     @cached_property
+    @override
+    def has_ticks(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether some leaf is sampled."""
+        return any(leaf.has_ticks for leaf in self.nodes.values())
+
+    @cached_property
     def plan(self) -> Plan:
         """The order of the sweep, with names resolved to positions."""
         return make_plan(

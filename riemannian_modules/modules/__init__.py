@@ -28,6 +28,7 @@ from riemannian_modules.modules.phosphorylation_cycle import PhosphorylationCycl
 from riemannian_modules.modules.pid import PID
 from riemannian_modules.modules.pool import Pool
 from riemannian_modules.modules.resampled import Resampled
+from riemannian_modules.modules.sampled import Sampled
 from riemannian_modules.modules.saturation import Saturation
 from riemannian_modules.modules.state_space import DiscreteStateSpace, StateSpace
 from riemannian_modules.modules.sum import Sum
@@ -61,6 +62,7 @@ __all__ = [
     "Pool",
     "ReLU",
     "Resampled",
+    "Sampled",
     "Saturation",
     "SiLU",
     "Sigmoid",

@@ -66,6 +66,7 @@ class FlowMap(RiemannianModule):
     Raises:
         SignatureError: If ``flow`` does not run in continuous time or has no state.
         DomainError: If the duration or a tolerance is not positive and finite.
+        UnsupportedError: If the flow has sampled parts.
     """
 
     time = Time.STATIC
@@ -85,6 +86,12 @@ class FlowMap(RiemannianModule):
                 f"FlowMap: expected a module in continuous time with a state, got "
                 f"{type(flow).__name__} in {s.time.value} time with the state: "
                 f"{s.state.describe()}. Steps of a discrete module are chained as they are."
+            )
+        if flow.has_ticks:
+            raise UnsupportedError(
+                f"FlowMap: {type(flow).__name__} has sampled parts, whose ticks a map would leave "
+                "out. Map the plant over a sampling time, FlowMap(plant, 0.1), and compose it "
+                "with the controllers in discrete time."
             )
         if time_ports(flow):
             raise SignatureError(

@@ -138,6 +138,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     parameters: Mapping[str, ArrayLike] = {}
     sampling_time: SamplingTime | float | tuple[float, str] | None = None
     time_input: str | tuple[str, ...] | None = None
+    has_ticks: bool = False  # whether it acts at sampling times, see `Sampled`
 
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 

@@ -136,6 +136,7 @@ BY_TYPE: tuple[Kind, ...] = (
     # What is computed.
     Kind(engine.Trajectory, Fields(), lambda t: t.plot()),
     Kind(engine.FitResult, Fields(), lambda f: f.plot()),
+    Kind(engine.Occurrence, Fields(), not_drawn("draw its trajectory, which marks it.")),
     Kind(engine.OperatingPoint, Fields(), NUMBERS),
     Kind(engine.LinearModel, Fields(), plot.linear_model_figure),
     Kind(engine.LayerwiseMetric, Fields(), NUMBERS),
@@ -175,6 +176,8 @@ BY_TYPE: tuple[Kind, ...] = (
         for t in (WrittenL2, WrittenFactor, FieldL2, FactorL2)
     ),
     *(Kind(t, *PLAIN_SETTING) for t in (engine.HeldTable, engine.LinearTable, engine.Loss)),
+    Kind(engine.Event, *PLAIN_SETTING),
+    Kind(engine.Jumping, NotKept("it is a function of time; write its call down."), SETTING),
     Kind(engine.MiniBatches, NotKept("it draws random numbers; write its call down."), SETTING),
     *(Kind(t, *PLAIN_SETTING) for t in (engine.Coupling, engine.Schedule, engine.Progress)),
 )  # fmt: skip

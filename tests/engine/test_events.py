@@ -181,7 +181,7 @@ def test_events_and_switches_of_the_equations_go_together():
     # Up by 3/4 a second from 0 to 2, down by 1/4 to 1, up again ...
     trajectory = simulate(Tank(), [0, 20.0], [0.0, 1.0], events=[close, open_])
     rise, fall = 1 / 0.75, 1 / 0.25
-    wanted = 2 * rise + np.cumsum([0, fall, rise, fall, rise, fall])
+    wanted = 2 * rise + np.cumsum([0, *[fall, rise] * 4])
     assert np.abs(np.array([o.time for o in trajectory.events]) - wanted[wanted < 20]).max() <= 1e-6
 
 
@@ -203,7 +203,7 @@ def test_a_trajectory_is_kept_with_its_events(tmp_path):
     for again in (load_result(tmp_path / "run.json"), pickle.loads(pickle.dumps(trajectory))):
         assert [o.time for o in again.events] == [o.time for o in trajectory.events]
         assert np.array_equal(again.events[0].after, trajectory.events[0].after)
-    assert "events: bounce" in repr(trajectory)
+    assert "1 event: bounce" in repr(trajectory)
 
 
 def test_the_picture_marks_the_events_at_their_times():
