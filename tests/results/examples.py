@@ -183,7 +183,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     norms.WrittenFactor: lambda: certify.coordinates(metric_of),
     engine.HeldTable: lambda: engine.held_table([0.0, 1.0], [2.0, 3.0]),
     engine.Event: lambda: engine.event("h", direction=-1, reset={"v": "-0.9 * v"}),
-    engine.Jumping: lambda: engine.jumping(lambda t: float(t > 1), [1.0]),
+    engine.Jumping: lambda: engine.jumping(np.sign, [0.0]),
     engine.Occurrence: lambda: engine.Occurrence("dose", 1.5, np.zeros(2), np.ones(2)),
     engine.LinearTable: lambda: engine.linear_table([0.0, 1.0], [2.0, 3.0]),
     engine.Loss: engine.PoissonLoss,
