@@ -6,7 +6,7 @@ Source: none; `riemannian_modules.integration.piecewise` cites those of the meth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, final
 
@@ -16,6 +16,7 @@ from riemannian_modules.engine.event_terms import EventsOf, driven
 from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.inputs import SLACK, InputProgram
 from riemannian_modules.engine.sampling import Tick, between_ticks
+from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.vector_field import vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
 from riemannian_modules.integration.piecewise import Pieces, Watched
@@ -91,35 +92,42 @@ class PiecewiseRun:
         x, is_over = self._at(first, x0, scheduled)
         if is_over or first == last:
             return times[:1], x[None]
-        states, inner = [x[None]], self._stops(first, last, scheduled)
+        states, stops = [x[None]], sorted(self._stops(first, last, scheduled))
         tolerances = Tolerances(rtol, atol, self.program.longest_step(times))
         crossing = self.events.crossing
         watched = Watched([e.direction for e in crossing], self._happen)
         run = Pieces(watched, tolerances, self.methods)
         values = self.events.values() if crossing else None
-        least = SLACK * float(np.spacing(max(abs(first), abs(last))))
-        for a, b in pairwise([first, *sorted(inner), last]):
-            inside = times[(times > a) & (times <= b)]
-            grid = np.union1d([a, b], inside)
-            if values is not None:
-                run.watch(driven(values, self.program.between(a, b)))
-            try:
-                path = np.repeat(x[None], len(grid), 0)  # of two times that are one
-                if b - a > least:
-                    corners = [*self.program.kinks(a, b), b]
-                    path = run.stretch(self._checked(a, b, x), x, grid, corners)
-            except StoppedError as stopped:
-                raise self._failure(stopped, last) from None
-            x, reached = path[-1], b if run.ended is None else run.ended
-            rows = path[np.searchsorted(grid, inside[inside < reached])]
-            x, is_over = self._at(b, x, scheduled) if run.ended is None else (x, True)
-            inside = inside[inside < reached]
-            if is_over or (times == reached).any():
-                rows = np.concatenate([rows, x[None]])
-            states.append(rows)
-            if is_over:
-                return np.append(times[times < reached], reached), np.concatenate(states)
+        with reported(lambda t, at: at[0](t, *at[1:]), first, last) as told:
+            for a, b in pairwise([first, *stops, last]):
+                inside = times[(times > a) & (times <= b)]
+                grid = np.union1d([a, b], inside)
+                if values is not None:
+                    run.watch(driven(values, self.program.between(a, b)))
+                path = self._stretch(run, told, x, grid, last)
+                x, reached = path[-1], b if run.ended is None else run.ended
+                inside = inside[inside < reached]
+                states.append(path[np.searchsorted(grid, inside)])
+                x, is_over = self._at(b, x, scheduled) if run.ended is None else (x, True)
+                if is_over or (times == reached).any():
+                    states.append(x[None])
+                if is_over:
+                    return np.append(times[times < reached], reached), np.concatenate(states)
         return times, np.concatenate(states)
+
+    def _stretch(
+        self, run: Pieces, told: Callable[[float, Any], Any], x: Array, grid: Array, last: float
+    ) -> Array:
+        """The states on a grid between two stops; two stops that are one time change nothing."""
+        a, b = float(grid[0]), float(grid[-1])
+        if b - a <= SLACK * float(np.spacing(max(abs(a), abs(last)))):
+            return np.repeat(x[None], len(grid), 0)
+        plain = self._checked(a, b, x)
+        problem = replace(plain, derivative=lambda *at: told(at[0], (plain.derivative, *at[1:])))
+        try:
+            return run.stretch(problem, x, grid, [*self.program.kinks(a, b), b])
+        except StoppedError as stopped:
+            raise self._failure(stopped, last) from None
 
     def _at(self, t: float, x: Array, scheduled: dict[float, list[Event]]) -> tuple[Array, bool]:
         u, is_over = self.program.sampled(np.array([t]))[0], False

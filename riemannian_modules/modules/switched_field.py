@@ -144,6 +144,24 @@ class SwitchedField:
 
         return separators
 
+    def is_timed(self, term: Any, steady: Collection[int]) -> bool:
+        """Whether a term depends on time alone, on the clocks and on what is constant."""
+        return term.free_symbols <= self._constant(steady) | self._clocks(steady).keys()
+
+    def _constant(self, steady: Collection[int]) -> set[Any]:
+        return {*self.parameters, *(self.inputs[i] for i in steady)}
+
+    def _clocks(self, steady: Collection[int]) -> dict[Any, Any]:
+        """The rates of the time and of the states whose derivative is constant."""
+        import sympy as sp
+
+        constant = self._constant(steady)
+        return {self.time: sp.S.One} | {
+            x: rate
+            for x, rate in zip(self.state, self.dx, strict=True)
+            if rate.free_symbols <= constant
+        }
+
     def timed_borders(self, steady: Collection[int]) -> list[Callable[..., Any]]:
         """The borders and events of time alone that are not linear in it, with slopes, compiled.
 
@@ -156,17 +174,11 @@ class SwitchedField:
         from riemannian_modules.arithmetic.expression import derivatives
 
         later = sp.Dummy("later", real=True)
-        constant = {*self.parameters, *(self.inputs[i] for i in steady)}
-        clocks = {self.time: sp.S.One} | {
-            x: rate
-            for x, rate in zip(self.state, self.dx, strict=True)
-            if rate.free_symbols <= constant
-        }
-        advanced = {clock: clock + rate * later for clock, rate in clocks.items()}
+        advanced = {clock: clock + rate * later for clock, rate in self._clocks(steady).items()}
         groups = (later,), (*self.state, *self.inputs, self.time, *self.parameters)
         found: list[Callable[..., Any]] = []
         for border in (*self.borders, *self.events):
-            if border.free_symbols <= constant | clocks.keys():
+            if self.is_timed(border, steady):
                 value = border.xreplace(advanced)
                 try:
                     ((slope,),) = derivatives((value,), (later,))

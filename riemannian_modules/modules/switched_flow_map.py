@@ -93,18 +93,25 @@ class SwitchedFlowMap:
 def switched_flow_map(
     flow: RiemannianModule, duration: float, relative: float, absolute: float
 ) -> SwitchedFlowMap | None:
-    """The map of a flow that switches; None for a flow that does not, as far as is known."""
-    from riemannian_modules.arithmetic.switching import frozen
+    """The map of a flow that jumps, or has corners at times; None of any other.
+
+    Corners at places alone leave sensitivities right, and a batch is integrated as one without
+    them: its steps become short there by error control.
+    """
+    from riemannian_modules.arithmetic.regularity import jumping
 
     s = flow.signature
     if s.state.size > LARGEST_STATE or s.parameters.size > LARGEST_PARAMETERS:
         return None
     try:
-        borders = frozen(flow.expressions.dx).borders
+        field = switched_field(flow.expressions, flow.theta)
+        jumps = bool(field.borders) and bool(jumping(flow.expressions.dx))
     except (TraceError, UnsupportedError):
         return None
-    tolerances = Tolerances(relative, absolute, np.inf)
-    return SwitchedFlowMap(flow, duration, tolerances) if borders else None
+    steady = range(len(field.inputs))
+    if not jumps and not any(field.is_timed(border, steady) for border in field.borders):
+        return None
+    return SwitchedFlowMap(flow, duration, Tolerances(relative, absolute, np.inf))
 
 
 def _held(u: Array) -> Callable[[float], list[float]]:

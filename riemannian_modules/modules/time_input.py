@@ -1,7 +1,8 @@
 """The input port that is the time of a run: ``f(x, u, t)`` without a wire.
 
 A module names it, ``time_input = "t"``. `simulate` feeds it with the time, a composite hands it on,
-and whoever reads the equations sees an input: `certify` lets it be anything, for all times.
+and whoever reads the equations sees an input: `certify` lets it be anything, for all times;
+`equilibrium` and `linearize` take it as they take any input, zero unless it is named.
 """
 
 from __future__ import annotations
