@@ -9,35 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, final
-
-import numpy as np
-from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph
+from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.sampled import Sampled
-from riemannian_modules.modules.traced import TracedModule
-from riemannian_modules.space import Array, Signals
+from riemannian_modules.space import Array
 
 MOST_TICKS = 1_000_000
 Tick = Callable[[Array, Array], Array]  # from a state and inputs to the state after
 
 
-@final
-class _Held(TracedModule):
+def _held(part: Sampled) -> ExpressionModule:
     """What a sampled module is between its ticks, in exact terms."""
+    import sympy as sp
 
-    time = Time.CONTINUOUS
+    from riemannian_modules.arithmetic.expression import Expressions, symbols_of
 
-    def __init__(self, sampled: Sampled) -> None:
-        self.state, self.inputs, self.outputs = sampled.state, sampled.inputs, sampled.outputs
-        self.parameters, self.time_input = sampled.parameters, sampled.time_input
-
-    @override
-    def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
-        return np.zeros(self.state.size), x.vector[self.state.size - self.outputs.size :]
+    s = part.signature
+    x, u, p = (symbols_of(space) for space in s.distinct)
+    y = x[s.state.size - s.outputs.size :]
+    e = Expressions(x, u, p, (sp.S.Zero,) * s.state.size, y, ())
+    spaces = s.state, s.inputs, s.outputs
+    return ExpressionModule(
+        "Held", Time.CONTINUOUS, spaces, part.parameters, e, time_input=part.time_input
+    )
 
 
 def sampled_parts(module: RiemannianModule) -> dict[str, Sampled]:
@@ -51,7 +48,7 @@ def between_ticks(module: RiemannianModule) -> RiemannianModule:
     parts = sampled_parts(module)
     if not parts:
         return module
-    twins = {id(part): _Held(part) for part in parts.values()}
+    twins = {id(part): _held(part) for part in parts.values()}
     if not isinstance(module, ModuleGraph):
         return twins[id(module)]
     return module.with_nodes({n: twins.get(id(leaf), leaf) for n, leaf in module.nodes.items()})

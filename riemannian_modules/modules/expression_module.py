@@ -39,7 +39,7 @@ class ExpressionModule(TracedModule):
         parameters: Mapping[str, ArrayLike],
         expressions: Expressions,
         sampling_time: float | tuple[float, str] | None = None,
-        time_input: str | None = None,
+        time_input: str | tuple[str, ...] | None = None,
     ) -> None:
         """Make the module.
 
@@ -51,7 +51,7 @@ class ExpressionModule(TracedModule):
             expressions: The map; its symbols are the coordinates of the spaces, in order, those of
                 one name qualified (see `Signature.distinct`).
             sampling_time: How long a step of discrete time takes; None where it is not known.
-            time_input: The input that is the time of a run; None for none.
+            time_input: The input (or inputs) that is the time of a run; None for none.
 
         Raises:
             SignatureError: If the symbols are not the coordinates, or results are missing.
