@@ -6,14 +6,8 @@ from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.events import Event, Occurrence, at_times, event, stop
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_result import FitResult
-from riemannian_modules.engine.inputs import (
-    HeldTable,
-    Jumping,
-    LinearTable,
-    held_table,
-    jumping,
-    linear_table,
-)
+from riemannian_modules.engine.input_functions import Jumping, jumping
+from riemannian_modules.engine.input_tables import HeldTable, LinearTable, held_table, linear_table
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.linear_model import LinearModel
 from riemannian_modules.engine.linearize import linearize

@@ -14,7 +14,7 @@ import numpy as np
 from riemannian_modules.arithmetic.infix import normal, parse
 from riemannian_modules.door import number
 from riemannian_modules.engine.events import Event, Formula, Occurrence, Resets
-from riemannian_modules.engine.inputs import InputValue
+from riemannian_modules.engine.input_signal import InputValue
 from riemannian_modules.errors import (
     DomainError,
     RiemannianError,

@@ -7,9 +7,7 @@ Of any other, jumps are those that are named, or found by looking at many times.
 
 from __future__ import annotations
 
-import abc
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -17,38 +15,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import brief, number_array
-from riemannian_modules.engine.input_functions import found_jumps, traced_signal
+from riemannian_modules.engine.input_functions import (
+    FunctionInput,
+    Jumping,
+    TimeInput,
+    found_jumps,
+    traced_signal,
+)
+from riemannian_modules.engine.input_signal import SLACK, InputSignal, InputValue, shaped
+from riemannian_modules.engine.input_tables import HeldTable, LinearTable, linear_table
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array, Port, Space
-
-InputValue = Callable[[float], list[float]]
-SLACK = 4.0  # spacings of a time: what is nearer to another is taken for it
-
-
-class InputSignal(abc.ABC, Shown):
-    """One input port over time; values are flat lists of the port's size."""
-
-    @abc.abstractmethod
-    def jumps(self) -> list[float]:
-        """Times at which the value jumps."""
-
-    @abc.abstractmethod
-    def kinks(self) -> list[float]:
-        """Times at which the slope jumps."""
-
-    def exact(self, time: Any) -> tuple[Any, ...] | None:  # noqa: ARG002
-        """The values in exact terms of the symbol ``time``; None where there are none."""
-        return None
-
-    @abc.abstractmethod
-    def between(self, start: float, end: float) -> list[float] | InputValue:
-        """The value on ``start <= t <= end``, free of jumps inside; a list where it is constant."""
-
-    @abc.abstractmethod
-    def sampled(self, times: Array) -> Array:
-        """The values at times (T,), continuous from the right, shape (T, size)."""
 
 
 @final
@@ -73,238 +50,6 @@ class ConstantInput(InputSignal):
     @override
     def sampled(self, times: Array) -> Array:
         return np.broadcast_to(self.value, (len(times), len(self.value)))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class TimeInput(InputSignal):
-    """The time itself."""
-
-    @override
-    def jumps(self) -> list[float]:
-        return []
-
-    @override
-    def kinks(self) -> list[float]:
-        return []
-
-    @override
-    def exact(self, time: Any) -> tuple[Any, ...] | None:
-        return (time,)
-
-    @override
-    def between(self, start: float, end: float) -> list[float] | InputValue:
-        return lambda t: [t]
-
-    @override
-    def sampled(self, times: Array) -> Array:
-        return times[:, None].copy()
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Jumping(Shown):
-    """A function of time and the times at which it jumps; build with `jumping`.
-
-    Attributes:
-        function: From a time to the port's value.
-        times: Increasing times, (k,).
-    """
-
-    function: Callable[[float], Any]
-    times: Array
-
-
-def jumping(function: Callable[[float], Any], jumps: ArrayLike) -> Jumping:
-    """A function of time that jumps at known times, as an input of `simulate`.
-
-    The integration starts anew at each of them, and the function is asked on either side alone, so
-    that it does not matter which value it has at the jump itself.
-
-    Args:
-        function: From a time, in the module's unit of time, to the port's value.
-        jumps: The times, in any order, shape (k,).
-
-    Raises:
-        SignatureError: If ``function`` is none, or the times are not of shape (k,).
-        DomainError: For NaN or infinite times.
-    """
-    if not callable(function):
-        raise SignatureError(f"jumping: expected a function of time, got {brief(function)}.")
-    times = number_array("jumping: jumps", jumps)
-    if times.ndim != 1:
-        raise SignatureError(f"jumping: expected jumps of shape (k,), got shape {times.shape}.")
-    if not np.isfinite(times).all():
-        raise DomainError("jumping: expected finite times, got NaN or infinity.")
-    return Jumping(function, np.unique(times))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FunctionInput(InputSignal):
-    """A function of time that gives the port's value, and where it is known to jump."""
-
-    function: Callable[[float], Any]
-    port: Port
-    jump_times: tuple[float, ...] = ()
-
-    @override
-    def jumps(self) -> list[float]:
-        return list(self.jump_times)
-
-    @override
-    def kinks(self) -> list[float]:
-        return []
-
-    @override
-    def exact(self, time: Any) -> tuple[Any, ...] | None:
-        return None if self.jump_times else traced_signal(self.function, time, self.port.size)
-
-    @override
-    def between(self, start: float, end: float) -> list[float] | InputValue:
-        function, port = self.function, self.port
-        if self.jump_times:  # what it is at the jumps themselves may belong to the other side
-            inside = SLACK * float(np.spacing(max(abs(start), abs(end))))
-            low, high = start + inside, end - inside
-            return lambda t: _flat(function(min(max(t, low), high)), port)
-        if port.size == 1:
-            return lambda t: [float(function(t))]
-        return lambda t: _flat(function(t), port)
-
-    @override
-    def sampled(self, times: Array) -> Array:
-        values = [_shaped(self.function(t), self.port, f"at t = {t:g}") for t in times.tolist()]
-        return np.array(values).reshape(len(times), self.port.size)
-
-
-def _flat(value: Any, port: Port) -> list[float]:
-    if port.size == 1:
-        return [float(value)]
-    return np.asarray(value, dtype=np.float64).ravel().tolist()
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class LinearTable(InputSignal):
-    """Values (k, size) at times (k,), joined by straight lines; build with `linear_table`.
-
-    Attributes:
-        times: (k,), increasing.
-        values: (k, size).
-    """
-
-    times: Array
-    values: Array
-
-    @override
-    def jumps(self) -> list[float]:
-        return []
-
-    @override
-    def kinks(self) -> list[float]:
-        slopes = np.diff(self.values, axis=0) / np.diff(self.times)[:, None]  # (k-1, size)
-        # A slope carries the rounding of its two values; a smaller bend is no kink.
-        rounding = 8 * np.finfo(float).eps * np.abs(self.values).max() / np.diff(self.times).min()
-        bent = (np.abs(np.diff(slopes, axis=0)) > rounding).any(1)
-        return self.times[1:-1][bent].tolist()
-
-    @override
-    def between(self, start: float, end: float) -> list[float] | InputValue:
-        first = max(int(np.searchsorted(self.times, start, "right")) - 1, 0)
-        last = int(np.searchsorted(self.times, end, "left"))
-        if (self.values[first : last + 1] == self.values[first]).all():
-            return self.values[first].tolist()
-        times = self.times.tolist()
-        lows = self.values.tolist()
-        slopes = (np.diff(self.values, axis=0) / np.diff(self.times)[:, None]).tolist()
-        top = len(times) - 2
-
-        def value(t: float) -> list[float]:
-            i = min(max(bisect_right(times, t) - 1, 0), top)
-            s = t - times[i]
-            return [a + s * b for a, b in zip(lows[i], slopes[i], strict=True)]
-
-        return value
-
-    @override
-    def sampled(self, times: Array) -> Array:
-        columns = [np.interp(times, self.times, column) for column in self.values.T]
-        return np.stack(columns, 1) if columns else np.zeros((len(times), 0))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class HeldTable(InputSignal):
-    """Each value (k, size) is held from its time (k,) until the next; build with `held_table`.
-
-    Attributes:
-        times: (k,), increasing.
-        values: (k, size).
-    """
-
-    times: Array
-    values: Array
-
-    @override
-    def jumps(self) -> list[float]:
-        changes = (np.diff(self.values, axis=0) != 0).any(1)
-        return self.times[1:][changes].tolist()
-
-    @override
-    def kinks(self) -> list[float]:
-        return []
-
-    @override
-    def between(self, start: float, end: float) -> list[float] | InputValue:
-        return self.sampled(np.array([start]))[0].tolist()
-
-    @override
-    def sampled(self, times: Array) -> Array:
-        return self.values[np.maximum(np.searchsorted(self.times, times, "right") - 1, 0)]
-
-
-def linear_table(times: ArrayLike, values: ArrayLike) -> LinearTable:
-    """A table of inputs joined by straight lines.
-
-    Args:
-        times: Increasing times, shape (k,), k >= 2, in seconds or the model's unit of time.
-        values: The port's value at each time, shape (k,) or (k, *port shape).
-
-    Raises:
-        DomainError: For times that do not increase, NaN, or infinite values.
-        SignatureError: For shapes that do not fit.
-    """
-    return LinearTable(*_checked_table(times, values, 2))
-
-
-def held_table(times: ArrayLike, values: ArrayLike) -> HeldTable:
-    """A table of inputs of which each is held until the next, the last for ever (zero-order hold).
-
-    Times (k,) and values (k,) or (k, *port shape), k >= 1; raises as `linear_table` does.
-
-    Args:
-        times: Increasing, (k,), k >= 1.
-        values: (k,), or (k, *port shape).
-    """
-    return HeldTable(*_checked_table(times, values, 1))
-
-
-def _checked_table(times: ArrayLike, values: ArrayLike, least: int) -> tuple[Array, Array]:
-    t, v = number_array("Input table: times", times), number_array("Input table: values", values)
-    if t.ndim != 1 or len(t) < least or v.ndim < 1 or len(v) != len(t):
-        raise SignatureError(
-            f"Input table: expected at least {least} times (k,) and as many values (k, ...), got "
-            f"shapes {t.shape} and {v.shape}."
-        )
-    if not (np.isfinite(t).all() and np.isfinite(v).all()):
-        raise DomainError("Input table: expected finite times and values, got NaN or infinity.")
-    if (np.diff(t) <= 0).any():
-        i = int(np.argmax(np.diff(t) <= 0))
-        raise DomainError(
-            f"Input table: expected increasing times, but {t[i]:g} is followed by {t[i + 1]:g}. "
-            "For a jump use held_table."
-        )
-    return t, v.reshape(len(t), -1)
 
 
 @final
@@ -435,14 +180,14 @@ def _signal(given: Any, port: Port, times: Array, where: str) -> InputSignal:
     if isinstance(given, TimeInput):
         return given
     if isinstance(given, Jumping):
-        _shaped(given.function(float(times[0])), port, f"{where} at t = {times[0]:g}")
+        shaped(given.function(float(times[0])), port, f"{where} at t = {times[0]:g}")
         return FunctionInput(given.function, port, tuple(given.times.tolist()))
     if callable(given):
-        _shaped(given(float(times[0])), port, f"{where} at t = {times[0]:g}")
+        shaped(given(float(times[0])), port, f"{where} at t = {times[0]:g}")
         if traced_signal(given, None, port.size) is None:
             return FunctionInput(given, port, found_jumps(given, times))
         return FunctionInput(given, port)
-    return ConstantInput(_shaped(given, port, where))
+    return ConstantInput(shaped(given, port, where))
 
 
 def _check_covers(table: LinearTable | HeldTable, port: Port, times: Array, where: str) -> None:
@@ -456,15 +201,3 @@ def _check_covers(table: LinearTable | HeldTable, port: Port, times: Array, wher
             f"{where}: the table covers {table.times[0]:g} to {table.times[-1]:g}, but the "
             f"simulation runs from {times[0]:g} to {times[-1]:g}. Add rows to the table."
         )
-
-
-def _shaped(given: Any, port: Port, where: str) -> Array:
-    value = port.flat(given, where)
-    if value.ndim != 1:
-        raise SignatureError(
-            f"{where}: expected one value of shape {port.shape}, got a batch {value.shape}. Give a "
-            "table as a pair (times, values)."
-        )
-    if not np.isfinite(value).all():
-        raise DomainError(f"{where}: expected finite numbers, got NaN or infinity.")
-    return value

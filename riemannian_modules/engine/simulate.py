@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike
 from riemannian_modules.door import brief, number, number_array, require
 from riemannian_modules.engine.event_terms import EventsOf
 from riemannian_modules.engine.events import Event, checked_events
-from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
+from riemannian_modules.engine.input_signal import InputValue
+from riemannian_modules.engine.inputs import InputProgram, input_program
 from riemannian_modules.engine.sampling import ticks
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.switching import PiecewiseRun, piecewise_problem, solvers

@@ -14,7 +14,8 @@ import numpy as np
 
 from riemannian_modules.engine.event_terms import EventsOf, driven
 from riemannian_modules.engine.events import Event
-from riemannian_modules.engine.inputs import SLACK, InputProgram
+from riemannian_modules.engine.input_signal import SLACK
+from riemannian_modules.engine.inputs import InputProgram
 from riemannian_modules.engine.sampling import Tick, between_ticks
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.vector_field import vector_field

@@ -20,6 +20,7 @@ import numpy as np
 
 from riemannian_modules.integration.crossings import Step, first_crossing, just_before
 from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
+from riemannian_modules.integration.rows import Rows
 from riemannian_modules.integration.sides import settled
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.space import Array
@@ -31,7 +32,6 @@ SOON = 1e-9  # of the stretch: crossings of one border or event within this may 
 MOST_SOON = 50  # such crossings in a row that are let pass
 MOST_SOONER = 5  # crossings in a row, the last of them soon, of which each comes sooner
 A_BIT = 1e-11  # of the time to the end: where a value is looked at that is zero at an event
-SAME = 8  # spacings of a time within which an output time is that of an event
 
 
 @final
@@ -108,7 +108,7 @@ class Pieces:
         Raises:
             StoppedError: If no method reaches the end, or crossings accumulate.
         """
-        rows = _Rows(grid, start)
+        rows = Rows(grid, start)
         t, x, end = float(grid[0]), start, float(grid[-1])
         if not self._sides:
             self._sides = [_sign(v) for v in self._values(t, x.tolist())]
@@ -153,7 +153,7 @@ class Pieces:
         mode: Mode,
         method: type[OdeSolver],
         ends: tuple[float, Array, float],
-        rows: _Rows,
+        rows: Rows,
         most: float,
     ) -> tuple[float, Array, list[int], list[int]] | None:
         """Integrate to the next crossing: its time, state, borders and events; None if none is."""
@@ -307,46 +307,6 @@ class _Watch:
         owners = [*range(len(self._mode.signs)), *resting, *sliding, *sliding]
         ours = [owners[i] for i in turned if i < len(owners)]
         return [i for i in ours if i is not None] if ours else None
-
-
-class _Rows:
-    """States at the times of a grid, filled in as steps pass them."""
-
-    def __init__(self, grid: Array, start: Array) -> None:
-        self._grid, self._known = grid, 1
-        self.states = np.empty((len(grid), len(start)))
-        self.states[0] = start
-        self.last = float(grid[0]), start
-
-    def record(
-        self, path: Callable[[Any], Array], start: float, end: float, last: Array | None = None
-    ) -> None:
-        """Note the states of a step down to ``end``; ``last`` is the state there, if it is kept."""
-        side = "right" if last is not None else "left"
-        slack = 0.0 if last is not None else SAME * float(np.spacing(abs(end)))
-        reached = max(int(np.searchsorted(self._grid, end - slack, side)), self._known)
-        if reached > self._known:
-            times = np.maximum(self._grid[self._known : reached], start)
-            self.states[self._known : reached] = path(times).T
-            if last is not None and times[-1] == end:
-                self.states[reached - 1] = last
-            self._known = reached
-        if last is not None:
-            self.last = end, last
-
-    def restart(self, t: float, x: Array) -> None:
-        """Go on from a state after an event, which output times within rounding show."""
-        slack = SAME * float(np.spacing(abs(t)))
-        while self._known < len(self._grid) and self._grid[self._known] <= t + slack:
-            self.states[self._known] = x
-            self._known += 1
-        self.last = t, x
-
-    def until(self, t: float, x: Array) -> Array:
-        """The rows that are known, and one for the end where the grid has none there."""
-        rows = self.states[: self._known]
-        is_there = abs(self._grid[self._known - 1] - t) <= SAME * float(np.spacing(abs(t)))
-        return rows if is_there else np.vstack([rows, x])
 
 
 def _sign(value: float) -> float:
