@@ -6,6 +6,7 @@ from riemannian_modules.engine.dataset import Dataset, dataset, paired_dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.equilibria import Equilibria, equilibria
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
+from riemannian_modules.engine.events import Event, Occurrence, at_times, event, stop
 from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_problem import FitProblem
 from riemannian_modules.engine.fit_result import FitResult
@@ -13,7 +14,8 @@ from riemannian_modules.engine.frequency import FrequencyResponse
 from riemannian_modules.engine.gradient import gradient
 from riemannian_modules.engine.gramians import Gramians
 from riemannian_modules.engine.identifiability import Identifiability
-from riemannian_modules.engine.inputs import HeldTable, LinearTable, held_table, linear_table
+from riemannian_modules.engine.input_functions import Jumping, jumping
+from riemannian_modules.engine.input_tables import HeldTable, LinearTable, held_table, linear_table
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.linear_model import LinearModel
 from riemannian_modules.engine.linearize import linearize
@@ -100,6 +102,7 @@ __all__ = [
     "Dose",
     "Equilibria",
     "Estimator",
+    "Event",
     "Experiment",
     "Feedback",
     "FitProblem",
@@ -114,6 +117,7 @@ __all__ = [
     "Information",
     "Iteration",
     "Joint",
+    "Jumping",
     "LaplaceNoise",
     "LaplacePrior",
     "Layerwise",
@@ -134,6 +138,7 @@ __all__ = [
     "NormalPrior",
     "Nyquist",
     "Observable",
+    "Occurrence",
     "OperatingPoint",
     "Outcome",
     "PeakGain",
@@ -163,15 +168,18 @@ __all__ = [
     "Trajectory",
     "UniformPrior",
     "Way",
+    "at_times",
     "continuation",
     "dataset",
     "equilibria",
     "equilibrium",
+    "event",
     "experiment",
     "fit",
     "fit_trajectories",
     "gradient",
     "held_table",
+    "jumping",
     "linear_table",
     "linearize",
     "multi_start",
@@ -182,4 +190,5 @@ __all__ = [
     "read_trajectory",
     "ridge",
     "simulate",
+    "stop",
 ]

@@ -18,6 +18,7 @@ from riemannian_modules.door import require, require_mapping, text
 from riemannian_modules.engine.amounts import along_trajectory, holds_amounts, is_lost, is_near
 from riemannian_modules.engine.conserved import conserved
 from riemannian_modules.engine.rest import RestEquations
+from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.errors import ConvergenceError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
 from riemannian_modules.shown import Facts, Shown
@@ -82,6 +83,7 @@ def equilibrium(
             conserved.
     """
     require("equilibrium", module, RiemannianModule, "a module")
+    refuse_ticks("equilibrium", module)
     name, s = type(module).__name__, module.signature
     if s.time is Time.STATIC:
         raise SignatureError(f"{name}: a static module has no state, so it has no equilibrium.")

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from riemannian_modules.door import require
 from riemannian_modules.engine.linear_model import LinearModel
+from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule
 
@@ -41,6 +42,7 @@ def linearize(
         DomainError: For NaN or infinite values, given or found in the Jacobian.
     """
     require("linearize", module, RiemannianModule, "a module")
+    refuse_ticks("linearize", module)
     point = module.point(x, u, theta)
     name = type(module).__name__
     if point.x.ndim != 1 or point.u.ndim != 1 or point.theta.ndim != 1:

@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.door import number_array
+from riemannian_modules.engine.event_terms import EventsOf
 from riemannian_modules.engine.inputs import InputProgram, InputSignal, input_program
 from riemannian_modules.engine.simulation_progress import reported
+from riemannian_modules.engine.switching import piecewise_problem
 from riemannian_modules.engine.vector_field import is_large, operations_of
 from riemannian_modules.errors import (
     ConvergenceError,
@@ -33,6 +35,7 @@ from riemannian_modules.integration.lanes import LaneRate, Lanes, integrate_lane
 from riemannian_modules.integration.scale import SHARE
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Space
 
 if TYPE_CHECKING:
@@ -179,14 +182,20 @@ def solved_here(batch: Batch, alone: Callable[[Batch, int, Tally], Array]) -> So
     """Solve a batch in this process."""
     module, tally = batch.module, Tally()
     where = f"{type(module).__name__}: inputs"
-    program = input_program(module.signature.inputs, batch.inputs_of(0), batch.times, where)
+    ports = time_ports(module)
+    program = input_program(module.signature.inputs, batch.inputs_of(0), batch.times, where, ports)
     size = program.space.size
     inputs = np.empty((len(batch), len(batch.times), size))
     inputs[:] = program.sampled(batch.times)
     for name, values in batch.steady:
         inputs[:, :, program.space.slice_of(name)] = values[:, None]
     states = np.full((len(batch), len(batch.times), batch.x.shape[1]), np.nan)
-    if module.time is Time.CONTINUOUS and batch.method is None:
+    nothing = EventsOf(module, batch.theta[0], (), [])
+    if (
+        module.time is Time.CONTINUOUS
+        and batch.method is None
+        and piecewise_problem(module, batch.theta[0], program, nothing) is None
+    ):
         states = _together(batch, program, inputs[:, 0], tally)
     for run in np.flatnonzero(~np.isfinite(states).all((1, 2))).tolist():
         try:

@@ -10,7 +10,7 @@ Ordinary Differential Equations II*, section IV.8 (Radau).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from itertools import pairwise
@@ -20,9 +20,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.door import brief, number, number_array, require
-from riemannian_modules.engine.inputs import InputProgram, InputValue, input_program
+from riemannian_modules.engine.event_terms import EventsOf
+from riemannian_modules.engine.events import Event, Occurrence, checked_events
+from riemannian_modules.engine.input_signal import InputValue
+from riemannian_modules.engine.inputs import InputProgram, input_program
 from riemannian_modules.engine.many import Batch, solved, split_inputs
+from riemannian_modules.engine.sampling import between_ticks, ticks
 from riemannian_modules.engine.simulation_progress import reported
+from riemannian_modules.engine.switching import PiecewiseRun, piecewise_problem, solvers
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
 from riemannian_modules.engine.vector_field import VectorField, vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
@@ -45,6 +50,7 @@ from riemannian_modules.integration.scale import (
 from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
@@ -56,7 +62,7 @@ MOST_RUNS = 5  # repeats with better scales
 PROBES = np.arange(24) / 24
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
     module: RiemannianModule,
     times: ArrayLike,
     x0: ArrayLike | Mapping[str, ArrayLike] | None = None,
@@ -67,6 +73,7 @@ def simulate(
     atol: ArrayLike | Mapping[str, ArrayLike] | None = None,
     method: type[OdeSolver] | None = None,
     executor: Executor | None = None,
+    events: Sequence[Event] = (),
 ) -> Trajectory:
     """Run a module over time, or a batch of runs at once.
 
@@ -95,6 +102,7 @@ def simulate(
             it has no narrow band.
         executor: Where a batch runs in portions: one of `concurrent.futures`, or of its interface.
             Processes get the module pickled.
+        events: Made with `event`, `stop` and `at_times`; for one run, in continuous time.
 
     Returns:
         States, inputs and outputs at the times, and in `Trajectory.solver` what it took. A small
@@ -121,15 +129,22 @@ def simulate(
             f"{name}: expected one of SciPy's solver classes as method, such as "
             f"scipy.integrate.DOP853, or None, got {brief(method)}."
         )
+    wanted = checked_events(module, events)
     space, where = module.signature.inputs, f"{name}: inputs"
     shared, steady, driven = split_inputs(space, inputs, where)
     shapes = point.x.shape[:-1], point.theta.shape[:-1], driven
     many = _batch_of(name, *shapes)
     if not many:
         batch = Batch(module, t, point.x[None], point.theta[None], inputs, (), rtol, floors, method)
-        tally, program = Tally(), input_program(space, inputs, t, where)
-        states = _alone(batch, 0, tally)
-        return trajectory_at(module, t, states, program.sampled(t), point.theta, tally.total())
+        tally, program = Tally(), input_program(space, inputs, t, where, time_ports(module))
+        t, states, happened = _one(batch, 0, tally, wanted)
+        u = program.sampled(t)
+        return trajectory_at(module, t, states, u, point.theta, tally.total(), happened)
+    if wanted:
+        raise SignatureError(
+            f"{name}: events are those of one run, but starts, parameters and inputs make a batch "
+            f"of shape {many}. Simulate these one by one."
+        )
     count = math.prod(many)
     x, thetas = (
         np.broadcast_to(part, (*many, part.shape[-1])).reshape(count, -1)
@@ -161,17 +176,52 @@ def _batch_of(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 def _alone(batch: Batch, run: int, tally: Tally) -> Array:
     """The states (T, n) of one simulation of a batch."""
+    return _one(batch, run, tally, ())[1]
+
+
+def _one(
+    batch: Batch, run: int, tally: Tally, events: Sequence[Event]
+) -> tuple[Array, Array, tuple[Occurrence, ...]]:
+    """The times and states (T, n) of one simulation of a batch, and what happened on the way."""
     module, t, x, theta = batch.module, batch.times, batch.x[run], batch.theta[run]
-    where = f"{type(module).__name__}: inputs"
-    program = input_program(module.signature.inputs, batch.inputs_of(run), t, where)
+    where, ports = f"{type(module).__name__}: inputs", time_ports(module)
+    program = input_program(module.signature.inputs, batch.inputs_of(run), t, where, ports)
     if module.time is Time.STATIC:
-        return np.zeros((len(t), 0))
+        return t, np.zeros((len(t), 0)), ()
     if module.time is Time.DISCRETE:
-        return _stepped(module, t, x, program, theta)
+        return t, _stepped(module, t, x, program, theta), ()
+    happening = EventsOf(module, theta, events, [])
+    problem = piecewise_problem(module, theta, program, happening)
+    if problem is not None:
+        acts = ticks(module, theta, float(t[0]), float(t[-1]))
+        piecewise = PiecewiseRun(
+            module, program, problem, solvers(batch.method), happening, acts, tally
+        )
+        times, states = _in_pieces(batch, run, piecewise)
+        return times, states, tuple(happening.found)
     one = _Run(module, vector_field(module, theta), program, batch.method, batch.rtol, tally)
     if batch.floors is None:
-        return one.scaled(t, x)
-    return one.integrated(t, x, GivenFloors(batch.floors))
+        return t, one.scaled(t, x), ()
+    return t, one.integrated(t, x, GivenFloors(batch.floors)), ()
+
+
+def _in_pieces(batch: Batch, run: int, piecewise: PiecewiseRun) -> tuple[Array, Array]:
+    """The times and states of a run from crossing to crossing, as accurate as `_Run.scaled` is."""
+    t, x, rtol, program = batch.times, batch.x[run], batch.rtol, piecewise.program
+    if batch.floors is not None:
+        return piecewise.integrated(t, x, rtol, batch.floors)
+    field = vector_field(between_ticks(batch.module), batch.theta[run])
+    smooth = field.problem(lambda s: program.sampled(np.array([s]))[0].tolist(), x)
+    floors: ScaledFloors | None = ScaledFloors(np.abs(x), rtol)
+    found = t[:1], x[None]
+    for _ in range(MOST_RUNS):
+        if floors is None:
+            break
+        piecewise.happening.found.clear()
+        found = piecewise.integrated(t, x, rtol, floors.at(smooth, float(t[0]), t[-1:]))
+        floors.met(smooth, *found)
+        floors = floors.repeated()
+    return found
 
 
 def _checked_atol(module: RiemannianModule, atol: ArrayLike | Mapping[str, ArrayLike]) -> Array:
@@ -282,7 +332,7 @@ class _Run:
         if len(times) == 1 or not len(x0):
             return states
         edges = [times[0], *self.program.jumps(times[0], times[-1]), times[-1]]
-        widest = np.diff(times).max() if self.program.has_functions else np.inf
+        widest = self.program.longest_step(times)
         for a, b in pairwise(edges):
             kinks = self.program.kinks(a, b)
             inside = (times > a) & (times <= b)

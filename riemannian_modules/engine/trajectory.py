@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from riemannian_modules.csv_table import numbers_of, read_rows
 from riemannian_modules.door import require
+from riemannian_modules.engine.events import Occurrence
 from riemannian_modules.engine.vector_field import is_large, operations_of
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
@@ -50,6 +51,7 @@ class Trajectory(Shown, Recomputed):
         outputs: Outputs, shape (..., T, q).
         theta: The parameters' values, shape (..., p).
         solver: Which solver ran and what it took; None where none did.
+        events: What happened on the way, in order; a file of `to_csv` does not hold it.
     """
 
     module: RiemannianModule
@@ -59,6 +61,7 @@ class Trajectory(Shown, Recomputed):
     outputs: Array
     theta: Array
     solver: SolverRun | None = None
+    events: tuple[Occurrence, ...] = ()
 
     def __len__(self) -> int:
         return len(self.times)
@@ -214,7 +217,7 @@ class Trajectory(Shown, Recomputed):
             )
         ]
         is_discrete = self.module.signature.time is Time.DISCRETE
-        return plot_lines(self.times, lines, is_discrete=is_discrete)
+        return plot_lines(self.times, lines, is_discrete=is_discrete, events=self.events)
 
     def _signals(self, names: Sequence[str]) -> dict[str, tuple[Port, Array]]:
         """What is drawn under which name: as named, or all, an output only if it is no state."""
@@ -254,6 +257,9 @@ class Trajectory(Shown, Recomputed):
             for name, space in (("states", s.state), ("inputs", s.inputs), ("outputs", s.outputs))
             if space.ports
         ]
+        if self.events:
+            names = list(dict.fromkeys(e.name for e in self.events))
+            rows.append((counted(len(self.events), "event"), listed(names)))
         if len(t) and s.state.size and not self.batch:
             rows.append(("ends at", numbers(s.state.coordinates, self.states[-1].tolist())))
         if self.solver is not None:
@@ -268,12 +274,13 @@ def trajectory_at(
     inputs: Array,
     theta: Array,
     solver: SolverRun | None = None,
+    events: tuple[Occurrence, ...] = (),
 ) -> Trajectory:
     """The trajectory with its outputs, evaluated for all times in one batch."""
     y = _outputs(module, states, inputs, theta)
     shape = (*states.shape[:-1], module.signature.outputs.size)
     return Trajectory(
-        module, times, states, inputs, np.array(np.broadcast_to(y, shape)), theta, solver
+        module, times, states, inputs, np.array(np.broadcast_to(y, shape)), theta, solver, events
     )
 
 
@@ -297,6 +304,7 @@ def joined(first: Trajectory, then: Trajectory) -> Trajectory:
         np.concatenate([first.inputs[:-1], then.inputs]),
         first.theta,
         runs[0].followed_by(runs[1]) if len(runs) == 2 else next(iter(runs), None),
+        first.events + then.events,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from riemannian_modules.canvas import COLOURS, DASHES
+from riemannian_modules.engine.events import Occurrence
 from riemannian_modules.errors import DomainError
 from riemannian_modules.space import Array, Port
 
@@ -64,13 +65,16 @@ def lines_of(port: Port, values: Array, *, is_logarithmic: bool) -> list[Line]:
     ]
 
 
-def plot_lines(times: Array, lines: Sequence[Line], *, is_discrete: bool) -> Figure:
+def plot_lines(
+    times: Array, lines: Sequence[Line], *, is_discrete: bool, events: Sequence[Occurrence] = ()
+) -> Figure:
     """Draw lines against times (T,); no window is opened.
 
     Args:
         times: Increasing times.
         lines: What to draw.
         is_discrete: Whether the times are steps, between which values are held.
+        events: What happened: a mark at the foot of each panel, a colour for each name.
 
     Raises:
         DomainError: If a line is wanted on a logarithmic scale and never positive.
@@ -88,6 +92,7 @@ def plot_lines(times: Array, lines: Sequence[Line], *, is_discrete: bool) -> Fig
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for ax, members in zip(axes, panels, strict=True):
         _draw_panel(ax, times, members, is_discrete=is_discrete)
+        _mark(ax, events)
     axes[-1].set_xlabel("step" if is_discrete else "time")
     figure.align_ylabels(axes)
     return figure
@@ -128,6 +133,18 @@ def _draw_panel(ax: Axes, times: Array, lines: Sequence[Line], *, is_discrete: b
     ax.margins(x=0.01)
     if len(lines) > 1 or not fits:
         _legend(ax, lines)
+
+
+def _mark(ax: Axes, events: Sequence[Occurrence]) -> None:
+    """A triangle at the foot for each event, those of one name in one shade, named in a legend."""
+    names = list(dict.fromkeys(e.name for e in events))
+    for i, name in enumerate(names):
+        at = [e.time for e in events if e.name == name]
+        shade = str(0.15 + 0.6 * i / max(len(names), 2))
+        ax.plot(at, np.zeros(len(at)), ls="", marker="^", ms=6, color=shade, clip_on=False,
+                transform=ax.get_xaxis_transform(), label=_short(name), zorder=3)  # fmt: skip
+    if names:
+        _legend(ax, ())
 
 
 def _looks(lines: Sequence[Line]) -> list[tuple[str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from riemannian_modules.graph.graph import ModuleGraph
 from riemannian_modules.graph.row import Clock, Row
 from riemannian_modules.graph.wiring import Wiring, misfit
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.time_input import wired_inputs
 from riemannian_modules.space import Space
 
 
@@ -34,7 +35,7 @@ def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:
         return wiring.build()  # raises
     names = list(rows)
     for a, b in pairwise(names):
-        for source, target in _matched(a, rows[a].signature.outputs, b, rows[b].signature.inputs):
+        for source, target in _matched(a, rows[a].signature.outputs, b, wired_inputs(rows[b])):
             wiring.connect(f"{a}.{source}", f"{b}.{target}")
     if names:
         for port in rows[names[0]].signature.inputs.names:
@@ -101,7 +102,7 @@ def _series(first: RiemannianModule, second: RiemannianModule) -> ModuleGraph:
     left, right = _row_of(first), _row_of(second)
     clock = _joined_clock(left, right)
     row = Row((left, right), left.first, right.last, clock or left.clock, chain)
-    out, into = left.last.signature.outputs, right.first.signature.inputs
+    out, into = left.last.signature.outputs, wired_inputs(right.first)
     try:
         pairs = _matched("", out, "", into)
     except WiringError:

@@ -38,6 +38,7 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.shown import Facts, counted, listed
 from riemannian_modules.space import Array, Signals, Space, batch_shape
 
@@ -168,6 +169,21 @@ class ModuleGraph(RiemannianModule):
     def theta(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The owners' values now, flat: gathered at each call, for an owner's may be live."""
         return np.concatenate([np.zeros(0), *(m.theta for m in self.owners.values())])
+
+    @property
+    @override
+    def time_input(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The inputs that feed time ports of the leaves."""
+        fed = self.fed.items()
+        return tuple(
+            dict.fromkeys(name for (leaf, port), name in fed if _is_time(self.nodes[leaf], port))
+        )
+
+    @cached_property
+    @override
+    def has_ticks(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether some leaf is sampled."""
+        return any(leaf.has_ticks for leaf in self.nodes.values())
 
     @cached_property
     def plan(self) -> Plan:
@@ -301,6 +317,10 @@ class ModuleGraph(RiemannianModule):
             ("", listed(inside)), *((name, listed(s.names)) for name, s in ends if s.ports),
             ("", f"{counted(states, 'state')}, {counted(parameters, 'parameter')}"),
         ))  # fmt: skip
+
+
+def _is_time(leaf: RiemannianModule, port: str) -> bool:
+    return leaf.time_input is not None and port in time_ports(leaf)
 
 
 def _blocks(metrics: list[Metric]) -> Metric:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import Self, final
 
 from typing_extensions import override
@@ -15,6 +16,7 @@ from riemannian_modules.graph.schedule import Address, schedule
 from riemannian_modules.modules.equations import Equations
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.sampling_time import SamplingTime, common_sampling_time
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Port, Space
 from riemannian_modules.units import conversion
@@ -87,6 +89,7 @@ class Wiring(Shown):
         """Check the wiring and build the composite, in time linear in modules and connections.
 
         Where no outputs are named, every output port is an output under its address "module.port".
+        Time ports that nothing feeds are fed by one input "t", the time of the composite.
 
         Raises:
             WiringError: With every fault: unknown names, unconnected ports, sizes, units, two
@@ -190,6 +193,7 @@ class _Build:
         output_sources = {name: a for name, source in outputs if (a := self._output(name, source))}
         if not outputs:
             output_sources = {name: address for name, (address, _) in self.out_ports.items()}
+        input_space = self._with_time(input_space)
         for name in self.in_ports:
             if name not in self.fed_by:
                 self.faults.append(
@@ -277,6 +281,22 @@ class _Build:
             if self._claim(target, f"input {name!r}"):
                 self.fed |= dict.fromkeys(self.in_ports[target][0], name)
         return Port(name, first.shape, first.unit)
+
+    def _with_time(self, inputs: Space) -> Space:
+        """The composite's inputs, with the time where time ports of modules are not connected."""
+        waiting = [
+            f"{name}.{port}"
+            for name, module in self.modules.items()
+            for port in time_ports(module)
+            if f"{name}.{port}" not in self.fed_by
+        ]
+        if not waiting:
+            return inputs
+        name = next(
+            n for n in chain(("t", "time"), map("time_{}".format, count())) if n not in inputs
+        )
+        port = self._input(name, tuple(waiting))
+        return Space((*inputs.ports, port)) if port else inputs
 
     def _output(self, name: str, source: str) -> Address | None:
         if self._find(source, self.out_ports, "output", f"Output {name!r}"):

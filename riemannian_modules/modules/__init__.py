@@ -33,6 +33,7 @@ from riemannian_modules.modules.pid import PID
 from riemannian_modules.modules.pool import Pool
 from riemannian_modules.modules.rate_limit import DiscreteRateLimit, RateLimit
 from riemannian_modules.modules.resampled import Resampled
+from riemannian_modules.modules.sampled import Sampled
 from riemannian_modules.modules.saturation import Saturation
 from riemannian_modules.modules.state_feedback import StateFeedback
 from riemannian_modules.modules.state_space import DiscreteStateSpace, StateSpace
@@ -75,6 +76,7 @@ __all__ = [
     "RateLimit",
     "ReLU",
     "Resampled",
+    "Sampled",
     "Saturation",
     "SiLU",
     "Sigmoid",

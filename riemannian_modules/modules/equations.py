@@ -18,6 +18,7 @@ from riemannian_modules.arithmetic.infix import Term, is_name, nearest, normal, 
 from riemannian_modules.door import brief, require_mapping
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import Time
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.modules.traced import TracedModule
 from riemannian_modules.space import Port, Signals, Space, SpaceLike, as_space
 
@@ -43,6 +44,7 @@ class Equations(TracedModule):
         outputs: The outputs, likewise.
         parameters: Values by name.
         definitions: Formulas by names of their own, for use in those below and in the equations.
+        time_input: The input that is the time of a run, which needs no wire; None for none.
 
     Raises:
         SignatureError: With the equation and the column, for what is no formula, unknown names,
@@ -58,6 +60,7 @@ class Equations(TracedModule):
         outputs: SpaceLike = "",
         parameters: Mapping[str, ArrayLike] = _NONE,
         definitions: Mapping[str, Any] = _NONE,
+        time_input: str | None = None,
     ) -> None:
         require_mapping("Equations: equations", equations, "formulas by what they give")
         require_mapping("Equations: parameters", parameters, "values by name")
@@ -77,6 +80,8 @@ class Equations(TracedModule):
             target: _read(f"equations/{key}", equations[key], names) for target, key in keys.items()
         }
         self._require_shown(names)
+        self.time_input = time_input
+        time_ports(self)
         _ = self.expressions  # faults of shapes and of constants are told here
 
     def _require_shown(self, names: Sequence[str]) -> None:

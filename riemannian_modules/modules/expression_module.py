@@ -15,6 +15,7 @@ from typing_extensions import override
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.modules.traced import TracedModule
 from riemannian_modules.space import Signals, Space
 
@@ -38,6 +39,7 @@ class ExpressionModule(TracedModule):
         parameters: Mapping[str, ArrayLike],
         expressions: Expressions,
         sampling_time: float | tuple[float, str] | None = None,
+        time_input: str | tuple[str, ...] | None = None,
     ) -> None:
         """Make the module.
 
@@ -49,6 +51,7 @@ class ExpressionModule(TracedModule):
             expressions: The map; its symbols are the coordinates of the spaces, in order, those of
                 one name qualified (see `Signature.distinct`).
             sampling_time: How long a step of discrete time takes; None where it is not known.
+            time_input: The input (or inputs) that is the time of a run; None for none.
 
         Raises:
             SignatureError: If the symbols are not the coordinates, or results are missing.
@@ -57,6 +60,8 @@ class ExpressionModule(TracedModule):
         self.state, self.inputs, self.outputs = spaces
         self.parameters = dict(parameters)
         self.sampling_time = checked_sampling_time(name, sampling_time)
+        self.time_input = time_input
+        time_ports(self)
         s = self.signature
         for kind, symbols, named in zip(
             ("states", "inputs", "parameters"),

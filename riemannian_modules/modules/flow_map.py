@@ -35,6 +35,8 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
+from riemannian_modules.modules.switched_flow_map import SwitchedFlowMap, switched_flow_map
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Signals, Space
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class FlowMap(RiemannianModule):
     Raises:
         SignatureError: If ``flow`` does not run in continuous time or has no state.
         DomainError: If the duration or a tolerance is not positive and finite.
+        UnsupportedError: If the flow has sampled parts.
     """
 
     time = Time.STATIC
@@ -85,6 +88,18 @@ class FlowMap(RiemannianModule):
                 f"{type(flow).__name__} in {s.time.value} time with the state: "
                 f"{s.state.describe()}. Steps of a discrete module are chained as they are."
             )
+        if flow.has_ticks:
+            raise UnsupportedError(
+                f"FlowMap: {type(flow).__name__} has sampled parts, whose ticks a map would leave "
+                "out. Map the plant over a sampling time, FlowMap(plant, 0.1), and compose it "
+                "with the controllers in discrete time."
+            )
+        if time_ports(flow):
+            raise SignatureError(
+                f"FlowMap: {type(flow).__name__} reads the time of a run ({flow.time_input!r}), "
+                "but a map over a time may begin at any. Write the clock as a state, c' = 1, whose "
+                "start is an input of the map."
+            )
         for name, value in (
             ("duration", duration),
             ("relative", relative),
@@ -103,7 +118,10 @@ class FlowMap(RiemannianModule):
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         """``(nothing, final state)``; raises ConvergenceError if the integration stops early."""
         batch, members = self._members(x, u, theta)
-        end = self._ends(members, members.start[..., None])
+        if (switched := self._switched()) is not None:
+            end = switched.ends(*members.by_point())
+        else:
+            end = self._ends(members, members.start[..., None])
         return np.zeros((*batch, 0)), end.reshape(*batch, self.outputs.size)
 
     @override
@@ -122,15 +140,23 @@ class FlowMap(RiemannianModule):
         batch, members = self._members(x, u, theta)
         points, n = members.start.shape
         m, p = self.flow.signature.inputs.size, theta.shape[-1]
-        # Column 0 is the state, the others the sensitivity, which starts as [I, 0, 0].
-        start = np.zeros((points, n, 1 + n + m + p))
-        start[..., 0], start[..., 1 : 1 + n] = members.start, np.eye(n)
-        end = self._ends(members, start).reshape(*batch, *start.shape[1:])
-        S = end[..., 1:]
-        return end[..., 0], Jacobian(
+        if (switched := self._switched()) is not None:
+            points_of = members.by_point()
+            y = switched.ends(*points_of).reshape(*batch, n)
+            S = switched.sensitivities(*points_of).reshape(*batch, n, n + m + p)
+        else:
+            # Column 0 is the state, the others the sensitivity, which starts as [I, 0, 0].
+            start = np.zeros((points, n, 1 + n + m + p))
+            start[..., 0], start[..., 1 : 1 + n] = members.start, np.eye(n)
+            end = self._ends(members, start).reshape(*batch, *start.shape[1:])
+            y, S = end[..., 0], end[..., 1:]
+        return y, Jacobian(
             np.zeros((*batch, 0, 0)), np.zeros((*batch, 0, n + m)), np.zeros((*batch, n, 0)),
             S[..., : n + m], np.zeros((*batch, 0, p)), S[..., n + m :],
         )  # fmt: skip
+
+    def _switched(self) -> SwitchedFlowMap | None:
+        return switched_flow_map(self.flow, self.duration, self.relative, self.absolute)
 
     def _members(self, x: Array, u: Array, theta: Array) -> tuple[tuple[int, ...], _Members]:
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
@@ -239,6 +265,12 @@ class _Members(Flows):
     start: Array
     u: Array
     theta: Array
+
+    def by_point(self) -> tuple[Array, Array, Array]:
+        """Starts (M, n), inputs (M, m) and parameters (M, p)."""
+        p = self.theta.shape[-1]
+        theta = np.broadcast_to(self.theta.reshape(-1, p), (len(self.start), p))
+        return self.start, self.u[:, 0], theta
 
     @override
     def velocity(self, t: Array, x: Array) -> Array:

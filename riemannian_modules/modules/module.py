@@ -130,6 +130,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
             is not known, which fits any.
         accuracy: How exactly outputs are computed, relative to their size: rounding, but where
             something is integrated.
+        time_input: The input (or inputs) that is the time of a run, "t", and needs no wire.
     """
 
     time: Time
@@ -139,6 +140,8 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     parameters: Mapping[str, ArrayLike] = {}
     sampling_time: SamplingTime | float | tuple[float, str] | None = None
     accuracy: float = float(np.finfo(np.float64).eps)
+    time_input: str | tuple[str, ...] | None = None
+    has_ticks: bool = False  # whether it acts at sampling times, see `Sampled`
 
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 

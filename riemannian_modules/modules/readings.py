@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
 # What the interface keeps in a module itself: parameters and signals are symbols of expressions.
 _INTERFACE = frozenset(
-    ["made_with", "parameters", "_flat", "state", "inputs", "outputs", "time", "sampling_time"]
+    [
+        "made_with",
+        "parameters",
+        "_flat",
+        "state",
+        "inputs",
+        "outputs",
+        "time",
+        "sampling_time",
+        "time_input",
+    ]
 )
 _LIBRARIES = frozenset(["riemannian_modules", "numpy", "scipy", "sympy", "math", "builtins"])
 _ATOMS = (int, float, complex, str, bytes, type(None), np.generic)

@@ -70,6 +70,7 @@ class Resampled(RiemannianModule):
         self.sampling_time = longer
         self.state, self.inputs, self.outputs = s.state, s.inputs, s.outputs
         self.parameters = module.parameters
+        self.time_input = module.time_input
 
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:

@@ -120,6 +120,9 @@ class ExpressionsSpec(Strict):
     sampling_time: Json = Field(
         default=None, description='How long a step takes, as 0.2 or [0.2, "s"]; any if left out.'
     )
+    time_input: str | list[str] | None = Field(
+        default=None, description="The input that is the time of a run, which needs no wire."
+    )
     expressions: dict[str, Json]
 
 

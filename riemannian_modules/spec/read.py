@@ -162,6 +162,7 @@ class _Reader:
                 spec.parameters,
                 expressions,
                 _tuples(spec.sampling_time),
+                _tuples(spec.time_input),
             ),
         )
 

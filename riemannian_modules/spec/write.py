@@ -165,6 +165,7 @@ def _expressions(module: RiemannianModule) -> dict[str, Any]:
         "name": name,
         "time": s.time.value,
         **step,
+        **({"time_input": plain(module.time_input)} if module.time_input else {}),
         "state": _ports(s.state),
         "inputs": _ports(s.inputs),
         "outputs": _ports(s.outputs),

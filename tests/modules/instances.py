@@ -192,6 +192,7 @@ INSTANCES = {
         )
     ),
     # Errors of local tolerance 1e-10 in some dozen steps.
+    "sampled": Instance(rm.Sampled(Logistic(r=1.2), 0.5)),
     "flow map": Instance(rm.FlowMap(Pendulum(), 0.7), rounding=1e-10),
     "flow map of reactions": Instance(
         rm.FlowMap(NETWORK, 0.5), (None, [2.0, 2.0, 2.0, 2.0]), rounding=1e-10

@@ -250,6 +250,7 @@ def one_of_each():
         "PhosphorylationCycle": lambda c: c(1.0, 2.0, 3.0, 0.1, 0.2),
         "Pool": lambda c: c(0.5, "a b", "c"),
         "RateLimit": lambda c: c(2.0, 1.0, 0.1, (2, "m")),
+        "Sampled": lambda c: c(rm.DiscreteStateSpace(*linear), (0.1, "s")),
         "Resampled": lambda c: c(
             rm.DiscreteStateSpace(*linear, sampling_time=(0.1, "s")), (0.3, "s")
         ),

@@ -1,0 +1,226 @@
+"""A flow in exact terms as a problem that switches: compiled, with the sides of its borders open.
+
+Borders that depend on time alone have all of their zeros found by interval arithmetic, so that
+none is stepped over, however short a pulse between two of them is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from riemannian_modules.errors import TraceError, UnsupportedError
+from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.integration.switched import SwitchedProblem
+from riemannian_modules.space import Array
+
+if TYPE_CHECKING:
+    from riemannian_modules.arithmetic.expression import Expressions
+
+LARGEST_STATE = 200  # states; in larger flows switches are left to the solver's error control
+LARGEST_PARAMETERS = 2_000
+A_BIT = 1e-7  # of a stretch, by which the slope of an input is measured
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class SwitchedField:
+    """``dx = f(x, u, t, signs)`` at fixed parameters, its Jacobian, and its borders.
+
+    Attributes:
+        state: The symbols of the state.
+        inputs: Those of the inputs.
+        time: That of the time.
+        parameters: Those of the parameters.
+        theta: The parameters' values.
+        dx: The derivative of the state, with a sign in the place of each choice.
+        borders: What the signs are those of.
+        signs: Their symbols.
+        events: Terms whose zeros are not to be missed, besides the borders.
+    """
+
+    state: tuple[Any, ...]
+    inputs: tuple[Any, ...]
+    time: Any
+    parameters: tuple[Any, ...]
+    theta: Array
+    dx: tuple[Any, ...]
+    borders: tuple[Any, ...]
+    signs: tuple[Any, ...]
+    events: tuple[Any, ...] = ()
+
+    def compiled(self, terms: Sequence[Any]) -> Callable[[Numbers, Numbers], Numbers]:
+        """Terms as a function of the state and of ``[*inputs, time, *signs]``."""
+        from riemannian_modules.arithmetic.compile_scalars import compile_scalars
+
+        groups = self.state, (*self.inputs, self.time, *self.signs), self.parameters
+        return compile_scalars(tuple(terms), groups, self.theta)
+
+    def matrix(
+        self, terms: Sequence[Any], symbols: Sequence[Any]
+    ) -> Callable[[Numbers, Numbers], Array]:
+        """The derivatives of terms in symbols, (terms, symbols), compiled likewise."""
+        from riemannian_modules.arithmetic.expression import evaluated_derivatives
+
+        entries = sum(evaluated_derivatives(tuple(terms), tuple(symbols)), ())
+        places = [i for i, entry in enumerate(entries) if entry != 0]
+        values, shape = self.compiled([entries[i] for i in places]), (len(terms), len(symbols))
+
+        def evaluated(x: Numbers, w: Numbers) -> Array:
+            flat = np.zeros(len(entries))
+            if places:
+                flat[places] = values(x, w)
+            return flat.reshape(shape)
+
+        return evaluated
+
+    @cached_property
+    def _parts(self) -> tuple[Any, ...]:
+        from riemannian_modules.arithmetic.switching import sizes
+
+        return (
+            self.compiled(self.dx),
+            self.matrix(self.dx, self.state),
+            self.compiled(self.borders),
+            self.compiled(sizes(self.borders)),
+            self.matrix(self.borders, (*self.state, self.time, *self.inputs)),
+        )
+
+    def problem(
+        self,
+        u: Callable[[float], list[float]],
+        ends: tuple[float, float],
+        steady: Collection[int],
+    ) -> SwitchedProblem:
+        """The problem on a stretch of time.
+
+        Args:
+            u: The inputs at a time.
+            ends: The start and the end of the stretch.
+            steady: The inputs that are constant on it.
+        """
+        f, jacobian, borders, sizes, slopes = self._parts
+        n, bit = len(self.state), A_BIT * (ends[1] - ends[0])
+        moving = [i for i in range(len(self.inputs)) if i not in steady]
+
+        def around(function: Callable[[Numbers, Numbers], Any]) -> Callable[..., Any]:
+            return lambda t, x, signs: function(x, [*u(t), t, *signs])
+
+        def slope(t: float, x: list[float], signs: Numbers) -> tuple[Array, Array]:
+            here = u(t)
+            rows = slopes(x, [*here, t, *signs])
+            drift = rows[:, n].copy()
+            if moving:
+                step = bit if t + bit <= ends[1] else -bit
+                change = (np.array(u(t + step)) - here) / step
+                drift += rows[:, n + 1 :] @ change
+            return rows[:, :n], drift
+
+        return SwitchedProblem(
+            len(self.signs), around(f), around(jacobian), around(borders), around(sizes), slope,
+            separators=self._separators(u, steady),
+        )  # fmt: skip
+
+    def _separators(
+        self, u: Callable[[float], list[float]], steady: Collection[int]
+    ) -> Callable[[float, Array, float], list[float]]:
+        found = self.timed_borders(steady)
+
+        def separators(t: float, x: Array, end: float) -> list[float]:
+            from riemannian_modules.arithmetic.interval import Interval
+            from riemannian_modules.arithmetic.isolated_roots import isolated_roots
+
+            values = [Interval.point(v) for v in (*x.tolist(), *u(t), t, *self.theta.tolist())]
+            between: list[float] = []
+            for both in found:
+                roots = isolated_roots(lambda s, f=both: f([s], values), 0.0, end - t) or []
+                between += [t + (a + b) / 2 for a, b in pairwise(roots)]
+            return between
+
+        return separators
+
+    def is_timed(self, term: Any, steady: Collection[int]) -> bool:
+        """Whether a term depends on time alone, on the clocks and on what is constant."""
+        return term.free_symbols <= self._constant(steady) | self._clocks(steady).keys()
+
+    def _constant(self, steady: Collection[int]) -> set[Any]:
+        return {*self.parameters, *(self.inputs[i] for i in steady)}
+
+    def _clocks(self, steady: Collection[int]) -> dict[Any, Any]:
+        """The rates of the time and of the states whose derivative is constant."""
+        import sympy as sp
+
+        constant = self._constant(steady)
+        return {self.time: sp.S.One} | {
+            x: rate
+            for x, rate in zip(self.state, self.dx, strict=True)
+            if rate.free_symbols <= constant
+        }
+
+    def timed_borders(self, steady: Collection[int]) -> list[Callable[..., Any]]:
+        """The borders and events of time alone that are not linear in it, with slopes, compiled.
+
+        A state is a clock where its derivative is constant. A border that is linear in time
+        crosses once, which is seen at the end of any step.
+        """
+        import sympy as sp
+
+        from riemannian_modules.arithmetic.compile import compile_intervals
+        from riemannian_modules.arithmetic.expression import derivatives
+
+        later = sp.Dummy("later", real=True)
+        advanced = {clock: clock + rate * later for clock, rate in self._clocks(steady).items()}
+        groups = (later,), (*self.state, *self.inputs, self.time, *self.parameters)
+        found: list[Callable[..., Any]] = []
+        for border in (*self.borders, *self.events):
+            if self.is_timed(border, steady):
+                value = border.xreplace(advanced)
+                try:
+                    ((slope,),) = derivatives((value,), (later,))
+                    if later in slope.free_symbols:
+                        compiled = compile_intervals((value, slope), groups)
+                        found.append(lambda s, v, f=compiled: _intervals(f(s, v), s[0]))
+                except (TraceError, UnsupportedError):
+                    continue
+        return found
+
+
+def _intervals(results: tuple[Any, ...], like: Any) -> tuple[Any, ...]:
+    from riemannian_modules.arithmetic.interval import as_interval
+
+    return tuple(as_interval(r).broadcast_to(like.lower.shape) for r in results)
+
+
+def switched_field(
+    e: Expressions,
+    theta: Array,
+    inputs: Callable[[Any], dict[Any, Any]] | None = None,
+    events: Callable[[Any], tuple[Any, ...]] | None = None,
+) -> SwitchedField:
+    """The field of a flow in exact terms at fixed parameters.
+
+    Args:
+        e: The expressions.
+        theta: The parameters' values, (p,).
+        inputs: From the symbol of time to the exact terms of those inputs that have some.
+        events: From it to terms whose zeros are not to be missed, besides the borders.
+
+    Returns:
+        The field; it has no borders where nothing switches.
+    """
+    import sympy as sp
+
+    from riemannian_modules.arithmetic.switching import frozen
+
+    time = sp.Symbol("time of the run", real=True)
+    driven = inputs(time) if inputs else {}
+    f = frozen(tuple(term.xreplace(driven) for term in e.dx) if driven else e.dx)
+    further = tuple(term.xreplace(driven) for term in events(time)) if events else ()
+    return SwitchedField(
+        e.state, e.inputs, time, e.parameters, theta, f.terms, f.borders, f.signs, further
+    )
