@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.door import number_array
+from riemannian_modules.door import is_quantity, number_array
 from riemannian_modules.engine.event_terms import EventsOf
+from riemannian_modules.engine.input_functions import Jumping
 from riemannian_modules.engine.inputs import InputProgram, InputSignal, input_program
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.switching import piecewise_problem
@@ -146,10 +147,12 @@ def split_inputs(
 
 def _is_batch(space: Space, name: str, value: Any, where: str) -> bool:
     """Whether a value of an input is an array of constants with axes before the port's own."""
-    if callable(value) or isinstance(value, (tuple, InputSignal)):
+    if callable(value) or isinstance(value, (tuple, InputSignal, Jumping)):
         return False
-    given = number_array(f"{where}: {name!r}", value).shape
     own = space[name].shape if name in space else ()
+    given = (
+        np.shape(value) if is_quantity(value) else number_array(f"{where}: {name!r}", value).shape
+    )
     return len(given) > len(own) and given[len(given) - len(own) :] == own
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SOON = 1e-9  # of the stretch: crossings of one border or event within this may accumulate
 MOST_SOON = 50  # such crossings in a row that are let pass
-MOST_SOONER = 5  # crossings in a row, the last of them soon, of which each comes sooner
+MOST_SOONER = 4  # crossings in a row, the last of them soon, of which each comes sooner
 A_BIT = 1e-11  # of the time to the end: where a value is looked at that is zero at an event
 
 

@@ -268,9 +268,9 @@ class _Members(Flows):
 
     def by_point(self) -> tuple[Array, Array, Array]:
         """Starts (M, n), inputs (M, m) and parameters (M, p)."""
-        p = self.theta.shape[-1]
-        theta = np.broadcast_to(self.theta.reshape(-1, p), (len(self.start), p))
-        return self.start, self.u[:, 0], theta
+        theta = self.theta[None] if self.theta.ndim == 1 else self.theta[:, 0]
+        shape = (len(self.start), self.theta.shape[-1])
+        return self.start, self.u[:, 0], np.broadcast_to(theta, shape)
 
     @override
     def velocity(self, t: Array, x: Array) -> Array:
