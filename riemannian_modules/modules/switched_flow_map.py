@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from riemannian_modules.modules.module import RiemannianModule
 
 EXPLICIT_STEPS = 500  # of a piece; with more, the flow is stiff or long there
+LEAST_SIZE = 1e-100  # of the largest: solvers divide by tolerances, and square the quotients
 GRAZING = 1e-12  # relative rate at which a border is touched and not crossed
 
 
@@ -93,7 +94,8 @@ class SwitchedFlowMap:
             lambda t, z: problem.velocity(t, z, mode), lambda t, z: problem.slope(t, z, mode), start
         )
         size = first_scale(smooth, [0.0, self.duration])
-        return np.where(size > 0.0, size, size[size > 0.0].min(initial=1.0))
+        least = size[size > LEAST_SIZE * size.max()].min(initial=1.0)
+        return np.where(size > LEAST_SIZE * size.max(), size, least)
 
     def _end(self, problem: SwitchedProblem, start: Array) -> Array:
         from scipy.integrate import DOP853, Radau
