@@ -454,7 +454,8 @@ class Region:
                 and all(sum(m * (x[own[i]] - c[i]) * (x[own[j]] - c[j]) for (i, j), m in N.items()) <= most for own, c, most, N in self.balls))
     def atoms(self, entries):
         """Read the atoms: names of terms, with slopes by coordinates, and ranges on the region's box."""
-        for name, slopes, known in (fields(entry, "name", "slopes range") for entry in entries):
+        for entry in entries:
+            name, slopes, known = fields(entry, "name", "slopes range")
             if name[:1] != "$" or name not in self.let or name in self.slopes: raise Malformed(f"atoms: {name!r:.60} is no binding, or comes twice")
             for _, t in map(listed, slopes or ()): depth(t, self.depths)
             if len(dict(slopes or ())) < len(slopes or ()) or {*dict(slopes or ())} - {*self.names, *self.constraints}:
@@ -462,7 +463,7 @@ class Region:
             own, self.slopes[name], self.opaque[name] = self.free[name].slopes() if slopes else {}, dict(slopes or ()), Term.single("atom", name)
             gap = Matrix({s: own.get(s, 0) - self.fixed.run(self.slopes[name].get(s, "0")) for s in own | self.slopes[name]})
             if not gap.zero: raise NotProved(f"{name} has other slopes")
-            if known is not None:
+            if "range" in entry:
                 lower, upper, cuts = fields(known, "lower upper cuts")
                 limit = between(lower, upper)  # some number: what follows from it holds where its proof does, and an empty set proves nothing
                 A = {(i, i): s * (real(e) - self.opaque[name]) for i, s, e, none in ((0, -1, lower, "-inf"), (1, 1, upper, "inf")) if e != none}

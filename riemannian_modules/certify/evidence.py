@@ -186,16 +186,24 @@ def _known(
     data: Mapping[str, Any], problem: Problem, criterion: Criterion
 ) -> list[tuple[int, RangeLemma]]:
     """The ranges of the criterion's atoms that the evidence proves by its cuts."""
-    symbols = (*problem.symbols, *(d.symbol for d in problem.derived))
     places = {atom: j for j, atom in enumerate(criterion.form.atoms)}
-    known: list[tuple[int, RangeLemma]] = []
-    for atom, lemma in ranges_from_data(data, symbols):
+    proved = proved_ranges(data, problem)
+    return [(places[atom], lemma) for atom, lemma in proved if atom in places]
+
+
+def proved_ranges(data: Mapping[str, Any], problem: Problem) -> list[tuple[sp.Expr, RangeLemma]]:
+    """The ranges of atoms in the evidence, each proved by its cuts.
+
+    Raises:
+        CertificateError: If the data is malformed or a range is not proved.
+    """
+    symbols = (*problem.symbols, *(d.symbol for d in problem.derived))
+    found = ranges_from_data(data, symbols)
+    for atom, lemma in found:
         lower, upper = leaves_from_data(cuts_to_data(lemma.cuts), problem, "evidence.atoms")
         if not lemma_holds(lemma, atom, problem.symbols, lower, upper):
             raise CertificateError(f"evidence.atoms: the range of {str(atom)[:60]} is not proved.")
-        if atom in places:
-            known.append((places[atom], lemma))
-    return known
+    return found
 
 
 def leaves_from_data(data: object, problem: Problem, where: str) -> tuple[Array, Array]:

@@ -62,8 +62,8 @@ def _information(objective: Objective, place: Place) -> JointModel:
     """What the data say of theta: the place's own metric, where it is of the same columns."""
     model, data, loss = place.model, objective.data, objective.loss.estimating()
     rank = loss.factor(place.trial.outputs[:1], data.targets[:1]).shape[-1]
-    is_own = loss is objective.loss and isinstance(model, JointModel)
-    if is_own and len(model.J) == len(data) * rank:
+    is_own, count = loss is objective.loss, len(data) * rank
+    if is_own and isinstance(model, JointModel) and len(model.J) == count:
         return model
     return replace(objective, loss=loss).information(place.trial)
 

@@ -141,16 +141,16 @@ class FlowMap(RiemannianModule):
         points, n = members.start.shape
         m, p = self.flow.signature.inputs.size, theta.shape[-1]
         if (switched := self._switched()) is not None:
-            points_of = members.by_point()
-            y = switched.ends(*points_of).reshape(*batch, n)
-            S = switched.sensitivities(*points_of).reshape(*batch, n, n + m + p)
+            each = members.by_point()
+            ends = switched.ends(*each)[..., None], switched.sensitivities(*each)
+            end = np.concatenate(ends, -1).reshape(*batch, n, 1 + n + m + p)
         else:
             # Column 0 is the state, the others the sensitivity, which starts as [I, 0, 0].
             start = np.zeros((points, n, 1 + n + m + p))
             start[..., 0], start[..., 1 : 1 + n] = members.start, np.eye(n)
             end = self._ends(members, start).reshape(*batch, *start.shape[1:])
-            y, S = end[..., 0], end[..., 1:]
-        return y, Jacobian(
+        S = end[..., 1:]
+        return end[..., 0], Jacobian(
             np.zeros((*batch, 0, 0)), np.zeros((*batch, 0, n + m)), np.zeros((*batch, n, 0)),
             S[..., : n + m], np.zeros((*batch, 0, p)), S[..., n + m :],
         )  # fmt: skip

@@ -465,6 +465,26 @@ def test_a_proof_that_no_reader_would_take_is_not_written():
     assert is_verified(answer.certificate.data)
 
 
+WITH_ATOMS = [name for name, data in TRUE.items() if data["evidence"].get("atoms")]
+NO_RANGES = (
+    "$a0",
+    None,
+    [],
+    {"lower": 0, "upper": 1},
+    {"lower": 0.5, "upper": 0.6, "cuts": [None]},
+)
+
+
+@pytest.mark.parametrize("name", WITH_ATOMS)
+def test_no_range_stands_in_a_file_that_is_not_proved(name):
+    for k in range(len(TRUE[name]["evidence"]["atoms"])):
+        for wrong in NO_RANGES:
+            data = copy.deepcopy(TRUE[name])
+            data["evidence"]["atoms"][k]["range"] = wrong
+            assert not is_accepted(data)
+            assert not is_verified(data)
+
+
 def test_they_know_the_same_functions():
     known = {k: v[1].__code__.co_argcount for k, v in checker.FUNCTIONS.items() if v[1]}
     assert dict(FUNCTIONS) == known

@@ -28,6 +28,7 @@ from riemannian_modules.certify.certificate_data import (
     refuse_unknown,
     region_to_data,
 )
+from riemannian_modules.certify.evidence import proved_ranges
 from riemannian_modules.certify.networks.blocks import BlockBound, Blocks
 from riemannian_modules.certify.networks.comparison import (
     Comparison,
@@ -119,6 +120,7 @@ def verify_network(data: Mapping[str, Any]) -> Answer:
         data["evidence"], {"rule", "checks", "let", "atoms", "jacobian"}, "evidence"
     )
     checks = _checks(evidence.get("checks"), len(groups))
+    proved_ranges(evidence, problem)  # the blocks need none of them: a file is proved as a whole
     for a, M in enumerate(metrics):
         if not (np.array_equal(M, M.T) and is_positive_definite(M)):
             return Estimated(None, f"the metric of block {a} is not proved positive definite")

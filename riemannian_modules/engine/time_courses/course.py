@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
 from riemannian_modules.engine.time_courses.solve import Precision, solve_stretch
 from riemannian_modules.integration.automatic import integrate
-from riemannian_modules.integration.problem import (
-    InitialValueProblem,
-    StoppedError,
-    Tolerances,
-)
+from riemannian_modules.integration.problem import SparseProblem, StoppedError, Tolerances
+from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.space import Array
 
 # From a stretch's inputs, times, corners, and the start (n, 1 + k), the state in column 0 and its
@@ -37,11 +33,10 @@ def states(settings: Settings, at: Setting, times: Array, precision: Precision) 
     def stretch(
         u: Callable[[float], list[float]], grid: Array, corners: Array, z: Array, largest: float
     ) -> Array:
-        problem = InitialValueProblem(
-            lambda t, x: field.derivative(x, u(t)), lambda t, x: field.jacobian(x, u(t)), z[:, 0]
-        )
-        atol: Any = precision.absolute  # one for each state, which the solvers take as well
-        tolerances = Tolerances(precision.relative, atol, largest)
+        problem = field.problem(u, z[:, 0])
+        tolerances = Tolerances(precision.relative, precision.absolute, largest)
+        if isinstance(problem, SparseProblem):
+            return integrate_sparse(problem, grid, corners, tolerances)[..., None]
         return integrate(problem, grid, corners, tolerances)[..., None]
 
     start = at.start.value[:, None]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.door import did_you_mean, number, number_array, require, require_mapping
 from riemannian_modules.engine.priors import Prior
+from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.engine.time_courses.course import states
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel, Rows
@@ -30,7 +31,13 @@ from riemannian_modules.engine.time_courses.scale import LinearScale, LogScale, 
 from riemannian_modules.engine.time_courses.setting import Settings
 from riemannian_modules.engine.time_courses.solve import Precision
 from riemannian_modules.engine.time_courses.starts import started
-from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
+from riemannian_modules.errors import (
+    ConvergenceError,
+    DomainError,
+    SignatureError,
+    TraceError,
+    UnsupportedError,
+)
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
@@ -59,6 +66,8 @@ def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
             f"{WHERE}: expected a module in continuous time with a state, got "
             f"{type(flow).__name__} in {s.time.value} time. Maps without state are fitted by `fit`."
         )
+    refuse_ticks(WHERE, flow)
+    _require_no_jumps(flow)
     if not 1e-13 <= number(f"{WHERE}: rtol", rtol) < 0.1:
         raise DomainError(f"{WHERE}: expected rtol from 1e-13 to 0.1, got {rtol}.")
     done = checked_experiments(experiments)
@@ -88,6 +97,22 @@ def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
     model = replace(model, precision=Precision(rtol, _absolute(model, rtol)))
     found = started(model, measured, brought, len(local) - len(brought))
     return _checked_start(replace(model, table=replace(table, values=found)))
+
+
+def _require_no_jumps(flow: RiemannianModule) -> None:
+    """Refuse a flow that jumps: a solver would step over pulses, and slopes across be wrong."""
+    from riemannian_modules.arithmetic.regularity import jumping
+
+    try:
+        jumps = jumping(flow.expressions.dx)
+    except (TraceError, UnsupportedError):
+        return  # of what cannot be read, corners are left to error control
+    if jumps:
+        raise UnsupportedError(
+            f"{WHERE}: {type(flow).__name__} jumps where {str(jumps[0])[:80]} does, and "
+            "sensitivities across jumps are those of a FlowMap alone: fit that. Or give what jumps "
+            "in time as doses or held inputs of the experiments, which are never stepped over."
+        )
 
 
 def _times(one: Experiment) -> Array:

@@ -21,6 +21,7 @@ from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Space
 
 Index = NDArray[np.intp]
@@ -113,9 +114,9 @@ class Settings:
         self._given = {k: v for k, v in experiment.inputs.items() if not isinstance(v, str)}
         ends = np.array([min(experiment.start, times.min(initial=experiment.start)),
                          times.max(initial=experiment.start)])  # fmt: skip
-        self._program = input_program(
-            s.inputs, {**self._given, **dict.fromkeys(parametric, 0.0)}, ends, f"{where}: inputs"
-        )
+        given = {**self._given, **dict.fromkeys(parametric, 0.0)}
+        self._clocks = time_ports(flow)
+        self._program = input_program(s.inputs, given, ends, f"{where}: inputs", self._clocks)
         self._parametric = parametric
         self._span = ends
         self.columns, moved = self._reached(table)
@@ -182,4 +183,4 @@ class Settings:
         given: dict[str, Any] = dict(self._given)
         for name in self._parametric:
             given[name] = float(constants[space.slice_of(name)][0])
-        return input_program(space, given, self._span, "inputs")
+        return input_program(space, given, self._span, "inputs", self._clocks)
