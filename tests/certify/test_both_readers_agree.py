@@ -485,6 +485,25 @@ def test_no_range_stands_in_a_file_that_is_not_proved(name):
             assert not is_verified(data)
 
 
+@pytest.mark.parametrize("zero", [["*", "0", "x"], "0", ["+", "x", ["*", "-1", "x"]]])
+def test_a_jump_of_what_is_zero_everywhere_is_known_by_neither(zero):
+    half = ["*", "-1/2", "x"]
+    for system, bindings, entry in (
+        (half, [["$a0", ["step", zero]]], ["+", "-1/2", ["*", "-1/2", "$a0"]]),
+        *(
+            (["piecewise", [["*", "-1", "x"], [relation, zero, "0"]], [half, ["true"]]], [], J)
+            for relation in ("less", "less_equal", "greater", "greater_equal")
+            for J in ("-1", "-1/2")
+        ),
+    ):
+        data = copy.deepcopy(TRUE["two pieces"])
+        data["system"]["dx"] = [system]
+        data["evidence"] |= {"let": bindings, "jacobian": [[0, 0, entry]]}
+        data["evidence"]["atoms"] = [{"name": name} for name, _ in bindings]
+        assert not is_accepted(data)
+        assert not is_verified(data)
+
+
 def test_they_know_the_same_functions():
     known = {k: v[1].__code__.co_argcount for k, v in checker.FUNCTIONS.items() if v[1]}
     assert dict(FUNCTIONS) == known
