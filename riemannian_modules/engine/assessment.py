@@ -46,15 +46,16 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
         return Assessment(residual_sum, free, freedom, loss.dispersion(y, t, n - freedom), None)
     known, counts = _information(objective, place), data.measured.any(axis=1)
     rows = np.repeat(counts, max(1, len(known.J) // len(data))) if not counts.all() else None
-    determined = known.explained(rows, free)
+    triangle = known.triangle(free)
+    determined = known.explained(rows, triangle, free)
     dispersion = loss.dispersion(y, t, determined)
     if isinstance(loss, SquaredLoss) and needs_precision(data, y):
         residual = precise_residual(objective.module, data, trial.theta)
         if residual is not None:
             # theta itself is rounded: what a last step would still explain is no noise.
-            residual_sum = known.unexplained(residual.ravel(), free)
+            residual_sum = triangle.unexplained(known.J[:, free], residual.ravel())
             dispersion = residual_sum / (n - determined) if n > determined else np.inf
-    found = estimate(known, free, dispersion / len(data))
+    found = estimate(triangle, free, dispersion / len(data))
     return Assessment(residual_sum, free, n - determined, dispersion, found)
 
 

@@ -1,7 +1,6 @@
 """How well data determine parameters: the covariance of an estimate from its information metric.
 
-Source: Seber and Wild (1989), Nonlinear Regression, section 2.1; for pivoted QR of columns scaled
-to length one, Golub and Van Loan (2013), Matrix Computations, 5.4.
+Source: Seber and Wild (1989), Nonlinear Regression, section 2.1.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.local_model import JointModel, Mask, solve_upper
+from riemannian_modules.engine.local_model import Mask
+from riemannian_modules.engine.triangle import Triangle, solve_upper
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
@@ -50,18 +50,17 @@ class Estimate(Shown):
         return Estimate(P @ self.generalised @ P.T, tuple(sorted(places)), null)
 
 
-def estimate(model: JointModel, free: Mask, dispersion: float) -> Estimate:
+def estimate(known: Triangle, free: Mask, dispersion: float) -> Estimate:
     """``dispersion (U U^T)^{-1}`` among the free parameters.
 
     Args:
-        model: Whose J = U^T (columns, p) has the information ``J^T J``.
+        known: Of the free parameters' columns J = U^T, which have the information ``J^T J``.
         free: The parameters that are estimated, (p,) booleans.
         dispersion: Variance of the noise; 1 for likelihoods.
     """
     p, places = len(free), np.flatnonzero(free)
-    R, scale, order, rank = model.triangle(free)
-    n = len(places)
-    inverse = solve_upper(R[:rank, :rank], np.eye(rank))
+    R, scale, order, rank, n = known.R, known.scale, known.order, known.rank, len(places)
+    inverse = solve_upper(known.leading, np.eye(rank))
     roots = np.zeros((n, rank))
     roots[order[:rank]] = inverse
     roots /= scale[:, None]
