@@ -54,7 +54,15 @@ class Dataset(Shown):
     @property
     def size(self) -> int:
         """How many numbers were measured."""
-        return int(self.measured.sum())
+        return self.targets.size if self.weights is None else int(self.measured.sum())
+
+    @property
+    def counting(self) -> NDArray[np.bool_] | None:
+        """Which samples measure anything, (B,); None where all do."""
+        if self.weights is None:
+            return None
+        found = self.measured.any(axis=1)
+        return None if found.all() else found
 
     @property
     def deviations(self) -> Array | None:

@@ -5,6 +5,7 @@ Source: Seber and Wild (1989), Nonlinear Regression, section 2.1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -58,21 +59,18 @@ def estimate(known: Triangle, free: Mask, dispersion: float) -> Estimate:
         free: The parameters that are estimated, (p,) booleans.
         dispersion: Variance of the noise; 1 for likelihoods.
     """
-    p, places = len(free), np.flatnonzero(free)
-    R, scale, order, rank, n = known.R, known.scale, known.order, known.rank, len(places)
+    p, rank, places = len(free), known.rank, np.flatnonzero(free)[known.order]
+    scale = known.scale[known.order, None]
     inverse = solve_upper(known.leading, np.eye(rank))
-    roots = np.zeros((n, rank))
-    roots[order[:rank]] = inverse
-    roots /= scale[:, None]
-    covariance = np.zeros((p, p))
-    if np.isfinite(dispersion):
-        covariance[np.ix_(places, places)] = dispersion * (roots @ roots.T)
+    roots = np.zeros((p, rank))
+    roots[places[:rank]] = inverse / scale[:rank]
+    if math.isfinite(dispersion):
+        covariance = dispersion * (roots @ roots.T)
     else:  # no measurement is left over to tell the noise from
-        covariance[places, places] = np.inf
-    null = np.zeros((n, n - rank))
-    null[order[:rank]] = -inverse @ R[:rank, rank:]
-    null[order[rank:]] = np.eye(n - rank)
-    moved = places[np.abs(null).max(axis=1, initial=0.0) > _MOVES]
-    directions = np.zeros((p, n - rank))
-    directions[places] = np.where(np.abs(null) > _MOVES, null, 0.0) / scale[:, None]
-    return Estimate(covariance, tuple(int(i) for i in moved), directions)
+        covariance = np.diag(np.where(free, np.inf, 0.0))
+    null = np.concatenate([-inverse @ known.R[:rank, rank:], np.eye(len(places) - rank)])
+    null[np.abs(null) <= _MOVES] = 0.0
+    directions = np.zeros((p, len(places) - rank))
+    directions[places] = null / scale
+    moved = np.flatnonzero(directions.any(axis=1))
+    return Estimate(covariance, tuple(moved.tolist()), directions)

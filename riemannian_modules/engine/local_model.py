@@ -26,6 +26,7 @@ from riemannian_modules.engine.trust_region import Path, Solve, SolvedPath, Spec
 from riemannian_modules.space import Array
 
 Mask: TypeAlias = NDArray[np.bool_]
+_FEW = 8  # columns up to which BLAS's product of a matrix with itself costs more than any other's
 _WELL_CONDITIONED = 1e-8  # least over largest eigenvalue from which normal equations will do
 
 
@@ -120,7 +121,15 @@ class JointModel(LocalModel):
     @cached_property
     def gram(self) -> Array:
         """``U U^T``, (p, p)."""
-        return self.J.T @ self.J
+        if self.J.shape[1] > _FEW:
+            return self.J.T @ self.J
+        from scipy.linalg import blas
+
+        library: Any = blas
+        U = self.J.T  # for which one of both orders needs no copy
+        if U.flags.f_contiguous:
+            return library.dgemm(1.0, U, U, trans_b=1)
+        return library.dgemm(1.0, self.J, self.J, trans_a=1)
 
     @property
     @override
