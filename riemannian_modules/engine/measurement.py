@@ -31,7 +31,6 @@ def measured_targets(
         SignatureError: For wrong names or shapes.
         DomainError: For infinite values, or NaN where `missing` does not allow it.
     """
-    gaps: Mapping[str, Array] | Array
     if isinstance(values, Mapping):
         require_mapping(where, values, "columns by name")
         space.check_names(values, where)
@@ -39,25 +38,27 @@ def measured_targets(
             name: number_array(where, in_unit(f"{where}: {name!r}", v, space.unit_of(name)))
             for name, v in values.items()
         }
-        known: ByOutput = given
-        gaps = {name: np.isnan(v) * 1.0 for name, v in given.items()}
-        has_gaps = any(gap.any() for gap in gaps.values())
-        if has_gaps:
-            known = {name: np.where(gaps[name] > 0.0, 0.0, v) for name, v in given.items()}
+        t = space.pack({n: np.where(np.isnan(v), 0.0, v) for n, v in given.items()}, where)
+        gaps = space.pack({n: np.isnan(v) * 1.0 for n, v in given.items()}, where)
     else:
-        known = number_array(where, values)
-        gaps = np.isnan(known) * 1.0
-        has_gaps = bool(gaps.any())
-        if has_gaps:
-            known = np.where(gaps > 0.0, 0.0, known)
-    t = space.pack(known, where)
-    if t.ndim != 2 or (missing is None and not has_gaps):
-        return t, None  # the caller says what is wrong with a shape
-    absent = np.broadcast_to(space.pack(gaps, where), t.shape) > 0.0
+        flat = number_array(where, values)
+        t = space.pack(np.where(np.isnan(flat), 0.0, flat), where)
+        gaps = np.broadcast_to(np.isnan(flat), t.shape)
+    if t.ndim != 2:
+        return t, None  # the caller says what is wrong with it
+    return targets_with_weights(where, space, np.where(gaps, np.nan, t), missing)
+
+
+def targets_with_weights(
+    where: str, space: Space, flat: Array, missing: Missing
+) -> tuple[Array, Array | None]:
+    """`measured_targets` of flat columns (B, q), in which NaN is what may be missing."""
+    absent = np.isnan(flat)
+    if missing is None and not absent.any():
+        return flat, None
     gone = _gone(where, space, missing, absent)
     _check_explained(where, space, absent & ~gone)
-    weights = None if not gone.any() else np.where(gone, 0.0, 1.0)
-    return np.where(gone, 0.0, t), weights
+    return np.where(gone, 0.0, flat), (np.where(gone, 0.0, 1.0) if gone.any() else None)
 
 
 def _gone(where: str, space: Space, missing: Missing, absent: Marks) -> Marks:

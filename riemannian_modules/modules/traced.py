@@ -10,7 +10,7 @@ import abc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -224,6 +224,7 @@ def _first(part: Array) -> Array:
     return part.transpose(last, *range(last))
 
 
+@lru_cache(maxsize=512)
 def _array_function(
     expressions: tuple[Any, ...], groups: Any, shape: tuple[int, ...]
 ) -> Callable[[Array, Array, Array], Array]:
