@@ -65,7 +65,7 @@ class Dataset(Shown):
         """Which samples measure anything, (B,); None where all do."""
         if self.weights is None:
             return None
-        found = self.measured.any(axis=1)
+        found = np.asarray(self.measured.any(axis=1))
         return None if found.all() else found
 
     @property
@@ -216,13 +216,15 @@ def _refuse(where: str, name: str, what: str, entries: NDArray[np.bool_]) -> Non
 
 def _flat(where: str, space: Space, columns: Mapping[str, Array], length: int) -> Array:
     """The columns of a space's ports side by side, (B, size)."""
-    flat = np.empty((length, space.size))
-    for port, place in zip(space.ports, space.slices, strict=True):
+    parts: list[Array] = []
+    for port in space.ports:
         column = columns[port.name]
         if column.shape[1:] != port.shape and column.size != length * port.size:
             raise SignatureError(
                 f"{where}: column {port.name!r} expects shape {(length, *port.shape)}, got "
                 f"{column.shape}."
             )
-        flat[:, place] = column.reshape(length, port.size)
-    return flat
+        parts.append(column.reshape(length, port.size))
+    if not parts:
+        return np.zeros((length, 0))
+    return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]

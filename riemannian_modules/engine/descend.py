@@ -166,7 +166,7 @@ class _Walk:
         return (
             self.offset <= _OFFSET
             or _is_last_digit(self.at)
-            or self._is_below_rounding(0.5 * self.at.plain.decrement**2)
+            or self._is_below_rounding(0.5 * self.at.decrement**2)
             or self.at.residual <= self.exact
         )
 
@@ -218,7 +218,7 @@ class _Walk:
 
 def _offset(at: Standing) -> float:
     """The relative offset: how far the minimum is, beside the residual."""
-    decrement = at.plain.decrement
+    decrement = at.decrement
     if at.residual > 0.0:
         return decrement / at.residual
     return 0.0 if decrement == 0.0 else math.inf
@@ -226,7 +226,7 @@ def _offset(at: Standing) -> float:
 
 def _is_last_digit(at: Standing) -> bool:
     """Whether the minimum is no farther than theta's own rounding moves the outputs."""
-    return at.plain.decrement <= _ROUNDINGS * _EPS * at.terms
+    return at.decrement <= _ROUNDINGS * _EPS * at.terms
 
 
 def _floor(objective: Objective, at: Standing) -> float:

@@ -108,6 +108,7 @@ class Standing:
         secant: Second derivatives beside it; None where the model is no dense one.
         path: Through the model that is trusted.
         residual: The root of the loss's mean square, in whose unit the decrement is judged.
+        decrement: The distance to the minimum that the metric predicts.
         terms: By how much theta moves the outputs, were each parameter to go to 0.
     """
 
@@ -118,6 +119,7 @@ class Standing:
     secant: Secant | None
     path: Path
     residual: float
+    decrement: float
     terms: float
 
     def without_secant(self) -> Standing:
@@ -159,7 +161,7 @@ def standing_at(
         assert isinstance(model, JointModel)
         path = model.curved_path(scale, free, secant.S)
     terms = float(np.abs(theta) @ model.effects)
-    return Standing(place, free, scale, plain, secant, path, residual, terms)
+    return Standing(place, free, scale, plain, secant, path, residual, plain.decrement, terms)
 
 
 def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Damped:
@@ -240,7 +242,7 @@ def tried_step(
     promised = -slope - 0.5 * float(pushed @ pushed)
     if at.secant is not None and at.secant.is_trusted:
         promised -= at.secant.curved(step)
-    if not (promised > 0.0 and np.isfinite(end).all()):
+    if not promised > 0.0:  # nor NaN, as where the step is infinite
         return Tried(None, math.inf, -math.inf, length, slope, promised, step)
     trial = objective.trial(end)
     gain = (before - trial.value) / promised
@@ -301,7 +303,7 @@ def most_rounding(objective: Objective, trial: Trial) -> float:
     """An upper bound of `Objective.floor`, in three products."""
     y, t = trial.outputs, objective.data.targets
     g = objective.loss.gradient(y, t)
-    sizes = norm(y.ravel()) + norm(t.ravel())
+    sizes = norm(y.ravel()) + objective.targets_length
     noise = norm(g.ravel()) * sizes / len(t) + abs(trial.value)
     return objective.module.accuracy * noise
 

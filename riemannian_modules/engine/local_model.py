@@ -18,6 +18,8 @@ from typing_extensions import override
 from riemannian_modules.engine.triangle import (
     RANK_TOLERANCE,
     Triangle,
+    blocks_of,
+    gathered,
     solve_upper,
     solve_upper_adjoint,
     triangle_of,
@@ -141,15 +143,14 @@ class JointModel(LocalModel):
         """R, of at most p rows, with ``R^T R = U U^T``: what J is beside a rotation."""
         from scipy.linalg import lapack
 
-        scale = self.unit_scale
+        scale, p = self.unit_scale, len(self.unit_scale)
         # Columns of one length make the triangle as well conditioned as scaling can (van der
         # Sluis). Normal equations square the condition: where that costs digits, QR.
         cosines = self.gram / (scale[:, None] * scale)
         if _eigen(cosines)[0][0] > _WELL_CONDITIONED:
             library: Any = lapack
             return library.dpotrf(cosines)[0] * scale
-        triangle: Any = np.linalg.qr(self.J / scale, mode="r")
-        return triangle * scale
+        return gathered((self.J[rows] / scale for rows in blocks_of(*self.J.shape)), p) * scale
 
     @cached_property
     def unit_scale(self) -> Array:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,13 @@ from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.propagate import pull_factors
 from riemannian_modules.engine.ridge_model import RidgeModel
 from riemannian_modules.engine.solve_plan import SolvePlan, Way, joint_plan
+from riemannian_modules.engine.triangle import LARGEST_BLOCK, gathered
+from riemannian_modules.engine.trust_region import norm
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
-
-_BLOCK = 500_000  # entries of U that are formed at once for a covariance
 
 
 class Coupling(abc.ABC, Shown):
@@ -135,12 +135,9 @@ class Objective:
         """The local model at a point with a finite loss; None where a derivative is not finite."""
         self.count.derivatives += 1
         with np.errstate(all="ignore"):
-            here = self.linearisation(trial)
-            if not np.isfinite(here.slopes).all():
-                return None
-            model = model_of(self.plan.way, here)
-            finite = np.isfinite(model.gradient).all() and np.isfinite(model.diagonal).all()
-        return model if finite else None
+            model = model_of(self.plan.way, self.linearisation(trial))
+            is_finite = np.isfinite(model.gradient + model.diagonal).all()
+        return model if is_finite else None
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta.
@@ -151,12 +148,10 @@ class Objective:
         self.count.derivatives += 1
         p, (B, q) = len(trial.theta), self.data.targets.shape
         # Rows that were not measured, those of priors, have to be told from the others afterwards.
-        if B * q * p <= _BLOCK or self.data.counting is not None:
+        if B * q * p <= LARGEST_BLOCK or self.data.counting is not None:
             return JointModel(np.zeros(p), self._columns(trial, np.arange(B)))
-        triangle: Array = np.zeros((0, p))
-        for rows in np.array_split(np.arange(B), -(-B * q * p // _BLOCK)):
-            stacked = np.vstack([triangle, self._columns(trial, rows)])
-            triangle = cast("Array", np.linalg.qr(stacked, mode="r"))
+        blocks = np.array_split(np.arange(B), -(-B * q * p // LARGEST_BLOCK))
+        triangle = gathered((self._columns(trial, rows) for rows in blocks), p)
         return JointModel(np.zeros(p), triangle)
 
     def _columns(self, trial: Trial, rows: NDArray[np.intp]) -> Array:
@@ -187,6 +182,11 @@ class Objective:
         wide = np.zeros((len(self.data), columns // len(self.data)))
         wide[:, : inner.shape[1]] = inner
         return wide.ravel()
+
+    @cached_property
+    def targets_length(self) -> float:
+        """The norm of all targets."""
+        return norm(self.data.targets.ravel())
 
     def floor(self, trial: Trial) -> float:
         """How far rounding alone, or the error of an integration, moves the mean loss."""

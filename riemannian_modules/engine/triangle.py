@@ -5,6 +5,7 @@ Source: Golub and Van Loan (2013), Matrix Computations, 5.4.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -16,6 +17,7 @@ from riemannian_modules.space import Array
 
 Index: TypeAlias = NDArray[np.intp]
 RANK_TOLERANCE = 1e-12
+LARGEST_BLOCK = 500_000  # entries of a matrix that are formed at once
 
 
 def solve_upper(R: Array, b: Array) -> Array:
@@ -37,6 +39,26 @@ def _triangular(R: Array, b: Array, trans: int) -> Array:
     library: Any = lapack
     x, status = library.dtrtrs(R, b, trans=trans)
     return np.full_like(b, np.nan) if status else x
+
+
+def gathered(blocks: Iterable[Array], columns: int) -> Array:
+    """R with ``R^T R`` the sum of the blocks' ``J^T J``; memory O(columns^2) beside one block's.
+
+    Args:
+        blocks: Of rows, each (rows, columns).
+        columns: How many.
+    """
+    triangle: Any = np.zeros((0, columns))
+    for block in blocks:
+        stacked = np.concatenate([triangle, block]) if len(triangle) else block
+        triangle = np.linalg.qr(stacked, mode="r")
+    return triangle
+
+
+def blocks_of(rows: int, columns: int) -> Iterator[slice]:
+    """The rows of a matrix, so many at a time as are formed at once."""
+    step = max(columns, LARGEST_BLOCK // max(columns, 1), 1)
+    return (slice(start, start + step) for start in range(0, rows, step))
 
 
 @final
@@ -79,11 +101,14 @@ class Triangle:
 
 def triangle_of(J: Array, scale: Array) -> Triangle:
     """Of columns (rows, n) whose lengths are known, (n,)."""
-    from scipy.linalg import qr
+    from scipy.linalg import lapack
 
     if not scale.size:
         return Triangle(np.zeros((0, 0)), scale, np.zeros(0, dtype=np.intp), 0)
-    factored: Any = qr(J / scale, mode="r", pivoting=True, check_finite=False)
-    R, order = factored
-    pivots = np.abs(R.diagonal())
-    return Triangle(R, scale, order, int(np.sum(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300))))
+    library: Any = lapack
+    unit = J / scale
+    room = int(library.dgeqp3(unit, lwork=-1)[3][0])
+    packed, order = library.dgeqp3(unit, lwork=room)[:2]
+    pivots = np.abs(packed.diagonal())
+    rank = int(np.count_nonzero(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))
+    return Triangle(np.triu(packed[: len(scale)]), scale, order - 1, rank)

@@ -81,10 +81,6 @@ class SpectralPath(Path):
     @property
     @override
     def decrement(self) -> float:
-        return self._decrement
-
-    @cached_property
-    def _decrement(self) -> float:
         if self.lowest <= 0.0:
             return 0.0 if not len(self.values) else math.inf
         return math.sqrt(float(self.coordinates @ (self.coordinates / self.values)))

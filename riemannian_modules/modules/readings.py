@@ -241,6 +241,7 @@ def _places(module: Retraced) -> list[Place]:
         inner = getattr(module, name)
         if isinstance(inner, Retraced) and inner is not module:
             found |= {(name, place): _inside(name, place) for place in _places(inner)}
+    own = set(vars(module)).union(*map(vars, cls.__mro__))
     seen: set[Any] = set()
     waiting: list[Any] = [f for name in ("equations", "map") for f in _definitions(cls, name)]
     while waiting:
@@ -249,9 +250,7 @@ def _places(module: Retraced) -> list[Place]:
             continue
         seen.add(function)
         names = _names_in(function.__code__)
-        for name in names:
-            if not hasattr(cls, name) and name not in vars(module):
-                continue
+        for name in names & own:
             known = [*_definitions(cls, name), vars(module).get(name)]
             waiting += known
             if known[:-1] and _plain(known[0]) is None and not _is_interface(cls, name):
