@@ -264,10 +264,10 @@ class Space(Shown):
         laid = {name: self.laid(name, v, f"{where}: {name!r}") for name, v in values.items()}
         batch = _common_batch(where, tuple(laid), [piece.shape[:-1] for _, piece in laid.values()])
         flat = np.empty((*batch, self.size))
-        if absent is None:
-            self._check_complete((place for place, _ in laid.values()), where)
-        else:
+        if absent is not None:
             flat[...] = absent
+        elif not self.index.keys() <= values.keys():
+            self._check_complete((place for place, _ in laid.values()), where)
         for place, piece in laid.values():
             flat[..., place] = piece
         return flat

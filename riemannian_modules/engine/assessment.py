@@ -7,12 +7,14 @@ from typing import final
 
 import numpy as np
 
+from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.descent_step import Bounds, Place
 from riemannian_modules.engine.estimate import Estimate, estimate
 from riemannian_modules.engine.local_model import JointModel, Mask
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.precise_residual import needs_precision, precise_residual
+from riemannian_modules.space import Array
 
 _MOST_PARAMETERS = 1_000  # with a covariance however many the samples are
 _MOST_UNDETERMINED = 500  # with a covariance though they outnumber what was measured
@@ -40,22 +42,29 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
     data, trial, loss = objective.data, place.trial, objective.loss
     y, t = trial.outputs, data.targets
     free = box.free(trial.theta, place.model.gradient)
-    residual_sum, n = float(np.sum(data.weighing * (y - t) ** 2)), data.size
+    residual_sum, n = _sum_of_squares(data, y - t), data.size
     if not _is_known(free.size, t.size):
         freedom = max(0, n - int(free.sum()))
         return Assessment(residual_sum, free, freedom, loss.dispersion(y, t, n - freedom), None)
-    known, counts = _information(objective, place), data.measured.any(axis=1)
-    rows = np.repeat(counts, max(1, len(known.J) // len(data))) if not counts.all() else None
-    determined = known.explained(rows, free)
+    known, counts = _information(objective, place), data.counting
+    rows = None if counts is None else np.repeat(counts, max(1, len(known.J) // len(data)))
+    triangle = known.triangle(free)
+    determined = known.explained(rows, triangle, free)
     dispersion = loss.dispersion(y, t, determined)
     if isinstance(loss, SquaredLoss) and needs_precision(data, y):
         residual = precise_residual(objective.module, data, trial.theta)
         if residual is not None:
             # theta itself is rounded: what a last step would still explain is no noise.
-            residual_sum = known.unexplained(residual.ravel(), free)
+            residual_sum = triangle.unexplained(known.J[:, free], residual.ravel())
             dispersion = residual_sum / (n - determined) if n > determined else np.inf
-    found = estimate(known, free, dispersion / len(data))
+    found = estimate(triangle, free, dispersion / len(data))
     return Assessment(residual_sum, free, n - determined, dispersion, found)
+
+
+def _sum_of_squares(data: Dataset, residual: Array) -> float:
+    white = residual if data.weights is None else np.sqrt(data.weights) * residual
+    flat = white.ravel()
+    return float(flat @ flat)
 
 
 def _information(objective: Objective, place: Place) -> JointModel:

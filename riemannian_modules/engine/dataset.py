@@ -14,7 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number_array, require, require_mapping
-from riemannian_modules.engine.measurement import Missing, measured_targets
+from riemannian_modules.engine.measurement import (
+    Missing,
+    measured_targets,
+    targets_with_weights,
+)
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts, Shown, counted
@@ -54,7 +58,15 @@ class Dataset(Shown):
     @property
     def size(self) -> int:
         """How many numbers were measured."""
-        return int(self.measured.sum())
+        return self.targets.size if self.weights is None else int(self.measured.sum())
+
+    @property
+    def counting(self) -> NDArray[np.bool_] | None:
+        """Which samples measure anything, (B,); None where all do."""
+        if self.weights is None:
+            return None
+        found = np.asarray(self.measured.any(axis=1))
+        return None if found.all() else found
 
     @property
     def deviations(self) -> Array | None:
@@ -121,16 +133,17 @@ def dataset(
         for port in (*s.inputs.ports, *s.outputs.ports)
     }
     for name in s.inputs.names:
-        _check_complete(where, name, columns[name])
+        _refuse(where, name, "NaN or infinity", ~np.isfinite(columns[name]))
+    for name in s.outputs.names:
+        _refuse(where, name, "infinity", np.isinf(columns[name]))
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         raise SignatureError(
             f"{where}: expected columns of one length, at least one sample, got lengths {lengths}."
         )
     (length,) = set(lengths.values())
-    inputs, targets = (_shaped(where, space, columns, length) for space in (s.inputs, s.outputs))
-    u = s.inputs.pack(inputs, where) if inputs else np.zeros((length, 0))
-    return Dataset(u, *measured_targets(where, s.outputs, targets, missing))
+    u, t = (_flat(where, space, columns, length) for space in (s.inputs, s.outputs))
+    return Dataset(u, *targets_with_weights(where, s.outputs, t, missing))
 
 
 def paired_dataset(
@@ -192,20 +205,18 @@ def _column(where: str, port: Port, values: ArrayLike) -> Array:
     return column
 
 
-def _check_complete(where: str, name: str, column: Array) -> None:
-    bad = ~np.isfinite(column).all(axis=tuple(range(1, column.ndim)))
-    if bad.any():
+def _refuse(where: str, name: str, what: str, entries: NDArray[np.bool_]) -> None:
+    if entries.any():
+        rows = entries.any(axis=tuple(range(1, entries.ndim)))
         raise DomainError(
-            f"{where}: column {name!r} holds NaN or infinity in {int(bad.sum())} rows, first in "
-            f"row {int(np.argmax(bad))}. Leave these samples out."
+            f"{where}: column {name!r} holds {what} in {int(rows.sum())} rows, first in row "
+            f"{int(np.argmax(rows))}; expected finite numbers. Leave these samples out."
         )
 
 
-def _shaped(
-    where: str, space: Space, columns: Mapping[str, Array], length: int
-) -> dict[str, ArrayLike]:
-    """The columns of a space's ports, each (B, *shape of the port)."""
-    named: dict[str, ArrayLike] = {}
+def _flat(where: str, space: Space, columns: Mapping[str, Array], length: int) -> Array:
+    """The columns of a space's ports side by side, (B, size)."""
+    parts: list[Array] = []
     for port in space.ports:
         column = columns[port.name]
         if column.shape[1:] != port.shape and column.size != length * port.size:
@@ -213,5 +224,7 @@ def _shaped(
                 f"{where}: column {port.name!r} expects shape {(length, *port.shape)}, got "
                 f"{column.shape}."
             )
-        named[port.name] = column.reshape(length, *port.shape)
-    return named
+        parts.append(column.reshape(length, port.size))
+    if not parts:
+        return np.zeros((length, 0))
+    return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]

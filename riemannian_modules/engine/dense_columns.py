@@ -9,37 +9,27 @@ import math
 
 import numpy as np
 
-from riemannian_modules.engine.loss import Loss
+from riemannian_modules.engine.linearisation import Linearisation
 from riemannian_modules.engine.losses import SquaredLoss
-from riemannian_modules.modules.differential import DenseDifferential, Differential
-from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.differential import DenseDifferential
 from riemannian_modules.space import Array
 
 
-def dense_columns(
-    module: RiemannianModule, differential: Differential, loss: Loss, outputs: Array, targets: Array
-) -> tuple[Array, Array] | None:
-    """The gradient (p,) of the mean loss, and U^T (columns, p); None where no matrix is held.
-
-    Args:
-        module: Without state.
-        differential: At the B samples.
-        loss: Whose metric is taken.
-        outputs: (B, q).
-        targets: (B, q).
-    """
+def dense_columns(here: Linearisation) -> tuple[Array, Array] | None:
+    """The gradient (p,) of the mean loss, and U^T (columns, p); None where no matrix is held."""
+    differential = here.differential
     if not isinstance(differential, DenseDifferential):
         return None
-    if module.local_metric().outputs.shape[-1]:
+    if here.module.local_metric().outputs.shape[-1]:
         return None
-    (B, q), p = outputs.shape, module.signature.parameters.size
+    (B, q), p = here.outputs.shape, here.module.signature.parameters.size
     held = differential.jacobian.F
     F = held if held.shape == (B, q, p) else np.broadcast_to(held, (B, q, p))
-    slopes = loss.gradient(outputs, targets).reshape(-1)
-    if isinstance(loss, SquaredLoss):
+    slopes = here.slopes.reshape(-1)
+    if isinstance(here.loss, SquaredLoss):
         J = F.reshape(B * q, p) / math.sqrt(B)
         return (slopes / math.sqrt(B)) @ J, J
     gradient = slopes @ F.reshape(B * q, p) / B
-    S = loss.factor(outputs, targets)
+    S = here.loss.factor(here.outputs, here.targets)
     seen = S * F if S.shape[1:] == (1, 1) else np.swapaxes(S, 1, 2) @ F
     return gradient, seen.reshape(-1, p) / math.sqrt(B)

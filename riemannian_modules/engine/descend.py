@@ -148,7 +148,7 @@ class _Walk:
 
     def __init__(self, objective: Objective, bounds: Bounds, method: Method, place: Place) -> None:
         self.objective, self.bounds, self.method = objective, bounds, method
-        self.running = np.sqrt(place.model.diagonal)
+        self.running = place.model.effects
         self.radius, self.guess = math.inf, method.damping
         is_dense = isinstance(place.model, JointModel) and not method.linear
         secant = Secant.nothing(len(place.trial.theta)) if is_dense else None
@@ -166,7 +166,7 @@ class _Walk:
         return (
             self.offset <= _OFFSET
             or _is_last_digit(self.at)
-            or self._is_below_rounding(0.5 * self.at.plain.decrement**2)
+            or self._is_below_rounding(0.5 * self.at.decrement**2)
             or self.at.residual <= self.exact
         )
 
@@ -193,7 +193,7 @@ class _Walk:
         else:
             self.refused = 0
             secant = learned(objective, at, tried.place)
-            self.running = np.maximum(_MEMORY * self.running, np.sqrt(tried.place.model.diagonal))
+            self.running = np.maximum(_MEMORY * self.running, tried.place.model.effects)
             self.at = standing_at(objective, tried.place, self.running, self.bounds, secant)
         return _line(objective, number, self.at.place, damped.mu, self.offset, tried)
 
@@ -209,7 +209,7 @@ class _Walk:
             return None
         # Less was promised than rounding moves: a minimum, if the residual is at right angles to
         # all that parameters can do.
-        effects, free = np.sqrt(place.model.diagonal), self.at.free
+        effects, free = place.model.effects, self.at.free
         slopes = np.abs(place.model.gradient)[free & (effects > 0.0)]
         angles = slopes / effects[free & (effects > 0.0)]
         is_flat = float(angles.max(initial=0.0)) <= _RIGHT_ANGLE * self.at.residual
@@ -218,7 +218,7 @@ class _Walk:
 
 def _offset(at: Standing) -> float:
     """The relative offset: how far the minimum is, beside the residual."""
-    decrement = at.plain.decrement
+    decrement = at.decrement
     if at.residual > 0.0:
         return decrement / at.residual
     return 0.0 if decrement == 0.0 else math.inf
@@ -226,8 +226,7 @@ def _offset(at: Standing) -> float:
 
 def _is_last_digit(at: Standing) -> bool:
     """Whether the minimum is no farther than theta's own rounding moves the outputs."""
-    moved = float(np.abs(at.place.trial.theta) @ np.sqrt(at.place.model.diagonal))
-    return at.plain.decrement <= _ROUNDINGS * _EPS * moved
+    return at.decrement <= _ROUNDINGS * _EPS * at.terms
 
 
 def _floor(objective: Objective, at: Standing) -> float:
@@ -239,8 +238,7 @@ def _floor(objective: Objective, at: Standing) -> float:
 
 
 def _of_terms(at: Standing) -> float:
-    terms = float(np.abs(at.place.trial.theta) @ np.sqrt(at.place.model.diagonal))
-    return _EPS * at.residual * terms
+    return _EPS * at.residual * at.terms
 
 
 def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:

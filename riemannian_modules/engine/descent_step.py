@@ -17,7 +17,7 @@ import numpy as np
 from riemannian_modules.engine.local_model import JointModel, LocalModel, Mask
 from riemannian_modules.engine.objective import Objective, Trial
 from riemannian_modules.engine.secant import Secant
-from riemannian_modules.engine.trust_region import Damped, Path, SpectralPath
+from riemannian_modules.engine.trust_region import Damped, Path, SpectralPath, norm
 from riemannian_modules.space import Array
 
 _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
@@ -50,9 +50,9 @@ class Bounds:
 
     def end(self, theta: Array, step: Array) -> Array:
         """Where a step ends in the box; on a side if it ends within rounding of it."""
-        to = self.clip(theta + step)
         if self.is_whole_space:
-            return to
+            return theta + step
+        to = self.clip(theta + step)
         with np.errstate(invalid="ignore"):  # of infinite sides
             for side in (self.lower, self.upper):
                 reach = _ROUNDING * (np.abs(theta) + np.abs(side))
@@ -108,6 +108,8 @@ class Standing:
         secant: Second derivatives beside it; None where the model is no dense one.
         path: Through the model that is trusted.
         residual: The root of the loss's mean square, in whose unit the decrement is judged.
+        decrement: The distance to the minimum that the metric predicts.
+        terms: By how much theta moves the outputs, were each parameter to go to 0.
     """
 
     place: Place
@@ -117,6 +119,8 @@ class Standing:
     secant: Secant | None
     path: Path
     residual: float
+    decrement: float
+    terms: float
 
     def without_secant(self) -> Standing:
         """The same where steps are taken by the metric's model alone."""
@@ -149,14 +153,15 @@ def standing_at(
         scale = np.maximum(running, residual / (_FARTHEST * np.maximum(np.abs(theta), 1.0)))
     else:
         # What models without a spectrum prepare for a solve serves their own scale alone.
-        scale = np.sqrt(model.diagonal)
+        scale = model.effects.copy()
     scale[scale == 0.0] = 1.0
     plain = model.path(scale, free)
     path: Path = plain
     if secant is not None and secant.is_trusted:
         assert isinstance(model, JointModel)
         path = model.curved_path(scale, free, secant.S)
-    return Standing(place, free, scale, plain, secant, path, residual)
+    terms = float(np.abs(theta) @ model.effects)
+    return Standing(place, free, scale, plain, secant, path, residual, plain.decrement, terms)
 
 
 def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Damped:
@@ -167,8 +172,10 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
     """
     theta, model = at.place.trial.theta, at.place.model
     damped = at.path.first(guess) if radius == math.inf else at.path.within(radius, guess)
+    if bounds.is_whole_space:
+        return damped
     held, free = np.zeros_like(theta), at.free.copy()
-    while isinstance(model, JointModel) and not bounds.is_whole_space:
+    while isinstance(model, JointModel):
         end = theta + damped.step
         inside = bounds.clip(end)
         hit = free & (end != inside)
@@ -183,7 +190,7 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
             path = replace(model, gradient=gradient).path(at.scale, free)
         rest = path.first(guess) if radius == math.inf else path.within(radius, guess)
         step = held + rest.step
-        damped = Damped(step, rest.mu, _norm(at.scale * step), rest.solve)
+        damped = Damped(step, rest.mu, norm(at.scale * step), rest.solve)
     return damped
 
 
@@ -230,12 +237,12 @@ def tried_step(
     theta, model, before = at.place.trial.theta, at.place.model, at.place.trial.value
     end = bounds.end(theta, damped.step)
     step = end - theta
-    length = _norm(at.scale * step)
+    length = norm(at.scale * step)
     pushed, slope = model.push(step), float(model.gradient @ step)
     promised = -slope - 0.5 * float(pushed @ pushed)
     if at.secant is not None and at.secant.is_trusted:
         promised -= at.secant.curved(step)
-    if not (promised > 0.0 and np.isfinite(end).all()):
+    if not promised > 0.0:  # nor NaN, as where the step is infinite
         return Tried(None, math.inf, -math.inf, length, slope, promised, step)
     trial = objective.trial(end)
     gain = (before - trial.value) / promised
@@ -244,7 +251,7 @@ def tried_step(
     may_bend = isinstance(at.path, SpectralPath) and not method.linear
     if gain < _GOOD_GAIN and may_bend and np.isfinite(trial.outputs).all():
         bend = _bend(objective, at, trial, pushed, damped)
-        is_straight = 2.0 * _norm(at.scale * bend) <= _MOST_BEND * length
+        is_straight = 2.0 * norm(at.scale * bend) <= _MOST_BEND * length
         if is_straight:
             bent = objective.trial(bounds.clip(end + bend))
             if bent.value < trial.value:
@@ -296,13 +303,9 @@ def most_rounding(objective: Objective, trial: Trial) -> float:
     """An upper bound of `Objective.floor`, in three products."""
     y, t = trial.outputs, objective.data.targets
     g = objective.loss.gradient(y, t)
-    sizes = float(np.linalg.norm(y)) + float(np.linalg.norm(t))
-    noise = float(np.linalg.norm(g)) * sizes / len(t) + abs(trial.value)
+    sizes = norm(y.ravel()) + objective.targets_length
+    noise = norm(g.ravel()) * sizes / len(t) + abs(trial.value)
     return objective.module.accuracy * noise
-
-
-def _norm(vector: Array) -> float:
-    return math.sqrt(float(vector @ vector))
 
 
 def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -> Place | None:

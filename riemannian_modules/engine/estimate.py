@@ -1,17 +1,18 @@
 """How well data determine parameters: the covariance of an estimate from its information metric.
 
-Source: Seber and Wild (1989), Nonlinear Regression, section 2.1; for pivoted QR of columns scaled
-to length one, Golub and Van Loan (2013), Matrix Computations, 5.4.
+Source: Seber and Wild (1989), Nonlinear Regression, section 2.1.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.local_model import JointModel, Mask, solve_upper
+from riemannian_modules.engine.local_model import Mask
+from riemannian_modules.engine.triangle import Triangle, solve_upper
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
@@ -50,30 +51,26 @@ class Estimate(Shown):
         return Estimate(P @ self.generalised @ P.T, tuple(sorted(places)), null)
 
 
-def estimate(model: JointModel, free: Mask, dispersion: float) -> Estimate:
+def estimate(known: Triangle, free: Mask, dispersion: float) -> Estimate:
     """``dispersion (U U^T)^{-1}`` among the free parameters.
 
     Args:
-        model: Whose J = U^T (columns, p) has the information ``J^T J``.
+        known: Of the free parameters' columns J = U^T, which have the information ``J^T J``.
         free: The parameters that are estimated, (p,) booleans.
         dispersion: Variance of the noise; 1 for likelihoods.
     """
-    p, places = len(free), np.flatnonzero(free)
-    R, scale, order, rank = model.triangle(free)
-    n = len(places)
-    inverse = solve_upper(R[:rank, :rank], np.eye(rank))
-    roots = np.zeros((n, rank))
-    roots[order[:rank]] = inverse
-    roots /= scale[:, None]
-    covariance = np.zeros((p, p))
-    if np.isfinite(dispersion):
-        covariance[np.ix_(places, places)] = dispersion * (roots @ roots.T)
+    p, rank, places = len(free), known.rank, np.flatnonzero(free)[known.order]
+    scale = known.scale[known.order, None]
+    inverse = solve_upper(known.leading, np.eye(rank))
+    roots = np.zeros((p, rank))
+    roots[places[:rank]] = inverse / scale[:rank]
+    if math.isfinite(dispersion):
+        covariance = dispersion * (roots @ roots.T)
     else:  # no measurement is left over to tell the noise from
-        covariance[places, places] = np.inf
-    null = np.zeros((n, n - rank))
-    null[order[:rank]] = -inverse @ R[:rank, rank:]
-    null[order[rank:]] = np.eye(n - rank)
-    moved = places[np.abs(null).max(axis=1, initial=0.0) > _MOVES]
-    directions = np.zeros((p, n - rank))
-    directions[places] = np.where(np.abs(null) > _MOVES, null, 0.0) / scale[:, None]
-    return Estimate(covariance, tuple(int(i) for i in moved), directions)
+        covariance = np.diag(np.where(free, np.inf, 0.0))
+    null = np.concatenate([-inverse @ known.R[:rank, rank:], np.eye(len(places) - rank)])
+    null[np.abs(null) <= _MOVES] = 0.0
+    directions = np.zeros((p, len(places) - rank))
+    directions[places] = null / scale
+    moved = np.flatnonzero(directions.any(axis=1))
+    return Estimate(covariance, tuple(moved.tolist()), directions)

@@ -213,7 +213,8 @@ def _check_loss(where: str, loss: Loss, data: Dataset) -> None:
                 f"{where}: {type(loss).__name__} weighs samples: expected equal weights of a "
                 "sample's outputs, all of which are measured or none."
             )
-    loss.check(f"{where}: data", data.targets[data.measured.any(axis=1)])
+    rows = data.counting
+    loss.check(f"{where}: data", data.targets if rows is None else data.targets[rows])
 
 
 def _problem(

@@ -46,7 +46,7 @@ class Linearisation:
         """Of the mean loss, (p,)."""
         return self._pulled(self.slopes) / len(self.outputs)
 
-    @cached_property
+    @property
     def slopes(self) -> Array:
         """Of the loss in the outputs, (B, q)."""
         return self.loss.gradient(self.outputs, self.targets)

@@ -15,34 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from riemannian_modules.engine.triangle import (
+    RANK_TOLERANCE,
+    Triangle,
+    blocks_of,
+    gathered,
+    solve_upper,
+    solve_upper_adjoint,
+    triangle_of,
+)
 from riemannian_modules.engine.trust_region import Path, Solve, SolvedPath, SpectralPath
 from riemannian_modules.space import Array
 
 Mask: TypeAlias = NDArray[np.bool_]
-Index: TypeAlias = NDArray[np.intp]
-RANK_TOLERANCE = 1e-12
+_FEW = 8  # columns up to which BLAS's product of a matrix with itself costs more than any other's
 _WELL_CONDITIONED = 1e-8  # least over largest eigenvalue from which normal equations will do
-
-
-def solve_upper(R: Array, b: Array) -> Array:
-    """``R^{-1} b`` for upper triangular R; NaN where R is singular."""
-    return _triangular(R, b, 0)
-
-
-def solve_upper_adjoint(R: Array, b: Array) -> Array:
-    """``R^{-T} b`` for upper triangular R; NaN where R is singular."""
-    return _triangular(R, b, 1)
-
-
-def _triangular(R: Array, b: Array, trans: int) -> Array:
-    # LAPACK itself: scipy.linalg.solve_triangular spends ten times longer on checks than on this.
-    from scipy.linalg import lapack  # its functions are typed nowhere
-
-    if not b.size:
-        return b
-    library: Any = lapack
-    x, status = library.dtrtrs(R, b, trans=trans)
-    return np.full_like(b, np.nan) if status else x
 
 
 class LocalModel(abc.ABC):
@@ -57,6 +44,11 @@ class LocalModel(abc.ABC):
     @abc.abstractmethod
     def pull(self, columns: Array) -> Array:
         """``U w``, shape (p,)."""
+
+    @cached_property
+    def effects(self) -> Array:
+        """The roots of the diagonal, (p,)."""
+        return np.sqrt(self.diagonal)
 
     @property
     @abc.abstractmethod
@@ -87,9 +79,20 @@ class LocalModel(abc.ABC):
         )
 
 
-def _part(matrix: Array, free: Mask) -> Array:
+def _eigen(M: Array) -> tuple[Array, Array]:
+    """Eigenvalues in ascending order and eigenvectors of a symmetric matrix, by LAPACK itself."""
+    from scipy.linalg import lapack
+
+    library: Any = lapack
+    values, vectors, status = library.dsyevd(M)
+    if status:
+        raise np.linalg.LinAlgError("the eigenvalues of a metric have not converged")
+    return values, vectors
+
+
+def _part(matrix: Array, free: Mask, count: int) -> Array:
     """The rows and columns of some parameters."""
-    return matrix if free.all() else matrix[np.ix_(free, free)]
+    return matrix if count == len(free) else matrix[np.ix_(free, free)]
 
 
 def _spread(rows: Array, free: Mask) -> Array:
@@ -115,12 +118,20 @@ class JointModel(LocalModel):
 
     @override
     def pull(self, columns: Array) -> Array:
-        return self.J.T @ columns
+        return columns @ self.J
 
     @cached_property
     def gram(self) -> Array:
         """``U U^T``, (p, p)."""
-        return self.J.T @ self.J
+        if self.J.shape[1] > _FEW:
+            return self.J.T @ self.J
+        from scipy.linalg import blas
+
+        library: Any = blas
+        U = self.J.T  # for which one of both orders needs no copy
+        if U.flags.f_contiguous:
+            return library.dgemm(1.0, U, U, trans_b=1)
+        return library.dgemm(1.0, self.J, self.J, trans_a=1)
 
     @property
     @override
@@ -130,22 +141,29 @@ class JointModel(LocalModel):
     @cached_property
     def root(self) -> Array:
         """R, of at most p rows, with ``R^T R = U U^T``: what J is beside a rotation."""
-        effects = np.sqrt(self.diagonal)
-        effects[effects == 0.0] = 1.0
+        from scipy.linalg import lapack
+
+        scale, p = self.unit_scale, len(self.unit_scale)
         # Columns of one length make the triangle as well conditioned as scaling can (van der
         # Sluis). Normal equations square the condition: where that costs digits, QR.
-        cosines = self.gram / np.outer(effects, effects)
-        if np.linalg.eigvalsh(cosines)[0] > _WELL_CONDITIONED:
-            return np.asarray(np.linalg.cholesky(cosines).T * effects, dtype=np.float64)
-        triangle: Any = np.linalg.qr(self.J / effects, mode="r")
-        return triangle * effects
+        cosines = self.gram / (scale[:, None] * scale)
+        if _eigen(cosines)[0][0] > _WELL_CONDITIONED:
+            library: Any = lapack
+            return library.dpotrf(cosines)[0] * scale
+        return gathered((self.J[rows] / scale for rows in blocks_of(*self.J.shape)), p) * scale
+
+    @cached_property
+    def unit_scale(self) -> Array:
+        """What makes columns of length one of those that have any length, (p,)."""
+        return np.where(self.effects == 0.0, 1.0, self.effects)
 
     @override
     def path(self, scale: Array, free: Mask) -> SpectralPath:
-        if not free.any():
-            return SpectralPath(np.zeros(0), np.zeros((len(free), 0)), self.gradient)
-        whiten = 1.0 / (scale if free.all() else scale[free])
-        values, vectors = np.linalg.eigh(_part(self.gram, free) * (whiten[:, None] * whiten))
+        whiten = 1.0 / scale[free]
+        if not whiten.size:
+            return SpectralPath(whiten, np.zeros((len(free), 0)), self.gradient)
+        white = _part(self.gram, free, whiten.size) * (whiten[:, None] * whiten)
+        values, vectors = _eigen(white)
         if not values[0] > _WELL_CONDITIONED * values[-1]:
             s, Vt = np.linalg.svd(self.root[:, free] * whiten, full_matrices=False)[1:]
             seen = s > 0.1 * RANK_TOLERANCE * max(float(s[0]), 1e-300)
@@ -154,8 +172,9 @@ class JointModel(LocalModel):
 
     def curved_path(self, scale: Array, free: Mask, S: Array) -> SpectralPath:
         """`path` of the model ``U U^T + S``, which need not be convex."""
-        whiten = (1.0 / scale)[free]
-        values, vectors = np.linalg.eigh(_part(self.gram + S, free) * (whiten[:, None] * whiten))
+        whiten = 1.0 / scale[free]
+        white = _part(self.gram + S, free, whiten.size) * (whiten[:, None] * whiten)
+        values, vectors = _eigen(white)
         return SpectralPath(values, _spread(vectors * whiten[:, None], free), self.gradient)
 
     @override
@@ -175,37 +194,17 @@ class JointModel(LocalModel):
 
     @override
     def decrement(self, free: Mask) -> float:
-        R, scale, order, rank = self.triangle(free)
-        g = (self.gradient[free] / scale)[order][:rank]
-        return float(np.linalg.norm(solve_upper_adjoint(R[:rank, :rank], g))) if rank else 0.0
+        return self.triangle(free).decrement(self.gradient[free])
 
-    def unexplained(self, residual: Array, free: Mask) -> float:
-        """The sum of squares of what no step of the free parameters explains, of (columns,)."""
-        _, scale, order, rank = self.triangle(free)
-        Q = np.linalg.qr((self.J[:, free] / scale)[:, order[:rank]])[0]
-        left = residual - Q @ (Q.T @ residual)
-        return float(left @ left)
+    def triangle(self, free: Mask) -> Triangle:
+        """What the data say of the free parameters."""
+        return triangle_of(self.root[:, free], self.unit_scale[free])
 
-    def explained(self, rows: Mask | None, free: Mask) -> float:
+    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
         """How many numbers in some rows of J the free parameters can set: the trace of the hat.
 
         It is the rank where those are all rows (None); rows of priors take their part.
         """
-        _, scale, order, rank = self.triangle(free)
         if rows is None or not self.J[~rows].any():
-            return rank
-        Q = np.linalg.qr((self.J[:, free] / scale)[:, order[:rank]])[0]
-        return float(np.sum(Q[rows] ** 2))
-
-    def triangle(self, free: Mask) -> tuple[Array, Array, Index, int]:
-        """Pivoted QR of the free columns, each scaled to length one: R, scales, order, rank."""
-        from scipy.linalg import qr
-
-        scale = np.sqrt(self.diagonal)[free]
-        scale[scale == 0.0] = 1.0
-        if not free.any():
-            return np.zeros((0, 0)), scale, np.zeros(0, dtype=np.intp), 0
-        factored: Any = qr(self.root[:, free] / scale, mode="r", pivoting=True)
-        R, order = factored
-        pivots = np.abs(np.diagonal(R))
-        return R, scale, order, int(np.sum(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))
+            return known.rank
+        return float(np.sum(known.rotated(self.J[:, free])[rows] ** 2))

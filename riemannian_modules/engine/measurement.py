@@ -38,19 +38,27 @@ def measured_targets(
             name: number_array(where, in_unit(f"{where}: {name!r}", v, space.unit_of(name)))
             for name, v in values.items()
         }
-        known: ByOutput = {n: np.where(np.isnan(v), 0.0, v) for n, v in given.items()}
-        t = space.pack(known, where)
-        absent = space.pack({n: np.isnan(v) * 1.0 for n, v in given.items()}, where) > 0.0
+        t = space.pack({n: np.where(np.isnan(v), 0.0, v) for n, v in given.items()}, where)
+        gaps = space.pack({n: np.isnan(v) * 1.0 for n, v in given.items()}, where)
     else:
         flat = number_array(where, values)
         t = space.pack(np.where(np.isnan(flat), 0.0, flat), where)
-        absent = np.isnan(np.broadcast_to(flat, t.shape))
+        gaps = np.broadcast_to(np.isnan(flat), t.shape)
     if t.ndim != 2:
         return t, None  # the caller says what is wrong with it
+    return targets_with_weights(where, space, np.where(gaps, np.nan, t), missing)
+
+
+def targets_with_weights(
+    where: str, space: Space, flat: Array, missing: Missing
+) -> tuple[Array, Array | None]:
+    """`measured_targets` of flat columns (B, q), in which NaN is what may be missing."""
+    absent = np.isnan(flat)
+    if missing is None and not absent.any():
+        return flat, None
     gone = _gone(where, space, missing, absent)
     _check_explained(where, space, absent & ~gone)
-    weights = None if not gone.any() else np.where(gone, 0.0, 1.0)
-    return np.where(gone, 0.0, t), weights
+    return np.where(gone, 0.0, flat), (np.where(gone, 0.0, 1.0) if gone.any() else None)
 
 
 def _gone(where: str, space: Space, missing: Missing, absent: Marks) -> Marks:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +22,13 @@ from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.propagate import pull_factors
 from riemannian_modules.engine.ridge_model import RidgeModel
 from riemannian_modules.engine.solve_plan import SolvePlan, Way, joint_plan
+from riemannian_modules.engine.triangle import LARGEST_BLOCK, gathered
+from riemannian_modules.engine.trust_region import norm
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
-
-_BLOCK = 500_000  # entries of U that are formed at once for a covariance
 
 
 class Coupling(abc.ABC, Shown):
@@ -111,17 +110,19 @@ class Objective:
     def outputs(self, theta: Array) -> Array:
         """The outputs at theta, (B, q); NaN or infinite where the map is undefined."""
         self.count.values += 1
-        # Trial points may lie outside the map's domain; they are refused by their infinite loss.
-        with np.errstate(all="ignore"), suppress(ConvergenceError):
+        shape = self.data.targets.shape
+        try:
             y = self.module.output(np.zeros(0), self.data.inputs, theta)
-            return np.broadcast_to(y, self.data.targets.shape)
-        return np.full(self.data.targets.shape, np.nan)  # a flow that runs away has no end
+        except ConvergenceError:
+            return np.full(shape, np.nan)  # a flow that runs away has no end
+        return y if y.shape == shape else np.broadcast_to(y, shape)
 
     def trial(self, theta: Array) -> Trial:
         """The mean loss at theta."""
-        y, value = self.outputs(theta), math.inf
-        if np.isfinite(y).all():
-            with np.errstate(all="ignore"):
+        # Trial points may lie outside the map's domain; they are refused by their infinite loss.
+        with np.errstate(all="ignore"):
+            y, value = self.outputs(theta), math.inf
+            if np.isfinite(y).all():
                 value = self.loss.value(y, self.data.targets) / len(self.data)
         return Trial(theta, y, value if math.isfinite(value) else math.inf)
 
@@ -134,12 +135,9 @@ class Objective:
         """The local model at a point with a finite loss; None where a derivative is not finite."""
         self.count.derivatives += 1
         with np.errstate(all="ignore"):
-            here = self.linearisation(trial)
-            if not np.isfinite(here.slopes).all():
-                return None
-            model = model_of(self.plan.way, here)
-            finite = np.isfinite(model.gradient).all() and np.isfinite(model.diagonal).all()
-        return model if finite else None
+            model = model_of(self.plan.way, self.linearisation(trial))
+            is_finite = np.isfinite(model.gradient + model.diagonal).all()
+        return model if is_finite else None
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta.
@@ -150,12 +148,10 @@ class Objective:
         self.count.derivatives += 1
         p, (B, q) = len(trial.theta), self.data.targets.shape
         # Rows that were not measured, those of priors, have to be told from the others afterwards.
-        if B * q * p <= _BLOCK or not self.data.measured.any(axis=1).all():
+        if B * q * p <= LARGEST_BLOCK or self.data.counting is not None:
             return JointModel(np.zeros(p), self._columns(trial, np.arange(B)))
-        triangle: Array = np.zeros((0, p))
-        for rows in np.array_split(np.arange(B), -(-B * q * p // _BLOCK)):
-            stacked = np.vstack([triangle, self._columns(trial, rows)])
-            triangle = cast("Array", np.linalg.qr(stacked, mode="r"))
+        blocks = np.array_split(np.arange(B), -(-B * q * p // LARGEST_BLOCK))
+        triangle = gathered((self._columns(trial, rows) for rows in blocks), p)
         return JointModel(np.zeros(p), triangle)
 
     def _columns(self, trial: Trial, rows: NDArray[np.intp]) -> Array:
@@ -180,10 +176,17 @@ class Objective:
         """``S^T`` of directions (B, q) of the outputs, in the metric's columns, scaled as U is."""
         seen = self.loss.colour_adjoint(trial.outputs, self.data.targets, directions)
         inner = seen / math.sqrt(len(self.data))
+        if inner.size == columns:
+            return inner.ravel()
         # Columns of modules' own output metrics follow each sample's; the loss has no part in them.
         wide = np.zeros((len(self.data), columns // len(self.data)))
         wide[:, : inner.shape[1]] = inner
         return wide.ravel()
+
+    @cached_property
+    def targets_length(self) -> float:
+        """The norm of all targets."""
+        return norm(self.data.targets.ravel())
 
     def floor(self, trial: Trial) -> float:
         """How far rounding alone, or the error of an integration, moves the mean loss."""
@@ -203,7 +206,7 @@ def model_of(way: Way, here: Linearisation) -> LocalModel:
 
 
 def _joint_model(here: Linearisation) -> LocalModel:
-    held = dense_columns(here.module, here.differential, here.loss, here.outputs, here.targets)
+    held = dense_columns(here)
     if held is not None:
         return JointModel(*held)
     return JointModel(here.gradient, np.ascontiguousarray(here.metric.joint.factor.as_matrix().T))

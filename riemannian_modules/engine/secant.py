@@ -11,6 +11,7 @@ from typing import final
 
 import numpy as np
 
+from riemannian_modules.engine.trust_region import norm
 from riemannian_modules.space import Array
 
 _TRUSTED, _KEPT = 0.7, 1.0  # part of the plain model's error that it may have
@@ -46,10 +47,10 @@ class Secant:
             bent: The part of the gradient's change along it that ``U U^T`` does not explain, (p,).
             scale: What one unit of length is for each parameter, (p,).
         """
-        without = float(np.linalg.norm(bent / scale))
-        with_it = float(np.linalg.norm((bent - self.S @ step) / scale))
+        without = norm(bent / scale)
+        with_it = norm((bent - self.S @ step) / scale)
         share = _KEPT if self.is_trusted else _TRUSTED
-        return Secant(self.S, bool(with_it < share * without))
+        return Secant(self.S, with_it < share * without)
 
     def updated(self, step: Array, turned: Array, bent: Array) -> Secant:
         """S with ``S s = bent``, nearest to what it was.
@@ -60,13 +61,13 @@ class Secant:
             bent: The part of that which ``U U^T`` does not explain, (p,).
         """
         along, seen = float(step @ turned), float(step @ self.S @ step)
-        if not along > 1e-12 * float(np.linalg.norm(step) * np.linalg.norm(turned)):
+        if not along > 1e-12 * norm(step) * norm(turned):
             return self
         size = min(1.0, abs(float(step @ bent) / seen)) if seen else 1.0
         sized, y = size * self.S, turned / along
         left = bent - sized @ step
-        both = np.outer(left, y)
-        found = sized + both + both.T - (left @ step) * np.outer(y, y)
+        both = (left - 0.5 * (left @ step) * y)[:, None] * y
+        found = sized + both + both.T
         if not np.isfinite(found).all():
             return Secant.nothing(len(step))
         return Secant(found, self.is_trusted)

@@ -9,7 +9,7 @@ import abc
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
@@ -84,6 +84,7 @@ def _are_same(values: list[Any], before: list[Any]) -> bool:
     )
 
 
+@lru_cache(maxsize=256)
 def euclidean_metric(size: int) -> Metric:
     """The identity on ``size`` coordinates, of which there may be none."""
     return ScaledIdentityMetric(size, np.asarray(1.0))

@@ -12,7 +12,7 @@ import dataclasses
 import dis
 import random
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -241,6 +241,7 @@ def _places(module: Retraced) -> list[Place]:
         inner = getattr(module, name)
         if isinstance(inner, Retraced) and inner is not module:
             found |= {(name, place): _inside(name, place) for place in _places(inner)}
+    own = set(vars(module)).union(*map(vars, cls.__mro__))
     seen: set[Any] = set()
     waiting: list[Any] = [f for name in ("equations", "map") for f in _definitions(cls, name)]
     while waiting:
@@ -248,8 +249,8 @@ def _places(module: Retraced) -> list[Place]:
         if function is None or function in seen:
             continue
         seen.add(function)
-        names = set(_names_in(function.__code__))
-        for name in names:
+        names = _names_in(function.__code__)
+        for name in names & own:
             known = [*_definitions(cls, name), vars(module).get(name)]
             waiting += known
             if known[:-1] and _plain(known[0]) is None and not _is_interface(cls, name):
@@ -266,7 +267,7 @@ def _definitions(cls: type, name: str) -> list[Any]:
     return [vars(part)[name] for part in cls.__mro__ if name in vars(part)]
 
 
-def _outer(function: Any, names: set[str]) -> Iterator[tuple[Any, str, Any, Callable[[Any], Any]]]:
+def _outer(function: Any, names: Set[str]) -> Iterator[tuple[Any, str, Any, Callable[[Any], Any]]]:
     """(key, name, value, reader) in a closure, the globals, and the modules and classes there."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         if name != "__class__":
@@ -274,7 +275,7 @@ def _outer(function: Any, names: set[str]) -> Iterator[tuple[Any, str, Any, Call
             yield id(cell), name, read(None), read
     # ``x.k`` names the attribute k, not the global of that name.
     own = _globals_in(function.__code__)
-    tables: list[tuple[Mapping[str, Any], set[str]]] = [(function.__globals__, own)]
+    tables: list[tuple[Mapping[str, Any], Set[str]]] = [(function.__globals__, own)]
     tables += [
         (vars(v), names)
         for name in own
@@ -346,11 +347,10 @@ def _is_interface(cls: type, name: str) -> bool:
     return name in _INTERFACE or isinstance(getattr(cls, name, None), (cached_property, property))
 
 
-def _names_in(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for part in code.co_consts:
-        if isinstance(part, types.CodeType):
-            yield from _names_in(part)
+@lru_cache(maxsize=4096)
+def _names_in(code: types.CodeType) -> frozenset[str]:
+    inner = (_names_in(part) for part in code.co_consts if isinstance(part, types.CodeType))
+    return frozenset(code.co_names).union(*inner)
 
 
 # -- contents

@@ -10,7 +10,7 @@ import abc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -214,16 +214,17 @@ def _columns(part: Any) -> list[Any]:
 
 def _batch(*parts: Array) -> tuple[int, ...]:
     """The leading axes that the parts broadcast to."""
-    shapes = {part.shape[:-1] for part in parts} - {()}
-    return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+    shapes = [part.shape[:-1] for part in parts if part.ndim > 1]
+    return shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
 
 
 def _first(part: Array) -> Array:
     """With the last axis first; `numpy.moveaxis` takes longer than a small map's evaluation."""
     last = part.ndim - 1
-    return part.transpose(last, *range(last))
+    return part.T if last < 2 else part.transpose(last, *range(last))
 
 
+@lru_cache(maxsize=512)
 def _array_function(
     expressions: tuple[Any, ...], groups: Any, shape: tuple[int, ...]
 ) -> Callable[[Array, Array, Array], Array]:
@@ -244,9 +245,10 @@ def _array_function(
         # Entries of a matrix lie together for all points: they are written, and used, so.
         is_matrix = len(batch) == 1 and len(shape) == 2
         flat = np.zeros((size, *batch)).T if is_matrix else np.zeros((*batch, size))
-        values = compiled(*(_first(part) for part in (x, u, theta)))
+        entries = _first(flat)
+        values = compiled(_first(x), _first(u), _first(theta))
         for place, value in zip(places, values, strict=True):
-            flat[..., place] = value
+            entries[place] = value
         return flat.reshape((*batch, *shape))
 
     return evaluate

@@ -197,7 +197,7 @@ def test_deviations_are_known_however_many_the_samples():
     X = rng.standard_normal((30_000, 3))
     y = X @ [1.0, 2.0, 3.0] + 0.5 + rng.standard_normal(30_000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("riemannian_modules.engine.objective._BLOCK", 10_000)
+        patch.setattr("riemannian_modules.engine.objective.LARGEST_BLOCK", 10_000)
         patch.setattr("riemannian_modules.engine.assessment._MOST_ENTRIES", 100)
         found = fit(rm.Affine(np.zeros((1, 3))), {"u": X, "y": y[:, None]}, progress=NoProgress())
     A = np.column_stack([X, np.ones(len(X))])

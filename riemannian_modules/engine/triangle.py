@@ -1,0 +1,114 @@
+"""What columns determine: their pivoted QR, each column scaled to length one.
+
+Source: Golub and Van Loan (2013), Matrix Computations, 5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riemannian_modules.engine.trust_region import norm
+from riemannian_modules.space import Array
+
+Index: TypeAlias = NDArray[np.intp]
+RANK_TOLERANCE = 1e-12
+LARGEST_BLOCK = 500_000  # entries of a matrix that are formed at once
+
+
+def solve_upper(R: Array, b: Array) -> Array:
+    """``R^{-1} b`` for upper triangular R; NaN where R is singular."""
+    return _triangular(R, b, 0)
+
+
+def solve_upper_adjoint(R: Array, b: Array) -> Array:
+    """``R^{-T} b`` for upper triangular R; NaN where R is singular."""
+    return _triangular(R, b, 1)
+
+
+def _triangular(R: Array, b: Array, trans: int) -> Array:
+    # LAPACK itself: scipy.linalg.solve_triangular spends ten times longer on checks than on this.
+    from scipy.linalg import lapack  # its functions are typed nowhere
+
+    if not b.size:
+        return b
+    library: Any = lapack
+    x, status = library.dtrtrs(R, b, trans=trans)
+    return np.full_like(b, np.nan) if status else x
+
+
+def gathered(blocks: Iterable[Array], columns: int) -> Array:
+    """R with ``R^T R`` the sum of the blocks' ``J^T J``; memory O(columns^2) beside one block's.
+
+    Args:
+        blocks: Of rows, each (rows, columns).
+        columns: How many.
+    """
+    triangle: Any = np.zeros((0, columns))
+    for block in blocks:
+        stacked = np.concatenate([triangle, block]) if len(triangle) else block
+        triangle = np.linalg.qr(stacked, mode="r")
+    return triangle
+
+
+def blocks_of(rows: int, columns: int) -> Iterator[slice]:
+    """The rows of a matrix, so many at a time as are formed at once."""
+    step = max(columns, LARGEST_BLOCK // max(columns, 1), 1)
+    return (slice(start, start + step) for start in range(0, rows, step))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Triangle:
+    """``(J / scale)[:, order] = Q R`` of n columns, the first ``rank`` of which are independent.
+
+    Attributes:
+        R: Upper triangular, with n columns.
+        scale: The columns' lengths, (n,); 1 for a column of zeros.
+        order: (n,).
+        rank: How many are independent as far as rounding tells.
+    """
+
+    R: Array
+    scale: Array
+    order: Index
+    rank: int
+
+    @property
+    def leading(self) -> Array:
+        """The triangle of the independent columns, (rank, rank)."""
+        return self.R[: self.rank, : self.rank]
+
+    def decrement(self, gradient: Array) -> float:
+        """``sqrt(g^T (J^T J)^+ g)`` for g (n,)."""
+        g = (gradient / self.scale)[self.order][: self.rank]
+        return norm(solve_upper_adjoint(self.leading, g))
+
+    def rotated(self, J: Array) -> Array:
+        """Q of the independent columns, (rows, rank); J (rows, n) is what was factored."""
+        return np.linalg.qr((J / self.scale)[:, self.order[: self.rank]])[0]
+
+    def unexplained(self, J: Array, residual: Array) -> float:
+        """The sum of squares of what no step explains of a residual (rows,)."""
+        Q = self.rotated(J)
+        left = residual - Q @ (Q.T @ residual)
+        return float(left @ left)
+
+
+def triangle_of(J: Array, scale: Array) -> Triangle:
+    """Of columns (rows, n) whose lengths are known, (n,)."""
+    from scipy.linalg import lapack
+
+    if not scale.size:
+        return Triangle(np.zeros((0, 0)), scale, np.zeros(0, dtype=np.intp), 0)
+    library: Any = lapack
+    unit = J / scale
+    room = int(library.dgeqp3(unit, lwork=-1)[3][0])
+    packed, order = library.dgeqp3(unit, lwork=room)[:2]
+    pivots = np.abs(packed.diagonal())
+    rank = int(np.count_nonzero(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))
+    return Triangle(np.triu(packed[: len(scale)]), scale, order - 1, rank)
