@@ -24,7 +24,7 @@ from riemannian_modules.engine.input_functions import Jumping
 from riemannian_modules.engine.inputs import InputProgram, InputSignal, input_program
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.switching import piecewise_problem
-from riemannian_modules.engine.vector_field import is_large, operations_of
+from riemannian_modules.engine.vector_field import operations_of
 from riemannian_modules.errors import (
     ConvergenceError,
     DomainError,
@@ -35,6 +35,7 @@ from riemannian_modules.errors import (
 from riemannian_modules.integration.lanes import LaneRate, Lanes, integrate_lanes
 from riemannian_modules.integration.scale import SHARE
 from riemannian_modules.integration.tally import Tally
+from riemannian_modules.modules.compiled_rate import is_large
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Space

@@ -74,11 +74,13 @@ def solve_with_sensitivities(
             first, last = np.searchsorted(times, (t, t + h), "right")
             if first < last:
                 share = (times[first:last] - t) / h
-                found[first:last] = step.between(np.zeros(last - first, dtype=int), share)
+                found[first:last] = np.moveaxis(
+                    step.between(np.zeros(last - first, dtype=int), share), -1, 0
+                )
 
     t0, t1 = times[:1], times[-1:]
-    end = solve(problem, t0, t1, z0[None], accuracy, watch)
+    end = solve(problem, t0, t1, z0[..., None], accuracy, watch)
     if not (end.have_arrived[0] and np.isfinite(end.z).all()):
-        raise StoppedError(float(end.t[0]), end.z[0, :, 0], "no smaller step helps.")
-    found[-1] = end.z[0]
+        raise StoppedError(float(end.t[0]), end.z[:, 0, 0], "no smaller step helps.")
+    found[-1] = end.z[..., 0]
     return found[..., 0], found[..., 1:]

@@ -166,7 +166,7 @@ def steps_of(flow, duration, u):
     def watch(who, good, start, step):
         counts[type(step).__name__] = counts.get(type(step).__name__, 0) + 1
 
-    z = u[None, :, None]
+    z = u[:, None, None]
     accuracy = Accuracy(A.relative, A.absolute)
     end = solve(problem, np.zeros(1), np.full(1, duration), z, accuracy, watch)
     assert end.have_arrived.all()
@@ -219,10 +219,10 @@ def test_the_implicit_method_is_right_by_itself_where_the_flow_is_mild():
         lambda t, x: flow.forward(x, u[:, 2:], flow.theta)[0],
         lambda t, x: (flow.jacobian(x, u[:, 2:], flow.theta).A, np.zeros((*x.shape, 0))),
     )
-    z, t, accuracy = u[:, :2, None], np.zeros(1), Accuracy(1e-10, 1e-14)
+    z, t, accuracy = u[:, :2].T[:, None], np.zeros(1), Accuracy(1e-10, 1e-14)
     start = members_at(problem, t, t + 3.0, z, np.abs(z), accuracy)
     end = march(Radau(), problem, start, accuracy, unwatched, LARGEST_STEP_COUNT)
-    assert np.abs(end.z[..., 0] - expected).max() <= ARRIVED
+    assert np.abs(end.z[:, 0].T - expected).max() <= ARRIVED
 
 
 def test_a_batch_of_networks_has_the_slopes_of_its_map():
