@@ -61,7 +61,7 @@ class ExplicitStep(Step):
         flows, start = self.flows.only(some), self.start.only(some)
         W = np.concatenate([self.moves[..., some], np.empty((3, *start.z.shape))])
         for i in range(STAGES + 1, 16):
-            z = _argument(W, i)
+            z = _argument(_tableau().A[i], W.reshape(len(W), -1), start.z)
             flows.write_rate(start.t, _tableau().c[i], start.h, z, W[i + 1])
             W[i + 1] *= start.h
         moved, first, last = self.end[..., some] - start.z, W[1], W[1 + STAGES]
@@ -83,9 +83,9 @@ class ExplicitStep(Step):
         return np.sqrt(np.divide(turned, moved, out=np.zeros_like(moved), where=moved > 0)) / STABLE
 
 
-def _argument(W: Array, i: int) -> Array:
-    """The argument of stage i."""
-    return (_tableau().A[i] @ W[: i + 1].reshape(i + 1, -1)).reshape(W.shape[1:])
+def _argument(row: Array, moves: Array, z: Array) -> Array:
+    """A stage's argument, shaped as z, by its row of the tableau and the moves (14, entries)."""
+    return row.dot(moves[: len(row)]).reshape(z.shape)
 
 
 @final
@@ -105,14 +105,15 @@ class DormandPrince(Method[Rates]):
     def step(self, flows: Rates, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
         if self._moves.shape[1:] != start.z.shape:
             self._moves = np.empty((2 + STAGES, *start.z.shape))
-        W, h, c = self._moves, start.h, _tableau().c
+        W, h, A, c = self._moves, start.h, _tableau().A, _tableau().c
+        moves = W.reshape(len(W), -1)
         W[0] = argument = start.z
         np.multiply(memory[0], h, out=W[1])
         for i in range(1, STAGES):
-            argument = _argument(W, i)
+            argument = _argument(A[i], moves, start.z)
             flows.write_rate(start.t, c[i], h, argument, W[i + 1])
             W[i + 1] *= h
-        end, rate = _argument(W, STAGES), np.empty_like(start.z)
+        end, rate = _argument(A[STAGES], moves, start.z), np.empty_like(start.z)
         flows.write_rate(start.t, 1.0, h, end, rate)
         np.multiply(rate, h, out=W[-1])
         allowed = accuracy.allowed(start.z, end, start.largest)

@@ -116,14 +116,15 @@ def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: Watch) -> M
 
 def _are_stiff(flows: Flows, at: Members, reach: Array, accuracy: Accuracy) -> Any:
     """Whether an implicit step would go further than explicit ones at its cost, (M,)."""
-    if _dearer(*at.z.shape) > GAIN and (reach < NEAR).all():
-        return ~at.can_go_on
     left = np.divide(at.until - at.t, at.h, out=np.zeros_like(at.h), where=at.can_go_on)
-    are_slowest, dearer = np.argsort(-left)[:SAMPLE], _dearer(*at.z.shape)
+    dearer, is_long = _dearer(*at.z.shape), left > FEW
+    if not (is_long & ((reach > NEAR) | (dearer < GAIN))).any():
+        return ~at.can_go_on
+    are_slowest = np.argsort(-left)[:SAMPLE]
     few, slowest = flows.only(are_slowest), at.only(are_slowest)
     if not (_way(few, slowest, accuracy) > dearer * slowest.h).any():
         return ~at.can_go_on
-    return ~at.can_go_on | (left > FEW) & (_way(flows, at, accuracy) > dearer * at.h)
+    return ~at.can_go_on | is_long & (_way(flows, at, accuracy) > dearer * at.h)
 
 
 def _way(flows: Flows, at: Members, accuracy: Accuracy) -> Array:
