@@ -58,19 +58,21 @@ class ExplicitStep(Step):
     @override
     def between(self, members: Any, share: Array) -> Array:
         some, place = np.unique(members, return_inverse=True)
-        flows, start = self.flows.only(some), self.start.only(some)
-        W = np.concatenate([self.moves[..., some], np.empty((3, *start.z.shape))])
-        for i in range(STAGES + 1, 16):
-            z = _argument(_tableau().A[i], W.reshape(len(W), -1), start.z)
-            flows.write_rate(start.t, _tableau().c[i], start.h, z, W[i + 1])
+        flows, start, tab = self.flows.only(some), self.start.only(some), _tableau()
+        W = np.concatenate([self.moves.take(some, -1), np.empty((3, *start.z.shape))])
+        moves = W.reshape(len(W), -1)
+        for i in range(STAGES + 1, STAGES + 4):
+            z = _argument(tab.A[i], moves, start.z)
+            flows.write_rate(start.t, tab.c[i], start.h, z, W[i + 1])
             W[i + 1] *= start.h
-        moved, first, last = self.end[..., some] - start.z, W[1], W[1 + STAGES]
-        parts = [moved, first - moved, 2.0 * moved - last - first]
-        parts += list(np.tensordot(_tableau().D, W[1:], 1))
+        moved, first, last = self.end.take(some, -1) - start.z, W[1], W[1 + STAGES]
+        higher = tab.D.dot(moves[1:]).reshape(-1, *moved.shape)
+        parts = np.concatenate([[moved, first - moved, 2.0 * moved - last - first], higher])
         z = np.zeros((*moved.shape[:-1], len(share)))
-        for i, part in enumerate(reversed(parts)):
-            z = (z + part[..., place]) * (share if i % 2 == 0 else 1.0 - share)
-        return start.z[..., place] + z
+        for i, part in enumerate(reversed(parts.take(place, -1))):
+            z += part
+            z *= share if i % 2 == 0 else 1.0 - share
+        return z + start.z.take(place, -1)
 
     @property
     def reach(self) -> Array:

@@ -63,7 +63,7 @@ class Members:
 
     def only(self, kept: Any) -> Members:
         """Those whose indices are ``kept``."""
-        return Members(*(getattr(self, f.name)[..., kept] for f in fields(self)))
+        return Members(*(getattr(self, f.name).take(kept, -1) for f in fields(self)))
 
     def with_(self, places: Any, others: Members) -> Members:
         """These with ``others`` at some places."""
@@ -92,7 +92,7 @@ def members_at(
 ) -> Members:
     """Members at their start, with a first step by how fast states and rates change there."""
     x, span = z[:, :1], until - t
-    v, faster = np.empty((2, *x.shape))
+    v, faster = np.empty_like(x), np.empty_like(x)
     with np.errstate(all="ignore"):
         flows.write_rate(t, 0.0, t, x, v)
         h = np.fmin(span, _share_of_step(accuracy, v, x))
@@ -145,7 +145,7 @@ def _march(
             if not len(kept):
                 break
             who, at, flows = who[kept], at.only(kept), flows.only(kept)
-            memory, noise = tuple(a[..., kept] for a in memory), noise[..., kept]
+            memory, noise = tuple(a.take(kept, -1) for a in memory), noise.take(kept, -1)
             refusals, on_way = refusals[kept], on_way[kept]
         left = at.until - at.t
         is_last = at.h * 1.0001 >= left
@@ -199,7 +199,7 @@ def _noise(flows: Rates, start: Start) -> Array:
     signs = np.random.default_rng(0).uniform(0.5, 1.0, start.z.shape[:-1])
     signs[::2] *= -1.0
     signs *= np.where(np.random.default_rng(1).random(signs.shape) < 0.5, -1.0, 1.0)
-    here, moved = np.empty((2, *start.z.shape))
+    here, moved = np.empty_like(start.z), np.empty_like(start.z)
     flows.write_rate(start.t, 0.0, start.h, start.z, here)
     flows.write_rate(start.t, 0.0, start.h, start.z * (1.0 + small * signs[..., None]), moved)
     moved -= here

@@ -36,7 +36,7 @@ class Start:
     def only(self, kept: Any) -> Start:
         """Those whose indices are ``kept``."""
         arrays = (self.t, self.z, self.h, self.largest, self.noise)
-        return Start(*(array[..., kept] for array in arrays))
+        return Start(*(array.take(kept, -1) for array in arrays))
 
 
 class Step(abc.ABC):
