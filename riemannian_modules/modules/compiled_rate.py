@@ -1,4 +1,4 @@
-"""A flow's derivative on arrays whose last axis is the points, as one compiled function.
+"""A flow's derivative at many points, whose axes come last, as one compiled function.
 
 Source: none.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Beyond these, tracing takes longer than it saves and matrices are faster than scalars.
 LARGEST_FUSED_STATE, LARGEST_FUSED_PARAMETERS = 50, 400
 
-# ``(x (n, L), u (m, L), theta, dx (n, L))`` writes dx; theta is (p, L) or a list of p floats.
+# ``(x (n, ...), u (m, ...), theta, dx (n, ...))`` writes dx; theta is (p, ...) or p floats.
 WritesRate = Callable[[Array, Array, Any, Array], None]
 
 

@@ -186,8 +186,7 @@ class FlowMap(RiemannianModule):
 
     def _integrated(self, members: _Members, start: Array) -> Array:
         accuracy = Accuracy(max(self.relative, LEAST_TOLERANCE), self.absolute)
-        if start.shape[1] == 1:
-            members = members.compiled()
+        members = members.compiled()
         end = np.empty_like(start)
         most = max(1, ROOM // _numbers(*start.shape[:-1]))
         for i in range(0, len(members.start), most):
@@ -272,7 +271,7 @@ class _Members(Flows):
     writes: WritesRate | None = None
 
     def compiled(self) -> Self:
-        """The same, its rate by one function of the states alone, if the flow has one."""
+        """The same, its rate by one compiled function, if the flow allows it."""
         if is_large(self.flow):
             return self
         try:
@@ -291,16 +290,22 @@ class _Members(Flows):
         if self.writes is None or z.shape[1] > 1:
             super().write_rate(t, c, h, z, out)
         else:
-            self.writes(z[:, 0], *self._arguments, out[:, 0])
+            self.writes(z.transpose(0, 2, 1), *self._arguments, out.transpose(0, 2, 1))
 
     @cached_property
     def _arguments(self) -> tuple[Array, Any]:
-        theta = self.theta.tolist() if self.theta.ndim == 1 else self.theta[:, 0].T
-        return self.u[:, 0].T, theta
+        """Inputs (m, M, 1) and parameters, a list or (p, M, 1), for states (n, M, s)."""
+        theta = self.theta.tolist() if self.theta.ndim == 1 else self.theta.transpose(2, 0, 1)
+        return self.u.transpose(2, 0, 1), theta
 
     @override
     def velocity(self, t: Array, x: Array) -> Array:
-        return self.flow.forward(x, self.u, self.theta)[0]
+        if self.writes is None:
+            return self.flow.forward(x, self.u, self.theta)[0]
+        states = x.transpose(2, 0, 1)
+        rates = np.empty(states.shape)
+        self.writes(states, *self._arguments, rates)
+        return rates.transpose(1, 2, 0)
 
     @override
     def differential(self, t: Array, x: Array) -> tuple[Array, Array]:

@@ -255,6 +255,31 @@ def test_the_same_question_twice_is_answered_once_until_the_flow_changes():
     assert abs(flow_map.output(NONE, np.ones(1), NONE)[0] - np.exp(-2.0)) <= ARRIVED
 
 
+class Swept(rm.RiemannianModule):
+    """The pendulum written by hand: it cannot be traced, hence not compiled."""
+
+    time = rm.Time.CONTINUOUS
+    state, inputs, outputs = Pendulum.state, Pendulum.inputs, Pendulum.state
+    parameters = Pendulum.parameters
+
+    def forward(self, x, u, theta):
+        return Pendulum().forward(x, u, theta)
+
+    def jacobian(self, x, u, theta):
+        return Pendulum().jacobian(x, u, theta)
+
+
+def test_a_flow_written_by_hand_arrives_where_its_compiled_twin_does():
+    rng = np.random.default_rng(2)
+    u, thetas = rng.standard_normal((6, 3)), rng.uniform(1.0, 3.0, (6, Pendulum().theta.size))
+    for theta in (thetas[0], thetas):
+        twins = [rm.FlowMap(flow, 2.0) for flow in (Pendulum(), Swept())]
+        a, b = (flow_map.output(NONE, u, theta) for flow_map in twins)
+        assert np.abs(a - b).max() <= ARRIVED
+        J, K = (flow_map.jacobian(NONE, u, theta) for flow_map in twins)
+        assert max(np.abs(J.D - K.D).max(), np.abs(J.F - K.F).max()) <= ARRIVED
+
+
 def test_a_batch_of_no_points_has_no_ends():
     flow_map = rm.FlowMap(Predators(), 1.0)
     assert flow_map.output(NONE, np.ones((0, 2)), flow_map.theta).shape == (0, 2)
