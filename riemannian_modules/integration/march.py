@@ -20,7 +20,7 @@ LARGEST_STEP_COUNT = 100_000
 EXPONENT = 1.0 / 8.0  # error estimates grow as the eighth power of the step size
 LEAST, GREATEST = 0.2, 6.0  # by which a step may be multiplied
 LOOK = 8  # steps after which it is looked whether they have become too small
-IDLE = 8  # one member in so many may be through before they leave
+IDLE = 4  # one member in so many may be through before they leave
 NOISY_AFTER = 3  # refusals in a row that smaller steps did not help against
 EPS = float(np.finfo(np.float64).eps)
 
