@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riemannian_modules.engine.vector_field import LARGEST_FUSED_STATE
 from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
+from riemannian_modules.modules.compiled_rate import LARGEST_FUSED_STATE
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
 from riemannian_modules.space import Array
 

@@ -3,7 +3,7 @@
 Those that are not stiff run together, on arrays whose last axis is the batch, each with steps of
 its own; the others run one by one, as alone. An executor gets them in portions.
 
-Source: `riemannian_modules.integration.lanes`.
+Source: `riemannian_modules.integration.solve`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from typing_extensions import override
 
 from riemannian_modules.door import is_quantity, number_array
 from riemannian_modules.engine.event_terms import EventsOf
@@ -24,7 +25,7 @@ from riemannian_modules.engine.input_functions import Jumping
 from riemannian_modules.engine.inputs import InputProgram, InputSignal, input_program
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.switching import piecewise_problem
-from riemannian_modules.engine.vector_field import is_large, operations_of
+from riemannian_modules.engine.vector_field import operations_of
 from riemannian_modules.errors import (
     ConvergenceError,
     DomainError,
@@ -32,9 +33,15 @@ from riemannian_modules.errors import (
     TraceError,
     UnsupportedError,
 )
-from riemannian_modules.integration.lanes import LaneRate, Lanes, integrate_lanes
+from riemannian_modules.integration.dormand_prince import STAGES
+from riemannian_modules.integration.march import members_at
+from riemannian_modules.integration.passed_times import PassedTimes
 from riemannian_modules.integration.scale import SHARE
+from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
+from riemannian_modules.integration.solve import explicitly
+from riemannian_modules.integration.step import Start, Step
 from riemannian_modules.integration.tally import Tally
+from riemannian_modules.modules.compiled_rate import WritesRate, compiled_rate, is_large
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Space
@@ -214,36 +221,50 @@ def _together(batch: Batch, program: InputProgram, first: Array, tally: Tally) -
     states[:, 0] = batch.x
     if not batch.x.shape[1] or len(times) == 1:
         return states
-    lanes, x = np.arange(len(batch)), batch.x.T
     given = batch.floors
-    floors: Callable[[Array], Array] = (
-        (lambda size: SHARE * size) if given is None else (lambda _: given[:, None])
+    accuracy = (
+        Accuracy(batch.rtol, SHARE)
+        if given is None
+        else Accuracy(batch.rtol, 0.0, given[:, None, None] + TINY)
     )
+    on_way, z = np.arange(len(batch)), batch.x.T[:, None]
+    field, theta = _field(batch.module), batch.theta
+    is_shared = bool((theta == theta[0]).all())
     edges = [*program.jumps(times[0], times[-1]), *program.kinks(times[0], times[-1])]
     for a, b in pairwise([times[0], *sorted(edges), times[-1]]):
-        drive = _Drive.between(program, batch, float(a), float(b), first)
+        drive = _Drive.between(program, batch, float(a), float(b), first).only(on_way)
         inside = (times > a) & (times <= b)
         grid = np.union1d([a, b], times[inside])
-        rate = _rate(batch.module, batch.theta, drive, lanes)
         with reported(lambda _t, _x: None, float(a), float(b)) as tick:
-
-            def told(
-                t: Array, c: float, h: Array, z: Array, who: Lanes, out: Array,
-                rate: LaneRate = rate, tick: Any = tick,
-            ) -> None:  # fmt: skip
-                tick(t[0], None)
-                rate(t, c, h, z, who, out)
-
-            path, is_solved = integrate_lanes(told, grid, x, batch.rtol, floors, tally)
-        lanes, x = lanes[is_solved], path[-1][:, is_solved]
+            values = theta[0].tolist() if is_shared else theta[on_way].T
+            path = _path(_Driven(field, drive, values, tick), grid, z, accuracy, tally)
+        is_solved = np.isfinite(path).all((0, 1))
+        on_way, path = on_way[is_solved], path[..., is_solved]
+        z = path[-1][:, None]
+        states[:, inside] = np.nan
         wanted = np.searchsorted(grid, times[inside])
-        found = np.full((len(batch), len(wanted), path.shape[1]), np.nan)
-        found[lanes] = np.moveaxis(path[wanted][:, :, is_solved], -1, 0)
-        states[:, inside] = found
-        if not len(lanes):
+        states[np.ix_(on_way, np.flatnonzero(inside))] = np.moveaxis(path[wanted], -1, 0)
+        if not len(on_way):
             break
-    states[np.setdiff1d(np.arange(len(batch)), lanes)] = np.nan
+    states[np.setdiff1d(np.arange(len(batch)), on_way)] = np.nan
     return states
+
+
+def _path(rates: _Driven, grid: Array, z: Array, accuracy: Accuracy, tally: Tally) -> Array:
+    """The states (T, n, M) at the times of a grid; NaN for those that are not solved explicitly."""
+    passed, steps, evaluations = PassedTimes(grid, z), 0, 0
+
+    def watch(who: Any, good: Any, start: Start, step: Step) -> None:
+        nonlocal steps, evaluations
+        steps += np.count_nonzero(good)
+        evaluations += STAGES * len(who)
+        passed.watch(who, good, start, step)
+
+    t, until = (np.full(z.shape[-1], time) for time in (grid[0], grid[-1]))
+    start = members_at(rates, t, until, z, np.abs(z), accuracy)
+    path = passed.ended(explicitly(rates, start, accuracy, watch))
+    tally.add("DOP853 of all together", steps, evaluations, 0)
+    return path[:, :, 0]
 
 
 @final
@@ -272,59 +293,58 @@ class _Drive:
         functions = value if program.has_functions else None
         return cls(a, start, slope if slope.any() else None, functions, differs)
 
-    def at(self, t: Array, lanes: Lanes) -> Array:
-        u = self.start[:, lanes]
+    def only(self, kept: Any) -> Self:
+        """Those of some of the members."""
+        return replace(self, start=self.start[:, kept])
+
+    def at(self, t: Array, c: float, h: Array) -> Array:
+        """The inputs at times ``t + c h``."""
         if self.functions is not None:
-            rows = np.array([self.functions(time) for time in t.tolist()]).T
-            return np.where(self.differs[:, None], u, rows)
-        return u if self.slope is None else u + (t - self.begin) * self.slope[:, None]
-
-    @property
-    def is_constant(self) -> bool:
-        return self.functions is None and self.slope is None
+            rows = np.array([self.functions(time) for time in (t + c * h).tolist()]).T
+            return np.where(self.differs[:, None], self.start, rows)
+        if self.slope is None:
+            return self.start
+        return self.start + (t + c * h - self.begin) * self.slope[:, None]
 
 
-def _rate(module: RiemannianModule, theta: Array, drive: _Drive, among: Lanes) -> LaneRate:
-    """The derivative for lanes counted among those of the batch that are left."""
-    shared: Any = theta[0].tolist() if (theta == theta[0]).all() else None
-    field, is_constant = _field(module), drive.is_constant
-    kept: list[Any] = [None, None, None, None]  # what the lanes select, until lanes leave
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Driven(Rates):
+    """The flow of M simulations under their inputs.
 
-    def rate(t: Array, c: float, h: Array, x: Array, lanes: Lanes, out: Array) -> None:
-        if kept[0] is not lanes:
-            who = among[lanes]
-            parameters = theta[who].T if shared is None else shared
-            kept[:] = lanes, who, parameters, drive.start[:, who]
-        u = kept[3] if is_constant else drive.at(t + c * h, kept[1])
-        field(x, u, kept[2], out)
+    Attributes:
+        field: Writes the flow's derivative.
+        drive: The inputs.
+        theta: The parameters (p, M), or a list of those of all.
+        tick: Told of the time whenever the derivative is asked for.
+    """
 
-    return rate
+    field: WritesRate
+    drive: _Drive
+    theta: Any
+    tick: Callable[[float, Any], Any]
+
+    @override
+    def write_rate(self, t: Array, c: float, h: Array, z: Array, out: Array) -> None:
+        self.tick(t[0], None)
+        self.field(z[:, 0], self.drive.at(t, c, h), self.theta, out[:, 0])
+
+    @override
+    def only(self, kept: Any) -> Self:
+        theta = self.theta if isinstance(self.theta, list) else self.theta[:, kept]
+        return replace(self, drive=self.drive.only(kept), theta=theta)
 
 
-def _field(module: RiemannianModule) -> Callable[[Array, Array, Any, Array], None]:
-    """``(x (n, L), u (m, L), theta, dx (n, L))`` writes dx; theta is (p, L) or a list."""
+def _field(module: RiemannianModule) -> WritesRate:
     if not is_large(module):
         try:
-            return _compiled_field(module)
+            return compiled_rate(module)
         except (TraceError, UnsupportedError):
             pass
     operations = operations_of(module)
 
-    def derivative(x: Array, u: Array, theta: Any, dx: Array) -> None:
+    def write(x: Array, u: Array, theta: Any, dx: Array) -> None:
         values = np.asarray(theta, dtype=np.float64)
         dx[:] = operations.derivative(x, u, values if values.ndim > 1 else values[:, None])
 
-    return derivative
-
-
-def _compiled_field(module: RiemannianModule) -> Callable[[Array, Array, Any, Array], None]:
-    from riemannian_modules.arithmetic.compile import compile_floats
-
-    e = module.expressions
-    compiled = compile_floats(e.dx, e.arguments)
-
-    def derivative(x: Array, u: Array, theta: Any, dx: Array) -> None:
-        for i, value in enumerate(compiled(x, u, theta)):
-            dx[i] = value
-
-    return derivative
+    return write

@@ -20,10 +20,11 @@ from typing_extensions import override
 from riemannian_modules.csv_table import numbers_of, read_rows
 from riemannian_modules.door import require
 from riemannian_modules.engine.events import Occurrence
-from riemannian_modules.engine.vector_field import is_large, operations_of
+from riemannian_modules.engine.vector_field import operations_of
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.integration.tally import SolverRun
+from riemannian_modules.modules.compiled_rate import is_large
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Facts, Shown, counted, listed, numbers

@@ -26,13 +26,11 @@ from riemannian_modules.integration.problem import (
     SmoothProblem,
     SparseProblem,
 )
+from riemannian_modules.modules.compiled_rate import is_large
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
 
-# Beyond these, tracing takes longer than it saves and matrices are faster than scalars.
-LARGEST_FUSED_STATE = 50
-LARGEST_FUSED_PARAMETERS = 400
-LARGEST_FUSED_JACOBIAN = 4_000  # operations of the map
+LARGEST_FUSED_JACOBIAN = 4_000  # operations of the map; of larger ones it is swept
 
 
 class VectorField(abc.ABC):
@@ -106,12 +104,6 @@ def vector_field(module: RiemannianModule, theta: Array) -> VectorField:
         return fused_field(module, theta)
     except (TraceError, UnsupportedError):
         return swept_field(module, theta)
-
-
-def is_large(module: RiemannianModule) -> bool:
-    """Whether arrays are faster than scalars."""
-    s = module.signature
-    return s.state.size > LARGEST_FUSED_STATE or s.parameters.size > LARGEST_FUSED_PARAMETERS
 
 
 @final

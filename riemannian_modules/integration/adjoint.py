@@ -103,14 +103,14 @@ def pulled_back(
 
     def watch(_: Any, good: Any, begin: Start, step: Step) -> None:
         if good[0] and isinstance(step, RadauStep):
-            x, stages = begin.z[0, :, 0], step.stages[0, ..., 0]
+            x, stages = begin.z[:, 0, 0], step.stages[0, ..., 0]
             steps.append(_Taken(float(begin.t[0]), float(begin.h[0]), x, stages))
 
-    t, until, z = times[:1], times[-1:], start[None, :, None]
+    t, until, z = times[:1], times[-1:], start[:, None, None]
     at = members_at(problem, t, until, z, expected_size(problem, t, until, z), accuracy)
     end = march(Radau(), problem, at, accuracy, watch, LARGEST_STEP_COUNT)
     if not end.have_arrived[0]:
-        raise StoppedError(float(end.t[0]), end.z[0, :, 0], "no smaller step helps.")
+        raise StoppedError(float(end.t[0]), end.z[:, 0, 0], "no smaller step helps.")
     of_state, of_directions, last = np.zeros_like(start), 0.0, len(times)
     for step in reversed(steps):
         first = int(np.searchsorted(times, step.t, "right"))

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from riemannian_modules.integration.side_by_side import Flows, rate_by
+from riemannian_modules.integration.side_by_side import Flows, first, last, rate_by
 from riemannian_modules.space import Array
 
 STEPS, RATIO = 12, 5.0  # the first of the growing steps is 4e-9 of the way
 
 
 def expected_size(flows: Flows, t: Array, until: Array, z: Array) -> Array:
-    """The largest magnitudes on a dozen steps from t to ``until`` (M,), shaped as z.
+    """The largest magnitudes on a dozen steps from t to ``until`` (M,), shaped as z (n, 1 + k, M).
 
     Overestimates are found afterwards (see `solve`); underestimates give way to what is met.
     """
+    z = first(z)
     size, span, n = np.abs(z), until - t, z.shape[1]
     with np.errstate(all="ignore"):
         for i in range(STEPS):
@@ -35,4 +36,4 @@ def expected_size(flows: Flows, t: Array, until: Array, z: Array) -> Array:
             except np.linalg.LinAlgError:
                 break
             size = np.fmax(size, np.abs(z))
-    return np.where(np.isfinite(size), size, 0.0)
+    return last(np.where(np.isfinite(size), size, 0.0))

@@ -11,13 +11,16 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.integration.side_by_side import TINY, Accuracy, Flows
-from riemannian_modules.integration.step import Memory, Method, Start, Step, selected
+from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
+from riemannian_modules.integration.step import F, Memory, Method, Start, Step
 from riemannian_modules.space import Array
 
 LEAST_RELATIVE = 3e-14  # below this, error estimates are rounding
 LARGEST_STEP_COUNT = 100_000
 EXPONENT = 1.0 / 8.0  # error estimates grow as the eighth power of the step size
+LEAST, GREATEST = 0.2, 6.0  # by which a step may be multiplied
+LOOK = 8  # steps after which it is looked whether they have become too small
+IDLE = 4  # one member in so many may be through before they leave
 NOISY_AFTER = 3  # refusals in a row that smaller steps did not help against
 EPS = float(np.finfo(np.float64).eps)
 
@@ -45,7 +48,7 @@ class Members:
     Attributes:
         t: Its time (M,).
         until: The time where it is to arrive, (M,).
-        z: State and sensitivities (M, n, 1 + k).
+        z: States and sensitivities (n, 1 + k, M).
         largest: The largest magnitudes of z so far, shaped as z.
         expected: Those that z is expected to reach, shaped as z.
         h: The step size to try next, (M,).
@@ -60,16 +63,18 @@ class Members:
 
     def only(self, kept: Any) -> Members:
         """Those whose indices are ``kept``."""
-        return Members(*(getattr(self, f.name)[kept] for f in fields(self)))
+        return Members(*(getattr(self, f.name).take(kept, -1) for f in fields(self)))
 
     def with_(self, places: Any, others: Members) -> Members:
         """These with ``others`` at some places."""
-        arrays = []
+        members = Members(*(getattr(self, f.name).copy() for f in fields(self)))
+        members.put(places, others)
+        return members
+
+    def put(self, places: Any, others: Members) -> None:
+        """Put ``others`` at some places of these arrays."""
         for f in fields(self):
-            new = getattr(self, f.name).copy()
-            new[places] = getattr(others, f.name)
-            arrays.append(new)
-        return Members(*arrays)
+            getattr(self, f.name)[..., places] = getattr(others, f.name)
 
     @property
     def have_arrived(self) -> Any:
@@ -83,27 +88,28 @@ class Members:
 
 
 def members_at(
-    flows: Flows, t: Array, until: Array, z: Array, expected: Array, accuracy: Accuracy
+    flows: Rates, t: Array, until: Array, z: Array, expected: Array, accuracy: Accuracy
 ) -> Members:
     """Members at their start, with a first step by how fast states and rates change there."""
-    x, span = z[..., 0], until - t
+    x, span = z[:, :1], until - t
+    v, faster = np.empty_like(x), np.empty_like(x)
     with np.errstate(all="ignore"):
-        v = flows.velocity(t[:, None], x[:, None])[:, 0]
+        flows.write_rate(t, 0.0, t, x, v)
         h = np.fmin(span, _share_of_step(accuracy, v, x))
-        faster = flows.velocity((t + h)[:, None], (x + h[:, None] * v)[:, None])[:, 0]
+        flows.write_rate(t, 1.0, h, x + h * v, faster)
         # Rates that start at zero change the others' second derivatives, with the square of h.
         h = np.fmin(h, h * np.sqrt(_share_of_step(accuracy, faster - v, v)))
     return Members(t, until, z, np.abs(z), expected, h)
 
 
 def _share_of_step(accuracy: Accuracy, change: Array, of: Array) -> Array:
-    """How much of ``change`` (M, n) a step of order 8 can follow, (M,)."""
-    fastest = np.max(np.abs(change) / np.abs(of), axis=-1, initial=0.0, where=of != 0.0)
+    """How much of ``change`` (n, 1, M) a step of order 8 can follow, (M,)."""
+    fastest = np.max(np.abs(change) / np.abs(of), axis=(0, 1), initial=0.0, where=of != 0.0)
     return accuracy.relative**EXPONENT / fastest
 
 
 def march(
-    method: Method, flows: Flows, members: Members, accuracy: Accuracy, watch: Watch, most: int
+    method: Method[F], flows: F, members: Members, accuracy: Accuracy, watch: Watch, most: int
 ) -> Members:
     """Members when each has arrived, cannot go on, or has tried ``most`` steps.
 
@@ -123,21 +129,23 @@ def march(
 
 
 def _march(
-    method: Method, flows: Flows, members: Members, accuracy: Accuracy, watch: Watch, most: int
+    method: Method[F], flows: F, members: Members, accuracy: Accuracy, watch: Watch, most: int
 ) -> Members:
-    result, who, at = members, np.arange(len(members.t)), members
-    memory, noise = method.memory(flows, at.t, at.z), np.zeros_like(at.z)
-    at = replace(at, h=np.where(np.isfinite(memory[0]).all((1, 2)), at.h, 0.0))
+    who = np.arange(len(members.t))
+    result, at = members.with_(who, members), members
+    memory, noise = method.memory(flows, at.t, at.z), np.zeros((1, 1, len(who)))
+    at = replace(at, h=np.where(np.isfinite(memory[0]).all((0, 1)), at.h, 0.0))
     on_way = ~at.have_arrived & at.can_go_on
     refusals = np.zeros(len(who), dtype=int)
-    for _ in range(most):
-        if 2 * np.count_nonzero(on_way) <= len(who):
-            # Those that are through ride along until they are half of all: copies cost more.
-            result, kept = result.with_(who, at), np.flatnonzero(on_way)
+    for count in range(most):
+        if IDLE * np.count_nonzero(on_way) <= (IDLE - 1) * len(who):
+            # Until they are so many, those that are through ride along: copies cost more.
+            result.put(who, at)
+            kept = np.flatnonzero(on_way)
             if not len(kept):
                 break
             who, at, flows = who[kept], at.only(kept), flows.only(kept)
-            memory, noise = tuple(a[kept] for a in memory), noise[kept]
+            memory, noise = tuple(a.take(kept, -1) for a in memory), noise.take(kept, -1)
             refusals, on_way = refusals[kept], on_way[kept]
         left = at.until - at.t
         is_last = at.h * 1.0001 >= left
@@ -148,23 +156,23 @@ def _march(
         good = on_way & is_good
         watch(who, good, start, step)
         at, memory = _moved(at, start, step, memory, good, is_last)
-        factor = growth(step.error)
-        h = h * np.where(is_good & (refusals > 0), np.minimum(factor, 1.0), factor)
-        refused = on_way & ~is_good
-        refusals = np.where(refused, refusals + 1, 0)
+        h = h * np.minimum(growth(step.error), np.where(refusals == 0, GREATEST, 1.0))
+        refusals = np.where(on_way & ~is_good, refusals + 1, 0)
         if (refusals == NOISY_AFTER).any():
-            noise = selected(refusals == NOISY_AFTER, _noise(flows, start), noise)
-        at = replace(at, h=np.where(on_way, h, at.h))
-        on_way = on_way & ~at.have_arrived & at.can_go_on
+            noise = np.where(refusals == NOISY_AFTER, _noise(flows, start), noise)
+        at = Members(at.t, at.until, at.z, at.largest, at.expected, np.where(on_way, h, at.h))
+        on_way = on_way & ~at.have_arrived
+        if count % LOOK == 0:
+            on_way &= at.can_go_on
     else:
-        result = result.with_(who, at)
+        result.put(who, at)
     return result
 
 
 def growth(error: Array) -> Array:
     """By what the step size is to be multiplied after a step of this error."""
-    factor = np.clip(0.9 * np.maximum(error, TINY) ** -EXPONENT, 0.2, 6.0)
-    return np.where(np.isnan(error), 0.2, factor)
+    root = np.sqrt(np.sqrt(np.sqrt(np.maximum(error, TINY))))  # quicker than a power
+    return np.minimum(np.fmax(0.9 / root, LEAST), GREATEST)  # the least where the error is NaN
 
 
 def _moved(
@@ -175,20 +183,24 @@ def _moved(
     if good.all():
         z, memory = step.end, step.memory
     else:
-        z = selected(good, step.end, at.z)
-        memory = tuple(selected(good, *pair) for pair in zip(step.memory, memory, strict=True))
-    return replace(at, t=t, z=z, largest=np.maximum(at.largest, np.abs(z))), memory
+        z = np.where(good, step.end, at.z)
+        memory = tuple(np.where(good, *pair) for pair in zip(step.memory, memory, strict=True))
+    largest = np.maximum(at.largest, np.abs(z))
+    return Members(t, at.until, z, largest, at.expected, at.h), memory
 
 
-def _noise(flows: Flows, start: Start) -> Array:
+def _noise(flows: Rates, start: Start) -> Array:
     """How far rounding moves the rate: its change by small relative changes of all of z.
 
     States and sensitivities that hang at zero by cancellation are rounding alone; without this,
     steps would follow it.
     """
     small = 2.0**-26
-    signs = np.random.default_rng(0).uniform(0.5, 1.0, start.z.shape[1:])
+    signs = np.random.default_rng(0).uniform(0.5, 1.0, start.z.shape[:-1])
     signs[::2] *= -1.0
     signs *= np.where(np.random.default_rng(1).random(signs.shape) < 0.5, -1.0, 1.0)
-    moved = flows.rate(start.t, start.z * (1.0 + small * signs)) - flows.rate(start.t, start.z)
+    here, moved = np.empty_like(start.z), np.empty_like(start.z)
+    flows.write_rate(start.t, 0.0, start.h, start.z, here)
+    flows.write_rate(start.t, 0.0, start.h, start.z * (1.0 + small * signs[..., None]), moved)
+    moved -= here
     return np.nan_to_num(moved * (EPS / small), posinf=0.0, neginf=0.0)

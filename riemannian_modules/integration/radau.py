@@ -2,7 +2,8 @@
 
 Stages come from Newton's iteration with the Jacobian at the step's start, in coordinates in which
 the seven stages part into a real and three complex systems of n equations. Sensitivities solve the
-linear equations of the stages themselves, so they are the derivatives of what was computed.
+linear equations of the stages themselves, so they are the derivatives of what was computed. Members
+come first within, each with its matrices.
 Source: Hairer and Wanner, *Solving Ordinary Differential Equations II*, section IV.8;
 Hairer and Wanner (1999), J. Comput. Appl. Math. 111, 93-111.
 """
@@ -16,7 +17,15 @@ from typing import Any, NamedTuple, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.integration.side_by_side import TINY, Accuracy, Flows, norm, rate_by
+from riemannian_modules.integration.side_by_side import (
+    TINY,
+    Accuracy,
+    Flows,
+    first,
+    last,
+    norm,
+    rate_by,
+)
 from riemannian_modules.integration.step import Memory, Method, Start, Step
 from riemannian_modules.space import Array
 
@@ -81,23 +90,25 @@ class RadauStep(Step):
     @override
     def between(self, members: Any, share: Array) -> Array:
         weights = share[:, None] ** np.arange(1, STAGES + 1) @ tableau().powers
-        return self.start.z[members] + np.einsum("ps,psnc->pnc", weights, self.stages[members])
+        return self.start.z[..., members] + np.einsum("ps,psnc->ncp", weights, self.stages[members])
 
 
 @final
-class Radau(Method):
+class Radau(Method[Flows]):
     """Order 13, implicit; a step costs O(s n^3), with sensitivities O((s n)^3 + (s n)^2 k)."""
 
     @override
     def memory(self, flows: Flows, t: Array, z: Array) -> Memory:
+        z = first(z)
         A, E = flows.differential(t[:, None], z[:, None, :, 0])
         v = flows.velocity(t[:, None], z[:, None, :, 0])
         M, n, _ = z.shape
-        return _rate(v, A, E, z), A[:, 0], np.zeros((M, STAGES, n)), np.ones(M)
+        return tuple(map(last, (_rate(v, A, E, z), A[:, 0], np.zeros((M, STAGES, n)), np.ones(M))))
 
     @override
     def step(self, flows: Flows, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
-        rate, A, before, h_before = memory
+        begin, start = start, _members_first(start)
+        rate, A, before, h_before = map(first, memory)
         filtered = inverses(A, start.h)
         Z, arrived = _newton(flows, start, _guess(before, start.h / h_before), filtered, accuracy)
         t = start.t[:, None] + start.h[:, None] * tableau().c
@@ -115,7 +126,19 @@ class Radau(Method):
         error = np.where(arrived, _error(flows, start, rate, stages, filtered, accuracy), np.nan)
         v = flows.velocity(t[:, -1:], x[:, -1:])
         after = _rate(v, *at_end, end), at_end[0][:, 0], Z, start.h
-        return RadauStep(start, end, error, after, stages)
+        return RadauStep(begin, last(end), error, tuple(map(last, after)), stages)
+
+
+def _members_first(start: Start) -> Start:
+    """A start whose arrays have their members first."""
+    noise = np.broadcast_to(start.noise, start.z.shape)
+    return Start(start.t, first(start.z), start.h, first(start.largest), first(noise))
+
+
+def _allowed(accuracy: Accuracy, start: Start, moved: Array) -> Array:
+    """The error that is allowed to a step of ``moved`` (M, n, 1 + k), shaped as that."""
+    end = start.z + moved
+    return first(accuracy.allowed(last(start.z), last(end), last(start.largest)))
 
 
 def _rate(v: Array, A: Array, E: Array, z: Array) -> Array:
@@ -146,9 +169,7 @@ def _newton(
     """Stages Z (M, s, n) that solve ``A^-1 Z / h = f(x + Z)``, and whether they do, (M,)."""
     tab, moved_by, x, h = tableau(), guess, start.z[:, None, :, 0], start.h[:, None, None]
     t = start.t[:, None] + start.h[:, None] * tab.c
-    allowed = accuracy.allowed(start.z, start.z + guess[:, -1, :, None], start.largest)[
-        :, None, :, 0
-    ]
+    allowed = _allowed(accuracy, start, guess[:, -1, :, None])[:, None, :, 0]
     arrived = has_left = np.zeros(len(guess), dtype=bool)
     is_state_alone = start.z.shape[-1] == 1
     share_left = NEWTON_SHARE if is_state_alone else ROUNDING / accuracy.relative
@@ -200,8 +221,8 @@ def _error(
     """The difference to the embedded formula, filtered where the flow is stiff, (M,)."""
     tab = tableau()
     filter_, mu = inverse[:, 0].real, tab.eigenvalues[0].real
-    moved = mu * np.einsum("s,msnc->mnc", tab.error, stages) / start.h_of_z
-    allowed = accuracy.allowed(start.z, start.z + stages[:, -1], start.largest)
+    moved = mu * np.einsum("s,msnc->mnc", tab.error, stages) / start.h[:, None, None]
+    allowed = _allowed(accuracy, start, stages[:, -1])
     allowed += np.abs(filter_ @ start.noise)
     difference = filter_ @ (rate + moved)
     error: Any = norm(difference, allowed)

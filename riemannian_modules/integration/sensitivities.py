@@ -12,10 +12,10 @@ from typing import Any, Self, final
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.integration.passed_times import PassedTimes
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.integration.side_by_side import Accuracy, Flows
 from riemannian_modules.integration.solve import solve
-from riemannian_modules.integration.step import Start, Step
 from riemannian_modules.space import Array
 
 
@@ -65,20 +65,9 @@ def solve_with_sensitivities(
         StoppedError: Where the flow leaves its domain or runs to infinity.
     """
     z0 = np.concatenate([start[:, None], d_start], axis=1)
-    found = np.empty((len(times), *z0.shape))
-    found[0] = z0
-
-    def watch(_: Any, good: Any, begin: Start, step: Step) -> None:
-        t, h = float(begin.t[0]), float(begin.h[0])
-        if good[0]:
-            first, last = np.searchsorted(times, (t, t + h), "right")
-            if first < last:
-                share = (times[first:last] - t) / h
-                found[first:last] = step.between(np.zeros(last - first, dtype=int), share)
-
-    t0, t1 = times[:1], times[-1:]
-    end = solve(problem, t0, t1, z0[None], accuracy, watch)
+    passed, t0, t1 = PassedTimes(times, z0[..., None]), times[:1], times[-1:]
+    end = solve(problem, t0, t1, z0[..., None], accuracy, passed.watch)
     if not (end.have_arrived[0] and np.isfinite(end.z).all()):
-        raise StoppedError(float(end.t[0]), end.z[0, :, 0], "no smaller step helps.")
-    found[-1] = end.z[0]
+        raise StoppedError(float(end.t[0]), end.z[:, 0, 0], "no smaller step helps.")
+    found = passed.ended(end)[..., 0]
     return found[..., 0], found[..., 1:]

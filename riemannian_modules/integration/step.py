@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Generic, TypeVar, final
 
-import numpy as np
-
-from riemannian_modules.integration.side_by_side import Accuracy, Flows
+from riemannian_modules.integration.side_by_side import Accuracy, Rates
 from riemannian_modules.space import Array
 
 Memory = tuple[Array, ...]
+F = TypeVar("F", bound=Rates)
 
 
 @final
@@ -21,10 +20,11 @@ class Start:
 
     Attributes:
         t: Times (M,).
-        z: States and sensitivities (M, n, 1 + k).
+        z: States and sensitivities (n, 1 + k, M).
         h: Step sizes (M,).
         largest: The largest magnitudes of z on the way, shaped as z.
-        noise: How far rounding alone moves the rate of change of z, with signs; shaped as z.
+        noise: How far rounding alone moves the rate of change of z, with signs; shaped
+            as z, or zeros (1, 1, M).
     """
 
     t: Array
@@ -33,19 +33,19 @@ class Start:
     largest: Array
     noise: Array
 
-    @property
-    def h_of_z(self) -> Array:
-        """The step sizes, to be multiplied with z."""
-        return self.h[:, None, None]
+    def only(self, kept: Any) -> Start:
+        """Those whose indices are ``kept``."""
+        arrays = (self.t, self.z, self.h, self.largest, self.noise)
+        return Start(*(array.take(kept, -1) for array in arrays))
 
 
 class Step(abc.ABC):
-    """What came of it: ``end`` (M, n, 1 + k), ``error`` (M,) of which 1 is allowed, and more.
+    """What came of it: ``end`` (n, 1 + k, M), ``error`` (M,) of which 1 is allowed, and more.
 
     Attributes:
-        end: States and sensitivities after the step, (M, n, 1 + k).
+        end: States and sensitivities after the step, (n, 1 + k, M).
         error: Their error, as a multiple of what is allowed, (M,); NaN where undefined.
-        memory: What the next step from here can use, each array (M, ...).
+        memory: What the next step from here can use, each array (..., M).
     """
 
     end: Array
@@ -54,21 +54,16 @@ class Step(abc.ABC):
 
     @abc.abstractmethod
     def between(self, members: Any, share: Array) -> Array:
-        """States and sensitivities of members (P,) at shares (P,) of their steps, (P, n, 1 + k)."""
+        """States and sensitivities of members (P,) at shares (P,) of their steps, (n, 1 + k, P)."""
 
 
-class Method(abc.ABC):
+class Method(abc.ABC, Generic[F]):
     """A one-step method whose error estimate is of the order 8 in the step size."""
 
     @abc.abstractmethod
-    def memory(self, flows: Flows, t: Array, z: Array) -> Memory:
+    def memory(self, flows: F, t: Array, z: Array) -> Memory:
         """What the first step needs."""
 
     @abc.abstractmethod
-    def step(self, flows: Flows, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
+    def step(self, flows: F, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
         """Try a step of each member."""
-
-
-def selected(rows: Any, new: Array, old: Array) -> Array:
-    """``new`` in the members ``rows`` (M,), ``old`` in the others."""
-    return np.where(rows.reshape(-1, *(1,) * (new.ndim - 1)), new, old)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -22,11 +22,13 @@ from riemannian_modules.errors import (
     ConvergenceError,
     DomainError,
     SignatureError,
+    TraceError,
     UnsupportedError,
 )
 from riemannian_modules.integration.march import Members
-from riemannian_modules.integration.side_by_side import Accuracy, Flows
+from riemannian_modules.integration.side_by_side import Accuracy, Flows, first
 from riemannian_modules.integration.solve import solve
+from riemannian_modules.modules.compiled_rate import WritesRate, compiled_rate, is_large
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
 from riemannian_modules.modules.module import (
     Enclosure,
@@ -121,7 +123,7 @@ class FlowMap(RiemannianModule):
         if (switched := self._switched()) is not None:
             end = switched.ends(*members.by_point())
         else:
-            end = self._ends(members, members.start[..., None])
+            end = self._ends(members, members.start.T[:, None])
         return np.zeros((*batch, 0)), end.reshape(*batch, self.outputs.size)
 
     @override
@@ -146,9 +148,9 @@ class FlowMap(RiemannianModule):
             end = np.concatenate(ends, -1).reshape(*batch, n, 1 + n + m + p)
         else:
             # Column 0 is the state, the others the sensitivity, which starts as [I, 0, 0].
-            start = np.zeros((points, n, 1 + n + m + p))
-            start[..., 0], start[..., 1 : 1 + n] = members.start, np.eye(n)
-            end = self._ends(members, start).reshape(*batch, *start.shape[1:])
+            start = np.zeros((n, 1 + n + m + p, points))
+            start[:, 0], start[:, 1 : 1 + n] = members.start.T, np.eye(n)[..., None]
+            end = self._ends(members, start).reshape(*batch, *start.shape[:-1])
         S = end[..., 1:]
         return end[..., 0], Jacobian(
             np.zeros((*batch, 0, 0)), np.zeros((*batch, 0, n + m)), np.zeros((*batch, n, 0)),
@@ -173,26 +175,27 @@ class FlowMap(RiemannianModule):
         return {}
 
     def _ends(self, members: _Members, start: Array) -> Array:
-        """The ends of the trajectories of ``start``, (points, n, 1 + k)."""
+        """The ends (points, n, 1 + k) of the trajectories of ``start`` (n, 1 + k, points)."""
         numbers = (members.start, members.u, members.theta)
         asked = (*((a.shape, a.tobytes()) for a in numbers), self.flow.readings())
-        known, end = self._last.get(start.shape[-1], (None, start))
+        known, end = self._last.get(start.shape[1], (None, start))
         if known != asked:
-            end = self._integrated(members, start)
-            self._last[start.shape[-1]] = asked, end
+            end = np.ascontiguousarray(first(self._integrated(members, start)))
+            self._last[start.shape[1]] = asked, end
         return end.copy()
 
     def _integrated(self, members: _Members, start: Array) -> Array:
         accuracy = Accuracy(max(self.relative, LEAST_TOLERANCE), self.absolute)
+        members = members.compiled()
         end = np.empty_like(start)
-        most = max(1, ROOM // _numbers(*start.shape[1:]))
-        for i in range(0, len(start), most):
-            part = np.arange(i, min(i + most, len(start)))
+        most = max(1, ROOM // _numbers(*start.shape[:-1]))
+        for i in range(0, len(members.start), most):
+            part = np.arange(i, min(i + most, len(members.start)))
             zero, until = np.zeros(len(part)), np.full(len(part), self.duration)
-            ends = solve(members.only(part), zero, until, start[part], accuracy)
+            ends = solve(members.only(part), zero, until, start[..., part], accuracy)
             if not ends.have_arrived.all():
                 raise self._stopped(int(part[~ends.have_arrived][0]), members, ends)
-            end[part] = ends.z
+            end[..., part] = ends.z
         return end
 
     def _stopped(self, point: int, members: _Members, ends: Members) -> ConvergenceError:
@@ -257,7 +260,7 @@ def _numbers(n: int, columns: int) -> int:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Members(Flows):
     """A flow from several points: start (M, n), inputs (M, 1, m), parameters (p,) or (M, 1, p)."""
 
@@ -265,6 +268,16 @@ class _Members(Flows):
     start: Array
     u: Array
     theta: Array
+    writes: WritesRate | None = None
+
+    def compiled(self) -> Self:
+        """The same, its rate by one compiled function, if the flow allows it."""
+        if is_large(self.flow):
+            return self
+        try:
+            return replace(self, writes=compiled_rate(self.flow))
+        except (TraceError, UnsupportedError):
+            return self
 
     def by_point(self) -> tuple[Array, Array, Array]:
         """Starts (M, n), inputs (M, m) and parameters (M, p)."""
@@ -273,8 +286,26 @@ class _Members(Flows):
         return self.start, self.u[:, 0], np.broadcast_to(theta, shape)
 
     @override
+    def write_rate(self, t: Array, c: float, h: Array, z: Array, out: Array) -> None:
+        if self.writes is None or z.shape[1] > 1:
+            super().write_rate(t, c, h, z, out)
+        else:
+            self.writes(z.transpose(0, 2, 1), *self._arguments, out.transpose(0, 2, 1))
+
+    @cached_property
+    def _arguments(self) -> tuple[Array, Any]:
+        """Inputs (m, M, 1) and parameters, a list or (p, M, 1), for states (n, M, s)."""
+        theta = self.theta.tolist() if self.theta.ndim == 1 else self.theta.transpose(2, 0, 1)
+        return self.u.transpose(2, 0, 1), theta
+
+    @override
     def velocity(self, t: Array, x: Array) -> Array:
-        return self.flow.forward(x, self.u, self.theta)[0]
+        if self.writes is None:
+            return self.flow.forward(x, self.u, self.theta)[0]
+        states = x.transpose(2, 0, 1)
+        rates = np.empty(states.shape)
+        self.writes(states, *self._arguments, rates)
+        return rates.transpose(1, 2, 0)
 
     @override
     def differential(self, t: Array, x: Array) -> tuple[Array, Array]:
@@ -284,4 +315,4 @@ class _Members(Flows):
     @override
     def only(self, kept: Any) -> Self:
         theta = self.theta if self.theta.ndim == 1 else self.theta[kept]
-        return type(self)(self.flow, self.start[kept], self.u[kept], theta)
+        return replace(self, start=self.start[kept], u=self.u[kept], theta=theta)

@@ -166,7 +166,7 @@ def steps_of(flow, duration, u):
     def watch(who, good, start, step):
         counts[type(step).__name__] = counts.get(type(step).__name__, 0) + 1
 
-    z = u[None, :, None]
+    z = u[:, None, None]
     accuracy = Accuracy(A.relative, A.absolute)
     end = solve(problem, np.zeros(1), np.full(1, duration), z, accuracy, watch)
     assert end.have_arrived.all()
@@ -219,10 +219,10 @@ def test_the_implicit_method_is_right_by_itself_where_the_flow_is_mild():
         lambda t, x: flow.forward(x, u[:, 2:], flow.theta)[0],
         lambda t, x: (flow.jacobian(x, u[:, 2:], flow.theta).A, np.zeros((*x.shape, 0))),
     )
-    z, t, accuracy = u[:, :2, None], np.zeros(1), Accuracy(1e-10, 1e-14)
+    z, t, accuracy = u[:, :2].T[:, None], np.zeros(1), Accuracy(1e-10, 1e-14)
     start = members_at(problem, t, t + 3.0, z, np.abs(z), accuracy)
     end = march(Radau(), problem, start, accuracy, unwatched, LARGEST_STEP_COUNT)
-    assert np.abs(end.z[..., 0] - expected).max() <= ARRIVED
+    assert np.abs(end.z[:, 0].T - expected).max() <= ARRIVED
 
 
 def test_a_batch_of_networks_has_the_slopes_of_its_map():
@@ -253,6 +253,31 @@ def test_the_same_question_twice_is_answered_once_until_the_flow_changes():
     assert abs(again[0] - np.exp(-1.0)) <= ARRIVED
     flow.rate = 2.0
     assert abs(flow_map.output(NONE, np.ones(1), NONE)[0] - np.exp(-2.0)) <= ARRIVED
+
+
+class Swept(rm.RiemannianModule):
+    """The pendulum written by hand: it cannot be traced, hence not compiled."""
+
+    time = rm.Time.CONTINUOUS
+    state, inputs, outputs = Pendulum.state, Pendulum.inputs, Pendulum.state
+    parameters = Pendulum.parameters
+
+    def forward(self, x, u, theta):
+        return Pendulum().forward(x, u, theta)
+
+    def jacobian(self, x, u, theta):
+        return Pendulum().jacobian(x, u, theta)
+
+
+def test_a_flow_written_by_hand_arrives_where_its_compiled_twin_does():
+    rng = np.random.default_rng(2)
+    u, thetas = rng.standard_normal((6, 3)), rng.uniform(1.0, 3.0, (6, Pendulum().theta.size))
+    for theta in (thetas[0], thetas):
+        twins = [rm.FlowMap(flow, 2.0) for flow in (Pendulum(), Swept())]
+        a, b = (flow_map.output(NONE, u, theta) for flow_map in twins)
+        assert np.abs(a - b).max() <= ARRIVED
+        J, K = (flow_map.jacobian(NONE, u, theta) for flow_map in twins)
+        assert max(np.abs(J.D - K.D).max(), np.abs(J.F - K.F).max()) <= ARRIVED
 
 
 def test_a_batch_of_no_points_has_no_ends():
