@@ -242,3 +242,12 @@ def test_what_cannot_be_an_event_is_refused_in_words(make, words):
 def test_a_reset_to_nan_is_refused():
     with pytest.raises(DomainError, match="NaN"):
         simulate(Ball(), [0, 1.0], events=[at_times([0.5], lambda t, x, u, p: {"v": np.nan})])
+
+
+def test_formulas_name_the_quantities_of_composites():
+    chain = rm.Wiring(a=rm.Lag(1.0), b=rm.Lag(2.0)).input("u", "a.u").connect("a.y", "b.u")
+    half = event("a.x - 0.5", reset={"b.x": "b.x + a.x * a.tau"}, name="half")
+    run = simulate(chain.build(), [0, 5.0], inputs={"u": 1.0}, events=[half])
+    (found,) = run.events
+    assert found.time == pytest.approx(np.log(2.0), rel=1e-7)
+    assert (found.after - found.before).tolist() == pytest.approx([0.0, 0.5], rel=1e-7)
