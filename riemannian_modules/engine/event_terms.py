@@ -24,7 +24,7 @@ from riemannian_modules.errors import (
 )
 from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.space import Array, Space
 
 Value = Callable[[float, list[float], list[float]], float]  # of a time, a state and inputs
 TIME = "t"
@@ -96,7 +96,7 @@ class EventsOf:
                 value = self._value(f"{e.name!r}: {name}", given)(t, x.tolist(), u)
             elif callable(given):
                 value = given(t, *self._signals(x, u))
-            place, flat = space.laid(name, value, f"{where}: {name!r}")
+            place, flat = new_value(space, name, value, f"{where}: {name!r}")
             after[place] = flat
         if not np.isfinite(after).all():
             raise DomainError(f"{where}: at t = {t:g} it gives NaN or infinity.")
@@ -161,6 +161,20 @@ class EventsOf:
             )
         first, last = runs[0].item(), runs[-1].item()
         return first if first == last and first.free_symbols else None
+
+
+def new_value(space: Space, name: str, value: Any, where: str) -> tuple[slice, Array]:
+    """The place of a state, and its one new value, flat.
+
+    Raises:
+        SignatureError: For an unknown name or a wrong shape.
+    """
+    place, flat = space.laid(name, value, where)
+    if flat.ndim != 1:
+        raise SignatureError(
+            f"{where}: expected one new value, got an array of shape {np.shape(value)}."
+        )
+    return place, flat
 
 
 def _written(formula: str, t: Any, x: Any, u: Any, p: Any) -> Any:

@@ -246,7 +246,7 @@ def test_an_interrupted_simulation_goes_on_as_if_it_had_not_been(
     kept = (out / "trajectory.csv").read_text().splitlines()
     assert len(kept) == 1 + 1 + 4 * count  # a heading, the start, four times a stretch
     with monkeypatch.context() as moment:
-        interrupt_simulation(moment, 1)  # and again, in the first new stretch
+        interrupt_simulation(moment, 0)  # and again, in the first new stretch
         saved, goes_on, last_words = told(run(*next_words))
     assert (saved, goes_on, last_words) == (["trajectory.csv"], True, next_words)
     assert run(*last_words).exit_code == 0
@@ -269,7 +269,7 @@ def test_a_simulation_interrupted_as_it_is_drawn_is_whole(swing, tmp_path, monke
         moment.setattr("riemannian_modules.plot.save_figure", after(0))
         saved, goes_on, next_words = told(run(*words))
     assert (saved, goes_on) == (["trajectory.csv"], True)
-    interrupt_simulation(monkeypatch, 1)  # the start alone is asked for again
+    interrupt_simulation(monkeypatch, 0)  # nothing is simulated again
     assert run(*next_words).exit_code == 0
 
 

@@ -251,3 +251,9 @@ def test_formulas_name_the_quantities_of_composites():
     (found,) = run.events
     assert found.time == pytest.approx(np.log(2.0), rel=1e-7)
     assert (found.after - found.before).tolist() == pytest.approx([0.0, 0.5], rel=1e-7)
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0], np.ones((2, 1)), lambda t, x, u, p: [1.0, 2.0]])
+def test_a_reset_to_several_values_is_refused_by_name(value):
+    with pytest.raises(SignatureError, match="reset of 'h': 'v': expected one new value"):
+        simulate(Ball(), [0, 5.0], {"h": 1.0}, events=[event("h", reset={"v": value})])
