@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from riemannian_modules.cli.console import plain
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from riemannian_modules.engine.events import Occurrence
     from riemannian_modules.engine.trajectory import Trajectory
+    from riemannian_modules.modules.module import RiemannianModule
 
 MOST_ROWS = 20
 MOST_CHANGES = 4  # of states in one row
@@ -46,18 +47,30 @@ def _changes(one: Occurrence, names: Sequence[str]) -> str:
     return ", ".join([*rows[:MOST_CHANGES], *more]) or "nothing"
 
 
-def events_csv(trajectory: Trajectory) -> str:
+def events_csv(module: RiemannianModule, events: Sequence[Occurrence]) -> str:
     """One row an event: its time and name, and each state before and after it, to all 17 digits."""
+    return _csv(["time", "event", *_sides(module)], map(_row, events))
+
+
+def events_of_runs_csv(module: RiemannianModule, runs: Sequence[Sequence[Occurrence]]) -> str:
+    """The same of several runs, each row with its run before it."""
+    rows = ([str(i), *_row(one)] for i, events in enumerate(runs) for one in events)
+    return _csv(["run", "time", "event", *_sides(module)], rows)
+
+
+def _sides(module: RiemannianModule) -> list[str]:
+    names = module.signature.state.coordinates
+    return [f"{side}.{name}" for side in ("before", "after") for name in names]
+
+
+def _row(one: Occurrence) -> list[str]:
+    states = (*one.before.tolist(), *one.after.tolist())
+    return [repr(float(one.time)), one.name, *(repr(value) for value in states)]
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    names = trajectory.module.signature.state.coordinates
-    sides = (f"{side}.{name}" for side in ("before", "after") for name in names)
-    writer.writerow(["time", "event", *sides])
-    writer.writerows(_rows(trajectory.events))
+    writer.writerow(header)
+    writer.writerows(rows)
     return text.getvalue()
-
-
-def _rows(events: Sequence[Occurrence]) -> Iterator[list[str]]:
-    for one in events:
-        states = (*one.before.tolist(), *one.after.tolist())
-        yield [repr(float(one.time)), one.name, *(repr(value) for value in states)]

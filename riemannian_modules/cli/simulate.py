@@ -18,9 +18,10 @@ from riemannian_modules.cli.arguments import (
 )
 from riemannian_modules.cli.console import output, plain
 from riemannian_modules.cli.drive import inputs_of
-from riemannian_modules.cli.happened import events_csv, events_table
+from riemannian_modules.cli.happened import events_csv, events_of_runs_csv, events_table
 from riemannian_modules.cli.interruption import words_without
 from riemannian_modules.cli.results import results_in, write_json
+from riemannian_modules.cli.scan import Scan, scan_of, scan_summary, scan_table, scanned
 from riemannian_modules.cli.stretches import has_instants, simulated_in_stretches
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ def simulate(
         list[str] | None,
         typer.Option("--input", help="A constant input as NAME=VALUE; may be repeated."),
     ] = None,
+    scan: Annotated[
+        str | None,
+        typer.Option(
+            help="A run for each of COUNT values of a parameter, initial state or constant input, "
+            "as NAME=FIRST:LAST:COUNT; by equal factors with :log after it."
+        ),
+    ] = None,
     out: OutFolder = None,
     resume: Annotated[
         Path | None,
@@ -67,6 +75,8 @@ def simulate(
         riemannian-modules simulate --out results
 
         riemannian-modules simulate loop.json --t-end 50 --x0 plant.q=1 --input reference=0.5
+
+        riemannian-modules simulate loop.json --scan plant.k=0.1:10:9:log --out scan
     """
     if resume is not None and out is None:
         raise misuse("--resume", "needs --out, the folder for the whole trajectory.")
@@ -75,7 +85,12 @@ def simulate(
     stored = system.simulation.x0 if system.simulation else {}
     start = port_values(system.module.signature.state, stored, x0 or [], "--x0")
     drive = inputs_of(system, inputs or [])
-    run = _runner(system, drive)
+    run = _runner(system)
+    if scan is not None:
+        if resume is not None:
+            raise misuse("--resume", "a scan is one piece; leave --resume out to begin again.")
+        _scan(system, scan_of(system.module, scan), run, (times, start, drive), out)
+        return
     is_one_piece = has_instants(system)
     if is_one_piece and resume is not None:
         raise misuse(
@@ -84,12 +99,12 @@ def simulate(
             "where two pieces meet would happen in both. Leave --resume out to begin again.",
         )
     if out is None:
-        _tell(system, run(times, start))
+        _tell(system, run(times, start, drive))
         return
     go_on = {FILES[1]: (*words_without("--resume"), "--resume", out / FILES[1])}
     with results_in(out, stale=FILES, go_on=go_on) as draft:
         trajectory = (
-            run(times, start)
+            run(times, start, drive)
             if is_one_piece
             else simulated_in_stretches(system, run, times, start, drive, resume, draft / FILES[1])
         )
@@ -97,8 +112,8 @@ def simulate(
     _tell(system, trajectory)
 
 
-def _runner(system: System, inputs: dict[str, Any]) -> Callable[..., Trajectory]:
-    """`simulate` with the file's events and tolerances: of times and a start, perhaps of more."""
+def _runner(system: System) -> Callable[..., Trajectory]:
+    """`simulate` with the file's events and tolerances: of times, start, inputs and parameters."""
     from riemannian_modules.engine.simulate import RTOL
     from riemannian_modules.engine.simulate import simulate as simulated
 
@@ -106,10 +121,35 @@ def _runner(system: System, inputs: dict[str, Any]) -> Callable[..., Trajectory]
     rtol = settings.rtol if settings and settings.rtol is not None else RTOL
     atol, events = (settings.atol, settings.events) if settings else (None, ())
 
-    def run(times: Array, x0: Array) -> Trajectory:
-        return simulated(system.module, times, x0, inputs, rtol=rtol, atol=atol, events=events)
+    def run(times: Array, *point: Any) -> Trajectory:
+        return simulated(system.module, times, *point, rtol=rtol, atol=atol, events=events)
 
     return run
+
+
+def _scan(
+    system: System,
+    scan: Scan,
+    run: Callable[..., Trajectory],
+    setting: tuple[Array, Array, dict[str, Any]],
+    out: Path | None,
+) -> None:
+    """Run, save and tell a scan."""
+    from riemannian_modules.plot import save_figure
+    from riemannian_modules.spec.files import write_text
+
+    if out is None:
+        found, _ = scanned(scan, system, run, *setting)
+    else:
+        with results_in(out, stale=FILES) as draft:
+            found, happened = scanned(scan, system, run, *setting)
+            found.to_csv(draft / "trajectory.csv")
+            save_figure(found.plot(), draft / "trajectory.png")
+            write_json(draft / "summary.json", scan_summary(scan, system, found))
+            if happened:
+                text = events_of_runs_csv(system.module, happened)
+                write_text(draft / "events.csv", text)
+    output().print(scan_table(scan, found, plain(system.name)))
 
 
 def _times(system: System, t_end: float | None, points: int | None) -> Array:
@@ -152,7 +192,7 @@ def _save(system: System, trajectory: Trajectory, draft: Path) -> None:
         "final_output": dict(zip(s.outputs.coordinates, y, strict=True)),
     }
     if system.simulation is not None and system.simulation.events:
-        write_text(draft / "events.csv", events_csv(trajectory))
+        write_text(draft / "events.csv", events_csv(system.module, trajectory.events))
         summary["events"] = [{"time": e.time, "event": e.name} for e in trajectory.events]
     write_json(draft / "summary.json", summary)
 

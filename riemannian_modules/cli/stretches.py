@@ -14,8 +14,6 @@ from riemannian_modules.cli.arguments import misuse
 from riemannian_modules.cli.drive import sampled_inputs
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from riemannian_modules.engine.trajectory import Trajectory
     from riemannian_modules.space import Array
     from riemannian_modules.spec import System
@@ -36,7 +34,7 @@ def has_instants(system: System) -> bool:
 
 def simulated_in_stretches(
     system: System,
-    run: Callable[[Array, ArrayLike], Trajectory],
+    run: Callable[[Array, Array, dict[str, Any]], Trajectory],
     times: Array,
     x0: Array,
     inputs: dict[str, Any],
@@ -47,7 +45,7 @@ def simulated_in_stretches(
 
     Args:
         system: The system.
-        run: Simulates it: from times, the start first, and the state there.
+        run: Simulates it: from times, the start first, the state there, and inputs.
         times: (T,), the start first.
         x0: The initial state, (n,).
         inputs: What ``run`` drives it by, as `simulate` takes it.
@@ -59,7 +57,8 @@ def simulated_in_stretches(
     """
     import numpy as np
 
-    from riemannian_modules.engine.trajectory import joined, read_trajectory
+    from riemannian_modules.engine.trajectory import joined
+    from riemannian_modules.engine.trajectory_file import read_trajectory
 
     edges = np.unique(np.linspace(0, len(times) - 1, STRETCHES + 1).astype(int)).tolist()
     known = None if begun is None else read_trajectory(begun, system.module)
@@ -72,7 +71,7 @@ def simulated_in_stretches(
             if known is not None and edge <= done:
                 continue
             start = x0 if known is None else known.final_state
-            piece = run(times[done : edge + 1], start)
+            piece = run(times[done : edge + 1], start, inputs)
             known = piece if known is None else joined(known, piece)
     except KeyboardInterrupt:
         if known is not None:

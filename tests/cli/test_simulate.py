@@ -8,7 +8,15 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.cli import MISUSE
-from riemannian_modules.engine import at_times, event, held_table, linear_table, simulate, stop
+from riemannian_modules.engine import (
+    at_times,
+    event,
+    held_table,
+    linear_table,
+    read_trajectory,
+    simulate,
+    stop,
+)
 from riemannian_modules.errors import SpecError, UnsupportedError
 from riemannian_modules.spec import Simulation, System, load_system, save_system
 from riemannian_modules.spec.read import system_from_data
@@ -180,3 +188,62 @@ def test_steps_have_no_events(tmp_path):
     data["simulation"] = {"t_end": 3.0, "events": [{"times": [1.0]}]}
     with pytest.raises(SpecError, match=r"/simulation/events: .*continuous time"):
         system_from_data(data)
+
+
+SCANS = {
+    "a parameter": ("k=0.5:2:4", "k", lambda v: {"theta": {"k": v}}),
+    "a start": ("a=0:3:3", "a", lambda v: {"x0": {"a": v}}),
+    "an input": ("dose=1:100:3:log", "dose", lambda v: {"inputs": {"dose": v}}),
+}
+
+
+@pytest.mark.parametrize(("words", "name", "meant"), SCANS.values(), ids=SCANS)
+def test_a_scan_is_its_runs(tmp_path, words, name, meant):
+    settings = Simulation(2.0, 5, {"a": 1.0}, {"dose": 1.0})
+    save_system(System(TANK, "tank", simulation=settings), tmp_path / "tank.json")
+    result = run("simulate", tmp_path / "tank.json", "--scan", words, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["scan"] == name
+    scan = read_trajectory(tmp_path / "out" / "trajectory.csv", TANK)
+    assert scan.batch == (len(summary["values"]),)
+    for i, value in enumerate(summary["values"]):
+        point = {"x0": {"a": 1.0}, "inputs": {"dose": 1.0}} | meant(value)
+        truth = simulate(TANK, scan.times, **point)
+        assert np.allclose(scan["a"][i], truth["a"], rtol=1e-7)
+        assert summary["final_state"]["a"][i] == pytest.approx(truth["a"][-1], rel=1e-7)
+    assert (tmp_path / "out" / "trajectory.png").read_bytes().startswith(PNG)
+    assert f"{summary['final_state']['a'][-1]:.5g}" in words_of(result.output)
+
+
+def test_a_scan_of_events_tells_those_of_each_run(tmp_path):
+    settings = Simulation(2.0, 5, {"h": 2.0}, events=(BOUNCE,))
+    save_system(System(BALL, "ball", simulation=settings), tmp_path / "ball.json")
+    result = run("simulate", tmp_path / "ball.json", "--scan", "h=1:2:3", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    firsts = {}
+    for row in rows_of(tmp_path / "events.csv"):
+        firsts.setdefault(int(row["run"]), float(row["time"]))
+    falls = np.sqrt(2 * np.array([1.0, 1.5, 2.0]) / 9.81)
+    assert list(firsts.values()) == pytest.approx(falls, rel=1e-7)
+    assert len(rows_of(tmp_path / "trajectory.csv")) == 15
+    save_system(System(BALL, "ball", simulation=FALL), tmp_path / "ball.json")
+    refused = run("simulate", tmp_path / "ball.json", "--scan", "h=1:2:3")
+    assert refused.exit_code == MISUSE
+    assert "'low' ends runs" in words_of(refused.output)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("k", "FIRST:LAST:COUNT"), ("k=1:2", "FIRST:LAST:COUNT"), ("k=1:2:x", "FIRST:LAST:COUNT"),
+        ("k=1:inf:3", "FIRST:LAST:COUNT"), ("k=1:2:0", "1 to 10000 runs"), ("q=1:2:3", "no 'q'"),
+        ("k=-1:1:3:log", "equal factors"), ("dose=1:2:3", "moves the input 'dose'"),
+    ],
+)  # fmt: skip
+def test_a_scan_that_cannot_be_is_refused(tmp_path, words, said):
+    settings = Simulation(2.0, 5, inputs={"dose": "t"})
+    save_system(System(TANK, simulation=settings), tmp_path / "tank.json")
+    result = run("simulate", tmp_path / "tank.json", "--scan", words)
+    assert result.exit_code == MISUSE
+    assert said in words_of(result.output)
