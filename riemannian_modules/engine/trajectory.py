@@ -165,8 +165,9 @@ class Trajectory(Shown, Recomputed):
     def plot(self, names: Sequence[str] = (), *, logarithmic: Sequence[str] = ()) -> Figure:
         """Draw signals over time, a panel for each unit and, within a unit, for each magnitude.
 
-        Of a batch at most 100 runs are drawn, evenly chosen, as faint lines: a colour for each
-        signal, or, of one signal alone, shades from dark, the first run, to light, the last.
+        Of a batch at most 100 runs are drawn, evenly chosen, as faint lines. Up to eight signals
+        have a panel each, with shades from dark, the first run, to light, the last; of more, each
+        has a colour.
 
         Args:
             names: Which to draw; all states, outputs and inputs where none is named.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SPREAD = 30.0  # how much larger than another a signal may be in one panel
 MOST_NAMED = 10  # lines of a panel that are named one by one
+MOST_APART = 8  # lines of several runs that have a panel each
 MOST_LETTERS = 20  # along the height of a panel; longer names stand in a legend
 WIDEST = 30  # letters of a name in a legend; of longer ones the end is shown
 CLOSE = 0.01  # of a panel's height: two lines no further apart look like one
@@ -95,7 +96,8 @@ def plot_lines(
                 f"plot: {line.name!r} is never positive, so it has no logarithmic scale. Leave it "
                 "out of `logarithmic`."
             )
-    panels = list(_panels(lines)) or [[]]
+    apart = bool(runs) and len(lines) <= MOST_APART
+    panels = [[line] for line in lines] if apart else list(_panels(lines)) or [[]]
     figure = Figure(figsize=(WIDTH, 0.6 + HEIGHT * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for ax, members in zip(axes, panels, strict=True):
@@ -136,7 +138,7 @@ def _draw_lines(ax: Axes, times: Array, lines: Sequence[Line], *, is_discrete: b
 def _draw_runs(
     ax: Axes, times: Array, lines: Sequence[Line], runs: Sequence[str], *, is_discrete: bool
 ) -> None:
-    """A faint line for each run; of one signal alone, from dark, the first, to light."""
+    """A faint line for each run; in a panel of one signal from dark, the first, to light."""
     from matplotlib import colormaps
 
     alpha, shades = len(runs) ** -0.3, colormaps["viridis"](np.linspace(0.0, 0.92, len(runs)))
