@@ -257,3 +257,19 @@ def test_formulas_name_the_quantities_of_composites():
 def test_a_reset_to_several_values_is_refused_by_name(value):
     with pytest.raises(SignatureError, match="reset of 'h': 'v': expected one new value"):
         simulate(Ball(), [0, 5.0], {"h": 1.0}, events=[event("h", reset={"v": value})])
+
+
+def test_a_reset_may_be_a_constant_formula():
+    run = simulate(Ball(), [0, 0.1], {"h": 1.0}, events=[at_times([0.05], {"v": "0", "h": "1/2"})])
+    assert run.events[0].after.tolist() == [0.5, 0.0]
+    fallen = event("h", reset={"v": "0*v", "h": "3"})
+    assert simulate(Ball(), [0, 1.0], {"h": 1.0}, events=[fallen]).events[0].after.tolist() == [
+        3,
+        0,
+    ]
+
+
+def test_a_constant_is_no_event():
+    for when in ("3", "h - h"):
+        with pytest.raises(SignatureError, match=r"event 'never': .* is constant"):
+            simulate(Ball(), [0, 1.0], events=[event(when, name="never")])
