@@ -33,7 +33,8 @@ _LEVELS: Mapping[str, int] = {
     "+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "@": _PRODUCT, "^": _POWER, "**": _POWER,
 }  # fmt: skip
 _TOKEN = re.compile(
-    r"(?P<number>([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)|(?P<name>[^\W\d]\w*)"
+    r"(?P<number>([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)"
+    r"|(?P<name>[^\W\d]\w*(\.[^\W\d]\w*)*)"  # "plant.q" is one, of a composite
     r"|(?P<operator>\*\*|<=|>=|[-+*/^@<>(),\[\]])"
 )
 # What other languages write, and what is written here; longer ones first.
@@ -136,7 +137,7 @@ def parse(text: str, names: Collection[str]) -> Term:
 
     Args:
         text: The formula.
-        names: The quantities that it may speak of, normal.
+        names: The quantities that it may speak of, normal; perhaps of a composite, as "plant.q".
 
     Raises:
         SignatureError: With the column: what is no formula, numbers that no double holds, unknown
@@ -167,6 +168,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 class _Parser:
     def __init__(self, text: str, names: Collection[str]) -> None:
         self._text, self._names = text, names
+        self._has_dots = any("." in name for name in names)
         if len(text) > LONGEST_TEXT:
             raise fault_at(
                 text, 0, f"expected at most {LONGEST_TEXT} characters, got {len(text)}. Use "
@@ -194,10 +196,14 @@ class _Parser:
             raise self._fault(self._at, f"{wrong!r} is no part of a formula.{mend}")
         self._kind = (match.lastgroup or "") if match else ""
         self._token = match[0] if match else ""
-        self._end = match.end() if match else self._at
+        if self._kind == "name" and not self._has_dots:
+            self._token = self._token.partition(".")[0]
+        self._end = self._at + len(self._token)
         if self._kind == "name":
-            if not self._token.isidentifier():
-                i = next(i for i, c in enumerate(self._token) if not ("a" + c).isidentifier())
+            letters = self._token.replace(".", "_")  # those between the parts of a name
+            if not letters.isidentifier():
+                strange = (i for i, c in enumerate(letters) if not ("a" + c).isidentifier())
+                i = next(strange, 0)  # there are digits that no name begins with
                 mend = _MENDS.get(self._token[i], "")
                 raise self._fault(self._at + i, f"{self._token[i]!r} is no part of a name. {mend}")
             self._token = normal(self._token)

@@ -20,15 +20,16 @@ def two_trajectories(system: System, answer: Proved) -> tuple[Trajectory, Trajec
     """Trajectories under the same inputs from two starts in the region.
 
     One starts where the file's simulation does, the other in the region's middle; both are moved
-    into the region.
+    into the region, and so are the inputs, which stay as they are at the simulation's start.
     """
     from riemannian_modules.cli.arguments import port_values
+    from riemannian_modules.cli.drive import inputs_at_start
     from riemannian_modules.engine.simulate import simulate
     from riemannian_modules.plot.claim import sides_of
 
     s, settings = system.module.signature, system.simulation
     x0 = port_values(s.state, settings.x0 if settings else {}, [], "--x0")
-    u0 = port_values(s.inputs, settings.inputs if settings else {}, [], "--input")
+    u0 = inputs_at_start(system)
     lower, upper = sides_of(answer)
     n, m = s.state.size, s.inputs.size
     u = np.clip(u0, lower[n : n + m], upper[n : n + m])

@@ -104,13 +104,22 @@ def _fitted(system: System, table: Path, task: FitTask, options: CourseOptions) 
 
 def _with_defaults(system: System, one: Experiment) -> Experiment:
     """The experiment with the file's start and inputs where the table says nothing."""
-    if system.simulation is None or not isinstance(one.x0, dict):
+    from riemannian_modules.engine.input_formulas import written_function
+
+    settings = system.simulation
+    if settings is None or not isinstance(one.x0, dict):
         return one
-    return replace(
-        one,
-        x0={**system.simulation.x0, **one.x0},
-        inputs={**system.simulation.inputs, **one.inputs},
-    )
+    if settings.events:
+        raise misuse(
+            "the file's `simulation`",
+            f"it states events ({settings.events[0].name!r}), which a fit of time courses leaves "
+            "out. State doses in the table, and take the events out of the file that is fitted.",
+        )
+    drives = {  # where an experiment has text, that is a formula of parameters
+        name: written_function(f"input {name!r}", given) if isinstance(given, str) else given
+        for name, given in settings.inputs.items()
+    }
+    return replace(one, x0={**settings.x0, **one.x0}, inputs={**drives, **one.inputs})
 
 
 def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:

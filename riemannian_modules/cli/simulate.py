@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +17,12 @@ from riemannian_modules.cli.arguments import (
     port_values,
 )
 from riemannian_modules.cli.console import output, plain
+from riemannian_modules.cli.drive import inputs_of
+from riemannian_modules.cli.happened import events_csv, events_of_runs_csv, events_table
 from riemannian_modules.cli.interruption import words_without
 from riemannian_modules.cli.results import results_in, write_json
-from riemannian_modules.cli.stretches import simulated_in_stretches
+from riemannian_modules.cli.scan import Scan, scan_of, scan_summary, scan_table, scanned
+from riemannian_modules.cli.stretches import has_instants, simulated_in_stretches
 
 if TYPE_CHECKING:
     from riemannian_modules.engine.trajectory import Trajectory
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from riemannian_modules.spec import System
 
 MOST_POINTS = 1_000_000
-FILES = ("summary.json", "trajectory.csv", "trajectory.png")
+FILES = ("summary.json", "trajectory.csv", "trajectory.png", "events.csv")
 
 
 def simulate(
@@ -45,44 +49,107 @@ def simulate(
         list[str] | None,
         typer.Option("--input", help="A constant input as NAME=VALUE; may be repeated."),
     ] = None,
+    scan: Annotated[
+        str | None,
+        typer.Option(
+            help="A run for each of COUNT values of a parameter, initial state or constant input, "
+            "as NAME=FIRST:LAST:COUNT; by equal factors with :log after it."
+        ),
+    ] = None,
     out: OutFolder = None,
     resume: Annotated[
         Path | None,
         typer.Option(help="The trajectory.csv of an interrupted run with --out, to go on with."),
     ] = None,
 ) -> None:
-    """Simulate a system over time from its file's initial state and constant inputs.
+    """Simulate a system over time, as the `simulation` section of its file says.
 
-    Prints where each state starts and ends. With `--out`, saves `trajectory.csv` (every state,
-    input and output at every time), `trajectory.png` and `summary.json`. Ctrl-C keeps what is
-    simulated by then, and names the command that goes on from there.
+    Prints where each state starts and ends, and what happened on the way. With `--out`, saves
+    `trajectory.csv` (every state, input and output at every time), `trajectory.png`,
+    `summary.json` and, of a system with events, `events.csv`. Ctrl-C keeps what is simulated by
+    then, and names the command that goes on from there; a run with events or sampled parts is one
+    piece, of which nothing is kept.
 
     For example:
 
         riemannian-modules simulate --out results
 
         riemannian-modules simulate loop.json --t-end 50 --x0 plant.q=1 --input reference=0.5
-    """
-    from riemannian_modules.engine.simulate import simulate as run
 
+        riemannian-modules simulate loop.json --scan plant.k=0.1:10:9:log --out scan
+    """
     if resume is not None and out is None:
         raise misuse("--resume", "needs --out, the folder for the whole trajectory.")
     system = load(file)
-    settings, s = system.simulation, system.module.signature
     times = _times(system, t_end, points)
-    start = port_values(s.state, settings.x0 if settings else {}, x0 or [], "--x0")
-    drive = port_values(s.inputs, settings.inputs if settings else {}, inputs or [], "--input")
-    if out is None:
-        _print_states(system, run(system.module, times, start, drive))
+    stored = system.simulation.x0 if system.simulation else {}
+    start = port_values(system.module.signature.state, stored, x0 or [], "--x0")
+    drive = inputs_of(system, inputs or [])
+    run = _runner(system)
+    if scan is not None:
+        if resume is not None:
+            raise misuse("--resume", "a scan is one piece; leave --resume out to begin again.")
+        _scan(system, scan_of(system.module, scan), run, (times, start, drive), out)
         return
-    words = words_without("--resume")
-    go_on = {FILES[1]: (*words, "--resume", out / FILES[1])}
+    is_one_piece = has_instants(system)
+    if is_one_piece and resume is not None:
+        raise misuse(
+            "--resume",
+            "the system has events or sampled parts, so that its runs are one piece: what happens "
+            "where two pieces meet would happen in both. Leave --resume out to begin again.",
+        )
+    if out is None:
+        _tell(system, run(times, start, drive))
+        return
+    go_on = {FILES[1]: (*words_without("--resume"), "--resume", out / FILES[1])}
     with results_in(out, stale=FILES, go_on=go_on) as draft:
-        trajectory = simulated_in_stretches(
-            system.module, times, start, drive, resume, draft / FILES[1]
+        trajectory = (
+            run(times, start, drive)
+            if is_one_piece
+            else simulated_in_stretches(system, run, times, start, drive, resume, draft / FILES[1])
         )
         _save(system, trajectory, draft)
-    _print_states(system, trajectory)
+    _tell(system, trajectory)
+
+
+def _runner(system: System) -> Callable[..., Trajectory]:
+    """`simulate` with the file's events and tolerances: of times, start, inputs and parameters."""
+    from riemannian_modules.engine.simulate import RTOL
+    from riemannian_modules.engine.simulate import simulate as simulated
+
+    settings = system.simulation
+    rtol = settings.rtol if settings and settings.rtol is not None else RTOL
+    atol, events = (settings.atol, settings.events) if settings else (None, ())
+
+    def run(times: Array, *point: Any) -> Trajectory:
+        return simulated(system.module, times, *point, rtol=rtol, atol=atol, events=events)
+
+    return run
+
+
+def _scan(
+    system: System,
+    scan: Scan,
+    run: Callable[..., Trajectory],
+    setting: tuple[Array, Array, dict[str, Any]],
+    out: Path | None,
+) -> None:
+    """Run, save and tell a scan."""
+    from riemannian_modules.plot import save_figure
+    from riemannian_modules.spec.files import write_text
+
+    if out is None:
+        found, _ = scanned(scan, system, run, *setting)
+    else:
+        with results_in(out, stale=FILES) as draft:
+            found, happened = scanned(scan, system, run, *setting)
+            found.to_csv(draft / "trajectory.csv")
+            save_figure(found.plot(), draft / "trajectory.png")
+            write_json(draft / "summary.json", scan_summary(scan, system, found))
+            if happened:
+                text = events_of_runs_csv(system.module, happened)
+                write_text(draft / "events.csv", text)
+    output().print(scan_table(scan, found, plain(system.name)))
 
 
 def _times(system: System, t_end: float | None, points: int | None) -> Array:
@@ -112,18 +179,28 @@ def _times(system: System, t_end: float | None, points: int | None) -> Array:
 
 def _save(system: System, trajectory: Trajectory, draft: Path) -> None:
     from riemannian_modules.plot import save_figure
+    from riemannian_modules.spec.files import write_text
 
     s = system.module.signature
     trajectory.to_csv(draft / "trajectory.csv")
     save_figure(trajectory.plot(), draft / "trajectory.png")
     state, y = trajectory.states[-1].tolist(), trajectory.outputs[-1].tolist()
-    summary = {
+    summary: dict[str, Any] = {
         "system": system.name,
         "t_end": float(trajectory.times[-1]),
         "final_state": dict(zip(s.state.coordinates, state, strict=True)),
         "final_output": dict(zip(s.outputs.coordinates, y, strict=True)),
     }
+    if system.simulation is not None and system.simulation.events:
+        write_text(draft / "events.csv", events_csv(system.module, trajectory.events))
+        summary["events"] = [{"time": e.time, "event": e.name} for e in trajectory.events]
     write_json(draft / "summary.json", summary)
+
+
+def _tell(system: System, trajectory: Trajectory) -> None:
+    _print_states(system, trajectory)
+    if trajectory.events:
+        output().print(events_table(trajectory))
 
 
 def _print_states(system: System, trajectory: Trajectory) -> None:

@@ -85,7 +85,8 @@ from riemannian_modules.engine.time_courses import (
     multi_start,
     read_experiments,
 )
-from riemannian_modules.engine.trajectory import Trajectory, read_trajectory
+from riemannian_modules.engine.trajectory import Trajectory
+from riemannian_modules.engine.trajectory_file import read_trajectory
 from riemannian_modules.integration.tally import SolverRun
 
 __all__ = [

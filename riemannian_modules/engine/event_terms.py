@@ -24,7 +24,7 @@ from riemannian_modules.errors import (
 )
 from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.space import Array, Space
 
 Value = Callable[[float, list[float], list[float]], float]  # of a time, a state and inputs
 TIME = "t"
@@ -54,13 +54,13 @@ class EventsOf:
 
     def values(self) -> Callable[[float, list[float], list[float]], Numbers]:
         """The functions whose zeros are events."""
-        values = [self._value(e.name, e.when) for e in self.crossing if e.when is not None]
+        values = [self._crossed(e.name, e.when) for e in self.crossing if e.when is not None]
         return lambda t, x, u: [value(t, x, u) for value in values]
 
     def exact(self, time: Any) -> tuple[Any, ...]:
         """The exact terms of the functions that have some, in the module's symbols and ``time``."""
         terms = (self._term(e.when, time) for e in self.crossing if e.when is not None)
-        return tuple(t for t in terms if t is not None)
+        return tuple(t for t in terms if t is not None and t.free_symbols)
 
     def scheduled(self) -> dict[float, list[Event]]:
         """The events at known times, by these times."""
@@ -96,7 +96,7 @@ class EventsOf:
                 value = self._value(f"{e.name!r}: {name}", given)(t, x.tolist(), u)
             elif callable(given):
                 value = given(t, *self._signals(x, u))
-            place, flat = space.laid(name, value, f"{where}: {name!r}")
+            place, flat = new_value(space, name, value, f"{where}: {name!r}")
             after[place] = flat
         if not np.isfinite(after).all():
             raise DomainError(f"{where}: at t = {t:g} it gives NaN or infinity.")
@@ -109,6 +109,16 @@ class EventsOf:
             s.inputs.signals(np.asarray(u, dtype=np.float64)),
             s.parameters.signals(self.theta),
         )
+
+    def _crossed(self, name: str, when: Formula) -> Value:
+        import sympy as sp
+
+        if isinstance(when, str) and not self._term(when, sp.Symbol(TIME)).free_symbols:
+            raise SignatureError(
+                f"{type(self.module).__name__}: event {name!r}: {when!r} is constant, so that it "
+                "crosses zero never. Write what is zero at the event, such as 'q - 0.5'."
+            )
+        return self._value(name, when)
 
     def _value(self, name: str, formula: Formula) -> Value:
         import sympy as sp
@@ -160,7 +170,23 @@ class EventsOf:
                 f"{runs[0].shape}. Make an event of each entry."
             )
         first, last = runs[0].item(), runs[-1].item()
-        return first if first == last and first.free_symbols else None
+        # A function that seems to be constant may read what is no argument of it; a text does not.
+        is_known = first == last and (isinstance(formula, str) or first.free_symbols)
+        return first if is_known else None
+
+
+def new_value(space: Space, name: str, value: Any, where: str) -> tuple[slice, Array]:
+    """The place of a state, and its one new value, flat.
+
+    Raises:
+        SignatureError: For an unknown name or a wrong shape.
+    """
+    place, flat = space.laid(name, value, where)
+    if flat.ndim != 1:
+        raise SignatureError(
+            f"{where}: expected one new value, got an array of shape {np.shape(value)}."
+        )
+    return place, flat
 
 
 def _written(formula: str, t: Any, x: Any, u: Any, p: Any) -> Any:

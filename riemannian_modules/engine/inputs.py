@@ -176,6 +176,11 @@ def _spelled_out(space: Space, inputs: Mapping[str, Any]) -> Iterator[Port]:
 def _signal(given: Any, port: Port, times: Array, where: str) -> InputSignal:
     if isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) == 1:
         given = linear_table(given[0], in_unit(where, given[1], port.unit))
+    if isinstance(given, str):
+        from riemannian_modules.engine.input_formulas import written_function
+
+        function = written_function(where, given)
+        given = function(0.0) if function.is_constant else function
     if isinstance(given, (LinearTable, HeldTable)):
         _check_covers(given, port, times, where)
         return given

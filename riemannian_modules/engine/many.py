@@ -154,7 +154,7 @@ def split_inputs(
 
 def _is_batch(space: Space, name: str, value: Any, where: str) -> bool:
     """Whether a value of an input is an array of constants with axes before the port's own."""
-    if callable(value) or isinstance(value, (tuple, InputSignal, Jumping)):
+    if callable(value) or isinstance(value, (str, tuple, InputSignal, Jumping)):
         return False
     own = space[name].shape if name in space else ()
     given = (

@@ -86,11 +86,12 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
         times: Increasing times of the result, shape (T,), the start first; in the module's unit of
             time. Those of a discrete module that states its sampling time are that far apart.
         x0: The state at ``times[0]``, flat (..., n) or by name; zeros where None.
-        inputs: For each input port a constant, a function of time, a pair ``(times, values)``
-            joined by lines, or a table from `linear_table` or `held_table`; or constants, flat;
-            zeros where None. Steps never pass over a table's corner. A function should be smooth:
-            no step is longer than the widest gap between the times of the result, and corners are
-            found by error control alone.
+        inputs: For each input port a constant, a function of time, a formula of the time as text
+            ("where(t >= 1, 2, 0)"), a pair ``(times, values)`` joined by lines, or a table from
+            `linear_table` or `held_table`; or constants, flat; zeros where None. Steps never pass
+            over a table's corner, nor over one that a formula or a function in NumPy shows. Any
+            other function should be smooth: no step is longer than the widest gap between the times
+            of the result, and corners are found by error control alone.
         theta: The parameters, flat (..., p) or by name; the module's own where None.
         rtol: Relative local error.
         atol: Absolute local error in the states' units: one number for all, flat, or by name.

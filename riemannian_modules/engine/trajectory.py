@@ -1,24 +1,18 @@
 """A trajectory: a module's states, inputs and outputs at a grid of times, by name.
 
-Source: none; the CSV file follows RFC 4180.
+Source: none.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.csv_table import numbers_of, read_rows
-from riemannian_modules.door import require
 from riemannian_modules.engine.events import Occurrence
 from riemannian_modules.engine.vector_field import operations_of
 from riemannian_modules.errors import SignatureError
@@ -29,12 +23,14 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Facts, Shown, counted, listed, numbers
 from riemannian_modules.space import Array, Port, Space
-from riemannian_modules.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from matplotlib.figure import Figure
+
+MOST_RUNS = 100  # that are drawn of a batch
 
 
 @final
@@ -115,13 +111,6 @@ class Trajectory(Shown, Recomputed):
         states, inputs, outputs, theta = (part[place] for part in parts)
         return Trajectory(self.module, self.times, states, inputs, outputs, theta)
 
-    def _require_one(self, what: str) -> None:
-        if self.batch:
-            raise SignatureError(
-                f"{what}: expected one run, got a batch of shape {self.batch}. Take them one by "
-                f"one: trajectory.run({', '.join('0' for _ in self.batch)}).{what}(...)."
-            )
-
     def state(self, name: str) -> Array:
         """A state by name, shape (T, *port shape). Raises SignatureError for an unknown name."""
         return _signal(self.module.signature.state, self.states, name)
@@ -165,29 +154,21 @@ class Trajectory(Shown, Recomputed):
 
         A state and an input of one name stand under "state.NAME" and "input.NAME". An output that
         has a state's or an input's name stands under "output.NAME"; where the outputs are the state
-        itself they are left out. The file appears whole or not at all.
+        itself they are left out. The rows of a batch begin with the run ("run", or "run[0]",
+        "run[1]", ... for several axes), from 0; the parameters that differ from the
+        module's own follow the time. The file appears whole or not at all.
         """
-        self._require_one("to_csv")
-        names, table = self._columns()
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(names)
-        writer.writerows([repr(v) for v in row] for row in table.tolist())
-        write_whole(path, text.getvalue())
+        from riemannian_modules.engine.trajectory_table import TrajectoryTable, write_table
 
-    def _columns(self) -> tuple[list[str], Array]:
-        s = self.module.signature
-        state, inputs, _ = s.distinct
-        first = ["time", *state.coordinates, *inputs.coordinates]
-        columns = [self.times[:, None], self.states, self.inputs]
-        if s.outputs is s.state:
-            return first, np.concatenate(columns, 1)
-        taken = set(first)
-        last = [f"output.{name}" if name in taken else name for name in s.outputs.coordinates]
-        return first + last, np.concatenate([*columns, self.outputs], 1)
+        parts = self.states, self.inputs, self.outputs, self.theta
+        write_table(TrajectoryTable(self.module, self.times, *parts), path)
 
     def plot(self, names: Sequence[str] = (), *, logarithmic: Sequence[str] = ()) -> Figure:
         """Draw signals over time, a panel for each unit and, within a unit, for each magnitude.
+
+        Of a batch at most 100 runs are drawn, evenly chosen, as faint lines. Up to eight signals
+        have a panel each, with shades from dark, the first run, to light, the last; of more, each
+        has a colour.
 
         Args:
             names: Which to draw; all states, outputs and inputs where none is named.
@@ -202,8 +183,8 @@ class Trajectory(Shown, Recomputed):
         """
         from riemannian_modules.engine.trajectory_plot import lines_of, plot_lines
 
-        self._require_one("plot")
-        signals = self._signals(names)
+        shown, runs = self._drawn()
+        signals = shown._signals(names)
         unknown = [name for name in logarithmic if name not in signals]
         if unknown:
             raise SignatureError(
@@ -218,7 +199,24 @@ class Trajectory(Shown, Recomputed):
             )
         ]
         is_discrete = self.module.signature.time is Time.DISCRETE
-        return plot_lines(self.times, lines, is_discrete=is_discrete, events=self.events)
+        return plot_lines(self.times, lines, is_discrete=is_discrete, events=self.events, runs=runs)
+
+    def _drawn(self) -> tuple[Trajectory, list[str]]:
+        """What is drawn: itself, or of a batch some runs (R, T, ...), with their names."""
+        if not self.batch:
+            return self, []
+        count = math.prod(self.batch)
+        kept = np.linspace(0, count - 1, min(count, MOST_RUNS)).round().astype(int)
+        states, inputs, outputs = (
+            part.reshape(count, *part.shape[-2:])[kept]
+            for part in (self.states, self.inputs, self.outputs)
+        )
+        theta = self.theta.reshape(count, -1)[kept]
+        places = np.stack(np.unravel_index(kept, self.batch), -1).tolist()
+        names = [f"run {', '.join(map(str, place))}" for place in places]
+        if len(kept) < count:
+            names[0], names[-1] = f"{names[0]} of {count}", f"{names[-1]} ({len(kept)} drawn)"
+        return Trajectory(self.module, self.times, states, inputs, outputs, theta), names
 
     def _signals(self, names: Sequence[str]) -> dict[str, tuple[Port, Array]]:
         """What is drawn under which name: as named, or all, an output only if it is no state."""
@@ -307,46 +305,6 @@ def joined(first: Trajectory, then: Trajectory) -> Trajectory:
         runs[0].followed_by(runs[1]) if len(runs) == 2 else next(iter(runs), None),
         first.events + then.events,
     )
-
-
-def read_trajectory(
-    path: str | Path,
-    module: RiemannianModule,
-    theta: ArrayLike | Mapping[str, ArrayLike] | None = None,
-) -> Trajectory:
-    """Read what `Trajectory.to_csv` wrote; the outputs are computed again from states and inputs.
-
-    Args:
-        path: A CSV file with the columns "time" and every state and input coordinate of the module.
-        module: The module that was simulated.
-        theta: Its parameters, flat or by name; its own where None.
-
-    Returns:
-        The trajectory with the module's names.
-
-    Raises:
-        SpecError: If the file is missing, cannot be read, or is larger than `LARGEST_FILE`.
-        SignatureError: If a column is missing or a row is short.
-        DomainError: If an entry is no finite number.
-    """
-    require("read_trajectory", module, RiemannianModule, "a module")
-    s, values = module.signature, module.point(None, None, theta).theta
-    state, inputs, _ = s.distinct
-    wanted = ["time", *state.coordinates, *inputs.coordinates]
-    require("read_trajectory", path, (str, Path), "a path")
-    rows = read_rows(path)
-    header = [name.strip() for name in rows[0][1]] if rows else []
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        raise SignatureError(
-            f"{path}: columns {missing} are missing; expected {wanted} of {type(module).__name__}, "
-            f"got {header}."
-        )
-    places = [header.index(name) for name in wanted]
-    table = np.array([numbers_of(f"{path}: line {i}", row, header) for i, row in rows[1:]])
-    table = table.reshape(len(rows) - 1, len(header))[:, places]
-    n = s.state.size
-    return trajectory_at(module, table[:, 0], table[:, 1 : n + 1], table[:, n + 1 :], values)
 
 
 def _signal(space: Space, values: Array, name: str) -> Array:

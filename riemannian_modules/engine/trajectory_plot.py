@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SPREAD = 30.0  # how much larger than another a signal may be in one panel
 MOST_NAMED = 10  # lines of a panel that are named one by one
+MOST_APART = 8  # lines of several runs that have a panel each
 MOST_LETTERS = 20  # along the height of a panel; longer names stand in a legend
 WIDEST = 30  # letters of a name in a legend; of longer ones the end is shown
 CLOSE = 0.01  # of a panel's height: two lines no further apart look like one
@@ -37,7 +38,7 @@ class Line:
     Attributes:
         name: Its name.
         unit: Its unit.
-        values: Its values (T,).
+        values: Its values (T,), of several runs (R, T).
         size: The largest magnitude of the signal that it is a coordinate of.
         is_logarithmic: Whether a logarithmic scale is wanted.
     """
@@ -52,13 +53,15 @@ class Line:
     def is_held(self) -> bool:
         """Whether it is constant but for few jumps, no two of them at neighbouring times."""
         moves = np.diff(self.values) != 0
-        return bool(moves.any() and moves.mean() <= 0.25 and not (moves[1:] & moves[:-1]).any())
+        apart = not (moves[..., 1:] & moves[..., :-1]).any()
+        return bool(moves.any() and moves.mean() <= 0.25 and apart)
 
 
 def lines_of(port: Port, values: Array, *, is_logarithmic: bool) -> list[Line]:
-    """The coordinates of a signal (T, *shape) as lines."""
+    """The coordinates of a signal (T, *shape), of several runs (R, T, *shape), as lines."""
     size = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
-    columns = values.reshape(len(values), -1).T
+    of_runs = values.shape[: values.ndim - len(port.shape)]
+    columns = np.moveaxis(values.reshape(*of_runs, port.size), -1, 0)
     return [
         Line(name, port.unit, column, size, is_logarithmic)
         for name, column in zip(port.coordinates(), columns, strict=True)
@@ -66,7 +69,12 @@ def lines_of(port: Port, values: Array, *, is_logarithmic: bool) -> list[Line]:
 
 
 def plot_lines(
-    times: Array, lines: Sequence[Line], *, is_discrete: bool, events: Sequence[Occurrence] = ()
+    times: Array,
+    lines: Sequence[Line],
+    *,
+    is_discrete: bool,
+    events: Sequence[Occurrence] = (),
+    runs: Sequence[str] = (),
 ) -> Figure:
     """Draw lines against times (T,); no window is opened.
 
@@ -75,6 +83,7 @@ def plot_lines(
         lines: What to draw.
         is_discrete: Whether the times are steps, between which values are held.
         events: What happened: a mark at the foot of each panel, a colour for each name.
+        runs: The names of the runs where lines have several.
 
     Raises:
         DomainError: If a line is wanted on a logarithmic scale and never positive.
@@ -87,11 +96,16 @@ def plot_lines(
                 f"plot: {line.name!r} is never positive, so it has no logarithmic scale. Leave it "
                 "out of `logarithmic`."
             )
-    panels = list(_panels(lines)) or [[]]
+    apart = bool(runs) and len(lines) <= MOST_APART
+    panels = [[line] for line in lines] if apart else list(_panels(lines)) or [[]]
     figure = Figure(figsize=(WIDTH, 0.6 + HEIGHT * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for ax, members in zip(axes, panels, strict=True):
-        _draw_panel(ax, times, members, is_discrete=is_discrete)
+        if runs:
+            _draw_runs(ax, times, members, runs, is_discrete=is_discrete)
+        else:
+            _draw_lines(ax, times, members, is_discrete=is_discrete)
+        _label(ax, members, is_named=bool(runs))
         _mark(ax, events)
     axes[-1].set_xlabel("step" if is_discrete else "time")
     figure.align_ylabels(axes)
@@ -113,15 +127,46 @@ def _panels(lines: Sequence[Line]) -> Iterator[list[Line]]:
             yield [line for line in members if panel_of[line.size] == panel]
 
 
-def _draw_panel(ax: Axes, times: Array, lines: Sequence[Line], *, is_discrete: bool) -> None:
-    looks = _looks(lines)
-    for line, (label, look) in zip(lines, looks, strict=True):
-        positive = line.values > 0 if line.is_logarithmic else True
-        shown = np.where(np.isfinite(line.values) & positive, line.values, np.nan)
-        is_held = is_discrete or line.is_held
+def _draw_lines(ax: Axes, times: Array, lines: Sequence[Line], *, is_discrete: bool) -> None:
+    for line, (label, look) in zip(lines, _looks(lines), strict=True):
+        shown = _shown(line)
         marker = "o" if np.isfinite(shown).sum() == 1 else ""
         ax.plot(times, shown, label=label, marker=marker,
-                drawstyle="steps-post" if is_held else "default", **look)  # fmt: skip
+                drawstyle=_style(line, is_discrete=is_discrete), **look)  # fmt: skip
+
+
+def _draw_runs(
+    ax: Axes, times: Array, lines: Sequence[Line], runs: Sequence[str], *, is_discrete: bool
+) -> None:
+    """A faint line for each run; in a panel of one signal from dark, the first, to light."""
+    from matplotlib import colormaps
+
+    alpha, shades = len(runs) ** -0.3, colormaps["viridis"](np.linspace(0.0, 0.92, len(runs)))
+    marker = "o" if len(times) == 1 else ""
+    for i, line in enumerate(lines):
+        colours = shades if len(lines) == 1 else [COLOURS[i % len(COLOURS)]] * len(runs)
+        style = _style(line, is_discrete=is_discrete)
+        for values, colour in zip(_shown(line), colours, strict=True):
+            ax.plot(
+                times, values, color=colour, alpha=alpha, lw=1.0, drawstyle=style, marker=marker
+            )
+        if len(lines) > 1:
+            ax.plot([], [], color=colours[0], label=_short(line.name))
+    ends = sorted({0, len(runs) - 1})
+    for end in ends if len(lines) == 1 else ():
+        ax.plot([], [], color=shades[end], label=runs[end])
+
+
+def _shown(line: Line) -> Array:
+    positive = line.values > 0 if line.is_logarithmic else True
+    return np.where(np.isfinite(line.values) & positive, line.values, np.nan)
+
+
+def _style(line: Line, *, is_discrete: bool) -> Any:
+    return "steps-post" if is_discrete or line.is_held else "default"
+
+
+def _label(ax: Axes, lines: Sequence[Line], *, is_named: bool) -> None:
     if lines and lines[0].is_logarithmic:
         ax.set_yscale("log")
     unit = f"[{lines[0].unit}]" if lines and lines[0].unit else ""
@@ -131,7 +176,7 @@ def _draw_panel(ax: Axes, times: Array, lines: Sequence[Line], *, is_discrete: b
     ax.set_ylabel(name if name and fits else unit)
     ax.grid(visible=True, alpha=0.3)
     ax.margins(x=0.01)
-    if len(lines) > 1 or not fits:
+    if len(lines) > 1 or not fits or (lines and is_named):
         _legend(ax, lines)
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     create_model,
 )
 
+from riemannian_modules.errors import RiemannianError
 from riemannian_modules.spec.registry import Argument, constructors
 
 FORMAT = "riemannian-modules/system/1"
@@ -28,6 +29,27 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"expected a number, or nested lists of numbers, got {str(value)[:60]!r}")
     return value
+
+
+def _drive(value: Any) -> Any:
+    """An input of a simulation: numbers, a formula's text, or a table."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict):
+        return _numbers(value)
+    from riemannian_modules.engine.input_tables import held_table, linear_table
+
+    makers = {"held": held_table, "linear": linear_table}
+    kinds = [kind for kind in makers if value.keys() == {"times", kind}]
+    if not kinds:
+        raise ValueError(
+            'expected a table {"times": [...], "held": [...]}, each value held until the next, or '
+            f'with "linear" for "held", joined by lines; got the keys {list(value)}'
+        )
+    try:
+        return makers[kinds[0]](_numbers(value["times"]), _numbers(value[kinds[0]]))
+    except RiemannianError as fault:
+        raise ValueError(f"expected a table of numbers: {fault}".removesuffix(".")) from None
 
 
 _SIDE_NAMES = {"inf": float("inf"), "-inf": float("-inf")}
@@ -52,6 +74,37 @@ Side = Annotated[
     Field(allow_inf_nan=True),
     BeforeValidator(_side),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf"]}]}),
+]
+Resets = Annotated[
+    Any,
+    PlainValidator(lambda value: value if isinstance(value, str) else _numbers(value)),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "array"}]}),
+]
+Positive = Annotated[float, Field(gt=0)]
+_TABLE = {"times": {"type": "array", "items": {"type": "number"}}}
+Drive = Annotated[
+    Any,
+    PlainValidator(_drive),
+    WithJsonSchema(
+        {
+            "description": 'Numbers; a formula of the time t, as in "where(t >= 1, 2, 0)"; or a '
+            "table whose values are held until the next, or joined by lines.",
+            "anyOf": [
+                {"type": "number"},
+                {"type": "string"},
+                {"type": "array", "items": {}},
+                *(
+                    {
+                        "type": "object",
+                        "properties": {**_TABLE, kind: {"type": "array", "items": {}}},
+                        "required": ["times", kind],
+                        "additionalProperties": False,
+                    }
+                    for kind in ("held", "linear")
+                ),
+            ],
+        }
+    ),
 ]
 Address = Annotated[str, Field(description='A port, as "module.port".')]
 Ports = Annotated[
@@ -127,14 +180,37 @@ class ExpressionsSpec(Strict):
 
 
 @final
+class EventSpec(Strict):
+    """What happens in a simulation, and when: where a formula is zero, or at known times."""
+
+    when: str | None = Field(
+        default=None, description="What is zero at the event, in states, inputs, parameters and t."
+    )
+    times: list[float] | None = Field(default=None, description="When, where that is known.")
+    direction: Literal[-1, 0, 1] = Field(
+        default=0, description="1 where `when` has to rise through zero, -1 to fall, 0 for both."
+    )
+    reset: dict[str, Resets] = Field(
+        default={}, description="New values of states, formulas of those before, or numbers."
+    )
+    stop: bool = Field(default=False, description="Whether the run ends there.")
+    name: str = Field(default="", description="Its name in the results.")
+
+
+@final
 class SimulationSpec(Strict):
     """What `riemannian-modules simulate` runs."""
 
     t_end: Annotated[float, Field(gt=0)] = Field(description="End of the time span, in seconds.")
     points: Annotated[int, Field(ge=2, le=1_000_000)] = 201
     x0: dict[str, Numbers] = Field(default={}, description="Initial state; zero where not named.")
-    inputs: dict[str, Numbers] = Field(
-        default={}, description="Constant inputs; zero where not named."
+    inputs: dict[str, Drive] = Field(
+        default={}, description="Inputs: constants, formulas of t, tables; zero where not named."
+    )
+    events: list[EventSpec] = Field(default=[], description="What happens on the way.")
+    rtol: Positive | None = Field(default=None, description="Relative tolerance.")
+    atol: Positive | dict[str, Numbers] | None = Field(
+        default=None, description="Absolute tolerance, one for all states or by state."
     )
 
 

@@ -16,6 +16,7 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import box
 from riemannian_modules.space import as_space
 from riemannian_modules.spec.models import (
+    EventSpec,
     ExpressionsSpec,
     GraphSpec,
     SameSpec,
@@ -24,6 +25,7 @@ from riemannian_modules.spec.models import (
     file_model,
     type_models,
 )
+from riemannian_modules.spec.read_simulation import simulation_of
 from riemannian_modules.spec.registry import constructors
 from riemannian_modules.spec.system import FitTask, Goal, Simulation, System
 
@@ -53,7 +55,9 @@ def system_from_data(data: object, source: str = "system") -> System:
     return System(
         module, spec.name, spec.description, tuple(spec.citations), region,
         Goal(spec.certify.rate, spec.certify.factor) if spec.certify else None,
-        Simulation(**dict(spec.simulation)) if spec.simulation else None,
+        simulation_of(spec.simulation, module, f"{source}: /simulation")
+        if spec.simulation
+        else None,
         FitTask(**dict(spec.fit)) if spec.fit else None,
     )  # fmt: skip
 
@@ -246,6 +250,8 @@ def _known_keys(pointer: str, parent: Any) -> list[str]:
     steps = pointer.split("/")
     if len(steps) == 2:
         return list(SystemFile.model_fields)
+    if steps[1:3] == ["simulation", "events"] and len(steps) > 4:
+        return list(EventSpec.model_fields)
     sections = {"certify": Goal, "simulation": Simulation, "fit": FitTask}
     section = sections.get(steps[1])
     return list(section.__dataclass_fields__) if section else []

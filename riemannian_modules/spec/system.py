@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from numpy.typing import ArrayLike
 from typing_extensions import override
@@ -13,23 +13,36 @@ from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.region import Box, Side
 from riemannian_modules.shown import Facts, Shown, brief_value, cut, listed
 
+if TYPE_CHECKING:
+    from riemannian_modules.engine.events import Event
+    from riemannian_modules.engine.input_tables import HeldTable, LinearTable
+
+    Drive = ArrayLike | str | HeldTable | LinearTable
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Simulation(Shown):
-    """A simulation: constant inputs from an initial state until ``t_end`` seconds (or steps).
+    """A simulation from an initial state until ``t_end`` seconds (or steps).
 
     Attributes:
         t_end: In seconds, or steps.
         points: How many times from 0 to `t_end` are written.
         x0: Initial values by state.
-        inputs: Constant values by input.
+        inputs: By input a constant, a formula of the time ``t`` such as "where(t >= 1, 2, 0)", or a
+            table of `held_table` or `linear_table`.
+        events: Made with `event`, `stop` or `at_times`, of formulas and numbers.
+        rtol: Relative tolerance; that of `simulate` where None.
+        atol: Absolute tolerance, one for all or by state; that of `simulate` where None.
     """
 
     t_end: float
     points: int = 201
     x0: Mapping[str, ArrayLike] = field(default_factory=dict[str, ArrayLike])
-    inputs: Mapping[str, ArrayLike] = field(default_factory=dict[str, ArrayLike])
+    inputs: Mapping[str, Drive] = field(default_factory=dict[str, "Drive"])
+    events: tuple[Event, ...] = ()
+    rtol: float | None = None
+    atol: float | Mapping[str, ArrayLike] | None = None
 
 
 @final

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
@@ -16,8 +15,10 @@ from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Port, Space
 from riemannian_modules.spec.models import FORMAT
+from riemannian_modules.spec.plain import plain
 from riemannian_modules.spec.registry import Constructor, constructors
 from riemannian_modules.spec.system import FitTask, System
+from riemannian_modules.spec.write_simulation import simulation_to_data
 
 
 def system_to_data(system: System) -> dict[str, Any]:
@@ -45,12 +46,7 @@ def system_to_data(system: System) -> dict[str, Any]:
         goal = {"rate": system.certify.rate, "factor": system.certify.factor}
         rows["certify"] = {k: v for k, v in goal.items() if v is not None}
     if system.simulation:
-        s = system.simulation
-        rows["simulation"] = {"t_end": s.t_end, "points": s.points} | {
-            key: {n: plain(v) for n, v in values.items()}
-            for key, values in (("x0", s.x0), ("inputs", s.inputs))
-            if values
-        }
+        rows["simulation"] = simulation_to_data(system.simulation)
     if system.fit:
         rows["fit"] = _fit(system.fit)
     return rows
@@ -65,22 +61,6 @@ def _fit(task: FitTask) -> dict[str, Any]:
         rows["absolute"] = True
     said = {name: getattr(task, name) for name in ("sigma", "weights", "fixed", "prior")}
     return rows | {name: plain(values) for name, values in said.items() if values}
-
-
-def plain(value: Any) -> Any:
-    """Arrays and NumPy numbers as lists and numbers; the rest as it is."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UnsupportedError(
-            f"A file holds finite numbers, but an argument of a module is {value}. Use a large "
-            f"number."
-        )
-    return value
 
 
 def side_to_data(value: float) -> float | str:

@@ -223,6 +223,7 @@ REFUSED = {
     "digits with underscores": ("1_000", 2, "'_000'"),
     "a hexadecimal number": ("0x10", 2, "'x10'"),
     "an imaginary number": ("2j", 2, "'j'"),
+    "a digit of a script before a name": ("፩", 1, "no part of a name"),
     "two points": ("1.2.3", 4, r"'\.3'"),
     "5,001 digits": ("x + " + "7" * 5001, 5, "4000 digits, got 5001"),
     "an exponent beyond doubles": ("x*1e999", 3, r"1\.8e308"),
@@ -281,6 +282,23 @@ def test_names_of_functions_words_and_constants_are_no_names_of_quantities():
         assert not is_name(name), name
     for name in ("x", "α", "e", "E", "t", "lambda", "_a1", "Δx", "größe"):
         assert is_name(name), name
+
+
+def test_a_name_of_a_composite_is_one_name_where_there_are_such():
+    q, q2 = sp.Symbol("q"), sp.Symbol("q2")
+    tracer = Tracer("test")
+    values = {
+        name: SymbolicArray(np.array(symbol, dtype=object), tracer)
+        for name, symbol in {"plant.q": q, "plant.q2": q2}.items()
+    }
+    text = "2.*plant.q - plant.q2*.5"
+    assert evaluate(text, parse(text, values), values, tracer).entries.item() == 2 * q - q2 / 2
+    with pytest.raises(
+        SignatureError, match=r"column 5: there is no 'plant\.p'. Did you mean 'pla"
+    ):
+        parse("1 - plant.p", values)
+    with pytest.raises(SignatureError, match=r"column 1: there is no 'plant'"):
+        parse("plant", values)
 
 
 def test_compatible_characters_are_one_name():

@@ -198,6 +198,15 @@ def test_the_curve_ends_where_a_trajectory_leaves_the_region():
     assert curve.get_xdata()[-1] <= np.log(1.5)
 
 
+def test_inputs_that_change_stand_in_the_picture_as_they_begin():
+    lag = Lag(1.0)
+    answer = certify(lag, box(x=(-1, 1)), rate=0.9)
+    simulation = Simulation(4.0, 41, {"x": 0.0}, {"u": "0.5 + t"})
+    first, second = two_trajectories(System(lag, simulation=simulation), answer)
+    assert (first.inputs == 0.5).all()
+    assert (second.inputs == 0.5).all()
+
+
 def test_two_starts_are_in_the_region_and_differ():
     inf = np.inf
     lower, upper = np.array([-1.0, -inf, 2.0, 0.0, -inf]), np.array([1.0, 3.0, inf, 1.0, inf])

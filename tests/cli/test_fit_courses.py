@@ -7,7 +7,13 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.cli import MISUSE
-from riemannian_modules.engine import fit_trajectories, read_experiments
+from riemannian_modules.engine import (
+    at_times,
+    fit_trajectories,
+    held_table,
+    read_experiments,
+    simulate,
+)
 from riemannian_modules.errors import SignatureError, SpecError
 from riemannian_modules.results import load_result
 from riemannian_modules.spec import Simulation, System, load_system, save_system
@@ -77,6 +83,31 @@ def test_a_wide_table_takes_the_files_start_and_skips_empty_cells(folder):
     result = run("fit", folder / "with.json", "--data", folder / "wide.csv", "--sigma", "A=0.1")
     assert result.exit_code == 0, result.output
     assert "k = 0.6" in words_of(result.output)
+
+
+def test_the_files_inputs_drive_experiments_that_say_nothing_of_them(folder):
+    step = "where(t >= 1, 2, 0)"  # in an experiment, text would be a formula of parameters
+    drive = System(DECAY, simulation=Simulation(3.0, x0={"A": 2.0}, inputs={"u": step}))
+    save_system(drive, folder / "with.json")
+    truth = simulate(
+        DECAY, [0.0, *T], {"A": 2.0}, {"u": held_table([0.0, 1.0], [0.0, 2.0])}, {"k": 0.6}
+    )
+    lines = [f"{t!r},{a!r}" for t, a in zip(T, truth["A"][1:].tolist(), strict=True)]
+    (folder / "driven.csv").write_text("\n".join(["time,A", *lines]) + "\n")
+    words = ("fit", folder / "with.json", "--data", folder / "driven.csv", "--sigma", "A=0.01")
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert "k = 0.6" in words_of(result.output)
+
+
+def test_a_files_events_are_refused_by_a_fit(folder):
+    events = (at_times([1.0], {"A": "A + 1"}, name="bolus"),)
+    whole = System(DECAY, simulation=Simulation(3.0, x0={"A": 2.0}, events=events))
+    save_system(whole, folder / "with.json")
+    result = run("fit", folder / "with.json", "--data", folder / "experiments.csv")
+    assert result.exit_code == MISUSE
+    assert "'bolus'" in words_of(result.output)
+    assert "doses" in words_of(result.output)
 
 
 @pytest.mark.parametrize(

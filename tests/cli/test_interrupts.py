@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
+import riemannian_modules.engine
 from riemannian_modules.certify.branching.search_state import load_search
 from riemannian_modules.cli import INTERRUPTED, PROVED, certify_results
 from riemannian_modules.cli import certify as certify_command
@@ -246,7 +247,7 @@ def test_an_interrupted_simulation_goes_on_as_if_it_had_not_been(
     kept = (out / "trajectory.csv").read_text().splitlines()
     assert len(kept) == 1 + 1 + 4 * count  # a heading, the start, four times a stretch
     with monkeypatch.context() as moment:
-        interrupt_simulation(moment, 1)  # and again, in the first new stretch
+        interrupt_simulation(moment, 0)  # and again, in the first new stretch
         saved, goes_on, last_words = told(run(*next_words))
     assert (saved, goes_on, last_words) == (["trajectory.csv"], True, next_words)
     assert run(*last_words).exit_code == 0
@@ -263,13 +264,25 @@ def test_a_simulation_interrupted_before_there_is_anything_says_so(swing, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_an_interrupted_run_with_events_is_begun_again(tmp_path, monkeypatch):
+    module = rm.Equations({"dx": "-x"}, state="x")
+    dosed = Simulation(9.0, 41, {"x": 1.0}, events=(rm.engine.at_times([3.0], {"x": "x + 1"}),))
+    save_system(System(module, simulation=dosed), tmp_path / "dosed.json")
+    words = ("simulate", str(tmp_path / "dosed.json"), "--out", str(tmp_path / "out"))
+    for more in ((), ("--scan", "x=0:1:3")):
+        with monkeypatch.context() as moment:
+            interrupt_simulation(moment, 0)
+            assert told(run(*words, *more)) == ([], False, [*words, *more])
+        assert run(*words, *more).exit_code == 0
+
+
 def test_a_simulation_interrupted_as_it_is_drawn_is_whole(swing, tmp_path, monkeypatch):
     words = ("simulate", str(swing), "--out", str(tmp_path / "out"))
     with monkeypatch.context() as moment:
         moment.setattr("riemannian_modules.plot.save_figure", after(0))
         saved, goes_on, next_words = told(run(*words))
     assert (saved, goes_on) == (["trajectory.csv"], True)
-    interrupt_simulation(monkeypatch, 1)  # the start alone is asked for again
+    interrupt_simulation(monkeypatch, 0)  # nothing is simulated again
     assert run(*next_words).exit_code == 0
 
 

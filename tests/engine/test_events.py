@@ -242,3 +242,34 @@ def test_what_cannot_be_an_event_is_refused_in_words(make, words):
 def test_a_reset_to_nan_is_refused():
     with pytest.raises(DomainError, match="NaN"):
         simulate(Ball(), [0, 1.0], events=[at_times([0.5], lambda t, x, u, p: {"v": np.nan})])
+
+
+def test_formulas_name_the_quantities_of_composites():
+    chain = rm.Wiring(a=rm.Lag(1.0), b=rm.Lag(2.0)).input("u", "a.u").connect("a.y", "b.u")
+    half = event("a.x - 0.5", reset={"b.x": "b.x + a.x * a.tau"}, name="half")
+    run = simulate(chain.build(), [0, 5.0], inputs={"u": 1.0}, events=[half])
+    (found,) = run.events
+    assert found.time == pytest.approx(np.log(2.0), rel=1e-7)
+    assert (found.after - found.before).tolist() == pytest.approx([0.0, 0.5], rel=1e-7)
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0], np.ones((2, 1)), lambda t, x, u, p: [1.0, 2.0]])
+def test_a_reset_to_several_values_is_refused_by_name(value):
+    with pytest.raises(SignatureError, match="reset of 'h': 'v': expected one new value"):
+        simulate(Ball(), [0, 5.0], {"h": 1.0}, events=[event("h", reset={"v": value})])
+
+
+def test_a_reset_may_be_a_constant_formula():
+    run = simulate(Ball(), [0, 0.1], {"h": 1.0}, events=[at_times([0.05], {"v": "0", "h": "1/2"})])
+    assert run.events[0].after.tolist() == [0.5, 0.0]
+    fallen = event("h", reset={"v": "0*v", "h": "3"})
+    assert simulate(Ball(), [0, 1.0], {"h": 1.0}, events=[fallen]).events[0].after.tolist() == [
+        3,
+        0,
+    ]
+
+
+def test_a_constant_is_no_event():
+    for when in ("3", "h - h"):
+        with pytest.raises(SignatureError, match=r"event 'never': .* is constant"):
+            simulate(Ball(), [0, 1.0], events=[event(when, name="never")])

@@ -1,5 +1,6 @@
 """A batch of simulations is its members, each as it is alone."""
 
+import math
 import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import DOP853
 
 import riemannian_modules as rm
-from riemannian_modules.engine import held_table, simulate
+from riemannian_modules.engine import held_table, read_trajectory, simulate
 from riemannian_modules.errors import ConvergenceError, SignatureError
 from tests.engine.flows import LinearStep, Pendulum, Robertson, Untraceable
 from tests.strategies import rngs
@@ -213,14 +214,66 @@ def test_a_batch_is_printed_and_pickled_and_one_of_it_is_drawn_and_written(tmp_p
     run = simulate(Pendulum(), [0.0, 1.0, 2.0], np.ones((4, 2)))
     assert "4 runs of 3 times" in repr(run)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(run)).states, run.states)
-    with pytest.raises(SignatureError, match=r"plot.*run\(0\)"):
-        run.plot()
-    with pytest.raises(SignatureError, match=r"to_csv.*run\(0\)"):
-        run.to_csv(tmp_path / "run.csv")
     with pytest.raises(SignatureError, match=r"batch of shape \(4,\), got \(4,\)"):
         run.run(4)
     run.run(1).plot()
     run.run(1).to_csv(tmp_path / "run.csv")
+
+
+class Named(rm.Flow):
+    """States, inputs and parameters that are called as the columns of the file are."""
+
+    state, inputs, outputs = rm.space("run time"), rm.space("u"), rm.space("run y")
+    parameters = {"k": 1.0, "u": 2.0}
+
+    def equations(self, x, u, p):
+        return {"run": -p.k * x.run, "time": u.u - p.u * x.time}, {"run": p.k * x.run, "y": x.time}
+
+
+@pytest.mark.parametrize("batch", [(), (1,), (3,), (2, 3), (2, 1, 2)])
+def test_a_batch_survives_its_file(tmp_path, batch):
+    rng = np.random.default_rng(0)
+    ours = simulate(
+        Named(), [0.0, 0.5, 2.0], rng.standard_normal((*batch, 2)), {"u": rng.random(batch)},
+        1.0 + rng.random((*batch, 2)),
+    )  # fmt: skip
+    ours.to_csv(tmp_path / "runs.csv")
+    again = read_trajectory(tmp_path / "runs.csv", Named(), None if batch else ours.theta)
+    assert again.batch == batch
+    for name in ("times", "states", "inputs", "outputs"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(ours, name))
+    if math.prod(batch) > 1:
+        np.testing.assert_array_equal(again.theta, ours.theta)
+    text = (tmp_path / "runs.csv").read_text()
+    assert len(text.splitlines()) == 1 + 3 * math.prod(batch)
+
+
+TORN = [
+    "0,0,1\n0,1,1\n1,0,1\n", "0,0,1\n1,0.5,1\n", "1,0,1\n0,0,1\n", "0.5,0,1\n", "9e9,0,1\n",
+    "-1,0,1\n", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", TORN)
+def test_runs_of_other_times_are_refused(tmp_path, rows):
+    (tmp_path / "runs.csv").write_text("run,time,x\n" + rows)
+    with pytest.raises(SignatureError, match="one after the other"):
+        read_trajectory(tmp_path / "runs.csv", rm.Equations({"dx": "-x"}, state="x"))
+
+
+def test_the_runs_of_a_batch_are_drawn_a_hundred_at_most():
+    few = simulate(Pendulum(), [0.0, 1.0, 2.0], np.ones((2, 3, 2))).plot()
+    assert [len([e for e in ax.lines if len(e.get_xdata())]) for ax in few.axes] == [6, 6, 6, 6]
+    assert [e.get_text() for e in few.axes[1].get_legend().get_texts()] == ["run 0, 0", "run 1, 2"]
+    many = simulate(rm.Affine(np.ones((9, 9))), [0.0, 1.0], inputs=np.ones((2, 9))).plot()
+    assert len(many.axes) == 1
+    flow = rm.Equations({"dx": "-x"}, state="x")
+    starts = np.linspace(1, 2, 250)[:, None]
+    (ax,) = simulate(flow, [0.0, 1.0], starts).plot(logarithmic=["x"]).axes
+    drawn = [e.get_ydata()[0] for e in ax.lines if len(e.get_xdata())]
+    assert len(drawn) == 100
+    assert (drawn[0], drawn[-1]) == (1.0, 2.0)
+    assert "run 249 (100 drawn)" in [e.get_text() for e in ax.get_legend().get_texts()]
 
 
 def test_a_member_that_runs_away_is_named():

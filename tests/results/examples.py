@@ -243,7 +243,10 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Linear: lambda: rm.box().linear({"q": 1.0}, upper=3.0).constraints[0],
     Ball: lambda: rm.ball({"q": 0, "v": 0}, 1.0, np.eye(2)).constraints[0],
     Goal: lambda: Goal(rate=0.5),
-    Simulation: lambda: Simulation(2.0, 5, {"q": 1.0}),
+    Simulation: lambda: Simulation(
+        2.0, 5, {"q": 1.0}, {"u": engine.held_table([0.0], [1.0]), "w": "sin(t)"},
+        (engine.stop("q - 2", name="far"),), atol={"q": 1e-9},
+    ),
     FitTask: lambda: FitTask(
         "readings.csv", bounds={"k": (0.0, np.inf)}, sigma={"y": "error"}, fixed={"n": None},
         prior={"k": "normal:1,0.2"},
