@@ -97,6 +97,17 @@ def test_no_ball_falls_through_a_floor_at_any_height(floor):
     assert np.abs(times - bounces(1.0, 0.9, len(times))).max() <= 1e-5
 
 
+def test_formulas_may_be_numbers_and_a_run_may_be_its_start():
+    halt = event("h - 1", reset={"h": "2", "v": "-2^2"})
+    trajectory = simulate(Ball(), [0, 0.5], [1.5, 0.0], events=[halt])
+    t = trajectory.events[0].time
+    assert abs(trajectory["h"][-1] - (2 - 4 * (0.5 - t) - G * (0.5 - t) ** 2 / 2)) <= DEFAULT
+    never = stop("1")
+    assert simulate(Ball(), [0, 0.5], [1.5, 0.0], events=[never]).events == ()
+    put = at_times([0.0], {"v": "3"})
+    np.testing.assert_array_equal(simulate(Ball(), [0.0], events=[put]).states, [[0.0, 3.0]])
+
+
 def test_a_ball_that_comes_to_rest_is_refused_in_words_and_ends_where_it_is_told_to():
     bounce = event("h", direction=-1, reset={"v": "-0.5 * v"})
     with pytest.raises(ConvergenceError, match=r"4 times in a row.*accumulate \(Zeno\)"):
