@@ -11,6 +11,7 @@ from riemannian_modules.cli.arguments import (
     OutFolder,
     SystemPath,
     finite,
+    input_values,
     load,
     misuse,
     port_values,
@@ -71,7 +72,7 @@ def simulate(
     settings, s = system.simulation, system.module.signature
     times = _times(system, t_end, points)
     start = port_values(s.state, settings.x0 if settings else {}, x0 or [], "--x0")
-    drive = port_values(s.inputs, settings.inputs if settings else {}, inputs or [], "--input")
+    drive = input_values(system.module, settings.inputs if settings else {}, inputs or [])
     if out is None:
         _print_states(system, run(system.module, times, start, drive))
         return

@@ -6,6 +6,7 @@ interrupted and went on gives the numbers of one that was not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def simulated_in_stretches(
     module: RiemannianModule,
     times: Array,
     x0: Array,
-    inputs: Array,
+    inputs: Mapping[str, Array],
     begun: Path | None,
     kept: Path,
 ) -> Trajectory:
@@ -33,7 +34,7 @@ def simulated_in_stretches(
         module: The module.
         times: (T,), the start first.
         x0: The initial state, (n,).
-        inputs: Constant inputs, (m,).
+        inputs: Constant inputs by port.
         begun: What an interrupted run of the same module, times, start and inputs has kept.
         kept: The CSV file.
 
@@ -45,7 +46,9 @@ def simulated_in_stretches(
     from riemannian_modules.engine.simulate import simulate
     from riemannian_modules.engine.trajectory import joined, read_trajectory
 
-    edges = np.unique(np.linspace(0, len(times) - 1, STRETCHES + 1).astype(int)).tolist()
+    # Sampled parts count their ticks from the start, so that a run of theirs is one stretch.
+    stretches = 1 if module.has_ticks else STRETCHES
+    edges = np.unique(np.linspace(0, len(times) - 1, stretches + 1).astype(int)).tolist()
     known = None if begun is None else read_trajectory(begun, module)
     if begun is not None and known is not None:
         _check_same(begun, known, simulate(module, times[:1], x0, inputs), times)
@@ -54,6 +57,10 @@ def simulated_in_stretches(
             done = 0 if known is None else len(known) - 1
             if known is not None and edge <= done:
                 continue
+            if known is not None and module.has_ticks:
+                raise misuse(
+                    "--resume", "sampled parts count their ticks from the start. Begin again there."
+                )
             start = x0 if known is None else known.final_state
             piece = simulate(module, times[done : edge + 1], start, inputs)
             known = piece if known is None else joined(known, piece)
@@ -74,7 +81,7 @@ def _check_same(path: Path, known: Trajectory, start: Trajectory, times: Array) 
         for what, mine, theirs in (
             ("times", times[: len(known)], known.times),
             ("initial state", start.states[0], known.states[0]),
-            ("inputs", np.broadcast_to(start.inputs, known.inputs.shape), known.inputs),
+            ("inputs", start.inputs, known.inputs[:1]),
         )
         if not np.array_equal(mine, theirs)
     ]
