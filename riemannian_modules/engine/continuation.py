@@ -30,6 +30,7 @@ from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.rest_curve import RestCurve, common_laws
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule
+from riemannian_modules.modules.time_input import require_time
 from riemannian_modules.shown import listed
 from riemannian_modules.space import Array
 
@@ -70,10 +71,12 @@ def continuation(
         each point.
 
     Raises:
-        SignatureError: For unknown names, or a module without state.
+        SignatureError: For unknown names, a module without state, or one that reads the time where
+            the inputs do not name it and it is not what varies.
         DomainError: For bounds that are no such.
         ConvergenceError: If no point at rest is found to start from.
-        UnsupportedError: If what the module conserves changes with the parameter.
+        UnsupportedError: If what the module conserves changes with the parameter, or it has sampled
+            parts.
     """
     require("continuation", module, RiemannianModule, "a module")
     slot, place = _slot(module, text("continuation: parameter", parameter))
@@ -83,6 +86,7 @@ def continuation(
         inputs = start.u if inputs is None else inputs
         theta = start.theta if theta is None else theta
         start = start.x
+    require_time("continuation", module, inputs, [parameter.removeprefix("input.")])
     point = module.point(start, inputs, theta)
     if point.x.ndim != 1 or point.u.ndim != 1 or point.theta.ndim != 1:
         raise SignatureError("continuation: expected one point to start from, got a batch.")

@@ -20,6 +20,7 @@ from riemannian_modules.engine.conserved import conserved
 from riemannian_modules.engine.equilibrium import OperatingPoint
 from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.rest import RestEquations
+from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.errors import (
     ConvergenceError,
     DomainError,
@@ -27,6 +28,7 @@ from riemannian_modules.errors import (
     SignatureError,
 )
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
+from riemannian_modules.modules.time_input import require_time
 from riemannian_modules.region import Box
 from riemannian_modules.shown import Facts, Shown, counted
 from riemannian_modules.space import Array
@@ -118,11 +120,15 @@ def equilibria(
         in the class, several of it are given.
 
     Raises:
-        SignatureError: For wrong names or shapes, or a module without state.
+        SignatureError: For wrong names or shapes, a module without state, or one that reads the
+            time where the inputs do not name it.
+        UnsupportedError: If the module has sampled parts.
         RegionError: For unknown names in the region.
         ConvergenceError: If no point is found.
     """
     require("equilibria", module, RiemannianModule, "a module")
+    refuse_ticks("equilibria", module)
+    require_time("equilibria", module, inputs)
     name, s = type(module).__name__, module.signature
     if s.time is Time.STATIC:
         raise SignatureError(f"{name}: a static module has no state, so it has no equilibrium.")

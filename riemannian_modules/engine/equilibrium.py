@@ -21,6 +21,7 @@ from riemannian_modules.engine.rest import RestEquations
 from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.errors import ConvergenceError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
+from riemannian_modules.modules.time_input import require_time
 from riemannian_modules.shown import Facts, Shown
 from riemannian_modules.space import Array
 
@@ -78,7 +79,9 @@ def equilibrium(
         such point has the wanted outputs do these values give way, to one near the guess.
 
     Raises:
-        SignatureError: For wrong names or shapes, or a module without state.
+        SignatureError: For wrong names or shapes, a module without state, or one that reads the
+            time where the inputs do not name it.
+        UnsupportedError: If the module has sampled parts.
         ConvergenceError: If no point at rest is found; says which states still move, and what is
             conserved.
     """
@@ -95,6 +98,7 @@ def equilibrium(
     require("equilibrium: free", free, (list, tuple), "a list of names of inputs")
     for known in free:
         text("equilibrium: free", known)
+    require_time("equilibrium", module, inputs, free)
     rest = RestEquations(module, start.theta, start.u, outputs, free)
     laws = conserved(module, start, rest.free)
     z, r = _solved(rest, start, laws)

@@ -187,21 +187,23 @@ def _signal(given: Any, port: Port, times: Array, where: str) -> InputSignal:
     if isinstance(given, TimeInput):
         return given
     if isinstance(given, Jumping):
-        shaped(given.function(float(times[0])), port, f"{where} at t = {times[0]:g}")
-        return FunctionInput(given.function, port, tuple(given.times.tolist()))
+        function = _plain(given.function, port, float(times[0]), where)
+        return FunctionInput(function, port, tuple(given.times.tolist()))
     if callable(given):
-        if is_quantity(given(float(times[0]))):
-            given = _plain(given, port, where)
-        shaped(given(float(times[0])), port, f"{where} at t = {times[0]:g}")
-        if traced_signal(given, None, port.size) is None:
-            return FunctionInput(given, port, found_jumps(given, times))
-        return FunctionInput(given, port)
+        function = _plain(given, port, float(times[0]), where)
+        if traced_signal(function, None, port.size) is None:
+            return FunctionInput(function, port, found_jumps(function, times))
+        return FunctionInput(function, port)
     return ConstantInput(shaped(given, port, where))
 
 
-def _plain(quantity: Callable[[float], Any], port: Port, where: str) -> Callable[[float], Any]:
-    """A function whose values are quantities as one of numbers in the port's unit."""
-    return lambda t: in_unit(where, quantity(t), port.unit)
+def _plain(
+    given: Callable[[float], Any], port: Port, start: float, where: str
+) -> Callable[[float], Any]:
+    """A function whose values may be quantities as one of numbers in the port's unit."""
+    value = given(start)
+    shaped(value, port, f"{where} at t = {start:g}")
+    return (lambda t: in_unit(where, given(t), port.unit)) if is_quantity(value) else given
 
 
 def _check_covers(table: LinearTable | HeldTable, port: Port, times: Array, where: str) -> None:

@@ -16,6 +16,7 @@ from riemannian_modules.engine.linear_model import LinearModel
 from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule
+from riemannian_modules.modules.time_input import require_time
 
 
 def linearize(
@@ -38,11 +39,14 @@ def linearize(
         Jacobian.
 
     Raises:
-        SignatureError: For wrong names and shapes, or a batch of points.
+        SignatureError: For wrong names and shapes, a batch of points, or a module that reads the
+            time where the inputs do not name it.
+        UnsupportedError: If the module has sampled parts.
         DomainError: For NaN or infinite values, given or found in the Jacobian.
     """
     require("linearize", module, RiemannianModule, "a module")
     refuse_ticks("linearize", module)
+    require_time("linearize", module, u)
     point = module.point(x, u, theta)
     name = type(module).__name__
     if point.x.ndim != 1 or point.u.ndim != 1 or point.theta.ndim != 1:

@@ -211,6 +211,8 @@ def _in_pieces(batch: Batch, run: int, piecewise: PiecewiseRun) -> tuple[Array, 
     t, x, rtol, program = batch.times, batch.x[run], batch.rtol, piecewise.program
     if batch.floors is not None:
         return piecewise.integrated(t, x, rtol, batch.floors)
+    if len(t) == 1:  # nothing moves, so that nothing has a scale
+        return piecewise.integrated(t, x, rtol, np.ones_like(x))
     field = vector_field(between_ticks(batch.module), batch.theta[run])
     smooth = field.problem(lambda s: program.sampled(np.array([s]))[0].tolist(), x)
     floors: ScaledFloors | None = ScaledFloors(np.abs(x), rtol)

@@ -29,10 +29,10 @@ from riemannian_modules.space import Array
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
-SOON = 1e-9  # of the stretch: crossings of one border or event within this may accumulate
+SOON = 1e-7  # of the stretch: crossings of one border or event within this may accumulate
 MOST_SOON = 50  # such crossings in a row that are let pass
 MOST_SOONER = 4  # crossings in a row, the last of them soon, of which each comes sooner
-A_BIT = 1e-11  # of the time to the end: where a value is looked at that is zero at an event
+BITS = 1e-11, 1e-8, 1e-5  # of the time to the end: where a value is looked at that an event left
 
 
 @final
@@ -245,13 +245,13 @@ class Pieces:
         Of those that have, the value is zero but for rounding: it goes where its rate leads.
         """
         t, before, x = at
-        bit = A_BIT * (end - t)
         dx = np.array(problem.velocity(t, x.tolist(), mode))
         old, new = self._values(t, before.tolist()), self._values(t, x.tolist())
-        later = self._values(t + bit, (x + bit * dx).tolist())
-        for i, (was, value, then) in enumerate(zip(old, new, later, strict=True)):
+        later = [self._values(t + b * (end - t), (x + b * (end - t) * dx).tolist()) for b in BITS]
+        for i, (was, value, *then) in enumerate(zip(old, new, *later, strict=True)):
             if i in events and value == was:
-                self._sides[i] = _sign(then - value)
+                # A slow one is lost in the rounding of its value, unless it is given more time.
+                self._sides[i] = next((_sign(v - value) for v in then if v != value), 0.0)
             elif value != was:
                 self._sides[i] = _sign(value)
 

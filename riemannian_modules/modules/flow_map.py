@@ -96,9 +96,9 @@ class FlowMap(RiemannianModule):
                 "out. Map the plant over a sampling time, FlowMap(plant, 0.1), and compose it "
                 "with the controllers in discrete time."
             )
-        if time_ports(flow):
+        if clocks := time_ports(flow):
             raise SignatureError(
-                f"FlowMap: {type(flow).__name__} reads the time of a run ({flow.time_input!r}), "
+                f"FlowMap: {type(flow).__name__} reads the time of a run ({', '.join(clocks)}), "
                 "but a map over a time may begin at any. Write the clock as a state, c' = 1, whose "
                 "start is an input of the map."
             )

@@ -22,6 +22,7 @@ from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, LocalMetric, RiemannianModule, Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
+from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Signals
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Resampled(RiemannianModule):
 
         Raises:
             SignatureError: If the module has no sampling time, or the longer one is no whole
-                multiple of it in the same unit.
+                multiple of it in the same unit; or if it reads the time, as ``time_input``.
             DomainError: If the longer one is not positive and finite.
         """
         require("Resampled", module, RiemannianModule, "a module in discrete time")
@@ -65,6 +66,12 @@ class Resampled(RiemannianModule):
                 f"{where}: expected a whole multiple of the module's sampling time "
                 f"{s.sampling_time}, got {longer}. A module is made slower this way, not faster: "
                 "resample the faster one, or discretise this one again."
+            )
+        if steps > 1 and (clocks := time_ports(module)):
+            raise SignatureError(
+                f"{where}: the module reads the time of a run ({', '.join(clocks)}), which would "
+                f"stand still for {steps} steps. Write the clock as a state, t+ = t + "
+                f"{s.sampling_time.length:g}."
             )
         self.module, self.steps, self._longer = module, steps, longer.argument
         self.sampling_time = longer

@@ -48,7 +48,10 @@ class Fields(Keep):
         # A field with a default may be younger than the file.
         needed = {f.name for f in fields(kind) if f.default is MISSING and f.name in names}
         if not isinstance(data, dict) or not needed <= set(data) <= set(names):
-            raise SpecError(f"{kind.__name__}: expected exactly the fields {', '.join(names)}.")
+            raise SpecError(
+                f"{kind.__name__}: expected exactly the fields {', '.join(names)}. A file of "
+                "another version of the library is read by that version; or make the result again."
+            )
         return kind(**{name: read(value) for name, value in data.items()})
 
     def _names(self, kind: type) -> list[str]:

@@ -15,6 +15,7 @@ from riemannian_modules.certify.branching.search_state import load_search
 from riemannian_modules.cli import INTERRUPTED, PROVED, certify_results
 from riemannian_modules.cli import certify as certify_command
 from riemannian_modules.cli.results import results_in
+from riemannian_modules.engine import read_trajectory, simulate
 from riemannian_modules.engine.progress import TerminalProgress
 from riemannian_modules.region import box
 from riemannian_modules.spec import System, load_system, save_system
@@ -304,6 +305,41 @@ def test_what_another_simulation_kept_is_refused(swing, tmp_path, monkeypatch, c
     assert result.exit_code == 2
     assert f"with other {what}" in " ".join(result.output.split())
     assert run("simulate", swing, "--resume", kept).exit_code == 2  # no folder to write to
+
+
+@pytest.fixture
+def sampled_loop(tmp_path):
+    """A system file of a plant under a sampled controller, both of them driven by the time."""
+    plant = rm.Equations({"dx": "v - x + sin(t)", "y": "x"}, state="x", inputs="v t", outputs="y",
+                         time_input="t")  # fmt: skip
+    parts = {"plant": plant, "hold": rm.Sampled(rm.Gain(-0.5), 0.3)}
+    wiring = rm.Wiring(**parts).connect("plant.y", "hold.u").connect("hold.y", "plant.v")
+    path = tmp_path / "loop.json"
+    save_system(System(wiring.build(), "loop", simulation=Simulation(4.0, 21)), path)
+    return path, wiring.build()
+
+
+@pytest.mark.parametrize("clock", [None, 2.0])
+def test_time_and_ticks_run_on_from_stretch_to_stretch(sampled_loop, tmp_path, clock):
+    (path, module), out = sampled_loop, tmp_path / "out"
+    named = () if clock is None else ("--input", f"t={clock}")
+    assert run("simulate", path, "--x0", "plant.x=1", *named, "--out", out).exit_code == 0
+    kept = read_trajectory(out / "trajectory.csv", module)
+    start = np.where(np.array(module.signature.state.coordinates) == "plant.x", 1.0, 0.0)
+    inputs = None if clock is None else {"t": clock}
+    whole = simulate(module, np.linspace(0, 4.0, 21), start, inputs)
+    np.testing.assert_allclose(kept.states, whole.states, atol=1e-9)
+    np.testing.assert_allclose(kept.inputs, whole.inputs, atol=1e-15)
+    known = out / "trajectory.csv"
+    assert run("simulate", path, "--x0", "plant.x=1", *named, "--out", out, "--resume", known
+               ).exit_code == 0  # fmt: skip
+    rows = known.read_text().splitlines()[:9]
+    part = tmp_path / "part.csv"
+    part.write_text("\n".join(rows) + "\n")
+    words = ("simulate", path, "--x0", "plant.x=1", *named, "--out", out, "--resume", part)
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "sampled parts count their ticks" in " ".join(result.output.split())
 
 
 # Anywhere.

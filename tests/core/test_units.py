@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.door import number_array
-from riemannian_modules.engine import NoProgress, fit, simulate
+from riemannian_modules.engine import NoProgress, fit, jumping, simulate
 from riemannian_modules.errors import SignatureError, SpecError, WiringError
 from riemannian_modules.spec import load_system, save_system
 from riemannian_modules.spec.samples import read_samples
@@ -115,7 +115,8 @@ def test_simulations_take_quantities():
     plain = simulate(Pool(), t, {"a": 1.0}, {"feed": 3.0})
     start = {"a": UNITS.Quantity(1e-3, "uM")}
     table = np.array([0.0, 2.0]), UNITS.Quantity(np.array([0.05, 0.05]), "nM/min")
-    for feed in (per_minute, lambda t: per_minute, table):
+    jumps = jumping(lambda t: per_minute, [1.0])
+    for feed in (per_minute, lambda t: per_minute, jumps, table):
         assert np.allclose(simulate(Pool(), t, start, {"feed": feed})["a"], plain["a"], rtol=1e-8)
 
 

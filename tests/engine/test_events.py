@@ -85,6 +85,29 @@ def test_formulas_and_functions_are_events_for_every_solver(method, when, reset)
     assert len(times) == int((bounces(2.0, 0.5, 5) < 1.0).sum())
 
 
+@pytest.mark.parametrize("floor", [0.5, 3.7, -1.3, -370.0, 1e4])
+def test_no_ball_falls_through_a_floor_at_any_height(floor):
+    for e in (0.5, 0.1):
+        bounce = event(f"h - ({floor})", reset={"v": f"-{e} * v"})
+        with pytest.raises(ConvergenceError, match="Zeno"):
+            simulate(Ball(), [0, 10.0], [floor + 1.0, 0.0], events=[bounce])
+    lively = event(f"h - ({floor})", reset={"v": "-0.9 * v"})
+    trajectory = simulate(Ball(), [0, 5.0], [floor + 1.0, 0.0], events=[lively])
+    times = [o.time for o in trajectory.events]
+    assert np.abs(times - bounces(1.0, 0.9, len(times))).max() <= 1e-5
+
+
+def test_formulas_may_be_numbers_and_a_run_may_be_its_start():
+    halt = event("h - 1", reset={"h": "2", "v": "-2^2"})
+    trajectory = simulate(Ball(), [0, 0.5], [1.5, 0.0], events=[halt])
+    t = trajectory.events[0].time
+    assert abs(trajectory["h"][-1] - (2 - 4 * (0.5 - t) - G * (0.5 - t) ** 2 / 2)) <= DEFAULT
+    never = stop("1")
+    assert simulate(Ball(), [0, 0.5], [1.5, 0.0], events=[never]).events == ()
+    put = at_times([0.0], {"v": "3"})
+    np.testing.assert_array_equal(simulate(Ball(), [0.0], events=[put]).states, [[0.0, 3.0]])
+
+
 def test_a_ball_that_comes_to_rest_is_refused_in_words_and_ends_where_it_is_told_to():
     bounce = event("h", direction=-1, reset={"v": "-0.5 * v"})
     with pytest.raises(ConvergenceError, match=r"4 times in a row.*accumulate \(Zeno\)"):

@@ -1,5 +1,7 @@
 """Sampled controllers beside continuous plants, against exact discretisation and recursions."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from scipy.linalg import expm
 
 import riemannian_modules as rm
 from riemannian_modules.certify import certify
-from riemannian_modules.engine import equilibrium, linearize, simulate
+from riemannian_modules.engine import continuation, equilibria, equilibrium, linearize, simulate
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from tests.strategies import rngs
 
@@ -93,7 +95,9 @@ def test_a_sampled_module_is_refused_where_its_ticks_would_be_left_out():
         rm.DiscreteStateSpace([[0.5]], [[1.0]], [[1.0]]),
         0.1,
     )
-    for ask in (equilibrium, linearize, certify, lambda m: rm.FlowMap(m, 1.0)):
+    over_gain = partial(continuation, parameter="plant.A[0,0]", bounds=(-2.0, -1.0))
+    asks = equilibrium, equilibria, over_gain, linearize, certify, lambda m: rm.FlowMap(m, 1.0)
+    for ask in asks:
         with pytest.raises(UnsupportedError, match=r"[Dd]iscret"):
             ask(graph)
     with pytest.raises(SignatureError, match="sampling time"):

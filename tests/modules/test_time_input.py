@@ -5,7 +5,7 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Proved, certify
-from riemannian_modules.engine import simulate
+from riemannian_modules.engine import continuation, equilibria, equilibrium, linearize, simulate
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.spec import load_system, save_system
@@ -114,3 +114,43 @@ def test_a_name_that_is_no_input_is_refused():
 
     with pytest.raises(SignatureError, match="'clock', but the inputs are"):
         simulate(Wrong(), [0, 1.0])
+
+
+@pytest.mark.parametrize("make", [Driven, composite])
+def test_what_looks_at_one_time_is_told_which(make):
+    module = make()
+    for look in (equilibrium, equilibria, linearize):
+        with pytest.raises(SignatureError, match=r"nobody has named. Name it .*'t': 0\.0"):
+            look(module)
+    rest = np.sin(1.0) + (2.0 if module.signature.inputs.names == ("t",) else 0.0)
+    assert abs(equilibrium(module, {"t": 1.0}).x[0] - rest) <= 1e-9
+    assert abs(equilibria(module, {"t": 1.0}).states[0, 0] - rest) <= 1e-9
+    np.testing.assert_array_equal(linearize(module, u={"t": 1.0}).A, [[-1.0]])
+    assert equilibrium(module, {"t": 0.4}, outputs={"y": rest}, free=["t"]).residual <= 1e-9
+
+
+def test_a_branch_over_something_else_is_told_the_time():
+    with pytest.raises(SignatureError, match="continuation: Driven reads the time"):
+        continuation(Driven(), "u", (0.0, 1.0))
+    branch = continuation(Driven(), "u", (0.0, 1.0), inputs={"t": 1.0})
+    assert np.abs(branch.states[:, 0] - branch.values - np.sin(1.0)).max() <= 1e-9
+    over_time = continuation(Driven(), "t", (0.0, 1.0))
+    assert np.abs(over_time.states[:, 0] - np.sin(over_time.values)).max() <= 1e-9
+
+
+def test_a_flow_map_names_the_clock():
+    with pytest.raises(SignatureError, match=r"reads the time of a run \(t\)"):
+        rm.FlowMap(composite(), 1.0)
+
+
+def test_steps_taken_together_have_no_time_each():
+    class Sum(rm.StepMap):
+        state, inputs, time_input = rm.space("s"), rm.space("t"), "t"
+        sampling_time = 0.5
+
+        def equations(self, x, u, p):
+            return {"s": x.s + u.t}
+
+    with pytest.raises(SignatureError, match=r"\(t\), which would stand still for 2 steps"):
+        rm.Resampled(Sum(), 1.0)
+    assert np.array_equal(simulate(rm.Resampled(Sum(), 0.5), [0, 0.5, 1.0])["s"], [0, 0, 0.5])
