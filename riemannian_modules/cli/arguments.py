@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from riemannian_modules.modules.module import RiemannianModule
     from riemannian_modules.region import Side
     from riemannian_modules.space import Array, Space
     from riemannian_modules.spec import System
@@ -93,20 +92,6 @@ def port_values(
         name, numbers = _assignment(option, text)
         _put(space, flat, name, numbers, option)
     return flat
-
-
-def input_values(
-    module: RiemannianModule, stored: Mapping[str, Any], given: Sequence[str]
-) -> dict[str, Array]:
-    """A module's constant inputs by port, as `port_values`; the time runs unless it is named."""
-    from riemannian_modules.modules.time_input import time_ports
-
-    space = module.signature.inputs
-    flat = port_values(space, stored, given, "--input")
-    named = {*stored, *(_assignment("--input", text)[0] for text in given)}
-    running = {c for c in time_ports(module) if named.isdisjoint({c, *space[c].coordinates()})}
-    return {p.name: flat[space.slice_of(p.name)].reshape(p.shape)
-            for p in space.ports if p.name not in running}  # fmt: skip
 
 
 def _put(space: Space, flat: Array, name: str, value: Any, where: str) -> None:
