@@ -130,8 +130,13 @@ def test_figures_agree_with_those_that_python_control_reads_from_a_fine_grid(rng
     assert theirs["SteadyStateValue"] == pytest.approx(info["steady"], rel=1e-9)
     near = {"abs": 3 * (grid[1] - grid[0]), "rel": 1e-6}
     assert theirs["SettlingTime"] == pytest.approx(settled, **near)
-    assert theirs["Overshoot"] == pytest.approx(info["overshoot"], rel=1e-3, abs=1e-2)
-    assert theirs["Undershoot"] == pytest.approx(info["undershoot"], rel=1e-3, abs=1e-2)
+    # A peak that is narrow beside the settling time shows on a finer grid alone.
+    fine = grid if is_discrete else grid / 100
+    y = np.ravel(control.step_response(in_control(model), fine).outputs) / info["steady"]
+    closer = {"Overshoot": 100 * (y.max() - 1), "Undershoot": -100 * y.min()}
+    for name, value in closer.items():
+        seen = max(theirs[name], value)
+        assert seen == pytest.approx(info[name.lower()], rel=1e-3, abs=1e-2)
 
 
 def test_discrete_times_are_steps():
