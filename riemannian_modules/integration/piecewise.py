@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from riemannian_modules.integration.crossings import Step, first_crossing, just_before
+from riemannian_modules.integration.past import Past
 from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
 from riemannian_modules.integration.rows import Rows
 from riemannian_modules.integration.sides import settled
@@ -72,18 +73,22 @@ class Pieces:
         methods: Sequence[type[OdeSolver]],
         most_steps: float = math.inf,
         tally: Tally | None = None,
+        past: Past | None = None,
     ) -> None:
         """Begin a run.
 
         Args:
             watched: Events.
             tolerances: Bounds on local errors and steps.
-            methods: SciPy's solvers; where one gives up, the next goes on from there.
+            methods: SciPy's solvers; where one gives up, the next goes on from there to the end of
+                the run.
             most_steps: Steps of a piece after which any but the last method gives up.
             tally: Counts steps and evaluations, where one is given.
+            past: Keeps the steps, where delays look back on them.
         """
         self._most_steps, self._tally = most_steps, Tally() if tally is None else tally
-        self._watched, self._tolerances, self._methods = watched, tolerances, methods
+        self._watched, self._tolerances, self._methods = watched, tolerances, list(methods)
+        self._past = past
         self.ended: float | None = None
         self._values: Callable[[float, list[float]], Numbers] = lambda _t, _x: ()
         self._sides: list[float] = []  # of the events' values; 0 where not known yet
@@ -111,13 +116,13 @@ class Pieces:
         Raises:
             StoppedError: If no method reaches the end, or crossings accumulate.
         """
-        rows = Rows(grid, start)
+        rows = Rows(grid, start, self._past)
         t, x, end = float(grid[0]), start, float(grid[-1])
         if not self._sides:
             self._sides = [_sign(v) for v in self._values(t, x.tolist())]
         mode = settled(problem, t, x, end)
         separators = problem.separators(t, x, end)
-        methods = list(self._methods)
+        methods = self._methods
         while t < end:
             stops = [s for s in (*corners, *separators) if s > t]
             try:
