@@ -18,6 +18,7 @@ import numpy as np
 from riemannian_modules.engine.delayed_signal import DelayedSignal, taken_by
 from riemannian_modules.engine.delays import delays_of, wired, without_delays
 from riemannian_modules.engine.events import Occurrence
+from riemannian_modules.engine.input_functions import with_corners
 from riemannian_modules.engine.inputs import ConstantInput, InputProgram, signal_of
 from riemannian_modules.errors import DomainError, UnsupportedError
 from riemannian_modules.integration.past import Past
@@ -129,13 +130,14 @@ class DelayedRun:
         places = [s.inputs.slice_of(f"{name}.{DELAYED}") for name in names]
         found: dict[int, DelayedSignal] = {}
         for i in order:
-            taken = taken_by(self.rest, theta, s.outputs.slice_of(names[i]))
+            taken = taken_by(self.rest, theta, self._own, names[i])
             given, (port,) = parts[names[i]].history, parts[names[i]].inputs.ports
             if given is None:
-                history = ConstantInput(np.array(taken(x, u.tolist())))
+                history = ConstantInput(np.array(taken.at(start, x, u.tolist())))
             else:
                 span = np.array([start - delays[i], start])
-                history = signal_of(given, port, span, f"{self._name}: history of {names[i]!r}")
+                where = f"{self._name}: history of {names[i]!r}"
+                history = with_corners(signal_of(given, port, span, where), span)
             others = [(places[k], found[k]) for k in sorted(sources[i])]
             found[i] = DelayedSignal(
                 delays[i], self.past, history, taken, self._own, others, s.inputs.size

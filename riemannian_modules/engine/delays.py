@@ -73,8 +73,9 @@ def _wire(part: Delay, *, parameters: Space = EMPTY) -> ExpressionModule:
 
 def _still() -> ExpressionModule:
     """One state that stands still: a flow for the solver where the delays are all there is."""
-    s = Signature(Time.CONTINUOUS, Space((Port("still"),)), EMPTY, EMPTY, EMPTY)
-    return _exact("Still", s, {}, lambda x, u, _: (tuple(0 * symbol for symbol in x), u))
+    still = Space((Port("still"),))
+    s = Signature(Time.CONTINUOUS, still, EMPTY, still, EMPTY)
+    return _exact("Still", s, {}, lambda x, *_: (tuple(0 * symbol for symbol in x), x))
 
 
 def _exact(

@@ -225,7 +225,7 @@ def _delayed(
     t, theta, rtol = batch.times, batch.theta[run], batch.rtol
     late = DelayedRun(batch.module, theta, program, t, batch.x[run])
     rest, program, happening = late.rest, late.program, EventsOf(late.rest, theta, events, [])
-    problem = piecewise_problem(rest, theta, program, happening)
+    problem = piecewise_problem(rest, theta, program, happening, rest.outputs.names)
     if problem is None:
         problem = smooth_problem(rest, theta, program)
     acts = ticks(rest, theta, float(t[0]), float(t[-1]))

@@ -44,9 +44,15 @@ if TYPE_CHECKING:
 
 
 def switching_field(
-    module: RiemannianModule, theta: Array, program: InputProgram, events: EventsOf
+    module: RiemannianModule,
+    theta: Array,
+    program: InputProgram,
+    events: EventsOf,
+    watched: Sequence[str] = (),
 ) -> SwitchedField | None:
     """The field of a module that switches or has events, in exact terms, or None.
+
+    Outputs of the names ``watched`` count, too.
 
     None also for a module that is too large or has no exact terms: corners of those are left to
     the solver's error control.
@@ -61,6 +67,7 @@ def switching_field(
             theta,
             lambda time: {e.inputs[i]: v for i, v in program.exact(time).items()},
             events.exact,
+            tuple(y for name in watched for y in e.y[s.outputs.slice_of(name)]),
         )
     except (TraceError, UnsupportedError):
         return None
@@ -207,11 +214,18 @@ class PiecewiseRun:
 
 
 def piecewise_problem(
-    module: RiemannianModule, theta: Array, program: InputProgram, events: EventsOf
+    module: RiemannianModule,
+    theta: Array,
+    program: InputProgram,
+    events: EventsOf,
+    watched: Sequence[str] = (),
 ) -> Callable[[float, float], SwitchedProblem] | None:
-    """The problem on each stretch, of a module that switches or has events; None of others."""
+    """The problem on each stretch, of a module that switches or has events; None of others.
+
+    Outputs of the names ``watched`` count, too.
+    """
     has_ticks, module = module.has_ticks, between_ticks(module)
-    field = switching_field(module, theta, program, events)
+    field = switching_field(module, theta, program, events, watched)
     if field is None:
         return smooth_problem(module, theta, program) if events.events or has_ticks else None
 

@@ -96,10 +96,15 @@ class Past:
         return SAME * float(np.spacing(max(abs(self.start), abs(time), self.least)))
 
     def between(self, low: float, high: float) -> Callable[[float], list[float]]:
-        """The state on a stretch of the past in which nothing jumps, its ends from inside."""
-        inside = 2.0 * self.slack(high)
-        first = min(bisect_right(self._ends, low + inside), len(self._ends) - 1)
-        last = max(bisect_left(self._starts, high - inside), first + 1)
+        """The state on a stretch of the past in which nothing jumps, its ends from inside.
+
+        Where more is not known, it is that at the end.
+        """
+        if not self._ends:
+            start = self._state.tolist()
+            return lambda _: start
+        first = min(bisect_right(self._ends, low), len(self._ends) - 1)
+        last = max(bisect_left(self._starts, high), first + 1)
         starts, ends = self._starts[first:last], self._ends[first:last]
         paths, most = self._paths[first:last], last - first - 1
 
@@ -108,10 +113,3 @@ class Past:
             return paths[i](min(max(t, starts[i]), ends[i])).tolist()
 
         return state
-
-    def after(self, time: float) -> list[float]:
-        """The state at a time, from the right; that at the end where more is not known."""
-        if not self._ends:
-            return self._state.tolist()
-        i = min(bisect_right(self._ends, time), len(self._ends) - 1)
-        return self._paths[i](min(max(time, self._starts[i]), self._ends[i])).tolist()

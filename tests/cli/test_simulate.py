@@ -109,7 +109,7 @@ def test_runs_with_events_are_not_resumed(tmp_path):
     assert run(*words).exit_code == 0
     result = run(*words, "--resume", tmp_path / "out" / "trajectory.csv")
     assert result.exit_code == MISUSE
-    assert "events or sampled parts" in words_of(result.output)
+    assert "events, sampled parts or exact delays" in words_of(result.output)
 
 
 def test_a_run_under_changing_inputs_goes_on_as_if_it_had_not_been_interrupted(tmp_path):
