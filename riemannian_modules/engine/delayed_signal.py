@@ -128,6 +128,12 @@ class DelayedSignal(InputSignal):
     others: Sequence[tuple[slice, DelayedSignal]]
     size: int
 
+    @property
+    @override
+    def is_function(self) -> bool:
+        """Whether its history is one."""
+        return self.history.is_function
+
     @override
     def jumps(self) -> list[float]:
         """None; `Past` knows them."""

@@ -100,6 +100,11 @@ class FunctionInput(InputSignal):
     port: Port
     jump_times: tuple[float, ...] = ()
 
+    @property
+    @override
+    def is_function(self) -> bool:
+        return True
+
     @override
     def jumps(self) -> list[float]:
         return list(self.jump_times)

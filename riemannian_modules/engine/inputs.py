@@ -77,7 +77,7 @@ class InputProgram:
     @property
     def has_functions(self) -> bool:
         """Whether some input is a function, whose corners nobody knows."""
-        return any(isinstance(s, FunctionInput) for s in self.signals)
+        return any(s.is_function for s in self.signals)
 
     def longest_step(self, times: Array) -> float:
         """What no step exceeds: with functions among the inputs, the times of the result.

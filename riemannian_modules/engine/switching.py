@@ -256,14 +256,13 @@ def smooth_problem(
 
 
 def solvers_of_stretches(method: type[Any] | None) -> list[type[Any]]:
-    """As `solvers`, where a solver begins anew in each of many stretches: one-step methods first.
+    """As `solvers`, for a run of many stretches, each a new start: one-step methods.
 
-    Where the explicit one takes too many steps, LSODA goes on, whose interpolant in stiff stretches
-    is as accurate as its steps; that of Radau is not.
+    Where the explicit one takes too many steps, the implicit one goes on.
     """
-    from scipy.integrate import DOP853
+    from scipy.integrate import DOP853, Radau
 
-    return [DOP853, *solvers(None)] if method is None else [method]
+    return [DOP853, Radau] if method is None else [method]
 
 
 def _dense(matrix: Any) -> Array:

@@ -22,6 +22,8 @@ from riemannian_modules.space import Array
 SMOOTH = 8  # the derivative of a signal from which on its jumps are left to error control
 SAME = 16.0  # spacings of a time within which two breaking points are one
 
+FEW = 8  # steps of the past in one step
+
 Path = Callable[[Any], Array]  # from a time to a state
 
 
@@ -90,6 +92,19 @@ class Past:
         """How far a run may go from a time."""
         reach = time + self.least
         return min(reach, self._ahead[0][0]) if self._ahead else reach
+
+    def corners(self, start: float, end: float) -> list[float]:
+        """Times in a stretch that no step of a one-step method passes over.
+
+        A step looks back on few steps: it would not see what is over between two of its points.
+        """
+        found: list[float] = []
+        for delay in self._delays:
+            first = bisect_right(self._ends, start - delay)
+            last = bisect_left(self._ends, end - delay)
+            found += [t + delay for t in self._ends[first + FEW - 1 : last : FEW]]
+        near = self.slack(end)
+        return [t for t in found if start + near < t < end - near]
 
     def slack(self, time: float) -> float:
         """How near another time is taken for this one."""
