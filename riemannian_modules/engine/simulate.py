@@ -84,6 +84,9 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
 ) -> Trajectory:
     """Run a module over time, or a batch of runs at once.
 
+    A module with exact delays (`Delay`) is a delay differential equation, solved by the method of
+    steps; its runs go one by one.
+
     Leading axes of ``x0``, of ``theta`` and of constant inputs are batches, which broadcast; the
     results have them, too. Runs that are not stiff are integrated together, each with steps of its
     own, at the cost of NumPy's arithmetic; the others one by one.
@@ -107,7 +110,8 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
         method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``. By default LSODA,
             which finds out by itself whether the system is stiff, and Radau where LSODA gives up;
             for more than 50 states with a banded or a sparse Jacobian, explicit steps and BDF where
-            it has no narrow band.
+            it has no narrow band. With exact delays explicit steps, and Radau where they are many;
+            multi-step methods may pass over what was fast a delay ago.
         executor: Where a batch runs in portions: one of `concurrent.futures`, or of its interface.
             Processes get the module pickled.
         events: Made with `event`, `stop` and `at_times`; for one run, in continuous time.
