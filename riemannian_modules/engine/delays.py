@@ -112,8 +112,10 @@ def without_delays(graph: ModuleGraph, delays: Mapping[str, Delay]) -> ModuleGra
         (into,), (out,) = part.inputs.ports, part.outputs.ports
         taker, given = f"{name} takes", f"{name}.{DELAYED}"
         nodes[name], nodes[taker] = givers[id(part)], _wire(part)
-        table = fed if (name, into.name) in fed else sources
-        table[taker, into.name] = table.pop((name, into.name))
+        if (name, into.name) in fed:
+            fed[taker, into.name] = fed.pop((name, into.name))
+        else:
+            sources[taker, into.name] = sources.pop((name, into.name))
         fed[name, into.name] = given
         ports.append(Port(given, out.shape, out.unit))
         taken.append(Port(name, into.shape, into.unit))
