@@ -67,7 +67,7 @@ def _by_halves(
     at_low, at_high = sign(low), sign(high)
     differs = (at_low != at_high) & (at_low != 0)
     low, high, at_low = low[differs], high[differs], at_low[differs]
-    for _ in range(40):
+    for _ in range(60):  # down to neighbouring numbers, wherever the zero is
         middle = (low + high) / 2
         is_before = sign(middle) == at_low
         low, high = np.where(is_before, middle, low), np.where(is_before, high, middle)

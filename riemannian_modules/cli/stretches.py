@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 STRETCHES = 10  # each of which starts a solver anew
 
 
-def has_instants(system: System) -> bool:
-    """Whether something happens at instants of a run: events, or the ticks of sampled parts.
+def is_whole(system: System) -> bool:
+    """Whether a run has to be one piece: it has events, sampled parts or exact delays.
 
-    Such a run is not cut: what happens where two stretches meet would happen in both.
+    What happens where two stretches meet would happen in both, and delays look back over it.
     """
     from riemannian_modules.engine.sampling import sampled_parts
 
     events = system.simulation.events if system.simulation else ()
-    return bool(events or sampled_parts(system.module))
+    return bool(events or sampled_parts(system.module) or system.module.has_delays)
 
 
 def simulated_in_stretches(

@@ -26,6 +26,7 @@ from riemannian_modules.engine.branch import (
     SpecialPoint,
 )
 from riemannian_modules.engine.crossing_point import crossing_point
+from riemannian_modules.engine.delays import refuse_delays
 from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
 from riemannian_modules.engine.rest_curve import RestCurve, common_laws
 from riemannian_modules.errors import DomainError, SignatureError
@@ -79,6 +80,7 @@ def continuation(
             parts.
     """
     require("continuation", module, RiemannianModule, "a module")
+    refuse_delays("continuation", module)
     slot, place = _slot(module, text("continuation: parameter", parameter))
     lower, upper = _checked_bounds(bounds)
     most = whole_number("continuation: most_points", most_points, 2)

@@ -17,6 +17,7 @@ from typing_extensions import override
 from riemannian_modules.door import require, whole_number
 from riemannian_modules.engine.amounts import holds_amounts
 from riemannian_modules.engine.conserved import conserved
+from riemannian_modules.engine.delays import refuse_delays
 from riemannian_modules.engine.equilibrium import OperatingPoint
 from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.rest import RestEquations
@@ -122,12 +123,13 @@ def equilibria(
     Raises:
         SignatureError: For wrong names or shapes, a module without state, or one that reads the
             time where the inputs do not name it.
-        UnsupportedError: If the module has sampled parts.
+        UnsupportedError: If the module has sampled parts or exact delays.
         RegionError: For unknown names in the region.
         ConvergenceError: If no point is found.
     """
     require("equilibria", module, RiemannianModule, "a module")
     refuse_ticks("equilibria", module)
+    refuse_delays("equilibria", module)
     require_time("equilibria", module, inputs)
     name, s = type(module).__name__, module.signature
     if s.time is Time.STATIC:

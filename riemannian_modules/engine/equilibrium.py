@@ -17,6 +17,7 @@ from typing_extensions import override
 from riemannian_modules.door import require, require_mapping, text
 from riemannian_modules.engine.amounts import along_trajectory, holds_amounts, is_lost, is_near
 from riemannian_modules.engine.conserved import conserved
+from riemannian_modules.engine.delays import at_rest
 from riemannian_modules.engine.rest import RestEquations
 from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.errors import ConvergenceError, SignatureError
@@ -64,6 +65,8 @@ def equilibrium(
 ) -> OperatingPoint:
     """Find a state at which a module rests: dx = 0, or x+ = x in discrete time.
 
+    An exact delay passes its input at rest; what is on its way counts in what is conserved.
+
     Args:
         module: A continuous or discrete module.
         inputs: The inputs, flat or by name; those in ``free`` are guesses. Zeros where not given.
@@ -87,6 +90,7 @@ def equilibrium(
     """
     require("equilibrium", module, RiemannianModule, "a module")
     refuse_ticks("equilibrium", module)
+    module = at_rest(module)
     name, s = type(module).__name__, module.signature
     if s.time is Time.STATIC:
         raise SignatureError(f"{name}: a static module has no state, so it has no equilibrium.")

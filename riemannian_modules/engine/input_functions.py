@@ -7,7 +7,7 @@ that are far apart are followed by halving: a jump stays as high as it was, howe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from riemannian_modules.door import brief, number_array
 from riemannian_modules.engine.input_signal import SLACK, InputSignal, InputValue, shaped
-from riemannian_modules.errors import DomainError, RiemannianError, SignatureError
+from riemannian_modules.errors import DomainError, RiemannianError, SignatureError, TraceError
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array, Port
 
@@ -100,6 +100,11 @@ class FunctionInput(InputSignal):
     port: Port
     jump_times: tuple[float, ...] = ()
 
+    @property
+    @override
+    def is_function(self) -> bool:
+        return True
+
     @override
     def jumps(self) -> list[float]:
         return list(self.jump_times)
@@ -119,7 +124,7 @@ class FunctionInput(InputSignal):
             inside = SLACK * float(np.spacing(max(abs(start), abs(end))))
             low, high = start + inside, end - inside
             return lambda t: _flat(function(min(max(t, low), high)), port)
-        if port.size == 1:
+        if not port.shape:
             return lambda t: [float(function(t))]
         return lambda t: _flat(function(t), port)
 
@@ -130,7 +135,7 @@ class FunctionInput(InputSignal):
 
 
 def _flat(value: Any, port: Port) -> list[float]:
-    if port.size == 1:
+    if not port.shape:
         return [float(value)]
     return np.asarray(value, dtype=np.float64).ravel().tolist()
 
@@ -160,6 +165,55 @@ def traced_signal(function: Callable[[float], Any], time: Any, size: int) -> tup
     first, second = runs
     is_function = first == second and any(symbol in term.free_symbols for term in first)
     return first if is_function else None
+
+
+def with_corners(signal: InputSignal, ends: Array) -> InputSignal:
+    """A signal that says where it has corners between two times, of a function with exact terms.
+
+    The solver reads such a function in exact terms where it drives equations; where it does not,
+    its corners have to be known.
+    """
+    import sympy as sp
+
+    time = sp.Symbol("t", real=True)
+    terms = signal.exact(time) if isinstance(signal, FunctionInput) else None
+    if terms is None or not isinstance(signal, FunctionInput):
+        return signal
+    corners = _exact_corners(terms, time, float(ends[0]), float(ends[1]))
+    return replace(
+        signal, jump_times=found_jumps(signal.function, ends) if corners is None else corners
+    )
+
+
+def _exact_corners(
+    terms: tuple[Any, ...], time: Any, start: float, end: float
+) -> tuple[float, ...] | None:
+    """The zeros of the borders of terms of the time; None where they cannot be found."""
+    from riemannian_modules.arithmetic.compile import compile_intervals
+    from riemannian_modules.arithmetic.expression import derivatives
+    from riemannian_modules.arithmetic.interval import as_interval
+    from riemannian_modules.arithmetic.isolated_roots import isolated_roots
+    from riemannian_modules.arithmetic.switching import frozen
+
+    found: set[float] = set()
+    for border in frozen(terms).borders:
+        try:
+            ((slope,),) = derivatives((border,), (time,))
+            compiled = compile_intervals((border, slope), ((time,),))
+        except TraceError:
+            return None
+        if border.free_symbols != {time}:
+            return None
+
+        def both(s: Any, compiled: Any = compiled) -> tuple[Any, Any]:
+            value, slope = (as_interval(r).broadcast_to(s.lower.shape) for r in compiled([s]))
+            return value, slope
+
+        roots = isolated_roots(both, start, end)
+        if roots is None:
+            return None
+        found.update(roots)
+    return tuple(sorted(found))
 
 
 def found_jumps(function: Callable[[float], Any], times: Array) -> tuple[float, ...]:

@@ -22,6 +22,11 @@ SLACK = 4.0  # spacings of a time: what is nearer to another is taken for it
 class InputSignal(abc.ABC, Shown):
     """One input port over time; values are flat lists of the port's size."""
 
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a user's function, which nobody knows between two looks."""
+        return False
+
     @abc.abstractmethod
     def jumps(self) -> list[float]:
         """Times at which the value jumps."""

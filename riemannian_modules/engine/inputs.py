@@ -77,7 +77,7 @@ class InputProgram:
     @property
     def has_functions(self) -> bool:
         """Whether some input is a function, whose corners nobody knows."""
-        return any(isinstance(s, FunctionInput) for s in self.signals)
+        return any(s.is_function for s in self.signals)
 
     def longest_step(self, times: Array) -> float:
         """What no step exceeds: with functions among the inputs, the times of the result.
@@ -160,7 +160,7 @@ def input_program(
     given = dict.fromkeys(times_of_run, TimeInput()) | dict(inputs)
     return InputProgram(
         Space(ports),
-        tuple(_signal(given.get(p.name, 0.0), p, times, f"{where}: {p.name!r}") for p in ports),
+        tuple(signal_of(given.get(p.name, 0.0), p, times, f"{where}: {p.name!r}") for p in ports),
     )
 
 
@@ -173,7 +173,8 @@ def _spelled_out(space: Space, inputs: Mapping[str, Any]) -> Iterator[Port]:
             yield port
 
 
-def _signal(given: Any, port: Port, times: Array, where: str) -> InputSignal:
+def signal_of(given: Any, port: Port, times: Array, where: str) -> InputSignal:
+    """Check what a user gives for one port over some times: constant, function, formula, table."""
     if isinstance(given, tuple) and len(given) == 2 and np.ndim(given[0]) == 1:
         given = linear_table(given[0], in_unit(where, given[1], port.unit))
     if isinstance(given, str):

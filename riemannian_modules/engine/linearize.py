@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.door import require
+from riemannian_modules.engine.delays import refuse_delays
 from riemannian_modules.engine.linear_model import LinearModel
 from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.errors import DomainError, SignatureError
@@ -41,11 +42,12 @@ def linearize(
     Raises:
         SignatureError: For wrong names and shapes, a batch of points, or a module that reads the
             time where the inputs do not name it.
-        UnsupportedError: If the module has sampled parts.
+        UnsupportedError: If the module has sampled parts or exact delays.
         DomainError: For NaN or infinite values, given or found in the Jacobian.
     """
     require("linearize", module, RiemannianModule, "a module")
     refuse_ticks("linearize", module)
+    refuse_delays("linearize", module)
     require_time("linearize", module, u)
     point = module.point(x, u, theta)
     name = type(module).__name__

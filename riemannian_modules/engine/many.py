@@ -203,6 +203,7 @@ def solved_here(batch: Batch, alone: Callable[[Batch, int, Tally], Array]) -> So
     nothing = EventsOf(module, batch.theta[0], (), [])
     if (
         module.time is Time.CONTINUOUS
+        and not module.has_delays
         and batch.method is None
         and piecewise_problem(module, batch.theta[0], program, nothing) is None
     ):

@@ -20,14 +20,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.door import brief, number, number_array, require
+from riemannian_modules.engine.delayed_run import DelayedRun
 from riemannian_modules.engine.event_terms import EventsOf
 from riemannian_modules.engine.events import Event, Occurrence, checked_events
 from riemannian_modules.engine.input_signal import InputValue
 from riemannian_modules.engine.inputs import InputProgram, input_program
 from riemannian_modules.engine.many import Batch, solved, split_inputs
-from riemannian_modules.engine.sampling import between_ticks, ticks
+from riemannian_modules.engine.sampling import ticks
 from riemannian_modules.engine.simulation_progress import reported
-from riemannian_modules.engine.switching import PiecewiseRun, piecewise_problem, solvers
+from riemannian_modules.engine.switching import (
+    MOST_RUNS,
+    PiecewiseRun,
+    piecewise_problem,
+    smooth_problem,
+    solvers,
+    solvers_of_stretches,
+)
 from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
 from riemannian_modules.engine.vector_field import VectorField, vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
@@ -57,7 +65,6 @@ if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
 RTOL = 1e-9
-MOST_RUNS = 5  # repeats with better scales
 # Further times at which it is noted how large states are: powers of the whole by the first step.
 PROBES = np.arange(24) / 24
 
@@ -76,6 +83,9 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
     events: Sequence[Event] = (),
 ) -> Trajectory:
     """Run a module over time, or a batch of runs at once.
+
+    A module with exact delays (`Delay`) is a delay differential equation, solved by the method of
+    steps; its runs go one by one.
 
     Leading axes of ``x0``, of ``theta`` and of constant inputs are batches, which broadcast; the
     results have them, too. Runs that are not stiff are integrated together, each with steps of its
@@ -100,7 +110,8 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
         method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``. By default LSODA,
             which finds out by itself whether the system is stiff, and Radau where LSODA gives up;
             for more than 50 states with a banded or a sparse Jacobian, explicit steps and BDF where
-            it has no narrow band.
+            it has no narrow band. With exact delays explicit steps, and Radau where they are many;
+            multi-step methods may pass over what was fast a delay ago.
         executor: Where a batch runs in portions: one of `concurrent.futures`, or of its interface.
             Processes get the module pickled.
         events: Made with `event`, `stop` and `at_times`; for one run, in continuous time.
@@ -191,6 +202,8 @@ def _one(
         return t, np.zeros((len(t), 0)), ()
     if module.time is Time.DISCRETE:
         return t, _stepped(module, t, x, program, theta), ()
+    if module.has_delays:
+        return _delayed(batch, run, program, tally, events)
     happening = EventsOf(module, theta, events, [])
     problem = piecewise_problem(module, theta, program, happening)
     if problem is not None:
@@ -198,7 +211,10 @@ def _one(
         piecewise = PiecewiseRun(
             module, program, problem, solvers(batch.method), happening, acts, tally
         )
-        times, states = _in_pieces(batch, run, piecewise)
+        if batch.floors is None:
+            times, states = piecewise.scaled(t, x, batch.rtol)
+        else:
+            times, states = piecewise.integrated(t, x, batch.rtol, batch.floors)
         return times, states, tuple(happening.found)
     one = _Run(module, vector_field(module, theta), program, batch.method, batch.rtol, tally)
     if batch.floors is None:
@@ -206,25 +222,25 @@ def _one(
     return t, one.integrated(t, x, GivenFloors(batch.floors)), ()
 
 
-def _in_pieces(batch: Batch, run: int, piecewise: PiecewiseRun) -> tuple[Array, Array]:
-    """The times and states of a run from crossing to crossing, as accurate as `_Run.scaled` is."""
-    t, x, rtol, program = batch.times, batch.x[run], batch.rtol, piecewise.program
-    if batch.floors is not None:
-        return piecewise.integrated(t, x, rtol, batch.floors)
-    if len(t) == 1:  # nothing moves, so that nothing has a scale
-        return piecewise.integrated(t, x, rtol, np.ones_like(x))
-    field = vector_field(between_ticks(batch.module), batch.theta[run])
-    smooth = field.problem(lambda s: program.sampled(np.array([s]))[0].tolist(), x)
-    floors: ScaledFloors | None = ScaledFloors(np.abs(x), rtol)
-    found = t[:1], x[None]
-    for _ in range(MOST_RUNS):
-        if floors is None:
-            break
-        piecewise.happening.found.clear()
-        found = piecewise.integrated(t, x, rtol, floors.at(smooth, float(t[0]), t[-1:]))
-        floors.met(smooth, *found)
-        floors = floors.repeated()
-    return found
+def _delayed(
+    batch: Batch, run: int, program: InputProgram, tally: Tally, events: Sequence[Event]
+) -> tuple[Array, Array, tuple[Occurrence, ...]]:
+    """As `_one`, of a module with exact delays."""
+    t, theta, rtol = batch.times, batch.theta[run], batch.rtol
+    late = DelayedRun(batch.module, theta, program, t, batch.x[run])
+    rest, program, happening = late.rest, late.program, EventsOf(late.rest, theta, events, [])
+    problem = piecewise_problem(rest, theta, program, happening, rest.outputs.names)
+    if problem is None:
+        problem = smooth_problem(rest, theta, program)
+    acts = ticks(rest, theta, float(t[0]), float(t[-1]))
+    methods = solvers_of_stretches(batch.method)
+    piecewise = PiecewiseRun(rest, program, problem, methods, happening, acts, tally, late)
+    if batch.floors is None:
+        reached, states = piecewise.scaled(t, late.start, rtol)
+    else:
+        floors = late.of_rest(batch.floors, 1.0)
+        reached, states = piecewise.integrated(t, late.start, rtol, floors)
+    return reached, late.completed(reached, states), late.completed_events(happening.found)
 
 
 def _checked_atol(module: RiemannianModule, atol: ArrayLike | Mapping[str, ArrayLike]) -> Array:

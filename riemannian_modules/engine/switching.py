@@ -5,13 +5,15 @@ Source: none; `riemannian_modules.integration.piecewise` cites those of the meth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from riemannian_modules.engine.delayed_run import DelayedRun
 from riemannian_modules.engine.event_terms import EventsOf, driven
 from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.input_signal import SLACK
@@ -22,6 +24,7 @@ from riemannian_modules.engine.vector_field import vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
 from riemannian_modules.integration.piecewise import Pieces, Watched
 from riemannian_modules.integration.problem import StoppedError, Tolerances
+from riemannian_modules.integration.scale import ScaledFloors
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.module import RiemannianModule
@@ -33,14 +36,23 @@ from riemannian_modules.modules.switched_field import (
 )
 from riemannian_modules.space import Array
 
+MOST_RUNS = 5  # repeats with better scales
+EXPLICIT_STEPS = 300  # of a stretch, after which another method goes on
+
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
 
 def switching_field(
-    module: RiemannianModule, theta: Array, program: InputProgram, events: EventsOf
+    module: RiemannianModule,
+    theta: Array,
+    program: InputProgram,
+    events: EventsOf,
+    watched: Sequence[str] = (),
 ) -> SwitchedField | None:
     """The field of a module that switches or has events, in exact terms, or None.
+
+    Outputs of the names ``watched`` count, too.
 
     None also for a module that is too large or has no exact terms: corners of those are left to
     the solver's error control.
@@ -55,6 +67,7 @@ def switching_field(
             theta,
             lambda time: {e.inputs[i]: v for i, v in program.exact(time).items()},
             events.exact,
+            tuple(y for name in watched for y in e.y[s.outputs.slice_of(name)]),
         )
     except (TraceError, UnsupportedError):
         return None
@@ -74,6 +87,7 @@ class PiecewiseRun:
         happening: Its events.
         ticks: What sampled parts do, by time.
         tally: Counts what it takes.
+        delayed: Its exact delays, or None.
     """
 
     module: RiemannianModule
@@ -83,6 +97,25 @@ class PiecewiseRun:
     happening: EventsOf
     ticks: Mapping[float, Sequence[Tick]]
     tally: Tally
+    delayed: DelayedRun | None = None
+
+    def scaled(self, times: Array, x0: Array, rtol: float) -> tuple[Array, Array]:
+        """As `integrated`, with absolute tolerances that are shares of the states' scales."""
+        if len(times) == 1:  # nothing moves, so that nothing has a scale
+            return self.integrated(times, x0, rtol, np.ones_like(x0))
+        field = vector_field(between_ticks(self.module), self.happening.theta)
+        smooth = field.problem(lambda s: self.program.sampled(np.array([s]))[0].tolist(), x0)
+        floors: ScaledFloors | None = ScaledFloors(np.abs(x0), rtol)
+        found = times[:1], x0[None]
+        for _ in range(MOST_RUNS):
+            if floors is None:
+                break
+            self.happening.found.clear()
+            atol = floors.at(smooth, float(times[0]), times[-1:])
+            found = self.integrated(times, x0, rtol, atol)
+            floors.met(smooth, *found)
+            floors = floors.repeated()
+        return found
 
     def integrated(self, times: Array, x0: Array, rtol: float, atol: Array) -> tuple[Array, Array]:
         """The times that were reached and the states there, after events, (T,) and (T, n).
@@ -100,10 +133,12 @@ class PiecewiseRun:
         tolerances = Tolerances(rtol, atol, self.program.longest_step(times))
         crossing = self.happening.crossing
         watched = Watched([e.direction for e in crossing], self._happen)
-        run = Pieces(watched, tolerances, self.methods, tally=self.tally)
+        edges, late = [first, *stops, last], self.delayed
+        most, past = (math.inf, None) if late is None else (EXPLICIT_STEPS, late.past)
+        run = Pieces(watched, tolerances, self.methods, most, self.tally, past)
         values = self.happening.values() if crossing else None
         with reported(lambda t, at: at[0](t, *at[1:]), first, last) as told:
-            for a, b in pairwise([first, *stops, last]):
+            for a, b in self._stretches(edges):
                 inside = times[(times > a) & (times <= b)]
                 grid = np.union1d([a, b], inside)
                 if values is not None:
@@ -118,6 +153,11 @@ class PiecewiseRun:
                 if is_over:
                     return np.append(times[times < reached], reached), np.concatenate(states)
         return times, np.concatenate(states)
+
+    def _stretches(self, edges: Sequence[float]) -> Iterable[tuple[float, float]]:
+        if self.delayed is None:
+            return pairwise(edges)
+        return self.delayed.stretches(edges, self.happening.found)
 
     def _stretch(
         self, run: Pieces, told: Callable[[float, Any], Any], x: Array, grid: Array, last: float
@@ -174,13 +214,20 @@ class PiecewiseRun:
 
 
 def piecewise_problem(
-    module: RiemannianModule, theta: Array, program: InputProgram, events: EventsOf
+    module: RiemannianModule,
+    theta: Array,
+    program: InputProgram,
+    events: EventsOf,
+    watched: Sequence[str] = (),
 ) -> Callable[[float, float], SwitchedProblem] | None:
-    """The problem on each stretch, of a module that switches or has events; None of others."""
+    """The problem on each stretch, of a module that switches or has events; None of others.
+
+    Outputs of the names ``watched`` count, too.
+    """
     has_ticks, module = module.has_ticks, between_ticks(module)
-    field = switching_field(module, theta, program, events)
+    field = switching_field(module, theta, program, events, watched)
     if field is None:
-        return _smooth(module, theta, program) if events.events or has_ticks else None
+        return smooth_problem(module, theta, program) if events.events or has_ticks else None
 
     def problem(start: float, end: float) -> SwitchedProblem:
         return field.problem(program.between(start, end), (start, end), program.steady(start, end))
@@ -188,10 +235,10 @@ def piecewise_problem(
     return problem
 
 
-def _smooth(
+def smooth_problem(
     module: RiemannianModule, theta: Array, program: InputProgram
 ) -> Callable[[float, float], SwitchedProblem]:
-    """The problem of a module without exact terms, on each stretch."""
+    """The problem of a module that does not switch, or has no exact terms, on each stretch."""
     field, n = vector_field(module, theta), module.signature.state.size
 
     def problem(start: float, end: float) -> SwitchedProblem:
@@ -206,6 +253,16 @@ def _smooth(
         )
 
     return problem
+
+
+def solvers_of_stretches(method: type[Any] | None) -> list[type[Any]]:
+    """As `solvers`, for a run of many stretches, each a new start: one-step methods.
+
+    Where the explicit one takes too many steps, the implicit one goes on.
+    """
+    from scipy.integrate import DOP853, Radau
+
+    return [DOP853, Radau] if method is None else [method]
 
 
 def _dense(matrix: Any) -> Array:

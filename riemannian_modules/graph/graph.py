@@ -186,6 +186,12 @@ class ModuleGraph(RiemannianModule):
         return any(leaf.has_ticks for leaf in self.nodes.values())
 
     @cached_property
+    @override
+    def has_delays(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether some leaf is an exact delay."""
+        return any(leaf.has_delays for leaf in self.nodes.values())
+
+    @cached_property
     def plan(self) -> Plan:
         """The order of the sweep, with names resolved to positions."""
         return make_plan(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from riemannian_modules.integration.crossings import Step, first_crossing, just_before
+from riemannian_modules.integration.past import Past
 from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
 from riemannian_modules.integration.rows import Rows
 from riemannian_modules.integration.sides import settled
@@ -72,18 +73,22 @@ class Pieces:
         methods: Sequence[type[OdeSolver]],
         most_steps: float = math.inf,
         tally: Tally | None = None,
+        past: Past | None = None,
     ) -> None:
         """Begin a run.
 
         Args:
             watched: Events.
             tolerances: Bounds on local errors and steps.
-            methods: SciPy's solvers; where one gives up, the next goes on from there.
+            methods: SciPy's solvers; where one gives up, the next goes on from there to the end of
+                the run.
             most_steps: Steps of a piece after which any but the last method gives up.
             tally: Counts steps and evaluations, where one is given.
+            past: Keeps the steps, where delays look back on them.
         """
         self._most_steps, self._tally = most_steps, Tally() if tally is None else tally
-        self._watched, self._tolerances, self._methods = watched, tolerances, methods
+        self._watched, self._tolerances, self._methods = watched, tolerances, list(methods)
+        self._past, self._pace = past, 0.0
         self.ended: float | None = None
         self._values: Callable[[float, list[float]], Numbers] = lambda _t, _x: ()
         self._sides: list[float] = []  # of the events' values; 0 where not known yet
@@ -111,15 +116,18 @@ class Pieces:
         Raises:
             StoppedError: If no method reaches the end, or crossings accumulate.
         """
-        rows = Rows(grid, start)
+        rows = Rows(grid, start, self._past)
         t, x, end = float(grid[0]), start, float(grid[-1])
         if not self._sides:
             self._sides = [_sign(v) for v in self._values(t, x.tolist())]
         mode = settled(problem, t, x, end)
         separators = problem.separators(t, x, end)
-        methods = list(self._methods)
+        methods = self._methods
+        looked_at = [] if self._past is None else self._past.corners(t, end)
         while t < end:
-            stops = [s for s in (*corners, *separators) if s > t]
+            if len(looked_at) and not _is_one_step(methods[0]):
+                looked_at = []  # a start at each would cost them their order
+            stops = [s for s in (*corners, *separators, *looked_at) if s > t]
             try:
                 most = self._most_steps if len(methods) > 1 else math.inf
                 reached = self._piece(problem, mode, methods[0], (t, x, min(stops)), rows, most)
@@ -161,8 +169,8 @@ class Pieces:
     ) -> tuple[float, Array, list[int], list[int]] | None:
         """Integrate to the next crossing: its time, state, borders and events; None if none is."""
         watch = _Watch(problem, mode, self._values)
-        solver = _started(method, problem, mode, ends, self._tolerances)
-        steps = 0
+        solver = _started(method, problem, mode, ends, self._tolerances, self._pace)
+        steps, self._pace = 0, 0.0
         try:
             while solver.status == "running":
                 steps += 1
@@ -171,6 +179,8 @@ class Pieces:
                 _stepped(solver)
                 if (found := self._crossing(watch, solver, rows, is_first=steps == 1)) is not None:
                     return found
+            if self._past is not None:  # stretches are short: the next begins at this pace
+                self._pace = float(getattr(solver, "h_abs", 0.0))
         finally:
             self._tally.add(method.__name__, steps, solver.nfev, solver.njev)
         return None
@@ -323,6 +333,12 @@ class _Watch:
         return [i for i in ours if i is not None] if ours else None
 
 
+def _is_one_step(method: type[OdeSolver]) -> bool:
+    from scipy.integrate import BDF, LSODA
+
+    return not issubclass(method, (BDF, LSODA))
+
+
 def _sign(value: float) -> float:
     return float((value > 0) - (value < 0))
 
@@ -350,6 +366,7 @@ def _started(
     mode: Mode,
     ends: tuple[float, Array, float],
     tolerances: Tolerances,
+    pace: float,
 ) -> Any:
     from scipy.integrate import BDF, LSODA, Radau
 
@@ -365,6 +382,8 @@ def _started(
     options: dict[str, Any] = {}
     if issubclass(method, (BDF, LSODA, Radau)):
         options["jac"] = lambda t, x: problem.slope(float(t), x.tolist(), mode)
+    if pace:
+        options["first_step"] = min(pace, end - t, tolerances.largest_step)
     create: Any = method
     try:
         return create(

@@ -10,6 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
+from riemannian_modules.integration.past import Past
 from riemannian_modules.space import Array
 
 SAME = 8  # spacings of a time within which an output time is that of an event
@@ -17,10 +18,16 @@ SAME = 8  # spacings of a time within which an output time is that of an event
 
 @final
 class Rows:
-    """States at the times of a grid, filled in as steps pass them."""
+    """States at the times of a grid, filled in as steps pass them.
 
-    def __init__(self, grid: Array, start: Array) -> None:
-        self._grid, self._known = grid, 1
+    Args:
+        grid: Increasing times, the start first.
+        start: The state there.
+        past: Told of the steps and of where events break them, or None.
+    """
+
+    def __init__(self, grid: Array, start: Array, past: Past | None = None) -> None:
+        self._grid, self._known, self._past = grid, 1, past
         self.states = np.empty((len(grid), len(start)))
         self.states[0] = start
         self.last = float(grid[0]), start
@@ -29,6 +36,8 @@ class Rows:
         self, path: Callable[[Any], Array], start: float, end: float, last: Array | None = None
     ) -> None:
         """Note the states of a step down to ``end``; ``last`` is the state there, if it is kept."""
+        if self._past is not None:
+            self._past.passed(path, start, end)
         side = "right" if last is not None else "left"
         slack = 0.0 if last is not None else SAME * float(np.spacing(abs(end)))
         reached = max(int(np.searchsorted(self._grid, end - slack, side)), self._known)
@@ -43,6 +52,8 @@ class Rows:
 
     def restart(self, t: float, x: Array) -> None:
         """Go on from a state after an event, which output times within rounding show."""
+        if self._past is not None:
+            self._past.breaks(t, 0)
         slack = SAME * float(np.spacing(abs(t)))
         while self._known < len(self._grid) and self._grid[self._known] <= t + slack:
             self.states[self._known] = x

@@ -12,6 +12,7 @@ from riemannian_modules.modules.activation import (
 )
 from riemannian_modules.modules.affine import Affine
 from riemannian_modules.modules.anti_windup import BackCalculationPID, ClampedPID
+from riemannian_modules.modules.delay import Delay
 from riemannian_modules.modules.demux import Demux
 from riemannian_modules.modules.discrete_delay import DiscreteDelay
 from riemannian_modules.modules.equations import Equations
@@ -48,6 +49,7 @@ __all__ = [
     "Affine",
     "BackCalculationPID",
     "ClampedPID",
+    "Delay",
     "Demux",
     "DiscreteDelay",
     "DiscreteObserver",

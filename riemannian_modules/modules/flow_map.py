@@ -69,7 +69,7 @@ class FlowMap(RiemannianModule):
     Raises:
         SignatureError: If ``flow`` does not run in continuous time or has no state.
         DomainError: If the duration or a tolerance is not positive and finite.
-        UnsupportedError: If the flow has sampled parts.
+        UnsupportedError: If the flow has sampled parts or exact delays.
     """
 
     time = Time.STATIC
@@ -95,6 +95,11 @@ class FlowMap(RiemannianModule):
                 f"FlowMap: {type(flow).__name__} has sampled parts, whose ticks a map would leave "
                 "out. Map the plant over a sampling time, FlowMap(plant, 0.1), and compose it "
                 "with the controllers in discrete time."
+            )
+        if flow.has_delays:
+            raise UnsupportedError(
+                f"FlowMap: {type(flow).__name__} has exact delays, whose past is no state that a "
+                "map could take. Put a PadeDelay of the same delay in the place of each."
             )
         if clocks := time_ports(flow):
             raise SignatureError(

@@ -143,6 +143,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     accuracy: float = float(np.finfo(np.float64).eps)
     time_input: str | tuple[str, ...] | None = None
     has_ticks: bool = False  # whether it acts at sampling times, see `Sampled`
+    has_delays: bool = False  # whether its outputs are of the past, see `Delay`
 
     made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 

@@ -17,8 +17,8 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.door import whole_number
-from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.delay import positive_delay
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Array, Signals, one_port
 
@@ -31,7 +31,7 @@ class PadeDelay(Flow):
 
     Gain 1 at every frequency, and the phase right to the order ``2 order + 1`` in frequency. It
     answers a step at once by ``(-1)^order`` times it, before it tells of the past. The delay is a
-    parameter; for an exact delay in discrete time see `DiscreteDelay`.
+    parameter; exact are `Delay`, in `simulate`, and `DiscreteDelay`, in discrete time.
     """
 
     def __init__(
@@ -64,13 +64,7 @@ class PadeDelay(Flow):
                 f"PadeDelay: order: expected at most {LARGEST_ORDER}, got {order}. A delay over "
                 "many periods of what passes is better made discrete: DiscreteDelay."
             )
-        seconds = finite_number("PadeDelay: delay", delay)
-        if not seconds > 0:
-            raise DomainError(
-                f"PadeDelay: delay: expected a positive time, got {seconds}. Without delay leave "
-                "the module out."
-            )
-        self.parameters = {"delay": seconds}
+        self.parameters = {"delay": positive_delay("PadeDelay: delay", delay)}
         self.inputs, self.outputs = one_port(input, size), one_port(output, size)
         self.state = one_port("x", (self.order, self.inputs.size))
 

@@ -201,6 +201,7 @@ def switched_field(
     theta: Array,
     inputs: Callable[[Any], dict[Any, Any]] | None = None,
     events: Callable[[Any], tuple[Any, ...]] | None = None,
+    watched: tuple[Any, ...] = (),
 ) -> SwitchedField:
     """The field of a flow in exact terms at fixed parameters.
 
@@ -209,6 +210,7 @@ def switched_field(
         theta: The parameters' values, (p,).
         inputs: From the symbol of time to the exact terms of those inputs that have some.
         events: From it to terms whose zeros are not to be missed, besides the borders.
+        watched: Terms whose borders are borders too.
 
     Returns:
         The field; it has no borders where nothing switches.
@@ -219,8 +221,17 @@ def switched_field(
 
     time = sp.Symbol("time of the run", real=True)
     driven = inputs(time) if inputs else {}
-    f = frozen(tuple(term.xreplace(driven) for term in e.dx) if driven else e.dx)
+    terms = *e.dx, *watched
+    f = frozen(tuple(term.xreplace(driven) for term in terms) if driven else terms)
     further = tuple(term.xreplace(driven) for term in events(time)) if events else ()
     return SwitchedField(
-        e.state, e.inputs, time, e.parameters, theta, f.terms, f.borders, f.signs, further
+        e.state,
+        e.inputs,
+        time,
+        e.parameters,
+        theta,
+        f.terms[: len(e.dx)],
+        f.borders,
+        f.signs,
+        further,
     )

@@ -19,6 +19,11 @@ def plain(value: Any) -> Any:
         return [plain(entry) for entry in value]
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
+    if callable(value):
+        raise UnsupportedError(
+            "A file holds numbers and texts, but an argument of a module is a function. Write it "
+            'as a formula, such as "1 + sin(t)", where the module takes one.'
+        )
     if isinstance(value, float) and not math.isfinite(value):
         raise UnsupportedError(
             f"A file holds finite numbers, but an argument of a module is {value}. Use a large "

@@ -103,13 +103,41 @@ def test_sampled_parts_tick_once_whatever_is_saved(tmp_path):
     assert counts == list(range(1, 12))  # in ten stretches it would tick at each end twice
 
 
+def delayed(history):
+    decay = rm.Equations({"dx": "-u"}, state="x", inputs="u")
+    wiring = rm.Wiring(decay=decay, late=rm.Delay(1.0, history=history))
+    return wiring.connect("decay.x", "late.u").connect("late.y", "decay.u").build()
+
+
+@pytest.mark.parametrize("history", [None, 0.5, "1 + sin(t)"])
+def test_delays_look_back_over_whatever_is_saved_by_then(tmp_path, history):
+    module = delayed(history)
+    settings = Simulation(5.0, 21, {"decay.x": 1.0})
+    save_system(System(module, simulation=settings), tmp_path / "late.json")
+    data = json.loads((tmp_path / "late.json").read_text())
+    assert data["system"]["modules"]["late"].get("history") == history
+    words = ("simulate", tmp_path / "late.json", "--out", tmp_path)
+    assert run(*words).exit_code == 0
+    kept = [float(row["decay.x"]) for row in rows_of(tmp_path / "trajectory.csv")]
+    here = simulate(module, np.linspace(0, 5, 21), {"decay.x": 1.0})
+    np.testing.assert_allclose(kept, here["decay.x"], rtol=1e-12, atol=1e-14)
+    result = run(*words, "--resume", tmp_path / "trajectory.csv")
+    assert result.exit_code == MISUSE
+    assert "exact delays" in words_of(result.output)
+
+
+def test_a_history_that_is_a_function_is_not_saved(tmp_path):
+    with pytest.raises(UnsupportedError, match=r"function.*formula"):
+        save_system(System(delayed(np.sin)), tmp_path / "late.json")
+
+
 def test_runs_with_events_are_not_resumed(tmp_path):
     save_system(System(BALL, simulation=FALL), tmp_path / "ball.json")
     words = ("simulate", tmp_path / "ball.json", "--out", tmp_path / "out")
     assert run(*words).exit_code == 0
     result = run(*words, "--resume", tmp_path / "out" / "trajectory.csv")
     assert result.exit_code == MISUSE
-    assert "events or sampled parts" in words_of(result.output)
+    assert "events, sampled parts or exact delays" in words_of(result.output)
 
 
 def test_a_run_under_changing_inputs_goes_on_as_if_it_had_not_been_interrupted(tmp_path):

@@ -121,6 +121,7 @@ INSTANCES = {
     "rate limit": Instance(rm.RateLimit(1.0, 0.5, 0.7, 2)),
     "rate limit of steps": Instance(rm.DiscreteRateLimit(0.4, 0.3, 2)),
     "delay": Instance(rm.PadeDelay(0.7, 3, 2)),
+    "exact delay": Instance(rm.Delay(0.7, 2, history=[0.5, -1.0])),
     "delay of steps": Instance(rm.DiscreteDelay(3, 2)),
     "state feedback": Instance(
         rm.StateFeedback(

@@ -246,6 +246,7 @@ def one_of_each():
             *linear, 0.3 * eye, 0.1 * eye, measurements="a b", controls=rm.space(F=(2, "N"))
         ),
         "PID": lambda c: c(1.0, 2.0, 0.5, 0.1),
+        "Delay": lambda c: c(0.5, (2, "m"), history=[1.0, 2.0]),
         "PadeDelay": lambda c: c(0.5, 3, 2),
         "PhosphorylationCycle": lambda c: c(1.0, 2.0, 3.0, 0.1, 0.2),
         "Pool": lambda c: c(0.5, "a b", "c"),

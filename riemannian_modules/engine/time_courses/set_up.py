@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.door import did_you_mean, number, number_array, require, require_mapping
+from riemannian_modules.engine.delays import refuse_delays
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.engine.time_courses.course import states
@@ -67,6 +68,7 @@ def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
             f"{type(flow).__name__} in {s.time.value} time. Maps without state are fitted by `fit`."
         )
     refuse_ticks(WHERE, flow)
+    refuse_delays(WHERE, flow)
     _require_no_jumps(flow)
     if not 1e-13 <= number(f"{WHERE}: rtol", rtol) < 0.1:
         raise DomainError(f"{WHERE}: expected rtol from 1e-13 to 0.1, got {rtol}.")
