@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel
+from riemannian_modules.engine.time_courses.named_units import NamedUnits
 from riemannian_modules.engine.time_courses.set_up import set_up
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
@@ -36,6 +37,8 @@ class CourseProblem(Shown, Recomputed):
         prior: Priors by parameter.
         rtol: Relative local error of the integration.
         at: Values of parameters by name, over the starts.
+        units: By name those that are said of the time, observables and parameters; all numbers are
+            plain.
     """
 
     flow: RiemannianModule
@@ -49,6 +52,7 @@ class CourseProblem(Shown, Recomputed):
     prior: Mapping[str, Any] = field(default_factory=dict[str, Any])
     rtol: float = 1e-8
     at: Mapping[str, float] = field(default_factory=dict[str, float])
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property
     def model(self) -> CourseModel:
@@ -60,6 +64,11 @@ class CourseProblem(Shown, Recomputed):
         values = np.array([self.at.get(n, v) for n, v in zip(
             made.table.names, made.table.values.tolist(), strict=True)])  # fmt: skip
         return replace(made, table=replace(made.table, values=values))
+
+    @property
+    def named_units(self) -> NamedUnits:
+        """The units of names."""
+        return NamedUnits(self.flow, self.observables, self.units)
 
     @property
     def count(self) -> int:

@@ -8,7 +8,14 @@ from typing import Any, final
 
 from typing_extensions import override
 
-from riemannian_modules.door import brief, number, require, require_mapping, text
+from riemannian_modules.door import (
+    brief,
+    is_quantity,
+    number,
+    require,
+    require_mapping,
+    text,
+)
 from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.time_courses.series import Series, read_series
 from riemannian_modules.errors import SignatureError
@@ -122,6 +129,9 @@ def experiment(  # noqa: PLR0913 - what a protocol says, each by its name
             at one time after the doses.
         start: The time of the initial state.
 
+    Numbers may be quantities of pint's; a fit turns them into the units of the flow's ports, and
+    of what `fit_trajectories` is told as ``units``.
+
     Raises:
         SignatureError: For what has another form.
         DomainError: For numbers that are not finite, and sigmas that are not positive.
@@ -135,7 +145,7 @@ def experiment(  # noqa: PLR0913 - what a protocol says, each by its name
     for dose in doses:
         require(f"{where}: doses", dose, Dose, "Dose(time, amounts)")
         if not isinstance(dose.time, str):
-            number(f"{where}: a dose's time", dose.time)
+            _plain_or_quantity(f"{where}: a dose's time", dose.time)
         require_mapping(f"{where}: a dose's amounts", dose.amounts, "values by state")
     return Experiment(
         name,
@@ -146,8 +156,16 @@ def experiment(  # noqa: PLR0913 - what a protocol says, each by its name
         _own(where, own),
         tuple(doses),
         _events(where, events),
-        number(f"{where}: start", start),
+        _plain_or_quantity(f"{where}: start", start),
     )
+
+
+def _plain_or_quantity(where: str, value: Any) -> Any:
+    """One finite number, perhaps with a unit, which a fit of a flow turns into the flow's."""
+    if not is_quantity(value):
+        return number(where, value)
+    number(where, value.magnitude)
+    return value
 
 
 def _events(where: str, given: Any) -> tuple[Event, ...]:
@@ -175,7 +193,7 @@ def _own(where: str, own: Any) -> dict[str, float | None]:
     if isinstance(own, Mapping):
         require_mapping(f"{where}: own", own, "starts by parameter")
         return {
-            name: None if start is None else number(f"{where}: own: {name!r}", start)
+            name: None if start is None else _plain_or_quantity(f"{where}: own: {name!r}", start)
             for name, start in own.items()
         }
     if isinstance(own, (list, tuple)) and all(isinstance(name, str) for name in own):

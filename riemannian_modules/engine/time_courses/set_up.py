@@ -20,6 +20,7 @@ from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.prior_rows import PriorRows
 from riemannian_modules.engine.time_courses.problem import (
     WHERE,
+    check_plain,
     checked_experiments,
     checked_observables,
     named_values,
@@ -68,6 +69,7 @@ def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
     if not 1e-13 <= number(f"{WHERE}: rtol", rtol) < 0.1:
         raise DomainError(f"{WHERE}: expected rtol from 1e-13 to 0.1, got {rtol}.")
     done = checked_experiments(experiments)
+    check_plain(done)
     further = {} if parameters is None else dict(parameters)
     require_mapping(f"{WHERE}: parameters", further, "starts by name")
     measured = checked_observables(Quantities(flow, tuple(further)), done, observables, sigma)
