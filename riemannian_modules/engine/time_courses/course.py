@@ -12,12 +12,14 @@ import numpy as np
 
 from riemannian_modules.engine.time_courses.pieces import Stretch, jumped, pieces
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
-from riemannian_modules.engine.time_courses.solve import TINY, Precision, solve_stretch
+from riemannian_modules.engine.time_courses.solve import Precision, solve_stretch
 from riemannian_modules.integration.automatic import integrate
 from riemannian_modules.integration.problem import SparseProblem, StoppedError, Tolerances
 from riemannian_modules.integration.scale import ScaledFloors
 from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.space import Array
+
+TINY = float(np.finfo(np.float64).tiny)  # an absolute tolerance beside which the relative one rules
 
 
 def first_precision(settings: Settings, at: Setting, times: Array, relative: float) -> Precision:

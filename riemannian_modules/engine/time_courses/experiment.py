@@ -155,7 +155,7 @@ def experiment(  # noqa: PLR0913 - what a protocol says, each by its name
         dict(theta or {}),
         _own(where, own),
         tuple(doses),
-        _events(where, events),
+        formula_events(where, events),
         _plain_or_quantity(f"{where}: start", start),
     )
 
@@ -168,7 +168,12 @@ def _plain_or_quantity(where: str, value: Any) -> Any:
     return value
 
 
-def _events(where: str, given: Any) -> tuple[Event, ...]:
+def formula_events(where: str, given: Any) -> tuple[Event, ...]:
+    """What may happen in an experiment: resets by formulas, which have derivatives.
+
+    Raises:
+        SignatureError: For anything else, and events that end a run.
+    """
     require(f"{where}: events", given, (list, tuple), "a list of events")
     for one in given:
         require(f"{where}: events", one, Event, "events made with at_times or event")

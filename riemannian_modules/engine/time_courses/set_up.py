@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from riemannian_modules.door import did_you_mean, number, number_array, require, require_mapping
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.sampling import refuse_ticks
-from riemannian_modules.engine.time_courses.course import first_precision, states
+from riemannian_modules.engine.time_courses.course import TINY, first_precision, states
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel, Rows
 from riemannian_modules.engine.time_courses.observable import Observable
@@ -30,7 +30,7 @@ from riemannian_modules.engine.time_courses.problem import (
 from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.engine.time_courses.scale import LinearScale, LogScale, Scale
 from riemannian_modules.engine.time_courses.setting import Settings
-from riemannian_modules.engine.time_courses.solve import TINY, Precision
+from riemannian_modules.engine.time_courses.solve import Precision
 from riemannian_modules.engine.time_courses.starts import started
 from riemannian_modules.errors import (
     ConvergenceError,

@@ -26,7 +26,6 @@ from riemannian_modules.integration.problem import Numbers, StoppedError
 from riemannian_modules.space import Array
 
 Inputs = Callable[[float], list[float]]
-TINY = float(np.finfo(np.float64).tiny)  # an absolute tolerance beside which the relative one rules
 
 
 @final

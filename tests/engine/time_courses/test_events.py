@@ -17,6 +17,7 @@ from riemannian_modules.engine import (
 )
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_modules.results import load_result, save_result
 from tests.engine.time_courses.systems import QUIET, RNG
 
 T = np.array([0.3, 0.9, 1.7, 2.6, 3.4, 5.0, 7.5])
@@ -162,6 +163,17 @@ def test_two_compartments_with_a_bolus_each_day_are_fitted():
     assert found.outcome.is_settled
     far = (found.theta - [ka, cl, v, lag]) / found.deviations
     assert np.abs(far).max() < 3.5
+
+
+def test_a_fit_with_events_is_saved_and_goes_on(tmp_path):
+    happen = [event("A - 0.5", direction=-1, reset={"A": "A + 1"}), at_times([4.0], {"A": "0.2"})]
+    one = experiment({"A": (T, 0.4 + 0.1 * T)}, x0={"A": 1.0}, events=happen,
+                     doses=[Dose("lag", {"A": 0.5})])  # fmt: skip
+    found = fit_trajectories(BLOOD, one, parameters={"lag": 0.2}, progress=QUIET, fixed="lag")
+    assert "events: A - 0.5, dose" in repr(found.problem.experiments[0])
+    save_result(found, tmp_path / "fit.json")
+    twin = load_result(tmp_path / "fit.json")
+    np.testing.assert_array_equal(twin.residuals, found.residuals)
 
 
 class Stick(rm.Flow):
