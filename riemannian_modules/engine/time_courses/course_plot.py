@@ -6,7 +6,6 @@ et al. (2013), PLoS ONE 8, e74335 (profiles, the waterfall).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
@@ -121,26 +120,6 @@ def plot_prediction(
         f"band: {100 * level:g} % at each time" + ("; open where none is drawn" if is_open else ""),
         fontsize=8, loc="right",
     )  # fmt: skip
-    axes.grid(alpha=0.3)
-    return figure
-
-
-def plot_profile(
-    name: str, values: Array, rises: Array, best: float, threshold: float,
-    interval: tuple[float, float],
-) -> Figure:  # fmt: skip
-    """The rise of ``-2 log L`` along a parameter, its threshold, and the interval below it."""
-    figure, axes = canvas(None, 5.6, 3.4)
-    axes.plot(values, rises, "o-", color=BLUE, ms=3.5, lw=1.3)
-    axes.axhline(threshold, color="0.5", lw=1.0, ls="--")
-    for end in interval:
-        if math.isfinite(end):
-            axes.axvline(end, color=VERMILLION, lw=1.0, ls=":")
-    axes.plot([best], [0.0], "*", color=VERMILLION, ms=10)
-    if values.min() > 0 and values.max() > 30 * values.min():
-        axes.set_xscale("log")
-    axes.set(xlabel=name, ylabel="rise of -2 log L", ylim=(-0.05 * threshold, 2.0 * threshold))
-    axes.set_title("dashed: threshold, dotted: the interval's ends", fontsize=8, loc="right")
     axes.grid(alpha=0.3)
     return figure
 

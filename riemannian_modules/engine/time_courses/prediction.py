@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import did_you_mean, number, number_array, text
+from riemannian_modules.door import did_you_mean, number_array, text
+from riemannian_modules.engine.prediction import checked_level
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.formulas import Formulas
@@ -91,8 +92,7 @@ def predicted(
     t = number_array(f"{where}: times", units.moment(f"{where}: times", times))
     if t.ndim != 1 or not len(t) or not np.isfinite(t).all():
         raise SignatureError(f"{where}: expected finite times (T,), got shape {t.shape}.")
-    if not 0.0 < number(f"{where}: level", level) < 1.0:
-        raise DomainError(f"{where}: expected a level between 0 and 1, got {level}.")
+    checked_level(where, level)
     model = problem.model
     if isinstance(experiment, Experiment):
         model = model.with_experiment(units.experiment(experiment), t)
