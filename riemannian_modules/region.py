@@ -152,7 +152,6 @@ class Box(Shown):
 
 def box(
     sides: Mapping[str, Sequence[ArrayLike]] | None = None,
-    /,
     *spaces: Space,
     **named: Sequence[ArrayLike],
 ) -> Box:

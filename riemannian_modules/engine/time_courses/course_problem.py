@@ -12,7 +12,6 @@ from typing_extensions import override
 
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel
-from riemannian_modules.engine.time_courses.named_units import NamedUnits
 from riemannian_modules.engine.time_courses.set_up import set_up
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
@@ -64,11 +63,6 @@ class CourseProblem(Shown, Recomputed):
         values = np.array([self.at.get(n, v) for n, v in zip(
             made.table.names, made.table.values.tolist(), strict=True)])  # fmt: skip
         return replace(made, table=replace(made.table, values=values))
-
-    @property
-    def named_units(self) -> NamedUnits:
-        """The units of names."""
-        return NamedUnits(self.flow, self.observables, self.units)
 
     @property
     def count(self) -> int:

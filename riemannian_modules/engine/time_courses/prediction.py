@@ -20,6 +20,7 @@ from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.information import Information
+from riemannian_modules.engine.time_courses.named_units import NamedUnits
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.problem import mean_formula
 from riemannian_modules.errors import DomainError, SignatureError
@@ -88,7 +89,7 @@ def predicted(
 ) -> CoursePrediction:
     """Arguments as of `CourseFit.predict`."""
     where = f"predict({text('predict: of', of)!r})"
-    units = problem.named_units
+    units = NamedUnits(problem.flow, problem.observables, problem.units)
     t = number_array(f"{where}: times", units.moment(f"{where}: times", times))
     if t.ndim != 1 or not len(t) or not np.isfinite(t).all():
         raise SignatureError(f"{where}: expected finite times (T,), got shape {t.shape}.")
