@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import did_you_mean, number_array, require_mapping
-from riemannian_modules.errors import RegionError
+from riemannian_modules.door import did_you_mean, is_quantity, number_array, require_mapping
+from riemannian_modules.errors import RegionError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.units import in_unit
 
 Side = tuple[float, float]
 
@@ -150,27 +151,52 @@ class Box(Shown):
 
 
 def box(
-    sides: Mapping[str, Sequence[ArrayLike]] | None = None, **named: Sequence[ArrayLike]
+    sides: Mapping[str, Sequence[ArrayLike]] | None = None,
+    *spaces: Space,
+    **named: Sequence[ArrayLike],
 ) -> Box:
     """A region: ``box(q=(-1, 1), v=(0, inf))``, or with dotted names ``box({"plant.q": (-1, 1)})``.
+
+    Sides may be quantities of pint's where the spaces are given whose ports tell the units:
+    ``box({"q": (-5 * ureg.mm, 5 * ureg.mm)}, flow.signature.state)``.
 
     Args:
         sides: By port (for all of its coordinates) or coordinate, the lower and the upper side, in
             its unit: numbers that hold for all its entries, or arrays of its shape, as in
             ``box(x=([-1, -2], [1, 2]))``; infinite ones are allowed.
+        spaces: Where quantities find the units of their names.
         named: Further sides, by keyword.
 
     Raises:
         RegionError: For sides that are reversed, NaN, infinite on the wrong side, or no pair of
-            numbers or of arrays of one shape.
+            numbers or of arrays of one shape; for quantities of another dimension, or whose name
+            is in no space.
     """
     require_mapping(
         "box", {} if sides is None else sides, "names and pairs of numbers", RegionError
     )
     checked: dict[str, Side] = {}
     for name, side in {**(sides or {}), **named}.items():
-        checked |= _spelled_out(name, side)
+        checked |= _spelled_out(name, _in_plain_numbers(name, side, spaces))
     return Box(checked)
+
+
+def _in_plain_numbers(name: str, side: Any, spaces: Sequence[Space]) -> Any:
+    """A side whose ends have no units, those of quantities being turned into the port's."""
+    ends = [side] if is_quantity(side) else side
+    if not (isinstance(ends, (list, tuple)) and any(is_quantity(end) for end in ends)):
+        return side
+    unit = next((s.unit_of(name) for s in spaces if name in s.names or name in s.coordinates), None)
+    if unit is None:
+        raise RegionError(
+            f"Region: {name!r} has a unit, but no space tells the unit of that name. Give the "
+            "spaces, as in box({...}, flow.signature.state), or plain numbers."
+        )
+    try:
+        plain = [in_unit(f"Region: {name!r}", end, unit) for end in ends]
+    except SignatureError as fault:
+        raise RegionError(str(fault)) from None
+    return plain[0] if is_quantity(side) else plain
 
 
 def _spelled_out(name: str, side: Sequence[ArrayLike]) -> dict[str, Side]:

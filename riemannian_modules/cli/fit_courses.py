@@ -103,23 +103,24 @@ def _fitted(system: System, table: Path, task: FitTask, options: CourseOptions) 
 
 
 def _with_defaults(system: System, one: Experiment) -> Experiment:
-    """The experiment with the file's start and inputs where the table says nothing."""
+    """The experiment with the file's events, and its start and inputs where the table is silent."""
     from riemannian_modules.engine.input_formulas import written_function
+    from riemannian_modules.engine.time_courses.experiment import formula_events
 
     settings = system.simulation
     if settings is None or not isinstance(one.x0, dict):
         return one
-    if settings.events:
-        raise misuse(
-            "the file's `simulation`",
-            f"it states events ({settings.events[0].name!r}), which a fit of time courses leaves "
-            "out. State doses in the table, and take the events out of the file that is fitted.",
-        )
     drives = {  # where an experiment has text, that is a formula of parameters
         name: written_function(f"input {name!r}", given) if isinstance(given, str) else given
         for name, given in settings.inputs.items()
     }
-    return replace(one, x0={**settings.x0, **one.x0}, inputs={**drives, **one.inputs})
+    happen = formula_events("the file's `simulation`", settings.events)
+    return replace(
+        one,
+        x0={**settings.x0, **one.x0},
+        inputs={**drives, **one.inputs},
+        events=(*happen, *one.events),
+    )
 
 
 def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:

@@ -95,14 +95,15 @@ def priors_by_entry(
         return {}
     expected = "priors by name, such as {'k': NormalPrior(1.0, 0.2)}"
     if isinstance(prior, Prior):
-        return dict.fromkeys(range(space.size), prior)
+        return dict.fromkeys(range(space.size), prior.plain(f"{where}: prior", ""))
     require_mapping(f"{where}: prior", prior, expected)
     space.check_names(prior, f"{where}: prior")
     found: dict[int, Prior] = {}
     for name in sorted(prior, key=lambda name: name not in space):
         require(f"{where}: prior of {name!r}", prior[name], Prior, expected)
         place = space.slice_of(name)
-        found |= dict.fromkeys(range(place.start, place.stop), prior[name])
+        known = prior[name].plain(f"{where}: prior of {name!r}", space.unit_of(name))
+        found |= dict.fromkeys(range(place.start, place.stop), known)
     return dict(sorted(found.items()))
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import abc
 import math
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, final
 
 from typing_extensions import override
 
-from riemannian_modules.door import number
-from riemannian_modules.errors import DomainError
+from riemannian_modules.door import is_quantity, number
+from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Shown
+from riemannian_modules.units import in_unit
 
 
 @final
@@ -31,7 +32,30 @@ class Pull:
 
 
 class Prior(abc.ABC, Shown):
-    """The density of a parameter before the data; a fit finds the mode of its product with them."""
+    """The density of a parameter before the data; a fit finds the mode of its product with them.
+
+    Attributes:
+        in_units: What of it has the parameter's unit, and may be a quantity of pint's.
+    """
+
+    in_units: ClassVar[tuple[str, ...]]
+
+    def plain(self, where: str, unit: str) -> Self:
+        """This prior in plain numbers of the parameter's unit; itself where it has no quantities.
+
+        Raises:
+            SignatureError: For quantities of another dimension, or where the unit is not said.
+        """
+        given = {n: v for n in self.in_units if is_quantity(v := getattr(self, n))}
+        if given and len(given) < len(self.in_units):
+            raise SignatureError(
+                f"{where}: {[*given]} have a unit, and others of {[*self.in_units]} have none. "
+                "Give all with their units, or all as plain numbers."
+            )
+        changed: Any = replace(self, **{  # type: ignore[type-var]
+            n: float(in_unit(f"{where}: {n}", v, unit)) for n, v in given.items()
+        })  # fmt: skip
+        return changed if given else self
 
     @abc.abstractmethod
     def pull(self) -> Pull | None:
@@ -53,12 +77,14 @@ class NormalPrior(Prior):
         deviation: The standard deviation, positive.
     """
 
+    in_units: ClassVar[tuple[str, ...]] = ("mean", "deviation")
+
     mean: float
     deviation: float
 
     def __post_init__(self) -> None:
-        number("NormalPrior: mean", self.mean)
-        _positive("NormalPrior: deviation", self.deviation)
+        number("NormalPrior: mean", _magnitude(self.mean))
+        _positive("NormalPrior: deviation", _magnitude(self.deviation))
 
     @override
     def pull(self) -> Pull:
@@ -78,11 +104,13 @@ class LogNormalPrior(Prior):
         log_deviation: The standard deviation of the natural logarithm, positive.
     """
 
+    in_units: ClassVar[tuple[str, ...]] = ("median",)
+
     median: float
     log_deviation: float
 
     def __post_init__(self) -> None:
-        _positive("LogNormalPrior: median", self.median)
+        _positive("LogNormalPrior: median", _magnitude(self.median))
         _positive("LogNormalPrior: log_deviation", self.log_deviation)
 
     @override
@@ -107,11 +135,16 @@ class UniformPrior(Prior):
         upper: The largest, above it.
     """
 
+    in_units: ClassVar[tuple[str, ...]] = ("lower", "upper")
+
     lower: float
     upper: float
 
     def __post_init__(self) -> None:
-        lower, upper = (number(f"UniformPrior: {n}", getattr(self, n)) for n in ("lower", "upper"))
+        ends: Any = self.lower, self.upper
+        if is_quantity(self.lower):
+            ends = ends[0].magnitude, in_unit("UniformPrior: upper", ends[1], str(ends[0].units))
+        lower, upper = (number("UniformPrior: a side", end) for end in ends)
         if not lower < upper:
             raise DomainError(
                 f"UniformPrior: expected lower < upper, got {lower} and {upper}. Exchange them, or "
@@ -141,12 +174,14 @@ class LaplacePrior(Prior):
         scale: Positive, likewise.
     """
 
+    in_units: ClassVar[tuple[str, ...]] = ("location", "scale")
+
     location: float
     scale: float
 
     def __post_init__(self) -> None:
-        number("LaplacePrior: location", self.location)
-        _positive("LaplacePrior: scale", self.scale)
+        number("LaplacePrior: location", _magnitude(self.location))
+        _positive("LaplacePrior: scale", _magnitude(self.scale))
 
     @override
     def pull(self) -> Pull:
@@ -163,6 +198,10 @@ def ridge(strength: float) -> NormalPrior:
         DomainError: If it is not positive.
     """
     return NormalPrior(0.0, 1.0 / math.sqrt(_positive("ridge: strength", strength)))
+
+
+def _magnitude(value: Any) -> Any:
+    return value.magnitude if is_quantity(value) else value
 
 
 def _positive(where: str, value: float) -> float:

@@ -32,6 +32,7 @@ _BEYOND = 1.2  # of it: where a side ends
 _ACCURACY = 1e-6  # of the ends, relative to the distance from the estimate
 _MOST_REFINEMENTS = 30
 _DRAWN = 400  # points of the curve
+_WIDE = 30.0  # ratio of positive values beyond which they are drawn on a logarithm
 
 
 @final
@@ -44,7 +45,7 @@ class Profile(Shown):
         estimate: Its value in the fit.
         values: (k,), ascending.
         deviances: Twice the loss above the fit's, over the dispersion, (k,).
-        parameters: The best theta with each value, (k, p).
+        parameters: The best theta with each value, (k, p); of time courses what is estimated.
         threshold: What the deviance reaches at the ends of the interval.
         level: Of the interval, such as 0.95.
         lower: The interval's lower end; minus infinity where the profile does not reach it.
@@ -89,6 +90,8 @@ class Profile(Shown):
         for end in (self.lower, self.upper):
             if math.isfinite(end):
                 ax.axvline(end, color=ORANGE, lw=1.2)
+        if self.values[0] > 0.0 and self.values[-1] > _WIDE * self.values[0]:
+            ax.set_xscale("log")
         ax.set(xlabel=self.name, ylabel="deviance")
         ax.set_ylim(min(0.0, float(self.deviances.min())), 1.6 * self.threshold)
         ax.set_title(f"{100 * self.level:g} %: {self.lower:.4g} to {self.upper:.4g}",

@@ -88,7 +88,6 @@ class SwitchedField:
             self.matrix(self.dx, self.state),
             self.compiled(self.borders),
             self.compiled(sizes(self.borders)),
-            self.matrix(self.borders, (*self.state, self.time, *self.inputs)),
         )
 
     def problem(
@@ -104,12 +103,30 @@ class SwitchedField:
             ends: The start and the end of the stretch.
             steady: The inputs that are constant on it.
         """
-        f, jacobian, borders, sizes, slopes = self._parts
-        n, bit = len(self.state), A_BIT * (ends[1] - ends[0])
-        moving = [i for i in range(len(self.inputs)) if i not in steady]
+        f, jacobian, borders, sizes = self._parts
 
         def around(function: Callable[[Numbers, Numbers], Any]) -> Callable[..., Any]:
             return lambda t, x, signs: function(x, [*u(t), t, *signs])
+
+        return SwitchedProblem(
+            len(self.signs), around(f), around(jacobian), around(borders), around(sizes),
+            self.slopes(self.borders, u, ends, steady), separators=self._separators(u, steady),
+        )  # fmt: skip
+
+    def slopes(
+        self,
+        terms: Sequence[Any],
+        u: Callable[[float], list[float]],
+        ends: tuple[float, float],
+        steady: Collection[int],
+    ) -> Callable[[float, list[float], Numbers], tuple[Array, Array]]:
+        """From a time, a state and signs to terms' derivatives in x (l, n) and in time (l,).
+
+        In time where the state stays, inputs taken along; arguments as of `problem`.
+        """
+        slopes = self.matrix(terms, (*self.state, self.time, *self.inputs))
+        n, bit = len(self.state), A_BIT * (ends[1] - ends[0])
+        moving = [i for i in range(len(self.inputs)) if i not in steady]
 
         def slope(t: float, x: list[float], signs: Numbers) -> tuple[Array, Array]:
             here = u(t)
@@ -121,10 +138,7 @@ class SwitchedField:
                 drift += rows[:, n + 1 :] @ change
             return rows[:, :n], drift
 
-        return SwitchedProblem(
-            len(self.signs), around(f), around(jacobian), around(borders), around(sizes), slope,
-            separators=self._separators(u, steady),
-        )  # fmt: skip
+        return slope
 
     def _separators(
         self, u: Callable[[float], list[float]], steady: Collection[int]
@@ -173,7 +187,7 @@ class SwitchedField:
         from riemannian_modules.arithmetic.compile import compile_intervals
         from riemannian_modules.arithmetic.expression import derivatives
 
-        later = sp.Dummy("later", real=True)
+        later = sp.Symbol("time that is still to come", real=True)
         advanced = {clock: clock + rate * later for clock, rate in self._clocks(steady).items()}
         groups = (later,), (*self.state, *self.inputs, self.time, *self.parameters)
         found: list[Callable[..., Any]] = []

@@ -138,7 +138,7 @@ BY_TYPE: tuple[Kind, ...] = (
     Kind(engine.SolverRun, Fields(), NUMBERS),
     Kind(engine.FitResult, Fields(), lambda f: f.plot()),
     *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseFit, engine.CoursePrediction)),
-    *(Kind(t, Fields(), lambda f: f.plot()) for t in (engine.CourseProfile, engine.MultiStart)),
+    Kind(engine.MultiStart, Fields(), lambda f: f.plot()),
     Kind(engine.Information, Fields(), NUMBERS),
     *(
         Kind(t, Fields(), not_drawn("it is data; draw a fit of it with `CourseFit.plot`."))

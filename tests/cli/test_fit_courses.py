@@ -13,6 +13,7 @@ from riemannian_modules.engine import (
     held_table,
     read_experiments,
     simulate,
+    stop,
 )
 from riemannian_modules.errors import SignatureError, SpecError
 from riemannian_modules.results import load_result
@@ -100,14 +101,22 @@ def test_the_files_inputs_drive_experiments_that_say_nothing_of_them(folder):
     assert "k = 0.6" in words_of(result.output)
 
 
-def test_a_files_events_are_refused_by_a_fit(folder):
-    events = (at_times([1.0], {"A": "A + 1"}, name="bolus"),)
-    whole = System(DECAY, simulation=Simulation(3.0, x0={"A": 2.0}, events=events))
+def test_a_files_events_happen_in_its_fit_and_those_that_end_a_run_are_refused(folder):
+    bolus = at_times([1.5], {"A": "A + 1"}, name="bolus")
+    whole = System(DECAY, simulation=Simulation(3.0, x0={"A": 2.0}, events=(bolus,)))
     save_system(whole, folder / "with.json")
-    result = run("fit", folder / "with.json", "--data", folder / "experiments.csv")
-    assert result.exit_code == MISUSE
-    assert "'bolus'" in words_of(result.output)
-    assert "doses" in words_of(result.output)
+    run_of = simulate(DECAY.with_parameters({"k": 0.6}), [0.0, *T], {"A": 2.0}, events=[bolus])
+    lines = ["time,A", *(f"{t},{v}" for t, v in zip(T, run_of["A"][1:], strict=True))]
+    (folder / "bolus.csv").write_text("\n".join(lines) + "\n")
+    result = run("fit", folder / "with.json", "--data", folder / "bolus.csv", "--sigma", "A=0.01")
+    assert result.exit_code == 0, result.output
+    assert "k = 0.6" in words_of(result.output)
+    ends = System(DECAY, simulation=Simulation(3.0, events=(stop("A - 1", name="over"),)))
+    save_system(ends, folder / "ends.json")
+    result = run("fit", folder / "ends.json", "--data", folder / "bolus.csv")
+    assert result.exit_code != 0
+    assert "'over'" in words_of(result.output)
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize(

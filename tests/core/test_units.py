@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import riemannian_modules as rm
 from riemannian_modules.door import number_array
 from riemannian_modules.engine import NoProgress, fit, jumping, simulate
-from riemannian_modules.errors import SignatureError, SpecError, WiringError
+from riemannian_modules.errors import RegionError, SignatureError, SpecError, WiringError
 from riemannian_modules.spec import load_system, save_system
 from riemannian_modules.spec.samples import read_samples
 from riemannian_modules.units import conversion, in_unit
@@ -158,3 +158,20 @@ def test_columns_of_a_table_say_their_units(tmp_path):
         read(tmp_path, "t [nM],x")
     with pytest.raises(SpecError, match=r"column x is in \[cells\]"):
         read(tmp_path, "t,x [cells]")
+
+
+def test_a_box_takes_quantities_where_spaces_tell_the_units():
+    state, inputs = rm.space(q="m", v="m/s"), rm.space(u="N")
+    sides = {
+        "q": (-5.0 * UNITS.mm, 0.02 * UNITS.m),
+        "v": [0.0, 3.6] * UNITS("km/h"),
+        "u": (0 * UNITS.N, np.inf),
+    }
+    found = rm.box(sides, state, inputs)
+    plain = rm.box(q=(-0.005, 0.02), v=(0.0, 1.0), u=(0.0, np.inf))
+    assert found.sides.keys() == plain.sides.keys()
+    np.testing.assert_allclose([*found.sides.values()], [*plain.sides.values()], rtol=1e-12)
+    with pytest.raises(RegionError, match="spaces"):
+        rm.box(sides, state)
+    with pytest.raises(RegionError, match="quantity that can be given in"):
+        rm.box({"q": (0.0, 1.0 * UNITS.s)}, state)

@@ -186,7 +186,6 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     engine.FitResult: map_fit,
     engine.CourseFit: course_fit,
     engine.CourseProblem: lambda: course_fit().problem,
-    engine.CourseProfile: lambda: course_fit().profile("k"),
     engine.CoursePrediction: lambda: course_fit().predict("x^2", [1.0, 3.0, 5.0]),
     engine.MultiStart: lambda: engine.multi_start(course_fit(), 2),
     engine.Information: lambda: course_fit().information,

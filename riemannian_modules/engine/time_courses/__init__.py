@@ -14,7 +14,6 @@ from riemannian_modules.engine.time_courses.multi_start import MultiStart, multi
 from riemannian_modules.engine.time_courses.noise import LaplaceNoise, Noise, NormalNoise
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.prediction import CoursePrediction
-from riemannian_modules.engine.time_courses.profile import CourseProfile
 from riemannian_modules.engine.time_courses.scale import LinearScale, Log10Scale, LogScale, Scale
 from riemannian_modules.engine.time_courses.series import Series
 from riemannian_modules.engine.time_courses.table import read_experiments
@@ -23,7 +22,6 @@ __all__ = [
     "CourseFit",
     "CoursePrediction",
     "CourseProblem",
-    "CourseProfile",
     "Dose",
     "Experiment",
     "Information",

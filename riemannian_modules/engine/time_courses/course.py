@@ -10,16 +10,33 @@ from itertools import pairwise
 
 import numpy as np
 
+from riemannian_modules.engine.time_courses.pieces import Stretch, jumped, pieces
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
 from riemannian_modules.engine.time_courses.solve import Precision, solve_stretch
 from riemannian_modules.integration.automatic import integrate
 from riemannian_modules.integration.problem import SparseProblem, StoppedError, Tolerances
+from riemannian_modules.integration.scale import ScaledFloors
 from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.space import Array
 
-# From a stretch's inputs, times, corners, and the start (n, 1 + k), the state in column 0 and its
-# derivatives beside it, to all of these at the times, (T, n, 1 + k).
-Stretch = Callable[[Callable[[float], list[float]], Array, Array, Array, float], Array]
+TINY = float(np.finfo(np.float64).tiny)  # an absolute tolerance beside which the relative one rules
+
+
+def first_precision(settings: Settings, at: Setting, times: Array, relative: float) -> Precision:
+    """A precision by which states are found whose sizes nobody knows yet.
+
+    From crossing to crossing a state leaves zero too slowly by relative errors alone, so that its
+    size is looked up where it starts.
+    """
+    n = len(at.start.value)
+    if settings.happening is None or not settings.happening.is_switched:
+        return Precision(relative, np.full(n, TINY))
+    inputs = at.program.sampled
+    problem = settings.field.at(at.theta).problem(
+        lambda t: inputs(np.array([t]))[0].tolist(), at.start.value
+    )
+    floors = ScaledFloors(np.abs(at.start.value), relative)
+    return Precision(relative, floors.at(problem, settings.experiment.start, times[-1:]))
 
 
 def states(settings: Settings, at: Setting, times: Array, precision: Precision) -> Array:
@@ -28,9 +45,12 @@ def states(settings: Settings, at: Setting, times: Array, precision: Precision) 
     Raises:
         StoppedError: Where the flow leaves its domain or runs to infinity.
     """
+    if settings.happening is not None and settings.happening.is_switched:
+        stretch = pieces(settings.happening, at, precision)
+        return _run(settings, at, times, at.start.value[:, None], stretch)[..., 0]
     field = settings.field.at(at.theta)
 
-    def stretch(
+    def smooth(
         u: Callable[[float], list[float]], grid: Array, corners: Array, z: Array, largest: float
     ) -> Array:
         problem = field.problem(u, z[:, 0])
@@ -39,8 +59,7 @@ def states(settings: Settings, at: Setting, times: Array, precision: Precision) 
             return integrate_sparse(problem, grid, corners, tolerances)[..., None]
         return integrate(problem, grid, corners, tolerances)[..., None]
 
-    start = at.start.value[:, None]
-    return _run(settings, at, times, start, at.doses.value[:, None], stretch)[..., 0]
+    return _run(settings, at, times, at.start.value[:, None], smooth)[..., 0]
 
 
 def states_with_slopes(
@@ -54,9 +73,14 @@ def states_with_slopes(
     if not at.start.slope.shape[1]:
         found = states(settings, at, times, precision)
         return found, np.zeros((*found.shape, 0))
+    start = np.column_stack([at.start.value, at.start.slope])
+    if settings.happening is not None and settings.happening.is_switched:
+        stretch = pieces(settings.happening, at, precision, settings.directions(at))
+        found = _run(settings, at, times, start, stretch)
+        return found[..., 0], found[..., 1:]
     linearised = settings.field.linearised(at.theta)
 
-    def stretch(
+    def smooth(
         u: Callable[[float], list[float]], grid: Array, corners: Array, z: Array, largest: float
     ) -> Array:
         x, S = solve_stretch(
@@ -65,38 +89,39 @@ def states_with_slopes(
         )  # fmt: skip
         return np.concatenate([x[..., None], S], axis=-1)
 
-    start = np.column_stack([at.start.value, at.start.slope])
-    doses = np.column_stack([at.doses.value, at.doses.slope])
-    found = _run(settings, at, times, start, doses, stretch)
+    found = _run(settings, at, times, start, smooth)
     return found[..., 0], found[..., 1:]
 
 
-def _run(
-    settings: Settings, at: Setting, times: Array, start: Array, doses: Array, stretch: Stretch
-) -> Array:
-    """What a stretch gives, at all times, (T, n, 1 + k); doses are added where they are given."""
-    begin, end = settings.experiment.start, float(times[-1])
-    given = [dose.time for dose in settings.experiment.doses]
-    added = doses.reshape(len(given), *start.shape)
+def _run(settings: Settings, at: Setting, times: Array, start: Array, stretch: Stretch) -> Array:
+    """What a stretch gives, at all times, (T, n, 1 + k); doses are given where their times are."""
+    begin, end, program = settings.experiment.start, float(times[-1]), at.program
+    given, happening = at.moments.value, settings.happening
+    if (given < begin).any():
+        raise StoppedError(begin, start[:, 0], f"a dose is given at {given.min():g}, before it.")
+    known = {t for t in given.tolist() if t <= end}
+    known |= set() if happening is None else happening.times(begin, end)
     found = np.empty((len(times), *start.shape))
-    z = start + sum(d for t, d in zip(given, added, strict=True) if t == begin)
+    z = (
+        jumped(settings, at, begin, start, program.sampled(times[:1])[0])
+        if begin in known
+        else start
+    )
     found[times == begin] = z
-    program = at.program
-    inner = {t for t in given if begin < t <= end}
-    edges = sorted({begin, end, *program.jumps(begin, end), *inner})
+    edges = sorted({begin, end, *program.jumps(begin, end), *known})
     largest = float(np.diff(np.union1d(times, [begin])).max(initial=0.0))
     largest = largest if program.has_functions else np.inf
     for a, b in pairwise(edges):
         inside = (times > a) & (times <= b)
         kinks = program.kinks(a, b)
         grid = np.union1d([a, *kinks, b], times[inside])
-        path = stretch(program.between(a, b), grid, np.array([*kinks, b]), z, largest)
+        u = program.between(a, b)
+        path = stretch(u, grid, np.array([*kinks, b]), z, largest)
         found[inside] = path[np.searchsorted(grid, times[inside])]
         z = path[-1]
-        for t, d in zip(given, added, strict=True):
-            if t == b:  # what is measured at a dose's time is measured after it
-                z = z + d
-                found[times == b] = z
+        if b in known:  # what is measured at a dose's time is measured after it
+            z = jumped(settings, at, b, z, np.array(u(b)))
+            found[times == b] = z
     return found
 
 

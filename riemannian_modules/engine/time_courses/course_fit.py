@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike
 from typing_extensions import override
 
 from riemannian_modules.engine.descend import Iteration, Outcome
+from riemannian_modules.engine.profile import Profile
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.information import Information, information
 from riemannian_modules.engine.time_courses.likelihood import MeasurementLoss
 from riemannian_modules.engine.time_courses.panels import panels_of
 from riemannian_modules.engine.time_courses.prediction import CoursePrediction, predicted
-from riemannian_modules.engine.time_courses.profile import CourseProfile, profiled
+from riemannian_modules.engine.time_courses.profile import profiled
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import MOST_NAMES, Facts, Shown, counted, listed
@@ -173,7 +174,7 @@ class CourseFit(Shown, Recomputed):
         """
         return predicted(self.problem, self.information, of, times, experiment, level)
 
-    def profile(self, name: str, *, level: float = 0.95) -> CourseProfile:
+    def profile(self, name: str, *, level: float = 0.95) -> Profile:
         """The profile likelihood of a parameter, with its interval of confidence.
 
         Each point is a fit of all other parameters.

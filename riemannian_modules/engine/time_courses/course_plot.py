@@ -6,7 +6,6 @@ et al. (2013), PLoS ONE 8, e74335 (profiles, the waterfall).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
@@ -40,6 +39,8 @@ class Panel:
         mean: The model there, (G,).
         lower: The band's lower side, (G,).
         upper: Its upper side, (G,).
+        unit: Of the observable; empty where it is not said.
+        time_unit: Of the times, likewise.
     """
 
     experiment: str
@@ -51,6 +52,8 @@ class Panel:
     mean: Array
     lower: Array
     upper: Array
+    unit: str
+    time_unit: str
 
 
 def plot_panels(panels: Sequence[Panel]) -> Figure:
@@ -70,9 +73,9 @@ def plot_panels(panels: Sequence[Panel]) -> Figure:
     for axes, name in zip(grid[0], columns, strict=True):
         axes.set_title(name, fontsize=9)
     for axes, name in zip(grid[:, 0], rows, strict=True):
-        axes.set_ylabel(name)
+        axes.set_ylabel(labelled(name, next(p.unit for p in panels if p.observable == name)))
     for axes in grid[-1]:
-        axes.set_xlabel("time")
+        axes.set_xlabel(labelled("time", panels[0].time_unit))
     left = len(experiments) * len(observables) - len(columns) * len(rows)
     more = "" if left == 0 else f"; the first {len(columns)} experiments, {len(rows)} observables"
     figure.suptitle(
@@ -98,8 +101,13 @@ def _fill(axes: Axes, times: Array, mean: Array, lower: Array, upper: Array) -> 
     )  # fmt: skip
 
 
+def labelled(name: str, unit: str) -> str:
+    """An axis's label."""
+    return f"{name} [{unit}]" if unit else name
+
+
 def plot_prediction(
-    name: str, times: Array, mean: Array, lower: Array, upper: Array, level: float
+    labels: tuple[str, str], times: Array, mean: Array, lower: Array, upper: Array, level: float
 ) -> Figure:
     """A predicted mean with its band over time; without one where the data leave it open."""
     figure, axes = canvas(None, 5.6, 3.4)
@@ -107,31 +115,11 @@ def plot_prediction(
     axes.plot(times[order], mean[order], "-", color=VERMILLION, lw=1.5)
     _fill(axes, times[order], mean[order], lower[order], upper[order])
     is_open = not (np.isfinite(lower).all() and np.isfinite(upper).all())
-    axes.set(xlabel="time", ylabel=name)
+    axes.set(xlabel=labels[0], ylabel=labels[1])
     axes.set_title(
         f"band: {100 * level:g} % at each time" + ("; open where none is drawn" if is_open else ""),
         fontsize=8, loc="right",
     )  # fmt: skip
-    axes.grid(alpha=0.3)
-    return figure
-
-
-def plot_profile(
-    name: str, values: Array, rises: Array, best: float, threshold: float,
-    interval: tuple[float, float],
-) -> Figure:  # fmt: skip
-    """The rise of ``-2 log L`` along a parameter, its threshold, and the interval below it."""
-    figure, axes = canvas(None, 5.6, 3.4)
-    axes.plot(values, rises, "o-", color=BLUE, ms=3.5, lw=1.3)
-    axes.axhline(threshold, color="0.5", lw=1.0, ls="--")
-    for end in interval:
-        if math.isfinite(end):
-            axes.axvline(end, color=VERMILLION, lw=1.0, ls=":")
-    axes.plot([best], [0.0], "*", color=VERMILLION, ms=10)
-    if values.min() > 0 and values.max() > 30 * values.min():
-        axes.set_xscale("log")
-    axes.set(xlabel=name, ylabel="rise of -2 log L", ylim=(-0.05 * threshold, 2.0 * threshold))
-    axes.set_title("dashed: threshold, dotted: the interval's ends", fontsize=8, loc="right")
     axes.grid(alpha=0.3)
     return figure
 

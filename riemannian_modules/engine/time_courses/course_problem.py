@@ -36,6 +36,8 @@ class CourseProblem(Shown, Recomputed):
         prior: Priors by parameter.
         rtol: Relative local error of the integration.
         at: Values of parameters by name, over the starts.
+        units: By name those that are said of the time, observables and parameters; all numbers are
+            plain.
     """
 
     flow: RiemannianModule
@@ -49,6 +51,7 @@ class CourseProblem(Shown, Recomputed):
     prior: Mapping[str, Any] = field(default_factory=dict[str, Any])
     rtol: float = 1e-8
     at: Mapping[str, float] = field(default_factory=dict[str, float])
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @cached_property
     def model(self) -> CourseModel:

@@ -8,7 +8,15 @@ from typing import Any, final
 
 from typing_extensions import override
 
-from riemannian_modules.door import brief, number, require, require_mapping, text
+from riemannian_modules.door import (
+    brief,
+    is_quantity,
+    number,
+    require,
+    require_mapping,
+    text,
+)
+from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.time_courses.series import Series, read_series
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, listed, named
@@ -22,11 +30,12 @@ class Dose(Shown):
     """What is added to states at a time.
 
     Attributes:
-        time: When.
+        time: When, not before the experiment's start: a number, or a formula of parameters such as
+            "12 + lag".
         amounts: By state a number, or a formula of parameters, in the state's unit.
     """
 
-    time: float
+    time: Value
     amounts: Mapping[str, Value]
 
 
@@ -56,6 +65,7 @@ class Experiment(Shown):
         theta: Parameters that this experiment sets.
         own: Parameters that are unknown for this experiment alone, with their starts.
         doses: What is added to states.
+        events: What else happens to states.
         start: The time of the initial state.
     """
 
@@ -66,6 +76,7 @@ class Experiment(Shown):
     theta: Mapping[str, Value] = field(default_factory=dict[str, Value])
     own: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     doses: tuple[Dose, ...] = ()
+    events: tuple[Event, ...] = ()
     start: float = 0.0
 
     @override
@@ -79,10 +90,12 @@ class Experiment(Shown):
                 rows.append((what, named(given)))
         if self.doses:
             rows.append(("doses", counted(len(self.doses), "dose")))
+        if self.events:
+            rows.append(("events", listed([event.name for event in self.events])))
         return Facts(f"Experiment {self.name!r}: {counted(count, 'value')}", tuple(rows))
 
 
-def experiment(
+def experiment(  # noqa: PLR0913 - what a protocol says, each by its name
     data: Any,
     *,
     name: str = "data",
@@ -92,6 +105,7 @@ def experiment(
     theta: Mapping[str, Value] | None = None,
     own: Mapping[str, float | None] | Sequence[str] | None = None,
     doses: Sequence[Dose] = (),
+    events: Sequence[Event] = (),
     start: float = 0.0,
 ) -> Experiment:
     """Describe one experiment.
@@ -109,8 +123,14 @@ def experiment(
         theta: Parameters that the experiment sets, to numbers or formulas of parameters.
         own: Parameters that have a value of their own here, unknown; by name with the start, None
             for the shared one's; or names.
-        doses: What is added to states at which times.
+        doses: What is added to states at which times. What is measured at a dose's time is
+            measured after it.
+        events: What else happens to states, made with `at_times` or `event` from formulas as text;
+            at one time after the doses.
         start: The time of the initial state.
+
+    Numbers may be quantities of pint's; a fit turns them into the units of the flow's ports, and
+    of what `fit_trajectories` is told as ``units``.
 
     Raises:
         SignatureError: For what has another form.
@@ -124,7 +144,8 @@ def experiment(
     require(f"{where}: doses", doses, (list, tuple), "a list of Dose(time, amounts)")
     for dose in doses:
         require(f"{where}: doses", dose, Dose, "Dose(time, amounts)")
-        number(f"{where}: a dose's time", dose.time)
+        if not isinstance(dose.time, str):
+            _plain_or_quantity(f"{where}: a dose's time", dose.time)
         require_mapping(f"{where}: a dose's amounts", dose.amounts, "values by state")
     return Experiment(
         name,
@@ -133,9 +154,42 @@ def experiment(
         dict(inputs or {}),
         dict(theta or {}),
         _own(where, own),
-        tuple(sorted(doses, key=lambda d: d.time)),
-        number(f"{where}: start", start),
+        tuple(doses),
+        formula_events(where, events),
+        _plain_or_quantity(f"{where}: start", start),
     )
+
+
+def _plain_or_quantity(where: str, value: Any) -> Any:
+    """One finite number, perhaps with a unit, which a fit of a flow turns into the flow's."""
+    if not is_quantity(value):
+        return number(where, value)
+    number(where, value.magnitude)
+    return value
+
+
+def formula_events(where: str, given: Any) -> tuple[Event, ...]:
+    """What may happen in an experiment: resets by formulas, which have derivatives.
+
+    Raises:
+        SignatureError: For anything else, and events that end a run.
+    """
+    require(f"{where}: events", given, (list, tuple), "a list of events")
+    for one in given:
+        require(f"{where}: events", one, Event, "events made with at_times or event")
+        said = f"{where}: event {one.name!r}"
+        if one.ends:
+            raise SignatureError(
+                f"{said}: a run of a fit goes on until the last measurement. Leave `stop` out, and "
+                "what was measured after it."
+            )
+        resets = one.reset if isinstance(one.reset, Mapping) else {}
+        if not resets or callable(one.when) or any(callable(v) for v in resets.values()):
+            raise SignatureError(
+                f"{said}: expected formulas as text, which have derivatives, such as "
+                "event('q - top', reset={'q': 'q/2'})."
+            )
+    return tuple(given)
 
 
 def _own(where: str, own: Any) -> dict[str, float | None]:
@@ -144,7 +198,7 @@ def _own(where: str, own: Any) -> dict[str, float | None]:
     if isinstance(own, Mapping):
         require_mapping(f"{where}: own", own, "starts by parameter")
         return {
-            name: None if start is None else number(f"{where}: own: {name!r}", start)
+            name: None if start is None else _plain_or_quantity(f"{where}: own: {name!r}", start)
             for name, start in own.items()
         }
     if isinstance(own, (list, tuple)) and all(isinstance(name, str) for name in own):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from riemannian_modules.door import require
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.progress import Progress
 from riemannian_modules.engine.schedule import Schedule
@@ -16,6 +17,7 @@ from riemannian_modules.engine.time_courses.course_fit import CourseFit
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.descent import descent
 from riemannian_modules.engine.time_courses.experiment import Experiment
+from riemannian_modules.engine.time_courses.named_units import named_units
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.problem import WHERE, checked_experiments, named_values
 from riemannian_modules.engine.time_courses.scale import Scale
@@ -36,6 +38,7 @@ def fit_trajectories(  # noqa: PLR0913 - named as users of `fit`, lmfit and PEta
     bounds: Mapping[str, Sides] | None = None,
     scales: Mapping[str, Scale] | None = None,
     prior: Mapping[str, Prior] | None = None,
+    units: Mapping[str, str] | None = None,
     rtol: float = 1e-8,
     schedule: Schedule | None = None,
     progress: Progress | None = None,
@@ -64,6 +67,9 @@ def fit_trajectories(  # noqa: PLR0913 - named as users of `fit`, lmfit and PEta
         scales: By parameter `LogScale`, `Log10Scale` or `LinearScale`, on which it is searched:
             linear where not named, but for sigmas.
         prior: By parameter what is known of it before the data, such as `NormalPrior`.
+        units: By name the unit of what has none of its own: the time "t", parameters, observables.
+            States, outputs, inputs and a time port have those of their ports. With it, quantities
+            of pint's may stand wherever numbers do, and are converted: seconds into minutes.
         rtol: Relative local error of states and sensitivities; the absolute one is a thousandth of
             it, times each state's largest value at the start.
         schedule: `FullBatch(max_iterations)`.
@@ -73,19 +79,29 @@ def fit_trajectories(  # noqa: PLR0913 - named as users of `fit`, lmfit and PEta
         The parameters with their uncertainty, and what the model predicts with them.
 
     Raises:
-        SignatureError: For unknown names, wrong shapes, formulas that cannot be read, no data.
+        SignatureError: For unknown names, wrong shapes, formulas that cannot be read, no data,
+            quantities of another dimension, or whose unit nobody said.
         DomainError: For numbers that are not finite, values without a logarithm, a start outside
             of the bounds, or one at which an experiment cannot be integrated.
     """
+    require(WHERE, flow, RiemannianModule, "a module")
     is_made = isinstance(experiments, (Experiment, list, tuple))
     listed = checked_experiments(experiments if is_made else read_experiments(experiments))
-    held = named_values(fixed)
+    measured = tuple(series.observable for one in listed for series in one.series)
+    unit = named_units(flow, observables, parameters, units, measured)
     problem = CourseProblem(
-        flow, listed, observables or {}, parameters or {}, sigma, held, bounds or {},
+        flow,
+        tuple(unit.experiment(one) for one in listed),
+        unit.seen(),
+        unit.each(f"{WHERE}: parameters", parameters),
+        unit.errors(sigma),
+        unit.each(f"{WHERE}: fixed", named_values(fixed)),
+        unit.each(f"{WHERE}: bounds", bounds),
         scales or {},
-        prior or {},
+        unit.each(f"{WHERE}: prior", prior),
         rtol,
-    )  # fmt: skip
+        units=unit.said,
+    )
     return descended(problem, schedule, progress)
 
 

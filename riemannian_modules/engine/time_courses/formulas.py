@@ -6,9 +6,9 @@ Source: none; `riemannian_modules.arithmetic.infix` is the language.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,13 @@ class Formulas:
         with np.errstate(all="ignore"):
             J = self._map.jacobian(np.zeros(0), quantities, parameters)
         return J.D, J.F
+
+    def terms(self, quantities: Sequence[Any], parameters: Sequence[Any]) -> tuple[Any, ...]:
+        """The formulas in exact terms of these symbols, (q,)."""
+        e = self._map.expressions
+        own = (*e.inputs, *e.parameters)
+        given = dict(zip(own, (*quantities, *parameters), strict=True))
+        return tuple(y.xreplace(given) for y in e.y)
 
     @cached_property
     def _pattern(self) -> Pattern:

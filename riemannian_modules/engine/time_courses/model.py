@@ -168,8 +168,7 @@ class CourseModel(Recomputed):
         L = self.table.places.shape[1]
         table = replace(self.table, places=np.vstack([self.table.places, np.arange(L)]))
         settings = Settings(
-            f"experiment {one.name!r}", self.flow, one, self.spaces.parameters, table,
-            len(self.settings), times,
+            f"experiment {one.name!r}", self.spaces, one, table, len(self.settings), times,
         )  # fmt: skip
         return replace(
             self, table=table, settings=(*self.settings, settings), times=(*self.times, times)

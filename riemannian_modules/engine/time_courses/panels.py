@@ -32,7 +32,7 @@ def panels_of(problem: CourseProblem, known: Information) -> list[Panel]:
             errors = _errors(series.values, np.exp(found[rows, 1]), shown)
             panels.append(
                 Panel(one.name, series.observable, series.times, series.values, errors, grid,
-                      curve.mean, curve.lower, curve.upper)
+                      curve.mean, curve.lower, curve.upper, curve.unit, curve.time_unit)
             )  # fmt: skip
     return panels
 

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import did_you_mean, number, number_array, text
+from riemannian_modules.door import did_you_mean, number_array, text
+from riemannian_modules.engine.prediction import checked_level
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.information import Information
+from riemannian_modules.engine.time_courses.named_units import NamedUnits
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.problem import mean_formula
 from riemannian_modules.errors import DomainError, SignatureError
@@ -44,6 +46,8 @@ class CoursePrediction(Shown):
         lower: The band's lower side, (T,).
         upper: Its upper side, (T,).
         level: With which probability the mean lies between them at each time.
+        unit: Of the quantity; empty where it is not said.
+        time_unit: Of the times, likewise.
     """
 
     of: str
@@ -54,14 +58,17 @@ class CoursePrediction(Shown):
     lower: Array
     upper: Array
     level: float
+    unit: str = ""
+    time_unit: str = ""
 
     def plot(self) -> Figure:
         """Draw the mean and its band over time."""
-        from riemannian_modules.engine.time_courses.course_plot import plot_prediction
+        from riemannian_modules.engine.time_courses.course_plot import labelled, plot_prediction
 
         return plot_prediction(
-            f"{self.of} in {self.experiment!r}", self.times, self.mean, self.lower, self.upper,
-            self.level,
+            (labelled("time", self.time_unit),
+             labelled(f"{self.of} in {self.experiment!r}", self.unit)),
+            self.times, self.mean, self.lower, self.upper, self.level,
         )  # fmt: skip
 
     @override
@@ -82,14 +89,14 @@ def predicted(
 ) -> CoursePrediction:
     """Arguments as of `CourseFit.predict`."""
     where = f"predict({text('predict: of', of)!r})"
-    t = number_array(f"{where}: times", times)
+    units = NamedUnits(problem.flow, problem.observables, problem.units)
+    t = number_array(f"{where}: times", units.moment(f"{where}: times", times))
     if t.ndim != 1 or not len(t) or not np.isfinite(t).all():
         raise SignatureError(f"{where}: expected finite times (T,), got shape {t.shape}.")
-    if not 0.0 < number(f"{where}: level", level) < 1.0:
-        raise DomainError(f"{where}: expected a level between 0 and 1, got {level}.")
+    checked_level(where, level)
     model = problem.model
     if isinstance(experiment, Experiment):
-        model = model.with_experiment(experiment, t)
+        model = model.with_experiment(units.experiment(experiment), t)
         e = len(model.settings) - 1
     else:
         names = [one.name for one in problem.experiments]
@@ -126,4 +133,6 @@ def predicted(
     with np.errstate(over="ignore", invalid="ignore"):
         lower, upper = scale.back(mean - reach), scale.back(mean + reach)
         spread = np.where(np.isinf(deviation), math.inf, deviation * scale.slope(natural))
-    return CoursePrediction(of, one.name, t, natural, spread, lower, upper, float(level))
+    return CoursePrediction(
+        of, one.name, t, natural, spread, lower, upper, float(level), units.of(of), units.time
+    )

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from riemannian_modules.engine.time_courses.model import CourseModel
-from riemannian_modules.errors import RiemannianError
+from riemannian_modules.errors import RiemannianError, UnsupportedError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array, space
@@ -101,6 +101,8 @@ class _Memory:
             try:
                 with np.errstate(all="ignore"):
                     found = of(theta)
+            except UnsupportedError:
+                raise
             except RiemannianError:
                 found = np.full(shape, np.nan)
             while len(self._kept) >= _REMEMBERED:

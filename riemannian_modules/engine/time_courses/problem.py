@@ -46,14 +46,23 @@ def checked_experiments(given: Any) -> tuple[Experiment, ...]:
             path.append(before)
     if not any(len(s.values) for one in listed for s in one.series):
         raise SignatureError(f"{WHERE}: expected at least one measured value, got none.")
-    for one in listed:
+    return tuple(listed)
+
+
+def check_plain(experiments: Sequence[Experiment]) -> None:
+    """Refuse what was measured before its experiment began, or still has units of its own."""
+    for one in experiments:
+        if any(s.unit or s.time_unit or s.sigma_unit for s in one.series):
+            raise SignatureError(
+                f"{WHERE}: experiment {one.name!r} has quantities with units, which "
+                "`fit_trajectories` turns into plain numbers. Give it the experiment."
+            )
         early = [s.observable for s in one.series if (s.times < one.start).any()]
         if early:
             raise DomainError(
                 f"{WHERE}: experiment {one.name!r}: {early} were measured before its start at "
                 f"{one.start:g}. Give an earlier `start`."
             )
-    return tuple(listed)
 
 
 def named_values(fixed: Any) -> dict[str, float | None]:

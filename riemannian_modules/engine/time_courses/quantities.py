@@ -58,6 +58,12 @@ class Quantities:
         return Space((time, *named))
 
     @cached_property
+    def driving(self) -> Space:
+        """What events speak of: the time, states, inputs."""
+        state, inputs, _ = self.flow.signature.distinct
+        return Space((self.changing.ports[0], *state.ports, *inputs.ports))
+
+    @cached_property
     def parameters(self) -> Space:
         """The flow's parameters, then the further ones."""
         _, _, own = self.flow.signature.distinct

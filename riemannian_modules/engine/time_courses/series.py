@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.door import brief, number_array, require_mapping
+from riemannian_modules.door import brief, is_quantity, number_array, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted
 from riemannian_modules.space import Array
@@ -27,12 +27,18 @@ class Series(Shown):
         times: (T,), in any order; replicates repeat a time.
         values: (T,), finite.
         sigma: Their errors' sizes (T,) > 0; NaN where the observable says it.
+        time_unit: The unit of the times, where they came with one; else they are in the flow's.
+        unit: That of the values, likewise.
+        sigma_unit: That of the errors, likewise.
     """
 
     observable: str
     times: Array
     values: Array
     sigma: Array
+    time_unit: str = ""
+    unit: str = ""
+    sigma_unit: str = ""
 
     @override
     def facts(self) -> Facts:
@@ -47,7 +53,7 @@ def read_series(where: str, data: Any, sigma: Mapping[str, Any] | None) -> tuple
         where: What is being read, for messages.
         data: By observable a pair ``(times, values)`` or a triple with the sigmas; or columns by
             name, one of them "time"; or a DataFrame of such columns. Values are (T,), or (R, T)
-            for R replicates; NaN is missing.
+            for R replicates; NaN is missing. Each may be a quantity of pint's.
         sigma: By observable the errors' sizes: one number, or one for each value.
 
     Raises:
@@ -83,8 +89,10 @@ def read_series(where: str, data: Any, sigma: Mapping[str, Any] | None) -> tuple
 
 
 def _series(where: str, name: str, times: Any, values: Any, sigma: Any) -> Series:
-    t, v = number_array(f"{where}: times", times), number_array(f"{where}: values", values)
-    s = number_array(f"{where}: sigma", sigma)
+    (t, time_unit), (v, unit), (s, sigma_unit) = (
+        _magnitudes(f"{where}: {what}", given)
+        for what, given in (("times", times), ("values", values), ("sigma", sigma))
+    )
     if t.ndim != 1 or v.ndim not in (1, 2) or v.shape[-1] != len(t):
         raise SignatureError(
             f"{where}: expected times (T,) and as many values (T,), or (R, T) for R replicates, "
@@ -106,4 +114,11 @@ def _series(where: str, name: str, times: Any, values: Any, sigma: Any) -> Serie
             f"{where}: expected positive, finite sigmas, got {s[(s <= 0) | np.isinf(s)][0]}. Leave "
             "a sigma out (NaN) to have it estimated."
         )
-    return Series(name, t, v, s)
+    return Series(name, t, v, s, time_unit, unit, sigma_unit)
+
+
+def _magnitudes(where: str, given: Any) -> tuple[Array, str]:
+    """Numbers and their unit; "" for plain ones."""
+    if not is_quantity(given):
+        return number_array(where, given), ""
+    return number_array(where, given.magnitude), str(given.units)

@@ -13,7 +13,7 @@ from riemannian_modules.door import did_you_mean, number, number_array, require,
 from riemannian_modules.engine.delays import refuse_delays
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.sampling import refuse_ticks
-from riemannian_modules.engine.time_courses.course import states
+from riemannian_modules.engine.time_courses.course import TINY, first_precision, states
 from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel, Rows
 from riemannian_modules.engine.time_courses.observable import Observable
@@ -21,6 +21,7 @@ from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.prior_rows import PriorRows
 from riemannian_modules.engine.time_courses.problem import (
     WHERE,
+    check_plain,
     checked_experiments,
     checked_observables,
     named_values,
@@ -36,8 +37,6 @@ from riemannian_modules.errors import (
     ConvergenceError,
     DomainError,
     SignatureError,
-    TraceError,
-    UnsupportedError,
 )
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.modules.module import RiemannianModule, Time
@@ -69,10 +68,10 @@ def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
         )
     refuse_ticks(WHERE, flow)
     refuse_delays(WHERE, flow)
-    _require_no_jumps(flow)
     if not 1e-13 <= number(f"{WHERE}: rtol", rtol) < 0.1:
         raise DomainError(f"{WHERE}: expected rtol from 1e-13 to 0.1, got {rtol}.")
     done = checked_experiments(experiments)
+    check_plain(done)
     further = {} if parameters is None else dict(parameters)
     require_mapping(f"{WHERE}: parameters", further, "starts by name")
     measured = checked_observables(Quantities(flow, tuple(further)), done, observables, sigma)
@@ -89,32 +88,16 @@ def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
     table = _supported(table, priors)
     times = tuple(_times(one) for one in done)
     settings = tuple(
-        Settings(f"{WHERE}: experiment {one.name!r}", flow, one, quantities.parameters, table, e, t)
+        Settings(f"{WHERE}: experiment {one.name!r}", quantities, one, table, e, t)
         for e, (one, t) in enumerate(zip(done, times, strict=True))
     )
     rows = _rows(done, times, measured)
-    precision = Precision(rtol, np.full(s.state.size, np.finfo(float).tiny))
+    precision = Precision(rtol, np.full(s.state.size, TINY))
     pulls = _prior_rows(table, priors)
     model = CourseModel(flow, quantities, settings, times, readout, table, rows, pulls, precision)
     model = replace(model, precision=Precision(rtol, _absolute(model, rtol)))
     found = started(model, measured, brought, len(local) - len(brought))
     return _checked_start(replace(model, table=replace(table, values=found)))
-
-
-def _require_no_jumps(flow: RiemannianModule) -> None:
-    """Refuse a flow that jumps: a solver would step over pulses, and slopes across be wrong."""
-    from riemannian_modules.arithmetic.regularity import jumping
-
-    try:
-        jumps = jumping(flow.expressions.dx)
-    except (TraceError, UnsupportedError):
-        return  # of what cannot be read, corners are left to error control
-    if jumps:
-        raise UnsupportedError(
-            f"{WHERE}: {type(flow).__name__} jumps where {str(jumps[0])[:80]} does, and "
-            "sensitivities across jumps are those of a FlowMap alone: fit that. Or give what jumps "
-            "in time as doses or held inputs of the experiments, which are never stepped over."
-        )
 
 
 def _times(one: Experiment) -> Array:
@@ -283,7 +266,8 @@ def _absolute(model: CourseModel, rtol: float) -> Array:
     for e, times in enumerate(model.times):
         at = model.setting(e, model.table.values)
         try:
-            found = states(model.settings[e], at, times, model.precision)
+            precision = first_precision(model.settings[e], at, times, rtol)
+            found = states(model.settings[e], at, times, precision)
         except StoppedError:
             continue  # told with its reason where the start is checked
         largest = np.maximum(largest, np.abs(found).max(axis=0))

@@ -18,11 +18,12 @@ from riemannian_modules.engine.inputs import InputProgram, input_program
 from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState, Value
 from riemannian_modules.engine.time_courses.flow_field import FlowField
 from riemannian_modules.engine.time_courses.formulas import Formulas
+from riemannian_modules.engine.time_courses.happening import happening_of
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
+from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.errors import SignatureError
-from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.space import Array, Space
+from riemannian_modules.space import Array, Port, Space
 
 Index = NDArray[np.intp]
 
@@ -45,6 +46,7 @@ class Setting:
         start: The initial state (n,), as the experiment states it.
         flow: What the flow's derivative is taken in: inputs, then parameters, (q,).
         doses: What each dose adds to each state, flat (doses * n).
+        moments: When each dose is given, (doses,).
         known: What formulas of measurements know of parameters, (L,): the flow's own come first.
         further: How many of these are not the flow's.
         program: The inputs over time.
@@ -53,6 +55,7 @@ class Setting:
     start: Moved
     flow: Moved
     doses: Moved
+    moments: Moved
     known: Moved
     further: int
     program: InputProgram
@@ -64,11 +67,11 @@ class Setting:
 
     def along(self, columns: Index, size: Array) -> Setting:
         """The same where directions are some of these, each that much longer, (k,)."""
-        start, flow, doses, known = (
+        start, flow, doses, moments, known = (
             Moved(part.value, part.slope[:, columns] * size)
-            for part in (self.start, self.flow, self.doses, self.known)
+            for part in (self.start, self.flow, self.doses, self.moments, self.known)
         )
-        return Setting(start, flow, doses, known, self.further, self.program)
+        return Setting(start, flow, doses, moments, known, self.further, self.program)
 
 
 @final
@@ -78,38 +81,43 @@ class Settings:
     Attributes:
         columns: Places among the free parameters that move the experiment's states, (k,).
         field: The flow, and in what of it these are felt.
+        happening: What switches or happens on the way; None where nothing does.
     """
 
     def __init__(
         self,
         where: str,
-        flow: RiemannianModule,
+        quantities: Quantities,
         experiment: Experiment,
-        known: Space,
         table: ParameterTable,
         index: int,
         times: Array,
     ) -> None:
+        flow, known, doses = quantities.flow, quantities.parameters, experiment.doses
         s = flow.signature
         n, m, p = s.state.size, s.inputs.size, s.parameters.size
         self._flow, self._places = flow, table.places[index]
         # Which free parameter each local one is, (L, F).
         self._selects = (table.column[self._places][:, None] == np.arange(len(table.free))) * 1.0
         self.experiment = experiment
-        self._constant = np.zeros(n + m + p + n * len(experiment.doses))
-        # Rows of all that is set: initial state, inputs, parameters, doses; -1 where not a copy.
+        self._constant = np.zeros(n + m + p + (n + 1) * len(doses))
+        # Rows of all that is set: initial state, inputs, parameters, doses, their times; -1 where
+        # not a copy.
         self._copied = np.full(len(self._constant), -1, dtype=np.intp)
         self._copied[n + m : n + m + p] = np.arange(p)
         texts: dict[str, str] = {}
         self._rows: list[int] = []
         x0 = {} if isinstance(experiment.x0, SteadyState) else experiment.x0
         spaces = [(s.state, x0, 0, "x0"), (s.parameters, experiment.theta, n + m, "theta")]
-        for i, dose in enumerate(experiment.doses):
+        for i, dose in enumerate(doses):
             spaces.append((s.state, dose.amounts, n + m + p + n * i, f"dose {i + 1}"))
         parametric = {k: v for k, v in experiment.inputs.items() if isinstance(v, str)}
         spaces.append((s.inputs, parametric, n, "inputs"))
         for space, values, begin, what in spaces:
             self._place(f"{where}: {what}", space, values, begin, texts)
+        when = Space(tuple(Port(f"time of dose {i + 1}") for i in range(len(doses))))
+        times_given = dict(zip(when.names, (dose.time for dose in doses), strict=True))
+        self._place(where, when, times_given, n + m + p + n * len(doses), texts)
         self._formulas = Formulas(where, texts, known) if texts else None
         self._given = {k: v for k, v in experiment.inputs.items() if not isinstance(v, str)}
         ends = np.array([min(experiment.start, times.min(initial=experiment.start)),
@@ -119,6 +127,9 @@ class Settings:
         self._program = input_program(s.inputs, given, ends, f"{where}: inputs", self._clocks)
         self._parametric = parametric
         self._span = ends
+        self.happening = happening_of(
+            where, quantities, experiment.events, self._program, (float(ends[0]), float(ends[1]))
+        )
         self.columns, moved = self._reached(table)
         self.field = FlowField(
             flow,
@@ -157,7 +168,10 @@ class Settings:
         touched[is_copy] = self._selects[self._copied[is_copy]] > 0
         if self._formulas is not None:
             touched[self._rows] = self._formulas.read_parameters @ self._selects > 0
-        return np.flatnonzero(touched.any(0)), np.asarray(touched.any(1))
+        felt = touched.any(0)
+        if self.happening is not None:
+            felt |= self.happening.reads @ self._selects > 0
+        return np.flatnonzero(felt), np.asarray(touched.any(1))
 
     def at(self, values: Array, slopes: Array) -> Setting:
         """The setting where all parameters have the values (P,), free ones move by slopes (F,)."""
@@ -172,9 +186,19 @@ class Settings:
         own = slice(n + m, n + m + p)
         known = Moved(np.concatenate([Z[own], local[p:]]), np.concatenate([dZ[own], L[p:]]))
         start, felt = Moved(Z[:n], dZ[:n]), Moved(Z[self._felt], dZ[self._felt])
-        doses = Moved(Z[n + m + p :], dZ[n + m + p :])
+        given = slice(n + m + p, len(Z) - len(self.experiment.doses))
+        doses = Moved(Z[given], dZ[given])
+        moments = Moved(Z[given.stop :], dZ[given.stop :])
         program = self._programmed(Z[n : n + m])
-        return Setting(start, felt, doses, known, len(local) - p, program)
+        return Setting(start, felt, doses, moments, known, len(local) - p, program)
+
+    def directions(self, at: Setting) -> Array:
+        """How inputs, then all that formulas know, move along the setting's directions."""
+        n, m, _ = self._sizes
+        found = np.zeros((m + len(at.known.value), at.flow.slope.shape[1]))
+        found[self._felt - n] = at.flow.slope
+        found[m:] = at.known.slope
+        return found
 
     def _programmed(self, constants: Array) -> InputProgram:
         if not self._parametric:

@@ -14,6 +14,13 @@ import numpy as np
 
 from riemannian_modules.csv_table import read_rows, short
 from riemannian_modules.door import did_you_mean, require, require_mapping
+from riemannian_modules.engine.time_courses.dose_rows import (
+    dose_columns,
+    doses_of,
+    is_empty,
+    is_measured,
+    renamed,
+)
 from riemannian_modules.engine.time_courses.experiment import Experiment, experiment
 from riemannian_modules.errors import SignatureError, SpecError
 
@@ -32,6 +39,11 @@ def read_experiments(
     experiment. Empty cells are missing values. Columns such as "input.dose", "x0.A" and "theta.k"
     set an input, an initial state or a parameter of the row's experiment, to a number or a formula.
 
+    Doses are rows as pharmacometric programs have them, in either form: AMT (a number or a formula)
+    is added at the row's time to the state that CMT names; ADDL more follow, II apart. Of such
+    tables ID, TIME, DV and DVID are read as experiment, time, value and observable, EVID and MDV as
+    there; without DVID the observable is named DV. Names may be written small.
+
     Args:
         table: A path to a CSV file, a DataFrame, or columns by name.
         settings: By experiment further arguments of `experiment`, such as ``{"fast": {"inputs":
@@ -45,7 +57,7 @@ def read_experiments(
         SignatureError: For missing columns, what is no number, settings that change within an
             experiment, or of unknown experiments.
     """
-    columns = _columns(table)
+    columns = renamed(_columns(table))
     given = {} if settings is None else settings
     require_mapping("read_experiments: settings", given, "settings by experiment")
     _check_header(columns)
@@ -63,6 +75,7 @@ def read_experiments(
         own = dict(given.get(name, {}))
         for what, values in _set(name, columns, rows).items():
             own[what] = values | dict(own.get(what, {}))
+        own["doses"] = [*doses_of(columns, rows), *own.get("doses", ())]
         found.append(experiment(_data(columns, rows), name=name, **own))
     return tuple(found)
 
@@ -99,12 +112,13 @@ def _check_header(columns: Columns) -> None:
     is_long = "observable" in columns or "value" in columns
     wanted = ["time", "observable", "value"] if is_long else ["time"]
     missing = [name for name in wanted if name not in columns]
-    others = [n for n in columns if n not in _LONG and not n.startswith(tuple(_SETTINGS))]
+    known = (*_LONG, *dose_columns(columns))
+    others = [n for n in columns if n not in known and not n.startswith(tuple(_SETTINGS))]
     if missing or (is_long and others) or (not is_long and not others):
         raise SignatureError(
             "read_experiments: expected the columns time, observable and value (perhaps "
-            "experiment, sigma, and settings such as input.NAME, x0.NAME, theta.NAME), or time and "
-            f"a column for each observable; got {[*columns]}."
+            "experiment, sigma, settings such as input.NAME, x0.NAME, theta.NAME, and amt, cmt of "
+            f"doses), or time and a column for each observable; got {[*columns]}."
         )
 
 
@@ -113,9 +127,11 @@ def _data(columns: Columns, rows: list[int]) -> dict[str, tuple[Any, ...]]:
         return [_number(name, columns[name][i], i) for i in places]
 
     if "observable" not in columns:
-        skipped = ("time", "experiment")
+        skipped = ("time", "experiment", *dose_columns(columns))
         shown = [n for n in columns if n not in skipped and not n.startswith(tuple(_SETTINGS))]
+        rows = [i for i in rows if is_measured(columns, i, shown)]
         return {name: (numbers("time", rows), numbers(name, rows)) for name in shown}
+    rows = [i for i in rows if is_measured(columns, i, ["value"])]
     observables = [str(columns["observable"][i]) for i in rows]
     found: dict[str, tuple[Any, ...]] = {}
     for name in dict.fromkeys(observables):
@@ -132,7 +148,7 @@ def _set(name: str, columns: Columns, rows: list[int]) -> dict[str, dict[str, An
         for prefix, what in _SETTINGS.items():
             if not column.startswith(prefix):
                 continue
-            given = {str(entries[i]) for i in rows} - {"", "nan", "None"}
+            given = {str(entries[i]) for i in rows if not is_empty(entries[i])}
             if len(given) > 1:
                 raise SignatureError(
                     f"read_experiments: column {column!r} has the values {sorted(given)[:4]} in "
@@ -152,7 +168,7 @@ def _value(text: str) -> float | str:
 
 
 def _number(column: str, entry: Any, row: int) -> float:
-    if entry is None or (isinstance(entry, str) and entry.lower() in ("", "nan", "na")):
+    if is_empty(entry):
         return float("nan")
     try:
         return float(entry)

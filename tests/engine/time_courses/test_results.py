@@ -77,11 +77,16 @@ def test_bands_are_those_of_linear_regression_where_nothing_was_measured():
 def test_a_linear_profile_is_the_parabola_of_its_deviation():
     profile, s = line().profile("k"), line().deviations[0]
     np.testing.assert_allclose(
-        profile.rises, ((profile.values - profile.best) / s) ** 2, rtol=1e-5, atol=1e-8
+        profile.deviances, ((profile.values - profile.estimate) / s) ** 2, rtol=1e-5, atol=1e-8
     )
+    # The other parameter at its best: A0 moves by its covariance with k over k's own.
+    C = line().covariance
+    wanted = line().theta[1] + (profile.values - profile.estimate) * C[1, 0] / C[0, 0]
+    np.testing.assert_allclose(profile.parameters, np.stack([profile.values, wanted], 1), rtol=1e-7)
+    assert set(profile.endings) == {"the threshold is reached"}
     reach = 1.959963984540054 * s
     assert (profile.lower, profile.upper) == pytest.approx(
-        (profile.best - reach, profile.best + reach), rel=1e-6
+        (profile.estimate - reach, profile.estimate + reach), rel=1e-6
     )
 
 
@@ -95,7 +100,8 @@ def test_a_profile_that_stays_low_has_no_end():
     )  # fmt: skip
     profile = found.profile("gain")
     assert profile.upper == math.inf
-    assert profile.rises.max() < 1e-3
+    assert profile.endings[1].startswith("flat")
+    assert profile.deviances.max() < 1e-3
 
 
 def test_restarts_are_the_same_for_a_seed_whoever_computes_them():
@@ -166,7 +172,7 @@ def test_a_picture_shows_the_data_their_errors_and_the_model():
 
 def test_a_pickled_fit_goes_on():
     twin = pickle.loads(pickle.dumps(line()))
-    assert twin.profile("A0").best == pytest.approx(line().parameters["A0"])
+    assert twin.profile("A0").estimate == pytest.approx(line().parameters["A0"])
     assert repr(twin) == repr(line())
 
 

@@ -24,7 +24,7 @@ from riemannian_modules.engine import (
 )
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.predictions import Predictions
-from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_modules.errors import DomainError, SignatureError
 from tests.engine.time_courses.systems import ENZYME, QUIET, RNG
 
 T = np.array([0.5, 1.0, 2.0, 3.0, 4.5])
@@ -269,17 +269,3 @@ def test_the_time_needs_no_input():
     y = simulate(Driven(k=0.8), np.append(0.0, T), {"a": 1.0})["a"][1:]
     found = fit_trajectories(Driven(), [experiment({"a": (T, y)}, x0={"a": 1.0})], sigma=0.1)
     assert found.module.theta == pytest.approx([0.8], rel=1e-6)
-
-
-class Late(rm.Flow):
-    """An infusion that begins at a time."""
-
-    state, parameters = rm.space("a c"), {"k": 0.5, "begin": 1.0}
-
-    def equations(self, x, u, p):
-        return {"a": np.where(x.c >= p.begin, 1.0, 0.0) - p.k * x.a, "c": 1.0}
-
-
-def test_a_flow_that_jumps_is_refused_with_the_way_out():
-    with pytest.raises(UnsupportedError, match="FlowMap"):
-        fit_trajectories(Late(), [experiment({"a": (T, 0.1 * T)}, x0={"a": 0.0})])
