@@ -17,8 +17,8 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.door import whole_number
-from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.arguments import positive_number
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Array, Signals, one_port
 
@@ -64,13 +64,8 @@ class PadeDelay(Flow):
                 f"PadeDelay: order: expected at most {LARGEST_ORDER}, got {order}. A delay over "
                 "many periods of what passes is better made discrete: DiscreteDelay."
             )
-        seconds = finite_number("PadeDelay: delay", delay)
-        if not seconds > 0:
-            raise DomainError(
-                f"PadeDelay: delay: expected a positive time, got {seconds}. Without delay leave "
-                "the module out."
-            )
-        self.parameters = {"delay": seconds}
+        mend = "Without delay leave the module out."
+        self.parameters = {"delay": positive_number("PadeDelay: delay", delay, mend)}
         self.inputs, self.outputs = one_port(input, size), one_port(output, size)
         self.state = one_port("x", (self.order, self.inputs.size))
 
