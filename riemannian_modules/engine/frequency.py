@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
-from riemannian_modules.door import number_array
+from riemannian_modules.door import brief, number_array
 from riemannian_modules.engine.balance import balanced
 from riemannian_modules.engine.reachable import TOLERANCE, minimal_matrices
 from riemannian_modules.engine.state_space_model import SINGULAR, StateSpaceModel
@@ -85,7 +85,7 @@ def frequency_response(model: StateSpaceModel, frequencies: ArrayLike | None) ->
     if w.ndim != 1 or not np.isfinite(w).all() or (w < 0).any():
         raise DomainError(
             f"bode: expected finite frequencies w >= 0 of shape (k,), in rad/{model.time_unit}, "
-            f"got shape {w.shape}."
+            f"got {brief(frequencies)}."
         )
     return FrequencyResponse(w, response_of(model)(w), model.outputs, model.inputs, model.time_unit)
 

@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.door import number
+from riemannian_modules.door import brief, number
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.engine.step_response import (
     GONE,
@@ -64,12 +64,14 @@ class StepInfo(Shown):
 
     def __getitem__(self, pair: tuple[str, str]) -> dict[str, float]:
         """The figures of one pair (output, input), by name."""
-        output, source = pair
-        if output not in self.outputs or source not in self.inputs:
+        pairs = [(output, source) for output in self.outputs for source in self.inputs]
+        is_named = isinstance(pair, tuple) and all(isinstance(name, str) for name in pair)
+        if not is_named or pair not in pairs:
             raise DomainError(
-                f"StepInfo: unknown pair {pair!r}; outputs are {', '.join(self.outputs)}, inputs "
-                f"{', '.join(self.inputs)}."
+                f"StepInfo: expected a pair of an output ({listed(self.outputs)}) and an input "
+                f"({listed(self.inputs)}), got {brief(pair)}."
             )
+        output, source = pair
         j, i = self.outputs.index(output), self.inputs.index(source)
         return {name: float(getattr(self, name)[j, i]) for name in FIGURES}
 

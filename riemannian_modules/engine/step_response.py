@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import number_array
+from riemannian_modules.door import brief, number_array
 from riemannian_modules.engine.balance import state_scales
 from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.state_space_model import StateSpaceModel
@@ -75,7 +75,7 @@ def _checked(model: StateSpaceModel, times: ArrayLike) -> Array:
     if t.ndim != 1 or not len(t) or not np.isfinite(t).all() or t[0] < 0 or (np.diff(t) <= 0).any():
         raise DomainError(
             "step_response: expected finite, ascending times of shape (T,), none below 0, got "
-            f"shape {t.shape}."
+            f"{brief(times)}. Sort them, each once."
         )
     if model.is_discrete:
         steps = t / model.step
