@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import brief, require
-from riemannian_modules.engine.balance import balanced
+from riemannian_modules.engine.balance import balanced, state_scales
 from riemannian_modules.engine.poles import Stability, poles_of
-from riemannian_modules.engine.reachable import staircase
+from riemannian_modules.engine.reachable import TOLERANCE, staircase
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
 from riemannian_modules.modules.arguments import finite_array
@@ -225,7 +225,9 @@ def placed_gain(A: Array, B: Array, wanted: ArrayLike, where: str) -> Array:
             "states are all reached (or seen) takes any poles. Ask for `lqr`, or reduce it with "
             "`minimal`."
         )
-    K = _ackermann(A, B, poles) if B.shape[1] == 1 else _placed(A, B, poles, where)
+    V = _apart(A, B)
+    b = B @ V
+    K = V @ (_ackermann(A, b, poles) if b.shape[1] == 1 else _placed(A, b, poles, where))
     reached = np.linalg.eigvals(A - B @ K)
     missed = np.abs(np.poly(reached) - np.poly(poles)).max() / np.abs(np.poly(poles)).max()
     if not missed <= MISSED:
@@ -236,6 +238,14 @@ def placed_gain(A: Array, B: Array, wanted: ArrayLike, where: str) -> Array:
     return K
 
 
+def _apart(A: Array, B: Array) -> Array:
+    """Directions (m, r) of the inputs that act apart, for those that act alike count once."""
+    scale = state_scales(A, B, np.eye(len(A)))
+    _, sizes, turn = np.linalg.svd(B / scale[:, None])
+    rank = int((sizes > TOLERANCE * sizes[0]).sum())
+    return turn[:rank].T if rank < B.shape[1] else np.eye(B.shape[1])
+
+
 def _placed(A: Array, B: Array, poles: Complex, where: str) -> Array:
     from scipy.signal import place_poles
 
@@ -243,8 +253,8 @@ def _placed(A: Array, B: Array, poles: Complex, where: str) -> Array:
         found: Any = place_poles(A, B, poles)
     except ValueError as fault:
         raise DomainError(
-            f"{where}: {fault} With {B.shape[1]} inputs no pole comes more often than that; move "
-            "them a little apart."
+            f"{where}: {fault}. With {B.shape[1]} inputs that act apart no pole comes more often "
+            "than that; move them a little apart."
         ) from None
     return np.asarray(found.gain_matrix, dtype=np.float64)
 

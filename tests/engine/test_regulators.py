@@ -106,6 +106,15 @@ def test_one_input_takes_repeated_poles_and_its_gain_is_that_of_the_textbook():
     np.testing.assert_allclose(double.place([-2.0, -2.0]).K, [[4.0, 4.0]], atol=1e-12)
 
 
+@settings(max_examples=15, deadline=None)
+@given(rngs, st.integers(2, 4), st.integers(1, 2))
+def test_inputs_that_act_alike_count_once(rng, n, apart):
+    B = rng.standard_normal((n, apart)) @ rng.standard_normal((apart, 3))
+    model = flow(rng.standard_normal((n, n)), B, np.eye(n))
+    wanted = -np.arange(1.0, 1 + n)
+    np.testing.assert_allclose(np.poly(model.place(wanted).poles), np.poly(wanted), rtol=1e-6)
+
+
 class Pendulum(rm.Flow):
     """Upright; held away from the vertical by a torque."""
 
