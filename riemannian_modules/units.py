@@ -42,12 +42,13 @@ def conversion(have: str, want: str) -> float | None:
     """What a number in ``have`` is multiplied with to be one in ``want``.
 
     1 where a label is empty, for that fits every other, or both are equal; None where there is no
-    such number: another dimension, another zero as of degC and K, or a label that is no unit.
+    such number: another dimension, another zero as of degC and K, hertz against angles by time, or
+    a label that is no unit.
     """
     if have == want or not have or not want:
         return 1.0
     source, target = _meaning(have), _meaning(want)
-    if source is None or target is None:
+    if source is None or target is None or _mixes_turns(source, target):
         return None
     quantity = _registry().Quantity
     try:
@@ -58,6 +59,13 @@ def conversion(have: str, want: str) -> float | None:
     if zero != 0.0 or not (math.isfinite(one) and one != 0.0):
         return None
     return float(f"{one:.15g}")  # 60, not 59.99999999999999
+
+
+def _mixes_turns(source: Any, target: Any) -> bool:
+    """Whether one counts in hertz and the other in angles: 2 pi apart, which pint takes for 1."""
+    names = [str(unit) for unit in (source, target)]
+    angles = ["radian" in str(_registry().get_root_units(unit)[1]) for unit in (source, target)]
+    return any("hertz" in names[i] and angles[1 - i] for i in (0, 1))
 
 
 def in_unit(where: str, value: Any, unit: str) -> Any:
@@ -74,6 +82,13 @@ def in_unit(where: str, value: Any, unit: str) -> Any:
         raise SignatureError(
             f"{where}: got a quantity in [{value.units:~}], but the unit that is expected here is "
             "not said. Give the port its unit, as space(x='nM'), or the plain number."
+        )
+    source, target = _meaning(str(value.units)), _meaning(unit)
+    if source is not None and target is not None and _mixes_turns(source, target):
+        raise SignatureError(
+            f"{where}: expected a quantity in [{unit}], got one in [{value.units:~}]: whether "
+            "turns or radians are counted is not said. Multiply by 2 pi where hertz become angles, "
+            "and give it in the unit expected."
         )
     try:
         return value.to(unit).magnitude

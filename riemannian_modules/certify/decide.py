@@ -6,7 +6,7 @@ interval enclosures of the atoms, convexity of the test (`criterion`), and verif
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +23,7 @@ Places = NDArray[np.intp]
 
 # A bound is raised by these parts of the matrices' size until it can be proved in floating point.
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-7)
+FEW = MARGINS[:4]  # rounding seldom asks for more; a corner that was missed may
 EXACT_CORNERS = 512
 CLOSE = 1e-6  # only what a bound raised by this part proves is worth exact rationals
 CORNERS_AT_ONCE = 200_000
@@ -132,18 +133,18 @@ def _corner_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
         )
 
     sizes, start = _sizes(criterion, low, high), criterion.corners_need(low, high)
-    result = _raised(proves, start, sizes)
-    most = start + MARGINS[-1] * (sizes + np.abs(start))
+    result = _raised(proves, start, sizes, FEW)
+    most = start + FEW[-1] * (sizes + np.abs(start))
     left = np.flatnonzero(np.isinf(result) & np.isfinite(most))
     if left.size:
-        # The corners that stand out are measured one by one.
+        # Larger margins would hide a corner that was missed: those that stand out are measured.
         b = most[left]
         places = criterion.form.corners(low[left], high[left])
         boxes, which = np.nonzero(~criterion.proves_at(places, b[:, None]))
         T = criterion.form.at(places[boxes, which])
         full = np.full(len(low), -np.inf)
         np.maximum.at(full, left[boxes], criterion.estimate(T.midpoint))
-        result[left] = _raised(proves, full, sizes)[left]
+        result[left] = _raised(proves, full, sizes, MARGINS)[left]
     return result
 
 
@@ -168,13 +169,15 @@ def _whole_bounds(criterion: Criterion, low: Array, high: Array) -> Array:
         left = np.flatnonzero(np.isfinite(least))
         held = proves(left, (least + spread)[left])
         least[left[~held]] += spread[left[~held]]
-    return _raised(proves, least + spread, _sizes(criterion, low, high))
+    return _raised(proves, least + spread, _sizes(criterion, low, high), MARGINS)
 
 
-def _raised(proves: Callable[[Places, Array], Mask], start: Array, sizes: Array) -> Array:
+def _raised(
+    proves: Callable[[Places, Array], Mask], start: Array, sizes: Array, margins: Sequence[float]
+) -> Array:
     """Bounds from ``start`` upwards until they are proved; inf where none was."""
     result = np.full(len(start), np.inf)
-    for margin in MARGINS:
+    for margin in margins:
         left = np.flatnonzero(np.isinf(result) & np.isfinite(start))
         if not left.size:
             break

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
-from riemannian_modules.door import number_array
+from riemannian_modules.door import brief, number_array
 from riemannian_modules.engine.balance import balanced
-from riemannian_modules.engine.state_space_model import StateSpaceModel
+from riemannian_modules.engine.reachable import TOLERANCE, minimal_matrices
+from riemannian_modules.engine.state_space_model import SINGULAR, StateSpaceModel
 from riemannian_modules.errors import DomainError
 from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array
@@ -84,13 +85,13 @@ def frequency_response(model: StateSpaceModel, frequencies: ArrayLike | None) ->
     if w.ndim != 1 or not np.isfinite(w).all() or (w < 0).any():
         raise DomainError(
             f"bode: expected finite frequencies w >= 0 of shape (k,), in rad/{model.time_unit}, "
-            f"got shape {w.shape}."
+            f"got {brief(frequencies)}."
         )
     return FrequencyResponse(w, response_of(model)(w), model.outputs, model.inputs, model.time_unit)
 
 
 def response_of(model: StateSpaceModel) -> Response:
-    """The function from frequencies (k,) to H (k, q, m); infinite at a pole."""
+    """The function from frequencies (k,) to H (k, q, m); infinite at a pole of the channel."""
     from scipy.linalg import schur, solve_triangular
 
     n = len(model.A)
@@ -105,7 +106,7 @@ def response_of(model: StateSpaceModel) -> Response:
     def one(point: complex) -> Any:
         shifted = point * identity - T
         if not np.diagonal(shifted).all():
-            return np.full(model.D.shape, np.inf)
+            return _at_pole(model, point)
         return C @ solve_triangular(shifted, B, check_finite=False) + model.D
 
     def at(w: Array) -> NDArray[np.complex128]:
@@ -113,6 +114,17 @@ def response_of(model: StateSpaceModel) -> Response:
         return np.array([one(s) for s in points], dtype=complex).reshape(len(w), *model.D.shape)
 
     return at
+
+
+def _at_pole(model: StateSpaceModel, point: complex) -> NDArray[np.complex128]:
+    """The response (q, m) at a pole: infinite in the channels from which it is not hidden."""
+    H = np.full(model.D.shape, np.inf, dtype=complex)
+    for j, i in np.ndindex(*H.shape):
+        A, B, C = minimal_matrices(model.A, model.B[:, [i]], model.C[[j]], TOLERANCE)
+        shifted = point * np.eye(len(A)) - A
+        if not len(A) or np.linalg.cond(shifted) < SINGULAR:
+            H[j, i] = (C @ np.linalg.solve(shifted, B))[0, 0] + model.D[j, i]
+    return H
 
 
 def usual_frequencies(model: StateSpaceModel) -> Array:

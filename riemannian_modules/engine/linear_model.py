@@ -33,6 +33,7 @@ from riemannian_modules.engine.step_info import StepInfo, step_info_of
 from riemannian_modules.engine.step_response import StepResponse, step_response_of
 from riemannian_modules.engine.system_norms import PeakGain, h2_norm, peak_gain
 from riemannian_modules.engine.zeros import invariant_zeros
+from riemannian_modules.errors import DomainError
 from riemannian_modules.modules.arguments import matrix_of_shape
 from riemannian_modules.modules.module import Point, Time
 from riemannian_modules.shown import Facts, counted, listed
@@ -96,6 +97,8 @@ class LinearModel(StateSpaceModel):
 
         Raises:
             DomainError: If the model is not stable; then `channel(output, into).minimal()` may be.
+            ConvergenceError: If the band is narrower than rounding lets an output come to its end.
+            UnsupportedError: If the poles ask for more than 200,000 times.
         """
         return step_info_of(self, band)
 
@@ -178,18 +181,19 @@ class LinearModel(StateSpaceModel):
         """How many dimensions of the state the inputs reach, and how clearly.
 
         Args:
-            tolerance: The relative size, in balanced states, that counts as none.
+            tolerance: The relative size, in balanced states, that counts as none; from 0 to 1.
         """
-        found = staircase(self.A, self.B, self.C, number("controllability: tolerance", tolerance))
+        least = _tolerance("controllability", tolerance)
+        found = staircase(self.A, self.B, self.C, least)
         return Rank("reached by the inputs", found.rank, len(self.A), found.kept, found.dropped)
 
     def observability(self, tolerance: float = TOLERANCE) -> Rank:
         """How many dimensions of the state the outputs show, and how clearly.
 
         Args:
-            tolerance: The relative size, in balanced states, that counts as none.
+            tolerance: The relative size, in balanced states, that counts as none; from 0 to 1.
         """
-        least = number("observability: tolerance", tolerance)
+        least = _tolerance("observability", tolerance)
         found = staircase(self.A.T, self.C.T, self.B.T, least)
         return Rank("seen in the outputs", found.rank, len(self.A), found.kept, found.dropped)
 
@@ -197,10 +201,10 @@ class LinearModel(StateSpaceModel):
         """The model without what no input reaches or no output shows; its states are "x".
 
         Args:
-            tolerance: The relative size, in balanced states, that counts as none.
+            tolerance: The relative size, in balanced states, that counts as none; from 0 to 1.
         """
         matrices = self.A, self.B, self.C
-        A, B, C = minimal_matrices(*matrices, number("minimal: tolerance", tolerance))
+        A, B, C = minimal_matrices(*matrices, _tolerance("minimal", tolerance))
         n = len(A)
         state = one_port("x", n) if n else EMPTY
         point = Point(np.zeros(n), self.point.u, self.point.theta)
@@ -353,6 +357,16 @@ class LinearModel(StateSpaceModel):
 
 
 _ANSWERS = {Stability.STABLE: True, Stability.UNSTABLE: False, Stability.UNDECIDED: None}
+
+
+def _tolerance(where: str, given: float) -> float:
+    tolerance = number(f"{where}: tolerance", given)
+    if not 0.0 <= tolerance < 1.0:
+        raise DomainError(
+            f"{where}: tolerance: expected a relative size, from 0 to below 1, got {tolerance:g}. "
+            f"Leave it out for {TOLERANCE:g}."
+        )
+    return tolerance
 
 
 def _number(value: float) -> str:

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
-from riemannian_modules.door import number_array
-from riemannian_modules.engine.balance import balanced
+from riemannian_modules.door import brief, require
+from riemannian_modules.engine.balance import balanced, state_scales
 from riemannian_modules.engine.poles import Stability, poles_of
-from riemannian_modules.engine.reachable import staircase
+from riemannian_modules.engine.reachable import TOLERANCE, staircase
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
+from riemannian_modules.modules.arguments import finite_array
 from riemannian_modules.modules.module import Signature, Time
 from riemannian_modules.modules.output_feedback import DiscreteOutputFeedback, OutputFeedback
 from riemannian_modules.modules.state_feedback import StateFeedback
@@ -105,6 +106,7 @@ class Estimator(Shown):
             SignatureError: If it is of another model.
         """
         s = self.signature
+        require("with_feedback", feedback, Feedback, "feedback, from `lqr` or `place`")
         if feedback.signature != s:
             raise SignatureError(
                 "with_feedback: expected feedback of the same model, got one of "
@@ -188,20 +190,27 @@ def weight(where: str, given: ArrayLike, size: int, least: float) -> Array:
 
     ``least`` is what its eigenvalues have to exceed, relative to the largest.
     """
-    array = number_array(where, given)
+    array = finite_array(where, given)
     W = array * np.eye(size) if array.ndim == 0 else np.diag(array) if array.ndim == 1 else array
     if W.shape != (size, size):
         raise SignatureError(
             f"{where}: expected one number, {size} of them or a matrix {size} by {size}, got shape "
             f"{array.shape}."
         )
-    if not np.isfinite(W).all() or not np.allclose(W, W.T, rtol=1e-10, atol=0):
-        raise DomainError(f"{where}: expected a symmetric matrix of finite numbers.")
+    if not np.allclose(W, W.T, rtol=1e-10, atol=0):
+        i, j = np.unravel_index(int(np.abs(W - W.T).argmax()), W.shape)
+        raise DomainError(
+            f"{where}: expected a symmetric matrix, got {W[i, j]:.6g} at ({i}, {j}) and "
+            f"{W[j, i]:.6g} at ({j}, {i}). Take the mean of the two."
+        )
     values = np.linalg.eigvalsh(W) if size else np.ones(1)
     allowed = least * values[-1] if least > 0 else -1e-12 * abs(values[-1])
     if values[0] < allowed or (least > 0 and values[0] <= 0):
         kind = "positive definite" if least > 0 else "positive semidefinite"
-        raise DomainError(f"{where}: expected it {kind}, got the eigenvalue {values[0]:.4g}.")
+        raise DomainError(
+            f"{where}: expected a matrix that is {kind}, got the eigenvalue {values[0]:.4g}. Add a "
+            "multiple of the identity."
+        )
     return 0.5 * (W + W.T)
 
 
@@ -216,7 +225,9 @@ def placed_gain(A: Array, B: Array, wanted: ArrayLike, where: str) -> Array:
             "states are all reached (or seen) takes any poles. Ask for `lqr`, or reduce it with "
             "`minimal`."
         )
-    K = _ackermann(A, B, poles) if B.shape[1] == 1 else _placed(A, B, poles, where)
+    V = _apart(A, B)
+    b = B @ V
+    K = V @ (_ackermann(A, b, poles) if b.shape[1] == 1 else _placed(A, b, poles, where))
     reached = np.linalg.eigvals(A - B @ K)
     missed = np.abs(np.poly(reached) - np.poly(poles)).max() / np.abs(np.poly(poles)).max()
     if not missed <= MISSED:
@@ -227,6 +238,14 @@ def placed_gain(A: Array, B: Array, wanted: ArrayLike, where: str) -> Array:
     return K
 
 
+def _apart(A: Array, B: Array) -> Array:
+    """Directions (m, r) of the inputs that act apart, for those that act alike count once."""
+    scale = state_scales(A, B, np.eye(len(A)))
+    _, sizes, turn = np.linalg.svd(B / scale[:, None])
+    rank = int((sizes > TOLERANCE * sizes[0]).sum())
+    return turn[:rank].T if rank < B.shape[1] else np.eye(B.shape[1])
+
+
 def _placed(A: Array, B: Array, poles: Complex, where: str) -> Array:
     from scipy.signal import place_poles
 
@@ -234,8 +253,8 @@ def _placed(A: Array, B: Array, poles: Complex, where: str) -> Array:
         found: Any = place_poles(A, B, poles)
     except ValueError as fault:
         raise DomainError(
-            f"{where}: {fault} With {B.shape[1]} inputs no pole comes more often than that; move "
-            "them a little apart."
+            f"{where}: {fault}. With {B.shape[1]} inputs that act apart no pole comes more often "
+            "than that; move them a little apart."
         ) from None
     return np.asarray(found.gain_matrix, dtype=np.float64)
 
@@ -259,10 +278,10 @@ def _ackermann(A: Array, b: Array, poles: Complex) -> Array:
 def _checked_poles(where: str, wanted: ArrayLike, n: int) -> Complex:
     try:
         poles = np.atleast_1d(np.asarray(wanted)).astype(complex)
-    except (TypeError, ValueError):
-        raise SignatureError(f"{where}: expected {n} poles, got {wanted!r}.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise SignatureError(f"{where}: expected {n} poles, got {brief(wanted)}.") from None
     if poles.shape != (n,) or not np.isfinite(poles).all():
-        raise SignatureError(f"{where}: expected {n} finite poles, got shape {poles.shape}.")
+        raise SignatureError(f"{where}: expected {n} finite poles, got {brief(wanted)}.")
     conjugate = np.sort_complex(poles.conj())
     if not np.allclose(np.sort_complex(poles), conjugate, rtol=1e-12, atol=1e-300):
         raise DomainError(

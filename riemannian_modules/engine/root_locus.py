@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
-from riemannian_modules.door import number_array
+from riemannian_modules.door import brief, number_array
 from riemannian_modules.engine.closed_loop import closed_loop_matrix
 from riemannian_modules.engine.frequency import response_of, usual_frequencies
 from riemannian_modules.engine.state_space_model import StateSpaceModel
@@ -96,7 +96,7 @@ def root_locus_of(loop: StateSpaceModel, gains: ArrayLike | None) -> RootLocus:
         if k.ndim != 1 or not len(k) or not np.isfinite(k).all() or (np.diff(k) <= 0).any():
             raise DomainError(
                 "root_locus: gains: expected finite gains in ascending order, shape (g,), got "
-                f"shape {k.shape}."
+                f"{brief(gains)}. Sort them, each once."
             )
         poles = np.array([_poles(loop, gain) for gain in k]).reshape(len(k), len(loop.A))
         borders = _borders(loop, k, poles)

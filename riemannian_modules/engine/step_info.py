@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.door import number
+from riemannian_modules.door import brief, number
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.engine.step_response import (
     GONE,
@@ -21,9 +21,12 @@ from riemannian_modules.engine.step_response import (
     transition,
     usual_times,
 )
-from riemannian_modules.errors import DomainError
-from riemannian_modules.shown import Facts, Shown, counted
+from riemannian_modules.errors import ConvergenceError, DomainError
+from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array
+
+NOTHING = 1e-9  # of the peak: an end that counts as where the output began
+LONGER = (1.0, 1.5, 2.0)  # times of 1e-8 left, for narrow bands and ends beside large peaks
 
 
 @final
@@ -61,12 +64,14 @@ class StepInfo(Shown):
 
     def __getitem__(self, pair: tuple[str, str]) -> dict[str, float]:
         """The figures of one pair (output, input), by name."""
-        output, source = pair
-        if output not in self.outputs or source not in self.inputs:
+        pairs = [(output, source) for output in self.outputs for source in self.inputs]
+        is_named = isinstance(pair, tuple) and all(isinstance(name, str) for name in pair)
+        if not is_named or pair not in pairs:
             raise DomainError(
-                f"StepInfo: unknown pair {pair!r}; outputs are {', '.join(self.outputs)}, inputs "
-                f"{', '.join(self.inputs)}."
+                f"StepInfo: expected a pair of an output ({listed(self.outputs)}) and an input "
+                f"({listed(self.inputs)}), got {brief(pair)}."
             )
+        output, source = pair
         j, i = self.outputs.index(output), self.inputs.index(source)
         return {name: float(getattr(self, name)[j, i]) for name in FIGURES}
 
@@ -106,18 +111,40 @@ def step_info_of(model: StateSpaceModel, band: float) -> StepInfo:
     if not 0 < band < 1:
         raise DomainError(f"step_info: band: expected a part between 0 and 1, got {band}.")
     model.require_stable("step_info", "otherwise its outputs have no end")
-    times = usual_times(model, GONE)
-    states = states_after_step(model, times)
     steady = model.dc_gain()
     q, m = steady.shape
     figures = {name: np.zeros((q, m)) for name in FIGURES}
-    for j in range(q):
-        for i in range(m):
-            one = _Course(model.channel(model.outputs[j], model.inputs[i]), times, states[:, :, i])
-            for name, value in one.figures(float(steady[j, i]), band).items():
-                figures[name][j, i] = value
+    for (j, i), one in _settled_courses(model, steady, band).items():
+        for name, value in one.figures(float(steady[j, i]), band).items():
+            figures[name][j, i] = value
     return StepInfo(**figures, band=band, outputs=model.outputs, inputs=model.inputs,
                     time_unit=model.time_unit)  # fmt: skip
+
+
+def _settled_courses(
+    model: StateSpaceModel, steady: Array, band: float
+) -> dict[tuple[int, int], _Course]:
+    """The course of each pair (output, input), so long that it has settled."""
+    late: list[str] = []
+    for constants in GONE * np.array(LONGER):
+        times = usual_times(model, float(constants))
+        states = states_after_step(model, times)
+        courses = {
+            (j, i): _Course(model.channel(y, u), times, states[:, :, i])
+            for j, y in enumerate(model.outputs)
+            for i, u in enumerate(model.inputs)
+        }
+        late = [
+            f"{one.model.inputs[0]} -> {one.model.outputs[0]}"
+            for place, one in courses.items()
+            if not one.has_settled(float(steady[place]), band)
+        ]
+        if not late:
+            return courses
+    raise ConvergenceError(
+        f"step_info: {listed(late)} does not come within {band:g} of its end, beside what rounding "
+        "leaves of its way there. Give a wider band."
+    )
 
 
 class _Course:
@@ -127,6 +154,12 @@ class _Course:
         self.model, self.times, self.states = model, times, states
         self.values = self._output(states.T)
 
+    def has_settled(self, end: float, band: float) -> bool:
+        """Whether it is within the band for the last tenth, or is seen to end where it began."""
+        last = self.values[self.times >= 0.9 * self.times[-1]]
+        is_within = bool(np.abs(last - end).max() <= band * abs(end))
+        return is_within or abs(end) <= NOTHING * float(np.abs(self.values).max())
+
     def figures(self, end: float, band: float) -> dict[str, float]:
         sign = np.sign(end)
         largest = np.sign(self.values[np.abs(self.values).argmax()])
@@ -134,7 +167,7 @@ class _Course:
         if peak <= abs(end):  # the end is approached and not passed
             peak_time, peak = np.inf, abs(end)
         found = {"steady": end, "peak": peak, "peak_time": peak_time}
-        if abs(end) <= 1e-9 * peak:
+        if abs(end) <= NOTHING * peak:
             return dict.fromkeys(FIGURES, np.nan) | found
         return found | {
             "rise_time": self._reached(0.9 * end) - self._reached(0.1 * end),

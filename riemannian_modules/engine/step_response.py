@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.door import number_array
+from riemannian_modules.door import brief, number_array
+from riemannian_modules.engine.balance import state_scales
+from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.errors import DomainError, UnsupportedError
 from riemannian_modules.shown import Facts, Shown, counted, listed
@@ -23,6 +25,7 @@ from riemannian_modules.space import Array
 FINE = 0.1  # of the time scale of the fastest mode that is still alive, between two times
 GONE = 18.4  # time constants after which a mode is 1e-8 of what it was
 SHOWN = 7.0  # of the slowest mode, that a picture shows
+LEFT = 3.0  # times what is left of one mode may be left of all states
 MOST = 200_000  # times
 
 
@@ -72,7 +75,7 @@ def _checked(model: StateSpaceModel, times: ArrayLike) -> Array:
     if t.ndim != 1 or not len(t) or not np.isfinite(t).all() or t[0] < 0 or (np.diff(t) <= 0).any():
         raise DomainError(
             "step_response: expected finite, ascending times of shape (T,), none below 0, got "
-            f"shape {t.shape}."
+            f"{brief(times)}. Sort them, each once."
         )
     if model.is_discrete:
         steps = t / model.step
@@ -87,20 +90,23 @@ def _checked(model: StateSpaceModel, times: ArrayLike) -> Array:
 def usual_times(model: StateSpaceModel, constants: float) -> Array:
     """From 0 over some time constants of the slowest mode, finer while faster ones are alive.
 
-    A mode that grows is followed until it is 1000 times what it was.
+    Longer where modes act together, as equal lags in a row do, until all states are gone. A mode
+    that grows is followed until it is 1000 times what it was.
 
     Raises:
         UnsupportedError: If that is more than 200,000 times.
     """
     rates, speeds = _modes(model)
     lasting = np.where(rates < 0, constants, np.log(1e3)) / np.abs(rates)
-    end = lasting.max(initial=0.0) or 10.0 / (speeds.max(initial=0.0) or 1.0)
+    alone = lasting.max(initial=0.0) or 10.0 * model.step
+    end = _until_gone(model, alone, LEFT * np.exp(-constants))
     if model.is_discrete:
         count = int(np.ceil(end / model.step)) + 1
         if count > MOST:
             raise _too_many(count)
         return np.arange(float(max(count, 10))) * model.step
-    alive = np.minimum(np.where(rates < 0, GONE, np.inf) / np.abs(rates), end)
+    gone = GONE * end / alone
+    alive = np.minimum(np.where(rates < 0, gone, np.inf) / np.abs(rates), end)
     alive = np.concatenate([alive, [end]])
     finest = np.concatenate([FINE / speeds, [end / 200.0]])
     stretches: list[Array] = [np.zeros(1)]
@@ -114,6 +120,21 @@ def usual_times(model: StateSpaceModel, constants: float) -> Array:
             stretches.append(start + (stop - start) * np.arange(1, count + 1) / count)
         start = stop
     return np.concatenate(stretches)
+
+
+def _until_gone(model: StateSpaceModel, end: float, little: float) -> float:
+    """The end, or later: when little is left of each state of a stable model, in balanced units."""
+    if model.stability is not Stability.STABLE:
+        return end
+    n = len(model.A)
+    scale = state_scales(model.A, model.B, model.C)
+    latest = end * (2 + n)  # of n equal modes, t^(n - 1) exp(-t) / (n - 1)!
+    while end < latest:
+        F = transition(model, end)[0]
+        if np.linalg.norm(F * scale / scale[:, None], 2) <= little:
+            return end
+        end *= 1.25
+    return end
 
 
 def _too_many(count: int) -> UnsupportedError:

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import DomainError
 from riemannian_modules.modules import scalar_function as functions
-from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.arguments import finite_number, positive_number
 from riemannian_modules.modules.scalar_function import ScalarFunction
 from riemannian_modules.modules.structured_map import (
     ParameterFreeDifferential,
@@ -202,9 +202,7 @@ class ELU(Activation):
             SignatureError: If the size is no size.
         """
         super().__init__(size, input=input, output=output)
-        self.alpha = finite_number("ELU: alpha", alpha)
-        if not self.alpha > 0:
-            raise DomainError(f"ELU: alpha: expected a positive number, got {self.alpha}.")
+        self.alpha = positive_number("ELU: alpha", alpha)
 
     @cached_property
     def function(self) -> ScalarFunction:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -7,13 +7,15 @@ Source: Astrom and Hagglund (2006), Advanced PID Control, section 3.5; Hanus, Ki
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import Any, final
 
 import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.errors import DomainError
-from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.arguments import finite_number, positive_number
+from riemannian_modules.modules.pid import pid_parameters
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Signals, space
 
@@ -30,42 +32,15 @@ class LimitedPID(Flow):
     inputs = space("reference measurement")
     outputs = space("u")
 
-    def __init__(
-        self,
-        Kp: float,
-        Ki: float,
-        Kd: float = 0.0,
-        tau: float = 0.01,
-        *,
-        lower: float = -1.0,
-        upper: float = 1.0,
-    ) -> None:
-        """Make the controller.
-
-        Args:
-            Kp: Gain of the error, in units of the control by units of the measurement.
-            Ki: Gain of the error's integral, Kp's unit by s.
-            Kd: Gain of the error's filtered derivative, Kp's unit times s; 0 for PI.
-            tau: Time constant of the derivative's filter, in s, positive.
-            lower: The actuator's lower limit, in units of the control.
-            upper: Its upper limit.
-
-        Raises:
-            DomainError: For limits or time constants that are no such, NaN or infinite numbers.
-        """
+    def __init__(self, values: Mapping[str, float], lower: float, upper: float) -> None:
+        """Keep what `pid_parameters` has checked, and limits that are checked here."""
         super().__init__()
         where = type(self).__name__
-        given = {"Kp": Kp, "Ki": Ki, "Kd": Kd, "tau": tau, "lower": lower, "upper": upper}
-        values = {name: finite_number(f"{where}: {name}", value) for name, value in given.items()}
-        self.lower, self.upper = values.pop("lower"), values.pop("upper")
+        self.lower = finite_number(f"{where}: lower", lower)
+        self.upper = finite_number(f"{where}: upper", upper)
         if not self.lower < self.upper:
             raise DomainError(
                 f"{where}: expected lower < upper, got {self.lower} and {self.upper}. Swap them."
-            )
-        if not values["tau"] > 0:
-            raise DomainError(
-                f"{where}: tau: expected a positive time constant, got {values['tau']}. An "
-                "unfiltered derivative is no proper system; a small tau comes near it."
             )
         self.is_pid = values["Kd"] != 0.0
         self.state = space("integral filtered" if self.is_pid else "integral")
@@ -109,7 +84,7 @@ class BackCalculationPID(LimitedPID):
         upper: float = 1.0,
         tracking: float | None = None,
     ) -> None:
-        """Make the controller as `LimitedPID` does; errors are the same.
+        """Make the controller.
 
         Args:
             Kp: Gain of the error, in units of the control by units of the measurement.
@@ -120,17 +95,14 @@ class BackCalculationPID(LimitedPID):
             upper: Its upper limit.
             tracking: The time constant in s, positive; by default the integral's, Kp / Ki, of PI,
                 and its geometric mean with the derivative's, Kd / Kp, of PID.
+
+        Raises:
+            DomainError: For limits or time constants that are no such, NaN or infinite numbers.
         """
-        super().__init__(Kp, Ki, Kd, tau, lower=lower, upper=upper)
-        usual = _usual_tracking({**self.parameters})
-        time = (
-            usual if tracking is None else finite_number("BackCalculationPID: tracking", tracking)
-        )
-        if not time > 0:
-            raise DomainError(
-                f"BackCalculationPID: tracking: expected a positive time constant, got {time}."
-            )
-        self.parameters = {**self.parameters, "tracking": time}
+        super().__init__(pid_parameters("BackCalculationPID", Kp, Ki, Kd, tau), lower, upper)
+        time = _usual_tracking({**self.parameters}) if tracking is None else tracking
+        checked = positive_number("BackCalculationPID: tracking", time)
+        self.parameters = {**self.parameters, "tracking": checked}
 
     @override
     def integral_rate(self, wanted: Any, beyond: Any, p: Signals) -> Any:
@@ -157,7 +129,7 @@ class ClampedPID(LimitedPID):
         upper: float = 1.0,
         band: float | None = None,
     ) -> None:
-        """Make the controller as `LimitedPID` does; errors are the same.
+        """Make the controller.
 
         Args:
             Kp: Gain of the error, in units of the control by units of the measurement.
@@ -168,12 +140,14 @@ class ClampedPID(LimitedPID):
             upper: Its upper limit.
             band: How far beyond a limit the integral stands still, in units of the control,
                 positive; a hundredth of the limits' distance by default.
+
+        Raises:
+            DomainError: For limits, time constants or bands that are no such, NaN or infinite
+                numbers.
         """
-        super().__init__(Kp, Ki, Kd, tau, lower=lower, upper=upper)
-        usual = 0.01 * (self.upper - self.lower)
-        self.band = usual if band is None else finite_number("ClampedPID: band", band)
-        if not self.band > 0:
-            raise DomainError(f"ClampedPID: band: expected a positive width, got {self.band}.")
+        super().__init__(pid_parameters("ClampedPID", Kp, Ki, Kd, tau), lower, upper)
+        width = 0.01 * (self.upper - self.lower) if band is None else band
+        self.band = positive_number("ClampedPID: band", width)
 
     @override
     def integral_rate(self, wanted: Any, beyond: Any, p: Signals) -> Any:

@@ -35,6 +35,14 @@ def finite_number(where: str, value: ArrayLike) -> float:
     return float(array.reshape(()))
 
 
+def positive_number(where: str, value: ArrayLike, mend: str = "Give one above 0.") -> float:
+    """One positive, finite number, or the mend's words; raises as `finite_array` does."""
+    number = finite_number(where, value)
+    if not number > 0:
+        raise DomainError(f"{where}: expected a positive number, got {number}. {mend}")
+    return number
+
+
 def finite_vector(where: str, value: ArrayLike) -> Array:
     """A vector (n,) of finite numbers; a number counts as (1,). Raises as `finite_array` does."""
     array = np.atleast_1d(finite_array(where, value))

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
-from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.arguments import positive_number
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
 from riemannian_modules.space import Array, Signals, batch_shape, one_port
@@ -133,9 +133,4 @@ def positive_delay(where: str, value: ArrayLike) -> float:
         DomainError: Unless it is positive and finite.
         SignatureError: If it is no number.
     """
-    seconds = finite_number(where, value)
-    if not seconds > 0:
-        raise DomainError(
-            f"{where}: expected a positive time, got {seconds}. Without delay leave the module out."
-        )
-    return seconds
+    return positive_number(where, value, "Without delay leave the module out.")

@@ -10,8 +10,7 @@ from typing import Any, final
 
 from typing_extensions import override
 
-from riemannian_modules.errors import DomainError
-from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.arguments import finite_number, positive_number
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Signals, one_port
 
@@ -47,12 +46,9 @@ class Lag(Flow):
             DomainError: For a time constant that is not positive, NaN or infinite numbers.
         """
         super().__init__()
-        seconds = finite_number("Lag: tau", tau)
-        if not seconds > 0:
-            raise DomainError(
-                f"Lag: tau: expected a positive time constant in seconds, got {seconds}."
-            )
-        self.parameters = {"tau": seconds, "k": finite_number("Lag: k", k)}
+        self.parameters = {
+            "tau": positive_number("Lag: tau", tau), "k": finite_number("Lag: k", k)
+        }  # fmt: skip
         self.state, self.inputs, self.outputs = (
             one_port(name, size) for name in ("x", input, output)
         )

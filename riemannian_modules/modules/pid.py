@@ -9,8 +9,7 @@ from typing import Any, final
 
 from typing_extensions import override
 
-from riemannian_modules.errors import DomainError
-from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.arguments import finite_number, positive_number
 from riemannian_modules.modules.traced import Flow
 from riemannian_modules.space import Signals, space
 
@@ -40,14 +39,7 @@ class PID(Flow):
             DomainError: For a filter time constant that is not positive, NaN or infinite numbers.
         """
         super().__init__()
-        given = {"Kp": Kp, "Ki": Ki, "Kd": Kd, "tau": tau}
-        values = {name: finite_number(f"PID: {name}", value) for name, value in given.items()}
-        if not values["tau"] > 0:
-            raise DomainError(
-                f"PID: tau: expected a positive time constant in seconds, got {values['tau']}. An "
-                "unfiltered derivative is no proper system; a small tau comes near it."
-            )
-        self.parameters = values
+        self.parameters = pid_parameters("PID", Kp, Ki, Kd, tau)
 
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
@@ -55,3 +47,13 @@ class PID(Flow):
         derivative = (e - x["filtered"]) / p["tau"]
         control = p["Kp"] * e + p["Ki"] * x["integral"] + p["Kd"] * derivative
         return {"integral": e, "filtered": derivative}, {"u": control}
+
+
+def pid_parameters(where: str, Kp: float, Ki: float, Kd: float, tau: float) -> dict[str, float]:
+    """The gains and the filter's time constant, finite and this one positive, by name."""
+    gains = {"Kp": Kp, "Ki": Ki, "Kd": Kd}
+    mend = "An unfiltered derivative is no proper system; a small tau comes near it."
+    return {
+        **{name: finite_number(f"{where}: {name}", value) for name, value in gains.items()},
+        "tau": positive_number(f"{where}: tau", tau, mend),
+    }

@@ -13,8 +13,7 @@ from typing import Any, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.errors import DomainError
-from riemannian_modules.modules.arguments import finite_number
+from riemannian_modules.modules.arguments import positive_number
 from riemannian_modules.modules.traced import Flow, StepMap
 from riemannian_modules.space import Signals, one_port
 
@@ -53,7 +52,7 @@ class RateLimit(Flow):
         """
         super().__init__()
         self.parameters = {
-            **_rates("RateLimit", rise, fall), "tau": _positive("RateLimit: tau", tau)
+            **_rates("RateLimit", rise, fall), "tau": positive_number("RateLimit: tau", tau)
         }  # fmt: skip
         self.state, self.inputs, self.outputs = (
             one_port(name, size) for name in ("x", input, output)
@@ -110,12 +109,5 @@ class DiscreteRateLimit(StepMap):
 
 
 def _rates(where: str, rise: float, fall: float | None) -> dict[str, float]:
-    up = _positive(f"{where}: rise", rise)
-    return {"rise": up, "fall": up if fall is None else _positive(f"{where}: fall", fall)}
-
-
-def _positive(where: str, value: float) -> float:
-    number = finite_number(where, value)
-    if not number > 0:
-        raise DomainError(f"{where}: expected a positive number, got {number}.")
-    return number
+    up = positive_number(f"{where}: rise", rise)
+    return {"rise": up, "fall": up if fall is None else positive_number(f"{where}: fall", fall)}

@@ -63,7 +63,9 @@ class Sampled(RiemannianModule):
             )
         step = checked_sampling_time(where, sampling_time) or s.sampling_time
         if step is None:
-            raise SignatureError(f"{where}: expected a sampling time: Sampled(module, 0.1).")
+            raise SignatureError(
+                f"{where}: expected a sampling time, got none. Say Sampled(module, 0.1)."
+            )
         if s.sampling_time is not None and not s.sampling_time.fits(step):
             raise SignatureError(
                 f"{where}: the module takes a step every {s.sampling_time}, not every {step}. "

@@ -14,6 +14,7 @@ T = np.linspace(0.0, 1.0, 4)
 DATA = {"t": T, "y": np.exp(-T)}
 QUIET = en.NoProgress()
 FOUND = en.fit(Decay(), {"t": T, "y": np.exp(-T) + 0.1 * T**2}, progress=QUIET)
+MODEL = en.linearize(Oscillator(), [0.0, 0.0], [0.0])
 CALLS = {
     "dataset": (lambda data: en.dataset(Decay(), data), {"data": DATA}),
     "columns": (lambda t, y: en.dataset(Decay(), {"t": t, "y": y}), DATA),
@@ -95,6 +96,27 @@ CALLS = {
     "linearize": (
         en.linearize,
         {"module": Oscillator(), "x": [0.0, 1.0], "u": [0.0], "theta": [6.0, 3.0]},
+    ),
+    "step_response": (MODEL.step_response, {"times": [0.0, 1.0]}),
+    "step_info": (MODEL.step_info, {"band": 0.05}),
+    "figures of a pair": (
+        lambda pair: MODEL.step_info()[pair],
+        {"pair": ("angle", "torque")},
+    ),
+    "bode": (MODEL.bode, {"frequencies": [0.1, 1.0]}),
+    "margins": (MODEL.margins, {"output": "angle", "into": "torque"}),
+    "root_locus": (
+        MODEL.root_locus,
+        {"output": "angle", "into": "torque", "gains": [0.0, 1.0]},
+    ),
+    "minimal": (MODEL.minimal, {"tolerance": 1e-9}),
+    "lqr": (MODEL.lqr, {"Q": 1.0, "R": 1.0, "N": [[0.0], [0.0]]}),
+    "place": (MODEL.place, {"poles": [-1.0, -2.0]}),
+    "kalman": (MODEL.kalman, {"state_noise": 1.0, "output_noise": 1.0}),
+    "place_observer": (MODEL.place_observer, {"poles": [-1.0, -2.0]}),
+    "with_feedback": (
+        MODEL.kalman(1.0, 1.0).with_feedback,
+        {"feedback": MODEL.lqr(1.0, 1.0)},
     ),
     "one_hot": (en.one_hot, {"labels": np.array([0, 1]), "classes": 2}),
     "propagate": (

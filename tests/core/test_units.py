@@ -36,6 +36,17 @@ def test_others_have_none(a, b):
     assert conversion(a, a) == 1.0
 
 
+@pytest.mark.parametrize(("a", "b"), [("Hz", "rad/s"), ("kHz", "deg/s"), ("Hz", "rpm")])
+def test_hertz_and_angles_by_time_are_refused_for_they_are_two_pi_apart(a, b):
+    assert conversion(a, b) is conversion(b, a) is None
+    with pytest.raises(SignatureError, match="Multiply by 2 pi"):
+        in_unit("here", UNITS.Quantity(1.0, a), b)
+    with pytest.raises(SignatureError, match="whether turns or radians"):
+        in_unit("here", UNITS.Quantity(1.0, b), a)
+    assert conversion("kHz", "1/s") == pytest.approx(1e3)
+    assert conversion("rpm", "rad/s") == pytest.approx(np.pi / 30)
+
+
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_no_label_is_an_error(a, b):
     ratio = conversion(a, b)

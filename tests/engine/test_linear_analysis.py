@@ -11,6 +11,7 @@ import riemannian_modules as rm
 from riemannian_modules.engine import linearize, simulate
 from riemannian_modules.engine.zeros import invariant_zeros
 from riemannian_modules.errors import (
+    ConvergenceError,
     DomainError,
     RiemannianError,
     SignatureError,
@@ -150,6 +151,23 @@ def test_discrete_times_are_steps():
         model.step_response([0.0, 0.3])
 
 
+@settings(max_examples=25, deadline=None)
+@given(rngs, st.integers(2, 5), times_of_life)
+def test_an_integrator_in_other_coordinates_has_no_steady_response_either(rng, n, is_discrete):
+    T = rng.standard_normal((n, n)) + 2 * np.eye(n)
+    poles = np.append(-rng.uniform(0.1, 0.9, n - 1), 0.0) + (1.0 if is_discrete else 0.0)
+    make = step if is_discrete else flow
+    model = make(T @ np.diag(poles) @ np.linalg.inv(T), T @ np.ones((n, 1)), np.ones((1, n)))
+    with pytest.raises(DomainError, match="as far as rounding can tell"):
+        model.dc_gain()
+
+
+def test_a_steady_response_is_not_lost_to_many_equal_poles_or_to_very_different_ones():
+    assert loop_of([1.0], np.poly(-np.ones(20))).dc_gain().item() == pytest.approx(1.0, rel=1e-9)
+    apart = flow(np.diag([-1e-9, -1e9]), np.ones((2, 1)), np.ones((1, 2)))
+    assert apart.dc_gain().item() == pytest.approx(1e9, rel=1e-12)
+
+
 def test_an_output_that_ends_where_it_began_has_no_relative_figures():
     info = loop_of([1.0, 0.0], [1.0, 3.0, 2.0]).step_info()["y", "u"]
     assert np.isnan([info["rise_time"], info["settling_time"], info["overshoot"]]).all()
@@ -162,6 +180,36 @@ def test_what_is_not_stable_has_a_response_but_no_figures():
     np.testing.assert_allclose(integrator.step_response([0.0, 2.0]).values.ravel(), [0.0, 2.0])
     with pytest.raises(DomainError, match="expected a stable model"):
         integrator.step_info()
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(2, 30), st.floats(0.01, 100.0))
+def test_equal_lags_in_a_row_are_followed_until_the_last_has_settled(count, tau):
+    # The response is Gamma's distribution, far from its end after 18 time constants.
+    gamma = pytest.importorskip("scipy.stats").gamma(count, scale=tau)
+    row = linearize(rm.chain(*(rm.Lag(tau) for _ in range(count))))
+    info = row.step_info()["y", "u"]
+    assert info["rise_time"] == pytest.approx(gamma.ppf(0.9) - gamma.ppf(0.1), rel=1e-8)
+    assert info["settling_time"] == pytest.approx(gamma.ppf(0.98), rel=1e-8)
+    assert row.step_response().values[-1].item() > 0.95
+
+
+@pytest.mark.parametrize("length", [None, 1e-4, 50.0])
+def test_a_delay_of_many_steps_is_waited_for(length):
+    model = linearize(rm.DiscreteDelay(50, sampling_time=length))
+    info = model.step_info()["y", "u"]
+    assert (info["settling_time"], info["steady"]) == pytest.approx((50 * (length or 1.0), 1.0))
+    assert model.step_response().values[-1].item() == 1.0
+
+
+def test_a_narrow_band_and_an_end_beside_a_large_peak_are_waited_for():
+    settled = linearize(rm.Lag(1.0)).step_info(1e-10)["y", "u"]["settling_time"]
+    assert settled == pytest.approx(10 * np.log(10), rel=1e-5)  # rounding is 1e-6 of the band
+    # (s + e) / (s + 1)^2 gives e + ((1 - e) t - e) exp(-t).
+    small = loop_of([1.0, 1e-8], [1.0, 2.0, 1.0]).step_info()["y", "u"]["settling_time"]
+    assert (settled_at := small * np.exp(-small)) == pytest.approx(2e-10, rel=1e-5), settled_at
+    with pytest.raises(ConvergenceError, match="Give a wider band"):
+        oscillator().step_info(1e-15)
 
 
 # Frequency responses and what is read from them.
@@ -199,6 +247,13 @@ def test_the_phase_has_no_jumps_and_begins_where_integrators_put_it():
 
 def test_a_pole_on_the_axis_is_infinite_there():
     assert np.isinf(linearize(rm.Integrator()).bode([0.0]).gain).all()
+
+
+def test_a_pole_that_a_channel_does_not_meet_leaves_its_response_finite():
+    clock = flow(np.diag([0.0, -1.0]), np.eye(2), np.eye(2))
+    np.testing.assert_array_equal(clock.bode([0.0]).values[0], [[np.inf, 0.0], [0.0, 1.0]])
+    turned = flow([[0.0, 1.0], [0.0, -1.0]], [[0.0], [1.0]], [[1.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_allclose(turned.bode([0.0]).values[0], [[np.inf], [1.0]])
 
 
 # Zeros.
@@ -423,6 +478,13 @@ def test_branches_end_at_the_zeros_and_the_border_is_the_gain_margin():
 
 
 # Structure and norms.
+
+
+@pytest.mark.parametrize("tolerance", [-1e-3, 1.0, 7.0])
+@pytest.mark.parametrize("question", ["controllability", "observability", "minimal"])
+def test_a_tolerance_is_a_part(question, tolerance):
+    with pytest.raises(DomainError, match="from 0 to below 1"):
+        getattr(oscillator(), question)(tolerance)
 
 
 @settings(max_examples=30, deadline=None)

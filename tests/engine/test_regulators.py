@@ -106,6 +106,15 @@ def test_one_input_takes_repeated_poles_and_its_gain_is_that_of_the_textbook():
     np.testing.assert_allclose(double.place([-2.0, -2.0]).K, [[4.0, 4.0]], atol=1e-12)
 
 
+@settings(max_examples=15, deadline=None)
+@given(rngs, st.integers(2, 4), st.integers(1, 2))
+def test_inputs_that_act_alike_count_once(rng, n, apart):
+    B = rng.standard_normal((n, apart)) @ rng.standard_normal((apart, 3))
+    model = flow(rng.standard_normal((n, n)), B, np.eye(n))
+    wanted = -np.arange(1.0, 1 + n)
+    np.testing.assert_allclose(np.poly(model.place(wanted).poles), np.poly(wanted), rtol=1e-6)
+
+
 class Pendulum(rm.Flow):
     """Upright; held away from the vertical by a torque."""
 
@@ -200,8 +209,10 @@ def test_what_cannot_be_designed_says_why():
         free.lqr(0.0, 1.0)
     with pytest.raises(DomainError, match="positive definite"):
         free.lqr(1.0, 0.0)
-    with pytest.raises(DomainError, match="symmetric"):
+    with pytest.raises(DomainError, match=r"symmetric matrix, got 2 at \(0, 1\) and 0 at \(1, 0\)"):
         free.lqr([[1.0, 2.0], [0.0, 1.0]], 1.0)
+    with pytest.raises(DomainError, match="Q: expected finite numbers, got NaN or infinity in 1"):
+        free.lqr([1.0, np.inf], 1.0)
     with pytest.raises(SignatureError, match="expected one number, 2 of them"):
         free.lqr([1.0, 2.0, 3.0], 1.0)
     with pytest.raises(DomainError, match="conjugates"):

@@ -198,7 +198,7 @@ def test_a_limited_loop_is_proved_where_it_stays_within_its_limits(kind):
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: rm.PadeDelay(0.0), DomainError, "positive time"),
+        (lambda: rm.PadeDelay(0.0), DomainError, "positive number, got 0.0. Without delay"),
         (lambda: rm.PadeDelay(1.0, 0), SignatureError, "at least 1"),
         (lambda: rm.PadeDelay(1.0, 61), SignatureError, "at most 60"),
         (lambda: rm.PadeDelay(np.nan), DomainError, "finite"),

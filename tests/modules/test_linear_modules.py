@@ -133,8 +133,8 @@ def test_states_that_break_loops_have_no_feedthrough():
         (lambda: rm.StateSpace(np.eye(2), np.eye(3), np.eye(2)), SignatureError, "StateSpace: B"),
         (lambda: rm.TransferFunction([1, 0, 0], [1, 1]), SignatureError, "improper"),
         (lambda: rm.TransferFunction([1], [0.0]), DomainError, "zero"),
-        (lambda: rm.PID(1.0, tau=0.0), DomainError, "positive time constant"),
-        (lambda: rm.Lag(-1.0), DomainError, "positive time constant"),
+        (lambda: rm.PID(1.0, tau=0.0), DomainError, "tau: expected a positive number"),
+        (lambda: rm.Lag(-1.0), DomainError, "tau: expected a positive number"),
         (lambda: rm.Observer(np.eye(2), np.eye(2), np.eye(2), np.eye(3)), SignatureError, "L"),
     ],
 )
