@@ -10,10 +10,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from riemannian_modules.engine.time_courses.precision import Precision
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
-from riemannian_modules.engine.time_courses.solve import Precision, solve_stretch
 from riemannian_modules.integration.automatic import integrate
-from riemannian_modules.integration.problem import SparseProblem, StoppedError, Tolerances
+from riemannian_modules.integration.multistep import solve_stretch
+from riemannian_modules.integration.problem import SparseProblem, StoppedError
 from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.space import Array
 
@@ -34,7 +35,7 @@ def states(settings: Settings, at: Setting, times: Array, precision: Precision) 
         u: Callable[[float], list[float]], grid: Array, corners: Array, z: Array, largest: float
     ) -> Array:
         problem = field.problem(u, z[:, 0])
-        tolerances = Tolerances(precision.relative, precision.absolute, largest)
+        tolerances = precision.tolerances(largest)
         if isinstance(problem, SparseProblem):
             return integrate_sparse(problem, grid, corners, tolerances)[..., None]
         return integrate(problem, grid, corners, tolerances)[..., None]
@@ -59,11 +60,8 @@ def states_with_slopes(
     def stretch(
         u: Callable[[float], list[float]], grid: Array, corners: Array, z: Array, largest: float
     ) -> Array:
-        x, S = solve_stretch(
-            linearised, u, at.flow.slope, grid, corners, z[:, 0], z[:, 1:],
-            precision, largest,
-        )  # fmt: skip
-        return np.concatenate([x[..., None], S], axis=-1)
+        tolerances = precision.tolerances(largest)
+        return solve_stretch(linearised, u, at.flow.slope, grid, corners, z, tolerances)
 
     start = np.column_stack([at.start.value, at.start.slope])
     doses = np.column_stack([at.doses.value, at.doses.slope])
