@@ -10,7 +10,7 @@ and Wanner, *Solving Ordinary Differential Equations II*, section IV.8.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -162,7 +162,7 @@ def _recurred(matrices: Array, added: Array, start: Array) -> Array:
     return found
 
 
-def _parted(steps: Steps, taken: RadauStep, parts: Array) -> Steps:
+def _parted(steps: Steps, taken: RadauStep, parts: Any) -> Steps:
     """The steps, some in several parts along their polynomials."""
     which = np.repeat(np.arange(len(parts)), parts)
     place = np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import numpy as np
 from typing_extensions import override
@@ -17,12 +17,11 @@ from typing_extensions import override
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.integration.adjoint import PulledProblem, pulled_back
 from riemannian_modules.integration.problem import StoppedError
+from riemannian_modules.integration.side_by_side import Accuracy
 from riemannian_modules.modules.differential import DenseDifferential, Differential
+from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts
 from riemannian_modules.space import Array
-
-if TYPE_CHECKING:
-    from riemannian_modules.modules.flow_map import FlowMap
 
 # Columns of sensitivities that cost as much as the adjoint of one cotangent at one point: with 40
 # columns the adjoint took a third of the time, with 290 two fifths, with 1,100 a tenth.
@@ -38,18 +37,29 @@ class FlowDifferential(Differential):
     where tangents are pushed, by all sensitivities.
 
     Args:
-        flow_map: The map.
+        flow_map: The map, whose Jacobian holds all sensitivities.
+        flow: What it integrates.
+        duration: Over which time.
+        accuracy: The local error that is allowed.
         at: Inputs as of its `forward`: no state, states and inputs of the flow, parameters.
     """
 
-    def __init__(self, flow_map: FlowMap, at: tuple[Array, Array, Array]) -> None:
-        self._map, self._at = flow_map, at
+    def __init__(
+        self,
+        flow_map: RiemannianModule,
+        flow: RiemannianModule,
+        duration: float,
+        accuracy: Accuracy,
+        at: tuple[Array, Array, Array],
+    ) -> None:
+        self._map, self._flow, self._at = flow_map, flow, at
+        self._duration, self._accuracy = duration, accuracy
         self._last: tuple[Array, tuple[Array, Array]] | None = None
         self.way = "nothing yet"
 
     @override
     def facts(self) -> Facts:
-        kind = type(self._map.flow).__name__
+        kind = type(self._flow).__name__
         return Facts(f"Differential of a FlowMap of {kind}", (("last by", self.way),))
 
     @override
@@ -109,7 +119,7 @@ class FlowDifferential(Differential):
         return self._last[1]
 
     def _at_point(self, u: Array, theta: Array, w: Array) -> tuple[Array, Array]:
-        flow, n = self._map.flow, self._map.outputs.size
+        flow, n = self._flow, self._map.outputs.size
         x, held = u[:n], u[n:]
 
         def pull(_: Array, x: Array, w: Array) -> Array:
@@ -124,7 +134,7 @@ class FlowDifferential(Differential):
             return np.broadcast_to(found, (len(x), n, n))
 
         problem = PulledProblem(lambda _, x: flow.forward(x, held, theta)[0], A, pull)
-        accuracy, duration = self._map.accuracy_of_steps, self._map.duration
+        accuracy, duration = self._accuracy, self._duration
         try:
             of_start, of_others = pulled_back(problem, duration, x, w, accuracy)
         except StoppedError as stopped:

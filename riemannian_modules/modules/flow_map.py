@@ -55,7 +55,11 @@ class FlowMap(RiemannianModule):
     Its inputs are the flow's states and inputs, its outputs the flow's states, its parameters the
     flow's. The points of a batch are integrated side by side, each by steps of its own size, so
     that each comes out as it would alone: explicitly, in O(n) a step, or implicitly where its flow
-    is stiff, in O(n^3). A call costs what its slowest point does, for a small flow; some hundred
+    is stiff, in O(n^3). Points on at most four trajectories, those that differ in how fast time
+    runs among them (``x' = T f(x)`` with an input T), are found by LSODA, and their sensitivities
+    by implicit steps over its course, all at once. What is pulled back through a map of many
+    parameters goes by the adjoint where that is cheaper; the differential says so. A
+    call costs what its slowest point does, for a small flow; some hundred
     evaluations of the flow, for the Jacobian also of the flow's.
     The duration is no sampling time: one step of a graph may go through several maps.
 
@@ -136,7 +140,7 @@ class FlowMap(RiemannianModule):
         """The derivative; what is pulled back through it goes the cheaper way, see `way`."""
         if self._is_pulled_dearly(x, u, theta):
             return DenseDifferential(self.jacobian(x, u, theta))
-        return FlowDifferential(self, (x, u, theta))
+        return self._flow_differential(x, u, theta)
 
     @override
     def output_with_differential(
@@ -145,7 +149,11 @@ class FlowMap(RiemannianModule):
         if self._is_pulled_dearly(x, u, theta):
             y, J = self._output_with_jacobian(x, u, theta)
             return y, DenseDifferential(J)
-        return self.output(x, u, theta), FlowDifferential(self, (x, u, theta))
+        return self.output(x, u, theta), self._flow_differential(x, u, theta)
+
+    def _flow_differential(self, x: Array, u: Array, theta: Array) -> FlowDifferential:
+        accuracy, at = self.accuracy_of_steps, (x, u, theta)
+        return FlowDifferential(self, self.flow, self.duration, accuracy, at)
 
     def _is_pulled_dearly(self, x: Array, u: Array, theta: Array) -> bool:
         """Whether the adjoint of no cotangent is cheaper than all sensitivities."""

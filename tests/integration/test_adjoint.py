@@ -20,7 +20,7 @@ def agree(flow, duration, u, w, share=1e-7):
     """Both ways at some points, to a share of the products' absolute sums."""
     module = rm.FlowMap(flow, duration)
     J = module.jacobian(NONE, u, flow.theta)
-    d = FlowDifferential(module, (NONE, u, flow.theta))
+    d = module.differential(NONE, u, flow.theta)
     for sensitivities, pulled in (
         (J.D, d.pull_outputs(w)[1]),
         (J.F, d.pull_parameters(np.zeros((*w.shape[:-2], 0, w.shape[-1])), w)),
@@ -102,6 +102,6 @@ def test_an_adjoint_whose_flow_runs_to_infinity_says_so(always):
         def equations(self, x, u, p):
             return {"x": x.x**2}
 
-    d = FlowDifferential(rm.FlowMap(Explosion(), 2.0), (NONE, np.ones(1), NONE))
+    d = rm.FlowMap(Explosion(), 2.0).differential(NONE, np.ones(1), NONE)
     with pytest.raises(ConvergenceError, match=r"Explosion.*stopped early at t = 1"):
         d.pull_outputs(np.ones((1, 1)))
