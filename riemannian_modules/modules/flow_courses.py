@@ -24,6 +24,7 @@ from riemannian_modules.space import Array
 # As measured on stiff flows of 2 to 8 states: side by side, many cost little more than one, so
 # that more of them than these are no faster one by one.
 MOST = 4
+MILD = 1_000  # steps below which few of high order do, whose ends are smoother in theta
 
 
 @final
@@ -51,7 +52,7 @@ class FlowCourses:
             asked: What tells these members from others.
 
         Returns:
-            None where side by side is the way: the trajectories are many, the flow is large or
+            None where side by side is the way: the trajectories are many or mild, the flow is large or
             cannot be traced, or one of them stops early.
         """
         rate = None if members.writes is None else members_rate(members)
@@ -63,6 +64,8 @@ class FlowCourses:
         try:
             if self._last[0] != asked:
                 self._last = asked, [self._course(members, group, rate) for group in groups]
+            if all(len(course.met) < MILD for course in self._last[1]):
+                return None
             end = np.empty_like(start)
             for group, course in zip(groups, self._last[1], strict=True):
                 end[..., group] = self._ends(members, group, rate, start, course)

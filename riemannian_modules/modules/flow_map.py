@@ -55,7 +55,7 @@ class FlowMap(RiemannianModule):
     Its inputs are the flow's states and inputs, its outputs the flow's states, its parameters the
     flow's. The points of a batch are integrated side by side, each by steps of its own size, so
     that each comes out as it would alone: explicitly, in O(n) a step, or implicitly where its flow
-    is stiff, in O(n^3). Points on at most four trajectories, those that differ in how fast time
+    is stiff, in O(n^3). Points on at most four stiff courses, those that differ in how fast time
     runs among them (``x' = T f(x)`` with an input T), are found by LSODA, and their sensitivities
     by implicit steps over its course, all at once. What is pulled back through a map of many
     parameters goes by the adjoint where that is cheaper; the differential says so. A
