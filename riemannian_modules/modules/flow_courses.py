@@ -52,8 +52,8 @@ class FlowCourses:
             asked: What tells these members from others.
 
         Returns:
-            None where side by side is the way: the trajectories are many or mild, the flow is large or
-            cannot be traced, or one of them stops early.
+            None where side by side is the way: the trajectories are many or mild, the flow is
+            large or cannot be traced, or one of them stops early.
         """
         rate = None if members.writes is None else members_rate(members)
         if members.writes is None or (rate is None and len(members.start) > MOST):
