@@ -27,10 +27,9 @@ from riemannian_modules.integration.problem import (
     SparseProblem,
 )
 from riemannian_modules.modules.compiled_rate import is_large
+from riemannian_modules.modules.linearised_rate import LARGEST_TRACED
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
-
-LARGEST_FUSED_JACOBIAN = 4_000  # operations of the map; of larger ones it is swept
 
 
 class VectorField(abc.ABC):
@@ -170,7 +169,7 @@ def fused_field(module: RiemannianModule, theta: Array) -> ScalarField:
 
     e = module.expressions
     derivative = compile_scalars(e.dx, e.arguments, theta)
-    if _operation_count(e.dx) > LARGEST_FUSED_JACOBIAN:
+    if _operation_count(e.dx) > LARGEST_TRACED:
         return ScalarField(derivative, swept_field(module, theta).jacobian)
     n = len(e.dx)
     entries = sum(evaluated_derivatives(e.dx, e.state), ())

@@ -1,4 +1,4 @@
-"""What a trajectory's values at some times pull back to its start and to its flow's directions.
+"""What cotangents of a trajectory's end pull back to its start and to its flow's directions.
 
 The adjoint of the implicit method's own steps: it takes the transposes of their linear equations,
 last step first, and costs as much for a thousand directions as for one.
@@ -32,8 +32,8 @@ class PulledProblem(Flows):
     Attributes:
         f: ``f``, from times (points,) and states (points, n) to (points, n).
         A: ``df/dx`` (points, n, n), from the same.
-        pull: From the same, and cotangents w (points, n) of f, to the sum over the points of
-            ``E^T w`` (k,), E being f's derivatives in k directions.
+        pull: From the same, and cotangents w (points, n, k) of f, to the sum over the points of
+            ``E^T w`` (q, k), E being f's derivatives in q directions.
     """
 
     f: Callable[[Array, Array], Array]
@@ -64,36 +64,32 @@ class _Taken:
     x: Array
     stages: Array
 
-    def pulled(
-        self, problem: PulledProblem, after: Array, times: Array, cotangents: Array
-    ) -> tuple[Array, Array]:
-        """Cotangents of x and of the directions, by those at its end and at times within."""
-        n = len(self.x)
-        weights = ((times - self.t) / self.h)[:, None] ** np.arange(1, STAGES + 1)
-        of_stages = (weights @ tableau().powers).T @ cotangents
-        of_stages[-1] += after
+    def pulled(self, problem: PulledProblem, after: Array) -> tuple[Array, Array]:
+        """Cotangents (n, k) of its start and (q, k) of the directions, by those of its end."""
+        n, k = after.shape
         t, x = self.t + self.h * tableau().c, self.x + self.stages
         A = problem.A(t, x)
+        of_stages = np.zeros((STAGES, n, k))
+        of_stages[-1] = after
         matrix = stage_matrix(A[None], np.array([self.h]))[0]
-        w = np.linalg.solve(matrix.T, of_stages.ravel()).reshape(STAGES, n)
-        of_start = after + cotangents.sum(0) + np.einsum("sij,si->j", A, w)
-        return of_start, problem.pull(t, x, w)
+        w = np.linalg.solve(matrix.T, of_stages.reshape(-1, k)).reshape(STAGES, n, k)
+        return after + np.einsum("sij,sik->jk", A, w), problem.pull(t, x, w)
 
 
 def pulled_back(
-    problem: PulledProblem, times: Array, start: Array, cotangents: Array, accuracy: Accuracy
+    problem: PulledProblem, duration: float, start: Array, cotangents: Array, accuracy: Accuracy
 ) -> tuple[Array, Array]:
-    """Cotangents of the start (n,) and of the k directions (k,), by those of the values at times.
+    """Cotangents of the start (n, k) and of the q directions (q, k), by those of the end.
 
-    They are exact derivatives of the values that the implicit method computes. Cost: one
-    trajectory, and for each of its steps one solve with the matrix of its stages and one ``pull``
-    of its seven points; memory of its steps.
+    They are exact derivatives of the end that the implicit method computes. Cost: one trajectory,
+    and for each of its steps one solve with the matrix of its stages and one ``pull`` of its seven
+    points; memory of its steps.
 
     Args:
-        problem: The flow; it must be smooth between the first and the last time.
-        times: Increasing times (T,), the start first.
-        start: The state at the first time, (n,).
-        cotangents: Those of the states at the times, (T, n).
+        problem: The flow; it must be smooth on its way.
+        duration: How long it flows, from time zero on.
+        start: The state there, (n,).
+        cotangents: Those of the end, (n, k).
         accuracy: The local error that is allowed to the states.
 
     Raises:
@@ -106,15 +102,13 @@ def pulled_back(
             x, stages = begin.z[:, 0, 0], step.stages[0, ..., 0]
             steps.append(_Taken(float(begin.t[0]), float(begin.h[0]), x, stages))
 
-    t, until, z = times[:1], times[-1:], start[:, None, None]
+    t, until, z = np.zeros(1), np.full(1, duration), start[:, None, None]
     at = members_at(problem, t, until, z, expected_size(problem, t, until, z), accuracy)
     end = march(Radau(), problem, at, accuracy, watch, LARGEST_STEP_COUNT)
     if not end.have_arrived[0]:
         raise StoppedError(float(end.t[0]), end.z[:, 0, 0], "no smaller step helps.")
-    of_state, of_directions, last = np.zeros_like(start), 0.0, len(times)
+    of_state, of_directions = cotangents, list[Array]()
     for step in reversed(steps):
-        first = int(np.searchsorted(times, step.t, "right"))
-        within = slice(first, last)
-        of_state, more = step.pulled(problem, of_state, times[within], cotangents[within])
-        of_directions, last = of_directions + more, first
-    return of_state + cotangents[:last].sum(0), np.asarray(of_directions, dtype=np.float64)
+        of_state, more = step.pulled(problem, of_state)
+        of_directions.append(more)
+    return of_state, np.sum(of_directions, axis=0)

@@ -15,7 +15,6 @@ from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
 from riemannian_modules.integration.step import F, Memory, Method, Start, Step
 from riemannian_modules.space import Array
 
-LEAST_RELATIVE = 3e-14  # below this, error estimates are rounding
 LARGEST_STEP_COUNT = 100_000
 EXPONENT = 1.0 / 8.0  # error estimates grow as the eighth power of the step size
 LEAST, GREATEST = 0.2, 6.0  # by which a step may be multiplied
@@ -159,7 +158,7 @@ def _march(
         h = h * np.minimum(growth(step.error), np.where(refusals == 0, GREATEST, 1.0))
         refusals = np.where(on_way & ~is_good, refusals + 1, 0)
         if (refusals == NOISY_AFTER).any():
-            noise = np.where(refusals == NOISY_AFTER, _noise(flows, start), noise)
+            noise = np.where(refusals == NOISY_AFTER, noise_at(flows, start), noise)
         at = Members(at.t, at.until, at.z, at.largest, at.expected, np.where(on_way, h, at.h))
         on_way = on_way & ~at.have_arrived
         if count % LOOK == 0:
@@ -189,7 +188,7 @@ def _moved(
     return Members(t, at.until, z, largest, at.expected, at.h), memory
 
 
-def _noise(flows: Rates, start: Start) -> Array:
+def noise_at(flows: Rates, start: Start) -> Array:
     """How far rounding moves the rate: its change by small relative changes of all of z.
 
     States and sensitivities that hang at zero by cancellation are rounding alone; without this,

@@ -107,10 +107,17 @@ class Radau(Method[Flows]):
 
     @override
     def step(self, flows: Flows, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
+        _, _, before, h_before = map(first, memory)
+        return self.step_by(flows, start, memory, _guess(before, start.h / h_before), accuracy)
+
+    def step_by(
+        self, flows: Flows, start: Start, memory: Memory, guess: Array, accuracy: Accuracy
+    ) -> RadauStep:
+        """As `step`, from a guess (M, s, n) of what the stages add to the state."""
         begin, start = start, _members_first(start)
-        rate, A, before, h_before = map(first, memory)
+        rate, A = (first(kept) for kept in memory[:2])
         filtered = inverses(A, start.h)
-        Z, arrived = _newton(flows, start, _guess(before, start.h / h_before), filtered, accuracy)
+        Z, arrived = _newton(flows, start, guess, filtered, accuracy)
         t = start.t[:, None] + start.h[:, None] * tableau().c
         x = start.z[:, None, :, 0] + Z
         if start.z.shape[-1] == 1:

@@ -1,73 +1,142 @@
-"""Trajectories with their sensitivities: what it does to move the start, or the flow.
+"""A trajectory with its sensitivities at many times: what it does to move the start, or the flow.
 
+LSODA finds the states, on Python's floats. Sensitivities come from steps of Radau IIA over their
+course, all at once.
 Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, section I.14.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self, final
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
-from typing_extensions import override
 
-from riemannian_modules.integration.passed_times import PassedTimes
-from riemannian_modules.integration.problem import StoppedError
+from riemannian_modules.integration.expected_size import expected_size
+from riemannian_modules.integration.linearised import Linearised
+from riemannian_modules.integration.multistep import solve_stretch
+from riemannian_modules.integration.problem import Numbers, Tolerances
+from riemannian_modules.integration.shooting import Steps, node_times, shoot
 from riemannian_modules.integration.side_by_side import Accuracy, Flows
-from riemannian_modules.integration.solve import solve
 from riemannian_modules.space import Array
+
+SHARE = 0.01  # LSODA takes twenty times as many steps as methods of order 8, whose errors add up
+EACH = 18  # steps of LSODA that one step of high order replaces
+MOST_STEPS = 20_000  # between two times; where rounding moves a state it takes more
+LOOKS = 5.0 ** np.arange(-12.0, 0.0)  # shares of the way at which sizes are looked at
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class SensitiveProblem(Flows):
-    """``dx/dt = f(t, x)`` and its partial derivatives, at several points at once.
+class Course:
+    """A trajectory as it was found.
 
     Attributes:
-        f: ``f``, from times (points,) and states (points, n) to (points, n).
-        derivatives: ``A = df/dx`` (points, n, n) and ``E`` (points, n, k), the derivatives of f in
-            k directions beside the state (parameters, inputs), from the same.
+        times: Those that were asked for, the start first, (T,).
+        states: The states then, (T, n).
+        met: The times at the solver's own steps, (N,).
+        passed: The states there, (N, n).
+        rates: The rates there, (N, n).
     """
 
-    f: Callable[[Array, Array], Array]
-    derivatives: Callable[[Array, Array], tuple[Array, Array]]
+    times: Array
+    states: Array
+    met: Array
+    passed: Array
+    rates: Array
 
-    @override
-    def velocity(self, t: Array, x: Array) -> Array:
-        return self.f(t[0], x[0])[None]
+    def steps(self) -> Steps:
+        """Steps of high order along it, of which some end at the times."""
+        from scipy.interpolate import CubicHermiteSpline
 
-    @override
-    def differential(self, t: Array, x: Array) -> tuple[Array, Array]:
-        A, E = self.derivatives(t[0], x[0])
-        return A[None], E[None]
-
-    @override
-    def only(self, kept: Any) -> Self:
-        return self
+        mesh = np.union1d(self.times, self.met[EACH:-1:EACH])
+        path = CubicHermiteSpline(self.met, self.passed, self.rates)
+        nodes = path(node_times(mesh))
+        nodes[0, 0] = self.states[0]
+        return Steps(mesh[:-1], np.diff(mesh), nodes[:, 0], nodes[:, 1:] - nodes[:, :1])
 
 
-def solve_with_sensitivities(
-    problem: SensitiveProblem, times: Array, start: Array, d_start: Array, accuracy: Accuracy
-) -> tuple[Array, Array]:
-    """States (T, n) and sensitivities (T, n, k) at times (T,), of which the first is the start's.
-
-    One trajectory whatever T is: values between its steps are those of the interpolants.
+def course_at(
+    flows: Flows,
+    linearised: Linearised,
+    u: list[float],
+    times: Array,
+    start: Array,
+    accuracy: Accuracy,
+) -> Course:
+    """The trajectory to times (T,), of which the first is the start's.
 
     Args:
-        problem: The flow; it must be smooth between the first and the last time.
+        flows: One member; it must be smooth between the first and the last time.
+        linearised: The same flow on floats, ``(x, u) -> (dx, [A])``.
+        u: Its inputs.
         times: Increasing times, the start first.
         start: The state at the first time, (n,).
-        d_start: Its derivatives in the problem's k directions, (n, k).
-        accuracy: The local error that is allowed; it bounds that of each sensitivity as well.
+        accuracy: The local error that is allowed.
 
     Raises:
-        StoppedError: Where the flow leaves its domain or runs to infinity.
+        StoppedError: Where the flow leaves its domain or runs to infinity, or rounding moves it.
     """
-    z0 = np.concatenate([start[:, None], d_start], axis=1)
-    passed, t0, t1 = PassedTimes(times, z0[..., None]), times[:1], times[-1:]
-    end = solve(problem, t0, t1, z0[..., None], accuracy, passed.watch)
-    if not (end.have_arrived[0] and np.isfinite(end.z).all()):
-        raise StoppedError(float(end.t[0]), end.z[:, 0, 0], "no smaller step helps.")
-    found = passed.ended(end)[..., 0]
-    return found[..., 0], found[..., 1:]
+    # Each time is held to the sizes that are reached until then, hence all to those of the first.
+    size = expected_size(flows, times[:1], times[1:2], start[:, None, None])[:, 0, 0]
+    grid = np.union1d(times, times[0] + (times[1] - times[0]) * LOOKS)
+    course = _solved(linearised, u, grid, start, size, accuracy)
+    largest = np.abs(course.states[grid <= times[1]]).max(0)
+    if (size > 100.0 * largest).any():  # it was held to too little
+        course = _solved(linearised, u, grid, start, np.minimum(size, largest), accuracy)
+    kept = np.searchsorted(grid, times)
+    return replace(course, times=times, states=course.states[kept])
+
+
+def _solved(
+    linearised: Linearised,
+    u: list[float],
+    grid: Array,
+    start: Array,
+    size: Array,
+    accuracy: Accuracy,
+) -> Course:
+    known, at, rate = list[tuple[float, Numbers, Numbers]](), [0.0], linearised.rate
+
+    def now(t: float) -> list[float]:
+        at[0] = t
+        return u
+
+    def noted(x: Numbers, u: Numbers) -> Numbers:
+        dx = rate(x, u)
+        known.append((at[0], x, dx))
+        return dx
+
+    fine = Accuracy(SHARE * accuracy.relative, SHARE * accuracy.absolute)
+    nothing = np.zeros((len(start), 1, 1))
+    absolute = fine.allowed(nothing, nothing, size[:, None, None])[..., 0]
+    states = solve_stretch(
+        replace(linearised, rate=noted), now, np.zeros((0, 0)), grid, grid[-1:], start[:, None],
+        Tolerances(fine.relative, absolute, np.inf), MOST_STEPS,
+    )[..., 0]  # fmt: skip
+    t = np.array([t for t, _, _ in known])
+    # A time that counts is never come back to; its last evaluation is that of the corrected state.
+    least_after = np.append(np.minimum.accumulate(t[::-1])[::-1][1:], np.inf)
+    kept = np.flatnonzero(t < least_after)
+    passed, rates = (np.array([known[i][part] for i in kept]) for part in (1, 2))
+    return Course(grid, states, t[kept], passed, rates)
+
+
+def with_sensitivities(flows: Flows, course: Course, start: Array, accuracy: Accuracy) -> Array:
+    """States and sensitivities (T, n, 1 + k) at the times of a course.
+
+    Args:
+        flows: One member, whose first n directions leave the flow as it is.
+        course: Its course.
+        start: The state at the first time, and beside it its derivatives in the flow's k
+            directions, (n, 1 + k).
+        accuracy: The local error that is allowed to all of them.
+
+    Raises:
+        StoppedError: Where the steps do not join, or become ever smaller.
+    """
+    times = course.times
+    expected = expected_size(flows, times[:1], times[1:2], start[..., None])[..., 0]
+    ends, z = shoot(flows, course.steps(), start, expected, accuracy)
+    # A time that is met differs from its own value by rounding at most.
+    return np.concatenate([start[None], z[np.abs(ends - times[1:, None]).argmin(1)]])

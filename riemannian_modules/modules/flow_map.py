@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -22,14 +21,15 @@ from riemannian_modules.errors import (
     ConvergenceError,
     DomainError,
     SignatureError,
-    TraceError,
     UnsupportedError,
 )
 from riemannian_modules.integration.march import Members
-from riemannian_modules.integration.side_by_side import Accuracy, Flows, first
+from riemannian_modules.integration.side_by_side import Accuracy, first
 from riemannian_modules.integration.solve import solve
-from riemannian_modules.modules.compiled_rate import WritesRate, compiled_rate, is_large
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.modules.flow_courses import FlowCourses
+from riemannian_modules.modules.flow_differential import WORTH, FlowDifferential
+from riemannian_modules.modules.flow_members import FlowMembers
 from riemannian_modules.modules.module import (
     Enclosure,
     LocalMetric,
@@ -55,7 +55,11 @@ class FlowMap(RiemannianModule):
     Its inputs are the flow's states and inputs, its outputs the flow's states, its parameters the
     flow's. The points of a batch are integrated side by side, each by steps of its own size, so
     that each comes out as it would alone: explicitly, in O(n) a step, or implicitly where its flow
-    is stiff, in O(n^3). A call costs what its slowest point does, for a small flow; some hundred
+    is stiff, in O(n^3). Points on at most four stiff courses, those that differ in how fast time
+    runs among them (``x' = T f(x)`` with an input T), are found by LSODA, and their sensitivities
+    by implicit steps over its course, all at once. What is pulled back through a map of many
+    parameters goes by the adjoint where that is cheaper; the differential says so. A
+    call costs what its slowest point does, for a small flow; some hundred
     evaluations of the flow, for the Jacobian also of the flow's.
     The duration is no sampling time: one step of a graph may go through several maps.
 
@@ -137,11 +141,30 @@ class FlowMap(RiemannianModule):
         return self._output_with_jacobian(x, u, theta)[1]
 
     @override
+    def differential(self, x: Array, u: Array, theta: Array) -> Differential:
+        """The derivative; what is pulled back through it goes the cheaper way, see `way`."""
+        if self._is_pulled_dearly(x, u, theta):
+            return DenseDifferential(self.jacobian(x, u, theta))
+        return self._flow_differential(x, u, theta)
+
+    @override
     def output_with_differential(
         self, x: Array, u: Array, theta: Array
     ) -> tuple[Array, Differential]:
-        y, J = self._output_with_jacobian(x, u, theta)
-        return y, DenseDifferential(J)
+        if self._is_pulled_dearly(x, u, theta):
+            y, J = self._output_with_jacobian(x, u, theta)
+            return y, DenseDifferential(J)
+        return self.output(x, u, theta), self._flow_differential(x, u, theta)
+
+    def _flow_differential(self, x: Array, u: Array, theta: Array) -> FlowDifferential:
+        accuracy, at = self.accuracy_of_steps, (x, u, theta)
+        return FlowDifferential(self, self.flow, self.duration, accuracy, at)
+
+    def _is_pulled_dearly(self, x: Array, u: Array, theta: Array) -> bool:
+        """Whether the adjoint of no cotangent is cheaper than all sensitivities."""
+        points = math.prod(np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1]))
+        columns = self.inputs.size + theta.shape[-1]
+        return columns < WORTH * max(points, 1) or self._switched() is not None
 
     def _output_with_jacobian(self, x: Array, u: Array, theta: Array) -> tuple[Array, Jacobian]:
         batch, members = self._members(x, u, theta)
@@ -165,45 +188,55 @@ class FlowMap(RiemannianModule):
     def _switched(self) -> SwitchedFlowMap | None:
         return switched_flow_map(self.flow, self.duration, self.relative, self.absolute)
 
-    def _members(self, x: Array, u: Array, theta: Array) -> tuple[tuple[int, ...], _Members]:
+    def _members(self, x: Array, u: Array, theta: Array) -> tuple[tuple[int, ...], FlowMembers]:
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1], theta.shape[:-1])
         n, points = self.outputs.size, math.prod(batch)
         flat = np.broadcast_to(u, (*batch, u.shape[-1])).reshape(points, u.shape[-1])
         if theta.ndim > 1:
             theta = np.broadcast_to(theta, (*batch, theta.shape[-1]))
             theta = theta.reshape(points, 1, theta.shape[-1])
-        return batch, _Members(self.flow, flat[:, :n], flat[:, None, n:], theta)
+        return batch, FlowMembers(self.flow, flat[:, :n], flat[:, None, n:], theta)
 
     @cached_property
     def _last(self) -> dict[int, tuple[Any, Array]]:
         """The last ends by their number of columns, and of what: descents ask for some thrice."""
         return {}
 
-    def _ends(self, members: _Members, start: Array) -> Array:
+    @cached_property
+    def _courses(self) -> FlowCourses:
+        return FlowCourses(self.duration, self.accuracy_of_steps)
+
+    @property
+    def accuracy_of_steps(self) -> Accuracy:
+        """The local error that is allowed, not below rounding."""
+        return Accuracy(max(self.relative, LEAST_TOLERANCE), self.absolute)
+
+    def _ends(self, members: FlowMembers, start: Array) -> Array:
         """The ends (points, n, 1 + k) of the trajectories of ``start`` (n, 1 + k, points)."""
         numbers = (members.start, members.u, members.theta)
         asked = (*((a.shape, a.tobytes()) for a in numbers), self.flow.readings())
         known, end = self._last.get(start.shape[1], (None, start))
         if known != asked:
-            end = np.ascontiguousarray(first(self._integrated(members, start)))
+            members = members.compiled()
+            found = self._courses.ends(members, start, asked)
+            end = self._side_by_side(members, start) if found is None else found
+            end = np.ascontiguousarray(first(end))
             self._last[start.shape[1]] = asked, end
         return end.copy()
 
-    def _integrated(self, members: _Members, start: Array) -> Array:
-        accuracy = Accuracy(max(self.relative, LEAST_TOLERANCE), self.absolute)
-        members = members.compiled()
+    def _side_by_side(self, members: FlowMembers, start: Array) -> Array:
         end = np.empty_like(start)
         most = max(1, ROOM // _numbers(*start.shape[:-1]))
         for i in range(0, len(members.start), most):
             part = np.arange(i, min(i + most, len(members.start)))
             zero, until = np.zeros(len(part)), np.full(len(part), self.duration)
-            ends = solve(members.only(part), zero, until, start[..., part], accuracy)
+            ends = solve(members.only(part), zero, until, start[..., part], self.accuracy_of_steps)
             if not ends.have_arrived.all():
                 raise self._stopped(int(part[~ends.have_arrived][0]), members, ends)
             end[..., part] = ends.z
         return end
 
-    def _stopped(self, point: int, members: _Members, ends: Members) -> ConvergenceError:
+    def _stopped(self, point: int, members: FlowMembers, ends: Members) -> ConvergenceError:
         stopped = ~ends.have_arrived
         return ConvergenceError(
             f"FlowMap of {type(self.flow).__name__}: the integration over {self.duration} stopped "
@@ -262,62 +295,3 @@ class FlowMap(RiemannianModule):
 def _numbers(n: int, columns: int) -> int:
     """How many numbers a step of one point holds."""
     return 32 * n * columns + 16 * n * n + (50 * n * n if columns > 1 else 0)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Members(Flows):
-    """A flow from several points: start (M, n), inputs (M, 1, m), parameters (p,) or (M, 1, p)."""
-
-    flow: RiemannianModule
-    start: Array
-    u: Array
-    theta: Array
-    writes: WritesRate | None = None
-
-    def compiled(self) -> Self:
-        """The same, its rate by one compiled function, if the flow allows it."""
-        if is_large(self.flow):
-            return self
-        try:
-            return replace(self, writes=compiled_rate(self.flow))
-        except (TraceError, UnsupportedError):
-            return self
-
-    def by_point(self) -> tuple[Array, Array, Array]:
-        """Starts (M, n), inputs (M, m) and parameters (M, p)."""
-        theta = self.theta[None] if self.theta.ndim == 1 else self.theta[:, 0]
-        shape = (len(self.start), self.theta.shape[-1])
-        return self.start, self.u[:, 0], np.broadcast_to(theta, shape)
-
-    @override
-    def write_rate(self, t: Array, c: float, h: Array, z: Array, out: Array) -> None:
-        if self.writes is None or z.shape[1] > 1:
-            super().write_rate(t, c, h, z, out)
-        else:
-            self.writes(z.transpose(0, 2, 1), *self._arguments, out.transpose(0, 2, 1))
-
-    @cached_property
-    def _arguments(self) -> tuple[Array, Any]:
-        """Inputs (m, M, 1) and parameters, a list or (p, M, 1), for states (n, M, s)."""
-        theta = self.theta.tolist() if self.theta.ndim == 1 else self.theta.transpose(2, 0, 1)
-        return self.u.transpose(2, 0, 1), theta
-
-    @override
-    def velocity(self, t: Array, x: Array) -> Array:
-        if self.writes is None:
-            return self.flow.forward(x, self.u, self.theta)[0]
-        states = x.transpose(2, 0, 1)
-        rates = np.empty(states.shape)
-        self.writes(states, *self._arguments, rates)
-        return rates.transpose(1, 2, 0)
-
-    @override
-    def differential(self, t: Array, x: Array) -> tuple[Array, Array]:
-        J = self.flow.jacobian(x, self.u, self.theta)
-        return J.A, np.concatenate([np.zeros_like(J.A), J.B, J.E], axis=-1)
-
-    @override
-    def only(self, kept: Any) -> Self:
-        theta = self.theta if self.theta.ndim == 1 else self.theta[kept]
-        return replace(self, start=self.start[kept], u=self.u[kept], theta=theta)

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 
 from riemannian_modules.integration.march import members_at
 from riemannian_modules.integration.passed_times import PassedTimes
-from riemannian_modules.integration.sensitivities import SensitiveProblem
 from riemannian_modules.integration.side_by_side import Accuracy, Rates
 from riemannian_modules.integration.solve import explicitly, solve
+from tests.integration.sensitive_problem import SensitiveProblem
 from tests.strategies import rngs
 
 ACCURACY = Accuracy(1e-10, 1e-14)

@@ -13,9 +13,9 @@ from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.integration import radau
 from riemannian_modules.integration.march import LARGEST_STEP_COUNT, march, members_at, unwatched
 from riemannian_modules.integration.radau import Radau
-from riemannian_modules.integration.sensitivities import SensitiveProblem
 from riemannian_modules.integration.side_by_side import Accuracy
 from riemannian_modules.integration.solve import solve
+from tests.integration.sensitive_problem import SensitiveProblem
 from tests.integration.stiff_flows import PUBLISHED, Robertson
 from tests.modules.instances import NETWORK, Pendulum
 from tests.strategies import rngs

@@ -11,10 +11,11 @@ from itertools import pairwise
 import numpy as np
 
 from riemannian_modules.engine.time_courses.pieces import Stretch, jumped, pieces
+from riemannian_modules.engine.time_courses.precision import Precision
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
-from riemannian_modules.engine.time_courses.solve import Precision, solve_stretch
 from riemannian_modules.integration.automatic import integrate
-from riemannian_modules.integration.problem import SparseProblem, StoppedError, Tolerances
+from riemannian_modules.integration.multistep import solve_stretch
+from riemannian_modules.integration.problem import SparseProblem, StoppedError
 from riemannian_modules.integration.scale import ScaledFloors
 from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.space import Array
@@ -54,7 +55,7 @@ def states(settings: Settings, at: Setting, times: Array, precision: Precision) 
         u: Callable[[float], list[float]], grid: Array, corners: Array, z: Array, largest: float
     ) -> Array:
         problem = field.problem(u, z[:, 0])
-        tolerances = Tolerances(precision.relative, precision.absolute, largest)
+        tolerances = precision.tolerances(largest)
         if isinstance(problem, SparseProblem):
             return integrate_sparse(problem, grid, corners, tolerances)[..., None]
         return integrate(problem, grid, corners, tolerances)[..., None]
@@ -83,11 +84,8 @@ def states_with_slopes(
     def smooth(
         u: Callable[[float], list[float]], grid: Array, corners: Array, z: Array, largest: float
     ) -> Array:
-        x, S = solve_stretch(
-            linearised, u, at.flow.slope, grid, corners, z[:, 0], z[:, 1:],
-            precision, largest,
-        )  # fmt: skip
-        return np.concatenate([x[..., None], S], axis=-1)
+        tolerances = precision.tolerances(largest)
+        return solve_stretch(linearised, u, at.flow.slope, grid, corners, z, tolerances)
 
     found = _run(settings, at, times, start, smooth)
     return found[..., 0], found[..., 1:]

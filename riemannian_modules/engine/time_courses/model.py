@@ -19,11 +19,11 @@ from riemannian_modules.engine.time_courses.course import (
 from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
+from riemannian_modules.engine.time_courses.precision import Precision
 from riemannian_modules.engine.time_courses.prior_rows import PriorRows
 from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.engine.time_courses.rest import rest
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
-from riemannian_modules.engine.time_courses.solve import Precision
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.modules.module import RiemannianModule

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from riemannian_modules.engine.time_courses.happening import Happening
+from riemannian_modules.engine.time_courses.precision import Precision
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
-from riemannian_modules.engine.time_courses.solve import Precision
 from riemannian_modules.integration.piecewise import Pieces, Watched
 from riemannian_modules.integration.problem import Tolerances
 from riemannian_modules.modules import switched_sensitivity as across

@@ -18,6 +18,7 @@ from riemannian_modules.engine.time_courses.experiment import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel, Rows
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
+from riemannian_modules.engine.time_courses.precision import Precision
 from riemannian_modules.engine.time_courses.prior_rows import PriorRows
 from riemannian_modules.engine.time_courses.problem import (
     WHERE,
@@ -31,7 +32,6 @@ from riemannian_modules.engine.time_courses.problem import (
 from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.engine.time_courses.scale import LinearScale, LogScale, Scale
 from riemannian_modules.engine.time_courses.setting import Settings
-from riemannian_modules.engine.time_courses.solve import Precision
 from riemannian_modules.engine.time_courses.starts import started
 from riemannian_modules.errors import (
     ConvergenceError,

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from riemannian_modules.integration.linearised import Places
 from riemannian_modules.integration.problem import Numbers
 
 MOST_PRODUCTS = 400  # beyond which matrices are faster
 
-Places = tuple[tuple[int, int], ...]
 # From dx with the entries of [A, F] behind it, S^T flat (k n), D's entries, to dx with S'^T behind.
 Product = Callable[[Sequence[float], Sequence[float], Sequence[float]], Numbers]
 
