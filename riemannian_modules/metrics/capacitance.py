@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from array_api_compat import device as device_of
+from array_api_compat import is_numpy_array
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
@@ -62,8 +63,7 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
         raise _overflow(norm, mu)
     rho = _GRAM_ERROR * eps * condition
     if rho <= eps ** (1.0 / (_MOST_STEPS + 1)):
-        shifted = gram + mu * xp.eye(size, dtype=gram.dtype, device=device_of(gram))
-        lower = cholesky_factor("mu I + W^T W", shifted)
+        lower = cholesky_factor("mu I + W^T W", _shifted(gram, mu))
         return Capacitance(lower, _steps(rho, condition), noisy=False)
     rho = _GRAM_ERROR * eps * math.sqrt(condition)
     if rho > 0.1:
@@ -97,8 +97,7 @@ def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
     if not math.isfinite(norm):
         raise _overflow(norm, mu)
     if _GRAM_ERROR * eps * norm <= eps ** (1.0 / (_MOST_STEPS + 1)) * mu:
-        shifted = outer + mu * xp.eye(size, dtype=outer.dtype, device=device_of(outer))
-        return cholesky_factor("mu I + W W^T", shifted)
+        return cholesky_factor("mu I + W W^T", _shifted(outer, mu))
     lower = _lower_by_rows(wide(), mu)
     sizes = xp.linalg.svdvals(lower)
     largest, least = float(sizes[0]), float(sizes[-1])
@@ -109,6 +108,18 @@ def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
             "or add columns in the directions that are missing."
         )
     return lower
+
+
+def _shifted(square: Array, mu: float) -> Array:
+    """``square + mu I``."""
+    if is_numpy_array(square):
+        shifted = square.copy()
+        shifted.flat[:: len(shifted) + 1] += mu
+        return shifted
+    identity = namespace_of(square).eye(
+        square.shape[0], dtype=square.dtype, device=device_of(square)
+    )
+    return square + mu * identity
 
 
 def _overflow(norm: float, mu: float) -> MetricError:

@@ -130,11 +130,16 @@ class KhatriRaoFactor(Factor):
     def _cross(self, other: KhatriRaoFactor) -> Array:
         # <d a^T, e c^T> = <a, c> <d, e>: the Hadamard product of two Gram matrices.
         xp, left, right = namespace_of(self.activations), self.cotangents, other.cotangents
-        seen = self.activations @ other.activations.T  # (B, B')
-        sent = _flat(left) @ _flat(right).T  # (B k, B' k')
+        D, A = _flat(left), self.scale * self.activations
+        # One object on both sides of a product, so that NumPy computes one triangle (syrk).
+        E, C = (D, A) if other is self else (_flat(right), other.scale * other.activations)
+        product, seen = D @ E.T, A @ C.T  # (B k, B' k') and (B, B')
+        if left.shape[2] == right.shape[2] == 1:
+            product *= seen
+            return product
         shape = (left.shape[0], left.shape[2], right.shape[0], right.shape[2])
-        product = xp.reshape(sent, shape) * seen[:, None, :, None]
-        return self.scale * other.scale * xp.reshape(product, (self.columns, other.columns))
+        product = xp.reshape(product, shape) * seen[:, None, :, None]
+        return xp.reshape(product, (self.columns, other.columns))
 
 
 def khatri_rao_factor(activations: Array, cotangents: Array, scale: float = 1.0) -> KhatriRaoFactor:

@@ -55,7 +55,10 @@ class StackedFactor(Factor):
 
     @override
     def gram(self) -> Array:
-        return sum(part.gram() for part in self.parts)
+        total = self.parts[0].gram()
+        for part in self.parts[1:]:
+            total += part.gram()
+        return total
 
     @override
     def cross_gram(self, other: Factor) -> Array:
