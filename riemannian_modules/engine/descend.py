@@ -32,6 +32,7 @@ from riemannian_modules.engine.descent_step import (
 from riemannian_modules.engine.local_model import JointModel
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.secant import Secant
+from riemannian_modules.engine.trust_region import SpectralPath
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
@@ -181,7 +182,7 @@ class _Walk:
         objective, at = self.objective, self.at
         is_first = self.radius == math.inf
         damped = within_box(at, self.radius, self.guess, self.bounds)
-        if is_first:
+        if is_first or not isinstance(at.path, SpectralPath):
             self.radius = damped.length
         tried = tried_step(objective, at, damped, self.bounds, self.method)
         self.radius = next_radius(tried, damped, self.radius, at.place.trial.value)

@@ -83,7 +83,7 @@ class Method:
     """
 
     linear: tuple[int, ...] = ()
-    damping: float = 1.0
+    damping: float = 4.0
 
 
 @final
@@ -108,7 +108,6 @@ class Standing:
         secant: Second derivatives beside it; None where the model is no dense one.
         path: Through the model that is trusted.
         residual: The root of the loss's mean square, in whose unit the decrement is judged.
-        decrement: The distance to the minimum that the metric predicts.
         terms: By how much theta moves the outputs, were each parameter to go to 0.
     """
 
@@ -119,8 +118,12 @@ class Standing:
     secant: Secant | None
     path: Path
     residual: float
-    decrement: float
     terms: float
+
+    @property
+    def decrement(self) -> float:
+        """The distance to the minimum that the metric predicts."""
+        return self.plain.decrement
 
     def without_secant(self) -> Standing:
         """The same where steps are taken by the metric's model alone."""
@@ -161,7 +164,7 @@ def standing_at(
         assert isinstance(model, JointModel)
         path = model.curved_path(scale, free, secant.S)
     terms = float(np.abs(theta) @ model.effects)
-    return Standing(place, free, scale, plain, secant, path, residual, plain.decrement, terms)
+    return Standing(place, free, scale, plain, secant, path, residual, terms)
 
 
 def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Damped:

@@ -78,9 +78,9 @@ class SpectralPath(Path):
         """The gradient in the basis, (k,)."""
         return self.gradient @ self.basis
 
-    @property
+    @cached_property
     @override
-    def decrement(self) -> float:
+    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         if self.lowest <= 0.0:
             return 0.0 if not len(self.values) else math.inf
         return math.sqrt(float(self.coordinates @ (self.coordinates / self.values)))
@@ -145,9 +145,9 @@ class SolvedPath(Path):
     gradient: Array
     to_minimum: Callable[[], float]
 
-    @property
+    @cached_property
     @override
-    def decrement(self) -> float:
+    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.to_minimum()
 
     @override

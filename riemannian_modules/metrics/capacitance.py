@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from array_api_compat import device as device_of
 from array_api_compat import is_numpy_array
 
@@ -57,7 +58,7 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
     if size == 0:
         return Capacitance(gram, 0, noisy=False)
     eps = rounding_unit(gram)
-    norm = float(xp.linalg.matrix_norm(gram))
+    norm = _frobenius(gram)
     condition = norm / mu if mu > 0.0 else math.inf
     if not math.isfinite(norm):
         raise _overflow(norm, mu)
@@ -93,7 +94,7 @@ def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
     xp, size = namespace_of(outer), outer.shape[0]
     if size == 0:
         return outer
-    eps, norm = rounding_unit(outer), float(xp.linalg.matrix_norm(outer))
+    eps, norm = rounding_unit(outer), _frobenius(outer)
     if not math.isfinite(norm):
         raise _overflow(norm, mu)
     if _GRAM_ERROR * eps * norm <= eps ** (1.0 / (_MOST_STEPS + 1)) * mu:
@@ -108,6 +109,12 @@ def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
             "or add columns in the directions that are missing."
         )
     return lower
+
+
+def _frobenius(square: Array) -> float:
+    if is_numpy_array(square):  # in one product, where the other way forms all squares
+        return float(np.linalg.norm(square))
+    return float(namespace_of(square).linalg.matrix_norm(square))
 
 
 def _shifted(square: Array, mu: float) -> Array:

@@ -6,6 +6,7 @@ arXiv:1912.10985, for the Gram matrix of a layer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -161,6 +162,28 @@ def khatri_rao_factor(activations: Array, cotangents: Array, scale: float = 1.0)
             f"{tuple(A.shape)} and {tuple(D.shape)}. Give a single cotangent the last axis k = 1."
         )
     return KhatriRaoFactor(A, D, number("KhatriRaoFactor: scale", scale))
+
+
+def side_by_side(parts: Sequence[Factor]) -> list[Factor]:
+    """Factors with the same sum of Gram matrices: neighbours of equal cotangents become one.
+
+    A layer's weights and its bias are such.
+    """
+    merged: list[Factor] = []
+    for part in parts:
+        last = merged[-1] if merged else None
+        is_alike = (
+            isinstance(last, KhatriRaoFactor)
+            and isinstance(part, KhatriRaoFactor)
+            and last.cotangents is part.cotangents
+        )
+        if is_alike:
+            xp = namespace_of(part.activations)
+            both = [factor.scale * factor.activations for factor in (last, part)]
+            merged[-1] = KhatriRaoFactor(xp.concat(both, axis=1), part.cotangents)
+        else:
+            merged.append(part)
+    return merged
 
 
 def _flat(cotangents: Array) -> Array:
