@@ -76,7 +76,8 @@ class Iteration(Shown):
         loss: The loss, summed over the samples.
         mu: The mass scale in units of the running diagonal.
         gain: Decrease over predicted decrease; NaN where the step was refused.
-        offset: The distance to the minimum that the metric predicts, relative to the residual.
+        offset: The distance to the minimum that the metric predicts, relative to the residual; of
+            many parameters no more than that, while it is far.
         evaluations: Of the map, so far.
         derivatives: Of its derivative, so far.
     """
@@ -163,11 +164,20 @@ class _Walk:
         """Whether no more can be won from here, as far as floats can tell."""
         if self.refused:
             return False
-        self.offset = _offset(self.at)
+        plain, residual = self.at.plain, self.at.residual
+        least = plain.least_decrement
+        self.offset = _relative(least, residual)
+        if not self._is_near(least) and self.offset > self.method.offset:
+            return False
+        self.offset = _relative(plain.decrement, residual)
+        return self._is_near(plain.decrement)
+
+    def _is_near(self, decrement: float) -> bool:
+        """Whether a minimum at that distance is reached as far as floats can tell."""
         return (
-            self.offset <= _OFFSET
-            or _is_last_digit(self.at)
-            or self._is_below_rounding(0.5 * self.at.decrement**2)
+            _relative(decrement, self.at.residual) <= _OFFSET
+            or _is_last_digit(self.at, decrement)
+            or self._is_below_rounding(0.5 * decrement**2)
             or self.at.residual <= self.exact
         )
 
@@ -217,17 +227,16 @@ class _Walk:
         return Outcome.AT_ROUNDING if is_flat else Outcome.STALLED
 
 
-def _offset(at: Standing) -> float:
-    """The relative offset: how far the minimum is, beside the residual."""
-    decrement = at.decrement
-    if at.residual > 0.0:
-        return decrement / at.residual
+def _relative(decrement: float, residual: float) -> float:
+    """The offset: how far the minimum is, beside the residual."""
+    if residual > 0.0:
+        return decrement / residual
     return 0.0 if decrement == 0.0 else math.inf
 
 
-def _is_last_digit(at: Standing) -> bool:
+def _is_last_digit(at: Standing, decrement: float) -> bool:
     """Whether the minimum is no farther than theta's own rounding moves the outputs."""
-    return at.decrement <= _ROUNDINGS * _EPS * at.terms
+    return decrement <= _ROUNDINGS * _EPS * at.terms
 
 
 def _floor(objective: Objective, at: Standing) -> float:
@@ -244,9 +253,9 @@ def _of_terms(at: Standing) -> float:
 
 def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
     """Undamped steps while they shrink the offset: the loss itself no longer tells them apart."""
-    offset = _offset(at)
+    offset = _relative(at.plain.decrement, at.residual)
     for _ in range(_MOST_POLISHING):
-        if offset <= _POLISHED or _is_last_digit(at):
+        if offset <= _POLISHED or _is_last_digit(at, at.plain.decrement):
             break
         place = at.place
         end = bounds.clip(place.trial.theta + at.path.first(_NO_DAMPING).step)
@@ -255,12 +264,13 @@ def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
         arrived = place_at(objective, end)
         if arrived is None:
             break
-        secant = learned(objective, at, arrived)
-        next_one = standing_at(objective, arrived, at.scale, bounds, secant)
-        nearer = _offset(next_one)
+        next_one = standing_at(
+            objective, arrived, at.scale, bounds, learned(objective, at, arrived)
+        )
+        nearer = _relative(next_one.plain.decrement, next_one.residual)
         # Not worse than rounding explains, and nearer: else rounding has been reached.
-        slack = 4.0 * _floor(objective, at)
-        if not (nearer < offset and arrived.trial.value <= place.trial.value + slack):
+        worse = arrived.trial.value - place.trial.value
+        if not nearer < offset or (worse > 0.0 and worse > 4.0 * _floor(objective, at)):
             break
         at, offset = next_one, nearer
     effects = at.place.model.diagonal[at.free]

@@ -80,10 +80,12 @@ class Method:
         linear: Positions of parameters in which the outputs are linear: settled exactly after each
             step.
         damping: The mass scale mu of the first step, where the model has no spectrum.
+        offset: From here on it has to be known exactly.
     """
 
     linear: tuple[int, ...] = ()
     damping: float = 4.0
+    offset: float = 0.0
 
 
 @final
@@ -119,11 +121,6 @@ class Standing:
     path: Path
     residual: float
     terms: float
-
-    @property
-    def decrement(self) -> float:
-        """The distance to the minimum that the metric predicts."""
-        return self.plain.decrement
 
     def without_secant(self) -> Standing:
         """The same where steps are taken by the metric's model alone."""

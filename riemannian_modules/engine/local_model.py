@@ -73,10 +73,11 @@ class LocalModel(abc.ABC):
             scale: (p,) > 0.
             free: (p,).
         """
-        R = scale**2
+        R, gradient = scale**2, np.where(free, self.gradient, 0.0)
         return SolvedPath(
-            lambda mu: self.solver(mu * R, free), scale, self.gradient, lambda: self.decrement(free)
-        )
+            lambda mu: self.solver(mu * R, free), scale, gradient, self.push,
+            lambda: self.decrement(free),
+        )  # fmt: skip
 
 
 def _eigen(M: Array) -> tuple[Array, Array]:

@@ -213,7 +213,8 @@ def _joint_model(here: Linearisation) -> LocalModel:
 
 
 def _dual_model(here: Linearisation) -> LocalModel:
-    return RidgeModel(here.gradient, (here.metric.joint.factor,), here.ports)
+    U = stack(here.metric.factors)
+    return RidgeModel(here.gradient_by(U), (U,), here.ports)
 
 
 def _layer_model(here: Linearisation) -> LocalModel:

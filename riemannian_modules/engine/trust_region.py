@@ -49,6 +49,11 @@ class Path(abc.ABC):
     def decrement(self) -> float:
         """``sqrt(g^T M^+ g)``, the distance to the minimum in M; infinite where there is none."""
 
+    @property
+    def least_decrement(self) -> float:
+        """No more than the decrement, and known without a solve."""
+        return self.decrement
+
     @abc.abstractmethod
     def first(self, damping: float) -> Damped:
         """The step where no radius is known yet; with ``damping`` if it must have some."""
@@ -137,13 +142,23 @@ class SolvedPath(Path):
         solver: ``mu -> (g -> (M + mu R)^{-1} g)``.
         roots: ``R^{1/2}``, (p,).
         gradient: (p,).
+        push: ``s -> U^T s``, where M is ``U U^T``.
         to_minimum: The decrement.
     """
 
     solver: Callable[[float], Solve]
     roots: Array
     gradient: Array
+    push: Solve
     to_minimum: Callable[[], float]
+
+    @cached_property
+    @override
+    def least_decrement(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        # g s / |U^T s| is largest for the step to the minimum; here s is the steepest direction.
+        steepest = self.gradient / self.roots**2
+        seen = norm(self.push(steepest))
+        return norm(self.gradient / self.roots) ** 2 / seen if seen > 0.0 else 0.0
 
     @cached_property
     @override

@@ -56,6 +56,9 @@ class KhatriRaoFactor(Factor):
     @override
     def matvec(self, z: Array) -> Array:
         xp, A, D = namespace_of(z), self.activations, self.cotangents
+        if z.ndim == D.shape[2] == 1:  # one product of matrices
+            sent = D[:, :, 0] * (self.scale * z)[:, None]  # (B, n_out)
+            return xp.reshape(sent.T @ A, (self.dim,))
         Z = xp.reshape(self.scale * as_columns(z), (D.shape[0], D.shape[2], -1))  # (B, k, q)
         sent = xp.permute_dims(D @ Z, (2, 1, 0))  # (q, n_out, B)
         product = xp.reshape(sent @ A, (sent.shape[0], self.dim)).T  # (n, q)
@@ -64,6 +67,9 @@ class KhatriRaoFactor(Factor):
     @override
     def rmatvec(self, v: Array) -> Array:
         xp, A, D = namespace_of(v), self.activations, self.cotangents
+        if v.ndim == D.shape[2] == 1:
+            seen = A @ xp.reshape(self.scale * v, (D.shape[1], A.shape[1])).T  # (B, n_out)
+            return xp.sum(seen * D[:, :, 0], axis=1)
         V = xp.reshape(as_columns(v).T, (-1, D.shape[1], A.shape[1]))  # (q, n_out, n_in)
         seen = xp.permute_dims(V @ A.T, (2, 1, 0))  # (B, n_out, q)
         product = self.scale * (xp.permute_dims(D, (0, 2, 1)) @ seen)  # (B, k, q)

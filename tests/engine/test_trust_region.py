@@ -68,7 +68,7 @@ def test_models_without_a_spectrum_stay_within_the_radius_too(rng, p, exponent):
     def solver(mu):
         return model.solver(mu * scale**2, free)
 
-    solved = SolvedPath(solver, scale, model.gradient, lambda: model.decrement(free))
+    solved = SolvedPath(solver, scale, model.gradient, model.push, lambda: model.decrement(free))
     damped = solved.within(radius, 1e-2)
     assert damped.length <= 1.5 * radius
     same = spectral._at(damped.mu)
