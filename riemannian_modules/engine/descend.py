@@ -123,6 +123,19 @@ def descend(
         max_iterations: Steps tried, refused ones included.
         watch: Called after each.
     """
+    # Trial steps may overflow, or leave the map's domain; they are refused for it.
+    with np.errstate(all="ignore"):
+        return _descended(objective, start, bounds, method, max_iterations, watch)
+
+
+def _descended(
+    objective: Objective,
+    start: Array,
+    bounds: Bounds,
+    method: Method,
+    max_iterations: int,
+    watch: Watch,
+) -> Descent:
     place: Place | None = None
     try:
         place = place_at(objective, start, method.linear)
@@ -130,13 +143,14 @@ def descend(
             return Descent(None, Outcome.UNDEFINED)
         walk = _Walk(objective, bounds, method, place)
         for number in range(max_iterations):
+            before = walk.offset
             if walk.is_at_minimum():
-                return _settled(objective, walk.at, bounds)
+                return _settled(objective, walk.at, bounds, walk.offset / before)
             line = walk.stepped(number)
             place = walk.at.place
             watch(line)  # which may end the descent, here
             if walk.ended is Outcome.AT_ROUNDING:
-                return _settled(objective, walk.at, bounds)
+                return _settled(objective, walk.at, bounds, math.inf)
             if walk.ended is not None:
                 return Descent(place, walk.ended)
     except KeyboardInterrupt:
@@ -155,6 +169,7 @@ class _Walk:
         is_dense = isinstance(place.model, JointModel) and not method.linear
         secant = Secant.nothing(len(place.trial.theta)) if is_dense else None
         self.ended: Outcome | None = None
+        self.offset = math.nan
         self.at = standing_at(objective, place, self.running, bounds, secant)
         # Targets of zero have no size that rounding could be told from: the start's has to do.
         self.exact = _EPS * min(1.0, self.at.residual)
@@ -251,8 +266,11 @@ def _of_terms(at: Standing) -> float:
     return _EPS * at.residual * at.terms
 
 
-def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
-    """Undamped steps while they shrink the offset: the loss itself no longer tells them apart."""
+def _settled(objective: Objective, at: Standing, bounds: Bounds, pace: float) -> Descent:
+    """Undamped steps while they shrink the offset: the loss itself no longer tells them apart.
+
+    ``pace`` is the part of the offset that the last step left.
+    """
     offset = _relative(at.plain.decrement, at.residual)
     for _ in range(_MOST_POLISHING):
         if offset <= _POLISHED or _is_last_digit(at, at.plain.decrement):
@@ -261,6 +279,8 @@ def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
         end = bounds.clip(place.trial.theta + at.path.first(_NO_DAMPING).step)
         if not np.isfinite(end).all() or (end == place.trial.theta).all():
             break
+        if pace * offset <= _POLISHED:
+            return _ended(objective, at, end)
         arrived = place_at(objective, end)
         if arrived is None:
             break
@@ -272,11 +292,20 @@ def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
         worse = arrived.trial.value - place.trial.value
         if not nearer < offset or (worse > 0.0 and worse > 4.0 * _floor(objective, at)):
             break
-        at, offset = next_one, nearer
+        at, offset, pace = next_one, nearer, nearer / offset
     effects = at.place.model.diagonal[at.free]
     if effects.size and not effects.any() and at.residual > 0.0:
         return Descent(at.place, Outcome.STALLED)  # a plateau, on which nothing has any effect
     return Descent(at.place, Outcome.CONVERGED if offset <= _OFFSET else Outcome.AT_ROUNDING)
+
+
+def _ended(objective: Objective, at: Standing, end: Array) -> Descent:
+    """The last step, which leaves nothing that is worth a derivative: where it began serves it."""
+    trial, place = objective.trial(end), at.place
+    worse = trial.value - place.trial.value
+    if not (worse <= 0.0 or worse <= 4.0 * _floor(objective, at)):
+        return Descent(place, Outcome.CONVERGED)
+    return Descent(Place(trial, place.model), Outcome.CONVERGED)
 
 
 def _line(

@@ -17,7 +17,13 @@ import numpy as np
 from riemannian_modules.engine.local_model import JointModel, LocalModel, Mask
 from riemannian_modules.engine.objective import Objective, Trial
 from riemannian_modules.engine.secant import Secant
-from riemannian_modules.engine.trust_region import Damped, Path, SpectralPath, norm
+from riemannian_modules.engine.trust_region import (
+    Damped,
+    Path,
+    SpectralPath,
+    is_finite,
+    norm,
+)
 from riemannian_modules.space import Array
 
 _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
@@ -44,6 +50,10 @@ class Bounds:
         """Whether no parameter has a side."""
         return bool(np.isinf(self.lower).all() and np.isinf(self.upper).all())
 
+    @cached_property
+    def _all(self) -> Mask:
+        return np.ones(len(self.lower), dtype=bool)
+
     def clip(self, theta: Array) -> Array:
         """The nearest point of the box."""
         return np.minimum(np.maximum(theta, self.lower), self.upper)
@@ -66,7 +76,7 @@ class Bounds:
     def free(self, theta: Array, gradient: Array) -> Mask:
         """The parameters that can move downhill: not those whose side of the box holds them."""
         if self.is_whole_space:
-            return np.ones(len(theta), dtype=bool)
+            return self._all
         held = ((theta <= self.lower) & (gradient > 0)) | ((theta >= self.upper) & (gradient < 0))
         return ~held & (self.lower < self.upper)
 
@@ -145,22 +155,23 @@ def standing_at(
 ) -> Standing:
     """The paths from a place, for a running scale (p,) that may be zero."""
     theta, model = place.trial.theta, place.model
-    free = bounds.free(theta, model.gradient)
+    free, sizes = bounds.free(theta, model.gradient), np.abs(theta)
     residual = math.sqrt(objective.spread(place.trial))
     if isinstance(model, JointModel):
         # A parameter that has hardly any effect here would go to the world's end to have some, and
         # keep all others from moving.
-        scale = np.maximum(running, residual / (_FARTHEST * np.maximum(np.abs(theta), 1.0)))
+        scale = np.maximum(running, (residual / _FARTHEST) / np.maximum(sizes, 1.0))
     else:
         # What models without a spectrum prepare for a solve serves their own scale alone.
-        scale = model.effects.copy()
-    scale[scale == 0.0] = 1.0
+        scale = model.effects
+    if np.count_nonzero(scale) < scale.size:
+        scale = np.where(scale == 0.0, 1.0, scale)
     plain = model.path(scale, free)
     path: Path = plain
     if secant is not None and secant.is_trusted:
         assert isinstance(model, JointModel)
         path = model.curved_path(scale, free, secant.S)
-    terms = float(np.abs(theta) @ model.effects)
+    terms = float(sizes.dot(model.effects))
     return Standing(place, free, scale, plain, secant, path, residual, terms)
 
 
@@ -238,8 +249,8 @@ def tried_step(
     end = bounds.end(theta, damped.step)
     step = end - theta
     length = norm(at.scale * step)
-    pushed, slope = model.push(step), float(model.gradient @ step)
-    promised = -slope - 0.5 * float(pushed @ pushed)
+    pushed, slope = model.push(step), float(model.gradient.dot(step))
+    promised = -slope - 0.5 * float(pushed.dot(pushed))
     if at.secant is not None and at.secant.is_trusted:
         promised -= at.secant.curved(step)
     if not promised > 0.0:  # nor NaN, as where the step is infinite
@@ -249,7 +260,7 @@ def tried_step(
     is_straight = True
     # Many parameters, which have no spectrum, each bend little, and solves cost them much.
     may_bend = isinstance(at.path, SpectralPath) and not method.linear
-    if gain < _GOOD_GAIN and may_bend and np.isfinite(trial.outputs).all():
+    if gain < _GOOD_GAIN and may_bend and is_finite(trial.outputs):
         bend = _bend(objective, at, trial, pushed, damped)
         is_straight = 2.0 * norm(at.scale * bend) <= _MOST_BEND * length
         if is_straight:
@@ -289,7 +300,7 @@ def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None
         return None
     step = arrived.trial.theta - theta
     pushed = place.model.push(step)
-    plain = float(place.model.gradient @ step) + 0.5 * float(pushed @ pushed)
+    plain = float(place.model.gradient.dot(step)) + 0.5 * float(pushed.dot(pushed))
     change = arrived.trial.value - place.trial.value
     if abs(change - plain) < _AS_FORETOLD * abs(plain) and not secant.is_trusted:
         return secant  # there is nothing to be learned that the metric does not say
@@ -320,7 +331,7 @@ def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -
     # One that moves by more than its size and loses nearly all its effect, while others keep
     # theirs, has left for infinity, from where no gradient leads back.
     before, after = at.place.model.diagonal, found.model.diagonal
-    if (after >= _LEAST_KEPT * before).all():
+    if not np.count_nonzero(after < _LEAST_KEPT * before):
         return found
     theta, known = at.place.trial.theta, at.free & (before > 0.0)
     kept = np.where(known, after, 1.0) / np.where(known, before, 1.0)

@@ -18,8 +18,10 @@ from typing_extensions import override
 from riemannian_modules.engine.triangle import (
     RANK_TOLERANCE,
     Triangle,
+    blas,
     blocks_of,
     gathered,
+    lapack,
     solve_upper,
     solve_upper_adjoint,
     triangle_of,
@@ -82,10 +84,7 @@ class LocalModel(abc.ABC):
 
 def _eigen(M: Array) -> tuple[Array, Array]:
     """Eigenvalues in ascending order and eigenvectors of a symmetric matrix, by LAPACK itself."""
-    from scipy.linalg import lapack
-
-    library: Any = lapack
-    values, vectors, status = library.dsyevd(M)
+    values, vectors, status = lapack().dsyevd(M)
     if status:
         raise np.linalg.LinAlgError("the eigenvalues of a metric have not converged")
     return values, vectors
@@ -115,24 +114,21 @@ class JointModel(LocalModel):
 
     @override
     def push(self, step: Array) -> Array:
-        return self.J @ step
+        return self.J.dot(step)
 
     @override
     def pull(self, columns: Array) -> Array:
-        return columns @ self.J
+        return columns.dot(self.J)
 
     @cached_property
     def gram(self) -> Array:
         """``U U^T``, (p, p)."""
         if self.J.shape[1] > _FEW:
             return self.J.T @ self.J
-        from scipy.linalg import blas
-
-        library: Any = blas
         U = self.J.T  # for which one of both orders needs no copy
         if U.flags.f_contiguous:
-            return library.dgemm(1.0, U, U, trans_b=1)
-        return library.dgemm(1.0, self.J, self.J, trans_a=1)
+            return blas().dgemm(1.0, U, U, trans_b=1)
+        return blas().dgemm(1.0, self.J, self.J, trans_a=1)
 
     @property
     @override
@@ -142,15 +138,12 @@ class JointModel(LocalModel):
     @cached_property
     def root(self) -> Array:
         """R, of at most p rows, with ``R^T R = U U^T``: what J is beside a rotation."""
-        from scipy.linalg import lapack
-
         scale, p = self.unit_scale, len(self.unit_scale)
         # Columns of one length make the triangle as well conditioned as scaling can (van der
         # Sluis). Normal equations square the condition: where that costs digits, QR.
         cosines = self.gram / (scale[:, None] * scale)
         if _eigen(cosines)[0][0] > _WELL_CONDITIONED:
-            library: Any = lapack
-            return library.dpotrf(cosines)[0] * scale
+            return lapack().dpotrf(cosines)[0] * scale
         return gathered((self.J[rows] / scale for rows in blocks_of(*self.J.shape)), p) * scale
 
     @cached_property
@@ -163,13 +156,13 @@ class JointModel(LocalModel):
         whiten = 1.0 / scale[free]
         if not whiten.size:
             return SpectralPath(whiten, np.zeros((len(free), 0)), self.gradient)
-        white = _part(self.gram, free, whiten.size) * (whiten[:, None] * whiten)
-        values, vectors = _eigen(white)
+        column = whiten[:, None]
+        values, vectors = _eigen(_part(self.gram, free, whiten.size) * (column * whiten))
         if not values[0] > _WELL_CONDITIONED * values[-1]:
             s, Vt = np.linalg.svd(self.root[:, free] * whiten, full_matrices=False)[1:]
             seen = s > 0.1 * RANK_TOLERANCE * max(float(s[0]), 1e-300)
             values, vectors = s[seen][::-1] ** 2, Vt[seen][::-1].T
-        return SpectralPath(values, _spread(vectors * whiten[:, None], free), self.gradient)
+        return SpectralPath(values, _spread(vectors * column, free), self.gradient)
 
     def curved_path(self, scale: Array, free: Mask, S: Array) -> SpectralPath:
         """`path` of the model ``U U^T + S``, which need not be convex."""

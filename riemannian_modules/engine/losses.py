@@ -32,7 +32,7 @@ class SquaredLoss(ResidualLoss):
     @override
     def value(self, outputs: Array, targets: Array) -> float:
         residual = (outputs - targets).ravel()
-        return 0.5 * float(residual @ residual)
+        return 0.5 * float(residual.dot(residual))
 
     @override
     def gradient(self, outputs: Array, targets: Array) -> Array:

@@ -23,7 +23,7 @@ from riemannian_modules.engine.propagate import pull_factors
 from riemannian_modules.engine.ridge_model import RidgeModel
 from riemannian_modules.engine.solve_plan import SolvePlan, Way, joint_plan
 from riemannian_modules.engine.triangle import LARGEST_BLOCK, gathered
-from riemannian_modules.engine.trust_region import norm
+from riemannian_modules.engine.trust_region import is_finite, norm
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.module import RiemannianModule
@@ -118,12 +118,13 @@ class Objective:
         return y if y.shape == shape else np.broadcast_to(y, shape)
 
     def trial(self, theta: Array) -> Trial:
-        """The mean loss at theta."""
-        # Trial points may lie outside the map's domain; they are refused by their infinite loss.
-        with np.errstate(all="ignore"):
-            y, value = self.outputs(theta), math.inf
-            if np.isfinite(y).all():
-                value = self.loss.value(y, self.data.targets) / len(self.data)
+        """The mean loss at theta: infinite outside the map's domain.
+
+        NumPy warns there, unless it is told not to.
+        """
+        y, value = self.outputs(theta), math.inf
+        if is_finite(y):
+            value = self.loss.value(y, self.data.targets) / len(self.data)
         return Trial(theta, y, value if math.isfinite(value) else math.inf)
 
     @cached_property
@@ -134,10 +135,8 @@ class Objective:
     def model(self, trial: Trial) -> LocalModel | None:
         """The local model at a point with a finite loss; None where a derivative is not finite."""
         self.count.derivatives += 1
-        with np.errstate(all="ignore"):
-            model = model_of(self.plan.way, self.linearisation(trial))
-            is_finite = np.isfinite(model.gradient + model.diagonal).all()
-        return model if is_finite else None
+        model = model_of(self.plan.way, self.linearisation(trial))
+        return model if is_finite(model.gradient) and is_finite(model.diagonal) else None
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta.
@@ -209,7 +208,7 @@ def _joint_model(here: Linearisation) -> LocalModel:
     held = dense_columns(here)
     if held is not None:
         return JointModel(*held)
-    return JointModel(here.gradient, np.ascontiguousarray(here.metric.joint.factor.as_matrix().T))
+    return JointModel(here.gradient, np.ascontiguousarray(stack(here.metric.factors).as_matrix().T))
 
 
 def _dual_model(here: Linearisation) -> LocalModel:

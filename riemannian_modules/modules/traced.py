@@ -215,6 +215,8 @@ def _columns(part: Any) -> list[Any]:
 def _batch(*parts: Array) -> tuple[int, ...]:
     """The leading axes that the parts broadcast to."""
     shapes = [part.shape[:-1] for part in parts if part.ndim > 1]
+    if len(shapes) == 1:
+        return shapes[0]
     return shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
 
 
