@@ -19,6 +19,7 @@ from riemannian_modules.engine.krylov_model import KrylovModel
 from riemannian_modules.engine.linearisation import Linearisation
 from riemannian_modules.engine.local_model import JointModel, LocalModel
 from riemannian_modules.engine.loss import Loss
+from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.propagate import pull_factors
 from riemannian_modules.engine.ridge_model import RidgeModel
 from riemannian_modules.engine.solve_plan import SolvePlan, Way, joint_plan
@@ -196,6 +197,8 @@ class Objective:
 
     def spread(self, trial: Trial) -> float:
         """The loss's mean square, in whose unit the decrement is judged."""
+        if isinstance(self.loss, SquaredLoss):
+            return 2.0 * trial.value
         return self.loss.spread(trial.outputs, self.data.targets)
 
 

@@ -245,8 +245,8 @@ def _array_function(
             return flat.reshape(shape)
         batch = _batch(x, u, theta)
         # Entries of a matrix lie together for all points: they are written, and used, so.
-        is_matrix = len(batch) == 1 and len(shape) == 2
-        flat = np.zeros((size, *batch)).T if is_matrix else np.zeros((*batch, size))
+        is_apart = len(batch) == 1 and (len(shape) == 2 or size == 1)
+        flat = np.zeros((size, *batch)).T if is_apart else np.zeros((*batch, size))
         entries = _first(flat)
         values = compiled(_first(x), _first(u), _first(theta))
         for place, value in zip(places, values, strict=True):
