@@ -29,7 +29,7 @@ from riemannian_modules.engine.descent_step import (
     tried_step,
     within_box,
 )
-from riemannian_modules.engine.local_model import JointModel
+from riemannian_modules.engine.local_model import GramModel
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.secant import Secant
 from riemannian_modules.engine.trust_region import SpectralPath
@@ -166,7 +166,7 @@ class _Walk:
         self.objective, self.bounds, self.method = objective, bounds, method
         self.running = place.model.effects
         self.radius, self.guess = math.inf, method.damping
-        is_dense = isinstance(place.model, JointModel) and not method.linear
+        is_dense = isinstance(place.model, GramModel) and not method.linear
         secant = Secant.nothing(len(place.trial.theta)) if is_dense else None
         self.ended: Outcome | None = None
         self.offset = math.nan

@@ -14,7 +14,7 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.local_model import JointModel, LocalModel, Mask
+from riemannian_modules.engine.local_model import GramModel, JointModel, LocalModel, Mask
 from riemannian_modules.engine.objective import Objective, Trial
 from riemannian_modules.engine.secant import Secant
 from riemannian_modules.engine.trust_region import (
@@ -157,7 +157,7 @@ def standing_at(
     theta, model = place.trial.theta, place.model
     free, sizes = bounds.free(theta, model.gradient), np.abs(theta)
     residual = math.sqrt(objective.spread(place.trial))
-    if isinstance(model, JointModel):
+    if isinstance(model, GramModel):
         # A parameter that has hardly any effect here would go to the world's end to have some, and
         # keep all others from moving.
         scale = np.maximum(running, (residual / _FARTHEST) / np.maximum(sizes, 1.0))
@@ -169,7 +169,7 @@ def standing_at(
     plain = model.path(scale, free)
     path: Path = plain
     if secant is not None and secant.is_trusted:
-        assert isinstance(model, JointModel)
+        assert isinstance(model, GramModel)
         path = model.curved_path(scale, free, secant.S)
     terms = float(sizes.dot(model.effects))
     return Standing(place, free, scale, plain, secant, path, residual, terms)
@@ -186,19 +186,20 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
     if bounds.is_whole_space:
         return damped
     held, free = np.zeros_like(theta), at.free.copy()
-    while isinstance(model, JointModel):
+    while isinstance(model, GramModel):
         end = theta + damped.step
         inside = bounds.clip(end)
         hit = free & (end != inside)
         if not hit.any():
             break
         held[hit], free[hit] = (inside - theta)[hit], False
-        gradient = model.gradient + model.pull(model.push(held))
+        gradient = model.gradient + model.gram.dot(held)
         if at.secant is not None and at.secant.is_trusted:
             S = at.secant.S
-            path = replace(model, gradient=gradient + S @ held).curved_path(at.scale, free, S)
+            path = model.curved_path(at.scale, free, S)
+            path = replace(path, gradient=gradient + S.dot(held))
         else:
-            path = replace(model, gradient=gradient).path(at.scale, free)
+            path = replace(model.path(at.scale, free), gradient=gradient)
         rest = path.first(guess) if radius == math.inf else path.within(radius, guess)
         step = held + rest.step
         damped = Damped(step, rest.mu, norm(at.scale * step), rest.solve)
@@ -261,7 +262,7 @@ def tried_step(
     # Many parameters, which have no spectrum, each bend little, and solves cost them much.
     may_bend = isinstance(at.path, SpectralPath) and not method.linear
     if gain < _GOOD_GAIN and may_bend and is_finite(trial.outputs):
-        bend = _bend(objective, at, trial, pushed, damped)
+        bend = _bend(objective, at, trial, step, damped)
         is_straight = 2.0 * norm(at.scale * bend) <= _MOST_BEND * length
         if is_straight:
             bent = objective.trial(bounds.clip(end + bend))
@@ -296,7 +297,7 @@ def next_radius(tried: Tried, damped: Damped, radius: float, before: float) -> f
 def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None:
     """What is known of second derivatives after a step that was taken."""
     secant, place, theta = at.secant, at.place, at.place.trial.theta
-    if secant is None or not isinstance(place.model, JointModel):
+    if secant is None or not isinstance(place.model, GramModel):
         return None
     step = arrived.trial.theta - theta
     pushed = place.model.push(step)
@@ -306,7 +307,7 @@ def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None
         return secant  # there is nothing to be learned that the metric does not say
     turned = arrived.model.gradient - place.model.gradient
     moved = arrived.trial.outputs - place.trial.outputs
-    bent = turned - place.model.pull(objective.white(place.trial, moved, len(pushed)))
+    bent = turned - place.model.pull(objective.white(place.trial, moved, place.model.columns))
     return secant.judged(step, bent, at.scale).updated(step, turned, bent)
 
 
@@ -340,12 +341,15 @@ def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -
     return None if (is_lost & is_far & known).any() else found
 
 
-def _bend(objective: Objective, at: Standing, trial: Trial, pushed: Array, damped: Damped) -> Array:
+def _bend(objective: Objective, at: Standing, trial: Trial, step: Array, damped: Damped) -> Array:
     """The step that makes up for how the outputs at its end differ from their linear model."""
-    here = at.place.trial
-    seen = objective.white(here, trial.outputs - here.outputs, len(pushed))
-    bent = seen - np.where(_of_loss(objective, at.place, len(pushed)), pushed, 0.0)
-    return -damped.solve(at.place.model.pull(bent))
+    here, model = at.place.trial, at.place.model
+    assert isinstance(model, GramModel)
+    seen = objective.white(here, trial.outputs - here.outputs, model.columns)
+    if not isinstance(model, JointModel):
+        return -damped.solve(model.pull(seen) - model.gram.dot(step))
+    is_of_loss = _of_loss(objective, at.place, model.columns)
+    return -damped.solve(model.pull(seen - np.where(is_of_loss, model.push(step), 0.0)))
 
 
 def _of_loss(objective: Objective, at: Place, columns: int) -> Mask | bool:

@@ -104,31 +104,23 @@ def _spread(rows: Array, free: Mask) -> Array:
     return whole
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class JointModel(LocalModel):
-    """All layers coupled; J = U^T (columns, p) is dense. O(columns p^2) a solve by QR."""
+class GramModel(LocalModel):
+    """All layers coupled, few parameters: ``U U^T`` is formed. O(p^3) a solve."""
 
-    gradient: Array
-    J: Array
+    gram: Array
+    """``U U^T``, (p, p)."""
+    columns: int
+    """How many columns U has."""
 
-    @override
-    def push(self, step: Array) -> Array:
-        return self.J.dot(step)
+    root: Array
+    """R, of at most p rows, with ``R^T R = U U^T``: what U^T is beside a rotation."""
 
-    @override
-    def pull(self, columns: Array) -> Array:
-        return columns.dot(self.J)
+    @abc.abstractmethod
+    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
+        """How many numbers in some columns of U the free parameters can set: the trace of the hat.
 
-    @cached_property
-    def gram(self) -> Array:
-        """``U U^T``, (p, p)."""
-        if self.J.shape[1] > _FEW:
-            return self.J.T @ self.J
-        U = self.J.T  # for which one of both orders needs no copy
-        if U.flags.f_contiguous:
-            return blas().dgemm(1.0, U, U, trans_b=1)
-        return blas().dgemm(1.0, self.J, self.J, trans_a=1)
+        It is the rank where those are all columns (None); those of priors take their part.
+        """
 
     @property
     @override
@@ -136,20 +128,19 @@ class JointModel(LocalModel):
         return self.gram.diagonal()
 
     @cached_property
-    def root(self) -> Array:
-        """R, of at most p rows, with ``R^T R = U U^T``: what J is beside a rotation."""
-        scale, p = self.unit_scale, len(self.unit_scale)
-        # Columns of one length make the triangle as well conditioned as scaling can (van der
-        # Sluis). Normal equations square the condition: where that costs digits, QR.
-        cosines = self.gram / (scale[:, None] * scale)
-        if _eigen(cosines)[0][0] > _WELL_CONDITIONED:
-            return lapack().dpotrf(cosines)[0] * scale
-        return gathered((self.J[rows] / scale for rows in blocks_of(*self.J.shape)), p) * scale
-
-    @cached_property
     def unit_scale(self) -> Array:
         """What makes columns of length one of those that have any length, (p,)."""
         return np.where(self.effects == 0.0, 1.0, self.effects)
+
+    def cholesky(self) -> Array | None:
+        """The root of the Gram matrix in unit scale; None where QR has to give it.
+
+        Columns of one length make the triangle as well conditioned as scaling can (van der Sluis).
+        Normal equations square the condition: where that costs digits, QR.
+        """
+        scale = self.unit_scale
+        cosines = self.gram / (scale[:, None] * scale)
+        return lapack().dpotrf(cosines)[0] if _eigen(cosines)[0][0] > _WELL_CONDITIONED else None
 
     @override
     def path(self, scale: Array, free: Mask) -> SpectralPath:
@@ -194,11 +185,49 @@ class JointModel(LocalModel):
         """What the data say of the free parameters."""
         return triangle_of(self.root[:, free], self.unit_scale[free])
 
-    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
-        """How many numbers in some rows of J the free parameters can set: the trace of the hat.
 
-        It is the rank where those are all rows (None); rows of priors take their part.
-        """
+@final
+@dataclass(frozen=True, eq=False)
+class JointModel(GramModel):
+    """All layers coupled; J = U^T (columns, p) is dense. O(columns p^2) a solve by QR."""
+
+    gradient: Array
+    J: Array
+
+    @override
+    def push(self, step: Array) -> Array:
+        return self.J.dot(step)
+
+    @override
+    def pull(self, columns: Array) -> Array:
+        return columns.dot(self.J)
+
+    @cached_property
+    @override
+    def gram(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if self.J.shape[1] > _FEW:
+            return self.J.T @ self.J
+        U = self.J.T  # for which one of both orders needs no copy
+        if U.flags.f_contiguous:
+            return blas().dgemm(1.0, U, U, trans_b=1)
+        return blas().dgemm(1.0, self.J, self.J, trans_a=1)
+
+    @property
+    @override
+    def columns(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return len(self.J)
+
+    @cached_property
+    @override
+    def root(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        scale, known = self.unit_scale, self.cholesky()
+        if known is not None:
+            return known * scale
+        blocks = (self.J[rows] / scale for rows in blocks_of(*self.J.shape))
+        return gathered(blocks, len(scale)) * scale
+
+    @override
+    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
         if rows is None or not self.J[~rows].any():
             return known.rank
         return float(np.sum(known.rotated(self.J[:, free])[rows] ** 2))

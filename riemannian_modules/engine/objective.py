@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.engine.dataset import Dataset
@@ -20,16 +19,25 @@ from riemannian_modules.engine.linearisation import Linearisation
 from riemannian_modules.engine.local_model import JointModel, LocalModel
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import SquaredLoss
-from riemannian_modules.engine.propagate import pull_factors
+from riemannian_modules.engine.propagate import pull_factors, pull_gradient
 from riemannian_modules.engine.ridge_model import RidgeModel
-from riemannian_modules.engine.solve_plan import SolvePlan, Way, joint_plan
-from riemannian_modules.engine.triangle import LARGEST_BLOCK, gathered
+from riemannian_modules.engine.solve_plan import (
+    SolvePlan,
+    Way,
+    joint_plan,
+    module_has_output_metrics,
+)
+from riemannian_modules.engine.tall_model import TallModel
+from riemannian_modules.engine.triangle import LARGEST_BLOCK, blocks_of, gathered
 from riemannian_modules.engine.trust_region import is_finite, norm
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.metrics import stack
+from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
+
+_MOST_HELD = 5_000_000  # entries of all columns, which are gone through by blocks beyond that
 
 
 class Coupling(abc.ABC, Shown):
@@ -136,7 +144,12 @@ class Objective:
     def model(self, trial: Trial) -> LocalModel | None:
         """The local model at a point with a finite loss; None where a derivative is not finite."""
         self.count.derivatives += 1
-        model = model_of(self.plan.way, self.linearisation(trial))
+        is_tall = self.plan.way is Way.PRIMAL and self._is_tall
+        model = (
+            self._tall_model(trial)
+            if is_tall
+            else model_of(self.plan.way, self.linearisation(trial))
+        )
         return model if is_finite(model.gradient) and is_finite(model.diagonal) else None
 
     def information(self, trial: Trial) -> JointModel:
@@ -148,23 +161,50 @@ class Objective:
         self.count.derivatives += 1
         p, (B, q) = len(trial.theta), self.data.targets.shape
         # Rows that were not measured, those of priors, have to be told from the others afterwards.
+        blocks = (J for _, _, J in self._swept(trial))
         if B * q * p <= LARGEST_BLOCK or self.data.counting is not None:
-            return JointModel(np.zeros(p), self._columns(trial, np.arange(B)))
-        blocks = np.array_split(np.arange(B), -(-B * q * p // LARGEST_BLOCK))
-        triangle = gathered((self._columns(trial, rows) for rows in blocks), p)
-        return JointModel(np.zeros(p), triangle)
+            return JointModel(np.zeros(p), np.concatenate([*blocks]))
+        return JointModel(np.zeros(p), gathered(blocks, p))
 
-    def _columns(self, trial: Trial, rows: NDArray[np.intp]) -> Array:
-        """``U^T`` of the loss's metric for some samples, (columns, p)."""
-        module, u = self.module, self.data.inputs[rows]
-        differential = module.differential(np.zeros(0), u, trial.theta)
-        S = self._factor(trial)[rows]
-        pulled = pull_factors(module, differential, (len(rows),), S, np.zeros((0, S.shape[-1])))
-        U = stack([factor for _, _, factor in pulled]).as_matrix() / math.sqrt(len(self.data))
-        return np.ascontiguousarray(U.T)
+    @cached_property
+    def _is_tall(self) -> bool:
+        """Whether the metric's columns are too many to be held."""
+        p = self.module.signature.parameters.size
+        return p * self.data.targets.size > _MOST_HELD and not module_has_output_metrics(
+            self.module
+        )
 
-    def _factor(self, trial: Trial) -> Array:
-        return self.loss.factor(trial.outputs, self.data.targets)
+    def _tall_model(self, trial: Trial) -> TallModel:
+        """`model` where the samples are gone through by blocks."""
+        p, B = len(trial.theta), len(self.data)
+        gradient, gram, columns = np.zeros(p), np.zeros((p, p)), 0
+        slopes = self.loss.gradient(trial.outputs, self.data.targets)
+        for rows, differential, J in self._swept(trial):
+            part = slopes[rows]
+            gradient += pull_gradient(self.module, differential, (len(part),), part) / B
+            gram += J.T @ J
+            columns += len(J)
+        each = columns // B
+
+        def blocks() -> Iterator[tuple[slice, Array]]:
+            self.count.derivatives += 1
+            for rows, _, J in self._swept(trial):
+                yield slice(each * rows.start, each * rows.start + len(J)), J
+
+        return TallModel(gradient, gram, blocks, columns)
+
+    def _swept(self, trial: Trial) -> Iterator[tuple[slice, Differential, Array]]:
+        """Blocks of samples, the differential there, and ``U^T`` of the loss's metric."""
+        module, B, nothing = self.module, len(self.data), np.zeros(0)
+        S = self.loss.factor(trial.outputs, self.data.targets)
+        for rows in blocks_of(B, self.data.targets.shape[1] * len(trial.theta)):
+            u = self.data.inputs[rows]
+            differential = module.differential(nothing, u, trial.theta)
+            none = np.zeros((0, S.shape[-1]))
+            pulled = pull_factors(module, differential, (len(u),), S[rows], none)
+            columns = stack([factor for _, _, factor in pulled]).as_matrix()
+            columns /= math.sqrt(B)
+            yield rows, differential, columns.T
 
     def linearisation(self, trial: Trial) -> Linearisation:
         """The loss near a point, with its products."""

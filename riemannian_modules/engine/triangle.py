@@ -122,5 +122,5 @@ def triangle_of(J: Array, scale: Array) -> Triangle:
     pivots = np.abs(packed.diagonal())
     rank = int(np.count_nonzero(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))
     R = packed[:n]
-    R[np.tri(*R.shape, -1, dtype=bool)] = 0.0  # where LAPACK keeps its reflections
+    R[np.tri(len(R), n, -1, dtype=bool)] = 0.0  # where LAPACK keeps its reflections
     return Triangle(R, scale, order - 1, rank)

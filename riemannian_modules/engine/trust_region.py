@@ -91,7 +91,7 @@ class SpectralPath(Path):
 
     @cached_property
     @override
-    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         w, c = self.values, self.coordinates
         if not w.size:
             return 0.0
@@ -161,7 +161,7 @@ class SolvedPath(Path):
 
     @cached_property
     @override
-    def least_decrement(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def least_decrement(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         # g s / |U^T s| is largest for the step to the minimum; here s is the steepest direction.
         steepest = self.gradient / self.roots**2
         seen = norm(self.push(steepest))
@@ -169,7 +169,7 @@ class SolvedPath(Path):
 
     @cached_property
     @override
-    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.to_minimum()
 
     @override

@@ -54,8 +54,7 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
         MetricError: If mu is lost beside ``|W|^2`` (below about 1e-27 of it in float64), or the
             Gram matrix overflows.
     """
-    xp, size = namespace_of(gram), gram.shape[0]
-    if size == 0:
+    if gram.shape[0] == 0:
         return Capacitance(gram, 0, noisy=False)
     eps = rounding_unit(gram)
     norm = _frobenius(gram)

@@ -178,12 +178,11 @@ def side_by_side(parts: Sequence[Factor]) -> list[Factor]:
     merged: list[Factor] = []
     for part in parts:
         last = merged[-1] if merged else None
-        is_alike = (
+        if (
             isinstance(last, KhatriRaoFactor)
             and isinstance(part, KhatriRaoFactor)
             and last.cotangents is part.cotangents
-        )
-        if is_alike:
+        ):
             xp = namespace_of(part.activations)
             both = [factor.scale * factor.activations for factor in (last, part)]
             merged[-1] = KhatriRaoFactor(xp.concat(both, axis=1), part.cotangents)
