@@ -43,11 +43,14 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
     y, t = trial.outputs, data.targets
     free = box.free(trial.theta, place.model.gradient)
     residual_sum, n = _sum_of_squares(data, y - t), data.size
-    if not _is_known(free.size, t.size):
+    priors = 0 if objective.prior is None else len(objective.prior.pulls.places)
+    if not _is_known(free.size, t.size + priors):
         freedom = max(0, n - int(free.sum()))
         return Assessment(residual_sum, free, freedom, loss.dispersion(y, t, n - freedom), None)
     known, counts = _information(objective, place), data.counting
     rows = None if counts is None else np.repeat(counts, max(1, known.columns // len(data)))
+    if priors:
+        rows = np.arange(known.columns) < known.columns - free.size  # the prior's are the last
     triangle = known.triangle(free)
     determined = known.explained(rows, triangle, free)
     dispersion = loss.dispersion(y, t, determined)

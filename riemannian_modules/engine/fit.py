@@ -317,7 +317,8 @@ def _second(
 
 def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
     """Whether a likelihood's parameters may have left for infinity, where it has no minimum."""
-    if found.place is None or not isinstance(objective.loss, NaturalLoss):
+    is_likelihood = isinstance(objective.loss, NaturalLoss) and objective.prior is None
+    if found.place is None or not is_likelihood:
         return False
     known = assess(objective, found.place, box).uncertainty
     if known is None or not found.outcome.is_settled:

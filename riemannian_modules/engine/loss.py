@@ -25,9 +25,9 @@ class Loss(abc.ABC, Shown):
     `fit` calls `check` once: a loss raises DomainError for targets that it does not speak of.
     """
 
-    @abc.abstractmethod
     def check(self, where: str, targets: Array) -> None:
         """Raise DomainError unless the targets are of the kind that the loss speaks of."""
+        del where, targets  # any number will do, unless a loss says otherwise
 
     @abc.abstractmethod
     def value(self, outputs: Array, targets: Array) -> float:

@@ -26,10 +26,6 @@ class SquaredLoss(ResidualLoss):
     """``1/2 sum |y - t|^2``: least squares, with the Gauss-Newton metric."""
 
     @override
-    def check(self, where: str, targets: Array) -> None:
-        return
-
-    @override
     def value(self, outputs: Array, targets: Array) -> float:
         residual = (outputs - targets).ravel()
         return 0.5 * float(residual.dot(residual))
@@ -69,10 +65,6 @@ class GaussianLoss(ResidualLoss):
     ``s_j^2 = mean (y_j - t_j)^2``, which leaves ``sum_j B log s_j`` and a constant. A fit weighs
     several outputs by their own noise.
     """
-
-    @override
-    def check(self, where: str, targets: Array) -> None:
-        return
 
     @override
     def value(self, outputs: Array, targets: Array) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import final
 
@@ -19,6 +19,7 @@ from riemannian_modules.engine.linearisation import Linearisation
 from riemannian_modules.engine.local_model import JointModel, LocalModel
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import SquaredLoss
+from riemannian_modules.engine.prior_model import PriorModel, PriorTerm
 from riemannian_modules.engine.propagate import pull_factors, pull_gradient
 from riemannian_modules.engine.ridge_model import RidgeModel
 from riemannian_modules.engine.solve_plan import (
@@ -104,17 +105,21 @@ class Count:
 @final
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The mean over B samples of the loss of a module without state."""
+    """The mean over B samples of the loss of a module without state.
+
+    ``prior`` is what is known of many parameters; priors of few are rows of the data.
+    """
 
     module: RiemannianModule
     data: Dataset
     loss: Loss
     coupling: Coupling
     count: Count = field(default_factory=Count)
+    prior: PriorTerm | None = None
 
     def on(self, data: Dataset) -> Objective:
         """The same objective on other samples, counted together."""
-        return Objective(self.module, data, self.loss.of(data), self.coupling, self.count)
+        return replace(self, data=data, loss=self.loss.of(data))
 
     def outputs(self, theta: Array) -> Array:
         """The outputs at theta, (B, q); NaN or infinite where the map is undefined."""
@@ -134,6 +139,8 @@ class Objective:
         y, value = self.outputs(theta), math.inf
         if is_finite(y):
             value = self.loss.value(y, self.data.targets) / len(self.data)
+            if self.prior is not None:
+                value += self.prior.cost(theta)
         return Trial(theta, y, value if math.isfinite(value) else math.inf)
 
     @cached_property
@@ -150,18 +157,24 @@ class Objective:
             if is_tall
             else model_of(self.plan.way, self.linearisation(trial))
         )
+        if self.prior is not None:
+            gradient = model.gradient + self.prior.gradient(trial.theta)
+            model = PriorModel(model, gradient, self.prior.roots(trial.theta))
         return model if is_finite(model.gradient) and is_finite(model.diagonal) else None
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta.
 
         Where there are many samples, ``J^T J`` is that of a triangle, gathered a block of them at a
-        time: O(B q p^2) time, and memory O(p^2) beside the block's.
+        time: O(B q p^2) time, and memory O(p^2) beside the block's. Rows of a prior come last.
         """
         self.count.derivatives += 1
         p, (B, q) = len(trial.theta), self.data.targets.shape
         # Rows that were not measured, those of priors, have to be told from the others afterwards.
         blocks = (J for _, _, J in self._swept(trial))
+        if self.prior is not None:
+            rows = np.diag(self.prior.roots(trial.theta))
+            return JointModel(np.zeros(p), np.concatenate([*blocks, rows]))
         if B * q * p <= LARGEST_BLOCK or self.data.counting is not None:
             return JointModel(np.zeros(p), np.concatenate([*blocks]))
         return JointModel(np.zeros(p), gathered(blocks, p))
@@ -237,6 +250,9 @@ class Objective:
 
     def spread(self, trial: Trial) -> float:
         """The loss's mean square, in whose unit the decrement is judged."""
+        if self.prior is not None:
+            own = self.loss.spread(trial.outputs, self.data.targets)
+            return own + self.prior.spread(trial.theta)
         if isinstance(self.loss, SquaredLoss):
             return 2.0 * trial.value
         return self.loss.spread(trial.outputs, self.data.targets)

@@ -67,10 +67,6 @@ class RobustLoss(ResidualLoss):
         return self.height * rho, self.height * weight, self.height * curvature
 
     @override
-    def check(self, where: str, targets: Array) -> None:
-        return
-
-    @override
     def value(self, outputs: Array, targets: Array) -> float:
         return float(np.sum(self.terms(outputs, targets)))
 
@@ -210,10 +206,6 @@ class _MeanCurvature(ResidualLoss):
     """A robust loss whose metric is what its curvature is on average, which may not be positive."""
 
     loss: RobustLoss
-
-    @override
-    def check(self, where: str, targets: Array) -> None:
-        return
 
     @override
     def value(self, outputs: Array, targets: Array) -> float:
