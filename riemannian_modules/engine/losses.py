@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number_array, whole_number
-from riemannian_modules.engine.loss import Loss, ResidualLoss
+from riemannian_modules.engine.loss import Loss, ResidualLoss, diagonal_factor
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array
 
@@ -36,7 +36,7 @@ class SquaredLoss(ResidualLoss):
 
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
-        return _diagonal(np.ones_like(outputs))
+        return diagonal_factor(np.ones_like(outputs))
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -50,10 +50,6 @@ class SquaredLoss(ResidualLoss):
     def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
         freedom = targets.size - parameters
         return 2.0 * self.value(outputs, targets) / freedom if freedom > 0 else math.inf
-
-    @override
-    def spread(self, outputs: Array, targets: Array) -> float:
-        return 2.0 * self.value(outputs, targets) / len(targets)
 
 
 @final
@@ -84,7 +80,7 @@ class GaussianLoss(ResidualLoss):
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
         noise = np.broadcast_to(self.noise(outputs, targets), targets.shape)
-        return _diagonal(1.0 / noise)
+        return diagonal_factor(1.0 / noise)
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -143,10 +139,6 @@ class BernoulliLoss(NaturalLoss):
             )
 
     @override
-    def value(self, outputs: Array, targets: Array) -> float:
-        return float(np.sum(self.terms(outputs, targets)))
-
-    @override
     def terms(self, outputs: Array, targets: Array) -> Array:
         # log(1 + e^y) - t y, kept from overflow.
         return np.logaddexp(0.0, outputs) - targets * outputs
@@ -157,7 +149,7 @@ class BernoulliLoss(NaturalLoss):
 
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
-        return _diagonal(_logistic_deviation(outputs))
+        return diagonal_factor(_logistic_deviation(outputs))
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -170,7 +162,9 @@ class BernoulliLoss(NaturalLoss):
     @override
     def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
         # Up for a 1, down for a 0; what lies between pulls back from both sides.
-        return _diagonal(np.where(targets == 0.0, -1.0, 1.0)), (targets > 0.0) & (targets < 1.0)
+        return diagonal_factor(np.where(targets == 0.0, -1.0, 1.0)), (targets > 0.0) & (
+            targets < 1.0
+        )
 
 
 @final
@@ -192,10 +186,6 @@ class CategoricalLoss(NaturalLoss):
             )
 
     @override
-    def value(self, outputs: Array, targets: Array) -> float:
-        return float(np.sum(self.terms(outputs, targets)))
-
-    @override
     def terms(self, outputs: Array, targets: Array) -> Array:
         return -np.sum(targets * _log_softmax(outputs), axis=-1, keepdims=True)
 
@@ -207,7 +197,7 @@ class CategoricalLoss(NaturalLoss):
     def factor(self, outputs: Array, targets: Array) -> Array:
         # (diag(s) - p s^T)(diag(s) - s p^T) = diag(p) - p p^T with s = sqrt p, s.s = 1.
         root = np.exp(0.5 * _log_softmax(outputs))
-        return _diagonal(root) - root[..., :, None] ** 2 * root[..., None, :]
+        return diagonal_factor(root) - root[..., :, None] ** 2 * root[..., None, :]
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -239,10 +229,6 @@ class PoissonLoss(NaturalLoss):
             )
 
     @override
-    def value(self, outputs: Array, targets: Array) -> float:
-        return float(np.sum(self.terms(outputs, targets)))
-
-    @override
     def terms(self, outputs: Array, targets: Array) -> Array:
         from scipy.special import gammaln
 
@@ -254,7 +240,7 @@ class PoissonLoss(NaturalLoss):
 
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
-        return _diagonal(np.exp(0.5 * outputs))
+        return diagonal_factor(np.exp(0.5 * outputs))
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -267,7 +253,7 @@ class PoissonLoss(NaturalLoss):
     @override
     def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
         # Down for a count of 0.
-        return _diagonal(np.full_like(targets, -1.0)), targets > 0.0
+        return diagonal_factor(np.full_like(targets, -1.0)), targets > 0.0
 
 
 def one_hot(labels: Array, classes: int) -> Array:
@@ -304,8 +290,3 @@ def _logistic_deviation(y: Array) -> Array:
 def _log_softmax(y: Array) -> Array:
     shifted = y - y.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
-def _diagonal(weights: Array) -> Array:
-    """(B, q) as diagonal matrices (B, q, q)."""
-    return weights[..., None] * np.eye(weights.shape[-1])
