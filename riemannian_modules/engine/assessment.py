@@ -10,7 +10,7 @@ import numpy as np
 from riemannian_modules.engine.dataset import Dataset
 from riemannian_modules.engine.descent_step import Bounds, Place
 from riemannian_modules.engine.estimate import Estimate, estimate
-from riemannian_modules.engine.local_model import JointModel, Mask
+from riemannian_modules.engine.local_model import GramModel, JointModel, Mask
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.precise_residual import needs_precision, precise_residual
@@ -43,17 +43,20 @@ def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
     y, t = trial.outputs, data.targets
     free = box.free(trial.theta, place.model.gradient)
     residual_sum, n = _sum_of_squares(data, y - t), data.size
-    if not _is_known(free.size, t.size):
+    priors = 0 if objective.prior is None else len(objective.prior.pulls.places)
+    if not _is_known(free.size, t.size + priors):
         freedom = max(0, n - int(free.sum()))
         return Assessment(residual_sum, free, freedom, loss.dispersion(y, t, n - freedom), None)
     known, counts = _information(objective, place), data.counting
-    rows = None if counts is None else np.repeat(counts, max(1, len(known.J) // len(data)))
+    rows = None if counts is None else np.repeat(counts, max(1, known.columns // len(data)))
+    if priors:
+        rows = np.arange(known.columns) < known.columns - free.size  # the prior's are the last
     triangle = known.triangle(free)
     determined = known.explained(rows, triangle, free)
     dispersion = loss.dispersion(y, t, determined)
     if isinstance(loss, SquaredLoss) and needs_precision(data, y):
         residual = precise_residual(objective.module, data, trial.theta)
-        if residual is not None:
+        if residual is not None and isinstance(known, JointModel):
             # theta itself is rounded: what a last step would still explain is no noise.
             residual_sum = triangle.unexplained(known.J[:, free], residual.ravel())
             dispersion = residual_sum / (n - determined) if n > determined else np.inf
@@ -67,12 +70,12 @@ def _sum_of_squares(data: Dataset, residual: Array) -> float:
     return float(flat @ flat)
 
 
-def _information(objective: Objective, place: Place) -> JointModel:
+def _information(objective: Objective, place: Place) -> GramModel:
     """What the data say of theta: the place's own metric, where it is of the same columns."""
     model, data, loss = place.model, objective.data, objective.loss.estimating()
     rank = loss.factor(place.trial.outputs[:1], data.targets[:1]).shape[-1]
     is_own, count = loss is objective.loss, len(data) * rank
-    if is_own and isinstance(model, JointModel) and len(model.J) == count:
+    if is_own and isinstance(model, GramModel) and model.columns == count:
         return model
     return replace(objective, loss=loss).information(place.trial)
 

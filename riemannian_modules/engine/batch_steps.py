@@ -18,6 +18,8 @@ from riemannian_modules.engine.descent_step import Bounds, Method
 from riemannian_modules.engine.local_model import JointModel
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.separation import separating
+from riemannian_modules.engine.trust_region import is_finite
+from riemannian_modules.metrics import stack
 from riemannian_modules.space import Array
 
 _DETERMINED = 20  # numbers measured, for each parameter, that are fitted before single steps begin
@@ -101,10 +103,9 @@ def _slope(batch: Objective, theta: Array) -> tuple[Array, Array] | None:
     if not math.isfinite(trial.value):
         return None
     batch.count.derivatives += 1
-    with np.errstate(all="ignore"):
-        here = batch.linearisation(trial)
-        gradient, J = here.gradient, here.metric.joint.factor.as_matrix().T
-    return (gradient, J) if np.isfinite(gradient).all() and np.isfinite(J).all() else None
+    here = batch.linearisation(trial)
+    gradient, J = here.gradient, stack(here.metric.factors).as_matrix().T
+    return (gradient, J) if is_finite(gradient) and is_finite(J) else None
 
 
 @final

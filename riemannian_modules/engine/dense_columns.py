@@ -28,7 +28,7 @@ def dense_columns(here: Linearisation) -> tuple[Array, Array] | None:
     slopes = here.slopes.reshape(-1)
     if isinstance(here.loss, SquaredLoss):
         J = F.reshape(B * q, p) / math.sqrt(B)
-        return (slopes / math.sqrt(B)) @ J, J
+        return slopes.dot(J) / math.sqrt(B), J
     gradient = slopes @ F.reshape(B * q, p) / B
     S = here.loss.factor(here.outputs, here.targets)
     seen = S * F if S.shape[1:] == (1, 1) else np.swapaxes(S, 1, 2) @ F

@@ -29,9 +29,10 @@ from riemannian_modules.engine.descent_step import (
     tried_step,
     within_box,
 )
-from riemannian_modules.engine.local_model import JointModel
+from riemannian_modules.engine.local_model import GramModel
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.secant import Secant
+from riemannian_modules.engine.trust_region import SpectralPath
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
@@ -75,7 +76,8 @@ class Iteration(Shown):
         loss: The loss, summed over the samples.
         mu: The mass scale in units of the running diagonal.
         gain: Decrease over predicted decrease; NaN where the step was refused.
-        offset: The distance to the minimum that the metric predicts, relative to the residual.
+        offset: The distance to the minimum that the metric predicts, relative to the residual; of
+            many parameters no more than that, while it is far.
         evaluations: Of the map, so far.
         derivatives: Of its derivative, so far.
     """
@@ -121,6 +123,19 @@ def descend(
         max_iterations: Steps tried, refused ones included.
         watch: Called after each.
     """
+    # Trial steps may overflow, or leave the map's domain; they are refused for it.
+    with np.errstate(all="ignore"):
+        return _descended(objective, start, bounds, method, max_iterations, watch)
+
+
+def _descended(
+    objective: Objective,
+    start: Array,
+    bounds: Bounds,
+    method: Method,
+    max_iterations: int,
+    watch: Watch,
+) -> Descent:
     place: Place | None = None
     try:
         place = place_at(objective, start, method.linear)
@@ -128,13 +143,14 @@ def descend(
             return Descent(None, Outcome.UNDEFINED)
         walk = _Walk(objective, bounds, method, place)
         for number in range(max_iterations):
+            before = walk.offset
             if walk.is_at_minimum():
-                return _settled(objective, walk.at, bounds)
+                return _settled(objective, walk.at, bounds, walk.offset / before)
             line = walk.stepped(number)
             place = walk.at.place
             watch(line)  # which may end the descent, here
             if walk.ended is Outcome.AT_ROUNDING:
-                return _settled(objective, walk.at, bounds)
+                return _settled(objective, walk.at, bounds, math.inf)
             if walk.ended is not None:
                 return Descent(place, walk.ended)
     except KeyboardInterrupt:
@@ -150,9 +166,10 @@ class _Walk:
         self.objective, self.bounds, self.method = objective, bounds, method
         self.running = place.model.effects
         self.radius, self.guess = math.inf, method.damping
-        is_dense = isinstance(place.model, JointModel) and not method.linear
+        is_dense = isinstance(place.model, GramModel) and not method.linear
         secant = Secant.nothing(len(place.trial.theta)) if is_dense else None
         self.ended: Outcome | None = None
+        self.offset = math.nan
         self.at = standing_at(objective, place, self.running, bounds, secant)
         # Targets of zero have no size that rounding could be told from: the start's has to do.
         self.exact = _EPS * min(1.0, self.at.residual)
@@ -162,11 +179,20 @@ class _Walk:
         """Whether no more can be won from here, as far as floats can tell."""
         if self.refused:
             return False
-        self.offset = _offset(self.at)
+        plain, residual = self.at.plain, self.at.residual
+        least = plain.least_decrement
+        self.offset = _relative(least, residual)
+        if not self._is_near(least) and self.offset > self.method.offset:
+            return False
+        self.offset = _relative(plain.decrement, residual)
+        return self._is_near(plain.decrement)
+
+    def _is_near(self, decrement: float) -> bool:
+        """Whether a minimum at that distance is reached as far as floats can tell."""
         return (
-            self.offset <= _OFFSET
-            or _is_last_digit(self.at)
-            or self._is_below_rounding(0.5 * self.at.decrement**2)
+            _relative(decrement, self.at.residual) <= _OFFSET
+            or _is_last_digit(self.at, decrement)
+            or self._is_below_rounding(0.5 * decrement**2)
             or self.at.residual <= self.exact
         )
 
@@ -181,7 +207,7 @@ class _Walk:
         objective, at = self.objective, self.at
         is_first = self.radius == math.inf
         damped = within_box(at, self.radius, self.guess, self.bounds)
-        if is_first:
+        if is_first or not isinstance(at.path, SpectralPath):
             self.radius = damped.length
         tried = tried_step(objective, at, damped, self.bounds, self.method)
         self.radius = next_radius(tried, damped, self.radius, at.place.trial.value)
@@ -216,17 +242,16 @@ class _Walk:
         return Outcome.AT_ROUNDING if is_flat else Outcome.STALLED
 
 
-def _offset(at: Standing) -> float:
-    """The relative offset: how far the minimum is, beside the residual."""
-    decrement = at.decrement
-    if at.residual > 0.0:
-        return decrement / at.residual
+def _relative(decrement: float, residual: float) -> float:
+    """The offset: how far the minimum is, beside the residual."""
+    if residual > 0.0:
+        return decrement / residual
     return 0.0 if decrement == 0.0 else math.inf
 
 
-def _is_last_digit(at: Standing) -> bool:
+def _is_last_digit(at: Standing, decrement: float) -> bool:
     """Whether the minimum is no farther than theta's own rounding moves the outputs."""
-    return at.decrement <= _ROUNDINGS * _EPS * at.terms
+    return decrement <= _ROUNDINGS * _EPS * at.terms
 
 
 def _floor(objective: Objective, at: Standing) -> float:
@@ -241,31 +266,46 @@ def _of_terms(at: Standing) -> float:
     return _EPS * at.residual * at.terms
 
 
-def _settled(objective: Objective, at: Standing, bounds: Bounds) -> Descent:
-    """Undamped steps while they shrink the offset: the loss itself no longer tells them apart."""
-    offset = _offset(at)
+def _settled(objective: Objective, at: Standing, bounds: Bounds, pace: float) -> Descent:
+    """Undamped steps while they shrink the offset: the loss itself no longer tells them apart.
+
+    ``pace`` is the part of the offset that the last step left.
+    """
+    offset = _relative(at.plain.decrement, at.residual)
     for _ in range(_MOST_POLISHING):
-        if offset <= _POLISHED or _is_last_digit(at):
+        if offset <= _POLISHED or _is_last_digit(at, at.plain.decrement):
             break
         place = at.place
         end = bounds.clip(place.trial.theta + at.path.first(_NO_DAMPING).step)
         if not np.isfinite(end).all() or (end == place.trial.theta).all():
             break
+        if pace * offset <= _POLISHED:
+            return _ended(objective, at, end)
         arrived = place_at(objective, end)
         if arrived is None:
             break
-        secant = learned(objective, at, arrived)
-        next_one = standing_at(objective, arrived, at.scale, bounds, secant)
-        nearer = _offset(next_one)
+        next_one = standing_at(
+            objective, arrived, at.scale, bounds, learned(objective, at, arrived)
+        )
+        nearer = _relative(next_one.plain.decrement, next_one.residual)
         # Not worse than rounding explains, and nearer: else rounding has been reached.
-        slack = 4.0 * _floor(objective, at)
-        if not (nearer < offset and arrived.trial.value <= place.trial.value + slack):
+        worse = arrived.trial.value - place.trial.value
+        if not nearer < offset or (worse > 0.0 and worse > 4.0 * _floor(objective, at)):
             break
-        at, offset = next_one, nearer
+        at, offset, pace = next_one, nearer, nearer / offset
     effects = at.place.model.diagonal[at.free]
     if effects.size and not effects.any() and at.residual > 0.0:
         return Descent(at.place, Outcome.STALLED)  # a plateau, on which nothing has any effect
     return Descent(at.place, Outcome.CONVERGED if offset <= _OFFSET else Outcome.AT_ROUNDING)
+
+
+def _ended(objective: Objective, at: Standing, end: Array) -> Descent:
+    """The last step, which leaves nothing that is worth a derivative: where it began serves it."""
+    trial, place = objective.trial(end), at.place
+    worse = trial.value - place.trial.value
+    if not (worse <= 0.0 or worse <= 4.0 * _floor(objective, at)):
+        return Descent(place, Outcome.CONVERGED)
+    return Descent(Place(trial, place.model), Outcome.CONVERGED)
 
 
 def _line(

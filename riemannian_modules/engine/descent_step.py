@@ -14,10 +14,16 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.local_model import JointModel, LocalModel, Mask
+from riemannian_modules.engine.local_model import GramModel, JointModel, LocalModel, Mask
 from riemannian_modules.engine.objective import Objective, Trial
 from riemannian_modules.engine.secant import Secant
-from riemannian_modules.engine.trust_region import Damped, Path, SpectralPath, norm
+from riemannian_modules.engine.trust_region import (
+    Damped,
+    Path,
+    SpectralPath,
+    is_finite,
+    norm,
+)
 from riemannian_modules.space import Array
 
 _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
@@ -44,6 +50,10 @@ class Bounds:
         """Whether no parameter has a side."""
         return bool(np.isinf(self.lower).all() and np.isinf(self.upper).all())
 
+    @cached_property
+    def _all(self) -> Mask:
+        return np.ones(len(self.lower), dtype=bool)
+
     def clip(self, theta: Array) -> Array:
         """The nearest point of the box."""
         return np.minimum(np.maximum(theta, self.lower), self.upper)
@@ -66,7 +76,7 @@ class Bounds:
     def free(self, theta: Array, gradient: Array) -> Mask:
         """The parameters that can move downhill: not those whose side of the box holds them."""
         if self.is_whole_space:
-            return np.ones(len(theta), dtype=bool)
+            return self._all
         held = ((theta <= self.lower) & (gradient > 0)) | ((theta >= self.upper) & (gradient < 0))
         return ~held & (self.lower < self.upper)
 
@@ -80,10 +90,12 @@ class Method:
         linear: Positions of parameters in which the outputs are linear: settled exactly after each
             step.
         damping: The mass scale mu of the first step, where the model has no spectrum.
+        offset: From here on it has to be known exactly.
     """
 
     linear: tuple[int, ...] = ()
-    damping: float = 1.0
+    damping: float = 4.0
+    offset: float = 0.0
 
 
 @final
@@ -108,7 +120,6 @@ class Standing:
         secant: Second derivatives beside it; None where the model is no dense one.
         path: Through the model that is trusted.
         residual: The root of the loss's mean square, in whose unit the decrement is judged.
-        decrement: The distance to the minimum that the metric predicts.
         terms: By how much theta moves the outputs, were each parameter to go to 0.
     """
 
@@ -119,7 +130,6 @@ class Standing:
     secant: Secant | None
     path: Path
     residual: float
-    decrement: float
     terms: float
 
     def without_secant(self) -> Standing:
@@ -145,23 +155,24 @@ def standing_at(
 ) -> Standing:
     """The paths from a place, for a running scale (p,) that may be zero."""
     theta, model = place.trial.theta, place.model
-    free = bounds.free(theta, model.gradient)
+    free, sizes = bounds.free(theta, model.gradient), np.abs(theta)
     residual = math.sqrt(objective.spread(place.trial))
-    if isinstance(model, JointModel):
+    if isinstance(model, GramModel):
         # A parameter that has hardly any effect here would go to the world's end to have some, and
         # keep all others from moving.
-        scale = np.maximum(running, residual / (_FARTHEST * np.maximum(np.abs(theta), 1.0)))
+        scale = np.maximum(running, (residual / _FARTHEST) / np.maximum(sizes, 1.0))
     else:
         # What models without a spectrum prepare for a solve serves their own scale alone.
-        scale = model.effects.copy()
-    scale[scale == 0.0] = 1.0
+        scale = model.effects
+    if np.count_nonzero(scale) < scale.size:
+        scale = np.where(scale == 0.0, 1.0, scale)
     plain = model.path(scale, free)
     path: Path = plain
     if secant is not None and secant.is_trusted:
-        assert isinstance(model, JointModel)
+        assert isinstance(model, GramModel)
         path = model.curved_path(scale, free, secant.S)
-    terms = float(np.abs(theta) @ model.effects)
-    return Standing(place, free, scale, plain, secant, path, residual, plain.decrement, terms)
+    terms = float(sizes.dot(model.effects))
+    return Standing(place, free, scale, plain, secant, path, residual, terms)
 
 
 def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Damped:
@@ -175,19 +186,20 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
     if bounds.is_whole_space:
         return damped
     held, free = np.zeros_like(theta), at.free.copy()
-    while isinstance(model, JointModel):
+    while isinstance(model, GramModel):
         end = theta + damped.step
         inside = bounds.clip(end)
         hit = free & (end != inside)
         if not hit.any():
             break
         held[hit], free[hit] = (inside - theta)[hit], False
-        gradient = model.gradient + model.pull(model.push(held))
+        gradient = model.gradient + model.gram.dot(held)
         if at.secant is not None and at.secant.is_trusted:
             S = at.secant.S
-            path = replace(model, gradient=gradient + S @ held).curved_path(at.scale, free, S)
+            path = model.curved_path(at.scale, free, S)
+            path = replace(path, gradient=gradient + S.dot(held))
         else:
-            path = replace(model, gradient=gradient).path(at.scale, free)
+            path = replace(model.path(at.scale, free), gradient=gradient)
         rest = path.first(guess) if radius == math.inf else path.within(radius, guess)
         step = held + rest.step
         damped = Damped(step, rest.mu, norm(at.scale * step), rest.solve)
@@ -238,8 +250,8 @@ def tried_step(
     end = bounds.end(theta, damped.step)
     step = end - theta
     length = norm(at.scale * step)
-    pushed, slope = model.push(step), float(model.gradient @ step)
-    promised = -slope - 0.5 * float(pushed @ pushed)
+    pushed, slope = model.push(step), float(model.gradient.dot(step))
+    promised = -slope - 0.5 * float(pushed.dot(pushed))
     if at.secant is not None and at.secant.is_trusted:
         promised -= at.secant.curved(step)
     if not promised > 0.0:  # nor NaN, as where the step is infinite
@@ -249,8 +261,8 @@ def tried_step(
     is_straight = True
     # Many parameters, which have no spectrum, each bend little, and solves cost them much.
     may_bend = isinstance(at.path, SpectralPath) and not method.linear
-    if gain < _GOOD_GAIN and may_bend and np.isfinite(trial.outputs).all():
-        bend = _bend(objective, at, trial, pushed, damped)
+    if gain < _GOOD_GAIN and may_bend and is_finite(trial.outputs):
+        bend = _bend(objective, at, trial, step, damped)
         is_straight = 2.0 * norm(at.scale * bend) <= _MOST_BEND * length
         if is_straight:
             bent = objective.trial(bounds.clip(end + bend))
@@ -285,17 +297,17 @@ def next_radius(tried: Tried, damped: Damped, radius: float, before: float) -> f
 def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None:
     """What is known of second derivatives after a step that was taken."""
     secant, place, theta = at.secant, at.place, at.place.trial.theta
-    if secant is None or not isinstance(place.model, JointModel):
+    if secant is None or not isinstance(place.model, GramModel):
         return None
     step = arrived.trial.theta - theta
     pushed = place.model.push(step)
-    plain = float(place.model.gradient @ step) + 0.5 * float(pushed @ pushed)
+    plain = float(place.model.gradient.dot(step)) + 0.5 * float(pushed.dot(pushed))
     change = arrived.trial.value - place.trial.value
     if abs(change - plain) < _AS_FORETOLD * abs(plain) and not secant.is_trusted:
         return secant  # there is nothing to be learned that the metric does not say
     turned = arrived.model.gradient - place.model.gradient
     moved = arrived.trial.outputs - place.trial.outputs
-    bent = turned - place.model.pull(objective.white(place.trial, moved, len(pushed)))
+    bent = turned - place.model.pull(objective.white(place.trial, moved, place.model.columns))
     return secant.judged(step, bent, at.scale).updated(step, turned, bent)
 
 
@@ -320,7 +332,7 @@ def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -
     # One that moves by more than its size and loses nearly all its effect, while others keep
     # theirs, has left for infinity, from where no gradient leads back.
     before, after = at.place.model.diagonal, found.model.diagonal
-    if (after >= _LEAST_KEPT * before).all():
+    if not np.count_nonzero(after < _LEAST_KEPT * before):
         return found
     theta, known = at.place.trial.theta, at.free & (before > 0.0)
     kept = np.where(known, after, 1.0) / np.where(known, before, 1.0)
@@ -329,12 +341,15 @@ def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -
     return None if (is_lost & is_far & known).any() else found
 
 
-def _bend(objective: Objective, at: Standing, trial: Trial, pushed: Array, damped: Damped) -> Array:
+def _bend(objective: Objective, at: Standing, trial: Trial, step: Array, damped: Damped) -> Array:
     """The step that makes up for how the outputs at its end differ from their linear model."""
-    here = at.place.trial
-    seen = objective.white(here, trial.outputs - here.outputs, len(pushed))
-    bent = seen - np.where(_of_loss(objective, at.place, len(pushed)), pushed, 0.0)
-    return -damped.solve(at.place.model.pull(bent))
+    here, model = at.place.trial, at.place.model
+    assert isinstance(model, GramModel)
+    seen = objective.white(here, trial.outputs - here.outputs, model.columns)
+    if not isinstance(model, JointModel):
+        return -damped.solve(model.pull(seen) - model.gram.dot(step))
+    is_of_loss = _of_loss(objective, at.place, model.columns)
+    return -damped.solve(model.pull(seen - np.where(is_of_loss, model.push(step), 0.0)))
 
 
 def _of_loss(objective: Objective, at: Place, columns: int) -> Mask | bool:

@@ -139,7 +139,8 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
     problem = _problem(where, module, samples, loss, bounds, fixed, prior, absolute)
     coupling = Joint() if coupling is None else coupling
     history: list[Iteration] = []
-    stopping = Stopping(Tolerances() if tolerances is None else tolerances, callback)
+    tolerances = Tolerances() if tolerances is None else tolerances
+    stopping = Stopping(tolerances, callback)
     with (TerminalProgress() if progress is None else progress).watching(where) as shown:
 
         def watch(line: Iteration) -> None:
@@ -150,7 +151,11 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
         # Trial steps may overflow; they are refused for it.
         with np.errstate(all="ignore"):
             objective, box, descent = _search(
-                problem, FullBatch() if schedule is None else schedule, coupling, watch
+                problem,
+                FullBatch() if schedule is None else schedule,
+                coupling,
+                Method(offset=tolerances.offset),
+                watch,
             )
     if descent.place is None:
         raise DomainError(
@@ -252,14 +257,14 @@ def _problem(
 
 
 def _search(
-    problem: FitProblem, schedule: Schedule, coupling: Coupling, watch: Watch
+    problem: FitProblem, schedule: Schedule, coupling: Coupling, method: Method, watch: Watch
 ) -> tuple[Objective, Bounds, Descent]:
     """The best descent; linear priors change their side until none is better on the other."""
     start, count = problem.module.theta, Count()
     pulls = pulls_of(problem, start)
     while True:
         objective, box = objective_of(problem, pulls, coupling, count), box_of(problem, pulls)
-        descent = _best(objective, start, box, schedule, watch)
+        descent = _best(objective, start, box, schedule, method, watch)
         if descent.place is None or not descent.outcome.is_settled:
             return objective, box, descent
         gradient = descent.place.model.gradient * len(objective.data)
@@ -271,10 +276,11 @@ def _search(
 
 
 def _best(
-    objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch
-) -> Descent:
+    objective: Objective, start: Array, box: Bounds, schedule: Schedule, method: Method,
+    watch: Watch,
+) -> Descent:  # fmt: skip
     """Where the descent ends, or the better of two where the first one has not settled."""
-    found = schedule.descend(objective, start, box, Method(), watch)
+    found = schedule.descend(objective, start, box, method, watch)
     if found.outcome is Outcome.INTERRUPTED and found.place is None:
         raise KeyboardInterrupt  # before there was anything to keep
     if found.place is None or found.outcome is Outcome.INTERRUPTED or not schedule.can_retry():
@@ -284,15 +290,16 @@ def _best(
         if is_doubtful and separating(objective, found.place, box) is not None:
             return Descent(found.place, Outcome.DIVERGES)
         if not found.outcome.is_settled:
-            return _second(objective, start, box, schedule, watch, found)
+            return _second(objective, start, box, schedule, method, watch, found)
     except KeyboardInterrupt:
         return Descent(found.place, Outcome.INTERRUPTED)
     return found
 
 
 def _second(
-    objective: Objective, start: Array, box: Bounds, schedule: Schedule, watch: Watch, old: Descent
-) -> Descent:
+    objective: Objective, start: Array, box: Bounds, schedule: Schedule, method: Method,
+    watch: Watch, old: Descent,
+) -> Descent:  # fmt: skip
     """Another descent in which parameters that enter linearly are always at their best."""
     if objective.plan.way is not Way.PRIMAL:
         return old  # of many parameters each bends little; another way costs as much again
@@ -301,7 +308,7 @@ def _second(
     linear = tuple(i for i in linear_parameters(objective.module) if unbounded[i])
     if not linear:
         return old
-    new = schedule.descend(objective, start, box, Method(linear), watch)
+    new = schedule.descend(objective, start, box, replace(method, linear=linear), watch)
     assert old.place is not None
     if new.place is None or new.place.trial.value >= old.place.trial.value:
         return Descent(old.place, new.outcome) if new.outcome is Outcome.INTERRUPTED else old
@@ -310,7 +317,8 @@ def _second(
 
 def _is_doubtful(objective: Objective, start: Array, found: Descent, box: Bounds) -> bool:
     """Whether a likelihood's parameters may have left for infinity, where it has no minimum."""
-    if found.place is None or not isinstance(objective.loss, NaturalLoss):
+    is_likelihood = isinstance(objective.loss, NaturalLoss) and objective.prior is None
+    if found.place is None or not is_likelihood:
         return False
     known = assess(objective, found.place, box).uncertainty
     if known is None or not found.outcome.is_settled:

@@ -6,7 +6,7 @@ Source: none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -24,8 +24,10 @@ from riemannian_modules.engine.posterior import (
     posterior_loss,
     with_prior_rows,
 )
+from riemannian_modules.engine.prior_model import PriorTerm
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.robust_losses import StudentLoss
+from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.engine.weighted_loss import WeightedLikelihood, WhitenedLoss
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts, Shown, counted, listed
@@ -121,9 +123,12 @@ def box_of(problem: FitProblem, pulls: Pulls) -> Bounds:
 
 
 def objective_of(problem: FitProblem, pulls: Pulls, coupling: Coupling, count: Count) -> Objective:
-    """The mean of the loss over samples and rows of priors."""
+    """The mean of the loss over samples and rows of priors, or beside the priors of many."""
+    plain = Objective(problem.module, problem.data, problem.likelihood, coupling, count)
     if not len(pulls.places):
-        return Objective(problem.module, problem.data, problem.likelihood, coupling, count)
+        return plain
+    if plain.plan.way is not Way.PRIMAL:
+        return replace(plain, prior=PriorTerm(pulls, len(problem.data)))
     return Objective(
         PosteriorMap(problem.module, pulls),
         with_prior_rows(problem.data, pulls),

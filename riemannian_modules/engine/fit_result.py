@@ -275,7 +275,8 @@ class FitResult(Shown):
         free = np.array([n not in (*self.held, *self.fixed) for n in self.names])
         objective = objective_of(self.problem, pulls_of(self.problem, theta), Joint(), Count())
         estimating = replace(objective, loss=objective.loss.estimating())
-        known = estimating.information(objective.trial(theta))
+        with np.errstate(all="ignore"):
+            known = estimating.information(objective.trial(theta))
         variance = self.dispersion / len(objective.data)
         return identifiability(self.names, known, free, theta, variance)
 

@@ -59,16 +59,12 @@ class KrylovModel(LocalModel):
         return self.here.pull(columns)
 
     @cached_property
-    def _diagonal(self) -> Array:
+    @override
+    def diagonal(self) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
         rng, shape = np.random.default_rng(0), self.push(np.zeros_like(self.gradient)).shape
         signs = (np.where(rng.random(shape) < 0.5, -1.0, 1.0) for _ in range(_PROBES))
         squares = np.mean([self.pull(z) ** 2 for z in signs], axis=0)
         return port_means(squares, self.here.ports)
-
-    @property
-    @override
-    def diagonal(self) -> Array:
-        return self._diagonal
 
     @override
     def solver(self, damping: Array, free: Mask) -> Solve:

@@ -16,7 +16,9 @@ import numpy as np
 
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.loss import Loss
+from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.propagate import pull_gradient, pull_metric
+from riemannian_modules.metrics import Factor
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
@@ -45,6 +47,12 @@ class Linearisation:
     def gradient(self) -> Array:
         """Of the mean loss, (p,)."""
         return self._pulled(self.slopes) / len(self.outputs)
+
+    def gradient_by(self, factor: Factor) -> Array:
+        """The gradient, of a metric's factor U (p, columns) where the slopes are its columns."""
+        if not isinstance(self.loss, SquaredLoss) or factor.columns != self.outputs.size:
+            return self.gradient
+        return factor.matvec(self.slopes.ravel() / math.sqrt(len(self.outputs)))
 
     @property
     def slopes(self) -> Array:

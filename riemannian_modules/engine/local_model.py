@@ -18,8 +18,10 @@ from typing_extensions import override
 from riemannian_modules.engine.triangle import (
     RANK_TOLERANCE,
     Triangle,
+    blas,
     blocks_of,
     gathered,
+    lapack,
     solve_upper,
     solve_upper_adjoint,
     triangle_of,
@@ -73,18 +75,16 @@ class LocalModel(abc.ABC):
             scale: (p,) > 0.
             free: (p,).
         """
-        R = scale**2
+        R, gradient = scale**2, np.where(free, self.gradient, 0.0)
         return SolvedPath(
-            lambda mu: self.solver(mu * R, free), scale, self.gradient, lambda: self.decrement(free)
-        )
+            lambda mu: self.solver(mu * R, free), scale, gradient, self.push,
+            lambda: self.decrement(free),
+        )  # fmt: skip
 
 
 def _eigen(M: Array) -> tuple[Array, Array]:
     """Eigenvalues in ascending order and eigenvectors of a symmetric matrix, by LAPACK itself."""
-    from scipy.linalg import lapack
-
-    library: Any = lapack
-    values, vectors, status = library.dsyevd(M)
+    values, vectors, status = lapack().dsyevd(M)
     if status:
         raise np.linalg.LinAlgError("the eigenvalues of a metric have not converged")
     return values, vectors
@@ -104,34 +104,23 @@ def _spread(rows: Array, free: Mask) -> Array:
     return whole
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class JointModel(LocalModel):
-    """All layers coupled; J = U^T (columns, p) is dense. O(columns p^2) a solve by QR."""
+class GramModel(LocalModel):
+    """All layers coupled, few parameters: ``U U^T`` is formed. O(p^3) a solve."""
 
-    gradient: Array
-    J: Array
+    gram: Array
+    """``U U^T``, (p, p)."""
+    columns: int
+    """How many columns U has."""
 
-    @override
-    def push(self, step: Array) -> Array:
-        return self.J @ step
+    root: Array
+    """R, of at most p rows, with ``R^T R = U U^T``: what U^T is beside a rotation."""
 
-    @override
-    def pull(self, columns: Array) -> Array:
-        return columns @ self.J
+    @abc.abstractmethod
+    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
+        """How many numbers in some columns of U the free parameters can set: the trace of the hat.
 
-    @cached_property
-    def gram(self) -> Array:
-        """``U U^T``, (p, p)."""
-        if self.J.shape[1] > _FEW:
-            return self.J.T @ self.J
-        from scipy.linalg import blas
-
-        library: Any = blas
-        U = self.J.T  # for which one of both orders needs no copy
-        if U.flags.f_contiguous:
-            return library.dgemm(1.0, U, U, trans_b=1)
-        return library.dgemm(1.0, self.J, self.J, trans_a=1)
+        It is the rank where those are all columns (None); those of priors take their part.
+        """
 
     @property
     @override
@@ -139,36 +128,32 @@ class JointModel(LocalModel):
         return self.gram.diagonal()
 
     @cached_property
-    def root(self) -> Array:
-        """R, of at most p rows, with ``R^T R = U U^T``: what J is beside a rotation."""
-        from scipy.linalg import lapack
-
-        scale, p = self.unit_scale, len(self.unit_scale)
-        # Columns of one length make the triangle as well conditioned as scaling can (van der
-        # Sluis). Normal equations square the condition: where that costs digits, QR.
-        cosines = self.gram / (scale[:, None] * scale)
-        if _eigen(cosines)[0][0] > _WELL_CONDITIONED:
-            library: Any = lapack
-            return library.dpotrf(cosines)[0] * scale
-        return gathered((self.J[rows] / scale for rows in blocks_of(*self.J.shape)), p) * scale
-
-    @cached_property
     def unit_scale(self) -> Array:
         """What makes columns of length one of those that have any length, (p,)."""
         return np.where(self.effects == 0.0, 1.0, self.effects)
+
+    def cholesky(self) -> Array | None:
+        """The root of the Gram matrix in unit scale; None where QR has to give it.
+
+        Columns of one length make the triangle as well conditioned as scaling can (van der Sluis).
+        Normal equations square the condition: where that costs digits, QR.
+        """
+        scale = self.unit_scale
+        cosines = self.gram / (scale[:, None] * scale)
+        return lapack().dpotrf(cosines)[0] if _eigen(cosines)[0][0] > _WELL_CONDITIONED else None
 
     @override
     def path(self, scale: Array, free: Mask) -> SpectralPath:
         whiten = 1.0 / scale[free]
         if not whiten.size:
             return SpectralPath(whiten, np.zeros((len(free), 0)), self.gradient)
-        white = _part(self.gram, free, whiten.size) * (whiten[:, None] * whiten)
-        values, vectors = _eigen(white)
+        column = whiten[:, None]
+        values, vectors = _eigen(_part(self.gram, free, whiten.size) * (column * whiten))
         if not values[0] > _WELL_CONDITIONED * values[-1]:
             s, Vt = np.linalg.svd(self.root[:, free] * whiten, full_matrices=False)[1:]
             seen = s > 0.1 * RANK_TOLERANCE * max(float(s[0]), 1e-300)
             values, vectors = s[seen][::-1] ** 2, Vt[seen][::-1].T
-        return SpectralPath(values, _spread(vectors * whiten[:, None], free), self.gradient)
+        return SpectralPath(values, _spread(vectors * column, free), self.gradient)
 
     def curved_path(self, scale: Array, free: Mask, S: Array) -> SpectralPath:
         """`path` of the model ``U U^T + S``, which need not be convex."""
@@ -200,11 +185,49 @@ class JointModel(LocalModel):
         """What the data say of the free parameters."""
         return triangle_of(self.root[:, free], self.unit_scale[free])
 
-    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
-        """How many numbers in some rows of J the free parameters can set: the trace of the hat.
 
-        It is the rank where those are all rows (None); rows of priors take their part.
-        """
+@final
+@dataclass(frozen=True, eq=False)
+class JointModel(GramModel):
+    """All layers coupled; J = U^T (columns, p) is dense. O(columns p^2) a solve by QR."""
+
+    gradient: Array
+    J: Array
+
+    @override
+    def push(self, step: Array) -> Array:
+        return self.J.dot(step)
+
+    @override
+    def pull(self, columns: Array) -> Array:
+        return columns.dot(self.J)
+
+    @cached_property
+    @override
+    def gram(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if self.J.shape[1] > _FEW:
+            return self.J.T @ self.J
+        U = self.J.T  # for which one of both orders needs no copy
+        if U.flags.f_contiguous:
+            return blas().dgemm(1.0, U, U, trans_b=1)
+        return blas().dgemm(1.0, self.J, self.J, trans_a=1)
+
+    @property
+    @override
+    def columns(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return len(self.J)
+
+    @cached_property
+    @override
+    def root(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        scale, known = self.unit_scale, self.cholesky()
+        if known is not None:
+            return known * scale
+        blocks = (self.J[rows] / scale for rows in blocks_of(*self.J.shape))
+        return gathered(blocks, len(scale)) * scale
+
+    @override
+    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
         if rows is None or not self.J[~rows].any():
             return known.rank
         return float(np.sum(known.rotated(self.J[:, free])[rows] ** 2))

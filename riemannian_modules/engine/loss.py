@@ -10,6 +10,7 @@ import abc
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.shown import Shown
@@ -25,13 +26,13 @@ class Loss(abc.ABC, Shown):
     `fit` calls `check` once: a loss raises DomainError for targets that it does not speak of.
     """
 
-    @abc.abstractmethod
     def check(self, where: str, targets: Array) -> None:
         """Raise DomainError unless the targets are of the kind that the loss speaks of."""
+        del where, targets  # any number will do, unless a loss says otherwise
 
-    @abc.abstractmethod
     def value(self, outputs: Array, targets: Array) -> float:
         """The sum over all samples; may be infinite or NaN where the outputs are."""
+        return float(np.sum(self.terms(outputs, targets)))
 
     @abc.abstractmethod
     def gradient(self, outputs: Array, targets: Array) -> Array:
@@ -89,3 +90,12 @@ class Loss(abc.ABC, Shown):
 
 class ResidualLoss(Loss):
     """A loss of the residuals ``y - t`` alone, each of which can be divided by its error."""
+
+    @override
+    def spread(self, outputs: Array, targets: Array) -> float:
+        return 2.0 * self.value(outputs, targets) / len(targets)
+
+
+def diagonal_factor(weights: Array) -> Array:
+    """(B, q) as diagonal matrices (B, q, q)."""
+    return weights[..., None] * np.eye(weights.shape[-1])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number_array, whole_number
-from riemannian_modules.engine.loss import Loss, ResidualLoss
+from riemannian_modules.engine.loss import Loss, ResidualLoss, diagonal_factor
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.space import Array
 
@@ -26,13 +26,9 @@ class SquaredLoss(ResidualLoss):
     """``1/2 sum |y - t|^2``: least squares, with the Gauss-Newton metric."""
 
     @override
-    def check(self, where: str, targets: Array) -> None:
-        return
-
-    @override
     def value(self, outputs: Array, targets: Array) -> float:
         residual = (outputs - targets).ravel()
-        return 0.5 * float(residual @ residual)
+        return 0.5 * float(residual.dot(residual))
 
     @override
     def gradient(self, outputs: Array, targets: Array) -> Array:
@@ -40,7 +36,7 @@ class SquaredLoss(ResidualLoss):
 
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
-        return _diagonal(np.ones_like(outputs))
+        return diagonal_factor(np.ones_like(outputs))
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -55,10 +51,6 @@ class SquaredLoss(ResidualLoss):
         freedom = targets.size - parameters
         return 2.0 * self.value(outputs, targets) / freedom if freedom > 0 else math.inf
 
-    @override
-    def spread(self, outputs: Array, targets: Array) -> float:
-        return 2.0 * self.value(outputs, targets) / len(targets)
-
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,10 +61,6 @@ class GaussianLoss(ResidualLoss):
     ``s_j^2 = mean (y_j - t_j)^2``, which leaves ``sum_j B log s_j`` and a constant. A fit weighs
     several outputs by their own noise.
     """
-
-    @override
-    def check(self, where: str, targets: Array) -> None:
-        return
 
     @override
     def value(self, outputs: Array, targets: Array) -> float:
@@ -92,7 +80,7 @@ class GaussianLoss(ResidualLoss):
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
         noise = np.broadcast_to(self.noise(outputs, targets), targets.shape)
-        return _diagonal(1.0 / noise)
+        return diagonal_factor(1.0 / noise)
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -151,10 +139,6 @@ class BernoulliLoss(NaturalLoss):
             )
 
     @override
-    def value(self, outputs: Array, targets: Array) -> float:
-        return float(np.sum(self.terms(outputs, targets)))
-
-    @override
     def terms(self, outputs: Array, targets: Array) -> Array:
         # log(1 + e^y) - t y, kept from overflow.
         return np.logaddexp(0.0, outputs) - targets * outputs
@@ -165,7 +149,7 @@ class BernoulliLoss(NaturalLoss):
 
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
-        return _diagonal(_logistic_deviation(outputs))
+        return diagonal_factor(_logistic_deviation(outputs))
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -178,7 +162,9 @@ class BernoulliLoss(NaturalLoss):
     @override
     def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
         # Up for a 1, down for a 0; what lies between pulls back from both sides.
-        return _diagonal(np.where(targets == 0.0, -1.0, 1.0)), (targets > 0.0) & (targets < 1.0)
+        return diagonal_factor(np.where(targets == 0.0, -1.0, 1.0)), (targets > 0.0) & (
+            targets < 1.0
+        )
 
 
 @final
@@ -200,10 +186,6 @@ class CategoricalLoss(NaturalLoss):
             )
 
     @override
-    def value(self, outputs: Array, targets: Array) -> float:
-        return float(np.sum(self.terms(outputs, targets)))
-
-    @override
     def terms(self, outputs: Array, targets: Array) -> Array:
         return -np.sum(targets * _log_softmax(outputs), axis=-1, keepdims=True)
 
@@ -215,7 +197,7 @@ class CategoricalLoss(NaturalLoss):
     def factor(self, outputs: Array, targets: Array) -> Array:
         # (diag(s) - p s^T)(diag(s) - s p^T) = diag(p) - p p^T with s = sqrt p, s.s = 1.
         root = np.exp(0.5 * _log_softmax(outputs))
-        return _diagonal(root) - root[..., :, None] ** 2 * root[..., None, :]
+        return diagonal_factor(root) - root[..., :, None] ** 2 * root[..., None, :]
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -247,10 +229,6 @@ class PoissonLoss(NaturalLoss):
             )
 
     @override
-    def value(self, outputs: Array, targets: Array) -> float:
-        return float(np.sum(self.terms(outputs, targets)))
-
-    @override
     def terms(self, outputs: Array, targets: Array) -> Array:
         from scipy.special import gammaln
 
@@ -262,7 +240,7 @@ class PoissonLoss(NaturalLoss):
 
     @override
     def factor(self, outputs: Array, targets: Array) -> Array:
-        return _diagonal(np.exp(0.5 * outputs))
+        return diagonal_factor(np.exp(0.5 * outputs))
 
     @override
     def colour(self, outputs: Array, targets: Array, columns: Array) -> Array:
@@ -275,7 +253,7 @@ class PoissonLoss(NaturalLoss):
     @override
     def recession(self, targets: Array) -> tuple[Array, NDArray[np.bool_]]:
         # Down for a count of 0.
-        return _diagonal(np.full_like(targets, -1.0)), targets > 0.0
+        return diagonal_factor(np.full_like(targets, -1.0)), targets > 0.0
 
 
 def one_hot(labels: Array, classes: int) -> Array:
@@ -312,8 +290,3 @@ def _logistic_deviation(y: Array) -> Array:
 def _log_softmax(y: Array) -> Array:
     shifted = y - y.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
-def _diagonal(weights: Array) -> Array:
-    """(B, q) as diagonal matrices (B, q, q)."""
-    return weights[..., None] * np.eye(weights.shape[-1])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.engine.dataset import Dataset
@@ -19,16 +18,27 @@ from riemannian_modules.engine.krylov_model import KrylovModel
 from riemannian_modules.engine.linearisation import Linearisation
 from riemannian_modules.engine.local_model import JointModel, LocalModel
 from riemannian_modules.engine.loss import Loss
-from riemannian_modules.engine.propagate import pull_factors
+from riemannian_modules.engine.losses import SquaredLoss
+from riemannian_modules.engine.prior_model import PriorModel, PriorTerm
+from riemannian_modules.engine.propagate import pull_factors, pull_gradient
 from riemannian_modules.engine.ridge_model import RidgeModel
-from riemannian_modules.engine.solve_plan import SolvePlan, Way, joint_plan
-from riemannian_modules.engine.triangle import LARGEST_BLOCK, gathered
-from riemannian_modules.engine.trust_region import norm
+from riemannian_modules.engine.solve_plan import (
+    SolvePlan,
+    Way,
+    joint_plan,
+    module_has_output_metrics,
+)
+from riemannian_modules.engine.tall_model import TallModel
+from riemannian_modules.engine.triangle import LARGEST_BLOCK, blocks_of, gathered
+from riemannian_modules.engine.trust_region import is_finite, norm
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.metrics import stack
+from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
+
+_MOST_HELD = 5_000_000  # entries of all columns, which are gone through by blocks beyond that
 
 
 class Coupling(abc.ABC, Shown):
@@ -95,17 +105,21 @@ class Count:
 @final
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The mean over B samples of the loss of a module without state."""
+    """The mean over B samples of the loss of a module without state.
+
+    ``prior`` is what is known of many parameters; priors of few are rows of the data.
+    """
 
     module: RiemannianModule
     data: Dataset
     loss: Loss
     coupling: Coupling
     count: Count = field(default_factory=Count)
+    prior: PriorTerm | None = None
 
     def on(self, data: Dataset) -> Objective:
         """The same objective on other samples, counted together."""
-        return Objective(self.module, data, self.loss.of(data), self.coupling, self.count)
+        return replace(self, data=data, loss=self.loss.of(data))
 
     def outputs(self, theta: Array) -> Array:
         """The outputs at theta, (B, q); NaN or infinite where the map is undefined."""
@@ -118,12 +132,15 @@ class Objective:
         return y if y.shape == shape else np.broadcast_to(y, shape)
 
     def trial(self, theta: Array) -> Trial:
-        """The mean loss at theta."""
-        # Trial points may lie outside the map's domain; they are refused by their infinite loss.
-        with np.errstate(all="ignore"):
-            y, value = self.outputs(theta), math.inf
-            if np.isfinite(y).all():
-                value = self.loss.value(y, self.data.targets) / len(self.data)
+        """The mean loss at theta: infinite outside the map's domain.
+
+        NumPy warns there, unless it is told not to.
+        """
+        y, value = self.outputs(theta), math.inf
+        if is_finite(y):
+            value = self.loss.value(y, self.data.targets) / len(self.data)
+            if self.prior is not None:
+                value += self.prior.cost(theta)
         return Trial(theta, y, value if math.isfinite(value) else math.inf)
 
     @cached_property
@@ -134,37 +151,73 @@ class Objective:
     def model(self, trial: Trial) -> LocalModel | None:
         """The local model at a point with a finite loss; None where a derivative is not finite."""
         self.count.derivatives += 1
-        with np.errstate(all="ignore"):
-            model = model_of(self.plan.way, self.linearisation(trial))
-            is_finite = np.isfinite(model.gradient + model.diagonal).all()
-        return model if is_finite else None
+        is_tall = self.plan.way is Way.PRIMAL and self._is_tall
+        model = (
+            self._tall_model(trial)
+            if is_tall
+            else model_of(self.plan.way, self.linearisation(trial))
+        )
+        if self.prior is not None:
+            gradient = model.gradient + self.prior.gradient(trial.theta)
+            model = PriorModel(model, gradient, self.prior.roots(trial.theta))
+        return model if is_finite(model.gradient) and is_finite(model.diagonal) else None
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta.
 
         Where there are many samples, ``J^T J`` is that of a triangle, gathered a block of them at a
-        time: O(B q p^2) time, and memory O(p^2) beside the block's.
+        time: O(B q p^2) time, and memory O(p^2) beside the block's. Rows of a prior come last.
         """
         self.count.derivatives += 1
         p, (B, q) = len(trial.theta), self.data.targets.shape
         # Rows that were not measured, those of priors, have to be told from the others afterwards.
+        blocks = (J for _, _, J in self._swept(trial))
+        if self.prior is not None:
+            rows = np.diag(self.prior.roots(trial.theta))
+            return JointModel(np.zeros(p), np.concatenate([*blocks, rows]))
         if B * q * p <= LARGEST_BLOCK or self.data.counting is not None:
-            return JointModel(np.zeros(p), self._columns(trial, np.arange(B)))
-        blocks = np.array_split(np.arange(B), -(-B * q * p // LARGEST_BLOCK))
-        triangle = gathered((self._columns(trial, rows) for rows in blocks), p)
-        return JointModel(np.zeros(p), triangle)
+            return JointModel(np.zeros(p), np.concatenate([*blocks]))
+        return JointModel(np.zeros(p), gathered(blocks, p))
 
-    def _columns(self, trial: Trial, rows: NDArray[np.intp]) -> Array:
-        """``U^T`` of the loss's metric for some samples, (columns, p)."""
-        module, u = self.module, self.data.inputs[rows]
-        differential = module.differential(np.zeros(0), u, trial.theta)
-        S = self._factor(trial)[rows]
-        pulled = pull_factors(module, differential, (len(rows),), S, np.zeros((0, S.shape[-1])))
-        U = stack([factor for _, _, factor in pulled]).as_matrix() / math.sqrt(len(self.data))
-        return np.ascontiguousarray(U.T)
+    @cached_property
+    def _is_tall(self) -> bool:
+        """Whether the metric's columns are too many to be held."""
+        p = self.module.signature.parameters.size
+        return p * self.data.targets.size > _MOST_HELD and not module_has_output_metrics(
+            self.module
+        )
 
-    def _factor(self, trial: Trial) -> Array:
-        return self.loss.factor(trial.outputs, self.data.targets)
+    def _tall_model(self, trial: Trial) -> TallModel:
+        """`model` where the samples are gone through by blocks."""
+        p, B = len(trial.theta), len(self.data)
+        gradient, gram, columns = np.zeros(p), np.zeros((p, p)), 0
+        slopes = self.loss.gradient(trial.outputs, self.data.targets)
+        for rows, differential, J in self._swept(trial):
+            part = slopes[rows]
+            gradient += pull_gradient(self.module, differential, (len(part),), part) / B
+            gram += J.T @ J
+            columns += len(J)
+        each = columns // B
+
+        def blocks() -> Iterator[tuple[slice, Array]]:
+            self.count.derivatives += 1
+            for rows, _, J in self._swept(trial):
+                yield slice(each * rows.start, each * rows.start + len(J)), J
+
+        return TallModel(gradient, gram, blocks, columns)
+
+    def _swept(self, trial: Trial) -> Iterator[tuple[slice, Differential, Array]]:
+        """Blocks of samples, the differential there, and ``U^T`` of the loss's metric."""
+        module, B, nothing = self.module, len(self.data), np.zeros(0)
+        S = self.loss.factor(trial.outputs, self.data.targets)
+        for rows in blocks_of(B, self.data.targets.shape[1] * len(trial.theta)):
+            u = self.data.inputs[rows]
+            differential = module.differential(nothing, u, trial.theta)
+            none = np.zeros((0, S.shape[-1]))
+            pulled = pull_factors(module, differential, (len(u),), S[rows], none)
+            columns = stack([factor for _, _, factor in pulled]).as_matrix()
+            columns /= math.sqrt(B)
+            yield rows, differential, columns.T
 
     def linearisation(self, trial: Trial) -> Linearisation:
         """The loss near a point, with its products."""
@@ -197,6 +250,11 @@ class Objective:
 
     def spread(self, trial: Trial) -> float:
         """The loss's mean square, in whose unit the decrement is judged."""
+        if self.prior is not None:
+            own = self.loss.spread(trial.outputs, self.data.targets)
+            return own + self.prior.spread(trial.theta)
+        if isinstance(self.loss, SquaredLoss):
+            return 2.0 * trial.value
         return self.loss.spread(trial.outputs, self.data.targets)
 
 
@@ -209,11 +267,12 @@ def _joint_model(here: Linearisation) -> LocalModel:
     held = dense_columns(here)
     if held is not None:
         return JointModel(*held)
-    return JointModel(here.gradient, np.ascontiguousarray(here.metric.joint.factor.as_matrix().T))
+    return JointModel(here.gradient, np.ascontiguousarray(stack(here.metric.factors).as_matrix().T))
 
 
 def _dual_model(here: Linearisation) -> LocalModel:
-    return RidgeModel(here.gradient, (here.metric.joint.factor,), here.ports)
+    U = stack(here.metric.factors)
+    return RidgeModel(here.gradient_by(U), (U,), here.ports)
 
 
 def _layer_model(here: Linearisation) -> LocalModel:

@@ -196,10 +196,9 @@ class Profiled:
         start[self.place] = value
         lower, upper = self.box.lower.copy(), self.box.upper.copy()
         lower[self.place] = upper[self.place] = value
-        method = Method()
         with np.errstate(all="ignore"):
             found = descend(
-                self.objective, start, Bounds(lower, upper), method, _MOST_ITERATIONS, _ignore
+                self.objective, start, Bounds(lower, upper), Method(), _MOST_ITERATIONS, _ignore
             )
             if found.place is None:
                 return None

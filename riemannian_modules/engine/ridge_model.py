@@ -54,13 +54,9 @@ class RidgeModel(LocalModel):
         return np.concatenate([U.matvec(columns) for U in self.blocks])
 
     @cached_property
-    def _diagonal(self) -> Array:
-        return port_means(np.concatenate([U.squares() for U in self.blocks]), self.ports)
-
-    @property
     @override
-    def diagonal(self) -> Array:
-        return self._diagonal
+    def diagonal(self) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return port_means(np.concatenate([U.squares() for U in self.blocks]), self.ports)
 
     @override
     def solver(self, damping: Array, free: Mask) -> Solve:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.door import number
-from riemannian_modules.engine.loss import ResidualLoss
+from riemannian_modules.engine.loss import ResidualLoss, diagonal_factor
 from riemannian_modules.errors import DomainError
 from riemannian_modules.space import Array
 
@@ -67,14 +67,6 @@ class RobustLoss(ResidualLoss):
         return self.height * rho, self.height * weight, self.height * curvature
 
     @override
-    def check(self, where: str, targets: Array) -> None:
-        return
-
-    @override
-    def value(self, outputs: Array, targets: Array) -> float:
-        return float(np.sum(self.terms(outputs, targets)))
-
-    @override
     def terms(self, outputs: Array, targets: Array) -> Array:
         return 0.5 * self.width**2 * self.scaled_shape(outputs, targets)[0]
 
@@ -86,7 +78,7 @@ class RobustLoss(ResidualLoss):
     def factor(self, outputs: Array, targets: Array) -> Array:
         _, weight, curvature = self.scaled_shape(outputs, targets)
         roots = np.sqrt(np.maximum(curvature, _LEAST_WEIGHT * weight))
-        return roots[..., None] * np.eye(roots.shape[-1])
+        return diagonal_factor(roots)
 
     @override
     def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
@@ -98,10 +90,6 @@ class RobustLoss(ResidualLoss):
         K = 1.0 + parameters / n * float(np.var(curvature)) / mean**2
         psi = (outputs - targets) * weight
         return K**2 * float(np.sum(psi**2)) / (n - parameters) / mean
-
-    @override
-    def spread(self, outputs: Array, targets: Array) -> float:
-        return 2.0 * self.value(outputs, targets) / len(targets)
 
     @override
     def estimating(self) -> ResidualLoss:
@@ -157,7 +145,7 @@ class CauchyLoss(RobustLoss):
 
     @override
     def shape(self, s: Array) -> Shape:
-        return np.log1p(s), 1.0 / (1.0 + s), (1.0 - s) / (1.0 + s) ** 2
+        return _logarithmic(s)
 
 
 @final
@@ -193,7 +181,7 @@ class StudentLoss(RobustLoss):
 
     @override
     def shape(self, s: Array) -> Shape:
-        return np.log1p(s), 1.0 / (1.0 + s), (1.0 - s) / (1.0 + s) ** 2
+        return _logarithmic(s)
 
     @override
     def dispersion(self, outputs: Array, targets: Array, parameters: float) -> float:
@@ -210,10 +198,6 @@ class _MeanCurvature(ResidualLoss):
     """A robust loss whose metric is what its curvature is on average, which may not be positive."""
 
     loss: RobustLoss
-
-    @override
-    def check(self, where: str, targets: Array) -> None:
-        return
 
     @override
     def value(self, outputs: Array, targets: Array) -> float:
@@ -241,3 +225,8 @@ class _MeanCurvature(ResidualLoss):
     @override
     def spread(self, outputs: Array, targets: Array) -> float:
         return self.loss.spread(outputs, targets)
+
+
+def _logarithmic(s: Array) -> Shape:
+    """That of Cauchy's noise, and of Student's."""
+    return np.log1p(s), 1.0 / (1.0 + s), (1.0 - s) / (1.0 + s) ** 2

@@ -11,7 +11,7 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.trust_region import norm
+from riemannian_modules.engine.trust_region import is_finite, norm
 from riemannian_modules.space import Array
 
 _TRUSTED, _KEPT = 0.7, 1.0  # part of the plain model's error that it may have
@@ -37,7 +37,7 @@ class Secant:
 
     def curved(self, step: Array) -> float:
         """What it adds to the model's promise, ``1/2 s^T S s``."""
-        return 0.5 * float(step @ self.S @ step)
+        return 0.5 * float(step.dot(self.S).dot(step))
 
     def judged(self, step: Array, bent: Array, scale: Array) -> Secant:
         """The same, trusted if it foretold most of how the gradient turned beside the metric.
@@ -48,7 +48,7 @@ class Secant:
             scale: What one unit of length is for each parameter, (p,).
         """
         without = norm(bent / scale)
-        with_it = norm((bent - self.S @ step) / scale)
+        with_it = norm((bent - self.S.dot(step)) / scale)
         share = _KEPT if self.is_trusted else _TRUSTED
         return Secant(self.S, with_it < share * without)
 
@@ -60,14 +60,14 @@ class Secant:
             turned: By how much the gradient changed along it, (p,).
             bent: The part of that which ``U U^T`` does not explain, (p,).
         """
-        along, seen = float(step @ turned), float(step @ self.S @ step)
+        along, known = float(step.dot(turned)), self.S.dot(step)
+        seen = float(step.dot(known))
         if not along > 1e-12 * norm(step) * norm(turned):
             return self
-        size = min(1.0, abs(float(step @ bent) / seen)) if seen else 1.0
-        sized, y = size * self.S, turned / along
-        left = bent - sized @ step
-        both = (left - 0.5 * (left @ step) * y)[:, None] * y
-        found = sized + both + both.T
-        if not np.isfinite(found).all():
+        size = min(1.0, abs(float(step.dot(bent)) / seen)) if seen else 1.0
+        y, left = turned / along, bent - size * known
+        both = (left - 0.5 * left.dot(step) * y)[:, None] * y
+        found = size * self.S + both + both.T
+        if not is_finite(found):
             return Secant.nothing(len(step))
         return Secant(found, self.is_trusted)

@@ -28,7 +28,8 @@ def separating(objective: Objective, place: Place, box: Bounds) -> Array | None:
     Cost: one Jacobian and a linear program of B q rows and p columns.
     """
     loss, data, theta = objective.loss, objective.data, place.trial.theta
-    if not isinstance(loss, NaturalLoss) or theta.size * data.targets.size > MOST_ENTRIES:
+    is_large = theta.size * data.targets.size > MOST_ENTRIES
+    if not isinstance(loss, NaturalLoss) or objective.prior is not None or is_large:
         return None
     from scipy.optimize import linprog
 

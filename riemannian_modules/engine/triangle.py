@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -17,7 +18,24 @@ from riemannian_modules.space import Array
 
 Index: TypeAlias = NDArray[np.intp]
 RANK_TOLERANCE = 1e-12
+_PANEL = 32  # columns that LAPACK factors at a time
 LARGEST_BLOCK = 500_000  # entries of a matrix that are formed at once
+
+
+@cache
+def lapack() -> Any:
+    """LAPACK itself: SciPy spends ten times longer on checks of a few numbers than on this."""
+    from scipy.linalg import lapack as library  # whose functions are typed nowhere
+
+    return library
+
+
+@cache
+def blas() -> Any:
+    """BLAS itself, likewise."""
+    from scipy.linalg import blas as library
+
+    return library
 
 
 def solve_upper(R: Array, b: Array) -> Array:
@@ -31,13 +49,9 @@ def solve_upper_adjoint(R: Array, b: Array) -> Array:
 
 
 def _triangular(R: Array, b: Array, trans: int) -> Array:
-    # LAPACK itself: scipy.linalg.solve_triangular spends ten times longer on checks than on this.
-    from scipy.linalg import lapack  # its functions are typed nowhere
-
     if not b.size:
         return b
-    library: Any = lapack
-    x, status = library.dtrtrs(R, b, trans=trans)
+    x, status = lapack().dtrtrs(R, b, trans=trans)
     return np.full_like(b, np.nan) if status else x
 
 
@@ -101,14 +115,12 @@ class Triangle:
 
 def triangle_of(J: Array, scale: Array) -> Triangle:
     """Of columns (rows, n) whose lengths are known, (n,)."""
-    from scipy.linalg import lapack
-
     if not scale.size:
         return Triangle(np.zeros((0, 0)), scale, np.zeros(0, dtype=np.intp), 0)
-    library: Any = lapack
-    unit = J / scale
-    room = int(library.dgeqp3(unit, lwork=-1)[3][0])
-    packed, order = library.dgeqp3(unit, lwork=room)[:2]
+    n = len(scale)
+    packed, order = lapack().dgeqp3(J / scale, lwork=2 * n + _PANEL * (n + 1))[:2]
     pivots = np.abs(packed.diagonal())
     rank = int(np.count_nonzero(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))
-    return Triangle(np.triu(packed[: len(scale)]), scale, order - 1, rank)
+    R = packed[:n]
+    R[np.tri(len(R), n, -1, dtype=bool)] = 0.0  # where LAPACK keeps its reflections
+    return Triangle(R, scale, order - 1, rank)

@@ -27,7 +27,13 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 def norm(vector: Array) -> float:
     """The Euclidean length; NumPy's own takes longer for a few numbers than their sum."""
-    return math.sqrt(float(vector @ vector))
+    return math.sqrt(vector.dot(vector))
+
+
+def is_finite(values: Array) -> bool:
+    """Whether all entries are; a sum of squares tells so faster than a look at each."""
+    flat = values.ravel()
+    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
 
 
 @final
@@ -48,6 +54,11 @@ class Path(abc.ABC):
     @abc.abstractmethod
     def decrement(self) -> float:
         """``sqrt(g^T M^+ g)``, the distance to the minimum in M; infinite where there is none."""
+
+    @property
+    def least_decrement(self) -> float:
+        """No more than the decrement, and known without a solve."""
+        return self.decrement
 
     @abc.abstractmethod
     def first(self, damping: float) -> Damped:
@@ -76,14 +87,15 @@ class SpectralPath(Path):
     @cached_property
     def coordinates(self) -> Array:
         """The gradient in the basis, (k,)."""
-        return self.gradient @ self.basis
+        return self.gradient.dot(self.basis)
 
-    @property
+    @cached_property
     @override
-    def decrement(self) -> float:
-        if self.lowest <= 0.0:
-            return 0.0 if not len(self.values) else math.inf
-        return math.sqrt(float(self.coordinates @ (self.coordinates / self.values)))
+    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+        w, c = self.values, self.coordinates
+        if not w.size:
+            return 0.0
+        return math.sqrt(c.dot(c / w)) if w[0] > 0.0 else math.inf
 
     @property
     def lowest(self) -> float:
@@ -111,7 +123,7 @@ class SpectralPath(Path):
                 break
             low, high = (low, mu) if length < radius else (mu, high)
             # Newton's method for 1 / radius = 1 / |z|, which is nearly linear in mu.
-            slope = float(z @ (z / np.maximum(w + mu, _TINY)))
+            slope = float(z.dot(z / np.maximum(w + mu, _TINY)))
             mu += length**2 / slope * (length - radius) / radius
             if not low < mu < high:
                 mu = max(1e-3 * high, (low * high) ** 0.5)
@@ -125,7 +137,7 @@ class SpectralPath(Path):
         def solve(gradient: Array) -> Array:
             return basis @ ((gradient @ basis) / damped)
 
-        return Damped(-(basis @ z), mu, norm(z), solve)
+        return Damped(-basis.dot(z), mu, norm(z), solve)
 
 
 @final
@@ -137,17 +149,27 @@ class SolvedPath(Path):
         solver: ``mu -> (g -> (M + mu R)^{-1} g)``.
         roots: ``R^{1/2}``, (p,).
         gradient: (p,).
+        push: ``s -> U^T s``, where M is ``U U^T``.
         to_minimum: The decrement.
     """
 
     solver: Callable[[float], Solve]
     roots: Array
     gradient: Array
+    push: Solve
     to_minimum: Callable[[], float]
 
-    @property
+    @cached_property
     @override
-    def decrement(self) -> float:
+    def least_decrement(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+        # g s / |U^T s| is largest for the step to the minimum; here s is the steepest direction.
+        steepest = self.gradient / self.roots**2
+        seen = norm(self.push(steepest))
+        return norm(self.gradient / self.roots) ** 2 / seen if seen > 0.0 else 0.0
+
+    @cached_property
+    @override
+    def decrement(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.to_minimum()
 
     @override

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,34 @@ if TYPE_CHECKING:
     from riemannian_modules.engine.dataset import Dataset
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WeighedLoss(Loss):
+    """A loss that counts each entry of its own samples in its own way.
+
+    Attributes:
+        inner: The loss where all count alike.
+        weights: Of each entry, (B, q); 0 where nothing was measured.
+    """
+
+    inner: Loss
+    weights: Array
+
+    @override
+    def of(self, data: Dataset) -> Self:
+        return replace(self, weights=data.weighing)
+
+    @override
+    def check(self, where: str, targets: Array) -> None:
+        self.inner.check(where, targets)
+
+    @override
+    def mean(self, outputs: Array) -> Array:
+        return self.inner.mean(outputs)
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class WhitenedLoss(Loss):
+class WhitenedLoss(WeighedLoss):
     """A loss of residuals over their standard deviations, summed over what was measured.
 
     Attributes:
@@ -33,22 +58,13 @@ class WhitenedLoss(Loss):
     """
 
     inner: ResidualLoss
-    weights: Array
     is_absolute: bool
-
-    @override
-    def of(self, data: Dataset) -> WhitenedLoss:
-        return replace(self, weights=data.weighing)
 
     @override
     def estimating(self) -> Loss:
         inner = self.inner.estimating()
         assert isinstance(inner, ResidualLoss)
         return replace(self, inner=inner)
-
-    @override
-    def check(self, where: str, targets: Array) -> None:
-        self.inner.check(where, targets)
 
     def _blocks(self, outputs: Array, targets: Array) -> Iterator[tuple[Any, Array, Array]]:
         """All entries at once, or each output's measured ones: their places and both whitened."""
@@ -108,14 +124,10 @@ class WhitenedLoss(Loss):
         total = sum(len(y) * self.inner.spread(y, t) for _, y, t in self._blocks(outputs, targets))
         return total / len(targets)
 
-    @override
-    def mean(self, outputs: Array) -> Array:
-        return self.inner.mean(outputs)
-
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class WeightedLikelihood(NaturalLoss):
+class WeightedLikelihood(WeighedLoss, NaturalLoss):
     """A negative log-likelihood whose terms count ``weights`` times.
 
     Attributes:
@@ -124,15 +136,6 @@ class WeightedLikelihood(NaturalLoss):
     """
 
     inner: NaturalLoss
-    weights: Array
-
-    @override
-    def of(self, data: Dataset) -> WeightedLikelihood:
-        return replace(self, weights=data.weighing)
-
-    @override
-    def check(self, where: str, targets: Array) -> None:
-        self.inner.check(where, targets)
 
     @override
     def value(self, outputs: Array, targets: Array) -> float:
@@ -161,7 +164,3 @@ class WeightedLikelihood(NaturalLoss):
         forms, is_bound = self.inner.recession(targets)
         counts = np.any(self.weights[:, None, :] * forms != 0.0, axis=-1)
         return forms * counts[..., None], is_bound & counts
-
-    @override
-    def mean(self, outputs: Array) -> Array:
-        return self.inner.mean(outputs)

@@ -11,7 +11,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from array_api_compat import device as device_of
+from array_api_compat import is_numpy_array
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
@@ -52,18 +54,16 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
         MetricError: If mu is lost beside ``|W|^2`` (below about 1e-27 of it in float64), or the
             Gram matrix overflows.
     """
-    xp, size = namespace_of(gram), gram.shape[0]
-    if size == 0:
+    if gram.shape[0] == 0:
         return Capacitance(gram, 0, noisy=False)
     eps = rounding_unit(gram)
-    norm = float(xp.linalg.matrix_norm(gram))
+    norm = _frobenius(gram)
     condition = norm / mu if mu > 0.0 else math.inf
     if not math.isfinite(norm):
         raise _overflow(norm, mu)
     rho = _GRAM_ERROR * eps * condition
     if rho <= eps ** (1.0 / (_MOST_STEPS + 1)):
-        shifted = gram + mu * xp.eye(size, dtype=gram.dtype, device=device_of(gram))
-        lower = cholesky_factor("mu I + W^T W", shifted)
+        lower = cholesky_factor("mu I + W^T W", _shifted(gram, mu))
         return Capacitance(lower, _steps(rho, condition), noisy=False)
     rho = _GRAM_ERROR * eps * math.sqrt(condition)
     if rho > 0.1:
@@ -93,12 +93,11 @@ def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
     xp, size = namespace_of(outer), outer.shape[0]
     if size == 0:
         return outer
-    eps, norm = rounding_unit(outer), float(xp.linalg.matrix_norm(outer))
+    eps, norm = rounding_unit(outer), _frobenius(outer)
     if not math.isfinite(norm):
         raise _overflow(norm, mu)
     if _GRAM_ERROR * eps * norm <= eps ** (1.0 / (_MOST_STEPS + 1)) * mu:
-        shifted = outer + mu * xp.eye(size, dtype=outer.dtype, device=device_of(outer))
-        return cholesky_factor("mu I + W W^T", shifted)
+        return cholesky_factor("mu I + W W^T", _shifted(outer, mu))
     lower = _lower_by_rows(wide(), mu)
     sizes = xp.linalg.svdvals(lower)
     largest, least = float(sizes[0]), float(sizes[-1])
@@ -109,6 +108,24 @@ def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
             "or add columns in the directions that are missing."
         )
     return lower
+
+
+def _frobenius(square: Array) -> float:
+    if is_numpy_array(square):  # in one product, where the other way forms all squares
+        return float(np.linalg.norm(square))
+    return float(namespace_of(square).linalg.matrix_norm(square))
+
+
+def _shifted(square: Array, mu: float) -> Array:
+    """``square + mu I``."""
+    if is_numpy_array(square):
+        shifted = square.copy()
+        shifted.flat[:: len(shifted) + 1] += mu
+        return shifted
+    identity = namespace_of(square).eye(
+        square.shape[0], dtype=square.dtype, device=device_of(square)
+    )
+    return square + mu * identity
 
 
 def _overflow(norm: float, mu: float) -> MetricError:

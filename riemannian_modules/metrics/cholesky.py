@@ -5,6 +5,11 @@ Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, chapter 1
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_numpy_array
+
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
 
@@ -22,7 +27,7 @@ def cholesky_factor(where: str, matrix: Array) -> Array:
     """
     xp = namespace_of(matrix)
     try:
-        lower = xp.linalg.cholesky(matrix)
+        lower = _by_lapack(matrix) if is_numpy_array(matrix) else xp.linalg.cholesky(matrix)
     except (ValueError, RuntimeError) as error:  # NumPy's LinAlgError is the one, torch's the other
         raise _refusal(where, matrix) from error
     # Rounding moves the square of pivot i by up to about n eps M_ii (theorem 10.3): a pivot below
@@ -32,6 +37,19 @@ def cholesky_factor(where: str, matrix: Array) -> Array:
     if not bool(xp.all(pivots * pivots > noise)):
         raise _refusal(where, matrix)
     return lower
+
+
+def _by_lapack(matrix: Array) -> Array:
+    """What `numpy.linalg.cholesky` gives, in half its time: it copies twice."""
+    from scipy.linalg import get_lapack_funcs
+
+    if not matrix.size:
+        return matrix
+    library: Any = get_lapack_funcs(("potrf",), (matrix,))
+    upper, status = library[0](matrix.T, lower=0, clean=1)
+    if status:
+        raise np.linalg.LinAlgError("a pivot is not positive")
+    return upper.T
 
 
 def _refusal(where: str, matrix: Array) -> MetricError:

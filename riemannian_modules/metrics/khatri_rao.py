@@ -6,6 +6,7 @@ arXiv:1912.10985, for the Gram matrix of a layer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -55,6 +56,9 @@ class KhatriRaoFactor(Factor):
     @override
     def matvec(self, z: Array) -> Array:
         xp, A, D = namespace_of(z), self.activations, self.cotangents
+        if z.ndim == D.shape[2] == 1:  # one product of matrices
+            sent = D[:, :, 0] * (self.scale * z)[:, None]  # (B, n_out)
+            return xp.reshape(sent.T @ A, (self.dim,))
         Z = xp.reshape(self.scale * as_columns(z), (D.shape[0], D.shape[2], -1))  # (B, k, q)
         sent = xp.permute_dims(D @ Z, (2, 1, 0))  # (q, n_out, B)
         product = xp.reshape(sent @ A, (sent.shape[0], self.dim)).T  # (n, q)
@@ -63,6 +67,9 @@ class KhatriRaoFactor(Factor):
     @override
     def rmatvec(self, v: Array) -> Array:
         xp, A, D = namespace_of(v), self.activations, self.cotangents
+        if v.ndim == D.shape[2] == 1:
+            seen = A @ xp.reshape(self.scale * v, (D.shape[1], A.shape[1])).T  # (B, n_out)
+            return xp.sum(seen * D[:, :, 0], axis=1)
         V = xp.reshape(as_columns(v).T, (-1, D.shape[1], A.shape[1]))  # (q, n_out, n_in)
         seen = xp.permute_dims(V @ A.T, (2, 1, 0))  # (B, n_out, q)
         product = self.scale * (xp.permute_dims(D, (0, 2, 1)) @ seen)  # (B, k, q)
@@ -130,11 +137,16 @@ class KhatriRaoFactor(Factor):
     def _cross(self, other: KhatriRaoFactor) -> Array:
         # <d a^T, e c^T> = <a, c> <d, e>: the Hadamard product of two Gram matrices.
         xp, left, right = namespace_of(self.activations), self.cotangents, other.cotangents
-        seen = self.activations @ other.activations.T  # (B, B')
-        sent = _flat(left) @ _flat(right).T  # (B k, B' k')
+        D, A = _flat(left), self.scale * self.activations
+        # One object on both sides of a product, so that NumPy computes one triangle (syrk).
+        E, C = (D, A) if other is self else (_flat(right), other.scale * other.activations)
+        product, seen = D @ E.T, A @ C.T  # (B k, B' k') and (B, B')
+        if left.shape[2] == right.shape[2] == 1:
+            product *= seen
+            return product
         shape = (left.shape[0], left.shape[2], right.shape[0], right.shape[2])
-        product = xp.reshape(sent, shape) * seen[:, None, :, None]
-        return self.scale * other.scale * xp.reshape(product, (self.columns, other.columns))
+        product = xp.reshape(product, shape) * seen[:, None, :, None]
+        return xp.reshape(product, (self.columns, other.columns))
 
 
 def khatri_rao_factor(activations: Array, cotangents: Array, scale: float = 1.0) -> KhatriRaoFactor:
@@ -156,6 +168,27 @@ def khatri_rao_factor(activations: Array, cotangents: Array, scale: float = 1.0)
             f"{tuple(A.shape)} and {tuple(D.shape)}. Give a single cotangent the last axis k = 1."
         )
     return KhatriRaoFactor(A, D, number("KhatriRaoFactor: scale", scale))
+
+
+def side_by_side(parts: Sequence[Factor]) -> list[Factor]:
+    """Factors with the same sum of Gram matrices: neighbours of equal cotangents become one.
+
+    A layer's weights and its bias are such.
+    """
+    merged: list[Factor] = []
+    for part in parts:
+        last = merged[-1] if merged else None
+        if (
+            isinstance(last, KhatriRaoFactor)
+            and isinstance(part, KhatriRaoFactor)
+            and last.cotangents is part.cotangents
+        ):
+            xp = namespace_of(part.activations)
+            both = [factor.scale * factor.activations for factor in (last, part)]
+            merged[-1] = KhatriRaoFactor(xp.concat(both, axis=1), part.cotangents)
+        else:
+            merged.append(part)
+    return merged
 
 
 def _flat(cotangents: Array) -> Array:

@@ -16,6 +16,7 @@ from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of
 from riemannian_modules.metrics.factor import Factor
 from riemannian_modules.metrics.joined_factor import check_factors
+from riemannian_modules.metrics.khatri_rao import side_by_side
 
 
 @final
@@ -55,7 +56,11 @@ class StackedFactor(Factor):
 
     @override
     def gram(self) -> Array:
-        return sum(part.gram() for part in self.parts)
+        first, *others = side_by_side(self.parts)
+        total = first.gram()
+        for part in others:
+            total += part.gram()
+        return total
 
     @override
     def cross_gram(self, other: Factor) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from typing_extensions import override
 
 from riemannian_modules.errors import SignatureError
-from riemannian_modules.metrics import DenseFactor, Factor, StackedFactor
+from riemannian_modules.metrics import Factor, KhatriRaoFactor, StackedFactor
 from riemannian_modules.modules.arguments import finite_matrix, finite_vector
 from riemannian_modules.modules.outer import outer_factor, pull_outer, pull_outer_sum, push_outer
 from riemannian_modules.modules.structured_map import StructuredMap
@@ -53,8 +53,8 @@ class AffineDifferential(WeightDifferential):
     def parameter_factor(self, p_dx: Array, p_y: Array) -> Factor:
         W = outer_factor(p_y, self.inputs)
         # The bias is a weight on an input that is always 1; its rows follow those of W.
-        b = np.moveaxis(W.cotangents, 1, 0).reshape(p_y.shape[-2], -1)
-        return StackedFactor((W, DenseFactor(b)))
+        b = KhatriRaoFactor(np.ones((len(W.cotangents), 1)), W.cotangents)
+        return StackedFactor((W, b))
 
 
 @final

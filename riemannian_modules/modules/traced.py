@@ -215,6 +215,8 @@ def _columns(part: Any) -> list[Any]:
 def _batch(*parts: Array) -> tuple[int, ...]:
     """The leading axes that the parts broadcast to."""
     shapes = [part.shape[:-1] for part in parts if part.ndim > 1]
+    if len(shapes) == 1:
+        return shapes[0]
     return shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
 
 
@@ -243,8 +245,8 @@ def _array_function(
             return flat.reshape(shape)
         batch = _batch(x, u, theta)
         # Entries of a matrix lie together for all points: they are written, and used, so.
-        is_matrix = len(batch) == 1 and len(shape) == 2
-        flat = np.zeros((size, *batch)).T if is_matrix else np.zeros((*batch, size))
+        is_apart = len(batch) == 1 and (len(shape) == 2 or size == 1)
+        flat = np.zeros((size, *batch)).T if is_apart else np.zeros((*batch, size))
         entries = _first(flat)
         values = compiled(_first(x), _first(u), _first(theta))
         for place, value in zip(places, values, strict=True):

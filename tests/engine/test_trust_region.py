@@ -68,10 +68,22 @@ def test_models_without_a_spectrum_stay_within_the_radius_too(rng, p, exponent):
     def solver(mu):
         return model.solver(mu * scale**2, free)
 
-    solved = SolvedPath(solver, scale, model.gradient, lambda: model.decrement(free))
+    solved = SolvedPath(solver, scale, model.gradient, model.push, lambda: model.decrement(free))
     damped = solved.within(radius, 1e-2)
     assert damped.length <= 1.5 * radius
     same = spectral._at(damped.mu)
     assert np.allclose(same.step, damped.step, rtol=1e-6, atol=1e-9)
     g = rng.standard_normal(p)
     assert np.allclose(same.solve(g), damped.solve(g), rtol=1e-6, atol=1e-9)
+
+
+@given(rngs, st.integers(1, 6))
+def test_what_one_product_tells_of_the_distance_is_no_more_than_the_distance(rng, p):
+    model, scale, _ = models(rng, p, p)
+    free = rng.random(p) < 0.8
+    gradient = np.where(free, model.gradient, 0.0)
+    solved = SolvedPath(
+        lambda mu: model.solver(mu * scale**2, free), scale, gradient, model.push,
+        lambda: model.decrement(free),
+    )  # fmt: skip
+    assert 0.0 <= solved.least_decrement <= solved.decrement * (1 + 1e-9)
