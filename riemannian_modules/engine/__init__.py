@@ -87,6 +87,7 @@ from riemannian_modules.engine.time_courses import (
 )
 from riemannian_modules.engine.trajectory import Trajectory
 from riemannian_modules.engine.trajectory_file import read_trajectory
+from riemannian_modules.integration.cvode import cvode
 from riemannian_modules.integration.tally import SolverRun
 
 __all__ = [
@@ -171,6 +172,7 @@ __all__ = [
     "Way",
     "at_times",
     "continuation",
+    "cvode",
     "dataset",
     "equilibria",
     "equilibrium",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from riemannian_modules.integration.crossings import Step, first_crossing, just_before
+from riemannian_modules.integration.one_step import takes_jacobian
 from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
 from riemannian_modules.integration.rows import Rows
 from riemannian_modules.integration.sides import settled
@@ -351,7 +352,7 @@ def _started(
     ends: tuple[float, Array, float],
     tolerances: Tolerances,
 ) -> Any:
-    from scipy.integrate import BDF, LSODA, Radau
+    from scipy.integrate import LSODA
 
     t, x, end = ends
     is_checked = issubclass(method, LSODA)
@@ -363,7 +364,7 @@ def _started(
         return np.array(dx, dtype=np.float64)
 
     options: dict[str, Any] = {}
-    if issubclass(method, (BDF, LSODA, Radau)):
+    if takes_jacobian(method):
         options["jac"] = lambda t, x: problem.slope(float(t), x.tolist(), mode)
     create: Any = method
     try:
