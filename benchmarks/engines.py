@@ -24,11 +24,12 @@ from riemannian_modules.engine.vector_field import vector_field
 from riemannian_modules.errors import RiemannianError
 from riemannian_modules.integration.cvode import cvode
 
-REPEATS = 5
+REPEATS = 3
 ERRORS = (1e-5, 1e-8)
 TOLERANCES = 10.0 ** -np.arange(4.0, 12.5, 0.5)
 REFERENCE = 1e-12
-SMALL = 50  # states up to which the reference is Radau's, and LSODA by hand is asked
+SMALL = 50  # states up to which the reference is Radau's, and LSODA by hand is asked, beyond BDF
+LOOSEST = 20.0  # times the error, beyond which no tolerance is tried
 SHARE = 1e-2  # of rtol times the least amount that matters: the absolute tolerance
 
 Run = Callable[[float], np.ndarray]
@@ -126,7 +127,7 @@ def loosest(run: Run, exact: np.ndarray, error: float) -> Found:
     """The loosest tolerance that is within an error, and its error; None if none is."""
     scale = np.abs(exact).max(0)
     scale[scale == 0.0] = 1.0
-    for rtol in TOLERANCES.tolist():
+    for rtol in (r for r in TOLERANCES.tolist() if r < LOOSEST * error):
         try:
             states = run(rtol)
         except (RiemannianError, RuntimeError):
@@ -158,7 +159,7 @@ def rows_of(case: EngineCase) -> list[dict[str, object]]:
     mine = {error: loosest(ours, exact, error) for error in ERRORS}
     rows: list[dict[str, object]] = []
     for name, prepare in engines().items():
-        if name == "LSODA by hand" and not is_small:
+        if name == ("BDF by hand" if is_small else "LSODA by hand"):
             continue
         begin = time.process_time()
         theirs = prepare(case)
