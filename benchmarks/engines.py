@@ -1,10 +1,11 @@
 """Engines of integration at equal error: `simulate` beside CVODE, CasADi and SciPy by hand.
 
-Each engine runs at the loosest tolerance, of two a decade, at which it is within the error asked
-for, 1e-5 or 1e-8 of each state's largest value at five times; the reference has rtol 1e-12. SciPy's
-solvers and CVODE get our compiled derivative and exact Jacobian, CasADi the same equations as its
-own symbols. Times are the processor's. What is done once, tracing or CasADi's symbols and code, is
-told apart, as ``first_s``. An engine that is not installed is told and left out.
+Each engine runs at the loosest tolerance, of two a decade from twenty times the error on, at which
+it is within the error asked for: 1e-5 or 1e-8 of each state's largest value at five times. The
+reference has rtol 1e-12. SciPy's solvers and CVODE get our compiled derivative and exact Jacobian,
+CasADi the same equations as its own symbols. Times are the processor's. What is done once, tracing
+or CasADi's symbols and code, is told apart, as ``first_s``. An engine that is not installed is told
+and left out.
 """
 
 import time

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def cvode() -> type[OdeSolver]:
     """CVODE for `simulate(..., method=cvode())`: Gear's method in compiled code.
 
-    It gets the exact Jacobian as any other solver does, sparse of a large module. From some 100
-    stiff states on it takes less time than the default; it is never chosen by itself, so that a
-    request gives the same digits wherever it runs.
+    It gets the exact Jacobian as any other solver does, sparse of a large module, and finds events,
+    corners and times of the result as they do. It is never chosen by itself, so that a request
+    gives the same digits wherever it runs. Where it gives up, scikit-sundae prints why as well.
 
     Returns:
         A solver class in SciPy's interface.
