@@ -5,7 +5,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARIES = ("numpy", "scipy", "sympy", "networkx", "cvxpy", "torch", "lmfit", "control")
+LIBRARIES = (
+    "numpy", "scipy", "sympy", "networkx", "cvxpy", "torch", "lmfit", "control", "scikit-sundae",
+    "casadi",
+)  # fmt: skip
 
 
 def cpu_model() -> str:

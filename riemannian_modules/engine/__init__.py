@@ -86,6 +86,7 @@ from riemannian_modules.engine.time_courses import (
 )
 from riemannian_modules.engine.trajectory import Trajectory
 from riemannian_modules.engine.trajectory_file import read_trajectory
+from riemannian_modules.integration.cvode import cvode
 from riemannian_modules.integration.tally import SolverRun
 
 __all__ = [
@@ -169,6 +170,7 @@ __all__ = [
     "Way",
     "at_times",
     "continuation",
+    "cvode",
     "dataset",
     "equilibria",
     "equilibrium",

@@ -107,11 +107,12 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
         atol: Absolute local error in the states' units: one number for all, flat, or by name.
             By default 5e-15 of how large each state becomes, whatever its unit; where the start
             does not tell, the run is repeated once it is known.
-        method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``. By default LSODA,
-            which finds out by itself whether the system is stiff, and Radau where LSODA gives up;
-            for more than 50 states with a banded or a sparse Jacobian, explicit steps and BDF where
-            it has no narrow band. With exact delays explicit steps, and Radau where they are many;
-            multi-step methods may pass over what was fast a delay ago.
+        method: One of SciPy's solver classes, such as ``scipy.integrate.DOP853``, or that of
+            `cvode`. By default LSODA, which finds out by itself whether the system is stiff, and
+            Radau where LSODA gives up; for more than 50 states with a banded or a sparse Jacobian,
+            explicit steps and BDF where it has no narrow band. With exact delays explicit steps,
+            and Radau where they are many; multi-step methods may pass over what was fast a delay
+            ago.
         executor: Where a batch runs in portions: one of `concurrent.futures`, or of its interface.
             Processes get the module pickled.
         events: Made with `event`, `stop` and `at_times`; for one run, in continuous time.

@@ -57,9 +57,14 @@ class Operation(abc.ABC):
 
     target: Places
 
+    @cached_property
+    def written(self) -> slice | Places | int:
+        """The target, as a slice where it is one."""
+        return _compact(self.target)
+
     @abc.abstractmethod
-    def value(self, values: Array) -> Array:
-        """What stands at the target, (R, ...), from all values (V, ...)."""
+    def value(self, values: Array) -> Any:
+        """What stands at the target, broadcast against (R, ...), from all values (V, ...)."""
 
     @property
     @abc.abstractmethod
@@ -88,9 +93,8 @@ class BlockOperation(Operation):
         return [values[place] for place in self._read]
 
     @override
-    def value(self, values: Array) -> Array:
-        shape = (len(self.target), *values.shape[1:])
-        return np.broadcast_to(self.block.value(self._arguments(values)), shape)
+    def value(self, values: Array) -> Any:
+        return self.block.value(self._arguments(values))
 
     @property
     @override
@@ -157,6 +161,45 @@ class LeafOperation(Operation):
 
 
 @final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matrix:
+    """A sparse matrix of one structure everywhere, put together from entries of operations.
+
+    Attributes:
+        moves: Which of the operations' entries it has, (N,).
+        place: To which of the matrix's entries each is added, (N,).
+        indices: The rows of the matrix's entries, in columns, (E,).
+        indptr: Where each column begins, (columns + 1,).
+        shape: Rows and columns.
+    """
+
+    moves: Places
+    place: Places
+    indices: NDArray[np.int32]
+    indptr: NDArray[np.int32]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, entries: tuple[Places, Places, Places], shape: tuple[int, int]) -> _Matrix:
+        """A matrix from the rows, columns and places of entries; those at one place are added."""
+        rows, columns, moves = entries
+        inside = columns < shape[1]
+        keys, place = np.unique(columns[inside] * shape[0] + rows[inside], return_inverse=True)
+        starts = np.searchsorted(keys, np.arange(shape[1] + 1) * shape[0])
+        indices = (keys % max(shape[0], 1)).astype(np.int32)
+        return cls(moves[inside], place, indices, starts.astype(np.int32), shape)
+
+    def value(self, operations: Sequence[Operation], values: Array) -> Any:
+        """Its value where all values (V,) are, in columns."""
+        from scipy.sparse import csc_array
+
+        slopes = np.concatenate([np.zeros(0), *(o.slopes(values) for o in operations)])
+        entries = np.bincount(self.place, slopes[self.moves], len(self.indices))
+        # Copies, for whoever gets the matrix may change it.
+        return csc_array((entries, self.indices.copy(), self.indptr.copy()), self.shape)
+
+
+@final
 @dataclass(frozen=True, eq=False)
 class Batched:
     """A composite as operations in order; build with `assembled`.
@@ -177,6 +220,9 @@ class Batched:
 
     def values(self, x: Array, u: Array, theta: Array) -> Array:
         """All values at points whose coordinates come first: x (n, ...), u (m, ...), theta."""
+        if x.ndim == u.ndim == theta.ndim == 1:  # a solver's call, thousands of times
+            outputs = np.empty(self.layout.values - self.layout.fixed.stop - len(self.constants))
+            return self._completed(np.concatenate([x, u, theta, outputs, self.constants]))
         layout, n, m = self.layout, self.layout.state, self.layout.inputs
         batch = np.broadcast_shapes(x.shape[1:], u.shape[1:], theta.shape[1:])
         values = np.empty((layout.values, *batch))
@@ -185,8 +231,12 @@ class Batched:
             values[place] = part.reshape(len(part), *[1] * missing, *part.shape[1:])
         first = layout.values - len(self.constants)
         values[first:] = self.constants.reshape(-1, *[1] * len(batch))
+        return self._completed(values)
+
+    def _completed(self, values: Array) -> Array:
+        """The values with the outputs of leaves written."""
         for operation in self.outputs:
-            values[operation.target] = operation.value(values)
+            values[operation.written] = operation.value(values)
         return values
 
     def derivative(self, x: Array, u: Array, theta: Array) -> Array:
@@ -194,7 +244,7 @@ class Batched:
         values = self.values(x, u, theta)
         result = np.empty((self.layout.state, *values.shape[1:]))
         for operation in self.rates:
-            result[operation.target] = operation.value(values)
+            result[operation.written] = operation.value(values)
         return result
 
     def output(self, x: Array, u: Array, theta: Array) -> Array:
@@ -215,25 +265,24 @@ class Batched:
             found.append((rows[moves] - first, columns, moves))
         return tuple(found)
 
+    @cached_property
+    def _matrices(self) -> tuple[_Matrix, _Matrix]:
+        """How the entries of both derivatives are put together."""
+        n, q = self.layout.state, self.layout.values - self.layout.fixed.stop - len(self.constants)
+        of_outputs, of_rates = self._entries
+        # Where no output depends on the state, neither do the rates through one.
+        width = n + q if len(of_outputs[0]) else n
+        return _Matrix.of(of_outputs, (q, n + q)), _Matrix.of(of_rates, (n, width))
+
     def jacobian(self, x: Array, u: Array, theta: Array) -> Any:
         """The derivative by the state at one point, sparse (n, n) in columns."""
-        from scipy.sparse import coo_array
-
-        n, q = self.layout.state, self.layout.values - self.layout.fixed.stop - len(self.constants)
-        values = self.values(x, u, theta)
-        matrices: list[Any] = []
-        for operations, (rows, columns, moves), size in zip(
-            (self.outputs, self.rates), self._entries, (q, n), strict=True
-        ):
-            slopes = np.concatenate([np.zeros(0), *(o.slopes(values) for o in operations)])
-            layout = (slopes[moves], (rows, columns))
-            matrices.append(coo_array(layout, shape=(size, n + q)).tocsc())
-        Y, A = matrices
-        return (
-            (A[:, :n] + A[:, n:] @ self._solved(Y, n)).tocsc()
-            if len(self._entries[0][0])
-            else (A[:, :n].tocsc())
-        )
+        values, n = self.values(x, u, theta), self.layout.state
+        of_outputs, of_rates = self._matrices
+        A = of_rates.value(self.rates, values)
+        if A.shape[1] == n:
+            return A
+        Y = of_outputs.value(self.outputs, values)
+        return (A[:, :n] + A[:, n:] @ self._solved(Y, n)).tocsc()
 
     def _solved(self, Y: Any, n: int) -> Any:
         """The outputs' derivative by the state alone: ``(I - L)^-1 D`` of ``[D, L]``, L nilpotent.

@@ -6,6 +6,7 @@ Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,13 +56,13 @@ def march(
     Raises:
         StoppedError: If it gives up.
     """
-    from scipy.integrate import BDF, Radau
 
     def derivative(t: float, x: Array) -> Array:
         return problem.rate(float(t), x)
 
-    implicit = issubclass(solver_type, (BDF, Radau))
-    options: dict[str, Any] = {"jac": lambda t, x: problem.matrix(float(t), x)} if implicit else {}
+    options: dict[str, Any] = {}
+    if takes_jacobian(solver_type):
+        options["jac"] = lambda t, x: problem.matrix(float(t), x)
     steps = 0
     with np.errstate(all="ignore"):
         solver = _started(solver_type, derivative, times, problem.start, tolerances, options)
@@ -81,6 +82,11 @@ def march(
         finally:
             if tally is not None:
                 tally.add(solver_type.__name__, steps, solver.nfev, solver.njev)
+
+
+def takes_jacobian(solver_type: type[OdeSolver]) -> bool:
+    """Whether a solver class can be given a Jacobian, as implicit ones can."""
+    return "jac" in signature(solver_type).parameters
 
 
 def between(solver: Any, times: Array) -> Array:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from riemannian_modules.integration.crossings import Step, first_crossing, just_before
+from riemannian_modules.integration.one_step import takes_jacobian
 from riemannian_modules.integration.past import Past
 from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
 from riemannian_modules.integration.rows import Rows
@@ -368,7 +369,7 @@ def _started(
     tolerances: Tolerances,
     pace: float,
 ) -> Any:
-    from scipy.integrate import BDF, LSODA, Radau
+    from scipy.integrate import LSODA
 
     t, x, end = ends
     is_checked = issubclass(method, LSODA)
@@ -380,7 +381,7 @@ def _started(
         return np.array(dx, dtype=np.float64)
 
     options: dict[str, Any] = {}
-    if issubclass(method, (BDF, LSODA, Radau)):
+    if takes_jacobian(method):
         options["jac"] = lambda t, x: problem.slope(float(t), x.tolist(), mode)
     if pace:
         options["first_step"] = min(pace, end - t, tolerances.largest_step)
