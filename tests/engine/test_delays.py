@@ -492,7 +492,7 @@ def test_a_loop_of_delays_without_a_state_is_refused_as_neutral():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: rm.Delay(0.0), "positive time"),
+        (lambda: rm.Delay(0.0), "positive number"),
         (lambda: rm.Delay(np.inf), "finite"),
         (lambda: rm.Delay(1.0, 2, history=[1.0, 2.0, 3.0]), "shape"),
         (lambda: rm.Delay(1.0, history=np.nan), "finite"),
@@ -511,7 +511,7 @@ def test_a_start_against_the_history_and_delays_out_of_scale_are_refused():
     assert np.array_equal(
         simulate(module, t, [1.0, 1.0]).states, simulate(module, t, [1.0, 0.0]).states
     )
-    with pytest.raises(DomainError, match="positive time"):
+    with pytest.raises(DomainError, match="positive number"):
         simulate(module, t, [1.0, 0.0], theta=[1.0, -1.0])
     with pytest.raises(DomainError, match="PadeDelay"):
         simulate(module, [0.0, 2e6], [1.0, 0.0])
