@@ -1,0 +1,142 @@
+"""The damped step in the span of the samples' rows: B numbers decide what n parameters do.
+
+With ``U`` the scaled rows (n, B) and the gradient ``U s`` in their span, the step is
+``P = beta P_0 + U v``, ``(U^T U + mu I) v = s - beta U^T P_0``: damped Gauss-Newton for what the
+last direction P_0 has left to do. Sources: Woodbury (1950); Goldshlager, Abrahamsen and Lin (2024),
+J. Comput. Phys. 516, 113351 (momentum by projected residuals, SPRING); Levenberg (1944).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self, final
+
+import torch
+from torch import Tensor
+
+_LEAST, _MOST = 1e-6, 1e4  # of mu
+_RATE, _WANTED = 0.2, 0.5  # how fast mu follows, and what rho it aims at
+_MEMORY = 0.5  # of the averages in c
+_TRIES = 6  # at a larger mu each, where rounding leaves the matrix indefinite
+
+
+@final
+@dataclass(slots=True)
+class StepState:
+    """What one step hands to the next; numbers stay on the device, as tensors without axes.
+
+    Attributes:
+        mu: The mass scale (damping).
+        c: How much more the outputs move than the rows alone can see; at least 1.
+        length: How much of the last direction was walked.
+        size: ``|P|^2`` of the last direction, weighted by nothing.
+        seen: Running sum of squared output changes that the rows predicted.
+        felt: The same as measured.
+        rho: The best multiple of the last direction on the present batch; 1 where the model was
+            exact.
+        predicted: The decrease of the loss that the last step promised.
+    """
+
+    mu: Tensor
+    c: Tensor
+    length: Tensor
+    size: Tensor
+    seen: Tensor
+    felt: Tensor
+    rho: Tensor
+    predicted: Tensor
+
+    @classmethod
+    def fresh(cls, mu: float, like: Tensor) -> Self:
+        """Before the first step: nothing walked, nothing measured."""
+        zero = like.new_zeros(())
+        values = {f.name: zero.clone() for f in fields(cls)}
+        return cls(**(values | {"mu": zero + mu, "c": zero + 1.0, "rho": zero + 1.0}))
+
+    def copied(self) -> dict[str, Tensor]:
+        return {f.name: getattr(self, f.name).clone() for f in fields(self)}
+
+    @classmethod
+    def read(cls, saved: dict[str, Any]) -> Self:
+        return cls(**{f.name: saved[f.name].clone() for f in fields(cls)})
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class DampedStep:
+    """The solution of one step's B equations.
+
+    Attributes:
+        v: The coefficients of the scaled rows, (B,).
+        moved: ``U^T P``, by how much the direction moves what each row sees, (B,).
+        after: The state that the step leaves.
+    """
+
+    v: Tensor
+    moved: Tensor
+    after: StepState
+
+
+def follow(state: StepState, s: Tensor, t: Tensor) -> None:
+    """Move mu by how well the last direction does on this fresh batch (t = U^T P_0).
+
+    ``rho = argmin_r |s + length t - r t|``; a model that is right has rho = 1. mu falls where rho is
+    above one half, and grows where below; by at most exp(0.2) a step.
+    """
+    tt = t @ t
+    known = tt > 0
+    rho = state.length + (s @ t) / torch.where(known, tt, 1.0)
+    state.rho = torch.where(known, rho, state.rho)
+    factor = torch.exp(-_RATE * torch.tanh(2.0 * (rho - _WANTED)))
+    state.mu = torch.where(known, state.mu * factor, state.mu).clamp(_LEAST, _MOST)
+
+
+def solve(
+    state: StepState, K: Tensor, s: Tensor, t: Tensor, momentum: float, lr: float, trust: float
+) -> DampedStep | None:
+    """Solve for the step; O(B^3), and one synchronisation with the device.
+
+    Args:
+        state: Before the step; its mu grows where K is not positive definite to rounding.
+        K: ``U^T U``, (B, B), symmetric.
+        s: The gradient's coefficients, (B,).
+        t: ``U^T P_0``, (B,).
+        momentum: beta, in [0, 1).
+        lr: The largest multiple of the direction.
+        trust: The largest squared size of the step in the metric.
+
+    Returns:
+        None where the numbers are not finite, or too large for any mu.
+    """
+    for mu in (state.mu * 10.0**k for k in range(_TRIES)):
+        factor, failed = torch.linalg.cholesky_ex(
+            K + mu * torch.eye(len(K), dtype=K.dtype, device=K.device)
+        )
+        if not bool(failed):
+            break
+    else:
+        return None
+    v = torch.cholesky_solve((s - momentum * t)[:, None], factor)[:, 0]
+    Kv = K @ v
+    moved = Kv + momentum * t
+    size = (momentum**2 * state.size + 2.0 * momentum * (v @ t) + v @ Kv).clamp_min(0.0)
+    in_metric = moved @ moved + mu * size
+    length = torch.sqrt(trust / in_metric.clamp_min(1e-30)).clamp_max(lr)
+    predicted = length * (s @ moved) - 0.5 * length**2 * (moved @ moved)
+    after = replace(state, mu=mu, length=length, size=size, predicted=predicted)
+    return DampedStep(v, moved, after)
+
+
+def measure(state: StepState, felt: Tensor, seen: Tensor) -> None:
+    """Move c by what a few samples' outputs did beside what their rows predicted.
+
+    Args:
+        state: To be moved.
+        felt: ``sum df^T G df`` of these samples.
+        seen: ``sum (length U^T P)^2 / c`` of the same, without c.
+    """
+    first = state.seen == 0
+    state.felt = torch.where(first, felt, _MEMORY * state.felt + (1 - _MEMORY) * felt)
+    state.seen = torch.where(first, seen, _MEMORY * state.seen + (1 - _MEMORY) * seen)
+    ratio = state.felt / state.seen.clamp_min(1e-30)
+    state.c = torch.where(torch.isfinite(ratio), ratio.clamp_min(1.0), state.c)
