@@ -8,8 +8,9 @@ J. Comput. Phys. 516, 113351 (momentum by projected residuals, SPRING); Levenber
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self, final
+from typing import Self, final
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ _TRIES = 6  # at a larger mu each, where rounding leaves the matrix indefinite
 
 
 @final
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StepState:
     """What one step hands to the next; numbers stay on the device, as tensors without axes.
 
@@ -53,12 +54,14 @@ class StepState:
         values = {f.name: zero.clone() for f in fields(cls)}
         return cls(**(values | {"mu": zero + mu, "c": zero + 1.0, "rho": zero + 1.0}))
 
-    def copied(self) -> dict[str, Tensor]:
-        return {f.name: getattr(self, f.name).clone() for f in fields(self)}
+    def written(self) -> dict[str, Tensor]:
+        """By name, for a `state_dict`."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
-    def read(cls, saved: dict[str, Any]) -> Self:
-        return cls(**{f.name: saved[f.name].clone() for f in fields(cls)})
+    def read(cls, written: Mapping[str, Tensor]) -> Self:
+        """What `written` gave."""
+        return cls(**written)
 
 
 @final
@@ -77,18 +80,18 @@ class DampedStep:
     after: StepState
 
 
-def follow(state: StepState, s: Tensor, t: Tensor) -> None:
-    """Move mu by how well the last direction does on this fresh batch (t = U^T P_0).
+def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
+    """mu moved by how well the last direction does on this fresh batch, t = U^T P_0.
 
-    ``rho = argmin_r |s + length t - r t|``; a model that is right has rho = 1. mu falls where rho is
-    above one half, and grows where below; by at most exp(0.2) a step.
+    ``rho = argmin_r |s + length t - r t|``: a model that is right has rho = 1. mu falls where rho is
+    above one half, and grows where it is below; by at most exp(0.2) a step.
     """
     tt = t @ t
     known = tt > 0
-    rho = state.length + (s @ t) / torch.where(known, tt, 1.0)
-    state.rho = torch.where(known, rho, state.rho)
+    rho = torch.where(known, state.length + (s @ t) / torch.where(known, tt, 1.0), state.rho)
     factor = torch.exp(-_RATE * torch.tanh(2.0 * (rho - _WANTED)))
-    state.mu = torch.where(known, state.mu * factor, state.mu).clamp(_LEAST, _MOST)
+    mu = torch.where(known, state.mu * factor, state.mu).clamp(_LEAST, _MOST)
+    return replace(state, mu=mu, rho=rho)
 
 
 def solve(
@@ -127,16 +130,17 @@ def solve(
     return DampedStep(v, moved, after)
 
 
-def measure(state: StepState, felt: Tensor, seen: Tensor) -> None:
-    """Move c by what a few samples' outputs did beside what their rows predicted.
+def measure(state: StepState, felt: Tensor, seen: Tensor) -> StepState:
+    """c moved by what a few samples' outputs did, beside what their rows predicted.
 
     Args:
-        state: To be moved.
+        state: After the step.
         felt: ``sum df^T G df`` of these samples.
-        seen: ``sum (length U^T P)^2 / c`` of the same, without c.
+        seen: ``sum (length U^T P)^2 / c`` of the same: predicted without c.
     """
-    first = state.seen == 0
-    state.felt = torch.where(first, felt, _MEMORY * state.felt + (1 - _MEMORY) * felt)
-    state.seen = torch.where(first, seen, _MEMORY * state.seen + (1 - _MEMORY) * seen)
-    ratio = state.felt / state.seen.clamp_min(1e-30)
-    state.c = torch.where(torch.isfinite(ratio), ratio.clamp_min(1.0), state.c)
+    is_first = state.seen == 0
+    felt = torch.where(is_first, felt, _MEMORY * state.felt + (1.0 - _MEMORY) * felt)
+    seen = torch.where(is_first, seen, _MEMORY * state.seen + (1.0 - _MEMORY) * seen)
+    ratio = felt / seen.clamp_min(1e-30)
+    c = torch.where(torch.isfinite(ratio), ratio.clamp_min(1.0), state.c)
+    return replace(state, c=c, felt=felt, seen=seen)

@@ -10,45 +10,27 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.damped_step import StepState, follow, measure, solve
-from riemannian_torch.gauss_newton.output_loss import OutputLoss, check_criterion, output_loss
-from riemannian_torch.gauss_newton.recorder import LossCall, ModelCall, Recorder, only_cotangent
-from riemannian_torch.gauss_newton.rows import Rows, added, stacked
-from riemannian_torch.gauss_newton.uses import Samples
-from riemannian_torch.gauss_newton.watch import Use
+from riemannian_torch.gauss_newton.groups import Group
+from riemannian_torch.gauss_newton.observer import Observer
+from riemannian_torch.gauss_newton.output_loss import check_criterion
+from riemannian_torch.gauss_newton.rows import Rows, stacked
+from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
 
-_LOOKED_AT = 32  # samples whose outputs are computed again for c
-_LEAST_LOSS = 1e-7  # of a sample, relative to the mean
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Samples that went through the model together.
-
-    Attributes:
-        excess: What each adds to the loss above its least, (B,).
-        rows: Of each parameter, unscaled: the derivative of that part.
-        again: The call of the model and of the loss to look at again for c, where that is known.
-    """
-
-    excess: Tensor
-    rows: dict[Tensor, Rows]
-    again: tuple[ModelCall, Tensor, OutputLoss] | None
+_LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
 
 
 @final
 class GaussNewton(torch.optim.Optimizer):
-    """Gauss-Newton along each sample's own residual, damped and joint over all layers.
+    """Gauss-Newton along each sample's own residual, damped, joint over all layers.
 
     In a training loop of five lines nothing else changes::
 
@@ -59,29 +41,31 @@ class GaussNewton(torch.optim.Optimizer):
             criterion(model(inputs), targets).backward()
             optimizer.step()
 
-    ``optimizer.step(closure)``, where the closure computes the loss and returns it, is faster: it
-    goes backward to the layers' outputs only, and computes no gradient of any weight.
+    ``optimizer.step(closure)`` is faster, where the closure computes the loss and returns it: it
+    goes backward to the layers' outputs only, and computes no weight's gradient.
 
     Args:
-        model: Trained in place; its samples must not mix (attention over a sequence is fine).
-        criterion: torch's loss module that the loop calls, with reduction "mean" or "sum". None
-            where the closure returns ``(outputs, losses)``: losses (B,) add up to what is
-            minimised, each of them 0 at best.
-        params: Parameters or groups, as other optimizers take them; all that require a gradient
-            where absent.
+        model: Trained in place.
+        criterion: The loss module of torch that the loop calls, with reduction "mean" or "sum".
+            None where the closure returns ``(outputs, losses)``: losses (B,) of the samples, each
+            0 at best, whose sum is minimised.
+        params: Parameters or groups with options of their own, as other optimizers take them; all
+            that require a gradient where absent.
         lr: The largest multiple of the direction, for schedules.
-        momentum: How much of the last direction is kept before the rest is solved for, in [0, 1).
-        damping: mu at the start; it is adapted by what each step did on the next batch.
-        trust_region: Largest squared length of a step in the metric.
-        weight_decay: Decoupled: weights shrink by ``length * weight_decay`` a step.
+        momentum: How much of the last direction is kept while the rest is solved for, in [0, 1).
+        damping: mu at the start; each step adapts it to what the last one did on a new batch.
+        trust_region: The largest squared size of a step in the metric.
+        weight_decay: Decoupled: weights shrink by the step's length times this.
         batch_axis: The axis of the samples in the layers' inputs, 0 or 1.
 
-    Cost a step: that of forward and backward to the layers' outputs, one more product per layer
-    and 2 B^2 sum(p + q) + B^3 / 3 operations; one buffer of the parameters' size.
+    Cost of a step: forward and backward to the layers' outputs, two more products a layer, and
+    ``2 B^2 sum(p + q) + B^3 / 3`` operations for B samples and layers (q, p). Memory: one buffer of
+    the parameters' size, inputs and cotangents of the layers.
 
     Raises:
-        UnsupportedError: For a criterion whose parts are not known.
-        SignatureError: For numbers outside of their ranges.
+        UnsupportedError: For a criterion whose parts are not known, or complex parameters.
+        SignatureError: For parameters that are not the model's.
+        DomainError: For numbers outside of their ranges.
     """
 
     def __init__(
@@ -97,189 +81,220 @@ class GaussNewton(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         batch_axis: int = 0,
     ) -> None:
-        _check_numbers(lr, momentum, damping, trust_region, weight_decay)
+        _check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis)
         if criterion is not None:
             check_criterion(criterion)
-        self.model, self.criterion, self.batch_axis = model, criterion, batch_axis
-        self.momentum, self.damping, self.trust_region = momentum, damping, trust_region
         trained = [p for p in model.parameters() if p.requires_grad] if params is None else params
         super().__init__(trained, {"lr": lr, "weight_decay": weight_decay})
+        self.model, self.criterion, self.batch_axis = model, criterion, batch_axis
+        self.momentum, self.damping, self.trust_region = momentum, damping, trust_region
+        self._follow()
+
+    def _follow(self) -> None:
+        """Begin to watch the model; also after unpickling."""
         self._parameters = [p for group in self.param_groups for p in group["params"]]
-        check_parameters(model, self._parameters)
-        self._recorder = Recorder(model, criterion, self._parameters)
-        self._steps = 0
-
-    @override
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # pyright: ignore
-        """One step.
-
-        Args:
-            closure: Computes the loss and returns it, with the gradient neither cleared nor
-                computed; or returns ``(outputs, losses)`` where there is no criterion.
-
-        Returns:
-            What the closure has returned.
-        """
-        returned = None
-        if closure is None:
-            groups = self._groups_of_passes()
-        else:
-            returned, groups = self._groups_of_closure(closure)
-        with torch.no_grad():
-            self._step(groups)
-        self._recorder.clear()
-        return returned
+        _check_parameters(self.model, self._parameters)
+        self._observer = Observer(self.model, self.criterion, self._parameters, self.batch_axis)
+        self._look: SecondLook | None = None
+        self._is_new = True
 
     @override
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, and what the passes that gave them have left here."""
-        self._recorder.clear()
+        self._observer.recorder.clear()
         super().zero_grad(set_to_none)
 
-    # ------------------------------------------------------------------------------------- rows
+    @override
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # pyright: ignore
+        """One step along what the passes since the last one have seen, or the closure.
 
-    def _groups_of_closure(self, closure: Callable[[], Any]) -> tuple[Any, list[Group]]:
-        recorder = self._recorder
-        recorder.clear()
-        recorder.watch.weights_wanted = False
+        Args:
+            closure: Computes the loss and returns it, without a backward pass; or returns
+                ``(outputs, losses)`` where the optimizer has no criterion.
+
+        Returns:
+            What the closure has returned.
+
+        Raises:
+            UnsupportedError: Where no loss or no layer was seen, or they do not fit each other.
+            DomainError: For a loss below 0, or parameters that are not finite.
+        """
+        observer = self._observer
         try:
-            with torch.enable_grad():
-                returned = closure()
-            losses = recorder.losses
-            uses, calls = recorder.uses, recorder.calls
-            loss = losses[0].value if len(losses) == 1 else returned
-            weights = torch.autograd.grad(loss, [c.value for c in losses], retain_graph=True)
-            groups: list[Group] = []
-            for i, (call, weight) in enumerate(zip(losses, weights, strict=True)):
-                call.weight = weight
-                found = torch.autograd.grad(
-                    call.value, [u.edge for u in uses], weight,
-                    retain_graph=i + 1 < len(losses), allow_unused=True,
-                )  # fmt: skip
-                pairs = [(u, d) for u, d in zip(uses, found, strict=True) if d is not None]
-                groups += self._groups([call], pairs, calls)
+            if closure is None:
+                returned, groups = None, observer.of_passes()
+            else:
+                returned, groups = observer.of_closure(closure)
+            observer.recorder.is_paused = True
+            with torch.no_grad():
+                self._step(groups)
         finally:
-            recorder.watch.weights_wanted = True
-        return returned, groups
-
-    def _groups_of_passes(self) -> list[Group]:
-        groups: list[Group] = []
-        for found in self._recorder.finished():
-            pairs = [(u, d) for u in found.uses if (d := only_cotangent(u)) is not None]
-            groups += self._groups(found.losses, pairs, found.calls)
-        return groups
-
-    def _groups(
-        self,
-        losses: Sequence[LossCall],
-        uses: Sequence[tuple[Use, Tensor]],
-        calls: Sequence[ModelCall],
-    ) -> list[Group]:
-        assert self.criterion is not None
-        dtype = metric_dtype(self._parameters)
-        groups: list[Group] = []
-        (call,) = losses
-        f, parts = output_loss(self.criterion, call.arguments)
-        assert call.weight is not None
-        with torch.no_grad():
-            excess = parts.excess(f) * call.weight
-            B = _first_tensor(calls[-1].outputs).shape[self.batch_axis]
-            excess = excess.reshape(B, -1).sum(1).to(dtype)
-            samples = Samples(B, self.batch_axis, dtype)
-            rows: dict[Tensor, list[Rows]] = {}
-            own = set(self._parameters)
-            for use, d in uses:
-                for parameter, found in use.rows(samples, d.detach()):
-                    if parameter in own:
-                        rows.setdefault(parameter, []).append(found)
-        groups.append(Group(excess, {p: added(r) for p, r in rows.items()}, (calls[-1], f, parts)))
-        return groups
-
-    # ------------------------------------------------------------------------------------- step
+            observer.recorder.is_paused = False
+            observer.recorder.clear()
+        return returned
 
     def _step(self, groups: Sequence[Group]) -> None:
         state = self._joint()
-        counts = [len(g.excess) for g in groups]
+        if self._is_new:
+            self._look, self._is_new = second_look(self.model, groups[0], self.batch_axis), False
         excess = torch.cat([g.excess for g in groups])
-        excess = excess.clamp_min(_LEAST_LOSS * excess.mean()).clamp_min(1e-30)
-        scale = torch.sqrt(state.c / (2.0 * excess))  # U_b = scale_b * row_b
+        excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
+        scale = torch.sqrt(state.c / (2.0 * excess))  # U_b = scale_b row_b
         s = 1.0 / scale
-        rows = {
-            p: stacked([g.rows.get(p) for g in groups], counts)
-            for p in self._parameters
-            if any(p in g.rows for g in groups)
-        }
-        K, t = torch.zeros(len(s), len(s), dtype=s.dtype, device=s.device), torch.zeros_like(s)
-        for p, r in rows.items():
-            K += r.gram()
-            if self.state[p]:
-                t += r.along(self.state[p]["direction"])
-        K *= scale[:, None] * scale
-        t *= scale
-        follow(state, s, t)
-        lr = self.param_groups[0]["lr"]
+        rows = self._rows(groups)
+        K, t = self._products(rows, scale)
+        state = follow(state, s, t)
+        lr = max(group["lr"] for group in self.param_groups)
         step = solve(state, K, s, t, self.momentum, lr, self.trust_region)
         if step is None:
-            warnings.warn("GaussNewton: skipped", stacklevel=3)
+            self._skip(groups)
             return
-        v, length = step.v * scale, step.after.length
-        for group in self.param_groups:
-            walked = length * (group["lr"] / lr)
-            for p in group["params"]:
-                if p in rows:
-                    self._move(p, rows[p].combined(v), walked, group["weight_decay"])
-        self.state["joint"] = step.after
-        if self._steps % 2 == 0 or self._steps < 5:
-            self._look_again(groups[0], step.after, step.moved)
-        self._steps += 1
-
-    def _move(self, p: Tensor, along: Tensor, walked: Tensor, weight_decay: float) -> None:
-        own = self.state[p]
-        if not own:
-            own["direction"] = along
-        else:
-            own["direction"].mul_(self.momentum).add_(along)
-        if weight_decay:
-            p.mul_(1.0 - walked * weight_decay)
-        p.addcmul_(own["direction"].to(p.dtype), walked.to(p.dtype), value=-1.0)
+        count = self.state["steps"]["count"]
+        look = self._look if count % 2 == 0 or count < 5 else None
+        before = None if look is None else look.before(self.model, groups[0])
+        self._walk(rows, step.v * scale, step.after.length / lr if lr else torch.zeros_like(s[0]))
+        after = step.after
+        if look is not None and before is not None:
+            felt = output_change(groups[0], before, look.again(self.model, groups[0]))
+            moved = step.moved[: min(look.count, groups[0].count)]
+            after = measure(after, felt, (after.length * moved).square().sum() / after.c)
+        self.state["joint"] = after.written()
+        self.state["steps"]["count"] += 1
 
     def _joint(self) -> StepState:
         if "joint" not in self.state:
-            like = torch.zeros(
-                (), dtype=metric_dtype(self._parameters), device=self._parameters[0].device
+            some = self._parameters[0]
+            zero = torch.zeros((), dtype=self._observer.dtype, device=some.device)
+            self.state["joint"] = StepState.fresh(self.damping, zero).written()
+            self.state["steps"] = {"count": 0, "skipped": 0}
+        return StepState.read(self.state["joint"])
+
+    def _rows(self, groups: Sequence[Group]) -> dict[Tensor, Rows]:
+        counts = [g.count for g in groups]
+        rows: dict[Tensor, Rows] = {}
+        for p in self._parameters:
+            given = [g.rows.get(p) for g in groups]
+            if any(r is not None for r in given):
+                rows[p] = stacked(given, counts)
+        if not rows:
+            _check_parameters(self.model, self._parameters)
+            raise UnsupportedError(
+                "GaussNewton: expected the loss to depend on the optimizer's parameters, got none "
+                "that it does. Check requires_grad, and that the criterion takes the model's "
+                "outputs."
             )
-            self.state["joint"] = StepState.fresh(self.damping, like)
-        return self.state["joint"]
+        return rows
 
-    def _look_again(self, group: Group, state: StepState, moved: Tensor) -> None:
-        """Measure c on a few samples of the batch, after the step."""
-        if group.again is None:
-            return
-        call, f, parts = group.again
-        m = min(_LOOKED_AT, len(group.excess))
-        self._recorder.is_paused = True
-        try:
-            after = self.model(*(a[:m] for a in call.arguments), **call.named)
-        finally:
-            self._recorder.is_paused = False
-        df = after - call.outputs[:m]
-        felt = parts.first(m).curvature(f[:m], df).sum()
-        seen = ((state.length * moved[:m]) ** 2).sum() / state.c
-        measure(state, felt, seen)
+    def _products(self, rows: Mapping[Tensor, Rows], scale: Tensor) -> tuple[Tensor, Tensor]:
+        """``U^T U`` (B, B) and ``U^T P_0`` (B,)."""
+        K = scale.new_zeros(len(scale), len(scale))
+        t = torch.zeros_like(scale)
+        for p, r in rows.items():
+            K += r.gram()
+            if "direction" in self.state[p]:
+                t += r.along(self.state[p]["direction"])
+        return K.mul_(scale[:, None]).mul_(scale), t.mul_(scale)
+
+    def _walk(self, rows: Mapping[Tensor, Rows], v: Tensor, share: Tensor) -> None:
+        """Move along ``P = beta P_0 + U v`` by each group's lr times ``share``."""
+        for group in self.param_groups:
+            length = share * group["lr"]
+            for p in group["params"]:
+                own = self.state[p]
+                if p in rows:
+                    along = rows[p].combined(v)
+                    if "direction" in own:
+                        own["direction"].mul_(self.momentum).add_(along)
+                    else:
+                        own["direction"] = along
+                elif "direction" in own:
+                    own["direction"].mul_(self.momentum)
+                else:
+                    continue
+                if group["weight_decay"]:
+                    p.mul_(1.0 - length * group["weight_decay"])
+                p.sub_(own["direction"] * length)
+
+    def _skip(self, groups: Sequence[Group]) -> None:
+        """Say why no step can be taken; directions stay as they are."""
+        if any(bool((g.excess < 0).any()) for g in groups):
+            raise DomainError(
+                "GaussNewton: expected losses that are 0 at best, got "
+                f"{min(float(g.excess.min()) for g in groups):.3g} for a sample. Subtract from each "
+                "sample's loss the least that any outputs could give."
+            )
+        names = {p: name for name, p in self.model.named_parameters()}
+        broken = [names[p] for p in self._parameters if not bool(torch.isfinite(p).all())]
+        if broken:
+            raise DomainError(
+                f"GaussNewton: expected finite parameters, got others in {', '.join(broken[:6])}. "
+                "Load the last good state; then lower lr or trust_region."
+            )
+        self.state["steps"]["skipped"] += 1
+        warnings.warn(
+            "GaussNewton: no step was taken, for the loss or a derivative of it is not finite. "
+            "Look for overflow in the inputs of this batch.",
+            stacklevel=4,
+        )
+
+    # ------------------------------------------------------------------------ copies and files
+
+    @override
+    def __getstate__(self) -> dict[str, Any]:
+        options = ("model", "criterion", "batch_axis", "momentum", "damping", "trust_region")
+        return super().__getstate__() | {name: getattr(self, name) for name in options}
+
+    @override
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._follow()
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where another optimizer of the same model stood, bit for bit."""
+        super().load_state_dict(state_dict)
+        if "joint" in self.state:
+            zero = torch.zeros((), dtype=self._observer.dtype, device=self._parameters[0].device)
+            self.state["joint"] = {k: zero + v.to(zero) for k, v in self.state["joint"].items()}
+            self.state["steps"] = dict(self.state["steps"])
+
+    def remove(self) -> None:
+        """Take the hooks away from the model and the criterion; no step can follow."""
+        self._observer.recorder.remove()
 
 
-def _first_tensor(outputs: Any) -> Tensor:
-    return outputs if isinstance(outputs, Tensor) else next(iter(outputs))
+def _check_options(
+    lr: float, momentum: float, damping: float, trust: float, decay: float, axis: int
+) -> None:
+    for name, value, is_right, wanted in [
+        ("lr", lr, lr >= 0, "at least 0"),
+        ("momentum", momentum, 0 <= momentum < 1, "in [0, 1)"),
+        ("damping", damping, damping > 0, "above 0"),
+        ("trust_region", trust, trust > 0, "above 0"),
+        ("weight_decay", decay, decay >= 0, "at least 0"),
+        ("batch_axis", axis, axis in (0, 1), "0 or 1"),
+    ]:
+        if not (is_right and math.isfinite(value)):
+            raise DomainError(f"GaussNewton: expected {name} {wanted}, got {value!r}.")
 
 
-def metric_dtype(parameters: Sequence[Tensor]) -> torch.dtype:
-    """float64 where the parameters are, else float32."""
-    return torch.float64 if parameters[0].dtype == torch.float64 else torch.float32
-
-
-def check_parameters(model: nn.Module, parameters: Sequence[Tensor]) -> None:
-    ...
-
-
-def _check_numbers(lr, momentum, damping, trust_region, weight_decay) -> None:
-    ...
+def _check_parameters(model: nn.Module, parameters: Sequence[Tensor]) -> None:
+    own = set(model.parameters())
+    foreign = [tuple(p.shape) for p in parameters if p not in own]
+    if foreign or not parameters:
+        raise SignatureError(
+            "GaussNewton: expected parameters of the model that is watched, got "
+            f"{f'others of shapes {foreign[:4]}' if foreign else 'none that require a gradient'}. "
+            "Make a new optimizer where the model has changed."
+        )
+    for name, p in model.named_parameters():
+        if p.requires_grad and (p.is_complex() or p.layout != torch.strided):
+            raise UnsupportedError(
+                f"GaussNewton: expected dense real parameters, got {name} ({p.dtype}, {p.layout})."
+            )
+    kinds = {(p.dtype, p.device) for p in parameters}
+    if len(kinds) > 1:
+        raise UnsupportedError(
+            "GaussNewton: expected parameters of one type on one device, got "
+            f"{sorted(f'{d} on {v}' for d, v in kinds)}. Use autocast for mixed precision."
+        )

@@ -140,6 +140,44 @@ class Counts(OutputLoss):
         return self.weight * f.exp() * df**2
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class Given(OutputLoss):
+    """Losses of the user's own, each 0 at best; G is their Hessian where that is positive.
+
+    Attributes:
+        losses: Of the samples, (B,).
+        outputs: With the graph that leads to the losses.
+        slope: The derivative of the losses' sum in the outputs, with its graph.
+    """
+
+    losses: Tensor
+    outputs: Tensor
+    slope: Tensor
+
+    @override
+    def excess(self, f: Tensor) -> Tensor:
+        return self.losses
+
+    @override
+    def curvature(self, f: Tensor, df: Tensor) -> Tensor:
+        whole = torch.zeros_like(self.outputs)
+        whole[: len(df)] = df
+        if not self.slope.requires_grad:  # a straight line
+            return torch.zeros_like(df).sum().reshape(1)
+        with torch.enable_grad():
+            (product,) = torch.autograd.grad(
+                self.slope, self.outputs, whole, retain_graph=True, allow_unused=True
+            )
+        if product is None:
+            return torch.zeros_like(df).sum().reshape(1)
+        return (whole * product).flatten(1).sum(1).clamp_min(0.0)
+
+    @override
+    def first(self, count: int) -> Self:
+        return self
+
+
 def _share(criterion: Any, entries: float | Tensor) -> Any:
     """What the loss multiplies each entry by."""
     return 1.0 if criterion.reduction == "sum" else 1.0 / entries

@@ -3,47 +3,100 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 from torch.utils.hooks import RemovableHandle
 
 from riemannian_modules.errors import UnsupportedError
-from riemannian_torch.gauss_newton.watch import Use, Watch
+from riemannian_torch.gauss_newton.output_loss import OutputLoss, output_loss
+from riemannian_torch.gauss_newton.watch import Use, Watch, no_parameters
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelCall:
-    """One call of the model, so that some of its samples can be looked at again."""
+    """One call of the model.
+
+    Attributes:
+        outputs: The real tensors among what it gave, without their graph.
+        uses: The same as uses of no parameter, for their cotangents.
+    """
 
     arguments: tuple[Any, ...]
     named: Mapping[str, Any]
-    outputs: Any
+    outputs: tuple[Tensor, ...]
+    uses: tuple[Use, ...]
+
+    def count(self, axis: int) -> int:
+        """How many samples it took; 0 where its outputs have no such axis."""
+        return self.outputs[0].shape[axis] if self.outputs and self.outputs[0].ndim > axis else 0
 
 
 @final
 @dataclass(slots=True, eq=False)
 class LossCall:
-    """One call of the criterion; ``weight`` is what the minimised loss multiplies its value by."""
+    """One loss of outputs of the model.
 
-    arguments: tuple[Any, ...]
+    Attributes:
+        value: Of the loss, a number with its graph.
+        outputs: What the loss was given, with its graph.
+        parts: The outputs without their graph, and what each entry of them adds to the loss.
+        weight: What the minimised loss multiplies the value by; None until it is known.
+    """
+
     value: Tensor
+    outputs: Tensor
+    parts: Callable[[], tuple[Tensor, OutputLoss]]
     weight: Tensor | None = None
 
 
 @final
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pass:
-    """A backward pass: the losses it began at, and the uses of parameters it went through."""
+    """A backward pass: the losses it began at, and the cotangents of what it went through."""
+
+    losses: Sequence[LossCall]
+    cotangents: Mapping[Use, Tensor]
+    calls: Sequence[ModelCall]
+
+
+@final
+@dataclass(slots=True, eq=False)
+class _Backward:
+    """A backward pass that torch has begun."""
 
     losses: list[LossCall]
-    uses: Sequence[Use]
-    calls: Sequence[ModelCall]
+    uses: list[Use]
+    calls: list[ModelCall]
     reached_parameters: bool = False
+
+    def read(self) -> Pass:
+        found: dict[Use, Tensor] = {}
+        for use in self.uses:
+            if len(use.cotangents) > 1:
+                raise UnsupportedError(
+                    "GaussNewton: expected one backward pass through each call of the model, got "
+                    f"{len(use.cotangents)}. Add the losses up and call backward() once, or call "
+                    "the model again."
+                )
+            if use.cotangents:
+                found[use] = use.cotangents[0]
+        return Pass(self.losses, found, self.calls)
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Record:
+    """Calls that no backward pass has come by yet."""
+
+    uses: list[Use] = field(default_factory=list)
+    calls: list[ModelCall] = field(default_factory=list)
+    losses: list[LossCall] = field(default_factory=list)
 
 
 @final
@@ -54,11 +107,8 @@ class Recorder:
         self, model: nn.Module, criterion: nn.Module | None, parameters: Sequence[nn.Parameter]
     ) -> None:
         self.watch = Watch(parameters, _Hook(self, "_used"))
-        self.uses: list[Use] = []
-        self.calls: list[ModelCall] = []
-        self.losses: list[LossCall] = []
-        self.passes: list[Pass] = []
         self.is_paused = False
+        self._record, self._passes = Record(), list[_Backward]()
         self._watching: list[bool] = []
         self._handles: list[RemovableHandle] = [
             model.register_forward_pre_hook(_Hook(self, "_enter")),
@@ -67,22 +117,23 @@ class Recorder:
         ]
         if criterion is not None:
             self._handles.append(criterion.register_forward_hook(_Hook(self, "_lost")))
-        weakref.finalize(self, _remove, self._handles)
-
-    def remove(self) -> None:
-        """Take the hooks away."""
-        _remove(self._handles)
+        self.remove = weakref.finalize(self, _remove, self._handles)
 
     def clear(self) -> None:
         """Forget what was noted down."""
-        self.uses, self.calls, self.losses, self.passes = [], [], [], []
+        self._record, self._passes = Record(), []
 
-    def finished(self) -> list[Pass]:
+    def taken(self) -> Record:
+        """The calls since the last backward pass, which are forgotten here."""
+        record, self._record = self._record, Record()
+        return record
+
+    def passes(self) -> list[Pass]:
         """The backward passes that ended at the parameters since the last call of `clear`."""
-        return [p for p in self.passes if p.reached_parameters]
+        return [found.read() for found in self._passes if found.reached_parameters]
 
     def _used(self, use: Use) -> None:
-        self.uses.append(use)
+        self._record.uses.append(use)
 
     def _enter(self, model: nn.Module, arguments: tuple[Any, ...]) -> None:
         watching = torch.is_grad_enabled() and not self.is_paused
@@ -91,30 +142,36 @@ class Recorder:
             self.watch.__enter__()
 
     def _leave(
-        self, model: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any], outputs: Any
+        self, model: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any], result: Any
     ) -> None:
         if self._watching.pop():
             self.watch.__exit__(None, None, None)
-            self.calls.append(ModelCall(arguments, named, outputs))
+            outputs = [o for o in tensors_of(result) if o.requires_grad]
+            uses = [Use(no_parameters, (), {}, get_gradient_edge(o)) for o in outputs]
+            for output, use in zip(outputs, uses, strict=True):
+                output.register_hook(use.note)
+            self._record.uses += uses
+            values = tuple(o.detach() for o in outputs)
+            self._record.calls.append(ModelCall(arguments, named, values, tuple(uses)))
 
     def _lost(self, criterion: nn.Module, arguments: tuple[Any, ...], value: Tensor) -> None:
         if value.requires_grad and not self.is_paused:
-            call = LossCall(arguments, value)
-            self.losses.append(call)
+            parts = lambda: output_loss(criterion, arguments)  # noqa: E731
+            call = LossCall(value, arguments[0], parts)
+            self._record.losses.append(call)
             value.register_hook(_Begin(self, call))
 
-    def begin(self, call: LossCall, weight: Tensor) -> None:
+    def begin(self, call: LossCall) -> None:
         """A backward pass has come by a call of the criterion."""
-        call.weight = weight
-        if self.uses:
-            self.passes.append(Pass([call], self.uses, self.calls))
-            self.uses, self.calls = [], []
-        elif self.passes:
-            self.passes[-1].losses.append(call)
+        if self._record.uses:
+            record = self.taken()
+            self._passes.append(_Backward([], record.uses, record.calls))
+        if self._passes:
+            self._passes[-1].losses.append(call)
 
     def _reached(self, parameter: Tensor) -> None:
-        if self.passes:
-            self.passes[-1].reached_parameters = True
+        if self._passes:
+            self._passes[-1].reached_parameters = True
 
 
 def _remove(handles: list[RemovableHandle]) -> None:
@@ -123,9 +180,21 @@ def _remove(handles: list[RemovableHandle]) -> None:
     handles.clear()
 
 
+def tensors_of(result: Any) -> Iterator[Tensor]:
+    """The tensors of nested tuples, lists and mappings."""
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, Mapping):
+        for value in result.values():
+            yield from tensors_of(value)
+    elif isinstance(result, tuple | list):
+        for value in result:
+            yield from tensors_of(value)
+
+
 @final
 class _Hook:
-    """A method of a recorder that keeps it not alive, and is nothing in a copy of the model."""
+    """A method of a recorder: keeps it not alive, and does nothing in a copy of the model."""
 
     def __init__(self, recorder: Recorder | None, method: str) -> None:
         self._recorder = None if recorder is None else weakref.ref(recorder)
@@ -149,15 +218,5 @@ class _Begin:
     def __call__(self, weight: Tensor) -> None:
         recorder = self._recorder()
         if recorder is not None and not torch.is_grad_enabled():
-            recorder.begin(self._call, weight)
-
-
-def only_cotangent(use: Use) -> Tensor | None:
-    """The cotangent of a use in the one backward pass through it; None where none came by."""
-    if len(use.cotangents) > 1:
-        raise UnsupportedError(
-            "GaussNewton: expected one backward pass through each call of the model, got "
-            f"{len(use.cotangents)}. Add the losses up and call backward() once, or call the model "
-            "again."
-        )
-    return use.cotangents[0] if use.cotangents else None
+            self._call.weight = weight
+            recorder.begin(self._call)

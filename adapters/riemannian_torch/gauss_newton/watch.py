@@ -19,7 +19,7 @@ from typing_extensions import override
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.product import Product
 from riemannian_torch.gauss_newton.rows import Rows
-from riemannian_torch.gauss_newton.uses import READERS, Reader, Samples, adjoint_product
+from riemannian_torch.gauss_newton.uses import READERS, Found, Reader, Samples, adjoint_product
 
 
 @final
@@ -50,15 +50,31 @@ class Use:
         if not torch.is_grad_enabled():
             self.cotangents.append(cotangent)
 
-    def rows(self, samples: Samples, cotangent: Tensor) -> Iterable[tuple[Tensor, Rows]]:
-        """The rows of each of the operation's arguments that may be a parameter."""
+    def rows(
+        self, samples: Samples, cotangent: Tensor, copies: int = 1
+    ) -> Iterable[tuple[Tensor, Rows]]:
+        """The rows of each of the operation's arguments that may be a parameter.
+
+        Cotangents of ``copies`` passes, stacked along the first axis, meet as many copies of the
+        arguments.
+        """
         if _versions(self.arguments) != self.versions:
             raise UnsupportedError(
                 "GaussNewton: expected the inputs of layers to stay as they were until step(), but "
                 f"one of {self.reader.__name__.strip('_')} was changed in place. Use the operation "
                 "that returns a new tensor."
             )
-        return self.reader(samples, cotangent, *self.arguments, **self.named)
+        arguments = self.arguments
+        if copies > 1:
+            arguments = tuple(
+                a.expand(copies, *a.shape).flatten(0, 1) if _is_value(a) else a for a in arguments
+            )
+        return self.reader(samples, cotangent, *arguments, **self.named)
+
+
+def no_parameters(samples: Samples, cotangent: Tensor) -> Found:
+    """The reader of what only hands its cotangents on."""
+    return iter(())
 
 
 def _versions(arguments: Sequence[Any]) -> tuple[int, ...]:
