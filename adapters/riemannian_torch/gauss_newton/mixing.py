@@ -32,12 +32,21 @@ def samples_meet(call: LossCall, uses: Sequence[Use], count: int, axis: int) -> 
     found = torch.autograd.grad(
         call.outputs, [u.edge for u in uses], first, retain_graph=True, allow_unused=True
     )
-    for g in found:
-        if g is not None and g.ndim > axis and g.shape[axis] % count == 0:
-            others = g.narrow(axis, g.shape[axis] // count, g.shape[axis] - g.shape[axis] // count)
-            if bool(others.count_nonzero()):
-                return True
-    return False
+    for use in uses:
+        use.cotangents.clear()  # of this look alone, which is no pass of the loop's
+    return any(
+        _is_elsewhere(g, Samples(count, axis if use.axis is None else use.axis, g.dtype))
+        for use, g in zip(uses, found, strict=True)
+        if g is not None
+    )
+
+
+def _is_elsewhere(g: Tensor, samples: Samples) -> bool:
+    """Whether cotangents reach other places than the first sample's."""
+    leading = g.ndim if samples.axis == 0 else g.ndim - 1
+    if g.ndim == 0 or g.shape[min(samples.axis, leading - 1)] % samples.count:
+        return False  # the rows say so, with the mend
+    return bool(samples.first(g, leading).reshape(samples.count, -1)[1:].count_nonzero())
 
 
 def mixed_group(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.groups import Group, counts_of, groups_of
+from riemannian_torch.gauss_newton.joined_batch import joined_batch
 from riemannian_torch.gauss_newton.mixing import mixed_group, samples_meet
 from riemannian_torch.gauss_newton.output_loss import Given
 from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record, Recorder
@@ -39,7 +43,7 @@ class Observer:
         self.model, self.axis = model, axis
         self.parameters = parameters
         self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
-        self.recorder = Recorder(model, criterion, parameters)
+        self.recorder = Recorder(model, criterion, parameters, weakref.WeakMethod(self._look_at))
         self._own = set[Tensor](parameters)
         self._remaining: dict[str, Tensor] = {}
         self._is_new, self._meet = True, False
@@ -50,14 +54,13 @@ class Observer:
         self.recorder.clear()
         watch.weights_wanted = self._is_new
         try:
-            with torch.enable_grad():
+            with torch.enable_grad(), self._alone():
                 returned = closure()
             record = self.recorder.taken()
             loss = _minimised(returned, record)
             _weigh(loss, record.losses)
             gradients: Mapping[Tensor, Tensor] | None = None
             if self._is_new:
-                self._meet = self._do_samples_meet(record)
                 gradients = self._gradients(loss)
                 watch.weights_wanted = False
             groups: list[Group] = []
@@ -65,7 +68,7 @@ class Observer:
                 groups += self._of_loss(call, record, keep=i + 1 < len(record.losses))
         finally:
             watch.weights_wanted = True
-        return returned, self._completed(groups, gradients)
+        return returned, self._joined(self._completed(groups, gradients))
 
     def of_passes(self) -> list[Group]:
         """The groups of the backward passes since the last step."""
@@ -76,14 +79,32 @@ class Observer:
                 "the last step, got none. Call the criterion that the optimizer was given, "
                 "criterion(model(inputs), targets).backward(), or give step a closure."
             )
+        if self._meet:
+            raise UnsupportedError(
+                "GaussNewton: expected a model whose samples do not meet, or step(closure): one "
+                "backward pass cannot tell what each sample gives. Return the loss from a closure."
+            )
         with torch.no_grad():
             groups = [
                 g for found in passes for g in groups_of(found, self._own, self.axis, self.dtype)
             ]
+            groups = self._joined(groups)
         gradients = None
         if self._is_new:
             gradients = {p: p.grad for p in self.parameters if p.grad is not None}
         return self._completed(groups, gradients)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Where a model is called without a backward pass that other processes wait for."""
+        if isinstance(self.model, DistributedDataParallel):
+            return self.model.no_sync()
+        return nullcontext()
+
+    def _joined(self, groups: list[Group]) -> list[Group]:
+        if not isinstance(self.model, DistributedDataParallel):
+            return groups
+        with torch.no_grad():
+            return [joined_batch(g, self.model) for g in groups]
 
     def _of_loss(self, call: LossCall, record: Record, keep: bool) -> list[Group]:
         if self._meet:
@@ -97,21 +118,21 @@ class Observer:
         with torch.no_grad():
             return list(groups_of(seen, self._own, self.axis, self.dtype))
 
-    def _do_samples_meet(self, record: Record) -> bool:
-        """Whether any loss sees samples meet; batch normalisation's means are let pass."""
+    def _look_at(self, call: LossCall, record: Record) -> None:
+        """Find out whether samples meet, while torch's graph is there; norms of batches may."""
+        if not self._is_new or self._meet:
+            return
         if any(isinstance(m, _BatchNorm) and m.training for m in self.model.modules()):
-            return False
-        sizes = [call.count(self.axis) for call in record.calls]
-        for call in record.losses:
-            counts = counts_of(call.outputs.shape, sizes, self.axis)
-            if len(counts) != 1 or samples_meet(call, record.uses, counts[0], self.axis):
-                warnings.warn(
-                    "GaussNewton: the samples of this model meet (as in a graph network), so each "
-                    "entry of the loss takes a backward pass of its own.",
-                    stacklevel=5,
-                )
-                return True
-        return False
+            return
+        sizes = [c.count(self.axis) for c in record.calls]
+        counts = counts_of(call.outputs.shape, sizes, self.axis)
+        if len(counts) != 1 or samples_meet(call, record.uses, counts[0], self.axis):
+            self._meet = True
+            warnings.warn(
+                "GaussNewton: the samples of this model meet (as in a graph network), so each "
+                "entry of the loss takes a backward pass of its own.",
+                stacklevel=6,
+            )
 
     def _gradients(self, loss: Tensor) -> dict[Tensor, Tensor]:
         found = torch.autograd.grad(loss, self.parameters, retain_graph=True, allow_unused=True)

@@ -26,6 +26,7 @@ from riemannian_torch.gauss_newton.rows import Rows, stacked
 from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
+_NOISE = 0.02  # by which a factor may miss 1 in bfloat16
 
 
 @final
@@ -127,25 +128,26 @@ class GaussNewton(torch.optim.Optimizer):
                 returned, groups = observer.of_closure(closure)
             observer.recorder.is_paused = True
             with torch.no_grad():
-                self._step(groups)
+                self._step(groups, is_habit=closure is None)
         finally:
             observer.recorder.is_paused = False
             observer.recorder.clear()
         return returned
 
-    def _step(self, groups: Sequence[Group]) -> None:
+    def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
         state = self._joint()
         if self._is_new:
             self._look, self._is_new = second_look(self.model, groups[0], self.batch_axis), False
         excess = torch.cat([g.excess for g in groups])
         excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
-        scale = torch.sqrt(state.c / (2.0 * excess))  # U_b = scale_b row_b
-        s = 1.0 / scale
+        s = torch.sqrt(2.0 * excess / state.c)
         rows = self._rows(groups)
+        scale = 1.0 / s  # U_b = scale_b row_b
         K, t = self._products(rows, scale)
         state = follow(state, s, t)
         lr = max(group["lr"] for group in self.param_groups)
-        step = solve(state, K, s, t, self.momentum, lr, self.trust_region)
+        pull = s * self._clipping(rows, s) if is_habit else s
+        step = solve(state, K, pull, t, self.momentum, lr, self.trust_region)
         if step is None:
             self._skip(groups)
             return
@@ -184,6 +186,22 @@ class GaussNewton(torch.optim.Optimizer):
                 "outputs."
             )
         return rows
+
+    def _clipping(self, rows: Mapping[Tensor, Rows], s: Tensor) -> Tensor:
+        """By what a training loop has multiplied its gradients since the backward pass.
+
+        Read off the smallest parameter; a common factor is the step's too.
+        """
+        given = [p for p in rows if p.grad is not None]
+        if not given:
+            return torch.ones_like(s[0])
+        smallest = min(given, key=Tensor.numel)
+        own = rows[smallest].combined(torch.ones_like(s))
+        size = own.square().sum()
+        assert smallest.grad is not None
+        factor = (own * smallest.grad).sum() / torch.where(size > 0, size, 1.0)
+        near = (size == 0) | ((factor - 1.0).abs() < _NOISE)
+        return torch.where(near, 1.0, factor).to(s.dtype)
 
     def _products(self, rows: Mapping[Tensor, Rows], scale: Tensor) -> tuple[Tensor, Tensor]:
         """``U^T U`` (B, B) and ``U^T P_0`` (B,)."""

@@ -104,10 +104,15 @@ class Recorder:
     """Follows a model and its criterion by hooks, until it is removed or forgotten."""
 
     def __init__(
-        self, model: nn.Module, criterion: nn.Module | None, parameters: Sequence[nn.Parameter]
+        self,
+        model: nn.Module,
+        criterion: nn.Module | None,
+        parameters: Sequence[nn.Parameter],
+        on_loss: weakref.WeakMethod[Callable[[LossCall, Record], None]],
     ) -> None:
         self.watch = Watch(parameters, _Hook(self, "_used"))
         self.is_paused = False
+        self._on_loss = on_loss
         self._record, self._passes = Record(), list[_Backward]()
         self._watching: list[bool] = []
         self._handles: list[RemovableHandle] = [
@@ -159,6 +164,9 @@ class Recorder:
             parts = lambda: output_loss(criterion, arguments)  # noqa: E731
             call = LossCall(value, arguments[0], parts)
             self._record.losses.append(call)
+            look = self._on_loss()
+            if look is not None:
+                look(call, self._record)
             value.register_hook(_Begin(self, call))
 
     def begin(self, call: LossCall) -> None:

@@ -45,18 +45,21 @@ class DenseRows(Rows):
 
     rows: Tensor
 
+    @property
+    def _flat(self) -> Tensor:
+        return self.rows.reshape(len(self.rows), -1)
+
     @override
     def gram(self) -> Tensor:
-        flat = self.rows.flatten(1)
-        return flat @ flat.T
+        return self._flat @ self._flat.T
 
     @override
     def along(self, direction: Tensor) -> Tensor:
-        return self.rows.flatten(1) @ direction.flatten()
+        return self._flat @ direction.flatten()
 
     @override
     def combined(self, v: Tensor) -> Tensor:
-        return (v @ self.rows.flatten(1)).view(self.rows.shape[1:])
+        return (v @ self._flat).view(self.rows.shape[1:])
 
     @override
     def formed(self) -> DenseRows:

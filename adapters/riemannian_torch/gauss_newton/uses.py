@@ -36,15 +36,25 @@ class Samples:
             UnsupportedError: Where the samples are not a leading axis of it.
         """
         leading = x.ndim - features
-        if leading > self.axis > 0:
-            x = x.movedim(self.axis, 0)
-        if leading == 0 or x.shape[0] % self.count:
+        if leading == 0 or x.shape[min(self.axis, leading - 1)] % self.count:
             raise UnsupportedError(
                 f"GaussNewton: expected each layer to be called with the {self.count} samples of "
                 f"the loss along its axis {self.axis}, got a tensor of shape {tuple(x.shape)}. "
                 "Name the axis with batch_axis=, or call the model once for each loss."
             )
-        return x.reshape(self.count, -1, *x.shape[leading:]).to(self.dtype)
+        x = self.first(x, leading)
+        return x.reshape(self.count, -1, *x.shape[x.ndim - features :]).to(self.dtype)
+
+    def first(self, x: Tensor, leading: int) -> Tensor:
+        """``x`` with the samples' axis in front, where ``leading`` axes are no features.
+
+        A layer may have folded its leading axes into one, in their order.
+        """
+        if self.axis == 0:
+            return x
+        if leading == 1:
+            x = x.unflatten(0, (-1, self.count))
+        return x.movedim(self.axis, 0)
 
 
 def _linear(s: Samples, d: Tensor, a: Tensor, weight: Tensor, bias: Tensor | None = None) -> Found:
@@ -207,6 +217,39 @@ def _group_norm(
     return _scaled(s, d.movedim(1, -1), normal.movedim(1, -1), weight, bias, 1)
 
 
+def _to_shape(s: Samples, d: Tensor, shape: torch.Size) -> Tensor | None:
+    """Cotangents summed over the axes along which a parameter was repeated, (B, *shape)."""
+    axis = s.axis if d.ndim > s.axis else 0
+    own = (1,) * (d.ndim - len(shape)) + tuple(shape)
+    if own[axis] != 1:
+        return None  # a parameter of each sample's own
+    rest = own[:axis] + own[axis + 1 :]
+    folded = d.movedim(axis, 0).to(s.dtype)
+    folded = folded.reshape(s.count, -1, *folded.shape[1:]).sum(1)
+    return folded.sum_to_size(s.count, *rest).reshape(s.count, *shape)
+
+
+def _sum(s: Samples, d: Tensor, *terms: Any, alpha: float = 1) -> Found:
+    for term, factor in zip(terms, (1, alpha), strict=False):
+        if isinstance(term, torch.nn.Parameter):
+            rows = _to_shape(s, d, term.shape)
+            if rows is not None:
+                yield term, DenseRows(rows * factor)
+
+
+def _elementwise_product(s: Samples, d: Tensor, left: Any, right: Any) -> Found:
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, torch.nn.Parameter):
+            rows = _to_shape(s, d * other, one.shape)
+            if rows is not None:
+                yield one, DenseRows(rows)
+
+
+def _matrix_product(s: Samples, d: Tensor, a: Tensor, weight: Tensor) -> Found:
+    if weight.ndim == 2 and a.ndim > 1:
+        yield weight, OuterRows(s.places(d, 1), s.places(a, 1), weight.shape)
+
+
 Reader: TypeAlias = Callable[..., Found]
 
 READERS: Mapping[Any, Reader] = {
@@ -219,4 +262,7 @@ READERS: Mapping[Any, Reader] = {
     F.rms_norm: _rms_norm,
     F.batch_norm: _batch_norm,
     F.group_norm: _group_norm,
+    **dict.fromkeys((torch.add, torch.Tensor.add, torch.Tensor.add_), _sum),
+    **dict.fromkeys((torch.mul, torch.Tensor.mul), _elementwise_product),
+    **dict.fromkeys((torch.matmul, torch.Tensor.matmul), _matrix_product),
 }

@@ -6,7 +6,7 @@ Source: torch.overrides.TorchFunctionMode, https://pytorch.org/docs/stable/torch
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import torch
@@ -19,6 +19,7 @@ from typing_extensions import override
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.product import Product
 from riemannian_torch.gauss_newton.rows import Rows
+from riemannian_torch.gauss_newton.unfused import UNFUSED
 from riemannian_torch.gauss_newton.uses import READERS, Found, Reader, Samples, adjoint_product
 
 
@@ -29,6 +30,7 @@ class Use:
 
     Attributes:
         edge: Where the result stands in torch's graph, even if it is changed in place later.
+        axis: Of the samples; None where it is the model's own.
         cotangents: Of the result, one for each backward pass through it.
     """
 
@@ -36,6 +38,7 @@ class Use:
     arguments: tuple[Any, ...]
     named: Mapping[str, Any]
     edge: GradientEdge
+    axis: int | None = None
     versions: tuple[int, ...] = ()
     cotangents: list[Tensor] = field(default_factory=list)
 
@@ -69,6 +72,8 @@ class Use:
             arguments = tuple(
                 a.expand(copies, *a.shape).flatten(0, 1) if _is_value(a) else a for a in arguments
             )
+        elif self.axis is not None:
+            samples = replace(samples, axis=self.axis)
         return self.reader(samples, cotangent, *arguments, **self.named)
 
 
@@ -95,6 +100,7 @@ class Watch(TorchFunctionMode):
         self._own = {id(p) for p in parameters}
         self._note = note
         self.weights_wanted = True
+        self._axis: int | None = None
 
     @override
     def __torch_function__(
@@ -105,6 +111,8 @@ class Watch(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         named = kwargs or {}
+        if func in UNFUSED and not self._is_packed(args):
+            return self._unfused(func, args, named)
         reader = READERS.get(func)
         if reader is None or not any(id(a) in self._own for a in (*args, *named.values())):
             return func(*args, **named)
@@ -115,6 +123,20 @@ class Watch(TorchFunctionMode):
         if isinstance(result, Tensor) and result.requires_grad:
             self._found(reader, result, args, named)
         return result
+
+    def _unfused(self, func: Any, args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """The same by products that are noted down one by one."""
+        before, (inside, self._axis) = self._axis, UNFUSED[func]
+        try:
+            with self:
+                return inside(*args, **named)
+        finally:
+            self._axis = before
+
+    @staticmethod
+    def _is_packed(args: tuple[Any, ...]) -> bool:
+        """Whether sequences of several lengths are packed: their samples have no axis."""
+        return len(args) > 1 and isinstance(args[1], Tensor) and not args[1].is_floating_point()
 
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Any:
         return Product.apply(input, weight, bias, False, self)
@@ -129,7 +151,7 @@ class Watch(TorchFunctionMode):
     ) -> None:
         arguments = tuple(a.detach() if _is_value(a) else a for a in args)
         named = {k: a.detach() if _is_value(a) else a for k, a in named.items()}
-        use = Use(reader, arguments, named, get_gradient_edge(result))
+        use = Use(reader, arguments, named, get_gradient_edge(result), self._axis)
         result.register_hook(use.note)
         self._note(use)
 
