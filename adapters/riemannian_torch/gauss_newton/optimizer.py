@@ -190,18 +190,16 @@ class GaussNewton(torch.optim.Optimizer):
     def _clipping(self, rows: Mapping[Tensor, Rows], s: Tensor) -> Tensor:
         """By what a training loop has multiplied its gradients since the backward pass.
 
-        Read off the smallest parameter; a common factor is the step's too.
+        Read off the vectors among the parameters; a common factor is the step's too.
         """
-        given = [p for p in rows if p.grad is not None]
-        if not given:
-            return torch.ones_like(s[0])
-        smallest = min(given, key=Tensor.numel)
-        own = rows[smallest].combined(torch.ones_like(s))
-        size = own.square().sum()
-        assert smallest.grad is not None
-        factor = (own * smallest.grad).sum() / torch.where(size > 0, size, 1.0)
-        near = (size == 0) | ((factor - 1.0).abs() < _NOISE)
-        return torch.where(near, 1.0, factor).to(s.dtype)
+        least = min((p.ndim for p in rows), default=0)
+        read = [p for p in rows if p.grad is not None and p.ndim <= max(least, 1)]
+        both = size = torch.zeros_like(s[0])
+        for p in read:
+            own = rows[p].combined(torch.ones_like(s))
+            both, size = both + (own * p.grad).sum(), size + own.square().sum()
+        factor = both / torch.where(size > 0, size, 1.0)
+        return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
 
     def _products(self, rows: Mapping[Tensor, Rows], scale: Tensor) -> tuple[Tensor, Tensor]:
         """``U^T U`` (B, B) and ``U^T P_0`` (B,)."""

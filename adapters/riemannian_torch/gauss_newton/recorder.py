@@ -33,8 +33,11 @@ class ModelCall:
     uses: tuple[Use, ...]
 
     def count(self, axis: int) -> int:
-        """How many samples it took; 0 where its outputs have no such axis."""
-        return self.outputs[0].shape[axis] if self.outputs and self.outputs[0].ndim > axis else 0
+        """How many samples it took; 0 where nothing tells."""
+        for x in tensors_of((self.arguments, self.named, self.outputs)):
+            if x.ndim > axis:
+                return x.shape[axis]
+        return 0
 
 
 @final
@@ -160,7 +163,8 @@ class Recorder:
             self._record.calls.append(ModelCall(arguments, named, values, tuple(uses)))
 
     def _lost(self, criterion: nn.Module, arguments: tuple[Any, ...], value: Tensor) -> None:
-        if value.requires_grad and not self.is_paused:
+        # A criterion may serve other models too.
+        if value.requires_grad and self._record.calls and not self.is_paused:
             parts = lambda: output_loss(criterion, arguments)  # noqa: E731
             call = LossCall(value, arguments[0], parts)
             self._record.losses.append(call)

@@ -38,9 +38,8 @@ def remaining_rows(
     """
     rows: dict[Tensor, list[Rows]] = {p: [] for p in wanted.values()}
     for call, cotangents in calls:
-        given = [None if d is None else d.movedim(axis, 0) for d in cotangents]
         try:
-            found = _derivatives(model, wanted, call, given, axis)
+            found = _derivatives(model, wanted, call, cotangents, axis)
         except RuntimeError as error:
             raise UnsupportedError(
                 f"GaussNewton: expected the parameters {sorted(wanted)[:4]} to be used by torch's "
@@ -62,7 +61,8 @@ def _derivatives(
 ) -> dict[str, Tensor]:
     count = call.count(axis)
     names = {k: p.detach() for k, p in wanted.items()}
-    present = [d for d in cotangents if d is not None]
+    axes = [axis if d.ndim > axis and d.shape[axis] == count else 0 for d in _given(cotangents)]
+    present = [d.movedim(k, 0) for d, k in zip(_given(cotangents), axes, strict=True)]
     flat = [*call.arguments, *call.named.values()]
     has_samples = [isinstance(a, Tensor) and a.ndim > axis and a.shape[axis] == count for a in flat]
     varying = [a.detach().movedim(axis, 0) for a, h in zip(flat, has_samples, strict=True) if h]
@@ -81,10 +81,14 @@ def _derivatives(
             return tuple(r for r, c in zip(real, cotangents, strict=True) if c is not None)
 
         _, pull = vjp(outputs, names)
-        return pull(tuple(c.unsqueeze(axis) for c in d))[0]
+        return pull(tuple(c.unsqueeze(k) for c, k in zip(d, axes, strict=True)))[0]
 
     try:
         return vmap(at_one)(varying, present)
     except RuntimeError:
         each = [at_one([v[b] for v in varying], [d[b] for d in present]) for b in range(count)]
         return {k: torch.stack([e[k] for e in each]) for k in names}
+
+
+def _given(cotangents: Sequence[Tensor | None]) -> list[Tensor]:
+    return [d for d in cotangents if d is not None]
