@@ -25,13 +25,13 @@ class Group:
         excess: What each adds to the loss above the least it could, (B,).
         rows: Of each parameter: the derivatives of these parts.
         calls: Of the model that took these samples, with the cotangents of their outputs.
-        losses: The outputs of each loss, with their parts.
+        losses: The outputs of each loss, their parts, and what these are multiplied by.
     """
 
     excess: Tensor
     rows: Mapping[Tensor, Rows]
     calls: Sequence[tuple[ModelCall, Sequence[Tensor | None]]]
-    losses: Sequence[tuple[Tensor, OutputLoss]]
+    losses: Sequence[tuple[Tensor, OutputLoss, Tensor]]
 
     @property
     def count(self) -> int:
@@ -54,7 +54,7 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
     losses: dict[int, list[tuple[LossCall, Tensor, OutputLoss, Tensor]]] = {}
     for call in found.losses:
         f, parts = call.parts()
-        excess = parts.excess(f) * call.weight
+        excess = parts.excess(f) * weight_of(call)
         losses.setdefault(_count(excess.shape, sizes, axis), []).append((call, f, parts, excess))
     rows: dict[int, dict[Tensor, list[Rows]]] = {count: {} for count in losses}
     for use, d in found.cotangents.items():
@@ -73,8 +73,15 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
             excess,
             {p: added(r) for p, r in rows[count].items()},
             calls,
-            [(f, parts) for _, f, parts, _ in together],
+            [(f, parts, weight_of(call)) for call, f, parts, _ in together],
         )
+
+
+def weight_of(call: LossCall) -> Tensor:
+    """What the minimised loss multiplies the call's value by."""
+    if call.weight is None:
+        raise UnsupportedError("GaussNewton: expected a backward pass through the loss, got none.")
+    return call.weight
 
 
 def sum_by_sample(parts: Sequence[Tensor], count: int, axis: int) -> Tensor:
@@ -92,9 +99,9 @@ def sum_by_sample(parts: Sequence[Tensor], count: int, axis: int) -> Tensor:
 
 def counts_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> list[int]:
     """How many samples a loss of outputs of a shape may speak of, with calls of these sizes."""
-    sizes = [n for n in dict.fromkeys(sizes) if n and shape.numel()]
+    sizes = [n for n in dict.fromkeys(sizes) if n and shape]
     exact = [n for n in sizes if len(shape) > axis and shape[axis] == n]
-    return exact or [n for n in sizes if shape.numel() % n == 0]
+    return exact or [n for n in sizes if shape[0] % n == 0]
 
 
 def _count(shape: torch.Size, sizes: Sequence[int], axis: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from riemannian_torch.gauss_newton.groups import Group
+from riemannian_torch.gauss_newton.groups import Group, weight_of
 from riemannian_torch.gauss_newton.recorder import LossCall
 from riemannian_torch.gauss_newton.rows import Rows, added
 from riemannian_torch.gauss_newton.uses import Samples
@@ -57,8 +57,8 @@ def mixed_group(
     Cost: as many backward passes as there are entries, in one vectorised call.
     """
     f, parts = call.parts()
-    excess = (parts.excess(f) * call.weight).reshape(len(f), -1).sum(1).to(dtype)
-    (d,) = torch.autograd.grad(call.value, call.outputs, call.weight, retain_graph=True)
+    excess = (parts.excess(f) * weight_of(call)).reshape(len(f), -1).sum(1).to(dtype)
+    (d,) = torch.autograd.grad(call.value, call.outputs, weight_of(call), retain_graph=True)
     each = torch.zeros(len(d), *d.shape, dtype=d.dtype, device=d.device)
     index = torch.arange(len(d), device=d.device)
     each[index, index] = d
@@ -73,4 +73,4 @@ def mixed_group(
             for parameter, given in use.rows(samples, cotangents.flatten(0, 1), len(d)):
                 if parameter in own:
                     rows.setdefault(parameter, []).append(given)
-    return Group(excess, {p: added(r) for p, r in rows.items()}, (), ((f, parts),))
+    return Group(excess, {p: added(r) for p, r in rows.items()}, (), ((f, parts, weight_of(call)),))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -139,6 +140,7 @@ class GaussNewton(torch.optim.Optimizer):
         if self._is_new:
             self._look, self._is_new = second_look(self.model, groups[0], self.batch_axis), False
         excess = torch.cat([g.excess for g in groups])
+        excess = torch.where(excess < 0, torch.nan, excess)
         excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
         s = torch.sqrt(2.0 * excess / state.c)
         rows = self._rows(groups)
@@ -152,16 +154,42 @@ class GaussNewton(torch.optim.Optimizer):
             self._skip(groups)
             return
         count = self.state["steps"]["count"]
-        look = self._look if count % 2 == 0 or count < 5 else None
-        before = None if look is None else look.before(self.model, groups[0])
+        looks = self._looks(groups) if count % 2 == 0 or count < 5 else []
+        before = [look.before(self.model, g) for g, look in looks]
         self._walk(rows, step.v * scale, step.after.length / lr if lr else torch.zeros_like(s[0]))
-        after = step.after
-        if look is not None and before is not None:
-            felt = output_change(groups[0], before, look.again(self.model, groups[0]))
-            moved = step.moved[: min(look.count, groups[0].count)]
-            after = measure(after, felt, (after.length * moved).square().sum() / after.c)
+        after = self._looked_again(step.after, step.moved, looks, before)
         self.state["joint"] = after.written()
         self.state["steps"]["count"] += 1
+
+    def _looks(self, groups: Sequence[Group]) -> list[tuple[Group, SecondLook]]:
+        """The first samples of the batch, where their outputs can be had a second time."""
+        if self._look is None:
+            return []
+        left = self._look.count
+        looks: list[tuple[Group, SecondLook]] = []
+        for group in groups:
+            if left > 0:
+                looks.append((group, replace(self._look, count=min(left, group.count))))
+            left -= group.count
+        return looks
+
+    def _looked_again(
+        self,
+        state: StepState,
+        moved: Tensor,
+        looks: Sequence[tuple[Group, SecondLook]],
+        before: Sequence[Tensor],
+    ) -> StepState:
+        """The state with c measured on these samples, after the step."""
+        if not looks:
+            return state
+        felt = seen = torch.zeros_like(state.c)
+        start = 0
+        for (group, look), old in zip(looks, before, strict=True):
+            felt = felt + output_change(group, old, look.again(self.model, group))
+            seen = seen + (state.length * moved[start : start + look.count]).square().sum()
+            start += group.count
+        return measure(state, felt, seen / state.c)
 
     def _joint(self) -> StepState:
         if "joint" not in self.state:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -24,18 +24,20 @@ class SecondLook:
     """How outputs are computed again: of the first ``count`` samples, or of all.
 
     Attributes:
-        in_evaluation: Whether the model is put into evaluation mode for it, before the step too:
-            for layers that draw at random or mix the batch.
+        in_evaluation: Whether the model is put into evaluation mode for it: for layers that draw
+            at random or mix the batch.
+        twice: Whether the outputs before the step are computed again too.
     """
 
     count: int
     is_cut: bool
     in_evaluation: bool
+    twice: bool
     axis: int
 
     def before(self, model: nn.Module, group: Group) -> Tensor:
         """The outputs before the step."""
-        if self.in_evaluation:
+        if self.twice:
             return self.again(model, group)
         return self._first(_call(group).outputs[0])
 
@@ -70,14 +72,15 @@ def second_look(model: nn.Module, group: Group, axis: int) -> SecondLook | None:
     """
     if len(group.calls) != 1 or len(group.losses) != 1 or axis != 0:
         return None
-    call, (f, _) = _call(group), group.losses[0]
+    call, (f, *_) = _call(group), group.losses[0]
     if f.numel() != call.outputs[0].numel() or f.numel() == group.count:
         return None  # outputs of one number each have nothing that their one column misses
     if not torch.equal(call.outputs[0].reshape(f.shape).to(f.dtype), f):
         return None  # the loss was given something else than what the model gave
     stochastic = not is_map_of_a_point(model)
-    whole = SecondLook(_SAMPLES, False, stochastic, axis)
-    cut = SecondLook(_SAMPLES, True, stochastic, axis)
+    twice = stochastic or call.outputs[0].dtype in (torch.float16, torch.bfloat16)
+    whole = SecondLook(_SAMPLES, False, stochastic, twice, axis)
+    cut = replace(whole, is_cut=True)
     wanted = whole.before(model, group)
     for look in (cut, whole):
         try:
@@ -91,11 +94,11 @@ def second_look(model: nn.Module, group: Group, axis: int) -> SecondLook | None:
 
 def output_change(group: Group, before: Tensor, after: Tensor) -> Tensor:
     """``sum df^T G df`` of the samples that were looked at, in the units of the loss."""
-    f, parts = group.losses[0]
+    f, parts, weight = group.losses[0]
     entries = len(before) * (len(f) // group.count)
     df = (after - before).reshape(entries, *f.shape[1:]).to(f.dtype)
     first: OutputLoss = parts.first(entries)
-    return first.curvature(f[:entries], df).sum()
+    return weight * first.curvature(f[:entries], df).sum()
 
 
 def _call(group: Group) -> ModelCall:
