@@ -19,19 +19,21 @@ from riemannian_torch.gauss_newton.uses import Samples
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """B samples.
+    """B samples, of this process or of all.
 
     Attributes:
         excess: What each adds to the loss above the least it could, (B,).
         rows: Of each parameter: the derivatives of these parts.
         calls: Of the model that took these samples, with the cotangents of their outputs.
         losses: The outputs of each loss, their parts, and what these are multiplied by.
+        here: Which of the samples the calls and losses hold.
     """
 
     excess: Tensor
     rows: Mapping[Tensor, Rows]
     calls: Sequence[tuple[ModelCall, Sequence[Tensor | None]]]
     losses: Sequence[tuple[Tensor, OutputLoss, Tensor]]
+    here: range
 
     @property
     def count(self) -> int:
@@ -74,6 +76,7 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
             {p: added(r) for p, r in rows[count].items()},
             calls,
             [(f, parts, weight_of(call)) for call, f, parts, _ in together],
+            range(count),
         )
 
 

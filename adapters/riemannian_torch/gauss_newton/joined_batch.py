@@ -6,10 +6,8 @@ process would with the joined batch: B (p + q) numbers a layer travel, not its p
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from riemannian_modules.errors import UnsupportedError
@@ -38,10 +36,21 @@ def joined_batch(group: Group, model: DistributedDataParallel) -> Group:
         )
     share = 1.0 / len(counts)
     seen: dict[int, Rows] = {}
-    rows = {p: join.rows(r, share, seen) for p, r in group.rows.items()}
-    return replace(group, excess=join.all(group.excess) * share, rows=rows)
+    first = distributed.get_rank(model.process_group) * group.count
+    return Group(
+        join.all(group.excess) * share,
+        {p: join.rows(r, share, seen) for p, r in group.rows.items()},
+        group.calls,
+        [(f, parts, weight * share) for f, parts, weight in group.losses],
+        range(first, first + group.count),
+    )
 
 
+def summed(x: Tensor, model: nn.Module) -> Tensor:
+    """The sum over all processes that train the model."""
+    if isinstance(model, DistributedDataParallel):
+        distributed.all_reduce(x, group=model.process_group)
+    return x
 
 
 class _Join:

@@ -73,4 +73,4 @@ def mixed_group(
             for parameter, given in use.rows(samples, cotangents.flatten(0, 1), len(d)):
                 if parameter in own:
                     rows.setdefault(parameter, []).append(given)
-    return Group(excess, {p: added(r) for p, r in rows.items()}, (), ((f, parts, weight_of(call)),))
+    return Group(excess, {p: added(r) for p, r in rows.items()}, (), ((f, parts, weight_of(call)),), range(len(f)))

@@ -21,6 +21,7 @@ from typing_extensions import override
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.damped_step import StepState, follow, measure, solve
 from riemannian_torch.gauss_newton.groups import Group
+from riemannian_torch.gauss_newton.joined_batch import summed
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.rows import Rows, stacked
@@ -154,10 +155,13 @@ class GaussNewton(torch.optim.Optimizer):
             self._skip(groups)
             return
         count = self.state["steps"]["count"]
-        looks = self._looks(groups) if count % 2 == 0 or count < 5 else []
+        is_looking = count % 2 == 0 or count < 5
+        looks = self._looks(groups) if is_looking else []
         before = [look.before(self.model, g) for g, look in looks]
         self._walk(rows, step.v * scale, step.after.length / lr if lr else torch.zeros_like(s[0]))
-        after = self._looked_again(step.after, step.moved, looks, before)
+        after = step.after
+        if is_looking:
+            after = self._looked_again(after, step.moved, looks, before)
         self.state["joint"] = after.written()
         self.state["steps"]["count"] += 1
 
@@ -168,8 +172,9 @@ class GaussNewton(torch.optim.Optimizer):
         left = self._look.count
         looks: list[tuple[Group, SecondLook]] = []
         for group in groups:
-            if left > 0:
-                looks.append((group, replace(self._look, count=min(left, group.count))))
+            here = min(left - group.here.start, len(group.here))
+            if here > 0:
+                looks.append((group, replace(self._look, count=here)))
             left -= group.count
         return looks
 
@@ -180,16 +185,14 @@ class GaussNewton(torch.optim.Optimizer):
         looks: Sequence[tuple[Group, SecondLook]],
         before: Sequence[Tensor],
     ) -> StepState:
-        """The state with c measured on these samples, after the step."""
-        if not looks:
+        """The state with c measured on the first samples of the batch, after the step."""
+        if self._look is None:
             return state
-        felt = seen = torch.zeros_like(state.c)
-        start = 0
+        felt = torch.zeros_like(state.c)
         for (group, look), old in zip(looks, before, strict=True):
-            felt = felt + output_change(group, old, look.again(self.model, group))
-            seen = seen + (state.length * moved[start : start + look.count]).square().sum()
-            start += group.count
-        return measure(state, felt, seen / state.c)
+            felt += output_change(group, old, look.again(self.model, group))
+        seen = (state.length * moved[: self._look.count]).square().sum() / state.c
+        return measure(state, summed(felt, self.model), seen)
 
     def _joint(self) -> StepState:
         if "joint" not in self.state:

@@ -46,10 +46,7 @@ class OutputLoss(abc.ABC):
 @final
 @dataclass(frozen=True, eq=False)
 class Categorical(OutputLoss):
-    """``-sum_k m_k log p_k`` with masses m (B, C, ...); G is Fisher's information.
-
-    ``normalise`` gives log p from the outputs.
-    """
+    """``-sum_k m_k log p_k`` with masses m (B, C, ...); G is Fisher's information."""
 
     masses: Tensor
 
@@ -64,6 +61,23 @@ class Categorical(OutputLoss):
         p = F.softmax(f, 1)
         mean = (p * df).sum(1, keepdim=True)
         return self.masses.sum(1) * (p * (df - mean) ** 2).sum(1)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Labelled(OutputLoss):
+    """`Categorical` where all of a sample's mass (B, ...) is on one label: no (B, C) is formed."""
+
+    label: Tensor
+    mass: Tensor
+
+    @override
+    def excess(self, f: Tensor) -> Tensor:
+        return self.mass * F.cross_entropy(f, self.label, reduction="none")
+
+    @override
+    def curvature(self, f: Tensor, df: Tensor) -> Tensor:
+        return Categorical(self.mass.unsqueeze(1)).curvature(f, df)
 
 
 @final
@@ -185,19 +199,20 @@ def _share(criterion: Any, entries: float | Tensor) -> Any:
 
 def _cross_entropy(criterion: nn.CrossEntropyLoss, f: Tensor, target: Tensor) -> OutputLoss:
     classes, smoothing = f.shape[1], criterion.label_smoothing
-    weight = f.new_ones(classes) if criterion.weight is None else criterion.weight.to(f.dtype)
-    by_class = weight.view(1, -1, *[1] * (f.ndim - 2))
+    weight = None if criterion.weight is None else criterion.weight.to(f.dtype)
+    by_class = 1.0 if weight is None else weight.view(1, -1, *[1] * (f.ndim - 2))
     if target.is_floating_point():
-        probabilities = (1 - smoothing) * target + smoothing / classes
-        masses = probabilities * by_class
+        masses = ((1 - smoothing) * target + smoothing / classes) * by_class
         return Categorical(masses * _share(criterion, f.numel() / classes))
-    ignored = target == criterion.ignore_index
-    label = target.masked_fill(ignored, 0)
-    one_hot = F.one_hot(label, classes).movedim(-1, 1).to(f.dtype)
-    masses = (1 - smoothing) * one_hot + smoothing / classes
-    masses = (masses * by_class).masked_fill(ignored.unsqueeze(1), 0.0)
-    total = weight[label].masked_fill(ignored, 0.0).sum()
-    return Categorical(masses * _share(criterion, total))
+    kept = target != criterion.ignore_index
+    label = torch.where(kept, target, 0)
+    mass = kept.to(f.dtype) if weight is None else weight[label] * kept
+    share = _share(criterion, mass.sum())
+    if not smoothing:
+        return Labelled(label, mass * share)
+    one_hot = F.one_hot(label, classes).movedim(-1, 1)
+    masses = ((1 - smoothing) * one_hot + smoothing / classes) * by_class
+    return Categorical(masses * kept.unsqueeze(1) * share)
 
 
 def _negative_log_likelihood(criterion: nn.NLLLoss, f: Tensor, target: Tensor) -> OutputLoss:

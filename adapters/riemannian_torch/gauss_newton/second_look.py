@@ -73,7 +73,7 @@ def second_look(model: nn.Module, group: Group, axis: int) -> SecondLook | None:
     if len(group.calls) != 1 or len(group.losses) != 1 or axis != 0:
         return None
     call, (f, *_) = _call(group), group.losses[0]
-    if f.numel() != call.outputs[0].numel() or f.numel() == group.count:
+    if f.numel() != call.outputs[0].numel() or f.numel() == len(group.here):
         return None  # outputs of one number each have nothing that their one column misses
     if not torch.equal(call.outputs[0].reshape(f.shape).to(f.dtype), f):
         return None  # the loss was given something else than what the model gave
@@ -95,7 +95,7 @@ def second_look(model: nn.Module, group: Group, axis: int) -> SecondLook | None:
 def output_change(group: Group, before: Tensor, after: Tensor) -> Tensor:
     """``sum df^T G df`` of the samples that were looked at, in the units of the loss."""
     f, parts, weight = group.losses[0]
-    entries = len(before) * (len(f) // group.count)
+    entries = len(before) * (len(f) // len(group.here))
     df = (after - before).reshape(entries, *f.shape[1:]).to(f.dtype)
     first: OutputLoss = parts.first(entries)
     return weight * first.curvature(f[:entries], df).sum()
