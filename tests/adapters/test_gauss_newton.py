@@ -406,3 +406,37 @@ def test_losses_below_zero_are_refused_by_name(samples):
 
     with pytest.raises(DomainError, match="0 at best"):
         optimizer.step(closure)
+
+
+def test_a_sweep_over_blocks_meets_the_exact_solution_where_blocks_do_not_couple(monkeypatch):
+    from riemannian_torch.gauss_newton import direction as module
+
+    torch.manual_seed(0)
+    # Inputs of the two halves are orthogonal, hence their rows.
+    x = torch.zeros(8, 6).double()
+    x[:4, :3], x[4:, 3:] = torch.randn(4, 3), torch.randn(4, 3)
+    y = torch.randn(8, 2).double()
+    exact, swept = (nn.Linear(6, 2, bias=False).double() for _ in range(2))
+    swept.load_state_dict(exact.state_dict())
+    GaussNewton(exact, MSE).step(lambda: MSE(exact(x), y))
+    monkeypatch.setattr(module, "_BLOCK", 4)
+    monkeypatch.setattr(module, "_SMALL", 4)
+    GaussNewton(swept, MSE).step(lambda: MSE(swept(x), y))
+    torch.testing.assert_close(values(exact), values(swept))
+
+
+def test_a_sweep_over_blocks_trains_as_the_whole_system_does(monkeypatch):
+    from riemannian_torch.gauss_newton import direction as module
+
+    torch.manual_seed(0)
+    x = torch.randn(96, 3)
+    y = (x.prod(1) > 0).long()
+    whole, blocks = fresh(), fresh()
+    before = float(ENTROPY(whole(x), y).detach())
+    one = train(whole, GaussNewton(whole, ENTROPY), x, y, 25)
+    monkeypatch.setattr(module, "_BLOCK", 32)
+    monkeypatch.setattr(module, "_SMALL", 32)
+    other = train(blocks, GaussNewton(blocks, ENTROPY), x, y, 25)
+    assert not torch.equal(one, other)
+    for model in (whole, blocks):
+        assert float(ENTROPY(model(x), y).detach()) < 0.5 * before

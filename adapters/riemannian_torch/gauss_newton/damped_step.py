@@ -64,22 +64,6 @@ class StepState:
         return cls(**written)
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class DampedStep:
-    """The solution of one step's B equations.
-
-    Attributes:
-        v: The coefficients of the scaled rows, (B,).
-        moved: ``U^T P``, by how much the direction moves what each row sees, (B,).
-        after: The state that the step leaves.
-    """
-
-    v: Tensor
-    moved: Tensor
-    after: StepState
-
-
 def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
     """mu moved by how well the last direction does on this fresh batch, t = U^T P_0.
 
@@ -94,40 +78,44 @@ def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
     return replace(state, mu=mu, rho=rho)
 
 
-def solve(
-    state: StepState, K: Tensor, s: Tensor, t: Tensor, momentum: float, lr: float, trust: float
-) -> DampedStep | None:
-    """Solve for the step; O(B^3), and one synchronisation with the device.
+def solve(K: Tensor, mu: Tensor, right: Tensor) -> tuple[Tensor, Tensor] | None:
+    """``(K + mu I)^-1 right``, O(B^3), with one synchronisation with the device.
 
     Args:
-        state: Before the step; its mu grows where K is not positive definite to rounding.
         K: ``U^T U``, (B, B), symmetric.
-        s: The gradient's coefficients, (B,).
-        t: ``U^T P_0``, (B,).
-        momentum: beta, in [0, 1).
-        lr: The largest multiple of the direction.
-        trust: The largest squared size of the step in the metric.
+        mu: Positive.
+        right: (B,).
 
     Returns:
-        None where the numbers are not finite, or too large for any mu.
+        The solution, and the mu that it took: a larger one where K is not positive definite to
+        rounding. None where the numbers are not finite, or too large for any mu.
     """
-    for mu in (state.mu * 10.0**k for k in range(_TRIES)):
-        factor, failed = torch.linalg.cholesky_ex(
-            K + mu * torch.eye(len(K), dtype=K.dtype, device=K.device)
-        )
+    for raised in (mu * 10.0**k for k in range(_TRIES)):
+        damped = K.diagonal_scatter(K.diagonal() + raised)
+        factor, failed = torch.linalg.cholesky_ex(damped)
         if not bool(failed):
-            break
-    else:
-        return None
-    v = torch.cholesky_solve((s - momentum * t)[:, None], factor)[:, 0]
-    Kv = K @ v
-    moved = Kv + momentum * t
-    size = (momentum**2 * state.size + 2.0 * momentum * (v @ t) + v @ Kv).clamp_min(0.0)
-    in_metric = moved @ moved + mu * size
+            return torch.cholesky_solve(right[:, None], factor)[:, 0], raised
+    return None
+
+
+def walked(
+    state: StepState, s: Tensor, moved: Tensor, size: Tensor, lr: float, trust: float
+) -> StepState:
+    """The state after a step: how much of its direction P is walked, and what that promises.
+
+    Args:
+        state: Before the step, with the mu that it took.
+        s: The gradient's coefficients, (B,).
+        moved: ``U^T P``, by how much the direction moves what each row sees, (B,).
+        size: ``|P|^2``.
+        lr: The largest multiple of the direction.
+        trust: The largest squared size of the step in the metric.
+    """
+    size = size.clamp_min(0.0)
+    in_metric = moved @ moved + state.mu * size
     length = torch.sqrt(trust / in_metric.clamp_min(1e-30)).clamp_max(lr)
     predicted = length * (s @ moved) - 0.5 * length**2 * (moved @ moved)
-    after = replace(state, mu=mu, length=length, size=size, predicted=predicted)
-    return DampedStep(v, moved, after)
+    return replace(state, length=length, size=size, predicted=predicted)
 
 
 def measure(state: StepState, felt: Tensor, seen: Tensor) -> StepState:

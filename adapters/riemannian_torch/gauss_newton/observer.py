@@ -244,6 +244,9 @@ def _kind(value: Any) -> str:
 
 def _weigh(loss: Tensor, calls: Sequence[LossCall]) -> None:
     """Tell each call by what the minimised loss multiplies its value."""
+    if len(calls) == 1 and calls[0].value is loss:
+        calls[0].weight = torch.ones_like(loss)
+        return
     values = [c.value for c in calls]
     weights = torch.autograd.grad(loss, values, retain_graph=True, allow_unused=True)
     for call, weight in zip(calls, weights, strict=True):

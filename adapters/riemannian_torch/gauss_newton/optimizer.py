@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
-from riemannian_torch.gauss_newton.damped_step import StepState, follow, measure, solve
+from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
+from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group
 from riemannian_torch.gauss_newton.joined_batch import summed
 from riemannian_torch.gauss_newton.observer import Observer
@@ -137,29 +138,23 @@ class GaussNewton(torch.optim.Optimizer):
         return returned
 
     def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
-        state = self._joint()
         if self._is_new:
             self._look, self._is_new = second_look(self.model, groups[0], self.batch_axis), False
-        excess = torch.cat([g.excess for g in groups])
-        excess = torch.where(excess < 0, torch.nan, excess)
-        excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
-        s = torch.sqrt(2.0 * excess / state.c)
-        rows = self._rows(groups)
-        scale = 1.0 / s  # U_b = scale_b row_b
-        K, t = self._products(rows, scale)
-        state = follow(state, s, t)
-        lr = max(group["lr"] for group in self.param_groups)
+        state = self._joint()
+        s, rows = _coefficients(groups, state.c), self._rows(groups)
         pull = s * self._clipping(rows, s) if is_habit else s
-        step = solve(state, K, pull, t, self.momentum, lr, self.trust_region)
+        last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
+        step = direction(rows, state, s, pull, last, self.momentum)
         if step is None:
             self._skip(groups)
             return
+        lr = max(group["lr"] for group in self.param_groups)
+        after = walked(step.state, pull, step.moved, step.size, lr, self.trust_region)
         count = self.state["steps"]["count"]
         is_looking = count % 2 == 0 or count < 5
         looks = self._looks(groups) if is_looking else []
         before = [look.before(self.model, g) for g, look in looks]
-        self._walk(rows, step.v * scale, step.after.length / lr if lr else torch.zeros_like(s[0]))
-        after = step.after
+        self._walk(step, after.length / lr if lr else torch.zeros_like(after.length))
         if is_looking:
             after = self._looked_again(after, step.moved, looks, before)
         self.state["joint"] = after.written()
@@ -232,28 +227,14 @@ class GaussNewton(torch.optim.Optimizer):
         factor = both / torch.where(size > 0, size, 1.0)
         return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
 
-    def _products(self, rows: Mapping[Tensor, Rows], scale: Tensor) -> tuple[Tensor, Tensor]:
-        """``U^T U`` (B, B) and ``U^T P_0`` (B,)."""
-        K = scale.new_zeros(len(scale), len(scale))
-        t = torch.zeros_like(scale)
-        for p, r in rows.items():
-            K += r.gram()
-            if "direction" in self.state[p]:
-                t += r.along(self.state[p]["direction"])
-        return K.mul_(scale[:, None]).mul_(scale), t.mul_(scale)
-
-    def _walk(self, rows: Mapping[Tensor, Rows], v: Tensor, share: Tensor) -> None:
-        """Move along ``P = beta P_0 + U v`` by each group's lr times ``share``."""
+    def _walk(self, step: Direction, share: Tensor) -> None:
+        """Move along the direction by each group's lr times ``share``."""
         for group in self.param_groups:
             length = share * group["lr"]
             for p in group["params"]:
                 own = self.state[p]
-                if p in rows:
-                    along = rows[p].combined(v)
-                    if "direction" in own:
-                        own["direction"].mul_(self.momentum).add_(along)
-                    else:
-                        own["direction"] = along
+                if p in step.parts:
+                    own["direction"] = step.parts[p]
                 elif "direction" in own:
                     own["direction"].mul_(self.momentum)
                 else:
@@ -308,6 +289,14 @@ class GaussNewton(torch.optim.Optimizer):
     def remove(self) -> None:
         """Take the hooks away from the model and the criterion; no step can follow."""
         self._observer.recorder.remove()
+
+
+def _coefficients(groups: Sequence[Group], c: Tensor) -> Tensor:
+    """``s_b = sqrt(2 l_b / c)``, the gradient in terms of the rows ``U_b = row_b / s_b``."""
+    excess = torch.cat([g.excess for g in groups])
+    excess = torch.where(excess < 0, torch.nan, excess)
+    excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
+    return torch.sqrt(2.0 * excess / c)
 
 
 def _check_options(

@@ -156,8 +156,9 @@ class Recorder:
             self.watch.__exit__(None, None, None)
             outputs = [o for o in tensors_of(result) if o.requires_grad]
             uses = [Use(no_parameters, (), {}, get_gradient_edge(o)) for o in outputs]
-            for output, use in zip(outputs, uses, strict=True):
-                output.register_hook(use.note)
+            if self.watch.weights_wanted:
+                for output, use in zip(outputs, uses, strict=True):
+                    output.register_hook(use.note)
             self._record.uses += uses
             values = tuple(o.detach() for o in outputs)
             self._record.calls.append(ModelCall(arguments, named, values, tuple(uses)))
@@ -171,7 +172,8 @@ class Recorder:
             look = self._on_loss()
             if look is not None:
                 look(call, self._record)
-            value.register_hook(_Begin(self, call))
+            if self.watch.weights_wanted:
+                value.register_hook(_Begin(self, call))
 
     def begin(self, call: LossCall) -> None:
         """A backward pass has come by a call of the criterion."""

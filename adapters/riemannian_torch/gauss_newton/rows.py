@@ -37,6 +37,15 @@ class Rows(abc.ABC):
     def formed(self) -> DenseRows:
         """The rows themselves, (B, *shape)."""
 
+    @abc.abstractmethod
+    def part(self, samples: slice) -> Rows:
+        """The rows of some samples."""
+
+    @property
+    @abc.abstractmethod
+    def pair_cost(self) -> int:
+        """Products that one entry of `gram` takes."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -65,6 +74,15 @@ class DenseRows(Rows):
     def formed(self) -> DenseRows:
         return self
 
+    @override
+    def part(self, samples: slice) -> DenseRows:
+        return DenseRows(self.rows[samples])
+
+    @property
+    @override
+    def pair_cost(self) -> int:
+        return self._flat.shape[1]
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -78,18 +96,20 @@ class OuterRows(Rows):
     d: Tensor
     shape: torch.Size
 
-    @cached_property
-    def _dense(self) -> DenseRows | None:
-        """The rows, where forming them is cheaper than the products of all pairs of places."""
+    @property
+    def _is_formed(self) -> bool:
+        """Whether forming the rows is cheaper than the products of all pairs of places."""
         (B, T, p), q = self.a.shape, self.d.shape[-1]
         # All pairs cost B^2 T^2 (p + q) products; forming the rows B T p q, and theirs B^2 p q.
-        if T == 1 or B * T * T * (p + q) <= (T + B) * p * q:
-            return None
-        return DenseRows((self.d.mT @ self.a).view(B, *self.shape))
+        return T > 1 and B * T * T * (p + q) > (T + B) * p * q
+
+    @cached_property
+    def _dense(self) -> DenseRows:
+        return DenseRows((self.d.mT @ self.a).view(len(self.a), *self.shape))
 
     @override
     def gram(self) -> Tensor:
-        if self._dense:
+        if self._is_formed:
             return self._dense.gram()
         (B, T, _), a = self.a.shape, self.a.flatten(0, 1)
         pairs = (a @ a.T) * self.gram_of_cotangents
@@ -103,21 +123,31 @@ class OuterRows(Rows):
 
     @override
     def along(self, direction: Tensor) -> Tensor:
-        if self._dense:
+        if self._is_formed:
             return self._dense.along(direction)
         matrix = direction.reshape(self.d.shape[-1], self.a.shape[-1])
         return (self.d @ matrix).mul_(self.a).sum((1, 2))
 
     @override
     def combined(self, v: Tensor) -> Tensor:
-        if self._dense:
+        if self._is_formed:
             return self._dense.combined(v)
         weighted = self.d * v[:, None, None]
         return (weighted.flatten(0, 1).T @ self.a.flatten(0, 1)).view(self.shape)
 
     @override
     def formed(self) -> DenseRows:
-        return DenseRows((self.d.mT @ self.a).view(len(self.a), *self.shape))
+        return self._dense
+
+    @override
+    def part(self, samples: slice) -> OuterRows:
+        return OuterRows(self.a[samples], self.d[samples], self.shape)
+
+    @property
+    @override
+    def pair_cost(self) -> int:
+        (_, T, p), q = self.a.shape, self.d.shape[-1]
+        return p * q if self._is_formed else T * T * (p + q)
 
 
 @final
@@ -146,6 +176,15 @@ class BiasRows(Rows):
     @override
     def formed(self) -> DenseRows:
         return self._sum
+
+    @override
+    def part(self, samples: slice) -> DenseRows:
+        return self._sum.part(samples)
+
+    @property
+    @override
+    def pair_cost(self) -> int:
+        return self.weight.d.shape[-1]
 
 
 @final
@@ -186,6 +225,15 @@ class LookedUpRows(Rows):
     @override
     def formed(self) -> DenseRows:
         return self.outer().formed()
+
+    @override
+    def part(self, samples: slice) -> LookedUpRows:
+        return LookedUpRows(self.index[samples], self.d[samples], self.entries)
+
+    @property
+    @override
+    def pair_cost(self) -> int:
+        return self._used.pair_cost
 
 
 def added(rows: Sequence[Rows]) -> Rows:

@@ -88,12 +88,17 @@ def _versions(arguments: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _is_value(argument: Any) -> bool:
-    return isinstance(argument, Tensor) and not isinstance(argument, nn.Parameter)
+    return isinstance(argument, Tensor) and type(argument) is not nn.Parameter
 
 
 @final
 class Watch(TorchFunctionMode):
-    """Notes each use of the given parameters down while it is active."""
+    """Notes each use of the given parameters down while it is active.
+
+    Attributes:
+        weights_wanted: Whether backward passes are the loop's own, which give the weights'
+            gradients and must leave the cotangents here.
+    """
 
     def __init__(self, parameters: Iterable[Tensor], note: Callable[[Use], None]) -> None:
         super().__init__()
@@ -152,7 +157,8 @@ class Watch(TorchFunctionMode):
         arguments = tuple(a.detach() if _is_value(a) else a for a in args)
         named = {k: a.detach() if _is_value(a) else a for k, a in named.items()}
         use = Use(reader, arguments, named, get_gradient_edge(result), self._axis)
-        result.register_hook(use.note)
+        if self.weights_wanted:
+            result.register_hook(use.note)
         self._note(use)
 
 
