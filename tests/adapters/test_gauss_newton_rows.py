@@ -18,9 +18,12 @@ def rows_one_by_one(net, criterion, x, y, axis):
     for b in range(BATCH):
         loss = criterion(net(x.narrow(axis, b, 1)), y[b : b + 1]) / BATCH
         found = torch.autograd.grad(loss, parameters, allow_unused=True)
-        rows.append([
-            torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=True)
-        ])
+        rows.append(
+            [
+                torch.zeros_like(p) if g is None else g
+                for p, g in zip(parameters, found, strict=True)
+            ]
+        )
     return [torch.stack(r) for r in zip(*rows, strict=True)]
 
 

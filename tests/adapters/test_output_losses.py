@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from riemannian_torch.gauss_newton.output_loss import output_loss
 from torch import nn
 
 from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.output_loss import output_loss
 
 B, C = 5, 3
 

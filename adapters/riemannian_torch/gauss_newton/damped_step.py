@@ -65,10 +65,10 @@ class StepState:
 
 
 def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
-    """mu moved by how well the last direction does on this fresh batch, t = U^T P_0.
+    """Mu moved by how well the last direction does on this fresh batch, t = U^T P_0.
 
-    ``rho = argmin_r |s + length t - r t|``: a model that is right has rho = 1. mu falls where rho is
-    above one half, and grows where it is below; by at most exp(0.2) a step.
+    ``rho = argmin_r |s + length t - r t|``: a model that is right has rho = 1. mu falls where rho
+    is above one half, and grows where it is below; by at most exp(0.2) a step.
     """
     tt = t @ t
     known = tt > 0
@@ -119,7 +119,7 @@ def walked(
 
 
 def measure(state: StepState, felt: Tensor, seen: Tensor) -> StepState:
-    """c moved by what a few samples' outputs did, beside what their rows predicted.
+    """C moved by what a few samples' outputs did, beside what their rows predicted.
 
     Args:
         state: After the step.

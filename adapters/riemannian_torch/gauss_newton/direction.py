@@ -106,10 +106,10 @@ def _swept(
 
 def _gram(rows: Mapping[Tensor, Rows], s: Tensor) -> Tensor:
     """``U^T U``, (B, B)."""
-    K = s.new_zeros(len(s), len(s))
+    products = s.new_zeros(len(s), len(s))
     for r in rows.values():
-        K += r.gram()
-    return K.div_(s[:, None]).div_(s)
+        products += r.gram()
+    return products.div_(s[:, None]).div_(s)
 
 
 def _along(rows: Mapping[Tensor, Rows], parts: Mapping[Tensor, Tensor], s: Tensor) -> Tensor:

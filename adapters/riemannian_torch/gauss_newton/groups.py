@@ -37,6 +37,7 @@ class Group:
 
     @property
     def count(self) -> int:
+        """B."""
         return len(self.excess)
 
 

@@ -6,6 +6,8 @@ process would with the joined batch: B (p + q) numbers a layer travel, not its p
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -54,7 +56,7 @@ def summed(x: Tensor, model: nn.Module) -> Tensor:
 
 
 class _Join:
-    def __init__(self, over: distributed.ProcessGroup) -> None:
+    def __init__(self, over: Any) -> None:
         self._over = over
 
     def all(self, x: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def _is_elsewhere(g: Tensor, samples: Samples) -> bool:
 
 
 def mixed_group(
-    call: LossCall, uses: Sequence[Use], own: set[Tensor], dtype: torch.dtype, keep: bool
+    call: LossCall, uses: Sequence[Use], own: set[Tensor], dtype: torch.dtype, *, keep: bool
 ) -> Group:
     """The rows of each entry along the first axis of what the loss was given.
 
@@ -73,4 +73,10 @@ def mixed_group(
             for parameter, given in use.rows(samples, cotangents.flatten(0, 1), len(d)):
                 if parameter in own:
                     rows.setdefault(parameter, []).append(given)
-    return Group(excess, {p: added(r) for p, r in rows.items()}, (), ((f, parts, weight_of(call)),), range(len(f)))
+    return Group(
+        excess,
+        {p: added(r) for p, r in rows.items()},
+        (),
+        ((f, parts, weight_of(call)),),
+        range(len(f)),
+    )

@@ -11,8 +11,8 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+from torch.nn.parallel import DistributedDataParallel
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.groups import Group, counts_of, groups_of
@@ -41,7 +41,7 @@ class Observer:
         axis: int,
     ) -> None:
         self.model, self.axis = model, axis
-        self.parameters = parameters
+        self.parameters = list[Tensor](parameters)
         self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
         self.recorder = Recorder(model, criterion, parameters, weakref.WeakMethod(self._look_at))
         self._own = set[Tensor](parameters)
@@ -106,9 +106,9 @@ class Observer:
         with torch.no_grad():
             return [joined_batch(g, self.model) for g in groups]
 
-    def _of_loss(self, call: LossCall, record: Record, keep: bool) -> list[Group]:
+    def _of_loss(self, call: LossCall, record: Record, *, keep: bool) -> list[Group]:
         if self._meet:
-            return [mixed_group(call, record.uses, self._own, self.dtype, keep)]
+            return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
         found = torch.autograd.grad(
             call.value, [u.edge for u in record.uses], call.weight,
             retain_graph=keep, allow_unused=True,
@@ -146,7 +146,7 @@ class Observer:
         """The groups with the rows of the remaining parameters too."""
         if not self._is_new or gradients is None:
             return self._with_remaining(groups)
-        names = {p: name for name, p in self.model.named_parameters()}
+        names: dict[Tensor, str] = {p: name for name, p in self.model.named_parameters()}
         differing = self._differing(groups, gradients)
         self._remaining = {names[p]: p for p in differing}
         if differing:
@@ -186,17 +186,19 @@ class Observer:
         finally:
             self.recorder.is_paused = False
 
-    def _differing(self, groups: Sequence[Group], gradients: Mapping[Tensor, Tensor]) -> set[Tensor]:
+    def _differing(
+        self, groups: Sequence[Group], gradients: Mapping[Tensor, Tensor]
+    ) -> set[Tensor]:
         """Parameters whose rows do not add up to the gradient, a common factor apart.
 
         The factor is there where a loop has clipped its gradients.
         """
         with torch.no_grad():
-            sums = {
-                p: sum(g.rows[p].combined(torch.ones_like(g.excess)) for g in groups if p in g.rows)
-                for p in self.parameters
-                if any(p in g.rows for g in groups)
-            }
+            sums: dict[Tensor, Tensor] = {}
+            for g in groups:
+                for p, rows in g.rows.items():
+                    own = rows.combined(torch.ones_like(g.excess))
+                    sums[p] = sums[p] + own if p in sums else own
             factors = [
                 (gradients[p] * own).sum() / (own * own).sum()
                 for p, own in sums.items()

@@ -29,6 +29,8 @@ from riemannian_torch.gauss_newton.rows import Rows, stacked
 from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
+_ALWAYS = 5  # of the first steps, after which c is measured at every second one
+_COUNTED = ("_state", "steps", "skipped")
 _NOISE = 0.02  # by which a factor may miss 1 in bfloat16
 
 
@@ -62,6 +64,10 @@ class GaussNewton(torch.optim.Optimizer):
         weight_decay: Decoupled: weights shrink by the step's length times this.
         batch_axis: The axis of the samples in the layers' inputs, 0 or 1.
 
+    Attributes:
+        steps: How many have been taken.
+        skipped: How many were not, for numbers that were not finite.
+
     Cost of a step: forward and backward to the layers' outputs, two more products a layer, and
     ``2 B^2 sum(p + q) + B^3 / 3`` operations for B samples and layers (q, p). Memory: one buffer of
     the parameters' size, inputs and cotangents of the layers.
@@ -92,6 +98,8 @@ class GaussNewton(torch.optim.Optimizer):
         super().__init__(trained, {"lr": lr, "weight_decay": weight_decay})
         self.model, self.criterion, self.batch_axis = model, criterion, batch_axis
         self.momentum, self.damping, self.trust_region = momentum, damping, trust_region
+        self.steps, self.skipped = 0, 0
+        self._state: StepState | None = None
         self._follow()
 
     def _follow(self) -> None:
@@ -109,7 +117,7 @@ class GaussNewton(torch.optim.Optimizer):
         super().zero_grad(set_to_none)
 
     @override
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # pyright: ignore
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """One step along what the passes since the last one have seen, or the closure.
 
         Args:
@@ -140,7 +148,7 @@ class GaussNewton(torch.optim.Optimizer):
     def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
         if self._is_new:
             self._look, self._is_new = second_look(self.model, groups[0], self.batch_axis), False
-        state = self._joint()
+        state = self._last_step()
         s, rows = _coefficients(groups, state.c), self._rows(groups)
         pull = s * self._clipping(rows, s) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
@@ -150,15 +158,14 @@ class GaussNewton(torch.optim.Optimizer):
             return
         lr = max(group["lr"] for group in self.param_groups)
         after = walked(step.state, pull, step.moved, step.size, lr, self.trust_region)
-        count = self.state["steps"]["count"]
-        is_looking = count % 2 == 0 or count < 5
+        is_looking = self.steps % 2 == 0 or self.steps < _ALWAYS
         looks = self._looks(groups) if is_looking else []
         before = [look.before(self.model, g) for g, look in looks]
         self._walk(step, after.length / lr if lr else torch.zeros_like(after.length))
         if is_looking:
             after = self._looked_again(after, step.moved, looks, before)
-        self.state["joint"] = after.written()
-        self.state["steps"]["count"] += 1
+        self._state = after
+        self.steps += 1
 
     def _looks(self, groups: Sequence[Group]) -> list[tuple[Group, SecondLook]]:
         """The first samples of the batch, where their outputs can be had a second time."""
@@ -189,13 +196,12 @@ class GaussNewton(torch.optim.Optimizer):
         seen = (state.length * moved[: self._look.count]).square().sum() / state.c
         return measure(state, summed(felt, self.model), seen)
 
-    def _joint(self) -> StepState:
-        if "joint" not in self.state:
+    def _last_step(self) -> StepState:
+        if self._state is None:
             some = self._parameters[0]
             zero = torch.zeros((), dtype=self._observer.dtype, device=some.device)
-            self.state["joint"] = StepState.fresh(self.damping, zero).written()
-            self.state["steps"] = {"count": 0, "skipped": 0}
-        return StepState.read(self.state["joint"])
+            self._state = StepState.fresh(self.damping, zero)
+        return self._state
 
     def _rows(self, groups: Sequence[Group]) -> dict[Tensor, Rows]:
         counts = [g.count for g in groups]
@@ -223,7 +229,7 @@ class GaussNewton(torch.optim.Optimizer):
         both = size = torch.zeros_like(s[0])
         for p in read:
             own = rows[p].combined(torch.ones_like(s))
-            both, size = both + (own * p.grad).sum(), size + own.square().sum()
+            both, size = both + (own * _gradient(p)).sum(), size + own.square().sum()
         factor = both / torch.where(size > 0, size, 1.0)
         return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
 
@@ -246,10 +252,10 @@ class GaussNewton(torch.optim.Optimizer):
     def _skip(self, groups: Sequence[Group]) -> None:
         """Say why no step can be taken; directions stay as they are."""
         if any(bool((g.excess < 0).any()) for g in groups):
+            least = min(float(g.excess.min()) for g in groups)
             raise DomainError(
-                "GaussNewton: expected losses that are 0 at best, got "
-                f"{min(float(g.excess.min()) for g in groups):.3g} for a sample. Subtract from each "
-                "sample's loss the least that any outputs could give."
+                f"GaussNewton: expected losses that are 0 at best, got {least:.3g} for a sample. "
+                "Subtract from each sample's loss the least that any outputs could give."
             )
         names = {p: name for name, p in self.model.named_parameters()}
         broken = [names[p] for p in self._parameters if not bool(torch.isfinite(p).all())]
@@ -258,7 +264,7 @@ class GaussNewton(torch.optim.Optimizer):
                 f"GaussNewton: expected finite parameters, got others in {', '.join(broken[:6])}. "
                 "Load the last good state; then lower lr or trust_region."
             )
-        self.state["steps"]["skipped"] += 1
+        self.skipped += 1
         warnings.warn(
             "GaussNewton: no step was taken, for the loss or a derivative of it is not finite. "
             "Look for overflow in the inputs of this batch.",
@@ -269,8 +275,9 @@ class GaussNewton(torch.optim.Optimizer):
 
     @override
     def __getstate__(self) -> dict[str, Any]:
-        options = ("model", "criterion", "batch_axis", "momentum", "damping", "trust_region")
-        return super().__getstate__() | {name: getattr(self, name) for name in options}
+        own = vars(self)
+        kept = ("model", "criterion", "batch_axis", "momentum", "damping", "trust_region")
+        return super().__getstate__() | {k: own[k] for k in (*kept, *_COUNTED)}
 
     @override
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -278,17 +285,39 @@ class GaussNewton(torch.optim.Optimizer):
         self._follow()
 
     @override
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` goes on from, as of other optimizers."""
+        return super().state_dict() | {"last_step": {
+            "state": None if self._state is None else self._state.written(),
+            "steps": self.steps, "skipped": self.skipped,
+        }}  # fmt: skip
+
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where another optimizer of the same model stood, bit for bit."""
-        super().load_state_dict(state_dict)
-        if "joint" in self.state:
-            zero = torch.zeros((), dtype=self._observer.dtype, device=self._parameters[0].device)
-            self.state["joint"] = {k: zero + v.to(zero) for k, v in self.state["joint"].items()}
-            self.state["steps"] = dict(self.state["steps"])
+        """Go on where another optimizer of the same model stood, bit for bit.
+
+        Raises:
+            SignatureError: For the state of an optimizer of another kind.
+        """
+        if "last_step" not in state_dict:
+            raise SignatureError(
+                "GaussNewton: expected what GaussNewton.state_dict() gave, got the keys "
+                f"{sorted(state_dict)}."
+            )
+        last = state_dict["last_step"]
+        super().load_state_dict({k: v for k, v in state_dict.items() if k != "last_step"})
+        self.steps, self.skipped, self._state = last["steps"], last["skipped"], None
+        if last["state"] is not None:
+            zero = self._last_step().mu * 0.0
+            self._state = StepState.read({k: zero + v.to(zero) for k, v in last["state"].items()})
 
     def remove(self) -> None:
         """Take the hooks away from the model and the criterion; no step can follow."""
         self._observer.recorder.remove()
+
+
+def _gradient(p: Tensor) -> Tensor:
+    return torch.zeros_like(p) if p.grad is None else p.grad
 
 
 def _coefficients(groups: Sequence[Group], c: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class OutputLoss(abc.ABC):
 
     def first(self, count: int) -> Self:
         """The same loss of the first samples only."""
-        values = {f.name: getattr(self, f.name) for f in fields(cast(Any, self))}
+        values = {f.name: getattr(self, f.name) for f in fields(cast("Any", self))}
         cut = {k: v[:count] if isinstance(v, Tensor) and v.ndim else v for k, v in values.items()}
         return type(self)(**cut)
 

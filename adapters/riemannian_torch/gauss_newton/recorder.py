@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -117,7 +118,7 @@ class Recorder:
         self.is_paused = False
         self._on_loss = on_loss
         self._record, self._passes = Record(), list[_Backward]()
-        self._watching: list[bool] = []
+        self._watching: list[tuple[bool, ExitStack]] = []
         self._handles: list[RemovableHandle] = [
             model.register_forward_pre_hook(_Hook(self, "_enter")),
             model.register_forward_hook(_Hook(self, "_leave"), with_kwargs=True, always_call=True),
@@ -143,17 +144,21 @@ class Recorder:
     def _used(self, use: Use) -> None:
         self._record.uses.append(use)
 
-    def _enter(self, model: nn.Module, arguments: tuple[Any, ...]) -> None:
+    def _enter(self, _model: nn.Module, _arguments: tuple[Any, ...]) -> None:
         watching = torch.is_grad_enabled() and not self.is_paused
-        self._watching.append(watching)
+        watched = ExitStack()
         if watching:
-            self.watch.__enter__()
+            # A compiled model runs as it was written, for what is fused cannot be watched.
+            watched.enter_context(torch.compiler.set_stance("force_eager"))
+            watched.enter_context(self.watch)
+        self._watching.append((watching, watched))
 
     def _leave(
-        self, model: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any], result: Any
+        self, _model: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any], result: Any
     ) -> None:
-        if self._watching.pop():
-            self.watch.__exit__(None, None, None)
+        watching, watched = self._watching.pop()
+        watched.close()
+        if watching:
             outputs = [o for o in tensors_of(result) if o.requires_grad]
             uses = [Use(no_parameters, (), {}, get_gradient_edge(o)) for o in outputs]
             if self.watch.weights_wanted:
@@ -183,7 +188,7 @@ class Recorder:
         if self._passes:
             self._passes[-1].losses.append(call)
 
-    def _reached(self, parameter: Tensor) -> None:
+    def _reached(self, _parameter: Tensor) -> None:
         if self._passes:
             self._passes[-1].reached_parameters = True
 

@@ -80,7 +80,7 @@ def _derivatives(
             real = [r for r in results if r.is_floating_point()]
             return tuple(r for r, c in zip(real, cotangents, strict=True) if c is not None)
 
-        _, pull = vjp(outputs, names)
+        pull = vjp(outputs, names)[1]
         return pull(tuple(c.unsqueeze(k) for c, k in zip(d, axes, strict=True)))[0]
 
     try:

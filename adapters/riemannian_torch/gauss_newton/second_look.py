@@ -48,7 +48,7 @@ class SecondLook:
         if self.is_cut:
             cut = self._cut(call)
             arguments, named = tuple(map(cut, arguments)), {k: cut(a) for k, a in named.items()}
-        with _evaluating(model, self.in_evaluation), torch.no_grad():
+        with _evaluating(model, wanted=self.in_evaluation), torch.no_grad():
             results = [r for r in tensors_of(model(*arguments, **named)) if r.is_floating_point()]
         return results[0] if self.is_cut else self._first(results[0])
 
@@ -79,7 +79,7 @@ def second_look(model: nn.Module, group: Group, axis: int) -> SecondLook | None:
         return None  # the loss was given something else than what the model gave
     stochastic = not is_map_of_a_point(model)
     twice = stochastic or call.outputs[0].dtype in (torch.float16, torch.bfloat16)
-    whole = SecondLook(_SAMPLES, False, stochastic, twice, axis)
+    whole = SecondLook(_SAMPLES, is_cut=False, in_evaluation=stochastic, twice=twice, axis=axis)
     cut = replace(whole, is_cut=True)
     wanted = whole.before(model, group)
     for look in (cut, whole):
@@ -106,7 +106,7 @@ def _call(group: Group) -> ModelCall:
 
 
 @contextmanager
-def _evaluating(model: nn.Module, wanted: bool) -> Generator[None]:
+def _evaluating(model: nn.Module, *, wanted: bool) -> Generator[None]:
     """The model in evaluation mode, and afterwards as it was."""
     training = [m for m in model.modules() if m.training] if wanted else []
     for module in training:

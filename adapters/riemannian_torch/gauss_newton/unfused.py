@@ -39,6 +39,10 @@ def _relu_cell(by_input: Tensor, by_state: Tensor, state: tuple[Tensor, ...]) ->
     return (torch.relu(by_input + by_state),)
 
 
+def _states(hx: Any) -> tuple[Tensor, ...]:
+    return tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+
+
 def _one_step(cell: Cell) -> Callable[..., Any]:
     """A cell as torch's function of the same name takes its arguments."""
 
@@ -46,9 +50,10 @@ def _one_step(cell: Cell) -> Callable[..., Any]:
         x: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor,
         b_ih: Tensor | None = None, b_hh: Tensor | None = None,
     ) -> Any:  # fmt: skip
-        state = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+        state = _states(hx)
         new = cell(F.linear(x, w_ih, b_ih), F.linear(state[0], w_hh, b_hh), state)
-        return new if len(new) > 1 else new[0]
+        h, *rest = new
+        return (h, *rest) if rest else h
 
     return step
 
@@ -61,7 +66,7 @@ def _recurrent(cell: Cell) -> Callable[..., Any]:
         dropout: float, training: bool, bidirectional: bool, batch_first: bool,
     ) -> Any:  # fmt: skip
         x = x if batch_first else x.transpose(0, 1)
-        states = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+        states = _states(hx)
         ways = 2 if bidirectional else 1
         each = len(weights) // (layers * ways)
         last: list[tuple[Tensor, ...]] = []

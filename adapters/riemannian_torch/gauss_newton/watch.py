@@ -164,4 +164,4 @@ class Watch(TorchFunctionMode):
 
 def _is_transformed(x: Tensor) -> bool:
     """Whether one of torch.func's transforms holds the tensor, which must not be looked into."""
-    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))  # pyright: ignore
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))  # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
