@@ -372,6 +372,8 @@ def test_a_penalty_beside_the_criterion_is_refused(samples):
         ({"trust_region": -1.0}, DomainError, "trust_region"),
         ({"weight_decay": float("inf")}, DomainError, "weight_decay"),
         ({"batch_axis": 2}, DomainError, "batch_axis"),
+        ({"max_overhead": 0.0}, DomainError, "max_overhead"),
+        ({"max_overhead": float("nan")}, DomainError, "max_overhead"),
         ({"params": nn.Linear(2, 2).parameters()}, SignatureError, "parameters of the model"),
         ({"criterion": nn.L1Loss()}, UnsupportedError, "HuberLoss"),
         ({"criterion": nn.MSELoss(reduction="none")}, UnsupportedError, "reduction"),
@@ -407,35 +409,32 @@ def test_losses_below_zero_are_refused_by_name(samples):
         optimizer.step(closure)
 
 
-def test_a_sweep_over_blocks_meets_the_exact_solution_where_blocks_do_not_couple(monkeypatch):
-    from riemannian_torch.gauss_newton import direction as module
-
+def test_a_sweep_over_blocks_meets_the_exact_solution_where_blocks_do_not_couple():
     torch.manual_seed(0)
     # Inputs of the two halves are orthogonal, hence their rows.
-    x = torch.zeros(8, 6).double()
-    x[:4, :3], x[4:, 3:] = torch.randn(4, 3), torch.randn(4, 3)
-    y = torch.randn(8, 2).double()
+    x = torch.zeros(64, 6).double()
+    x[:32, :3], x[32:, 3:] = torch.randn(32, 3), torch.randn(32, 3)
+    y = torch.randn(64, 2).double()
     exact, swept = (nn.Linear(6, 2, bias=False).double() for _ in range(2))
     swept.load_state_dict(exact.state_dict())
     GaussNewton(exact, MSE).step(lambda: MSE(exact(x), y))
-    monkeypatch.setattr(module, "_BLOCK", 4)
-    monkeypatch.setattr(module, "_SMALL", 4)
-    GaussNewton(swept, MSE).step(lambda: MSE(swept(x), y))
+    optimizer = GaussNewton(swept, MSE, max_overhead=24.0)
+    optimizer.step(lambda: MSE(swept(x), y))
+    assert optimizer.plan.block == 32
     torch.testing.assert_close(values(exact), values(swept))
 
 
-def test_a_sweep_over_blocks_trains_as_the_whole_system_does(monkeypatch):
-    from riemannian_torch.gauss_newton import direction as module
-
+def test_a_sweep_over_blocks_trains_as_the_whole_system_does():
     torch.manual_seed(0)
     x = torch.randn(96, 3)
     y = (x.prod(1) > 0).long()
     whole, blocks = fresh(), fresh()
     before = float(ENTROPY(whole(x), y).detach())
     one = train(whole, GaussNewton(whole, ENTROPY), x, y, 25)
-    monkeypatch.setattr(module, "_BLOCK", 32)
-    monkeypatch.setattr(module, "_SMALL", 32)
-    other = train(blocks, GaussNewton(blocks, ENTROPY), x, y, 25)
+    optimizer = GaussNewton(blocks, ENTROPY, max_overhead=1.0)
+    other = train(blocks, optimizer, x, y, 25)
+    assert optimizer.plan.block == 16
+    assert "no block is small enough" in str(optimizer.plan)
     assert not torch.equal(one, other)
     for model in (whole, blocks):
         assert float(ENTROPY(model(x), y).detach()) < 0.5 * before

@@ -17,9 +17,6 @@ from torch import Tensor
 from riemannian_torch.gauss_newton.damped_step import StepState, follow, solve
 from riemannian_torch.gauss_newton.rows import Rows
 
-_BLOCK = 256
-_SMALL = 2 * _BLOCK  # below, one system is always right: it is exact
-
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +43,7 @@ def direction(
     pull: Tensor,
     last: Mapping[Tensor, Tensor],
     momentum: float,
+    block: int,
 ) -> Direction | None:
     """The damped direction; None where numbers are not finite.
 
@@ -56,16 +54,12 @@ def direction(
         pull: The same, times what the training loop has multiplied its gradients by.
         last: P_0 of the parameters that have one; written over where a direction is found.
         momentum: beta.
+        block: How many samples are solved for at a time.
     """
     t = _along(rows, last, s)
     state = follow(state, s, t)
-    B, n = len(s), sum(p.numel() for p in rows)
-    pairs = sum(r.pair_cost for r in rows.values())
-    # One system takes 2 B^2 pairs + B^3 / 3 operations; a sweep the same of each block, and two
-    # more products with the parameters.
-    swept = B * (2 * _BLOCK * pairs + _BLOCK**2 / 3) + 4 * B * n
-    if B > _SMALL and B**2 * (2 * pairs + B / 3) > swept:
-        return _swept(rows, state, s, pull, last, momentum)
+    if block < len(s):
+        return _swept(rows, state, s, pull, last, momentum, block)
     K = _gram(rows, s)
     solved = solve(K, state.mu, pull - momentum * t)
     if solved is None:
@@ -86,20 +80,21 @@ def _swept(
     pull: Tensor,
     last: Mapping[Tensor, Tensor],
     momentum: float,
+    block: int,
 ) -> Direction | None:
     """One sweep over the blocks, each of which solves for what is left before it."""
     parts = {p: momentum * last[p] if p in last else torch.zeros_like(p) for p in rows}
     mu = state.mu
-    for start in range(0, len(s), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        own = {p: r.part(block) for p, r in rows.items()}
-        left = pull[block] - _along(own, parts, s[block])
-        solved = solve(_gram(own, s[block]), mu, left)
+    for start in range(0, len(s), block):
+        here = slice(start, start + block)
+        own = {p: r.part(here) for p, r in rows.items()}
+        left = pull[here] - _along(own, parts, s[here])
+        solved = solve(_gram(own, s[here]), mu, left)
         if solved is None:
             return None
         v, mu = solved
         for p, r in own.items():
-            parts[p] += r.combined(v / s[block])
+            parts[p] += r.combined(v / s[here])
     size = torch.stack([part.square().sum() for part in parts.values()]).sum()
     return Direction(parts, _along(rows, parts, s), size, replace(state, mu=mu))
 

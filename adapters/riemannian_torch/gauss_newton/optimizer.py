@@ -25,12 +25,16 @@ from riemannian_torch.gauss_newton.groups import Group
 from riemannian_torch.gauss_newton.joined_batch import summed
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
+from riemannian_torch.gauss_newton.plan import Plan, plan
 from riemannian_torch.gauss_newton.rows import Rows, stacked
 from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
 _ALWAYS = 5  # of the first steps, after which c is measured at every second one
-_COUNTED = ("_state", "steps", "skipped")
+_KEPT = (
+    "model", "criterion", "batch_axis", "momentum", "damping", "trust_region", "max_overhead",
+    "_state", "steps", "skipped",
+)  # fmt: skip
 _NOISE = 0.02  # by which a factor may miss 1 in bfloat16
 
 
@@ -63,10 +67,13 @@ class GaussNewton(torch.optim.Optimizer):
         trust_region: The largest squared size of a step in the metric.
         weight_decay: Decoupled: weights shrink by the step's length times this.
         batch_axis: The axis of the samples in the layers' inputs, 0 or 1.
+        max_overhead: Largest number of operations of a step, as a multiple of those of forward and
+            backward; smaller blocks of samples are solved for where more would be needed.
 
     Attributes:
         steps: How many have been taken.
         skipped: How many were not, for numbers that were not finite.
+        plan: How the last step was taken, and why; print it. None before the first.
 
     Cost of a step: forward and backward to the layers' outputs, two more products a layer, and
     ``2 B^2 sum(p + q) + B^3 / 3`` operations for B samples and layers (q, p). Memory: one buffer of
@@ -90,14 +97,16 @@ class GaussNewton(torch.optim.Optimizer):
         trust_region: float = 0.3,
         weight_decay: float = 0.0,
         batch_axis: int = 0,
+        max_overhead: float | None = None,
     ) -> None:
-        _check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis)
+        _check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis, max_overhead)
         if criterion is not None:
             check_criterion(criterion)
         trained = [p for p in model.parameters() if p.requires_grad] if params is None else params
         super().__init__(trained, {"lr": lr, "weight_decay": weight_decay})
         self.model, self.criterion, self.batch_axis = model, criterion, batch_axis
         self.momentum, self.damping, self.trust_region = momentum, damping, trust_region
+        self.max_overhead = max_overhead
         self.steps, self.skipped = 0, 0
         self._state: StepState | None = None
         self._follow()
@@ -108,6 +117,7 @@ class GaussNewton(torch.optim.Optimizer):
         _check_parameters(self.model, self._parameters)
         self._observer = Observer(self.model, self.criterion, self._parameters, self.batch_axis)
         self._look: SecondLook | None = None
+        self.plan: Plan | None = None
         self._is_new = True
 
     @override
@@ -152,7 +162,8 @@ class GaussNewton(torch.optim.Optimizer):
         s, rows = _coefficients(groups, state.c), self._rows(groups)
         pull = s * self._clipping(rows, s) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
-        step = direction(rows, state, s, pull, last, self.momentum)
+        self.plan = plan(rows, len(s), self.max_overhead)
+        step = direction(rows, state, s, pull, last, self.momentum, self.plan.block)
         if step is None:
             self._skip(groups)
             return
@@ -276,8 +287,7 @@ class GaussNewton(torch.optim.Optimizer):
     @override
     def __getstate__(self) -> dict[str, Any]:
         own = vars(self)
-        kept = ("model", "criterion", "batch_axis", "momentum", "damping", "trust_region")
-        return super().__getstate__() | {k: own[k] for k in (*kept, *_COUNTED)}
+        return super().__getstate__() | {k: own[k] for k in _KEPT}
 
     @override
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -329,8 +339,15 @@ def _coefficients(groups: Sequence[Group], c: Tensor) -> Tensor:
 
 
 def _check_options(
-    lr: float, momentum: float, damping: float, trust: float, decay: float, axis: int
+    lr: float,
+    momentum: float,
+    damping: float,
+    trust: float,
+    decay: float,
+    axis: int,
+    overhead: float | None,
 ) -> None:
+    most = 1.0 if overhead is None else overhead
     for name, value, is_right, wanted in [
         ("lr", lr, lr >= 0, "at least 0"),
         ("momentum", momentum, 0 <= momentum < 1, "in [0, 1)"),
@@ -338,6 +355,7 @@ def _check_options(
         ("trust_region", trust, trust > 0, "above 0"),
         ("weight_decay", decay, decay >= 0, "at least 0"),
         ("batch_axis", axis, axis in (0, 1), "0 or 1"),
+        ("max_overhead", most, most > 0, "above 0"),
     ]:
         if not (is_right and math.isfinite(value)):
             raise DomainError(f"GaussNewton: expected {name} {wanted}, got {value!r}.")

@@ -44,7 +44,12 @@ class Rows(abc.ABC):
     @property
     @abc.abstractmethod
     def pair_cost(self) -> int:
-        """Products that one entry of `gram` takes."""
+        """Multiplications that one entry of `gram` takes."""
+
+    @property
+    @abc.abstractmethod
+    def product_cost(self) -> int:
+        """Multiplications that the parameter takes in a forward pass of all samples."""
 
 
 @final
@@ -82,6 +87,11 @@ class DenseRows(Rows):
     @override
     def pair_cost(self) -> int:
         return self._flat.shape[1]
+
+    @property
+    @override
+    def product_cost(self) -> int:
+        return self.rows.numel()
 
 
 @final
@@ -149,6 +159,11 @@ class OuterRows(Rows):
         (_, T, p), q = self.a.shape, self.d.shape[-1]
         return p * q if self._is_formed else T * T * (p + q)
 
+    @property
+    @override
+    def product_cost(self) -> int:
+        return self.a.numel() * self.d.shape[-1]
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -185,6 +200,11 @@ class BiasRows(Rows):
     @override
     def pair_cost(self) -> int:
         return self.weight.d.shape[-1]
+
+    @property
+    @override
+    def product_cost(self) -> int:
+        return self.weight.d.numel()
 
 
 @final
@@ -234,6 +254,11 @@ class LookedUpRows(Rows):
     @override
     def pair_cost(self) -> int:
         return self._used.pair_cost
+
+    @property
+    @override
+    def product_cost(self) -> int:
+        return self.d.numel()
 
 
 def added(rows: Sequence[Rows]) -> Rows:
