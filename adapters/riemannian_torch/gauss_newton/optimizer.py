@@ -258,7 +258,7 @@ class GaussNewton(torch.optim.Optimizer):
                     continue
                 if group["weight_decay"]:
                     p.mul_(1.0 - length * group["weight_decay"])
-                p.sub_(own["direction"] * length)
+                p.addcmul_(own["direction"], length, value=-1.0)
 
     def _skip(self, groups: Sequence[Group]) -> None:
         """Say why no step can be taken; directions stay as they are."""
