@@ -250,20 +250,38 @@ def test_autocast_keeps_the_metric_in_float32(samples):
     }
 
 
-def test_losses_of_ones_own_are_those_of_torch(samples):
-    known, own = fresh().double(), fresh().double()
+def squares(outputs, x):
+    target = x.sum(1, keepdim=True).expand_as(outputs)
+    return ((outputs - target) ** 2).sum(1) / outputs.numel()
+
+
+def surprises(outputs, x):
+    labels = (x[:, 0] > 0).long()
+    return nn.functional.cross_entropy(outputs, labels, reduction="none") / len(outputs)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "own"),
+    [
+        (lambda f, x: MSE(f, x.sum(1, keepdim=True).expand_as(f)), squares),
+        (lambda f, x: ENTROPY(f, (x[:, 0] > 0).long()), surprises),
+    ],
+    ids=["squares", "entropy"],
+)
+def test_losses_of_ones_own_are_those_of_torch(samples, criterion, own):
+    known, given = fresh().double(), fresh().double()
     x = samples[0].double()
-    target = torch.randn(12, 4).double()
 
     def closure():
-        outputs = own(x)
-        return outputs, ((outputs - target) ** 2).sum(1) / target.numel()
+        outputs = given(x)
+        return outputs, own(outputs, x)
 
-    knowing, given = GaussNewton(known, MSE), GaussNewton(own)
-    for _ in range(4):
-        knowing.step(lambda: MSE(known(x), target))
-        given.step(closure)
-    torch.testing.assert_close(values(known), values(own))
+    knowing = GaussNewton(known, MSE if own is squares else ENTROPY)
+    giving = GaussNewton(given)
+    for _ in range(5):
+        knowing.step(lambda: criterion(known(x), x))
+        giving.step(closure)
+    torch.testing.assert_close(values(known), values(given))
 
 
 class Residual(nn.Module):

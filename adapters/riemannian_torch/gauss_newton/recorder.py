@@ -51,12 +51,14 @@ class LossCall:
         outputs: What the loss was given, with its graph.
         parts: The outputs without their graph, and what each entry of them adds to the loss.
         weight: What the minimised loss multiplies the value by; None until it is known.
+        slope: The derivative of the value in the outputs, where it is known.
     """
 
     value: Tensor
     outputs: Tensor
     parts: Callable[[], tuple[Tensor, OutputLoss]]
     weight: Tensor | None = None
+    slope: Tensor | None = None
 
 
 @final
