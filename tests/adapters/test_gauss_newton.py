@@ -466,3 +466,56 @@ def test_a_compiled_model_takes_the_steps_of_the_model(samples):
         train(plain, GaussNewton(plain, ENTROPY), x, y),
         train(fast, GaussNewton(fast, ENTROPY), x, y),
     )
+
+
+def test_layers_may_be_frozen_and_freed_on_the_way(samples):
+    x, y = samples
+    model = fresh()
+    first, last = model[0], model[2]
+    first.requires_grad_(False)
+    optimizer = GaussNewton(model, ENTROPY)
+    before = first.weight.clone()
+    train(model, optimizer, x, y, 2)
+    assert torch.equal(first.weight, before)
+    first.requires_grad_(True)
+    optimizer.add_param_group({"params": first.parameters()})
+    train(model, optimizer, x, y, 2)
+    assert not torch.equal(first.weight, before)
+    last.requires_grad_(False)
+    before = last.weight.clone()
+    train(model, optimizer, x, y, 2)
+    assert torch.equal(last.weight, before)
+
+
+def test_a_model_of_bfloat16_is_trained(samples):
+    x, y = samples
+    model = fresh().bfloat16()
+    optimizer = GaussNewton(model, ENTROPY)
+    losses = [
+        float(optimizer.step(lambda: ENTROPY(model(x.bfloat16()), y)).detach()) for _ in range(15)
+    ]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_scaled_losses_are_refused_by_name(samples):
+    x, y = samples
+    model = fresh()
+    optimizer, scaler = GaussNewton(model, ENTROPY), torch.amp.GradScaler("cpu")
+    scaler.scale(ENTROPY(model(x), y)).backward()
+    with pytest.raises(UnsupportedError, match="bfloat16"):
+        scaler.step(optimizer)
+
+
+def test_calls_that_no_backward_pass_follows_are_told_of(samples):
+    x, y = samples
+    model = fresh()
+    optimizer = GaussNewton(model, ENTROPY)
+
+    def evaluate():
+        for _ in range(1000):
+            model(x)
+
+    with pytest.warns(UserWarning, match="no_grad"):
+        evaluate()
+    optimizer.zero_grad()
+    train(model, optimizer, x, y, 1)

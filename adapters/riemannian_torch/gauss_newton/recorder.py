@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ from torch.utils.hooks import RemovableHandle
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.output_loss import OutputLoss, output_loss
 from riemannian_torch.gauss_newton.watch import Use, Watch, no_parameters
+
+_MANY = 1000
 
 
 @final
@@ -169,6 +172,12 @@ class Recorder:
             self._record.uses += uses
             values = tuple(o.detach() for o in outputs)
             self._record.calls.append(ModelCall(arguments, named, values, tuple(uses)))
+            if len(self._record.calls) == _MANY:
+                warnings.warn(
+                    f"GaussNewton: {_MANY} calls of the model wait for a backward pass, and hold "
+                    "their layers' inputs. Evaluate under torch.no_grad().",
+                    stacklevel=2,
+                )
 
     def _lost(self, criterion: nn.Module, arguments: tuple[Any, ...], value: Tensor) -> None:
         # A criterion may serve other models too.
