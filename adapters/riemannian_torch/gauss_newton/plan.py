@@ -24,18 +24,18 @@ class Plan:
         samples: B.
         parameters: n.
         block: B for one exact system.
-        has_base: Whether layers have a metric of their own below the samples' rows, for one column
-            a sample sees little of many outputs.
         overhead: Operations of a step, as a multiple of forward and backward with all gradients.
         bound: What the overhead was asked to stay below; None for nothing.
+        has_base: Whether layers have a metric of their own below the samples' rows, for one column
+            a sample sees little of many outputs.
     """
 
     samples: int
     parameters: int
     block: int
-    has_base: bool
     overhead: float
     bound: float | None
+    has_base: bool = False
 
     def __str__(self) -> str:
         if self.block >= self.samples:
@@ -66,20 +66,23 @@ def plan(
     pairs = sum(r.pair_cost for r in rows.values())
     product = max(1, sum(r.product_cost for r in rows.values()))
 
-    def overhead(block: int) -> float:
+    def overhead(block: int, *, has_base: bool = False) -> float:
         # Forward, backward to the outputs, P seen by the rows and made of them: 4 products where
         # forward and backward with all gradients are 3; a sweep sees P twice more.
         products = 4.0 if block >= samples else 6.0
         systems = samples * (block * pairs + block**2 / 6.0)
-        base = base_cost(rows) if wants_base and block >= samples else 0.0
+        base = base_cost(rows) if has_base else 0.0
         return (products * product + systems + base) / (3.0 * product)
 
+    numbers = sum(p.numel() for p in rows)
     smaller = [b for b in _BLOCKS if b < samples]
     block = samples
     if samples > _EXACT and overhead(smaller[0]) < overhead(samples):
         block = smaller[0]
+    if wants_base and block == samples:
+        cost = overhead(block, has_base=True)
+        if bound is None or cost <= bound:
+            return Plan(samples, numbers, block, cost, bound, has_base=True)
     if bound is not None and overhead(block) > bound and smaller:
         block = next((b for b in smaller if overhead(b) <= bound), smaller[-1])
-    numbers = sum(p.numel() for p in rows)
-    has_base = wants_base and block >= samples
-    return Plan(samples, numbers, block, has_base, overhead(block), bound)
+    return Plan(samples, numbers, block, overhead(block), bound)
