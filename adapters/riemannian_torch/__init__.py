@@ -9,6 +9,7 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
+from riemannian_torch.gauss_newton.optimizer import GaussNewton
 from riemannian_torch.torch_module import TorchModule
 
-__all__ = ["TorchModule"]
+__all__ = ["GaussNewton", "TorchModule"]

@@ -24,6 +24,11 @@ def check_maps(where: str, model: nn.Module) -> None:
             )
 
 
+def is_map_of_a_point(model: nn.Module) -> bool:
+    """Whether no layer draws at random or mixes the points of a batch."""
+    return not any(_fault(layer) for layer in model.modules())
+
+
 def _fault(layer: nn.Module) -> tuple[str, str] | None:
     if isinstance(layer, _BatchNorm) and layer.running_mean is None:
         return (

@@ -1,0 +1,1 @@
+"""Gauss-Newton for torch models along every sample's own residual."""

@@ -1,0 +1,138 @@
+"""Samples that went through a model together: what each adds to the loss, and its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.output_loss import OutputLoss
+from riemannian_torch.gauss_newton.recorder import LossCall, ModelCall, Pass
+from riemannian_torch.gauss_newton.rows import Rows, added
+from riemannian_torch.gauss_newton.uses import Samples
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """B samples, of this process or of all.
+
+    Attributes:
+        excess: What each adds to the loss above the least it could, (B,).
+        rows: Of each parameter: the derivatives of these parts.
+        calls: Of the model that took these samples, with the cotangents of their outputs.
+        losses: The outputs of each loss, their parts, and what these are multiplied by.
+        here: Which of the samples the calls and losses hold.
+    """
+
+    excess: Tensor
+    rows: Mapping[Tensor, Rows]
+    calls: Sequence[tuple[ModelCall, Sequence[Tensor | None]]]
+    losses: Sequence[tuple[Tensor, OutputLoss, Tensor]]
+    here: range
+
+    @property
+    def count(self) -> int:
+        """B."""
+        return len(self.excess)
+
+
+def outputs_of(groups: Sequence[Group]) -> int:
+    """How many outputs a loss looks at for each sample, at most."""
+    return max((f.numel() // len(g.here) for g in groups for f, *_ in g.losses), default=0)
+
+
+def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> Iterator[Group]:
+    """The groups of a backward pass, by their numbers of samples.
+
+    Args:
+        found: The pass.
+        own: The parameters whose rows are wanted.
+        axis: Of the samples in the layers' inputs and outputs.
+        dtype: Of the metric.
+
+    Raises:
+        UnsupportedError: Where a loss or a layer cannot be matched with a call of the model.
+    """
+    sizes = [call.count(axis) for call in found.calls]
+    losses: dict[int, list[tuple[LossCall, Tensor, OutputLoss, Tensor]]] = {}
+    for call in found.losses:
+        f, parts = call.parts()
+        excess = parts.excess(f) * weight_of(call)
+        losses.setdefault(_count(excess.shape, sizes, axis), []).append((call, f, parts, excess))
+    rows: dict[int, dict[Tensor, list[Rows]]] = {count: {} for count in losses}
+    for use, d in found.cotangents.items():
+        count = _matching(d, list(losses), axis)
+        for parameter, given in use.rows(Samples(count, axis, dtype), d.detach()):
+            if parameter in own and parameter.requires_grad:
+                rows[count].setdefault(parameter, []).append(given)
+    for count, together in losses.items():
+        excess = sum_by_sample([e for *_, e in together], count, axis).to(dtype)
+        calls = [
+            (call, [found.cotangents.get(use) for use in call.uses])
+            for call in found.calls
+            if call.count(axis) == count and any(use in found.cotangents for use in call.uses)
+        ]
+        yield Group(
+            excess,
+            {p: added(r) for p, r in rows[count].items()},
+            calls,
+            [(f, parts, weight_of(call)) for call, f, parts, _ in together],
+            range(count),
+        )
+
+
+def weight_of(call: LossCall) -> Tensor:
+    """What the minimised loss multiplies the call's value by."""
+    if call.weight is None:
+        raise UnsupportedError("GaussNewton: expected a backward pass through the loss, got none.")
+    return call.weight
+
+
+def sum_by_sample(parts: Sequence[Tensor], count: int, axis: int) -> Tensor:
+    """The sums (count,) of all that belongs to each sample."""
+    total = parts[0].new_zeros(count)
+    for part in parts:
+        if part.ndim > axis and part.shape[axis] == count:
+            total += part.movedim(axis, 0).reshape(count, -1).sum(1)
+        elif axis == 0:
+            total += part.reshape(count, -1).sum(1)
+        else:
+            total += part.reshape(-1, count).sum(0)
+    return total
+
+
+def counts_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> list[int]:
+    """How many samples a loss of outputs of a shape may speak of, with calls of these sizes."""
+    sizes = [n for n in dict.fromkeys(sizes) if n and shape]
+    exact = [n for n in sizes if len(shape) > axis and shape[axis] == n]
+    return exact or [n for n in sizes if shape[0] % n == 0]
+
+
+def _count(shape: torch.Size, sizes: Sequence[int], axis: int) -> int:
+    fitting = counts_of(shape, sizes, axis)
+    if len(fitting) != 1:
+        raise UnsupportedError(
+            f"GaussNewton: expected a loss of the model's outputs, sample by sample; got outputs "
+            f"{tuple(shape)} in the loss, from calls of the model with {list(sizes) or 'no'} "
+            f"samples along axis {axis}. Name the axis with batch_axis=, or use step(closure)."
+        )
+    return fitting[0]
+
+
+def _matching(d: Tensor, counts: Sequence[int], axis: int) -> int:
+    """The samples that a layer was called with."""
+    if len(counts) == 1:
+        return counts[0]
+    fitting = [n for n in counts if d.ndim > axis and d.shape[axis] == n]
+    if len(fitting) != 1:
+        raise UnsupportedError(
+            f"GaussNewton: expected each layer to be called with the samples of one loss, got "
+            f"{tuple(d.shape)} with losses of {list(counts)} samples in one backward pass. Use "
+            "step(closure), which goes backward from each loss by itself."
+        )
+    return fitting[0]

@@ -1,0 +1,260 @@
+"""The samples' rows of a step, from a training loop's own backward passes or from a closure."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+from torch.nn.parallel import DistributedDataParallel
+
+from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_torch.gauss_newton.groups import Group, counts_of, groups_of
+from riemannian_torch.gauss_newton.joined_batch import joined_batch
+from riemannian_torch.gauss_newton.mixing import mixed_group, samples_meet
+from riemannian_torch.gauss_newton.output_loss import Given
+from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record, Recorder
+from riemannian_torch.gauss_newton.remaining import remaining_rows
+
+_TOLERANCE = 1e-2  # of the rows' sum beside torch's gradient: bfloat16 has three digits
+
+
+@final
+class Observer:
+    """Watches a model and its loss.
+
+    The rows of all samples add up to the gradient. The first step compares that with torch's own
+    for each parameter; those that differ are used in ways that no reader of `uses` knows.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: nn.Module | None,
+        parameters: Sequence[nn.Parameter],
+        axis: int,
+    ) -> None:
+        self.model, self.axis = model, axis
+        self.parameters = list[Tensor](parameters)
+        self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
+        self.recorder = Recorder(model, criterion, parameters, weakref.WeakMethod(self._look_at))
+        self._own = set[Tensor](parameters)
+        self._remaining: dict[str, Tensor] = {}
+        self._is_new, self._meet = True, False
+
+    def of_closure(self, closure: Callable[[], Any]) -> tuple[Any, list[Group]]:
+        """What the closure returned, and the groups of its samples."""
+        watch = self.recorder.watch
+        self.recorder.clear()
+        watch.weights_wanted = self._is_new
+        try:
+            with torch.enable_grad(), self._alone():
+                returned = closure()
+            record = self.recorder.taken()
+            loss = _minimised(returned, record)
+            _weigh(loss, record.losses)
+            gradients: Mapping[Tensor, Tensor] | None = None
+            if self._is_new:
+                gradients = self._gradients(loss)
+                watch.weights_wanted = False
+            groups: list[Group] = []
+            for i, call in enumerate(record.losses):
+                groups += self._of_loss(call, record, keep=i + 1 < len(record.losses))
+        finally:
+            watch.weights_wanted = True
+        return returned, self._joined(self._completed(groups, gradients))
+
+    def of_passes(self) -> list[Group]:
+        """The groups of the backward passes since the last step."""
+        passes = self.recorder.passes()
+        if not passes:
+            raise UnsupportedError(
+                "GaussNewton: expected a backward pass through the criterion and the model since "
+                "the last step, got none. Call the criterion that the optimizer was given, "
+                "criterion(model(inputs), targets).backward(), or give step a closure."
+            )
+        if self._meet:
+            raise UnsupportedError(
+                "GaussNewton: expected a model whose samples do not meet, or step(closure): one "
+                "backward pass cannot tell what each sample gives. Return the loss from a closure."
+            )
+        with torch.no_grad():
+            groups = [
+                g for found in passes for g in groups_of(found, self._own, self.axis, self.dtype)
+            ]
+            groups = self._joined(groups)
+        gradients = None
+        if self._is_new:
+            gradients = {p: p.grad for p in self.parameters if p.grad is not None}
+        return self._completed(groups, gradients)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Where a model is called without a backward pass that other processes wait for."""
+        if isinstance(self.model, DistributedDataParallel):
+            return self.model.no_sync()
+        return nullcontext()
+
+    def _joined(self, groups: list[Group]) -> list[Group]:
+        if not isinstance(self.model, DistributedDataParallel):
+            return groups
+        with torch.no_grad():
+            return [joined_batch(g, self.model) for g in groups]
+
+    def _of_loss(self, call: LossCall, record: Record, *, keep: bool) -> list[Group]:
+        if self._meet:
+            return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
+        if call.slope is None:
+            (slope,) = torch.autograd.grad(call.value, call.outputs, call.weight, keep)
+        else:
+            slope = call.slope.detach()  # the way from the outputs on is needed once more
+        found = torch.autograd.grad(
+            call.outputs, [u.edge for u in record.uses], slope,
+            retain_graph=keep, allow_unused=True,
+        )  # fmt: skip
+        cotangents = {u: d for u, d in zip(record.uses, found, strict=True) if d is not None}
+        seen = Pass([call], cotangents, record.calls)
+        with torch.no_grad():
+            return list(groups_of(seen, self._own, self.axis, self.dtype))
+
+    def _look_at(self, call: LossCall, record: Record) -> None:
+        """Find out whether samples meet, while torch's graph is there; norms of batches may."""
+        if not self._is_new or self._meet:
+            return
+        if any(isinstance(m, _BatchNorm) and m.training for m in self.model.modules()):
+            return
+        sizes = [c.count(self.axis) for c in record.calls]
+        counts = counts_of(call.outputs.shape, sizes, self.axis)
+        if len(counts) != 1 or samples_meet(call, record.uses, counts[0], self.axis):
+            self._meet = True
+            warnings.warn(
+                "GaussNewton: the samples of this model meet (as in a graph network), so each "
+                "entry of the loss takes a backward pass of its own.",
+                stacklevel=6,
+            )
+
+    def _gradients(self, loss: Tensor) -> dict[Tensor, Tensor]:
+        found = torch.autograd.grad(loss, self.parameters, retain_graph=True, allow_unused=True)
+        return {p: g for p, g in zip(self.parameters, found, strict=True) if g is not None}
+
+    # ------------------------------------------------------------ what the readers do not know
+
+    def _completed(
+        self, groups: list[Group], gradients: Mapping[Tensor, Tensor] | None
+    ) -> list[Group]:
+        """The groups with the rows of the remaining parameters too."""
+        if not self._is_new or gradients is None:
+            return self._with_remaining(groups)
+        names: dict[Tensor, str] = {p: name for name, p in self.model.named_parameters()}
+        differing = self._differing(groups, gradients)
+        self._remaining = {names[p]: p for p in differing}
+        if differing:
+            shown = ", ".join(sorted(self._remaining)[:6])
+            if self._meet:
+                raise UnsupportedError(
+                    f"GaussNewton: expected {shown} to be used by torch's own layers, as the "
+                    "samples of this model meet. Freeze them, or write their use with "
+                    "torch.nn.functional.linear."
+                )
+            groups = self._with_remaining(groups)
+            if self._differing(groups, gradients):
+                raise UnsupportedError(
+                    f"GaussNewton: expected a loss that the criterion alone gives, got another "
+                    f"gradient for {shown}. Leave penalties to weight_decay=, do not detach or "
+                    "checkpoint layers, and keep the samples along batch_axis."
+                )
+            warnings.warn(
+                f"GaussNewton: {shown} are used in ways that are not known; their rows take one "
+                "derivative of the whole model a sample.",
+                stacklevel=5,
+            )
+        self._is_new = False
+        return groups
+
+    def _with_remaining(self, groups: list[Group]) -> list[Group]:
+        if not self._remaining:
+            return groups
+        self.recorder.is_paused = True
+        try:
+            return [
+                replace(g, rows={**g.rows, **remaining_rows(
+                    self.model, self._remaining, g.calls, self.axis, self.dtype
+                )})
+                for g in groups
+            ]  # fmt: skip
+        finally:
+            self.recorder.is_paused = False
+
+    def _differing(
+        self, groups: Sequence[Group], gradients: Mapping[Tensor, Tensor]
+    ) -> set[Tensor]:
+        """Parameters whose rows do not add up to the gradient, a common factor apart.
+
+        The factor is there where a loop has clipped its gradients.
+        """
+        with torch.no_grad():
+            sums: dict[Tensor, Tensor] = {}
+            for g in groups:
+                for p, rows in g.rows.items():
+                    own = rows.combined(torch.ones_like(g.excess))
+                    sums[p] = sums[p] + own if p in sums else own
+            factors = [
+                (gradients[p] * own).sum() / (own * own).sum()
+                for p, own in sums.items()
+                if p in gradients and bool(own.count_nonzero())
+            ]
+            factor = torch.stack(factors).median() if factors else 1.0
+            floor = 1e-6 * sum(float(g.norm()) for g in gradients.values())
+            return {
+                p
+                for p, g in gradients.items()
+                if float((g - factor * sums.get(p, torch.zeros_like(g))).norm())
+                > _TOLERANCE * float(g.norm()) + floor
+            }
+
+
+def _minimised(returned: Any, record: Record) -> Tensor:
+    """The number that a closure minimises; a loss of its own joins the record."""
+    if isinstance(returned, tuple) and len(returned) == 2 and not record.losses:
+        outputs, losses = returned
+        if not all(isinstance(t, Tensor) and t.requires_grad for t in returned) or (
+            losses.ndim != 1 or outputs.ndim == 0 or len(outputs) != len(losses)
+        ):
+            raise SignatureError(
+                "GaussNewton: expected a closure that returns outputs (B, ...) and the losses (B,) "
+                f"of the samples, got {_kind(outputs)} and {_kind(losses)}."
+            )
+        value = losses.sum()
+        (slope,) = torch.autograd.grad(value, outputs, create_graph=True)
+        parts = Given(losses.detach(), outputs, slope)
+        call = LossCall(value, outputs, lambda: (outputs.detach(), parts), slope=slope)
+        record.losses.append(call)
+        return value
+    loss = returned[-1] if isinstance(returned, tuple) and returned else returned
+    if not isinstance(loss, Tensor) or loss.numel() != 1 or not record.losses:
+        raise SignatureError(
+            "GaussNewton: expected a closure that calls the optimizer's criterion and returns the "
+            "loss, or one that returns (outputs, losses of the samples); got "
+            f"{_kind(loss)} and {len(record.losses)} calls of the criterion."
+        )
+    return loss
+
+
+def _kind(value: Any) -> str:
+    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+
+
+def _weigh(loss: Tensor, calls: Sequence[LossCall]) -> None:
+    """Tell each call by what the minimised loss multiplies its value."""
+    if len(calls) == 1 and calls[0].value is loss:
+        calls[0].weight = torch.ones_like(loss)
+        return
+    values = [c.value for c in calls]
+    weights = torch.autograd.grad(loss, values, retain_graph=True, allow_unused=True)
+    for call, weight in zip(calls, weights, strict=True):
+        call.weight = torch.zeros_like(call.value) if weight is None else weight

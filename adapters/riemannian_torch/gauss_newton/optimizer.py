@@ -1,0 +1,404 @@
+"""Gauss-Newton steps for torch models at the price of a first-order method.
+
+Each sample gives the metric the one column along which its loss pulls, with the curvature of the
+loss: ``U_b = B_b^T r_b sqrt(c / 2 l_b)``, B_b = df_b/dtheta, r_b = dl_b/df_b. The gradient is
+``U s``, ``s_b = sqrt(2 l_b / c)``, so that B numbers decide the damped step for all n parameters.
+Source: Pehle and Slotine, arXiv:2603.03610 (THEORY section 4; Woodbury's identity).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_torch.gauss_newton.base_metric import in_base
+from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
+from riemannian_torch.gauss_newton.direction import Direction, direction
+from riemannian_torch.gauss_newton.groups import Group, outputs_of
+from riemannian_torch.gauss_newton.joined_batch import summed
+from riemannian_torch.gauss_newton.observer import Observer
+from riemannian_torch.gauss_newton.output_loss import check_criterion
+from riemannian_torch.gauss_newton.plan import Plan, plan
+from riemannian_torch.gauss_newton.rows import Rows, stacked
+from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
+
+_LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
+_MANY_OUTPUTS = 16  # of a sample: one column then sees too little, and layers get a base metric
+_ALWAYS = 5  # of the first steps, after which c is measured at every second one
+_KEPT = (
+    "model", "criterion", "batch_axis", "momentum", "damping", "trust_region", "max_overhead",
+    "_state", "steps", "skipped",
+)  # fmt: skip
+_NOISE = 0.02  # by which a factor may miss 1 in bfloat16
+
+
+@final
+class GaussNewton(torch.optim.Optimizer):
+    """Gauss-Newton along each sample's own residual, damped, joint over all layers.
+
+    In a training loop of five lines nothing else changes::
+
+        criterion = nn.CrossEntropyLoss()
+        optimizer = GaussNewton(model, criterion)
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            criterion(model(inputs), targets).backward()
+            optimizer.step()
+
+    ``optimizer.step(closure)`` is faster, where the closure computes the loss and returns it: it
+    goes backward to the layers' outputs only, and computes no weight's gradient.
+
+    Args:
+        model: Trained in place.
+        criterion: The loss module of torch that the loop calls, with reduction "mean" or "sum".
+            None where the closure returns ``(outputs, losses)``: losses (B,) of the samples, each
+            0 at best, whose sum is minimised.
+        params: Parameters or groups with options of their own, as other optimizers take them; all
+            that require a gradient where absent.
+        lr: The largest multiple of the direction, for schedules.
+        momentum: How much of the last direction is kept while the rest is solved for, in [0, 1).
+        damping: mu at the start; each step adapts it to what the last one did on a new batch.
+        trust_region: The largest squared size of a step in the metric.
+        weight_decay: Decoupled: weights shrink by the step's length times this.
+        batch_axis: The axis of the samples in the layers' inputs, 0 or 1.
+        max_overhead: Largest number of operations of a step, as a multiple of those of forward and
+            backward; smaller blocks of samples are solved for where more would be needed.
+
+    Attributes:
+        steps: How many have been taken.
+        skipped: How many were not, for numbers that were not finite.
+        plan: How the last step was taken, and why; print it. None before the first.
+
+    Cost of a step: forward and backward to the layers' outputs, two more products a layer, and
+    ``2 B^2 sum(p + q) + B^3 / 3`` operations for B samples and layers (q, p). Memory: one buffer of
+    the parameters' size, inputs and cotangents of the layers.
+
+    Raises:
+        UnsupportedError: For a criterion whose parts are not known, or complex parameters.
+        SignatureError: For parameters that are not the model's.
+        DomainError: For numbers outside of their ranges.
+    """
+
+    # A GradScaler then says so in `found_inf`, and `step` refuses it by name.
+    _step_supports_amp_scaling = True
+
+    def __init__(
+        self,
+        model: nn.Module,
+        criterion: nn.Module | None = None,
+        params: Iterable[Any] | None = None,
+        *,
+        lr: float = 0.5,
+        momentum: float = 0.9,
+        damping: float = 0.1,
+        trust_region: float = 0.3,
+        weight_decay: float = 0.0,
+        batch_axis: int = 0,
+        max_overhead: float | None = None,
+    ) -> None:
+        _check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis, max_overhead)
+        if criterion is not None:
+            check_criterion(criterion)
+        trained = [p for p in model.parameters() if p.requires_grad] if params is None else params
+        super().__init__(trained, {"lr": lr, "weight_decay": weight_decay})
+        self.model, self.criterion, self.batch_axis = model, criterion, batch_axis
+        self.momentum, self.damping, self.trust_region = momentum, damping, trust_region
+        self.max_overhead = max_overhead
+        self.steps, self.skipped = 0, 0
+        self._state: StepState | None = None
+        self._follow()
+
+    def _follow(self) -> None:
+        """Begin to watch the model; also after unpickling."""
+        self._parameters = [p for group in self.param_groups for p in group["params"]]
+        _check_parameters(self.model, self._parameters)
+        self._observer = Observer(self.model, self.criterion, self._parameters, self.batch_axis)
+        self._look: SecondLook | None = None
+        self.plan: Plan | None = None
+        self._is_new = True
+
+    @override
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Train more parameters, such as those of layers that were frozen before."""
+        super().add_param_group(param_group)
+        if hasattr(self, "_observer"):
+            self._follow()
+
+    @override
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear the gradients, and what the passes that gave them have left here."""
+        self._observer.recorder.clear()
+        super().zero_grad(set_to_none)
+
+    @override
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """One step along what the passes since the last one have seen, or the closure.
+
+        Args:
+            closure: Computes the loss and returns it, without a backward pass; or returns
+                ``(outputs, losses)`` where the optimizer has no criterion.
+
+        Returns:
+            What the closure has returned.
+
+        Raises:
+            UnsupportedError: Where no loss or no layer was seen, or they do not fit each other.
+            DomainError: For a loss below 0, or parameters that are not finite.
+        """
+        observer = self._observer
+        if hasattr(self, "found_inf"):
+            raise UnsupportedError(
+                "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
+                "Use autocast with bfloat16, which needs no scaler."
+            )
+        try:
+            if closure is None:
+                returned, groups = None, observer.of_passes()
+            else:
+                returned, groups = observer.of_closure(closure)
+            observer.recorder.is_paused = True
+            with torch.no_grad():
+                self._step(groups, is_habit=closure is None)
+        finally:
+            observer.recorder.is_paused = False
+            observer.recorder.clear()
+        return returned
+
+    def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
+        if self._is_new:
+            self._look, self._is_new = second_look(self.model, groups[0], self.batch_axis), False
+        state = self._last_step()
+        s, rows = _coefficients(groups, state.c), self._rows(groups)
+        pull = s * self._clipping(rows, s) if is_habit else s
+        last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
+        self.plan = plan(
+            rows, len(s), self.max_overhead, wants_base=outputs_of(groups) > _MANY_OUTPUTS
+        )
+        if self.plan.has_base:
+            rows = in_base(rows, s)
+        step = direction(rows, state, s, pull, last, self.momentum, self.plan.block)
+        if step is None:
+            self._skip(groups)
+            return
+        lr = max(group["lr"] for group in self.param_groups)
+        after = walked(step.state, pull, step.moved, step.size, lr, self.trust_region)
+        is_looking = self.steps % 2 == 0 or self.steps < _ALWAYS
+        looks = self._looks(groups) if is_looking else []
+        before = [look.before(self.model, g) for g, look in looks]
+        self._walk(step, after.length / lr if lr else torch.zeros_like(after.length))
+        if is_looking:
+            after = self._looked_again(after, step.moved, looks, before)
+        self._state = after
+        self.steps += 1
+
+    def _looks(self, groups: Sequence[Group]) -> list[tuple[Group, SecondLook]]:
+        """The first samples of the batch, where their outputs can be had a second time."""
+        if self._look is None:
+            return []
+        left = self._look.count
+        looks: list[tuple[Group, SecondLook]] = []
+        for group in groups:
+            here = min(left - group.here.start, len(group.here))
+            if here > 0:
+                looks.append((group, replace(self._look, count=here)))
+            left -= group.count
+        return looks
+
+    def _looked_again(
+        self,
+        state: StepState,
+        moved: Tensor,
+        looks: Sequence[tuple[Group, SecondLook]],
+        before: Sequence[Tensor],
+    ) -> StepState:
+        """The state with c measured on the first samples of the batch, after the step."""
+        if self._look is None:
+            return state
+        felt = torch.zeros_like(state.c)
+        for (group, look), old in zip(looks, before, strict=True):
+            felt += output_change(group, old, look.again(self.model, group))
+        seen = (state.length * moved[: self._look.count]).square().sum() / state.c
+        return measure(state, summed(felt, self.model), seen)
+
+    def _last_step(self) -> StepState:
+        if self._state is None:
+            some = self._parameters[0]
+            zero = torch.zeros((), dtype=self._observer.dtype, device=some.device)
+            self._state = StepState.fresh(self.damping, zero)
+        return self._state
+
+    def _rows(self, groups: Sequence[Group]) -> dict[Tensor, Rows]:
+        counts = [g.count for g in groups]
+        rows: dict[Tensor, Rows] = {}
+        for p in self._parameters:
+            given = [g.rows.get(p) for g in groups]
+            if any(r is not None for r in given):
+                rows[p] = stacked(given, counts)
+        if not rows:
+            _check_parameters(self.model, self._parameters)
+            raise UnsupportedError(
+                "GaussNewton: expected the loss to depend on the optimizer's parameters, got none "
+                "that it does. Check requires_grad, and that the criterion takes the model's "
+                "outputs."
+            )
+        return rows
+
+    def _clipping(self, rows: Mapping[Tensor, Rows], s: Tensor) -> Tensor:
+        """By what a training loop has multiplied its gradients since the backward pass.
+
+        Read off the vectors among the parameters; a common factor is the step's too.
+        """
+        least = min((p.ndim for p in rows), default=0)
+        read = [p for p in rows if p.grad is not None and p.ndim <= max(least, 1)]
+        both = size = torch.zeros_like(s[0])
+        for p in read:
+            own = rows[p].combined(torch.ones_like(s))
+            both, size = both + (own * _gradient(p)).sum(), size + own.square().sum()
+        factor = both / torch.where(size > 0, size, 1.0)
+        return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
+
+    def _walk(self, step: Direction, share: Tensor) -> None:
+        """Move along the direction by each group's lr times ``share``."""
+        for group in self.param_groups:
+            length = share * group["lr"]
+            for p in group["params"]:
+                own = self.state[p]
+                if p in step.parts:
+                    own["direction"] = step.parts[p]
+                elif "direction" in own and p.requires_grad:
+                    own["direction"].mul_(self.momentum)
+                else:
+                    continue
+                if group["weight_decay"]:
+                    p.mul_(1.0 - length * group["weight_decay"])
+                p.addcmul_(own["direction"], length, value=-1.0)
+
+    def _skip(self, groups: Sequence[Group]) -> None:
+        """Say why no step can be taken; directions stay as they are."""
+        if any(bool((g.excess < 0).any()) for g in groups):
+            least = min(float(g.excess.min()) for g in groups)
+            raise DomainError(
+                f"GaussNewton: expected losses that are 0 at best, got {least:.3g} for a sample. "
+                "Subtract from each sample's loss the least that any outputs could give."
+            )
+        names = {p: name for name, p in self.model.named_parameters()}
+        broken = [names[p] for p in self._parameters if not bool(torch.isfinite(p).all())]
+        if broken:
+            raise DomainError(
+                f"GaussNewton: expected finite parameters, got others in {', '.join(broken[:6])}. "
+                "Load the last good state; then lower lr or trust_region."
+            )
+        self.skipped += 1
+        warnings.warn(
+            "GaussNewton: no step was taken, for the loss or a derivative of it is not finite. "
+            "Look for overflow in the inputs of this batch.",
+            stacklevel=4,
+        )
+
+    # ------------------------------------------------------------------------ copies and files
+
+    @override
+    def __getstate__(self) -> dict[str, Any]:
+        own = vars(self)
+        return super().__getstate__() | {k: own[k] for k in _KEPT}
+
+    @override
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._follow()
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` goes on from, as of other optimizers."""
+        return super().state_dict() | {"last_step": {
+            "state": None if self._state is None else self._state.written(),
+            "steps": self.steps, "skipped": self.skipped,
+        }}  # fmt: skip
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where another optimizer of the same model stood, bit for bit.
+
+        Raises:
+            SignatureError: For the state of an optimizer of another kind.
+        """
+        if "last_step" not in state_dict:
+            raise SignatureError(
+                "GaussNewton: expected what GaussNewton.state_dict() gave, got the keys "
+                f"{sorted(state_dict)}."
+            )
+        last = state_dict["last_step"]
+        super().load_state_dict({k: v for k, v in state_dict.items() if k != "last_step"})
+        self.steps, self.skipped, self._state = last["steps"], last["skipped"], None
+        if last["state"] is not None:
+            zero = self._last_step().mu * 0.0
+            self._state = StepState.read({k: zero + v.to(zero) for k, v in last["state"].items()})
+
+    def remove(self) -> None:
+        """Take the hooks away from the model and the criterion; no step can follow."""
+        self._observer.recorder.remove()
+
+
+def _gradient(p: Tensor) -> Tensor:
+    return torch.zeros_like(p) if p.grad is None else p.grad
+
+
+def _coefficients(groups: Sequence[Group], c: Tensor) -> Tensor:
+    """``s_b = sqrt(2 l_b / c)``, the gradient in terms of the rows ``U_b = row_b / s_b``."""
+    excess = torch.cat([g.excess for g in groups])
+    excess = torch.where(excess < 0, torch.nan, excess)
+    excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
+    return torch.sqrt(2.0 * excess / c)
+
+
+def _check_options(
+    lr: float,
+    momentum: float,
+    damping: float,
+    trust: float,
+    decay: float,
+    axis: int,
+    overhead: float | None,
+) -> None:
+    most = 1.0 if overhead is None else overhead
+    for name, value, is_right, wanted in [
+        ("lr", lr, lr >= 0, "at least 0"),
+        ("momentum", momentum, 0 <= momentum < 1, "in [0, 1)"),
+        ("damping", damping, damping > 0, "above 0"),
+        ("trust_region", trust, trust > 0, "above 0"),
+        ("weight_decay", decay, decay >= 0, "at least 0"),
+        ("batch_axis", axis, axis in (0, 1), "0 or 1"),
+        ("max_overhead", most, most > 0, "above 0"),
+    ]:
+        if not (is_right and math.isfinite(value)):
+            raise DomainError(f"GaussNewton: expected {name} {wanted}, got {value!r}.")
+
+
+def _check_parameters(model: nn.Module, parameters: Sequence[Tensor]) -> None:
+    own = set(model.parameters())
+    foreign = [tuple(p.shape) for p in parameters if p not in own]
+    if foreign or not parameters:
+        raise SignatureError(
+            "GaussNewton: expected parameters of the model that is watched, got "
+            f"{f'others of shapes {foreign[:4]}' if foreign else 'none that require a gradient'}. "
+            "Make a new optimizer where the model has changed."
+        )
+    for name, p in model.named_parameters():
+        if p.requires_grad and (p.is_complex() or p.layout != torch.strided):
+            raise UnsupportedError(
+                f"GaussNewton: expected dense real parameters, got {name} ({p.dtype}, {p.layout})."
+            )
+    kinds = {(p.dtype, p.device) for p in parameters}
+    if len(kinds) > 1:
+        raise UnsupportedError(
+            "GaussNewton: expected parameters of one type on one device, got "
+            f"{sorted(f'{d} on {v}' for d, v in kinds)}. Use autocast for mixed precision."
+        )

@@ -1,0 +1,311 @@
+"""The rows that samples give to the metric of one parameter: outer products that are never formed.
+
+Sample b moves a weight W (q, p) along ``U_b = sum_t d_bt a_bt^T``, t over the places where the
+weight is used for it: once in a dense layer, at each position of a sequence or an image.
+Source: Pehle and Slotine, arXiv:2603.03610; the Khatri-Rao Gram matrix (THEORY section 4).
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+
+class Rows(abc.ABC):
+    """What B samples give to the metric of one parameter: a linear map from B numbers to it."""
+
+    @abc.abstractmethod
+    def gram(self) -> Tensor:
+        """``<U_b, U_c>`` of all pairs of samples, (B, B)."""
+
+    @abc.abstractmethod
+    def along(self, direction: Tensor) -> Tensor:
+        """``<U_b, direction>``, (B,), for a direction in the parameter's shape."""
+
+    @abc.abstractmethod
+    def combined(self, v: Tensor) -> Tensor:
+        """``sum_b v_b U_b`` in the parameter's shape, for v (B,)."""
+
+    @abc.abstractmethod
+    def formed(self) -> DenseRows:
+        """The rows themselves, (B, *shape)."""
+
+    @abc.abstractmethod
+    def part(self, samples: slice) -> Rows:
+        """The rows of some samples."""
+
+    @property
+    @abc.abstractmethod
+    def pair_cost(self) -> int:
+        """Multiplications that one entry of `gram` takes."""
+
+    @property
+    @abc.abstractmethod
+    def product_cost(self) -> int:
+        """Multiplications that the parameter takes in a forward pass of all samples."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class DenseRows(Rows):
+    """Rows that are formed, (B, *shape): of small parameters, and where nothing else is known."""
+
+    rows: Tensor
+
+    @property
+    def flat(self) -> Tensor:
+        """The rows as vectors, (B, n)."""
+        return self.rows.reshape(len(self.rows), -1)
+
+    @override
+    def gram(self) -> Tensor:
+        return self.flat @ self.flat.T
+
+    @override
+    def along(self, direction: Tensor) -> Tensor:
+        return self.flat @ direction.flatten()
+
+    @override
+    def combined(self, v: Tensor) -> Tensor:
+        return (v @ self.flat).view(self.rows.shape[1:])
+
+    @override
+    def formed(self) -> DenseRows:
+        return self
+
+    @override
+    def part(self, samples: slice) -> DenseRows:
+        return DenseRows(self.rows[samples])
+
+    @property
+    @override
+    def pair_cost(self) -> int:
+        return self.flat.shape[1]
+
+    @property
+    @override
+    def product_cost(self) -> int:
+        return self.rows.numel()
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class OuterRows(Rows):
+    """``U_b = sum_t d_bt a_bt^T`` from inputs a (B, T, p) and cotangents d (B, T, q).
+
+    ``shape`` is the parameter's, of q p numbers; a kernel has more axes than two.
+    """
+
+    a: Tensor
+    d: Tensor
+    shape: torch.Size
+
+    @property
+    def is_formed(self) -> bool:
+        """Whether forming the rows is cheaper than the products of all pairs of places."""
+        (B, T, p), q = self.a.shape, self.d.shape[-1]
+        # All pairs cost B^2 T^2 (p + q) products; forming the rows B T p q, and theirs B^2 p q.
+        return T > 1 and B * T * T * (p + q) > (T + B) * p * q
+
+    @cached_property
+    def _dense(self) -> DenseRows:
+        return DenseRows((self.d.mT @ self.a).view(len(self.a), *self.shape))
+
+    @override
+    def gram(self) -> Tensor:
+        if self.is_formed:
+            return self._dense.gram()
+        (B, T, _), a = self.a.shape, self.a.flatten(0, 1)
+        pairs = (a @ a.T) * self.gram_of_cotangents
+        return pairs if T == 1 else pairs.view(B, T, B, T).sum((1, 3))
+
+    @cached_property
+    def gram_of_cotangents(self) -> Tensor:
+        """``d_bt . d_cu`` of all pairs of places, (B T, B T)."""
+        d = self.d.flatten(0, 1)
+        return d @ d.T
+
+    @override
+    def along(self, direction: Tensor) -> Tensor:
+        if self.is_formed:
+            return self._dense.along(direction)
+        matrix = direction.reshape(self.d.shape[-1], self.a.shape[-1])
+        return (self.d @ matrix).mul_(self.a).sum((1, 2))
+
+    @override
+    def combined(self, v: Tensor) -> Tensor:
+        if self.is_formed:
+            return self._dense.combined(v)
+        weighted = self.d * v[:, None, None]
+        return (weighted.flatten(0, 1).T @ self.a.flatten(0, 1)).view(self.shape)
+
+    @override
+    def formed(self) -> DenseRows:
+        return self._dense
+
+    @override
+    def part(self, samples: slice) -> OuterRows:
+        return OuterRows(self.a[samples], self.d[samples], self.shape)
+
+    @property
+    @override
+    def pair_cost(self) -> int:
+        (_, T, p), q = self.a.shape, self.d.shape[-1]
+        return p * q if self.is_formed else T * T * (p + q)
+
+    @property
+    @override
+    def product_cost(self) -> int:
+        return self.a.numel() * self.d.shape[-1]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BiasRows(Rows):
+    """The rows ``sum_t d_bt`` of a bias beside a weight, whose products are known already."""
+
+    weight: OuterRows
+
+    @override
+    def gram(self) -> Tensor:
+        return self.weight.gram_of_cotangents if self.weight.d.shape[1] == 1 else self._sum.gram()
+
+    @cached_property
+    def _sum(self) -> DenseRows:
+        return DenseRows(self.weight.d.sum(1))
+
+    @override
+    def along(self, direction: Tensor) -> Tensor:
+        return self._sum.along(direction)
+
+    @override
+    def combined(self, v: Tensor) -> Tensor:
+        return self._sum.combined(v)
+
+    @override
+    def formed(self) -> DenseRows:
+        return self._sum
+
+    @override
+    def part(self, samples: slice) -> DenseRows:
+        return self._sum.part(samples)
+
+    @property
+    @override
+    def pair_cost(self) -> int:
+        return self.weight.d.shape[-1]
+
+    @property
+    @override
+    def product_cost(self) -> int:
+        return self.weight.d.numel()
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class LookedUpRows(Rows):
+    """Rows of a table: ``U_b = sum_t e_i d_bt^T`` with i = index[b, t], from d (B, T, q)."""
+
+    index: Tensor
+    d: Tensor
+    entries: int
+
+    @cached_property
+    def _used(self) -> OuterRows:
+        """The same over the entries that occur."""
+        used, place = torch.unique(self.index, return_inverse=True)
+        chosen = torch.nn.functional.one_hot(place, len(used)).to(self.d.dtype)
+        return OuterRows(self.d, chosen, torch.Size((len(used), self.d.shape[-1])))
+
+    @override
+    def gram(self) -> Tensor:
+        return self._used.gram()
+
+    @override
+    def along(self, direction: Tensor) -> Tensor:
+        return (direction[self.index] * self.d).sum((1, 2))
+
+    @override
+    def combined(self, v: Tensor) -> Tensor:
+        table = self.d.new_zeros(self.entries, self.d.shape[-1])
+        weighted = self.d * v[:, None, None]
+        return table.index_add_(0, self.index.flatten(), weighted.flatten(0, 1))
+
+    def outer(self) -> OuterRows:
+        """The same with each index written as a unit vector of all entries."""
+        chosen = torch.nn.functional.one_hot(self.index, self.entries).to(self.d.dtype)
+        return OuterRows(self.d, chosen, torch.Size((self.entries, self.d.shape[-1])))
+
+    @override
+    def formed(self) -> DenseRows:
+        return self.outer().formed()
+
+    @override
+    def part(self, samples: slice) -> LookedUpRows:
+        return LookedUpRows(self.index[samples], self.d[samples], self.entries)
+
+    @property
+    @override
+    def pair_cost(self) -> int:
+        return self._used.pair_cost
+
+    @property
+    @override
+    def product_cost(self) -> int:
+        return self.d.numel()
+
+
+def cross_gram(rows: Rows, other: Rows) -> Tensor:
+    """``<U_b, V_c>`` of two kinds of rows of one parameter, (B, B)."""
+    if not (isinstance(rows, OuterRows) and isinstance(other, OuterRows)) or rows.is_formed:
+        return rows.formed().flat @ other.formed().flat.T
+    B, T, _ = rows.a.shape
+    by_inputs = rows.a.flatten(0, 1) @ other.a.flatten(0, 1).T
+    pairs = by_inputs.mul_(rows.d.flatten(0, 1) @ other.d.flatten(0, 1).T)
+    return pairs if T == 1 else pairs.view(B, T, B, T).sum((1, 3))
+
+
+def added(rows: Sequence[Rows]) -> Rows:
+    """The rows of a parameter that is used in several places: their sum, sample by sample."""
+    if len(rows) == 1:
+        return rows[0]
+    rows = [r.outer() if isinstance(r, LookedUpRows) else r for r in rows]
+    outer = [r for r in rows if isinstance(r, OuterRows)]
+    if len(outer) == len(rows):
+        a, d = (torch.cat(parts, 1) for parts in ([r.a for r in outer], [r.d for r in outer]))
+        return OuterRows(a, d, outer[0].shape)
+    return DenseRows(torch.stack([r.formed().rows for r in rows]).sum(0))
+
+
+def stacked(rows: Sequence[Rows | None], counts: Sequence[int]) -> Rows:
+    """The rows of several groups of samples, one below the other; None for a group without."""
+    present = [r for r in rows if r is not None]
+    if len(rows) == 1:
+        return present[0]
+    if all(isinstance(r, OuterRows) for r in present):
+        outer = [r for r in present if isinstance(r, OuterRows)]
+        places = max(r.a.shape[1] for r in outer)
+        a = _padded([r.a if isinstance(r, OuterRows) else None for r in rows], counts, places)
+        d = _padded([r.d if isinstance(r, OuterRows) else None for r in rows], counts, places)
+        return OuterRows(a, d, outer[0].shape)
+    formed = [None if r is None else r.formed().rows[:, None] for r in rows]
+    return DenseRows(_padded(formed, counts, 1)[:, 0])
+
+
+def _padded(parts: Sequence[Tensor | None], counts: Sequence[int], places: int) -> Tensor:
+    """Parts (B_i, T_i, ...) below each other as (sum B_i, places, ...), zeros elsewhere."""
+    some = next(p for p in parts if p is not None)
+    whole = some.new_zeros(sum(counts), places, *some.shape[2:])
+    start = 0
+    for part, count in zip(parts, counts, strict=True):
+        if part is not None:
+            whole[start : start + count, : part.shape[1]] = part
+        start += count
+    return whole

@@ -1,0 +1,268 @@
+"""How torch's operations use a parameter, hence the rows that a sample's cotangents give it.
+
+Each reader takes an operation's arguments and says, for cotangents of its result, what the rows of
+its parameters are. An operation that no reader knows leaves its parameters to `remaining_rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.rows import BiasRows, DenseRows, LookedUpRows, OuterRows, Rows
+
+Found: TypeAlias = Iterator[tuple[Tensor, Rows]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Which axis of a tensor counts the samples, how many there are, and the metric's type."""
+
+    count: int
+    axis: int
+    dtype: torch.dtype
+
+    def places(self, x: Tensor, features: int) -> Tensor:
+        """``x`` as (samples, places, *its last axes), in the metric's type.
+
+        Raises:
+            UnsupportedError: Where the samples are not a leading axis of it.
+        """
+        leading = x.ndim - features
+        if leading == 0 or x.shape[min(self.axis, leading - 1)] % self.count:
+            raise UnsupportedError(
+                f"GaussNewton: expected each layer to be called with the {self.count} samples of "
+                f"the loss along its axis {self.axis}, got a tensor of shape {tuple(x.shape)}. "
+                "Name the axis with batch_axis=, or call the model once for each loss."
+            )
+        x = self.first(x, leading)
+        return x.reshape(self.count, -1, *x.shape[x.ndim - features :]).to(self.dtype)
+
+    def first(self, x: Tensor, leading: int) -> Tensor:
+        """``x`` with the samples' axis in front, where ``leading`` axes are no features.
+
+        A layer may have folded its leading axes into one, in their order.
+        """
+        if self.axis == 0:
+            return x
+        if leading == 1:
+            x = x.unflatten(0, (-1, self.count))
+        return x.movedim(self.axis, 0)
+
+
+def _linear(s: Samples, d: Tensor, a: Tensor, weight: Tensor, bias: Tensor | None = None) -> Found:
+    rows = OuterRows(s.places(a, 1), s.places(d, 1), weight.shape)
+    yield weight, rows
+    if bias is not None:
+        yield bias, BiasRows(rows)
+
+
+def adjoint_product(s: Samples, d: Tensor, x: Tensor, weight: Tensor) -> Found:
+    """Rows of ``x W``: of a layer's transpose, which derivatives in its inputs use."""
+    yield weight, OuterRows(s.places(d, 1), s.places(x, 1), weight.shape)
+
+
+def _patches(
+    a: Tensor, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> Tensor:
+    """The windows of padded images a (N, C, *size), as (N, *places, C, *kernel); a view."""
+    places = [
+        (n - d * (k - 1) - 1) // s + 1
+        for n, k, s, d in zip(a.shape[2:], kernel, stride, dilation, strict=True)
+    ]
+    steps = a.stride()
+    return a.as_strided(
+        (len(a), *places, a.shape[1], *kernel),
+        (
+            steps[0], *(t * s for t, s in zip(steps[2:], stride, strict=True)),
+            steps[1], *(t * d for t, d in zip(steps[2:], dilation, strict=True)),
+        ),
+    )  # fmt: skip
+
+
+def _each(value: int | Sequence[int], axes: int) -> list[int]:
+    values = [value] if isinstance(value, int) else list(value)
+    return values * axes if len(values) == 1 else values
+
+
+def _margins(
+    padding: str | int | Sequence[int], kernel: Sequence[int], dilation: Sequence[int]
+) -> list[int]:
+    """The zeros before and after each axis, last axis first, as torch's ``pad`` takes them."""
+    if padding == "valid":
+        return [0, 0] * len(kernel)
+    if padding == "same":
+        wanted = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        return [m for w in reversed(wanted) for m in (w // 2, w - w // 2)]
+    assert not isinstance(padding, str)
+    return [m for w in reversed(_each(padding, len(kernel))) for m in (w, w)]
+
+
+def _convolution(
+    s: Samples,
+    d: Tensor,
+    a: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: str | int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Found:
+    kernel = weight.shape[2:]
+    axes = len(kernel)
+    every, apart = _each(stride, axes), _each(dilation, axes)
+    padded = F.pad(a.to(s.dtype), _margins(padding, kernel, apart)).contiguous()
+    windows = _patches(padded, kernel, every, apart)
+    d = d.movedim(1, -1)  # (N, *places, q)
+    if groups == 1:
+        rows = OuterRows(s.places(windows.flatten(axes + 1), 1), s.places(d, 1), weight.shape)
+        yield weight, rows
+        if bias is not None:
+            yield bias, BiasRows(rows)
+        return
+    inputs = s.places(windows.flatten(axes + 1).unflatten(-1, (groups, -1)), 2)
+    cotangents = s.places(d.unflatten(-1, (groups, -1)), 2)
+    formed = torch.einsum("btgq,btgp->bgqp", cotangents, inputs)
+    yield weight, DenseRows(formed.reshape(s.count, *weight.shape))
+    if bias is not None:
+        yield bias, DenseRows(s.places(d, 1).sum(1))
+
+
+def _looked_up(
+    s: Samples,
+    d: Tensor,
+    index: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    *options: Any,
+    **named: Any,
+) -> Found:
+    cotangents = s.places(d, 1)
+    at = Samples(s.count, s.axis, torch.long).places(index, 0).reshape(s.count, -1)
+    if padding_idx is not None:
+        cotangents = cotangents * (at != padding_idx % len(weight))[..., None]
+    yield weight, LookedUpRows(at, cotangents, len(weight))
+
+
+def _scaled(
+    s: Samples, d: Tensor, normal: Tensor, weight: Tensor | None, bias: Tensor | None, axes: int
+) -> Found:
+    """Rows of ``normal * weight + bias`` where the parameters have the last ``axes`` axes."""
+    if weight is not None:
+        yield weight, DenseRows((s.places(d, axes) * s.places(normal, axes)).sum(1))
+    if bias is not None:
+        yield bias, DenseRows(s.places(d, axes).sum(1))
+
+
+def _layer_norm(
+    s: Samples,
+    d: Tensor,
+    a: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Found:
+    normal = F.layer_norm(a, normalized_shape, eps=eps)
+    return _scaled(s, d, normal, weight, bias, len(normalized_shape))
+
+
+def _rms_norm(
+    s: Samples,
+    d: Tensor,
+    a: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Found:
+    normal = F.rms_norm(a, list(normalized_shape), eps=eps)
+    return _scaled(s, d, normal, weight, None, len(normalized_shape))
+
+
+def _batch_norm(
+    s: Samples,
+    d: Tensor,
+    a: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Found:
+    known = (None, None) if training else (running_mean, running_var)
+    normal = F.batch_norm(a, *known, training=training, eps=eps)
+    return _scaled(s, d.movedim(1, -1), normal.movedim(1, -1), weight, bias, 1)
+
+
+def _group_norm(
+    s: Samples,
+    d: Tensor,
+    a: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Found:
+    normal = F.group_norm(a, num_groups, eps=eps)
+    return _scaled(s, d.movedim(1, -1), normal.movedim(1, -1), weight, bias, 1)
+
+
+def _to_shape(s: Samples, d: Tensor, shape: torch.Size) -> Tensor | None:
+    """Cotangents summed over the axes along which a parameter was repeated, (B, *shape)."""
+    axis = s.axis if d.ndim > s.axis else 0
+    own = (1,) * (d.ndim - len(shape)) + tuple(shape)
+    if own[axis] != 1:
+        return None  # a parameter of each sample's own
+    rest = own[:axis] + own[axis + 1 :]
+    folded = d.movedim(axis, 0).to(s.dtype)
+    folded = folded.reshape(s.count, -1, *folded.shape[1:]).sum(1)
+    return folded.sum_to_size(s.count, *rest).reshape(s.count, *shape)
+
+
+def _sum(s: Samples, d: Tensor, *terms: Any, alpha: float = 1) -> Found:
+    for term, factor in zip(terms, (1, alpha), strict=False):
+        if isinstance(term, torch.nn.Parameter):
+            rows = _to_shape(s, d, term.shape)
+            if rows is not None:
+                yield term, DenseRows(rows * factor)
+
+
+def _elementwise_product(s: Samples, d: Tensor, left: Any, right: Any) -> Found:
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, torch.nn.Parameter):
+            rows = _to_shape(s, d * other, one.shape)
+            if rows is not None:
+                yield one, DenseRows(rows)
+
+
+def _matrix_product(s: Samples, d: Tensor, a: Tensor, weight: Tensor) -> Found:
+    if weight.ndim == 2 and a.ndim > 1:
+        yield weight, OuterRows(s.places(d, 1), s.places(a, 1), weight.shape)
+
+
+Reader: TypeAlias = Callable[..., Found]
+
+READERS: Mapping[Any, Reader] = {
+    F.linear: _linear,
+    F.conv1d: _convolution,
+    F.conv2d: _convolution,
+    F.conv3d: _convolution,
+    F.embedding: _looked_up,
+    F.layer_norm: _layer_norm,
+    F.rms_norm: _rms_norm,
+    F.batch_norm: _batch_norm,
+    F.group_norm: _group_norm,
+    **dict.fromkeys((torch.add, torch.Tensor.add, torch.Tensor.add_), _sum),
+    **dict.fromkeys((torch.mul, torch.Tensor.mul), _elementwise_product),
+    **dict.fromkeys((torch.matmul, torch.Tensor.matmul), _matrix_product),
+}

@@ -1,0 +1,71 @@
+"""The rows of every layer are the derivatives of each sample's own part of the loss."""
+
+import copy
+
+import pytest
+import torch
+
+from riemannian_torch.gauss_newton.optimizer import GaussNewton
+from tests.adapters.trained_networks import TRAINED
+
+BATCH = 6
+
+
+def rows_one_by_one(net, criterion, x, y, axis):
+    """The slow obvious way: one sample after the other."""
+    parameters = list(net.parameters())
+    rows = []
+    for b in range(BATCH):
+        loss = criterion(net(x.narrow(axis, b, 1)), y[b : b + 1]) / BATCH
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        rows.append(
+            [
+                torch.zeros_like(p) if g is None else g
+                for p, g in zip(parameters, found, strict=True)
+            ]
+        )
+    return [torch.stack(r) for r in zip(*rows, strict=True)]
+
+
+@pytest.fixture(params=TRAINED, ids=lambda case: case.__name__)
+def case(request):
+    torch.manual_seed(3)
+    net, x, y, criterion, axis = request.param(BATCH)
+    x, y = (t.double() if t.is_floating_point() else t for t in (x, y))
+    return net.double(), x, y, criterion, axis
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rows_are_the_derivatives_of_each_sample(case):
+    net, x, y, criterion, axis = case
+    optimizer = GaussNewton(net, criterion, batch_axis=axis)
+    _, (group,) = optimizer._observer.of_closure(lambda: criterion(net(x), y))
+    expected = rows_one_by_one(net, criterion, x, y, axis)
+    v = torch.randn(BATCH, dtype=torch.float64)
+    for p, rows in zip(net.parameters(), expected, strict=True):
+        size = rows.abs().max() + 1e-12
+        found = group.rows[p]
+        torch.testing.assert_close(found.formed().rows, rows, rtol=0, atol=1e-12 * size)
+        flat = rows.reshape(BATCH, -1)
+        torch.testing.assert_close(found.gram(), flat @ flat.T, rtol=1e-9, atol=1e-12 * size**2)
+        torch.testing.assert_close(
+            found.combined(v), torch.tensordot(v, rows, 1), rtol=1e-9, atol=1e-12 * size
+        )
+        direction = torch.randn_like(p)
+        torch.testing.assert_close(
+            found.along(direction), flat @ direction.flatten(), rtol=1e-9, atol=1e-11 * size
+        )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_loop_with_backward_takes_the_steps_of_a_closure(case):
+    net, x, y, criterion, axis = case
+    twin = copy.deepcopy(net)
+    closing, habit = (GaussNewton(n, criterion, batch_axis=axis) for n in (net, twin))
+    for _ in range(3):
+        closing.step(lambda: criterion(net(x), y))
+        habit.zero_grad()
+        criterion(twin(x), y).backward()
+        habit.step()
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-9, atol=1e-9)
