@@ -9,6 +9,8 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
+from riemannian_torch.from_torch import from_torch
+from riemannian_torch.origin import TorchOrigin
 from riemannian_torch.torch_module import TorchModule
 
-__all__ = ["TorchModule"]
+__all__ = ["TorchModule", "TorchOrigin", "from_torch"]
