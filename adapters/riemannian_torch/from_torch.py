@@ -20,7 +20,7 @@ from riemannian_modules.graph import ModuleGraph, Wiring
 from riemannian_modules.space import Array, Port, Space
 from riemannian_torch.origin import Layer, TorchOrigin, is_proved
 from riemannian_torch.point_map import named_results, output_space
-from riemannian_torch.reading.exported import export
+from riemannian_torch.reading.exported import export, trained_names
 from riemannian_torch.reading.reader import Reader, Reading
 from riemannian_torch.reading.traced import read_traced
 from riemannian_torch.reading.values import NotLayeredError
@@ -123,8 +123,9 @@ def _outputs(where: str, model: nn.Module, examples: Examples) -> Space:
 def _read_exported(
     model: nn.Module, examples: Examples, inputs: Space, outputs: Space
 ) -> Reading:
-    exported = export(model, examples)
-    return Reader(exported, exported.with_indices(inputs, examples), outputs).reading()
+    exported = export(model, examples, trained_names(model))
+    reader = Reader(exported.with_indices(inputs, examples), outputs)
+    return reader.finish(reader.read(exported, reader.given))
 
 
 def _opaque(whole: TorchModule) -> Reading:

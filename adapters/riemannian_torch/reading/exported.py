@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any, final
 
 import torch
@@ -59,15 +62,21 @@ def _table_rows(user: fx.Node, indices: fx.Node) -> int | None:
     return int(table.meta["val"].shape[0])
 
 
-def export(model: nn.Module, arguments: tuple[Tensor, ...]) -> Exported:
-    """Export a model for inputs of these shapes.
+def export(
+    model: nn.Module, arguments: tuple[Tensor, ...], names: Mapping[int, str]
+) -> Exported:
+    """Export a model, or a part of one, for inputs of these shapes.
+
+    Args:
+        model: The model.
+        arguments: Examples.
+        names: Of each parameter that is trained, by the ``id`` of its tensor.
 
     Raises:
         NotLayeredError: With torch's reason, where it cannot.
     """
     try:
-        with warnings.catch_warnings(), untouched(model):
-            warnings.simplefilter("ignore")
+        with silent(), untouched(model):
             program = torch.export.export(model, arguments)
             if any(_writes(node) for node in program.graph.nodes):
                 program = program.run_decompositions({})  # the same operations, none in place
@@ -76,7 +85,6 @@ def export(model: nn.Module, arguments: tuple[Tensor, ...]) -> Exported:
     signature = program.graph_signature
     tensors: dict[str, Any] = {**program.state_dict, **program.constants}
     live = dict(model.named_parameters(remove_duplicate=False))
-    first = {id(p): name for name, p in model.named_parameters()}
     held: dict[str, Value] = {}
     for table in (
         signature.inputs_to_parameters,
@@ -85,14 +93,32 @@ def export(model: nn.Module, arguments: tuple[Tensor, ...]) -> Exported:
     ):
         for name, stored in table.items():
             parameter = live.get(stored)
-            if parameter is not None and parameter.requires_grad:
-                held[name] = whole(first[id(parameter)], parameter)
+            if parameter is not None and id(parameter) in names:
+                held[name] = whole(names[id(parameter)], parameter)
             else:
                 held[name] = tensors[stored].detach()
     if signature.buffers_to_mutate or signature.user_inputs_to_mutate:
         raise NotLayeredError("the model changes its buffers or inputs as it runs")
     given = tuple(str(name) for name in signature.user_inputs)
     return Exported(program.graph, held, given)
+
+
+@contextmanager
+def silent() -> Generator[None]:
+    """Torch says nothing: what it cannot export is told by us."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def trained_names(model: nn.Module) -> dict[int, str]:
+    """The name of each parameter that requires a gradient, by the ``id`` of its tensor."""
+    return {id(p): name for name, p in model.named_parameters() if p.requires_grad}
 
 
 def _writes(node: fx.Node) -> bool:

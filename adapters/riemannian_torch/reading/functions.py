@@ -137,6 +137,18 @@ def _hard_swish(call: Call, x: Signal) -> Value | None:
     return product(call.builder, x, _hard_sigmoid(call, x), x.shape)
 
 
+def parametric_relu(call: Call) -> Value | None:
+    """``max(x, 0) - k max(-x, 0)``, a k for each channel or one for all."""
+    x, k, b = call["self"], call["weight"], call.builder
+    if not (isinstance(x, Signal) and isinstance(k, Trained | Tensor)):
+        return None
+    down = scaled(b, x, np.full(x.size, -1.0), x.shape)
+    below = scaled(b, applied(b, ReLU(x.size), down, x.shape), np.full(x.size, -1.0), x.shape)
+    axes = (1, -1, *(1 for _ in x.shape[2:])) if len(x.shape) > 1 else (-1,)
+    slope = like(k, lambda v: torch.broadcast_to(v.reshape(axes), x.shape).reshape(-1))
+    return total(b, applied(b, ReLU(x.size), x, x.shape), multiplied(b, below, slope, x.shape), x.shape)
+
+
 def _stretched(call: Call, module: Any, x: Signal, inner: float, outer: float) -> Signal:
     """``outer f(inner u)``."""
     b, n = call.builder, x.size

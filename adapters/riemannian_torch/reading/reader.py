@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 from torch import fx
@@ -14,12 +14,14 @@ from riemannian_modules.modules import Demux, Mux
 from riemannian_modules.space import Port, Space
 from riemannian_torch.reading.builder import Builder, Places
 from riemannian_torch.reading.call import (
+    Call,
     call_of,
     depends_on_inputs,
     depends_on_parameters,
 )
 from riemannian_torch.reading.exported import Exported, module_path
-from riemannian_torch.reading.rules import operation_name, read
+from riemannian_torch.reading.functions import constant
+from riemannian_torch.reading.rules import operation_name, read, takes_constants
 from riemannian_torch.reading.torch_groups import Groups
 from riemannian_torch.reading.values import (
     NotLayeredError,
@@ -29,6 +31,7 @@ from riemannian_torch.reading.values import (
     Trained,
     Value,
 )
+from riemannian_torch.tensors import array
 
 
 @final
@@ -49,59 +52,64 @@ class Reading:
 
 @final
 class Reader:
-    """Reads one exported graph.
+    """Reads exported graphs, one or the parts of one model, into one graph of ours.
 
     Args:
-        exported: The graph.
         inputs: A port for each input, of the shape of one point.
         outputs: A port for each output, likewise.
+
+    Attributes:
+        given: The inputs as signals.
     """
 
-    def __init__(self, exported: Exported, inputs: Space, outputs: Space) -> None:
-        self.exported, self.inputs, self.outputs = exported, inputs, outputs
+    def __init__(self, inputs: Space, outputs: Space) -> None:
+        self.inputs, self.outputs = inputs, outputs
         self.builder = Builder()
         self.groups = Groups(self.builder)
         self.values: dict[fx.Node, Value] = {}
+        self.given = [self._given(port) for port in inputs.ports]
 
-    def reading(self) -> Reading:
-        """The model as a graph.
+    def _given(self, port: Port) -> Signal:
+        signal = Signal("", port.name, (1, *port.shape))
+        if len(port.shape) == 1:
+            return signal
+        self.builder.path, self.builder.operation = "", port.name
+        return self.builder.place(Mux(Space((port,))), [signal], signal.shape)
+
+    def read(self, exported: Exported, given: Sequence[Value]) -> list[Value]:
+        """What an exported graph gives for inputs, in order; tuples and mappings are laid flat.
 
         Raises:
-            NotLayeredError: Where that cannot be, with the reason.
+            NotLayeredError: For what cannot be read, with the reason.
         """
-        last = self._read()
-        self.groups.finish(self.values)
-        graph = self._wired([self._shown(node) for node in _leaves(last.args[0])])
-        parameters = {
-            k.parameter: (k.trained.name, k.trained.indices.ravel()) for k in self.builder.kept
-        }
-        return Reading(graph, self.builder.operations, parameters)
-
-    def _read(self) -> fx.Node:
-        ports = dict(zip(self.exported.inputs, self.inputs.ports, strict=True))
-        for node in self.exported.graph.nodes:
+        known = {**exported.held, **dict(zip(exported.inputs, given, strict=True))}
+        for node in exported.graph.nodes:
             if node.op == "output":
-                return node
+                return [self.values[n] if isinstance(n, fx.Node) else n for n in _leaves(node.args[0])]
             if node.op == "placeholder":
-                self.values[node] = self._given(node, ports)
+                name = str(node.target) if str(node.target) in known else node.name
+                self.values[node] = known[name]
             elif node.op == "call_function":
                 self.values[node] = self._result(node)
             else:
                 raise NotLayeredError(f"the graph holds {node.op} {node.target}")
         raise NotLayeredError("the graph gives nothing")
 
-    def _given(self, node: fx.Node, ports: Mapping[str, Port]) -> Value:
-        port = ports.get(str(node.target), ports.get(node.name))
-        if port is not None:
-            shape = (1, *port.shape)
-            if len(port.shape) == 1:
-                return Signal("", port.name, shape)
-            self.builder.path, self.builder.operation = "", f"{port.name}"
-            return self.builder.place(Mux(Space((port,))), [Signal("", port.name, shape)], shape)
-        for name in (str(node.target), node.name):
-            if name in self.exported.held:
-                return self.exported.held[name]
-        raise NotLayeredError(f"nothing is known of {node.name}")
+    def finish(self, results: Sequence[Value]) -> Reading:
+        """The graph that shows ``results`` at its outputs.
+
+        Raises:
+            NotLayeredError: Where it cannot be wired so.
+        """
+        shown = [r for r in results if isinstance(r, Signal)]
+        if len(shown) < len(results):
+            raise NotLayeredError("an output does not depend on the inputs")
+        self.groups.finish(self.values)
+        graph = self._wired(shown)
+        parameters = {
+            k.parameter: (k.trained.name, k.trained.indices.ravel()) for k in self.builder.kept
+        }
+        return Reading(graph, self.builder.operations, parameters)
 
     def _result(self, node: fx.Node) -> Value:
         self.builder.path = module_path(node)
@@ -114,10 +122,18 @@ class Reader:
         if not depends_on_inputs(call):
             if not depends_on_parameters(call):
                 return call.run(lambda v: v)
-            moved = read(call) if _is_of_one(call) else None
-            return moved if isinstance(moved, Trained) else Parametric()
+            if takes_constants(call):
+                call = self._with_signal(call)
+            found = read(call) if depends_on_inputs(call) or _is_of_one(call) else None
+            return found if isinstance(found, Trained | Signal | tuple) else Parametric()
         found = read(call)
         return self.groups.add(node, self.values) if found is None else found
+
+    def _with_signal(self, call: Call) -> Call:
+        """The call on constants as one on a signal that does not change."""
+        values, beside = call["input"], self.given[0]
+        signal = constant(self.builder, array(values).ravel(), beside, values.shape)
+        return replace(call, arguments={**call.arguments, "input": signal})
 
     def _item(self, node: fx.Node) -> Value:
         parent: Any = node.args[0]
@@ -129,12 +145,6 @@ class Reader:
         if isinstance(value, tuple | list):
             return value[which]
         return Parametric() if isinstance(value, Parametric) else self.groups.add(node, self.values)
-
-    def _shown(self, node: Any) -> Signal:
-        value = self.values[node] if isinstance(node, fx.Node) else None
-        if not isinstance(value, Signal):
-            raise NotLayeredError("an output does not depend on the inputs")
-        return value
 
     def _wired(self, shown: Sequence[Signal]) -> ModuleGraph:
         b = self.builder
@@ -165,7 +175,7 @@ class Reader:
             wiring.input(name, *targets)
         for port, signal in zip(self.outputs.ports, ends, strict=True):
             wiring.output(port.name, self._address(signal))
-        b.kept[:] = [k for k in b.kept if k.parameter.rpartition(".")[0] in used]
+        b.kept[:] = [k for k in b.kept if k.parameter.partition(".")[0] in used]
         return wiring.build()
 
     def _address(self, signal: Signal) -> str:
@@ -187,7 +197,7 @@ class Reader:
         return seen
 
 
-def _is_of_one(call: Any) -> bool:
+def _is_of_one(call: Call) -> bool:
     """Whether entries of one parameter alone are moved."""
     return len(call.of_kind(Trained)) == 1 and not call.of_kind(Parametric)
 

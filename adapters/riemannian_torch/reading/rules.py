@@ -19,6 +19,7 @@ from riemannian_torch.reading.functions import (
     maximum,
     minimum,
     negated,
+    parametric_relu,
     probed,
     squared,
     subtracted,
@@ -45,6 +46,7 @@ _RULES: dict[str, Callable[[Call], Value | None]] = {
     "add": added, "sub": subtracted, "rsub": subtracted_from, "mul": times, "div": divided,
     "neg": negated, "square": squared, "pow": squared, "max_pool1d": max_pool,
     "max_pool2d": max_pool, "max_pool3d": max_pool, "maximum": maximum, "minimum": minimum,
+    "prelu": parametric_relu,
 }  # fmt: skip
 _DROPOUTS = frozenset({"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"})
 _OF_SHAPE = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
@@ -68,6 +70,13 @@ def read(call: Call) -> Value | None:
         return probed(call)
     rule = _RULES.get(name)
     return None if rule is None else rule(call)
+
+
+def takes_constants(call: Call) -> bool:
+    """Whether constants that weights act on can be read as a signal, as the first of a loop's."""
+    name = operation_name(call)
+    has_weights = name in _RULES or name in CELLS or name in LAYERS
+    return has_weights and isinstance(call.arguments.get("input"), Tensor)
 
 
 def operation_name(call: Call) -> str:
