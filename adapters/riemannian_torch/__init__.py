@@ -11,6 +11,7 @@ except ModuleNotFoundError as error:
 
 from riemannian_torch.from_torch import from_torch
 from riemannian_torch.origin import TorchOrigin
+from riemannian_torch.to_torch import TorchComposite, to_torch
 from riemannian_torch.torch_module import TorchModule
 
-__all__ = ["TorchModule", "TorchOrigin", "from_torch"]
+__all__ = ["TorchComposite", "TorchModule", "TorchOrigin", "from_torch", "to_torch"]

@@ -12,7 +12,7 @@ from typing import Any, Self, final
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
+from torch import fx, nn
 from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval import Interval
@@ -231,7 +231,11 @@ class TorchModule(RiemannianModule):
 
     @property
     def _layer(self) -> str:
-        """The first layer that does something, in words."""
+        """The first layer that does something, or all operations of a traced one, in words."""
+        if isinstance(self.model, fx.GraphModule):
+            called = [n.target for n in self.model.graph.nodes if n.op == "call_function"]
+            names = [str(getattr(t, "__name__", t)).split(".")[0] for t in called]
+            return f"torch's {', '.join(n for n in dict.fromkeys(names) if n != 'reshape')}."
         for name, layer in self.model.named_modules():
             if not list(layer.children()):
                 return f"its layer {name or 'model'!r} (torch {type(layer).__name__})."
@@ -239,6 +243,6 @@ class TorchModule(RiemannianModule):
 
 
 _MEND = (
-    "Torch layers compute without rigorous rounding; write the same network of affine and "
-    "activation modules, with the same weights, to have it traced, saved or certified."
+    "Torch layers compute without rigorous rounding; from_torch reads affine and activation layers "
+    "as modules of this library, which are traced, saved and certified."
 )

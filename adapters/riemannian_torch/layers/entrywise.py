@@ -90,13 +90,13 @@ class EntrywiseAffine(StructuredMap):
         named = {"k": scale, "b": shift}
         self.parameters = {name: value for name, value in named.items() if value is not None}
         self.inputs, self.outputs = one_port("u", len(places)), one_port("y", len(places))
-        self._places = places
+        self.places = places
         self._sizes = (0 if scale is None else len(scale), 0 if shift is None else len(shift))
 
     def _split(self, theta: Any) -> tuple[Any, Any]:
         scale, shift = self._sizes
-        k = theta[..., :scale][..., self._places] if scale else None
-        return k, theta[..., scale:][..., self._places] if shift else None
+        k = theta[..., :scale][..., self.places] if scale else None
+        return k, theta[..., scale:][..., self.places] if shift else None
 
     def _mapped(self, u: Any, theta: Any) -> Any:
         k, b = self._split(theta)
@@ -109,18 +109,18 @@ class EntrywiseAffine(StructuredMap):
 
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> EntrywiseDifferential:
-        return EntrywiseDifferential(self._split(theta)[0], u, self._places, self._sizes)
+        return EntrywiseDifferential(self._split(theta)[0], u, self.places, self._sizes)
 
     @override
     def input_matrix(self, theta: Array) -> Array:
         k = self._split(theta)[0]
-        return np.eye(len(self._places)) if k is None else np.diag(k)
+        return np.eye(len(self.places)) if k is None else np.diag(k)
 
     @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
         k = self._split(theta)[0]
         y = self._mapped(u, theta)
-        ones = Interval.point(np.ones(len(self._places)))
+        ones = Interval.point(np.ones(len(self.places)))
         return y, diagonal_intervals((ones if k is None else k).broadcast_to(y.shape))
 
     @override

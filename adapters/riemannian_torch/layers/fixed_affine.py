@@ -53,32 +53,32 @@ class FixedAffine(StructuredMap):
     def __init__(self, matrix: csr_array, offset: Array) -> None:
         q, m = matrix.shape
         self.inputs, self.outputs = one_port("u", m), one_port("y", q)
-        self._matrix, self._offset = matrix, offset
+        self.matrix, self.offset = matrix, offset
 
     @override
     def map_values(self, u: Array, theta: Array) -> Array:
-        return _times(self._matrix, u[..., None])[..., 0] + self._offset
+        return _times(self.matrix, u[..., None])[..., 0] + self.offset
 
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> FixedDifferential:
-        return FixedDifferential(self._matrix)
+        return FixedDifferential(self.matrix)
 
     @override
     def input_matrix(self, theta: Array) -> Array:
-        return self._matrix.toarray()
+        return self.matrix.toarray()
 
     @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
-        matrix = Interval.point(self._matrix.toarray())
-        return matvec(matrix, u) + self._offset, matrix
+        matrix = Interval.point(self.matrix.toarray())
+        return matvec(matrix, u) + self.offset, matrix
 
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
-        A = self._matrix
+        A = self.matrix
         refuse_large_matrix("FixedAffine: its entries that are not zero", (A.nnz, 1))
         rows: list[Any] = []
         for i in range(A.shape[0]):
             own = slice(A.indptr[i], A.indptr[i + 1])
             row = A.data[own] @ u.vector[A.indices[own]] if A.indptr[i + 1] > A.indptr[i] else 0.0
-            rows.append(row + self._offset[i] + 0.0 * u.vector[0])
+            rows.append(row + self.offset[i] + 0.0 * u.vector[0])
         return {}, np.stack(rows)

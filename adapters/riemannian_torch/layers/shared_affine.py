@@ -160,7 +160,7 @@ class SharedAffine(StructuredMap):
     def __init__(self, weights: Array, bias: Array | None, patches: Patches) -> None:
         self.parameters = {"W": weights} if bias is None else {"W": weights, "b": bias}
         self.inputs, self.outputs = one_port("u", patches.size), one_port("y", patches.written.size)
-        self._patches, self._shape = patches, weights.shape
+        self.patches, self._shape = patches, weights.shape
 
     def _split(self, theta: Any) -> tuple[Any, Any]:
         """W (..., G, O, K), and b (..., G, 1, O) or zero."""
@@ -174,16 +174,16 @@ class SharedAffine(StructuredMap):
     @override
     def map_values(self, u: Array, theta: Array) -> Array:
         W, b = self._split(theta)
-        return self._patches.put(self._patches.taken(u) @ W.swapaxes(-1, -2) + b)
+        return self.patches.put(self.patches.taken(u) @ W.swapaxes(-1, -2) + b)
 
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> SharedAffineDifferential:
         has_bias = len(self.parameters) == 2
-        return SharedAffineDifferential(self._split(theta)[0], u, self._patches, has_bias)
+        return SharedAffineDifferential(self._split(theta)[0], u, self.patches, has_bias)
 
     @cached_property
     def _cells(self) -> tuple[Places, Places, Places]:
-        return dense_cells(self._patches, self._shape[1])
+        return dense_cells(self.patches, self._shape[1])
 
     def _placed(self, entries: Array) -> Array:
         """The dense matrix (..., q, m) with entries (..., G O K)."""
@@ -205,24 +205,24 @@ class SharedAffine(StructuredMap):
         if len(self.parameters) == 1:
             return y, matrix
         G, O, _ = self._shape
-        written = self._patches.written
+        written = self.patches.written
         bias = np.empty(written.size, dtype=np.intp)
         bias[written] = np.arange(G * O).reshape(G, 1, O)
         return y + theta[..., size + bias], matrix
 
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:
-        G, S, K = self._patches.read.shape
+        G, S, K = self.patches.read.shape
         O = self._shape[1]
         refuse_large_matrix("SharedAffine: its patches times W", (G * S, O * K))
         W, b = self._split(p.vector)
-        results = np.empty(self._patches.written.size, dtype=object)
+        results = np.empty(self.patches.written.size, dtype=object)
         for g in range(G):
             for s in range(S):
-                read = self._patches.read[g, s]
-                inside = np.flatnonzero(read < self._patches.size)
+                read = self.patches.read[g, s]
+                inside = np.flatnonzero(read < self.patches.size)
                 value = W[g][:, inside] @ u.vector[read[inside]]
                 value = value if isinstance(b, float) else value + b[g, 0]
-                for o, place in enumerate(self._patches.written[g, s].tolist()):
+                for o, place in enumerate(self.patches.written[g, s].tolist()):
                     results[place] = value[o]
         return {}, np.stack(list(results))
