@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
@@ -91,13 +90,17 @@ def from_torch(model: nn.Module, example_inputs: Tensor | Sequence[Tensor]) -> M
 
 
 def _examples(where: str, given: Tensor | Sequence[Tensor]) -> Examples:
-    examples = (given,) if isinstance(given, Tensor) else tuple(given)
+    examples: tuple[Any, ...] = (given,)
+    if isinstance(given, list | tuple):
+        examples = tuple(given)
     wrong = [type(e).__name__ for e in examples if not isinstance(e, Tensor)]
-    empty = [tuple(e.shape) for e in examples if isinstance(e, Tensor) and (not e.ndim or not len(e))]
+    empty = [
+        tuple(e.shape) for e in examples if isinstance(e, Tensor) and (not e.ndim or not len(e))
+    ]
     if wrong or empty or not examples:
         raise SignatureError(
-            f"{where}: expected example_inputs as the tensors that forward takes, the batch axis in "
-            f"front, got {wrong or empty or 'none'}. Write from_torch(model, torch.zeros(1, 3))."
+            f"{where}: expected example_inputs as the tensors that forward takes, the batch axis "
+            f"in front, got {wrong or empty or 'none'}. Write from_torch(model, torch.zeros(1, 3))."
         )
     return tuple(e[:1].detach() for e in examples)
 
@@ -110,9 +113,7 @@ def _inputs(model: nn.Module, examples: Examples) -> Space:
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     names = taken if len(taken) >= len(examples) else [f"u{i + 1}" for i in range(len(examples))]
-    return Space(
-        tuple(Port(n, tuple(e.shape[1:])) for n, e in zip(names, examples, strict=False))
-    )
+    return Space(tuple(Port(n, tuple(e.shape[1:])) for n, e in zip(names, examples, strict=False)))
 
 
 def _outputs(where: str, model: nn.Module, examples: Examples) -> Space:
@@ -120,9 +121,7 @@ def _outputs(where: str, model: nn.Module, examples: Examples) -> Space:
         return output_space(named_results(where, model(*examples)))
 
 
-def _read_exported(
-    model: nn.Module, examples: Examples, inputs: Space, outputs: Space
-) -> Reading:
+def _read_exported(model: nn.Module, examples: Examples, inputs: Space, outputs: Space) -> Reading:
     exported = export(model, examples, trained_names(model))
     reader = Reader(exported.with_indices(inputs, examples), outputs)
     return reader.finish(reader.read(exported, reader.given))
@@ -150,7 +149,9 @@ def _compare(graph: ModuleGraph, model: nn.Module, examples: Examples) -> None:
     dtype = torch.float64 if limit == DOUBLE or reference is not model else torch.float32
     for _ in range(POINTS):
         points = [_near(e, port, rng) for e, port in zip(examples, s.inputs.ports, strict=True)]
-        u = np.concatenate([_as_port(p, port) for p, port in zip(points, s.inputs.ports, strict=True)])
+        u = np.concatenate(
+            [_as_port(p, port) for p, port in zip(points, s.inputs.ports, strict=True)]
+        )
         with torch.no_grad():
             given = [p.to(dtype) if p.is_floating_point() else p for p in points]
             expected = _flat(reference(*given))
@@ -203,7 +204,5 @@ def _with_origin(
         Layer(name, type(module).__name__, reading.operations.get(name, ""), is_proved(module))
         for name, module in graph.nodes.items()
     )
-    graph.origin = TorchOrigin(
-        type(model).__name__, way, dict(refused), layers, reading.parameters
-    )
+    graph.origin = TorchOrigin(type(model).__name__, way, dict(refused), layers, reading.parameters)
     return graph

@@ -1,4 +1,4 @@
-"""How a graph was read from a torch model: which way, why not another, and where each layer went."""
+"""How a graph was read from a torch model: which way, why not another, what each layer became."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ class TorchOrigin(Shown):
     @override
     def facts(self) -> Facts:
         own = [layer for layer in self.layers if layer.is_proved]
-        others = [f"{layer.node} ({layer.operations})" for layer in self.layers if not layer.is_proved]
+        others = [
+            f"{layer.node} ({layer.operations})" for layer in self.layers if not layer.is_proved
+        ]
         rows = [(f"not by {way}", reason) for way, reason in self.refused.items()]
         rows.append(("layers of ours", listed([f"{x.node} ({x.kind})" for x in own]) or "none"))
         rows.append(("torch's own, not proved", listed(others) or "none"))

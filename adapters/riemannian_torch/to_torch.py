@@ -6,7 +6,9 @@ Source: none; the sweep is that of a graph, in torch.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
 import torch
@@ -74,7 +76,8 @@ class TorchComposite(nn.Module):
             )
         self._plan: Plan = graph.plan
         s = module.signature
-        self._spaces = (*s.distinct[:2], s.outputs)
+        spaces = (*s.distinct[:2], s.outputs)
+        self._state, self._inputs, self._outputs = (_Ports.of(space) for space in spaces)
         self._is_static = s.time is Time.STATIC
         self._named: dict[str, tuple[nn.Module, str]] = {}
         self._places: list[dict[str, tuple[nn.Module, str]]] = []
@@ -115,7 +118,7 @@ class TorchComposite(nn.Module):
         for port in module.signature.parameters.names:
             at, _, own = port.rpartition(".")
             self._named[f"{path}.{port}" if path else port] = (model.get_submodule(at), own)
-        return TheirMap(model, module.inputs)
+        return TheirMap(model, module)
 
     @override
     def forward(self, first: Tensor | Ports, u: Tensor | Ports | None = None) -> Any:
@@ -128,22 +131,22 @@ class TorchComposite(nn.Module):
         Raises:
             SignatureError: For other names or shapes.
         """
-        state, inputs, outputs = self._spaces
         if self._is_static:
-            flat_u = _flat("the inputs", inputs, first)
+            flat_u = _flat("the inputs", self._inputs, first)
             flat_x = flat_u[..., :0]
         else:
-            flat_x = _flat("the state", state, first)
-            given = {} if u is None else u
-            flat_u = _flat("the inputs", inputs, given) if inputs.size else flat_x[..., :0]
+            flat_x = _flat("the state", self._state, first)
+            flat_u = flat_x[..., :0]
+            if self._inputs.size:
+                flat_u = _flat("the inputs", self._inputs, {} if u is None else u)
         batch = torch.broadcast_shapes(flat_x.shape[:-1], flat_u.shape[:-1])
         x, v = flat_x.expand(*batch, -1), flat_u.expand(*batch, -1)
-        ys = self._outputs(x, v)
+        ys = self._swept(x, v)
         shown = [_part(ys, v, p.leaf, p.place) for p in self._plan.shown]
-        y = _as_given(outputs, _joined(shown, v), first)
-        return y if self._is_static else (_as_given(state, self._rate(ys, x, v), first), y)
+        y = _as_given(self._outputs, _joined(shown, v), first)
+        return y if self._is_static else (_as_given(self._state, self._rate(ys, x, v), first), y)
 
-    def _outputs(self, x: Tensor, u: Tensor) -> _Known:
+    def _swept(self, x: Tensor, u: Tensor) -> _Known:
         """The outputs of each leaf, by place where they are computed one port after the other."""
         known: _Known = [{} for _ in self._plan.leaves]
         for step in self._plan.steps:
@@ -167,9 +170,7 @@ class TorchComposite(nn.Module):
         ]
         return _joined(rates, x)
 
-    def _gathered(
-        self, leaf: PlanLeaf, pieces: tuple[Piece, ...], ys: _Known, u: Tensor
-    ) -> Tensor:
+    def _gathered(self, leaf: PlanLeaf, pieces: tuple[Piece, ...], ys: _Known, u: Tensor) -> Tensor:
         """A leaf's inputs; those that are not known yet, and not needed, are zero."""
         parts = {p.target.start: _part(ys, u, p.leaf, p.place) for p in pieces}
         missing = [p for p in leaf.pieces if p.target.start not in parts]
@@ -195,7 +196,10 @@ class TorchComposite(nn.Module):
 
 
 def _rebuilt(
-    module: RiemannianModule, state: Mapping[str, Any], flags: Mapping[str, bool], training: bool
+    module: RiemannianModule,
+    state: Mapping[str, Any],
+    flags: Mapping[str, bool],
+    training: bool,  # noqa: FBT001 - torch's flag
 ) -> TorchComposite:
     twin = TorchComposite(module)
     twin.load_state_dict(state, assign=True)
@@ -229,15 +233,15 @@ def _joined(parts: list[Tensor], like: Tensor) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
-def _flat(what: str, space: Space, given: Tensor | Ports) -> Tensor:
+def _flat(what: str, space: _Ports, given: Tensor | Ports) -> Tensor:
     """What was given, flat (..., size)."""
     if isinstance(given, Tensor):
-        shape = _axes(space)
+        shape = space.axes
         if shape is not None and tuple(given.shape[-len(shape) :]) == shape:
             return given.flatten(-len(shape))
         if given.ndim == 0 or given.shape[-1] != space.size:
             raise SignatureError(
-                f"TorchComposite: {what}: expected {space.describe()}, as tensors by name or flat "
+                f"TorchComposite: {what}: expected {space.words}, as tensors by name or flat "
                 f"(..., {space.size}), got a tensor of shape {tuple(given.shape)}."
             )
         return given
@@ -247,33 +251,48 @@ def _flat(what: str, space: Space, given: Tensor | Ports) -> Tensor:
             f"{', '.join(map(str, given)) or 'none'}."
         )
     parts: list[Tensor] = []
-    for port in space.ports:
-        value, axes = given[port.name], len(port.shape)
-        if tuple(value.shape[value.ndim - axes :]) != port.shape or value.ndim < axes:
+    for name, wanted in zip(space.names, space.shapes, strict=True):
+        value, axes = given[name], len(wanted)
+        if tuple(value.shape[value.ndim - axes :]) != wanted or value.ndim < axes:
             raise SignatureError(
-                f"TorchComposite: {what}: {port.name!r} has shape {port.shape} behind the axes of a "
-                f"batch, got {tuple(value.shape)}."
+                f"TorchComposite: {what}: {name!r} has shape {wanted} behind the axes of a batch, "
+                f"got {tuple(value.shape)}."
             )
-        parts.append(value.reshape(*value.shape[: value.ndim - axes], port.size))
+        parts.append(value.reshape(*value.shape[: value.ndim - axes], math.prod(wanted)))
     batch = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
     return torch.cat([part.expand(*batch, -1) for part in parts], dim=-1)
 
 
-def _axes(space: Space) -> tuple[int, ...] | None:
-    """The shape of one port with several axes, which a tensor may have; None for other spaces."""
-    ports = space.ports
-    return ports[0].shape if len(ports) == 1 and len(ports[0].shape) > 1 else None
-
-
-def _as_given(space: Space, flat: Tensor, like: Tensor | Ports) -> Tensor | dict[str, Tensor]:
+def _as_given(space: _Ports, flat: Tensor, like: Tensor | Ports) -> Tensor | dict[str, Tensor]:
     """Flat numbers as a mapping where ``like`` is one, else as a tensor."""
     if isinstance(like, Tensor):
-        shape = _axes(space)
-        return flat if shape is None else flat.unflatten(-1, shape)
+        return flat if space.axes is None else flat.unflatten(-1, space.axes)
+    parts = torch.split(flat, [math.prod(shape) for shape in space.shapes], dim=-1)
     return {
-        port.name: flat[..., place].reshape(*flat.shape[:-1], *port.shape)
-        for port, place in zip(space.ports, space.slices, strict=True)
+        name: part.reshape(*flat.shape[:-1], *shape)
+        for name, part, shape in zip(space.names, parts, space.shapes, strict=True)
     }
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """A space as plain numbers, which torch's compiler reads.
+
+    ``axes`` is the shape of one port with several axes, which a tensor may have.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    size: int
+    axes: tuple[int, ...] | None
+    words: str
+
+    @classmethod
+    def of(cls, space: Space) -> _Ports:
+        shapes = tuple(port.shape for port in space.ports)
+        axes = shapes[0] if len(shapes) == 1 and len(shapes[0]) > 1 else None
+        return cls(space.names, shapes, space.size, axes, space.describe())
 
 
 def _child(holder: nn.Module, name: str, make: Callable[[], nn.Module]) -> nn.Module:

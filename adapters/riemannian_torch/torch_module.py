@@ -49,6 +49,7 @@ class TorchModule(RiemannianModule):
 
     Attributes:
         model: The live model.
+        rules: How it is mapped over points and differentiated.
 
     Raises:
         UnsupportedError: Where the model is no differentiable map of real arrays: Dropout or
@@ -63,7 +64,7 @@ class TorchModule(RiemannianModule):
 
     def __init__(self, model: nn.Module, inputs: Space, outputs: Space | None = None) -> None:
         self._wrap(model, inputs, outputs)
-        check_derivative(self._map, self._rules.over, self._flat_parameters(), self.outputs.size)
+        check_derivative(self._map, self.rules.over, self._flat_parameters(), self.outputs.size)
 
     @classmethod
     def trusting_torch(cls, model: nn.Module, inputs: Space, outputs: Space | None = None) -> Self:
@@ -90,7 +91,7 @@ class TorchModule(RiemannianModule):
         self.parameters = {name: LiveParameter(model, name) for name in trained}
         space = Space(tuple(Port(name, tuple(p.shape)) for name, p in trained.items()))
         self._map = PointMap(model, inputs, space, where)
-        self.outputs, self._rules = self._probe(outputs)
+        self.outputs, self.rules = self._probe(outputs)
         self._sizes = (inputs.size, self.outputs.size, self.signature.parameters.size)
 
     @property
@@ -172,7 +173,7 @@ class TorchModule(RiemannianModule):
         check_maps(self._where, self.model)
         function, constants = self._map.function()
         u = np.broadcast_to(u, np.broadcast_shapes(x.shape[:-1], u.shape[:-1]) + u.shape[-1:])
-        return Points(function, constants, kind_of(self.model), self._rules, self._map, theta, u)
+        return Points(function, constants, kind_of(self.model), self.rules, self._map, theta, u)
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:

@@ -110,7 +110,7 @@ class Sum(StructuredMap):
 
     @override
     def input_matrix(self, theta: Array) -> Array:
-        return np.kron(self._signs[None, :], np.eye(self.outputs.size))
+        return np.asarray(np.kron(self._signs[None, :], np.eye(self.outputs.size)), np.float64)
 
     @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:

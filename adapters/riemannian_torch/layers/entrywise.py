@@ -61,7 +61,9 @@ class EntrywiseDifferential(StaticDifferential):
     @override
     def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
         scale, shift = self.sizes
-        p_y = np.broadcast_to(p_y, (*np.broadcast_shapes(p_y.shape[:-2], self.inputs.shape[:-1]), *p_y.shape[-2:]))
+        p_y = np.broadcast_to(
+            p_y, (*np.broadcast_shapes(p_y.shape[:-2], self.inputs.shape[:-1]), *p_y.shape[-2:])
+        )
         parts = [_summed(self.inputs[..., None] * p_y, self.places, scale)] if scale else []
         return np.concatenate([*parts, *([_summed(p_y, self.places, shift)] if shift else [])], -2)
 

@@ -25,11 +25,12 @@ class FixedDifferential(ParameterFreeDifferential):
     """``t -> A t``, the same at every point."""
 
     matrix: csr_array
+    size: int
 
     @property
     @override
     def input_size(self) -> int:
-        return self.matrix.shape[1]
+        return self.size
 
     @override
     def push_outputs(self, t_x: Array, t_u: Array) -> Array:
@@ -43,7 +44,9 @@ class FixedDifferential(ParameterFreeDifferential):
 def _times(matrix: Any, columns: Array) -> Array:
     """``A v`` for each column v of (..., m, k)."""
     first = np.moveaxis(columns, -2, 0)
-    return np.moveaxis((matrix @ first.reshape(len(first), -1)).reshape(-1, *first.shape[1:]), 0, -2)
+    return np.moveaxis(
+        (matrix @ first.reshape(len(first), -1)).reshape(-1, *first.shape[1:]), 0, -2
+    )
 
 
 @final
@@ -51,7 +54,7 @@ class FixedAffine(StructuredMap):
     """``y = A u + c`` with a constant sparse A (q, m) and c (q,)."""
 
     def __init__(self, matrix: csr_array, offset: Array) -> None:
-        q, m = matrix.shape
+        q, m = np.shape(matrix)
         self.inputs, self.outputs = one_port("u", m), one_port("y", q)
         self.matrix, self.offset = matrix, offset
 
@@ -61,7 +64,7 @@ class FixedAffine(StructuredMap):
 
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> FixedDifferential:
-        return FixedDifferential(self.matrix)
+        return FixedDifferential(self.matrix, self.inputs.size)
 
     @override
     def input_matrix(self, theta: Array) -> Array:
@@ -77,7 +80,7 @@ class FixedAffine(StructuredMap):
         A = self.matrix
         refuse_large_matrix("FixedAffine: its entries that are not zero", (A.nnz, 1))
         rows: list[Any] = []
-        for i in range(A.shape[0]):
+        for i in range(self.outputs.size):
             own = slice(A.indptr[i], A.indptr[i + 1])
             row = A.data[own] @ u.vector[A.indices[own]] if A.indptr[i + 1] > A.indptr[i] else 0.0
             rows.append(row + self.offset[i] + 0.0 * u.vector[0])

@@ -102,7 +102,9 @@ class SharedAffineDifferential(StaticDifferential):
     def pull_parameters_sum(self, p_dx: Array, p_y: Array) -> Array:
         first = _first(p_y, self.inputs.shape[:-1])
         seen = self.patches.seen(first.reshape(len(first), -1, first.shape[-1]))
-        taken = self.patches.taken(np.broadcast_to(self.inputs, (*first.shape[1:-1], self.patches.size)))
+        taken = self.patches.taken(
+            np.broadcast_to(self.inputs, (*first.shape[1:-1], self.patches.size))
+        )
         G, _, K = self.patches.read.shape
         rows = np.moveaxis(taken.reshape(-1, *taken.shape[-3:]), 0, 1).reshape(G, -1, K)
         sent = np.moveaxis(seen, 1, 2).reshape(len(seen), G, -1, seen.shape[-1])

@@ -1,1 +1,1 @@
-"""Reading torch models: what torch exports becomes modules of this library, wired as the model is."""
+"""Reading torch models: exported operations become modules of this library, wired alike."""

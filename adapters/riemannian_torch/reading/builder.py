@@ -1,4 +1,4 @@
-"""The graph that is built while a model is read: nodes by name, their wires, and where they are from."""
+"""The graph that grows while a model is read: nodes by name, their wires, whose parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from riemannian_modules.modules import Mux
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.space import Array, Port, Space
 from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.reading.values import NotLayeredError, Signal, Trained, numbered
 
@@ -116,8 +116,8 @@ class Builder:
     ) -> Signal:
         """``A u + c`` with constants; nothing is added where that is u."""
         m = signal.size
-        is_same = matrix.shape == (m, m) and not offset.any()
-        if is_same and (matrix != csr_array(np.eye(m) if m < 64 else _eye(m))).nnz == 0:
+        is_square = matrix.shape == (m, m) and not offset.any()
+        if is_square and abs(matrix - diagonal(np.ones(m))).max() == 0:
             return signal.reshaped(tuple(shape))
         return self.place(FixedAffine(matrix, offset), [signal], shape, more)
 
@@ -138,7 +138,7 @@ class Builder:
         """Several signals as one vector."""
         if len(signals) == 1:
             return signals[0]
-        module = Mux(**{f"u{i}": s.size for i, s in enumerate(signals, 1)})
+        module = Mux(Space(tuple(Port(f"u{i}", (s.size,)) for i, s in enumerate(signals, 1))))
         size = sum(s.size for s in signals)
         return self.place(module, signals, (size,), "join")
 
@@ -149,5 +149,7 @@ class Builder:
         )
 
 
-def _eye(size: int) -> csr_array:
-    return csr_array((np.ones(size), (np.arange(size), np.arange(size))), shape=(size, size))
+def diagonal(entries: Array) -> csr_array:
+    """The sparse diagonal matrix."""
+    n, at = entries.size, np.arange(entries.size)
+    return csr_array((entries.ravel(), (at, at)), shape=(n, n))

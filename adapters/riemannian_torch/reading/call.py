@@ -59,9 +59,7 @@ def call_of(builder: Builder, node: fx.Node, values: Mapping[fx.Node, Value]) ->
             given = node.kwargs[argument.name]
         else:
             given = argument.default_value
-        found[argument.name] = mapped(
-            given, lambda v: values[v] if isinstance(v, fx.Node) else v
-        )
+        found[argument.name] = mapped(given, lambda v: values[v] if isinstance(v, fx.Node) else v)
     value = node.meta.get("val")
     shape = tuple(int(n) for n in value.shape) if isinstance(value, Tensor) else ()
     return Call(builder, target, found, shape)

@@ -64,11 +64,13 @@ def _gru(b: Builder, x: Signal, state: State, p: Sequence[Any]) -> State:
 
 
 def _tanh(b: Builder, x: Signal, state: State, p: Sequence[Any]) -> State:
-    return (_bent(b, Tanh, _preactivation(b, x, state[0], p)),)
+    (h,) = state
+    return (_bent(b, Tanh, _preactivation(b, x, h, p)),)
 
 
 def _relu(b: Builder, x: Signal, state: State, p: Sequence[Any]) -> State:
-    return (_bent(b, ReLU, _preactivation(b, x, state[0], p)),)
+    (h,) = state
+    return (_bent(b, ReLU, _preactivation(b, x, h, p)),)
 
 
 _STEPS: dict[str, Step] = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _tanh, "rnn_relu": _relu}
@@ -84,8 +86,10 @@ def cell(name: str, call: Call) -> Value | None:
     if not isinstance(x, Signal) or not _are_weights(p):
         return None
     state = _state(b, hx if isinstance(hx, list) else [hx], x)
-    found = None if state is None else step(b, x, state, p)
-    return found if found is None or len(found) > 1 else found[0]
+    if state is None:
+        return None
+    first, *others = step(b, x, state, p)
+    return (first, *others) if others else first
 
 
 def _are_weights(p: Sequence[Any]) -> bool:

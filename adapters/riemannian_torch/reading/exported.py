@@ -55,16 +55,16 @@ class Exported:
 def _table_rows(user: fx.Node, indices: fx.Node) -> int | None:
     """How many rows the table has that an operation looks indices up in."""
     target: Any = user.target
-    is_lookup = getattr(target, "_schema", None) is not None and target._schema.name == "aten::embedding"
+    is_lookup = (
+        getattr(target, "_schema", None) is not None and target._schema.name == "aten::embedding"
+    )
     table = user.args[0]
     if not is_lookup or user.args[1] is not indices or not isinstance(table, fx.Node):
         return None
     return int(table.meta["val"].shape[0])
 
 
-def export(
-    model: nn.Module, arguments: tuple[Tensor, ...], names: Mapping[int, str]
-) -> Exported:
+def export(model: nn.Module, arguments: tuple[Tensor, ...], names: Mapping[int, str]) -> Exported:
     """Export a model, or a part of one, for inputs of these shapes.
 
     Args:

@@ -146,7 +146,9 @@ def parametric_relu(call: Call) -> Value | None:
     below = scaled(b, applied(b, ReLU(x.size), down, x.shape), np.full(x.size, -1.0), x.shape)
     axes = (1, -1, *(1 for _ in x.shape[2:])) if len(x.shape) > 1 else (-1,)
     slope = like(k, lambda v: torch.broadcast_to(v.reshape(axes), x.shape).reshape(-1))
-    return total(b, applied(b, ReLU(x.size), x, x.shape), multiplied(b, below, slope, x.shape), x.shape)
+    return total(
+        b, applied(b, ReLU(x.size), x, x.shape), multiplied(b, below, slope, x.shape), x.shape
+    )
 
 
 def _stretched(call: Call, module: Any, x: Signal, inner: float, outer: float) -> Signal:
@@ -213,11 +215,13 @@ def _sum_of(call: Call, x: Any, y: Any, factor: float) -> Value | None:
     if not isinstance(signal, Signal) or shift is None:
         return None
     y_factor, other_factor = (factor, 1.0) if signal is y else (1.0, factor)
-    if isinstance(shift, Trained) and other_factor != 1.0:
-        return None
+    if other_factor != 1.0:
+        if isinstance(shift, Trained):
+            return None
+        shift = shift * other_factor
     moved = b.spread(signal, shape)
     moved = scaled(b, moved, np.full(moved.size, y_factor), shape) if y_factor != 1.0 else moved
-    return shifted(b, moved, shift if other_factor == 1.0 else shift * other_factor, shape)
+    return shifted(b, moved, shift, shape)
 
 
 def times(call: Call) -> Value | None:
@@ -244,7 +248,9 @@ def divided(call: Call) -> Value | None:
 def negated(call: Call) -> Value | None:
     """``-x``."""
     x = call["self"]
-    return scaled(call.builder, x, np.full(x.size, -1.0), x.shape) if isinstance(x, Signal) else None
+    return (
+        scaled(call.builder, x, np.full(x.size, -1.0), x.shape) if isinstance(x, Signal) else None
+    )
 
 
 def squared(call: Call) -> Value | None:
@@ -254,13 +260,11 @@ def squared(call: Call) -> Value | None:
     return product(call.builder, x, x, x.shape) if is_square and isinstance(x, Signal) else None
 
 
-LINEAR = frozenset(
-    (
-        "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
-        "adaptive_avg_pool3d mean sum cumsum upsample_linear1d upsample_bilinear2d "
-        "upsample_trilinear3d upsample_bicubic2d diff trace"
-    ).split()
-)
+LINEAR = frozenset({
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d", "mean", "sum", "cumsum", "upsample_linear1d", "upsample_bilinear2d",
+    "upsample_trilinear3d", "upsample_bicubic2d", "diff", "trace",
+})  # fmt: skip
 
 
 def probed(call: Call) -> Value | None:

@@ -15,20 +15,21 @@ from riemannian_torch.reading.values import (
     Value,
     numbered,
 )
+from riemannian_torch.reading.windows import OUTSIDE
 from riemannian_torch.tensors import array
 
-MOVES = frozenset(
-    (
-        "view reshape flatten unflatten transpose permute t squeeze unsqueeze select slice expand "
-        "expand_as repeat tile contiguous clone alias lift_fresh index_select index flip roll "
-        "movedim narrow chunk split split_with_sizes tensor_split unbind stack cat concat hstack "
-        "vstack pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d "
-        "replication_pad1d replication_pad2d replication_pad3d unfold view_as reshape_as "
-        "pixel_shuffle pixel_unshuffle channel_shuffle diagonal broadcast_to swapaxes swapdims "
-        "moveaxis rot90 repeat_interleave upsample_nearest1d upsample_nearest2d "
-        "upsample_nearest3d numpy_T mT T _unsafe_view unsafe_split unsafe_chunk squeeze_copy"
-    ).split()
-)
+MOVES = frozenset({
+    "view", "reshape", "flatten", "unflatten", "transpose", "permute", "t", "squeeze", "unsqueeze",
+    "select", "slice", "expand", "expand_as", "repeat", "tile", "contiguous", "clone", "alias",
+    "lift_fresh", "index_select", "index", "flip", "roll", "movedim", "narrow", "chunk", "split",
+    "split_with_sizes", "tensor_split", "unbind", "stack", "cat", "concat", "hstack", "vstack",
+    "pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d",
+    "replication_pad1d", "replication_pad2d", "replication_pad3d", "unfold", "view_as",
+    "reshape_as", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "diagonal",
+    "broadcast_to", "swapaxes", "swapdims", "moveaxis", "rot90", "repeat_interleave",
+    "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "numpy_T", "mT", "T",
+    "_unsafe_view", "unsafe_split", "unsafe_chunk",
+})  # fmt: skip
 
 
 def moved(call: Call) -> Value | None:
@@ -63,22 +64,18 @@ def _of_signals(call: Call, signals: list[Signal]) -> Value | None:
             return numbered(tuple(value.shape)) + first
         return value
 
-    fill = call.arguments.get("value") if "pad" in str(call.target) else None
-    arguments = dict(call.arguments)
-    if fill is not None or "pad" in str(call.target):
-        if arguments.get("mode", "constant") == "constant" and "value" in arguments:
-            arguments["value"] = -1.0
+    arguments, fill = dict(call.arguments), 0.0
+    if arguments.get("mode", "constant") == "constant" and "value" in arguments:
+        fill, arguments["value"] = float(arguments["value"] or 0.0), OUTSIDE
     found = Call(call.builder, call.target, arguments, call.shape).run(put)
     whole = call.builder.joined(signals)
     if not isinstance(found, Tensor):
         pieces = tuple(found)
         return None if constants else Pieces(whole, pieces)
     flat = found.detach().numpy().ravel()
-    offset = np.where(flat < 0, float(fill or 0.0), 0.0)
+    offset = np.where(flat < 0, fill, 0.0)
     if constants:
         of_constants = flat >= end
         offset[of_constants] = np.concatenate(constants)[(flat[of_constants] - end).astype(int)]
-    places = torch.where(found >= end, torch.full_like(found, -1.0), found)
+    places = torch.where(found >= end, torch.full_like(found, OUTSIDE), found)
     return call.builder.selected(whole, places, offset if offset.any() else None)
-
-

@@ -85,7 +85,9 @@ class Reader:
         known = {**exported.held, **dict(zip(exported.inputs, given, strict=True))}
         for node in exported.graph.nodes:
             if node.op == "output":
-                return [self.values[n] if isinstance(n, fx.Node) else n for n in _leaves(node.args[0])]
+                return [
+                    self.values[n] if isinstance(n, fx.Node) else n for n in _leaves(node.args[0])
+                ]
             if node.op == "placeholder":
                 name = str(node.target) if str(node.target) in known else node.name
                 self.values[node] = known[name]

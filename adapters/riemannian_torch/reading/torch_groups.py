@@ -184,7 +184,7 @@ class _Making:
         if torch.equal(value.places, numbered(tuple(value.parameter.shape))):
             return here
         places = f"places{len(self.identity)}"
-        self.root.register_buffer(places, value.places.long())
+        self.root.register_buffer(places, value.places.long().to(value.parameter.device))
         return self.graph.call_function(torch.take, (here, self.graph.get_attr(places)))
 
     def _placed(self, outside: list[fx.Node]) -> None:

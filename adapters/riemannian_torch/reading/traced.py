@@ -150,18 +150,14 @@ class _Parts:
         part.train(False)  # noqa: FBT003 - torch's argument
         return part
 
-    def _opaque(
-        self, node: fx.Node, part: fx.GraphModule, given: Sequence[Signal]
-    ) -> list[Value]:
+    def _opaque(self, node: fx.Node, part: fx.GraphModule, given: Sequence[Signal]) -> list[Value]:
         results: list[Any] = list(flat(self.examples[node]))
         if not all(isinstance(r, Tensor) for r in results):
             raise NotLayeredError(f"{node.target} gives what is no tensor")
         flattened = _Flattened(part, [s.shape for s in given])
         inputs = Space(tuple(Port(f"u{i}", (s.size,)) for i, s in enumerate(given, 1)))
         names = ["y"] if len(results) == 1 else [f"y{i}" for i in range(1, len(results) + 1)]
-        outputs = Space(
-            tuple(Port(n, (r.numel(),)) for n, r in zip(names, results, strict=True))
-        )
+        outputs = Space(tuple(Port(n, (r.numel(),)) for n, r in zip(names, results, strict=True)))
         module = TorchModule.trusting_torch(flattened, inputs, outputs)
         builder = self.reader.builder
         builder.path, builder.operation = str(node.target), str(node.target)
@@ -169,9 +165,7 @@ class _Parts:
         for name, parameter in flattened.named_parameters():
             trained = whole(self.names[id(parameter)], parameter)
             builder.own(trained, module, f"{signal.node}.{name}")
-        return [
-            Signal(signal.node, n, tuple(r.shape)) for n, r in zip(names, results, strict=True)
-        ]
+        return [Signal(signal.node, n, tuple(r.shape)) for n, r in zip(names, results, strict=True)]
 
 
 def _no_part(node: fx.Node) -> Value:

@@ -1,4 +1,4 @@
-"""Layers with weights: the same floats as entries of our affine maps, trained ones as parameters."""
+"""Layers with weights: the same floats in affine maps of ours, trained ones as parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from riemannian_modules.space import Array
 from riemannian_torch.layers.entrywise import EntrywiseAffine
 from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.layers.shared_affine import Patches, SharedAffine, dense_cells
-from riemannian_torch.reading.builder import Builder
+from riemannian_torch.reading.builder import Builder, diagonal
 from riemannian_torch.reading.call import Call
 from riemannian_torch.reading.values import Signal, Trained, Value, numbered
 from riemannian_torch.reading.windows import OUTSIDE, sides, spread, windows
@@ -54,7 +54,7 @@ def affine_layer(
     y = _product(builder, signal, weight, own_bias, patches, shape)
     if bias is None or own_bias is not None:
         return y
-    G, S, O = patches.written.shape
+    G, _, O = patches.written.shape
     where = np.empty(patches.written.size, dtype=np.intp)
     where[patches.written] = np.arange(G * O).reshape(G, 1, O)
     return shifted(builder, y, like(bias, lambda v: v.reshape(-1)[torch.as_tensor(where)]), shape)
@@ -103,9 +103,7 @@ def shifted(builder: Builder, y: Signal, shift: Weight, shape: Sequence[int]) ->
     """``y + b`` with b of y's size."""
     if isinstance(shift, Trained):
         return entrywise(builder, y, None, shift, shape)
-    identity = np.arange(y.size)
-    eye = csr_array((np.ones(y.size), (identity, identity)), shape=(y.size, y.size))
-    return builder.affine(eye, numbers(shift).ravel(), y, shape, "shift")
+    return builder.affine(diagonal(np.ones(y.size)), numbers(shift).ravel(), y, shape, "shift")
 
 
 def entrywise(
@@ -134,9 +132,7 @@ def entrywise(
 
 def scaled(builder: Builder, y: Signal, factor: Array, shape: Sequence[int]) -> Signal:
     """``factor y``, entry by entry, with constants (y's size)."""
-    at = np.arange(y.size)
-    matrix = csr_array((factor.ravel(), (at, at)), shape=(y.size, y.size))
-    return builder.affine(matrix, np.zeros(y.size), y, shape, "scale")
+    return builder.affine(diagonal(factor), np.zeros(y.size), y, shape, "scale")
 
 
 def rows_of(size: int, inner: int, outer: int) -> Patches:
@@ -168,12 +164,16 @@ def _row(bias: Tensor) -> Tensor:
     return bias.reshape(1, -1)
 
 
+def _is_matrix(value: Any) -> bool:
+    return is_weight(value) and numbers(value).ndim == 2
+
+
 def matrix_product(call: Call) -> Value | None:
     """``x W`` or ``W x`` with weights W (two axes)."""
     x, y = (call.arguments[name] for name in list(call.arguments)[:2])
-    if isinstance(x, Signal) and is_weight(y) and numbers(y).ndim == 2:
-        return _rows(call, x, like(y, lambda v: v.T), None)
-    if not (isinstance(y, Signal) and is_weight(x) and numbers(x).ndim == 2 and len(y.shape) > 1):
+    if isinstance(x, Signal):
+        return _rows(call, x, like(y, lambda v: v.T), None) if _is_matrix(y) else None
+    if not (isinstance(y, Signal) and _is_matrix(x) and len(y.shape) > 1):
         return None
     read = np.swapaxes(np.arange(y.size).reshape(y.shape), -1, -2)  # (..., N, K)
     written = np.swapaxes(np.arange(int(np.prod(call.shape))).reshape(call.shape), -1, -2)
@@ -220,10 +220,9 @@ def transposed_convolution(call: Call) -> Value | None:
     shape, groups = numbers(W).shape, call["groups"]
     kernel = shape[2:]
     n = len(kernel)
-    found = spread(
-        numbered(x.shape[1:]), kernel, *(sides(call[k], n) for k in ("stride", "padding")),
-        sides(call["dilation"], n), sides(call["output_padding"], n),
-    )  # fmt: skip
+    stride, padding = sides(call["stride"], n), sides(call["padding"], n)
+    dilation, more = sides(call["dilation"], n), sides(call["output_padding"], n)
+    found = spread(numbered(x.shape[1:]), kernel, stride, padding, dilation, more)
 
     def turned(v: Tensor) -> Tensor:
         # (inputs, outputs of a group, *kernel) to (outputs, inputs of a group, *reversed kernel)
@@ -267,10 +266,8 @@ def batch_norm(call: Call) -> Value | None:
         np.arange(x.shape[1]).reshape(1, -1, *(1 for _ in x.shape[2:])), x.shape
     ).ravel()
     inverse = 1.0 / np.sqrt(array(variance) + call["eps"])
-    at = np.arange(x.size)
-    matrix = csr_array((inverse[channel], (at, at)), shape=(x.size, x.size))
     offset = (-array(mean) * inverse)[channel]
-    y = call.builder.affine(matrix, offset, x, x.shape, "normal")
+    y = call.builder.affine(diagonal(inverse[channel]), offset, x, x.shape, "normal")
     weight, bias = (
         None if w is None else like(w, lambda v: v[torch.as_tensor(channel)])
         for w in (call["weight"], call["bias"])

@@ -1,4 +1,4 @@
-"""One module of a graph as torch code: matrices stay matrices, activations one call, the rest terms."""
+"""One module of a graph as torch code: matrices stay matrices, the rest is written term by term."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from riemannian_modules.modules import Affine, Gain, MatrixGain, Saturation, Sum
 from riemannian_modules.modules.activation import Activation
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.rewiring import Rewiring
-from riemannian_modules.space import Space
 from riemannian_torch.layers.entrywise import EntrywiseAffine, EntrywiseProduct
 from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.layers.shared_affine import SharedAffine
 from riemannian_torch.point_map import named_tensors
+from riemannian_torch.torch_module import TorchModule
 from riemannian_torch.writing.torch_code import maximum, minimum, torch_function
 
 Parameters: TypeAlias = Mapping[str, Tensor]
 
 
 class Leaf(nn.Module, abc.ABC):
-    """A module's map in torch, on flat vectors; constants are buffers, so that they move with it."""
+    """A module's map in torch, on flat vectors; constants are buffers, which move with it."""
 
     @abc.abstractmethod
     def output(self, x: Tensor, u: Tensor, p: Parameters, place: slice | None) -> Tensor:
@@ -67,33 +67,37 @@ class Map(Leaf):
 
 
 @final
-class _Affine(Map):
-    def __init__(self, module: Affine) -> None:
+class _Plain(Map):
+    """A map without constants."""
+
+    def __init__(self, function: Callable[[Tensor, Parameters], Tensor]) -> None:
         super().__init__()
+        self.function = function
 
     @override
     def map(self, u: Tensor, p: Parameters) -> Tensor:
-        return functional.linear(u, p["W"], p["b"])
+        return self.function(u, p)
 
 
-@final
-class _MatrixGain(Map):
-    def __init__(self, module: MatrixGain) -> None:
-        super().__init__()
-
-    @override
-    def map(self, u: Tensor, p: Parameters) -> Tensor:
-        return functional.linear(u, p["K"])
+def _affine(u: Tensor, p: Parameters) -> Tensor:
+    return functional.linear(u, p["W"], p["b"])
 
 
-@final
-class _Gain(Map):
-    def __init__(self, module: Gain) -> None:
-        super().__init__()
+def _matrix_gain(u: Tensor, p: Parameters) -> Tensor:
+    return functional.linear(u, p["K"])
 
-    @override
-    def map(self, u: Tensor, p: Parameters) -> Tensor:
-        return p["k"].reshape(-1) * u
+
+def _gain(u: Tensor, p: Parameters) -> Tensor:
+    return p["k"].reshape(-1) * u
+
+
+def _same(u: Tensor, p: Parameters) -> Tensor:  # noqa: ARG001 - as the others
+    return u
+
+
+def _product(u: Tensor, p: Parameters) -> Tensor:  # noqa: ARG001 - as the others
+    left, right = u.chunk(2, dim=-1)
+    return left * right
 
 
 @final
@@ -105,32 +109,13 @@ class _Sum(Map):
     @override
     def map(self, u: Tensor, p: Parameters) -> Tensor:
         parts = u.chunk(len(self.signs), dim=-1)
-        signed = [part if sign == "+" else -part for sign, part in zip(self.signs, parts, strict=True)]
+        signed = [
+            part if sign == "+" else -part for sign, part in zip(self.signs, parts, strict=True)
+        ]
         total = signed[0]
         for part in signed[1:]:
             total = total + part
         return total
-
-
-@final
-class _Same(Map):
-    def __init__(self, module: RiemannianModule) -> None:
-        super().__init__()
-
-    @override
-    def map(self, u: Tensor, p: Parameters) -> Tensor:
-        return u
-
-
-@final
-class _Product(Map):
-    def __init__(self, module: EntrywiseProduct) -> None:
-        super().__init__()
-
-    @override
-    def map(self, u: Tensor, p: Parameters) -> Tensor:
-        left, right = u.chunk(2, dim=-1)
-        return left * right
 
 
 @final
@@ -157,7 +142,8 @@ class _FixedAffine(Map):
         self.register_buffer("offset", torch.as_tensor(module.offset))
         if self.picks:
             filled = np.diff(A.indptr) == 1
-            places, factors = np.zeros(A.shape[0], dtype=np.int64), np.zeros(A.shape[0])
+            q = module.outputs.size
+            places, factors = np.zeros(q, dtype=np.int64), np.zeros(q)
             places[filled], factors[filled] = A.indices, A.data
             self.register_buffer("places", torch.as_tensor(places))
             self.register_buffer("factors", torch.as_tensor(factors))
@@ -260,25 +246,30 @@ class _Terms(Leaf):
 
 @final
 class TheirMap(Map):
-    """A torch model, which is called with all points at once; it is held elsewhere."""
+    """A torch model, each point a batch of one; it is held elsewhere."""
 
-    def __init__(self, model: nn.Module, inputs: Space) -> None:
+    def __init__(self, model: nn.Module, module: TorchModule) -> None:
         super().__init__()
-        self._held, self.inputs = (model,), inputs
+        self._held, self.inputs, self.over = (model,), module.inputs.ports, module.rules.over
 
     @override
     def map(self, u: Tensor, p: Parameters) -> Tensor:
-        batch = u.shape[:-1]
-        parts = torch.split(u.reshape(-1, u.shape[-1]), [q.size for q in self.inputs.ports], -1)
-        given = [v.reshape(-1, *q.shape) for v, q in zip(parts, self.inputs.ports, strict=True)]
+        flat = self.over(self._of_one, (True,), (u.reshape(-1, u.shape[-1]),))
+        return flat.reshape(*u.shape[:-1], -1)
+
+    def _of_one(self, point: Tensor) -> Tensor:
+        parts = torch.split(point, [q.size for q in self.inputs])
+        given = [v.reshape(1, *q.shape) for v, q in zip(parts, self.inputs, strict=True)]
         found = named_tensors(self._held[0](*given)).values()
-        return torch.cat([y.reshape(*batch, -1) for y in found], dim=-1)
+        return torch.cat([y.reshape(-1) for y in found])
 
 
+_PLAIN: dict[type[RiemannianModule], Callable[[Tensor, Parameters], Tensor]] = {
+    Affine: _affine, MatrixGain: _matrix_gain, Gain: _gain, EntrywiseProduct: _product,
+}  # fmt: skip
 _WRITERS: dict[type[RiemannianModule], Callable[[Any], Leaf]] = {
-    Affine: _Affine, MatrixGain: _MatrixGain, Gain: _Gain, Sum: _Sum, Saturation: _Saturation,
-    EntrywiseAffine: _EntrywiseAffine, EntrywiseProduct: _Product, FixedAffine: _FixedAffine,
-    SharedAffine: _SharedAffine,
+    Sum: _Sum, Saturation: _Saturation, EntrywiseAffine: _EntrywiseAffine,
+    FixedAffine: _FixedAffine, SharedAffine: _SharedAffine,
 }  # fmt: skip
 
 
@@ -288,16 +279,18 @@ def written_leaf(name: str, module: RiemannianModule) -> Leaf:
     Raises:
         UnsupportedError: For a module that has no exact form, by its name.
     """
-    write = _WRITERS.get(type(module))
-    if write is None and isinstance(module, Activation):
-        write = _Activation
-    if write is None and isinstance(module, Rewiring):
-        write = _Same
-    if write is not None:
-        return write(module)
+    kind = type(module)
+    if kind in _PLAIN:
+        return _Plain(_PLAIN[kind])
+    if kind in _WRITERS:
+        return _WRITERS[kind](module)
+    if isinstance(module, Rewiring):
+        return _Plain(_same)
+    if isinstance(module, Activation):
+        return _Activation(module)
     try:
         return _Terms(name, module)
     except (UnsupportedError, TraceError) as error:
         raise UnsupportedError(
-            f"to_torch: {name!r} ({type(module).__name__}) cannot be written in torch. {error}"
+            f"to_torch: {name!r} ({kind.__name__}) cannot be written in torch. {error}"
         ) from error

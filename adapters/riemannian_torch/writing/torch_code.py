@@ -1,7 +1,7 @@
 """Exact expressions as torch code: values as NumPy's, gradients those of the selected branch.
 
-Torch differentiates both sides of a ``where``, and zero times an infinite slope is no number. So the
-symbols of a side are let through only where it is selected; elsewhere they are constants.
+Torch differentiates both sides of a ``where``, and zero times an infinite slope is no number. So
+the symbols of a side are let through only where it is selected; elsewhere they are constants.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ def _lifted(of_tensors: Callable[[Any], Any], of_floats: Callable[[Any], Any]) -
         return of_tensors(x) if isinstance(x, Tensor) else float(of_floats(x))
 
     return apply
+
+
+def _tensor(x: Number) -> Tensor:
+    """A constant in double, for torch would take its default type; it widens no other's."""
+    return x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64)
 
 
 _UNARY = {
@@ -91,32 +96,30 @@ def power(x: Number, y: Number) -> Number:
     """``x**y``; ``max(x, 0)**y`` for an exponent that is no whole number."""
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         return float(np.power(0.0 if x < 0 and np.floor(y) != y else x, y))
-    floor = torch.floor(y) if isinstance(y, Tensor) else float(np.floor(y))
-    is_out = torch.as_tensor(x < 0) & torch.as_tensor(floor != y)
-    return torch.pow(torch.where(is_out, 0.0, x), y)
+    base, exponent = _tensor(x), _tensor(y)
+    is_out = (base < 0) & (torch.floor(exponent) != exponent)
+    return torch.pow(torch.where(is_out, 0.0, base), y)
 
 
 def xlogy(x: Number, y: Number) -> Number:
     """``x log(y)``, zero where x is."""
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         return 0.0 if x == 0 else float(x * np.log(y))
-    return torch.xlogy(x, y)
+    return torch.xlogy(_tensor(x), _tensor(y))
 
 
 def power_log(x: Number, y: Number) -> Number:
     """``x**y log(x)``, zero at zero."""
-    positive = torch.where(torch.as_tensor(x > 0), x, 1.0)
-    return torch.where(torch.as_tensor(x > 0), torch.pow(positive, y) * torch.log(positive), 0.0)
+    base = _tensor(x)
+    positive = torch.where(base > 0, base, 1.0)
+    return torch.where(base > 0, torch.pow(positive, y) * torch.log(positive), 0.0)
 
 
 def where(condition: Tensor | bool, x: Number, y: Number) -> Number:  # noqa: FBT001
-    """x where the condition holds, else y."""
+    """X where the condition holds, else y."""
     if not isinstance(condition, Tensor):
         return x if condition else y
-    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
-        # In double, for torch would take the default type for constants.
-        x = torch.full((), x, dtype=torch.float64, device=condition.device)
-    return torch.where(condition, x, y)
+    return torch.where(condition, _tensor(x), y)
 
 
 def only(condition: Tensor | bool, x: Number) -> Number:  # noqa: FBT001
@@ -215,8 +218,8 @@ def _let_through(term: Any) -> Any:
     for choice in sorted(choices, key=sp.count_ops):  # inner ones first
         rest: Any = sp.true
         pairs: list[tuple[Any, Any]] = []
-        for value, condition in choice.args:
-            condition, value = condition.xreplace(table), value.xreplace(table)
+        for side in choice.args:
+            value, condition = (part.xreplace(table) for part in side)
             here: Any = sp.And(rest, condition)
             marked = {s: _only(here, s) for s in value.free_symbols}
             pairs.append((value.xreplace(marked) if here != sp.true else value, condition))
