@@ -102,7 +102,7 @@ class TorchOrigin(Shown):
         with torch.no_grad():
             for name, (trained, places) in self.parameters.items():
                 target = named[trained]
-                flat = torch.empty(target.numel(), dtype=target.dtype)
+                flat = target.detach().cpu().reshape(-1).clone()
                 entries = np.asarray(values[name], dtype=np.float64).ravel()
                 flat[torch.as_tensor(places)] = torch.as_tensor(entries, dtype=target.dtype)
                 target.copy_(flat.reshape(target.shape))

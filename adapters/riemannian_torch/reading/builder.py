@@ -49,7 +49,7 @@ class Builder:
     _shared: dict[Hashable, RiemannianModule] = field(
         default_factory=dict[Hashable, RiemannianModule]
     )
-    _owner: dict[str, RiemannianModule] = field(default_factory=dict[str, RiemannianModule])
+    _owners: dict[str, Places] = field(default_factory=dict[str, Places])
 
     def name(self, more: str = "") -> str:
         """A free name for a node of the operation at hand."""
@@ -98,17 +98,19 @@ class Builder:
         if known is None:
             self._shared[whole] = module
             for name, part in trained.items():
-                self.own(part, module, f"{found.node}.{name}")
+                self.own(part, f"{found.node}.{name}")
         return found
 
-    def own(self, trained: Trained, module: RiemannianModule, parameter: str) -> None:
-        """Note that a module holds entries of a parameter; only one does."""
-        if self._owner.setdefault(trained.name, module) is not module:
+    def own(self, trained: Trained, parameter: str) -> None:
+        """Note that a module holds entries of a parameter; only one holds each."""
+        size = trained.parameter.numel()
+        owners = self._owners.setdefault(trained.name, np.zeros(size, dtype=np.int64))
+        places = trained.indices.ravel()
+        if owners[places].any():
             raise NotLayeredError(
                 f"the parameter {trained.name!r} is used by two layers in different ways"
             )
-        if len(np.unique(trained.indices)) != trained.parameter.numel():
-            raise NotLayeredError(f"only some entries of the parameter {trained.name!r} are used")
+        owners[places] = 1
         self.kept.append(Kept(parameter, trained))
 
     def affine(

@@ -41,12 +41,17 @@ def moved(call: Call) -> Value | None:
     if trained:
         if signals or len(trained) > 1 or call.of_kind(Tensor):
             return None
-        found = call.run(lambda v: v.places if isinstance(v, Trained) else v)
-        if not isinstance(found, Tensor):
-            return None
-        part: Trained = trained[0]
-        return Trained(part.name, part.parameter, found) if bool((found >= 0).all()) else None
+        return _of_parameter(call, trained[0])
     return _of_signals(call, signals)
+
+
+def _of_parameter(call: Call, part: Trained) -> Value | None:
+    found = call.run(lambda v: v.places if isinstance(v, Trained) else v)
+    parts = [found] if isinstance(found, Tensor) else list(found)
+    if any(bool((places < 0).any()) for places in parts):
+        return None  # padded
+    moved = tuple(Trained(part.name, part.parameter, places) for places in parts)
+    return moved[0] if isinstance(found, Tensor) else moved
 
 
 def _of_signals(call: Call, signals: list[Signal]) -> Value | None:

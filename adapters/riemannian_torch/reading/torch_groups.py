@@ -211,7 +211,7 @@ class _Making:
             self.groups.ports[name, node.name] = port
         if module is fresh:
             for parameter, trained in self.trained.items():
-                builder.own(trained, module, f"{name}.{parameter}")
+                builder.own(trained, f"{name}.{parameter}")
 
 
 def _short(node: fx.Node) -> str:

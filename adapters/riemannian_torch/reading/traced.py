@@ -164,7 +164,7 @@ class _Parts:
         signal = builder.place(module, given, (1,))
         for name, parameter in flattened.named_parameters():
             trained = whole(self.names[id(parameter)], parameter)
-            builder.own(trained, module, f"{signal.node}.{name}")
+            builder.own(trained, f"{signal.node}.{name}")
         return [Signal(signal.node, n, tuple(r.shape)) for n, r in zip(names, results, strict=True)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.layers.shared_affine import Patches, SharedAffine, dense_cells
 from riemannian_torch.reading.builder import Builder, diagonal
 from riemannian_torch.reading.call import Call
-from riemannian_torch.reading.values import Signal, Trained, Value, numbered
+from riemannian_torch.reading.values import Parametric, Signal, Trained, Value, numbered
 from riemannian_torch.reading.windows import OUTSIDE, sides, spread, windows
 from riemannian_torch.tensors import array
 
@@ -254,6 +255,12 @@ def _padded_same(places: Tensor, kernel: Sequence[int], dilation: Sequence[int])
     totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     edges = [side for t in reversed(totals) for side in (t // 2, t - t // 2)]
     return torch.nn.functional.pad(places, edges, value=OUTSIDE)
+
+
+def functional_batch_norm(call: Call) -> Value | None:
+    """The same without a training mode; it gives what is saved for gradients, too."""
+    y = batch_norm(replace(call, arguments={**call.arguments, "training": False}))
+    return None if y is None else (y, Parametric(), Parametric())
 
 
 def batch_norm(call: Call) -> Value | None:
