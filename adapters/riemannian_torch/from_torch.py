@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph, Wiring
 from riemannian_modules.space import Array, Port, Space
-from riemannian_torch.origin import Layer, TorchOrigin, is_proved
+from riemannian_torch.origin import Layer, TorchOrigin, is_proved, kind_of_layer
 from riemannian_torch.point_map import named_results, output_space
 from riemannian_torch.reading.exported import export, trained_names
 from riemannian_torch.reading.reader import Reader, Reading
@@ -201,7 +201,7 @@ def _with_origin(
 ) -> ModuleGraph:
     graph = reading.graph
     layers = tuple(
-        Layer(name, type(module).__name__, reading.operations.get(name, ""), is_proved(module))
+        Layer(name, kind_of_layer(module), reading.operations.get(name, ""), is_proved(module))
         for name, module in graph.nodes.items()
     )
     graph.origin = TorchOrigin(type(model).__name__, way, dict(refused), layers, reading.parameters)

@@ -15,6 +15,7 @@ from typing_extensions import override
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.shown import Facts, Shown, counted, listed
+from riemannian_torch.layers.borrowed import Borrowed
 from riemannian_torch.torch_module import TorchModule
 
 Places = NDArray[np.intp]
@@ -106,6 +107,13 @@ class TorchOrigin(Shown):
                 entries = np.asarray(values[name], dtype=np.float64).ravel()
                 flat[torch.as_tensor(places)] = torch.as_tensor(entries, dtype=target.dtype)
                 target.copy_(flat.reshape(target.shape))
+
+
+def kind_of_layer(module: object) -> str:
+    """The class that a layer became; what has its parameters from elsewhere is tied."""
+    if isinstance(module, Borrowed):
+        return f"{type(module.inner).__name__}, tied"
+    return type(module).__name__
 
 
 def is_proved(module: object) -> bool:

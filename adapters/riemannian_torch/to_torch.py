@@ -82,43 +82,46 @@ class TorchComposite(nn.Module):
         self._named: dict[str, tuple[nn.Module, str]] = {}
         self._places: list[dict[str, tuple[nn.Module, str]]] = []
         self._leaves = nn.ModuleList()
-        held: dict[int, tuple[Leaf, dict[str, tuple[nn.Module, str]]]] = {}
-        for name, leaf in zip(graph.nodes, self._plan.leaves, strict=True):
-            if id(leaf.module) not in held:
-                path = name if graph is module else ""
-                held[id(leaf.module)] = self._leaf_of(leaf.name, path, leaf.module)
-            written, places = held[id(leaf.module)]
-            self._leaves.append(written)
-            self._places.append(places)
+        held: dict[int, tuple[nn.Module, dict[str, tuple[nn.Module, str]]]] = {}
+        for name, owner in graph.owners.items():
+            held[id(owner)] = self._hold(name if graph is module else "", owner)
+        written: dict[int, Leaf] = {}
+        for leaf in self._plan.leaves:
+            (owner,) = leaf.module.owners.values()
+            model, places = held[id(owner)]
+            if id(leaf.module) not in written:
+                written[id(leaf.module)] = (
+                    TheirMap(model, leaf.module)
+                    if isinstance(leaf.module, TorchModule)
+                    else written_leaf(leaf.name, leaf.module)
+                )
+            self._leaves.append(written[id(leaf.module)])
+            self._places.append({} if isinstance(leaf.module, TorchModule) else places)
 
-    def _leaf_of(
-        self, name: str, path: str, module: RiemannianModule
-    ) -> tuple[Leaf, dict[str, tuple[nn.Module, str]]]:
-        """A leaf, and where its parameters are, by name: those of a submodule at its path."""
-        if isinstance(module, TorchModule):
-            return self._theirs(path, module), {}
-        written = written_leaf(name, module)
-        holder: nn.Module = self
-        for part in path.split(".") if path and module.parameters else []:
-            holder = _child(holder, part, nn.Module)
-        places: dict[str, tuple[nn.Module, str]] = {}
-        for port, value in module.signature.parameters.unpack(module.theta).items():
-            free = _free(holder, port)
-            holder.register_parameter(free, nn.Parameter(torch.tensor(value)))
-            places[port] = self._named[f"{path}.{port}" if path else port] = (holder, free)
-        return written, places
+    def _hold(
+        self, path: str, owner: RiemannianModule
+    ) -> tuple[nn.Module, dict[str, tuple[nn.Module, str]]]:
+        """Where an owner's parameters are, by name: in a submodule under its path.
 
-    def _theirs(self, path: str, module: TorchModule) -> Leaf:
-        """A copy of a torch model under its path."""
+        Of a torch model it is a copy.
+        """
         holder: nn.Module = self
-        *above, last = path.split(".") if path else ["model"]
-        for part in above:
+        *above, last = path.split(".") if path else [""]
+        names = owner.signature.parameters.names
+        for part in above if names else []:
             holder = _child(holder, part, nn.Module)
-        model = _child(holder, last, lambda: copy.deepcopy(module.model))
-        for port in module.signature.parameters.names:
-            at, _, own = port.rpartition(".")
-            self._named[f"{path}.{port}" if path else port] = (model.get_submodule(at), own)
-        return TheirMap(model, module)
+        if isinstance(owner, TorchModule):
+            model = _child(holder, last or "model", lambda: copy.deepcopy(owner.model))
+            places = {
+                n: (model.get_submodule(n.rpartition(".")[0]), n.rpartition(".")[2]) for n in names
+            }
+        else:
+            model = _child(holder, last, nn.Module) if last and names else holder
+            places = {n: (model, _free(model, n)) for n in names}
+            for n, value in owner.signature.parameters.unpack(owner.theta).items():
+                model.register_parameter(places[n][1], nn.Parameter(torch.tensor(value)))
+        self._named |= {f"{path}.{n}" if path else n: place for n, place in places.items()}
+        return model, places
 
     @override
     def forward(self, first: Tensor | Ports, u: Tensor | Ports | None = None) -> Any:

@@ -232,6 +232,29 @@ class Language(nn.Module):
         return self.head(x + self.attention(self.norm(x)))
 
 
+class TiedAutoencoder(nn.Module):
+    """Down by a matrix, up by its transpose."""
+
+    def __init__(self):
+        super().__init__()
+        self.W, self.b = nn.Parameter(torch.randn(3, 6)), nn.Parameter(torch.randn(3))
+        self.c = nn.Parameter(torch.randn(6))
+
+    def forward(self, u):
+        return torch.tanh(functional.linear(u, self.W, self.b)) @ self.W + self.c
+
+
+class CrossAttention(nn.Module):
+    """One matrix whose rows serve queries, and keys and values of another sequence."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+
+    def forward(self, query, memory):
+        return self.attention(query, memory, memory)
+
+
 class Tied(Language):
     """The same with one matrix at both ends."""
 
@@ -280,6 +303,8 @@ ARCHITECTURES = {
     "implicit alone": (Implicit, [(4,)], "one module"),
     "gated": (Gated, [(3,)], "torch.export"),
     "siren": (Siren, [(1,), (1,)], "torch.export"),
+    "tied autoencoder": (TiedAutoencoder, [(6,)], "torch.export"),
+    "cross-attention": (CrossAttention, [(3, 6), (4, 6)], "torch.export"),
     "adapted": (Adapted, [(4,)], "torch.export"),
 }  # fmt: skip
 

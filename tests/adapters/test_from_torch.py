@@ -235,22 +235,51 @@ def test_enclosures_of_gates_contain_the_values_and_jacobians():
         assert ((found.D.lower <= D) & (found.D.upper >= D)).all()
 
 
-def test_indices_are_one_hot_vectors_and_rows_of_the_table_are_parameters():
+@pytest.mark.parametrize("kind", [Language, Tied])
+def test_indices_are_one_hot_vectors_and_rows_of_the_table_are_parameters(kind):
     torch.manual_seed(0)
-    model = Language().double().eval()
+    model = kind().double().eval()
     tokens = torch.tensor([[3, 1, 6, 0, 2]])
     graph = from_torch(model, tokens)
     assert graph.inputs["tokens"].shape == (5, 7)
     u = np.eye(7)[tokens[0].numpy()].ravel()
-    agree(graph.output(NOTHING, u, graph.theta), model(tokens).detach().numpy().ravel())
-    assert {of for of, _ in graph.origin.parameters.values()} == {
-        n for n, _ in model.named_parameters()
+    y = model(tokens)
+    agree(graph.output(NOTHING, u, graph.theta), y.detach().numpy().ravel())
+    trained = dict(model.named_parameters())
+    assert {of for of, _ in graph.origin.parameters.values()} == set(trained)
+    assert graph.theta.size == sum(p.numel() for p in trained.values())
+    weights = np.random.default_rng(0).standard_normal(y.numel())
+    (y.reshape(-1) * torch.tensor(weights)).sum().backward()
+    at = graph.differential(NOTHING, u, graph.theta)
+    found = at.pull_parameters(np.zeros((0, 1)), weights[:, None])[:, 0]
+    for parameter, values in graph.signature.parameters.unpack(found).items():
+        of, places = graph.origin.parameters[parameter]
+        agree(values.ravel(), trained[of].grad.numpy().ravel()[places])
+
+
+def test_a_tied_network_is_proved_about():
+    graph = from_torch(*made("tied autoencoder"))
+    assert {layer.kind for layer in graph.origin.layers if "tied" in layer.kind} == {
+        "MatrixGain, tied"
     }
+    answer = certify(graph)
+    assert isinstance(answer, Proved)
+    twin = graph.with_parameters(0.5 * graph.theta)
+    assert true_lipschitz_constant(graph) <= answer.factor
+    assert true_lipschitz_constant(twin) < 0.5 * answer.factor
 
 
-def test_weights_tied_across_different_layers_are_refused_by_name_where_they_would_part():
-    with pytest.raises(UnsupportedError, match=r"words\.weight.*two layers in different ways"):
-        from_torch(Tied().double().eval(), torch.zeros(1, 5, dtype=torch.long))
+def normed_twice():
+    """One table for two functions that stay torch's."""
+    model = nn.Sequential(nn.LayerNorm(4), nn.Tanh(), nn.RMSNorm(4))
+    model[2].weight = model[0].weight
+    return model
+
+
+def test_parameters_of_two_functions_of_torch_leave_the_model_whole():
+    graph = from_torch(normed_twice().double(), torch.randn(1, 4, dtype=torch.float64))
+    assert graph.origin.way == "one module"
+    assert "'0.weight' is used by two layers" in graph.origin.refused["torch.export"]
 
 
 def test_values_are_written_back_into_the_model():

@@ -54,7 +54,8 @@ class FixedAffine(StructuredMap):
     """``y = A u + c`` with a constant sparse A (q, m) and c (q,)."""
 
     def __init__(self, matrix: csr_array, offset: Array) -> None:
-        q, m = np.shape(matrix)
+        untyped: Any = matrix
+        q, m = untyped.shape
         self.inputs, self.outputs = one_port("u", m), one_port("y", q)
         self.matrix, self.offset = matrix, offset
 

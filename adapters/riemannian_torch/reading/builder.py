@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor
 
 from riemannian_modules.modules import Mux
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.structured_map import StructuredMap
 from riemannian_modules.space import Array, Port, Space
+from riemannian_torch.layers.borrowed import Borrowed
 from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.reading.values import NotLayeredError, Signal, Trained, numbered
 
@@ -36,6 +38,19 @@ class Kept:
 
 
 @final
+class Loan:
+    """The module that holds a parameter of the model.
+
+    Attributes:
+        module: The module.
+        places: For each entry of the parameter its place among the module's, -1 where it has none.
+    """
+
+    def __init__(self, module: RiemannianModule, size: int) -> None:
+        self.module, self.places = module, np.full(size, -1, dtype=np.intp)
+
+
+@final
 @dataclass(slots=True, eq=False)
 class Builder:
     """Nodes and wires so far; the one thing that changes while a model is read."""
@@ -46,10 +61,9 @@ class Builder:
     kept: list[Kept] = field(default_factory=list[Kept])
     path: str = ""
     operation: str = ""
-    _shared: dict[Hashable, RiemannianModule] = field(
-        default_factory=dict[Hashable, RiemannianModule]
-    )
-    _owners: dict[str, Places] = field(default_factory=dict[str, Places])
+    _shared: dict[Hashable, StructuredMap] = field(default_factory=dict[Hashable, StructuredMap])
+    _held: dict[str, NDArray[np.bool_]] = field(default_factory=dict[str, NDArray[np.bool_]])
+    _loans: dict[str, Loan] = field(default_factory=dict[str, Loan])
 
     def name(self, more: str = "") -> str:
         """A free name for a node of the operation at hand."""
@@ -81,37 +95,68 @@ class Builder:
     def weighted(
         self,
         key: Hashable,
-        make: Any,
-        trained: dict[str, Trained],
+        make: Callable[[], StructuredMap],
+        trained: Mapping[str, Trained],
         inputs: Sequence[Signal],
         shape: Sequence[int],
     ) -> Signal:
         """`place` a module that holds parameters; the same key means the same module again.
 
+        Parameters that another module holds are borrowed from it.
+
         Raises:
-            NotLayeredError: Where a parameter is held by another module already.
+            NotLayeredError: Where they come from more than one.
         """
         whole = (key, tuple((n, t.name, t.indices.tobytes()) for n, t in trained.items()))
-        known = self._shared.get(whole)
-        module = make() if known is None else known
+        module = self._shared.get(whole)
+        if module is not None:
+            return self.place(module, inputs, shape)
+        is_tied = any(self.is_held(part) for part in trained.values())
+        module = self._shared[whole] = self._tied(make(), trained) if is_tied else make()
         found = self.place(module, inputs, shape)
-        if known is None:
-            self._shared[whole] = module
-            for name, part in trained.items():
-                self.own(part, f"{found.node}.{name}")
+        for name, part in {} if is_tied else trained.items():
+            self.own(part, f"{found.node}.{name}")
+            place = module.signature.parameters.slice_of(name)
+            loan = self._loans.setdefault(part.name, Loan(module, part.parameter.numel()))
+            if loan.module is module:
+                loan.places[part.indices.ravel()] = np.arange(place.start, place.stop)
         return found
 
+    def is_held(self, trained: Trained) -> bool:
+        """Whether a module holds some of the entries already."""
+        held = self._held.get(trained.name)
+        return held is not None and bool(held[trained.indices.ravel()].any())
+
+    def _tied(self, inner: StructuredMap, trained: Mapping[str, Trained]) -> Borrowed:
+        """A module whose parameters another one holds."""
+        loans = {t.name: self._loans.get(t.name) for t in trained.values()}
+        lenders = {id(loan.module): loan.module for loan in loans.values() if loan is not None}
+        found: list[Places] = []
+        for part in trained.values():
+            loan = loans[part.name]
+            places = np.full(1, -1) if loan is None else loan.places[part.indices.ravel()]
+            if len(lenders) != 1 or (places < 0).any():
+                raise self._twice(part)
+            found.append(places)
+        return Borrowed(inner, next(iter(lenders.values())), np.concatenate(found))
+
     def own(self, trained: Trained, parameter: str) -> None:
-        """Note that a module holds entries of a parameter; only one holds each."""
+        """Note that a module holds entries of a parameter; only one holds each.
+
+        Raises:
+            NotLayeredError: Where another one does.
+        """
+        if self.is_held(trained):
+            raise self._twice(trained)
         size = trained.parameter.numel()
-        owners = self._owners.setdefault(trained.name, np.zeros(size, dtype=np.int64))
-        places = trained.indices.ravel()
-        if owners[places].any():
-            raise NotLayeredError(
-                f"the parameter {trained.name!r} is used by two layers in different ways"
-            )
-        owners[places] = 1
+        held = self._held.setdefault(trained.name, np.zeros(size, dtype=np.bool_))
+        held[trained.indices.ravel()] = True
         self.kept.append(Kept(parameter, trained))
+
+    def _twice(self, trained: Trained) -> NotLayeredError:
+        return NotLayeredError(
+            f"the parameter {trained.name!r} is used by two layers in different ways"
+        )
 
     def affine(
         self, matrix: csr_array, offset: Array, signal: Signal, shape: Sequence[int], more: str = ""

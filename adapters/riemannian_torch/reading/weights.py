@@ -51,7 +51,10 @@ def affine_layer(
     shape: Sequence[int],
 ) -> Signal:
     """``W u[patch] + b``: weight (G, O, K), bias (G, O)."""
-    own_bias = bias if isinstance(weight, Trained) and isinstance(bias, Trained) else None
+    own_bias = None
+    if isinstance(weight, Trained) and isinstance(bias, Trained):
+        # Where only one is tied to another layer, they are not parameters of one module.
+        own_bias = bias if builder.is_held(weight) == builder.is_held(bias) else None
     y = _product(builder, signal, weight, own_bias, patches, shape)
     if bias is None or own_bias is not None:
         return y

@@ -20,6 +20,7 @@ from riemannian_modules.modules import Affine, Gain, MatrixGain, Saturation, Sum
 from riemannian_modules.modules.activation import Activation
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.rewiring import Rewiring
+from riemannian_torch.layers.borrowed import Borrowed
 from riemannian_torch.layers.entrywise import EntrywiseAffine, EntrywiseProduct
 from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.layers.shared_affine import SharedAffine
@@ -245,6 +246,25 @@ class _Terms(Leaf):
 
 
 @final
+class _Borrowed(Map):
+    """A map with entries of another module's parameters."""
+
+    def __init__(self, module: Borrowed) -> None:
+        super().__init__()
+        inner: Any = written_leaf("", module.inner)
+        self.inner, self.ports = inner, module.inner.signature.parameters.ports
+        self.register_buffer("places", torch.as_tensor(module.places))
+
+    @override
+    def map(self, u: Tensor, p: Parameters) -> Tensor:
+        places: Any = self.places
+        flat = torch.cat([value.reshape(-1) for value in p.values()])[places]
+        parts = torch.split(flat, [port.size for port in self.ports])
+        own = {q.name: v.reshape(q.shape) for q, v in zip(self.ports, parts, strict=True)}
+        return self.inner.map(u, own)
+
+
+@final
 class TheirMap(Map):
     """A torch model, each point a batch of one; it is held elsewhere."""
 
@@ -269,7 +289,7 @@ _PLAIN: dict[type[RiemannianModule], Callable[[Tensor, Parameters], Tensor]] = {
 }  # fmt: skip
 _WRITERS: dict[type[RiemannianModule], Callable[[Any], Leaf]] = {
     Sum: _Sum, Saturation: _Saturation, EntrywiseAffine: _EntrywiseAffine,
-    FixedAffine: _FixedAffine, SharedAffine: _SharedAffine,
+    FixedAffine: _FixedAffine, SharedAffine: _SharedAffine, Borrowed: _Borrowed,
 }  # fmt: skip
 
 
