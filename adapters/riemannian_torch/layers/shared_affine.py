@@ -152,8 +152,8 @@ class SharedAffine(StructuredMap):
     """``y[written] = W u[read] + b`` for every patch, with one W and one b for all of a group.
 
     Args:
-        weights: W, (G, O, K).
-        bias: b, (G, O); None for none.
+        weights: W, (G, O, K) or another shape of the same entries in order.
+        bias: b, (G, O), or of another shape; None for none.
         patches: Where it reads and writes.
 
     Values cost one product with the patches; enclosures form the dense matrix.
@@ -162,7 +162,9 @@ class SharedAffine(StructuredMap):
     def __init__(self, weights: Array, bias: Array | None, patches: Patches) -> None:
         self.parameters = {"W": weights} if bias is None else {"W": weights, "b": bias}
         self.inputs, self.outputs = one_port("u", patches.size), one_port("y", patches.written.size)
-        self.patches, self._shape = patches, weights.shape
+        self.patches = patches
+        G, _, K = patches.read.shape
+        self._shape = (G, patches.written.shape[-1], K)
 
     def _split(self, theta: Any) -> tuple[Any, Any]:
         """W (..., G, O, K), and b (..., G, 1, O) or zero."""

@@ -86,11 +86,19 @@ def _product(
             return builder.weighted("gain", lambda: MatrixGain(W[0]), own, [signal], shape)
         b = bias.values.ravel()
         return builder.weighted("affine", lambda: Affine(W[0], b), trained, [signal], shape)
+    b = None if bias is None else _as_trained(bias)
     key = ("shared", patches.read.tobytes(), patches.written.tobytes(), patches.size)
     return builder.weighted(
-        key, lambda: SharedAffine(W, None if bias is None else bias.values, patches),
+        key, lambda: SharedAffine(_as_trained(weight), b, patches),
         trained, [signal], shape,
     )  # fmt: skip
+
+
+def _as_trained(weight: Trained) -> Array:
+    """The entries in the shape that the parameter has in torch, where they are all in order."""
+    shape = tuple(weight.parameter.shape)
+    is_whole = torch.equal(weight.places.reshape(-1), numbered(shape).reshape(-1))
+    return weight.values.reshape(shape) if is_whole else weight.values
 
 
 def _is_dense(patches: Patches) -> bool:

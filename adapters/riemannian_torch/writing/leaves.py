@@ -166,6 +166,7 @@ class _SharedAffine(Map):
         patches = module.patches
         order = np.empty(patches.written.size, dtype=np.int64)
         order[patches.written.ravel()] = np.arange(patches.written.size)
+        self.shape = (*patches.read.shape[::2], patches.written.shape[-1])
         self.register_buffer("read", torch.as_tensor(patches.read.astype(np.int64)))
         self.register_buffer("order", torch.as_tensor(order))
 
@@ -173,8 +174,9 @@ class _SharedAffine(Map):
     def map(self, u: Tensor, p: Parameters) -> Tensor:
         held: Any = self
         taken = functional.pad(u, (0, 1))[..., held.read]  # (..., G, S, K)
-        y = taken @ p["W"].transpose(-1, -2)
-        y = y + p["b"][:, None, :] if "b" in p else y
+        groups, size, outputs = self.shape
+        y = taken @ p["W"].reshape(groups, outputs, size).transpose(-1, -2)
+        y = y + p["b"].reshape(groups, 1, outputs) if "b" in p else y
         return y.flatten(-3)[..., held.order]
 
 
