@@ -31,6 +31,7 @@ Examples: TypeAlias = tuple[Tensor, ...]
 
 POINTS = 3  # at which the graph is compared with the model
 SPREAD = 0.3  # of the points around the example
+STEP, AGREEMENT = 1e-5, 1e-4  # of differences that stand for a derivative
 DOUBLE, SINGLE = 1e-9, 1e-3  # differences that are rounding; the latter where torch's is float32
 
 
@@ -68,18 +69,21 @@ def from_torch(model: nn.Module, example_inputs: Tensor | Sequence[Tensor]) -> M
     check_numbers(where, model)
     check_maps(where, model)
     inputs, has_indices = _inputs(model, examples), not all(e.is_floating_point() for e in examples)
-    # Raises where the model is no map; indices it takes for real numbers.
-    whole = None if has_indices else TorchModule(model, inputs)
-    outputs = _outputs(where, model, examples)
+    # Indices it takes for real numbers.
+    whole = None if has_indices else _whole(model, inputs)
     refused: dict[str, str] = {}
     for way, read in (("torch.export", _read_exported), ("torch.fx", read_traced)):
         try:
-            reading = read(model, examples, inputs, outputs)
+            reading = read(model, examples, inputs, _outputs(where, model, examples))
             _compare(reading.graph, model, examples)
+            if not isinstance(whole, TorchModule):
+                _check_slopes(reading.graph)
         except NotLayeredError as reason:
             refused[way] = str(reason)
         else:
             return _with_origin(reading, model, way, refused)
+    if isinstance(whole, UnsupportedError):
+        raise whole
     if whole is None:
         raise UnsupportedError(
             f"{where}: expected a model of indices that can be read layer by layer, but "
@@ -87,6 +91,31 @@ def from_torch(model: nn.Module, example_inputs: Tensor | Sequence[Tensor]) -> M
             "takes the rows of its embeddings."
         )
     return _with_origin(_opaque(whole), model, "one module", refused)
+
+
+def _whole(model: nn.Module, inputs: Space) -> TorchModule | UnsupportedError:
+    """The model as one module, with its derivative checked; or why it is no map.
+
+    torch.func refuses some that can be exported: autograd functions of the old style, checkpoints.
+    """
+    try:
+        return TorchModule(model, inputs)
+    except UnsupportedError as error:
+        return error
+
+
+def _check_slopes(graph: ModuleGraph) -> None:
+    """Raise NotLayeredError unless the derivative is that of the values, along some lines."""
+    rng, m = np.random.default_rng(1), graph.inputs.size
+    for _ in range(POINTS):
+        u, along = SPREAD * rng.standard_normal(m), rng.standard_normal((m, 1))
+        step = STEP * along[:, 0]
+        ends = graph.output(np.zeros(0), np.stack([u - step, u + step]), graph.theta)
+        change = (ends[1] - ends[0]) / (2.0 * STEP)
+        at = graph.differential(np.zeros(0), u, graph.theta)
+        slope = at.push_outputs(np.zeros((0, 1)), along)[:, 0]
+        if not np.abs(change - slope).max(initial=0.0) <= AGREEMENT * (1.0 + np.abs(slope).max()):
+            raise NotLayeredError("its values change otherwise than torch's derivative says")
 
 
 def _examples(where: str, given: Tensor | Sequence[Tensor]) -> Examples:
@@ -117,8 +146,12 @@ def _inputs(model: nn.Module, examples: Examples) -> Space:
 
 
 def _outputs(where: str, model: nn.Module, examples: Examples) -> Space:
-    with torch.no_grad():
-        return output_space(named_results(where, model(*examples)))
+    try:
+        with torch.no_grad():
+            results = model(*examples)
+    except Exception as error:
+        raise NotLayeredError(f"it does not run on the example: {error}") from error
+    return output_space(named_results(where, results))
 
 
 def _read_exported(model: nn.Module, examples: Examples, inputs: Space, outputs: Space) -> Reading:

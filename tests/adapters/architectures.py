@@ -255,6 +255,18 @@ class CrossAttention(nn.Module):
         return self.attention(query, memory, memory)
 
 
+class PointCloud(nn.Module):
+    """The largest over points (PointNet)."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(3, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+
+    def forward(self, points):
+        x = functional.relu(self.b(functional.relu(self.a(points))))
+        return self.c(x.max(dim=1)[0] + x.amax((1,)))
+
+
 class Tied(Language):
     """The same with one matrix at both ends."""
 
@@ -305,6 +317,7 @@ ARCHITECTURES = {
     "siren": (Siren, [(1,), (1,)], "torch.export"),
     "tied autoencoder": (TiedAutoencoder, [(6,)], "torch.export"),
     "cross-attention": (CrossAttention, [(3, 6), (4, 6)], "torch.export"),
+    "point cloud": (PointCloud, [(5, 3)], "torch.export"),
     "adapted": (Adapted, [(4,)], "torch.export"),
 }  # fmt: skip
 

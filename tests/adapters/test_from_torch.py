@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
+from riemannian_modules.arithmetic.interval import interval
 from riemannian_modules.certify import Proved, certify, verify
 from riemannian_modules.engine import propagate
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.metrics import KhatriRaoFactor, StackedFactor
+from riemannian_modules.plot import graph_to_mermaid
+from riemannian_modules.results import load_result, save_result
 
 torch = pytest.importorskip("torch")
 
@@ -221,8 +224,6 @@ def test_a_proof_about_a_layer_without_enclosure_is_refused_by_its_name():
 
 def test_enclosures_of_gates_contain_the_values_and_jacobians():
     graph = from_torch(*made("lstm cell"))
-    from riemannian_modules.arithmetic.interval import interval
-
     rng = np.random.default_rng(0)
     centre = rng.standard_normal(graph.inputs.size)
     theta = interval(graph.theta, graph.theta)
@@ -307,6 +308,42 @@ def test_reading_leaves_the_model_as_it_was():
     assert all(p.grad is None for p in model.parameters())
 
 
+class Cube(torch.autograd.Function):
+    """A function in the old style, which torch.func refuses."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * g
+
+
+class Cubed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, u):
+        return Cube.apply(self.linear(u))
+
+
+def test_functions_that_only_export_understands_are_read():
+    torch.manual_seed(0)
+    model = Cubed().double()
+    with pytest.raises(UnsupportedError, match="functorch"):
+        TorchModule(model, rm.space(u=3))
+    graph = from_torch(model, torch.zeros(1, 3, dtype=torch.float64))
+    u = np.random.default_rng(0).standard_normal(3)
+    point = torch.tensor(u)[None]
+    D = torch.autograd.functional.jacobian(model, point).reshape(3, 3)
+    agree(graph.output(NOTHING, u, graph.theta), model(point)[0].detach().numpy())
+    agree(graph.jacobian(NOTHING, u, graph.theta).D, D.numpy())
+
+
 class Detached(nn.Module):
     def forward(self, u):
         return u + u.detach()
@@ -343,3 +380,15 @@ def test_an_input_that_changes_nothing_leaves_the_model_whole():
     assert graph.origin.way == "one module"
     assert "do not depend on the input 'v'" in graph.origin.refused["torch.export"]
     assert isinstance(graph.nodes["model"], TorchModule)
+
+
+def test_a_graph_is_drawn_and_kept_in_a_file_by_its_expressions(tmp_path):
+    graph = from_torch(*made("perceptron"))
+    assert "Affine" in graph_to_mermaid(graph)
+    path = tmp_path / "graph.json"
+    save_result(graph, path)
+    twin = load_result(path)
+    u = np.random.default_rng(0).standard_normal((3, 3))
+    agree(twin.output(NOTHING, u, twin.theta), graph.output(NOTHING, u, graph.theta))
+    with pytest.raises(UnsupportedError, match=r"[tT]orch"):
+        save_result(from_torch(*made("encoder layer")), tmp_path / "torch.json")

@@ -28,12 +28,13 @@ from riemannian_modules.space import Array, Port, Space
 from riemannian_torch.layers.entrywise import EntrywiseProduct
 from riemannian_torch.reading.builder import Builder
 from riemannian_torch.reading.call import Call
-from riemannian_torch.reading.values import Signal, Trained, Value, numbered
+from riemannian_torch.reading.values import Parametric, Signal, Trained, Value, numbered
 from riemannian_torch.reading.weights import like, multiplied, scaled, shifted
 from riemannian_torch.reading.windows import OUTSIDE, sides, windows
 from riemannian_torch.tensors import array
 
 MOST_PROBED = 16_384  # inputs of a linear map whose matrix is found column by column
+MOST_CANDIDATES = 256  # of which the largest is found pair by pair
 MOST_WRITTEN = 256  # entries of a function that is written as a formula
 CHUNK = 4_000_000  # entries of a matrix that are found at once
 
@@ -306,6 +307,23 @@ def max_pool(call: Call) -> Value | None:
     # What lies outside counts less than all else: another entry of the window stands for it.
     inside = torch.where(read == OUTSIDE, read.max(dim=1, keepdim=True).values, read)
     return largest(call.builder, x, inside, call.shape)
+
+
+def largest_along(call: Call) -> Value | None:
+    """The largest along axes (amax, max over one axis); its place is no number of ours."""
+    x, dims = call["self"], call.arguments.get("dim")
+    if not isinstance(x, Signal) or dims is None:
+        return None
+    axes = [dims] if isinstance(dims, int) else list(dims)
+    axes = sorted(axis % len(x.shape) for axis in axes) or list(range(len(x.shape)))
+    ahead = numbered(x.shape).movedim(axes, list(range(-len(axes), 0)))
+    read = ahead.reshape(-1, int(np.prod([x.shape[axis] for axis in axes])))
+    if read.shape[1] > MOST_CANDIDATES:
+        return None
+    is_kept = bool(call["keepdim"])
+    shape = [1 if i in axes else n for i, n in enumerate(x.shape) if is_kept or i not in axes]
+    y = largest(call.builder, x, read, shape)
+    return y if call.shape else (y, Parametric())
 
 
 def largest(builder: Builder, x: Signal, read: Tensor, shape: Sequence[int]) -> Signal:
