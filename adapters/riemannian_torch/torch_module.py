@@ -39,6 +39,8 @@ class TorchModule(RiemannianModule):
     given to the model as a batch of one, so that points cannot mix. Its parameters are those of
     ``named_parameters()`` that require a gradient; frozen ones are constants, as buffers are.
     A float32 model computes in float32, though its numbers come and go in float64.
+    All of its parameters are one layer of a metric, whose factor is dense, and nothing is proved
+    about it: `from_torch` reads the same model layer by layer.
 
     Args:
         model: The model; float64 or float32 throughout, on one device.
