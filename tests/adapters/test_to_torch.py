@@ -15,6 +15,7 @@ from torch import nn  # noqa: E402
 
 from riemannian_torch import TorchModule, from_torch, to_torch  # noqa: E402
 from tests.adapters.architectures import ARCHITECTURES, made  # noqa: E402
+from tests.modules.instances import INSTANCES  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:There is a performance drop", "ignore:The tensor")
 
@@ -109,15 +110,13 @@ def close(found, expected):
     assert np.abs(found - expected).max(initial=0.0) <= 1e-12 * size
 
 
-@pytest.mark.parametrize("batch", [(), (7,), (2, 3)], ids=["one", "batch", "axes"])
-@pytest.mark.parametrize("name", MODULES)
-def test_values_and_all_gradients_are_ours(name, batch):
-    module = MODULES[name]()
+def check_values_and_gradients(module, batch):
+    """Values, and the gradient of a random combination of them by all arguments and parameters."""
     s, rng = module.signature, np.random.default_rng(5)
     x, u = (rng.uniform(0.2, 2.0, (*batch, space.size)) for space in (s.state, s.inputs))
     written = to_torch(module)
     X, U = (torch.tensor(part, requires_grad=True) for part in (x, u))
-    dx, y = called(written, module, X, U)
+    dx, y = (part.reshape(*batch, -1) for part in called(written, module, X, U))
     expected = module.forward(x, u, module.theta)
     close(dx.detach().numpy(), np.broadcast_to(expected[0], dx.shape))
     close(y.detach().numpy(), np.broadcast_to(expected[1], y.shape))
@@ -136,6 +135,22 @@ def test_values_and_all_gradients_are_ours(name, batch):
     flat = at.pull_parameters_sum(p_dx[..., None], p_y[..., None])[:, 0]
     for values, grad in zip(s.parameters.unpack(flat).values(), grads[2:], strict=True):
         close(grad, values)
+
+
+@pytest.mark.parametrize("batch", [(), (7,), (2, 3)], ids=["one", "batch", "axes"])
+@pytest.mark.parametrize("name", MODULES)
+def test_values_and_all_gradients_are_ours(name, batch):
+    check_values_and_gradients(MODULES[name](), batch)
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_every_kind_of_module_is_written_or_refused_by_name(name):
+    module = INSTANCES[name].module
+    if isinstance(module, (rm.FlowMap, rm.Sampled)):
+        with pytest.raises(UnsupportedError, match="to_torch"):
+            to_torch(module)
+        return
+    check_values_and_gradients(module, (3,))
 
 
 @pytest.mark.parametrize("name", ["switching", "limits"])
