@@ -9,7 +9,17 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
+from riemannian_torch.from_torch import from_torch
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
+from riemannian_torch.origin import TorchOrigin
+from riemannian_torch.to_torch import TorchComposite, to_torch
 from riemannian_torch.torch_module import TorchModule
 
-__all__ = ["GaussNewton", "TorchModule"]
+__all__ = [
+    "GaussNewton",
+    "TorchComposite",
+    "TorchModule",
+    "TorchOrigin",
+    "from_torch",
+    "to_torch",
+]

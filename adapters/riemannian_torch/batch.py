@@ -112,8 +112,9 @@ def push_parameters(
 
 
 def find_rules(function: Function, theta: Tensor, u: Tensor, outputs: int) -> Rules:
-    """The fastest rules that this function allows, tried on two points with two columns each."""
-    points, p = torch.stack([u, u]), u.new_zeros(2, 2, outputs)
+    """The fastest rules that this function allows, tried on two points with three columns each."""
+    # Numbers that differ, for some of torch's rules take one axis for another.
+    points, p = torch.stack([u, u]), u.new_zeros(2, 3, outputs)
     over: Mapped = vectorised
     try:
         _probe(vectorised, function, theta, points, p)
@@ -124,7 +125,7 @@ def find_rules(function: Function, theta: Tensor, u: Tensor, outputs: int) -> Ru
         over(
             lambda v, t: push_forward(over, function, theta, v, t),
             (True, True),
-            (points, torch.zeros_like(torch.stack([points, points], dim=1))),
+            (points, torch.zeros_like(torch.stack([points, points, points], dim=1))),
         )
     except RuntimeError:
         return Rules(over, push_by_rows)

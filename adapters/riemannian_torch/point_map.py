@@ -85,22 +85,24 @@ def _parts(space: Space, vector: Tensor) -> tuple[Tensor, ...]:
 
 
 def named_results(where: str, results: Any) -> dict[str, Tensor]:
-    """The model's tensors by port name, without the batch axis.
+    """The model's tensors by port name, without the batch axis."""
+    named = named_tensors(results)
+    for name, values in named.items():
+        _check_result(where, name, values)
+    return {name: values[0] for name, values in named.items()}
+
+
+def named_tensors(results: Any) -> dict[str, Any]:
+    """What a model returns by port name.
 
     A single tensor is ``y``, the entries of a tuple or a list are ``y1``, ``y2``, ..., those of a
     mapping keep their keys.
     """
-    if isinstance(results, Tensor):
-        named: dict[str, Any] = {"y": results}
-    elif isinstance(results, Mapping):
-        named = {str(name): values for name, values in results.items()}
-    elif isinstance(results, tuple | list):
-        named = {f"y{i}": values for i, values in enumerate(results, 1)}
-    else:
-        named = {"y": results}
-    for name, values in named.items():
-        _check_result(where, name, values)
-    return {name: values[0] for name, values in named.items()}
+    if isinstance(results, Mapping):
+        return {str(name): values for name, values in results.items()}
+    if isinstance(results, tuple | list):
+        return {f"y{i}": values for i, values in enumerate(results, 1)}
+    return {"y": results}
 
 
 def _check_result(where: str, name: str, values: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Self, final
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
+from torch import fx, nn
 from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval import Interval
@@ -39,6 +39,8 @@ class TorchModule(RiemannianModule):
     given to the model as a batch of one, so that points cannot mix. Its parameters are those of
     ``named_parameters()`` that require a gradient; frozen ones are constants, as buffers are.
     A float32 model computes in float32, though its numbers come and go in float64.
+    All of its parameters are one layer of a metric, whose factor is dense, and nothing is proved
+    about it: `from_torch` reads the same model layer by layer.
 
     Args:
         model: The model; float64 or float32 throughout, on one device.
@@ -49,6 +51,7 @@ class TorchModule(RiemannianModule):
 
     Attributes:
         model: The live model.
+        rules: How it is mapped over points and differentiated.
 
     Raises:
         UnsupportedError: Where the model is no differentiable map of real arrays: Dropout or
@@ -63,7 +66,7 @@ class TorchModule(RiemannianModule):
 
     def __init__(self, model: nn.Module, inputs: Space, outputs: Space | None = None) -> None:
         self._wrap(model, inputs, outputs)
-        check_derivative(self._map, self._rules.over, self._flat_parameters(), self.outputs.size)
+        check_derivative(self._map, self.rules.over, self._flat_parameters(), self.outputs.size)
 
     @classmethod
     def trusting_torch(cls, model: nn.Module, inputs: Space, outputs: Space | None = None) -> Self:
@@ -90,7 +93,7 @@ class TorchModule(RiemannianModule):
         self.parameters = {name: LiveParameter(model, name) for name in trained}
         space = Space(tuple(Port(name, tuple(p.shape)) for name, p in trained.items()))
         self._map = PointMap(model, inputs, space, where)
-        self.outputs, self._rules = self._probe(outputs)
+        self.outputs, self.rules = self._probe(outputs)
         self._sizes = (inputs.size, self.outputs.size, self.signature.parameters.size)
 
     @property
@@ -172,7 +175,7 @@ class TorchModule(RiemannianModule):
         check_maps(self._where, self.model)
         function, constants = self._map.function()
         u = np.broadcast_to(u, np.broadcast_shapes(x.shape[:-1], u.shape[:-1]) + u.shape[-1:])
-        return Points(function, constants, kind_of(self.model), self._rules, self._map, theta, u)
+        return Points(function, constants, kind_of(self.model), self.rules, self._map, theta, u)
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
@@ -231,7 +234,11 @@ class TorchModule(RiemannianModule):
 
     @property
     def _layer(self) -> str:
-        """The first layer that does something, in words."""
+        """The first layer that does something, or all operations of a traced one, in words."""
+        if isinstance(self.model, fx.GraphModule):
+            called = [n.target for n in self.model.graph.nodes if n.op == "call_function"]
+            names = [str(getattr(t, "__name__", t)).split(".")[0] for t in called]
+            return f"torch's {', '.join(n for n in dict.fromkeys(names) if n != 'reshape')}."
         for name, layer in self.model.named_modules():
             if not list(layer.children()):
                 return f"its layer {name or 'model'!r} (torch {type(layer).__name__})."
@@ -239,6 +246,6 @@ class TorchModule(RiemannianModule):
 
 
 _MEND = (
-    "Torch layers compute without rigorous rounding; write the same network of affine and "
-    "activation modules, with the same weights, to have it traced, saved or certified."
+    "Torch layers compute without rigorous rounding; from_torch reads affine and activation layers "
+    "as modules of this library, which are traced, saved and certified."
 )

@@ -28,7 +28,11 @@ from riemannian_modules.certify.fields import traced_norm, tractable
 from riemannian_modules.certify.monolithic import UNDEFINED, certify_in
 from riemannian_modules.certify.networks.network import certify_network
 from riemannian_modules.certify.neural.slopes import certify_slopes
-from riemannian_modules.certify.neural.slopes_form import SlopesForm, slopes_problem
+from riemannian_modules.certify.neural.slopes_form import (
+    MOST_COORDINATES,
+    SlopesForm,
+    slopes_problem,
+)
 from riemannian_modules.certify.norms import (
     L1,
     L2,
@@ -273,9 +277,11 @@ def _number(answer: Proved) -> float:
 
 def _slopes(request: Request, form: SlopesForm | None) -> Answer:
     if form is None:
+        _require_exact(request.module)
         raise UnsupportedError(
             f"{type(request.module).__name__}: it is not made of linear maps and functions of "
-            "bounded slope alone, so multipliers for slopes do not apply."
+            f"bounded slope alone, or of more than {MOST_COORDINATES} states, inputs or neurons, "
+            "so multipliers for slopes do not apply."
         )
     norm: Any = None if isinstance(request.norm, str) else request.norm
     with limited_to(time_left() if request.is_static else FIRST * time_left()):
@@ -283,6 +289,14 @@ def _slopes(request: Request, form: SlopesForm | None) -> Answer:
             form, norm=norm, input_norm=request.input_norm, rate=request.rate,
             factor=request.factor, budget=request.budget,
         )  # fmt: skip
+
+
+def _require_exact(module: RiemannianModule) -> None:
+    """Raise what a part that has no exact form says of itself, by its name."""
+    try:
+        _ = module.expressions
+    except TraceError:
+        return  # too large to be written out
 
 
 def _network(request: Request) -> Answer:

@@ -39,7 +39,7 @@ from riemannian_modules.modules.module import (
     euclidean_metric,
 )
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.shown import Facts, counted, listed
+from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_modules.space import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class ModuleGraph(RiemannianModule):
         tasks: The order of computation.
         modules: The modules as they were wired, composites unopened.
         unbuilt: The row that it is made of, while nothing of it has been asked for.
+        origin: What it was read from, where an adapter made it of a model of another library.
     """
 
     nodes: Mapping[str, RiemannianModule] = _built()
@@ -98,6 +99,7 @@ class ModuleGraph(RiemannianModule):
     outputs: Space = _built()
     parameters: Mapping[str, ArrayLike] = _built()
     unbuilt: Row | None = None
+    origin: Shown | None = None
 
     def __init__(
         self,
@@ -311,6 +313,7 @@ class ModuleGraph(RiemannianModule):
             nodes, self.sources, self.fed, self.output_sources, (self.inputs, self.outputs),
             clock, self.tasks, _replaced(self.modules, "", nodes),
         )  # fmt: skip
+        twin.origin = self.origin
         return twin.as_row() if self.is_row else twin
 
     @override
@@ -319,8 +322,9 @@ class ModuleGraph(RiemannianModule):
         title = f"ModuleGraph of {counted(len(inside), 'module')}, {self.time.value}"
         states, parameters = (space.size for space in (self.state, self.signature.parameters))
         ends = (("inputs", self.inputs), ("outputs", self.outputs))
+        read = () if self.origin is None else (("read from", self.origin.facts().title),)
         return Facts(title, (
-            ("", listed(inside)), *((name, listed(s.names)) for name, s in ends if s.ports),
+            *read, ("", listed(inside)), *((name, listed(s.names)) for name, s in ends if s.ports),
             ("", f"{counted(states, 'state')}, {counted(parameters, 'parameter')}"),
         ))  # fmt: skip
 

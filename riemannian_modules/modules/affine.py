@@ -111,6 +111,10 @@ class Affine(StructuredMap):
         return AffineDifferential(self._weights(theta), u)
 
     @override
+    def input_matrix(self, theta: Array) -> Array:
+        return self._weights(theta)
+
+    @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
         from riemannian_modules.arithmetic.interval_matrix import matvec
 

@@ -110,6 +110,10 @@ class Gain(StructuredMap):
         return GainDifferential(theta, u)
 
     @override
+    def input_matrix(self, theta: Array) -> Array:
+        return np.diag(np.broadcast_to(theta, (self.inputs.size,)))
+
+    @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
         y = theta * u
         return y, diagonal_intervals(theta.broadcast_to(y.shape))
@@ -175,6 +179,10 @@ class MatrixGain(StructuredMap):
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> MatrixGainDifferential:
         return MatrixGainDifferential(theta.reshape(theta.shape[:-1] + self._shape), u)
+
+    @override
+    def input_matrix(self, theta: Array) -> Array:
+        return theta.reshape(self._shape)
 
     @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:

@@ -51,6 +51,10 @@ class Rewiring(StructuredMap):
         return IdentityDifferential(u.shape[-1])
 
     @override
+    def input_matrix(self, theta: Array) -> Array:
+        return np.eye(self.inputs.size)
+
+    @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
         return u, type(u).point(np.eye(u.shape[-1]))
 

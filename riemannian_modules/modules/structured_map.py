@@ -70,6 +70,10 @@ class StructuredMap(RiemannianModule):
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
         """Enclosures of the outputs (..., q) and of their Jacobian in the inputs (..., q, m)."""
 
+    def input_matrix(self, theta: Array) -> Array | None:  # noqa: ARG002
+        """The exact matrix (q, m) of a map that is affine in its inputs; None for another."""
+        return None
+
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
         y = self.output(x, u, theta)

@@ -109,9 +109,12 @@ class Sum(StructuredMap):
         return SumDifferential(self._signs, self.outputs.size)
 
     @override
+    def input_matrix(self, theta: Array) -> Array:
+        return np.asarray(np.kron(self._signs[None, :], np.eye(self.outputs.size)), np.float64)
+
+    @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:
-        matrix = np.kron(self._signs, np.eye(self.outputs.size))
-        return self._sum(u), type(u).point(matrix)
+        return self._sum(u), type(u).point(self.input_matrix(np.zeros(0)))
 
     @override
     def equations(self, x: Signals, u: Signals, p: Signals) -> tuple[Any, Any]:

@@ -46,8 +46,8 @@ from riemannian_modules.errors import (
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.graph.enclose import LeafEnclosures, enclose_leaves
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece
-from riemannian_modules.modules.affine import Affine
 from riemannian_modules.modules.module import Time
+from riemannian_modules.modules.structured_map import StructuredMap
 from riemannian_modules.shown import Facts, Shown, at_most, counted, listed
 from riemannian_modules.space import Array
 
@@ -210,9 +210,9 @@ def _refuse_jumps(leaves: Sequence[Leaf]) -> None:
         try:
             require_continuous(leaf.module.expressions, leaf.name)
         except TraceError:
-            # Of the modules too large for exact terms, only layers of the library are known to be
-            # continuous: `x -> W x + b` is.
-            if not isinstance(leaf.module, Affine):
+            # Of the modules too large for exact terms, those that are affine are continuous.
+            m = leaf.module
+            if not isinstance(m, StructuredMap) or m.input_matrix(m.theta) is None:
                 raise
 
 

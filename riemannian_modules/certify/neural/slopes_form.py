@@ -33,22 +33,18 @@ from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece, Plan
 from riemannian_modules.modules import (
     ELU,
     GELU,
-    Affine,
-    Gain,
     LeakyReLU,
-    MatrixGain,
     ReLU,
     Saturation,
     Sigmoid,
     SiLU,
     Softplus,
-    Sum,
     Tanh,
 )
 from riemannian_modules.modules.activation import Activation
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.modules.rewiring import Rewiring
 from riemannian_modules.modules.state_space import StateSpaceSystem
+from riemannian_modules.modules.structured_map import StructuredMap
 from riemannian_modules.region import Box
 from riemannian_modules.space import Array
 
@@ -118,7 +114,7 @@ def _local(module: RiemannianModule, theta: Array) -> _Local:
         return _Local(
             (S.A, S.B, zeros(len(S.A), 0)), (S.C, S.D, zeros(len(S.C), 0)), none, ()
         )  # fmt: skip
-    matrix = _static_matrix(module, theta)
+    matrix = module.input_matrix(theta) if isinstance(module, StructuredMap) else None
     if matrix is not None:
         q = len(matrix)
         return _Local(
@@ -137,23 +133,6 @@ def _slope_of(module: Activation) -> Slope:
     if name is None:
         raise NotSlopes(type(module).__name__)
     return name
-
-
-def _static_matrix(module: RiemannianModule, theta: Array) -> Matrix | None:
-    """The matrix of a linear map without state, None for another module."""
-    s = module.signature
-    values = s.parameters.unpack(theta)
-    m = s.inputs.size
-    if isinstance(module, Affine):
-        return values["W"].reshape(s.outputs.size, m)
-    if isinstance(module, MatrixGain):
-        return values["K"].reshape(s.outputs.size, m)
-    if isinstance(module, Gain):
-        return np.diag(np.broadcast_to(values["k"].ravel(), (m,)))
-    if isinstance(module, Sum):
-        signs = np.array([1.0 if sign == "+" else -1.0 for sign in module.signs.values()])
-        return np.kron(signs[None, :], np.eye(s.outputs.size))
-    return np.eye(m) if isinstance(module, Rewiring) else None
 
 
 def _traced(module: RiemannianModule, theta: Array) -> _Local:

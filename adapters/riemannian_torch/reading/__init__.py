@@ -1,0 +1,1 @@
+"""Reading torch models: exported operations become modules of this library, wired alike."""

@@ -1,0 +1,1 @@
+"""Writing modules of this library as torch code that autograd differentiates."""
