@@ -146,7 +146,7 @@ def test_values_and_all_gradients_are_ours(name, batch):
 @pytest.mark.parametrize("name", INSTANCES)
 def test_every_kind_of_module_is_written_or_refused_by_name(name):
     module = INSTANCES[name].module
-    if isinstance(module, (rm.FlowMap, rm.Sampled)):
+    if isinstance(module, (rm.FlowMap, rm.Sampled, rm.Delay)):
         with pytest.raises(UnsupportedError, match="to_torch"):
             to_torch(module)
         return
