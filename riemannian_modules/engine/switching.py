@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from riemannian_modules.engine.event_terms import EventsOf, driven
+from riemannian_modules.engine.event_terms import EventsOf
 from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.input_signal import SLACK
 from riemannian_modules.engine.inputs import InputProgram
@@ -101,13 +101,12 @@ class PiecewiseRun:
         crossing = self.happening.crossing
         watched = Watched([e.direction for e in crossing], self._happen)
         run = Pieces(watched, tolerances, self.methods, tally=self.tally)
-        values = self.happening.values() if crossing else None
         with reported(lambda t, at: at[0](t, *at[1:]), first, last) as told:
             for a, b in pairwise([first, *stops, last]):
                 inside = times[(times > a) & (times <= b)]
                 grid = np.union1d([a, b], inside)
-                if values is not None:
-                    run.watch(driven(values, self.program.between(a, b)))
+                if crossing:
+                    run.watch(self.happening.zeros(self.program.between(a, b)))
                 path = self._stretch(run, told, x, grid, last)
                 x, reached = path[-1], b if run.ended is None else run.ended
                 inside = inside[inside < reached]

@@ -61,6 +61,18 @@ class SwitchedField:
         groups = self.state, (*self.inputs, self.time, *self.signs), self.parameters
         return compile_scalars(tuple(terms), groups, self.theta)
 
+    def borders_along(
+        self, u: Callable[[Array], Array], t: Array, x: Array, signs: Numbers
+    ) -> Array:
+        """The borders' values (T, k) at times (T,) and states (T, n), under inputs (m, T)."""
+        from riemannian_modules.arithmetic.compile import compile_floats
+
+        groups = self.state, (*self.inputs, self.time, *self.signs), self.parameters
+        with np.errstate(all="ignore"):
+            w = [*u(t), t, *np.array(signs)]
+            values = compile_floats(self.borders, groups)(x.T, w, self.theta)
+        return np.stack(np.broadcast_arrays(*values, t)[:-1], 1)
+
     def matrix(
         self, terms: Sequence[Any], symbols: Sequence[Any]
     ) -> Callable[[Numbers, Numbers], Array]:
@@ -108,6 +120,11 @@ class SwitchedField:
         n, bit = len(self.state), A_BIT * (ends[1] - ends[0])
         moving = [i for i in range(len(self.inputs)) if i not in steady]
 
+        def inputs(t: Array) -> Array:
+            if not moving:
+                return np.repeat(np.array(u(ends[0]))[:, None], len(t), 1)
+            return np.array([u(s) for s in t.tolist()]).T
+
         def around(function: Callable[[Numbers, Numbers], Any]) -> Callable[..., Any]:
             return lambda t, x, signs: function(x, [*u(t), t, *signs])
 
@@ -124,6 +141,7 @@ class SwitchedField:
         return SwitchedProblem(
             len(self.signs), around(f), around(jacobian), around(borders), around(sizes), slope,
             separators=self._separators(u, steady),
+            along=lambda t, x, signs: self.borders_along(inputs, t, x, signs),
         )  # fmt: skip
 
     def _separators(
