@@ -139,15 +139,15 @@ def _scan(
     from riemannian_modules.spec.files import write_text
 
     if out is None:
-        found, _ = scanned(scan, system, run, *setting)
+        found = scanned(scan, system, run, *setting)
     else:
         with results_in(out, stale=FILES) as draft:
-            found, happened = scanned(scan, system, run, *setting)
+            found = scanned(scan, system, run, *setting)
             found.to_csv(draft / "trajectory.csv")
             save_figure(found.plot(), draft / "trajectory.png")
             write_json(draft / "summary.json", scan_summary(scan, system, found))
-            if happened:
-                text = events_of_runs_csv(system.module, happened)
+            if found.events_of_runs:
+                text = events_of_runs_csv(system.module, found.events_of_runs)
                 write_text(draft / "events.csv", text)
     output().print(scan_table(scan, found, plain(system.name)))
 

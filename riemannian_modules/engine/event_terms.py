@@ -98,6 +98,11 @@ class EventsOf:
             x = after
         return x, any(e.ends for e in events)
 
+    @cached_property
+    def _written(self) -> dict[str, Value]:
+        """The formulas of resets that were met so far, compiled."""
+        return {}
+
     def _reset(self, e: Event, reset: Resets, t: float, x: Array, u: list[float]) -> Array:
         where = f"{type(self.module).__name__}: reset of {e.name!r}"
         rows: Any = reset if isinstance(reset, Mapping) else reset(t, *self._signals(x, u))
@@ -111,7 +116,9 @@ class EventsOf:
         for name, given in rows.items():
             value: Any = given
             if isinstance(given, str):
-                value = self._compiled(self._term(given, _time()))[0](t, x.tolist(), u)
+                if given not in self._written:
+                    self._written[given] = self._compiled(self._term(given, _time()))[0]
+                value = self._written[given](t, x.tolist(), u)
             elif callable(given):
                 value = given(t, *self._signals(x, u))
             place, flat = new_value(space, name, value, f"{where}: {name!r}")
@@ -222,7 +229,6 @@ def _written(formula: str, t: Any, x: Any, u: Any, p: Any) -> Any:
     for part in (p, u, x):  # a state comes before an input of its name
         values |= {normal(name): part[name] for name in part}
     return evaluate(formula, parse(formula, list(values)), values, x.vector.tracer)
-
 
 
 def _time() -> Any:

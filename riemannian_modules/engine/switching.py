@@ -99,9 +99,11 @@ class PiecewiseRun:
         states, stops = [x[None]], sorted(self._stops(first, last, scheduled))
         tolerances = Tolerances(rtol, atol, self.program.longest_step(times))
         crossing = self.happening.crossing
-        watched = Watched([e.direction for e in crossing], self._happen)
+        watched = Watched(
+            [e.direction for e in crossing], [e.moves for e in crossing], self._happen
+        )
         run = Pieces(watched, tolerances, self.methods, tally=self.tally)
-        with reported(lambda t, at: at[0](t, *at[1:]), first, last) as told:
+        with reported(_untold, first, last) as told:
             for a, b in pairwise([first, *stops, last]):
                 inside = times[(times > a) & (times <= b)]
                 grid = np.union1d([a, b], inside)
@@ -126,7 +128,10 @@ class PiecewiseRun:
         if b - a <= SLACK * float(np.spacing(max(abs(a), abs(last)))):
             return np.repeat(x[None], len(grid), 0)
         plain = self._checked(a, b, x)
-        problem = replace(plain, derivative=lambda *at: told(at[0], (plain.derivative, *at[1:])))
+        rate = plain.derivative
+        problem = plain
+        if told is not _untold:
+            problem = replace(plain, derivative=lambda t, *at: told(t, at) or rate(t, *at))
         try:
             return run.stretch(problem, x, grid, [*self.program.kinks(a, b), b])
         except StoppedError as stopped:
@@ -170,6 +175,10 @@ class PiecewiseRun:
             f"{type(self.module).__name__}: the integration stopped at t = {stopped.time:.6g} of "
             f"{end:.6g}: {stopped.message}{state}"
         )
+
+
+def _untold(t: float, x: Any) -> Any:
+    """What a run tells where nobody watches."""
 
 
 def piecewise_problem(

@@ -34,7 +34,7 @@ from riemannian_modules.integration.problem import (
     Tolerances,
 )
 from riemannian_modules.integration.rows import Rows
-from riemannian_modules.integration.scout import Scout
+from riemannian_modules.integration.scout import MOST, NOT_SOUGHT, UNWATCHED, Scout
 from riemannian_modules.integration.sides import settled
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.integration.tally import Tally
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
 SOON = 1e-7  # of the stretch: crossings of one border or event within this may accumulate
+PER_STEP = 3  # evaluations, those of steps that are tried again among them
 MOST_SOON = 50  # such crossings in a row that are let pass
 MOST_SOONER = 4  # crossings in a row, the last of them soon, of which each comes sooner
 BITS = 1e-11, 1e-8, 1e-5  # of the time to the end: where a value is looked at that an event left
@@ -56,15 +57,17 @@ class Watched:
 
     Attributes:
         directions: For each 1 (rising), -1 (falling) or 0 (both).
+        moving: Whether each may move the state or end the run; others are noted on the way.
         happen: From a time, a state and the indices of the events to the state after, and whether
             the run ends.
     """
 
     directions: Sequence[int]
+    moving: Sequence[bool]
     happen: Callable[[float, Array, list[int]], tuple[Array, bool]]
 
 
-NOTHING = Watched((), lambda _t, x, _i: (x, False))
+NOTHING = Watched((), (), lambda _t, x, _i: (x, False))
 NO_ZEROS = Zeros(lambda _t, _x: (), lambda t, _x: np.zeros((len(t), 0)))
 Found = tuple[float, Array, list[int], list[int]]  # a crossing: time, state, borders and events
 
@@ -97,7 +100,7 @@ class Pieces:
         self._most_steps, self._tally = most_steps, Tally() if tally is None else tally
         self._watched, self._tolerances, self._methods = watched, tolerances, methods
         self.ended: float | None = None
-        self._zeros = NO_ZEROS
+        self._zeros, self._expected = NO_ZEROS, MOST
         self._sides: list[float] = []  # of the events' values; 0 where not known yet
         self._crossings: dict[tuple[str, int], deque[float]] = {}
 
@@ -171,10 +174,9 @@ class Pieces:
 
         if issubclass(method, LSODA):
             return self._compiled(piece, rows)
-        problem, steps = piece.smooth, 0
         ends = np.array([piece.start, piece.stops[-1]])
-        for solver in march(method, problem, ends, piece.stops, self._tolerances, self._tally):
-            steps += 1
+        walk = march(method, piece.smooth, ends, piece.stops, self._tolerances, self._tally)
+        for steps, solver in enumerate(walk, 1):
             if steps > most:
                 raise StoppedError(float(solver.t), solver.y, "too many steps were needed.")
             path = solver.dense_output()
@@ -187,11 +189,14 @@ class Pieces:
     def _compiled(self, piece: _Piece, rows: Rows) -> Found | None:
         """The same by LSODA, whose steps are looked at where a crossing may be."""
         sides = [*piece.signs, *self._sides]
-        ways = [math.nan if sign == 0.0 else 0.0 for sign in piece.signs]
-        scout = Scout(piece.zeros.along, sides, [*ways, *map(float, self._watched.directions)])
+        ways = [UNWATCHED if sign == 0.0 else 0.0 for sign in piece.signs]
+        for way, moves in zip(self._watched.directions, self._watched.moving, strict=True):
+            ways.append(float(way) if moves else NOT_SOUGHT)
+        scout = Scout(piece.zeros.along, sides, ways, self._expected)
         wanted = np.concatenate([[piece.start], rows.ahead])
         tolerances, passed = self._tolerances, piece.start
         way = course(piece.smooth, wanted, piece.stops, tolerances, scout, self._tally)
+        self._expected = PER_STEP * scout.steps
         for a, b in way.doubtful:
             if a > passed:
                 rows.record(way.path, passed, a, way.path(a))
@@ -216,11 +221,13 @@ class Pieces:
             at, turned = crossed
             signs = [*piece.signs, *self._sides]
             borders, events = piece.owners(turned), self._turned(turned, len(piece.signs))
-            if events:  # a reset goes on from this side
-                at = just_before(step, signs, turned, at)
-            if borders is not None or events:
-                rows.record(step.path, step.start, at)
-                return at, step.path(at), borders or [], events
+            # A reset goes on from this side.
+            before = just_before(step, signs, turned, at) if events else at
+            if borders is not None or any(self._watched.moving[i] for i in events):
+                rows.record(step.path, step.start, before)
+                return before, step.path(before), borders or [], events
+            if events:
+                self._watched.happen(before, step.path(before), events)
             later = [i for i, s in enumerate(times) if s > at]
             times = [at, *(times[i] for i in later)]
             values = np.vstack([step.at(at), values[later]])

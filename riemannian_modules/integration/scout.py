@@ -10,20 +10,23 @@ Differential Equations I*, section II.6 (Hermite's interpolation).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
 from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.space import Array
 
-EVERY = 96  # evaluations after which they are looked at
+FEWEST, MOST = 12, 96  # evaluations after which they are looked at
 POINTS = np.array([0.25, 0.5, 0.75])  # of a step, besides its ends
 PER_STEP = len(POINTS) + 1
 # Where a value has a lowest point inside of a step, the step is looked at if a parabola through its
 # neighbours reaches below the first share of it, or if it is below the second share of its change.
 DIP, LOW = 0.75, 0.1
+
+NOT_SOUGHT, UNWATCHED = math.inf, math.nan
 
 
 class FoundError(Exception):
@@ -36,28 +39,33 @@ class Scout:
 
     Attributes:
         doubtful: Ends of such steps, in order.
-        steps: Accepted steps so far.
+        steps: Accepted steps so far, up to a change that was sought.
         calls: Evaluations so far.
         first_step: The first step, once it is known to be accepted: none or one.
         reached: The end of the last step that is known to be accepted.
     """
 
     def __init__(
-        self, along: Callable[[Array, Array], Array], sides: Sequence[float], ways: Sequence[float]
+        self,
+        along: Callable[[Array, Array], Array],
+        sides: Sequence[float],
+        ways: Sequence[float],
+        expected: int = MOST,
     ) -> None:
         """Begin a run.
 
         Args:
             along: The watched values (T, k) at times (T,) and states (T, n).
             sides: The sign of each value, 0 where it is not known yet.
-            ways: For each value the sign to which a change is sought, 0 for both; NaN where it is
-                not watched.
+            ways: For each value the sign to which a change is sought, 0 for both; or `NOT_SOUGHT`
+                where a change makes a step doubtful and no more, or `UNWATCHED`.
+            expected: Evaluations after which a change is expected.
         """
         self._along, self._sides, self._ways = along, np.array(sides), np.array(ways)
         self._times: list[float] = []
         self._points: list[list[float]] = []
         self._rates: list[Numbers] = []
-        self._next = EVERY
+        self._every = self._next = min(max(expected, FEWEST), MOST)
         self.doubtful: list[tuple[float, float]] = []
         self.steps = self.calls = 0
         self.first_step: tuple[tuple[float, float], ...] = ()
@@ -74,7 +82,8 @@ class Scout:
         self._rates.append(rate)
         self.calls += 1
         if self.calls == self._next:
-            self._next += EVERY
+            self._every = min(2 * self._every, MOST)
+            self._next += self._every
             self.look(is_over=False)
 
     def look(self, *, is_over: bool) -> None:
@@ -107,8 +116,8 @@ class Scout:
         values = np.nan_to_num(self._along(times, _hermite(t, x, rate)), posinf=1.0, neginf=-1.0)
         values = np.where(np.isnan(self._ways), 0.0, values)
         signs = _carried(np.vstack([self._sides, np.sign(values)]))
-        changed = (signs[1:] * signs[:-1] < 0).any(1)
-        in_step = changed[1:].reshape(-1, PER_STEP).any(1)
+        changed: Any = (signs[1:] * signs[:-1] < 0).any(1)
+        in_step: Any = changed[1:].reshape(-1, PER_STEP).any(1)
         in_step[0] |= changed[0]
         ends = np.vstack([self._sides, signs[1 + PER_STEP :: PER_STEP]])
         sought = (ends[1:] * ends[:-1] < 0) & ((self._ways == 0) | (self._ways == ends[1:]))
@@ -119,6 +128,7 @@ class Scout:
                           if i <= found]  # fmt: skip
         if sought.any():
             self.reached = float(t[found + 1])
+            self.steps -= len(t) - 2 - found
             raise FoundError
 
 
