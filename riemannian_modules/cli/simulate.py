@@ -22,7 +22,7 @@ from riemannian_modules.cli.happened import events_csv, events_of_runs_csv, even
 from riemannian_modules.cli.interruption import words_without
 from riemannian_modules.cli.results import results_in, write_json
 from riemannian_modules.cli.scan import Scan, scan_of, scan_summary, scan_table, scanned
-from riemannian_modules.cli.stretches import has_instants, simulated_in_stretches
+from riemannian_modules.cli.stretches import has_ticks, simulated_in_stretches
 
 if TYPE_CHECKING:
     from riemannian_modules.engine.trajectory import Trajectory
@@ -67,8 +67,8 @@ def simulate(
     Prints where each state starts and ends, and what happened on the way. With `--out`, saves
     `trajectory.csv` (every state, input and output at every time), `trajectory.png`,
     `summary.json` and, of a system with events, `events.csv`. Ctrl-C keeps what is simulated by
-    then, and names the command that goes on from there; a run with events or sampled parts is one
-    piece, of which nothing is kept.
+    then, and names the command that goes on from there; a run with sampled parts is one piece, of
+    which nothing is kept.
 
     For example:
 
@@ -91,12 +91,12 @@ def simulate(
             raise misuse("--resume", "a scan is one piece; leave --resume out to begin again.")
         _scan(system, scan_of(system.module, scan), run, (times, start, drive), out)
         return
-    is_one_piece = has_instants(system)
+    is_one_piece = has_ticks(system)
     if is_one_piece and resume is not None:
         raise misuse(
             "--resume",
-            "the system has events or sampled parts, so that its runs are one piece: what happens "
-            "where two pieces meet would happen in both. Leave --resume out to begin again.",
+            "the system has sampled parts, so that its runs are one piece: what they do where two "
+            "pieces meet would be done in both. Leave --resume out to begin again.",
         )
     if out is None:
         _tell(system, run(times, start, drive))
@@ -106,7 +106,9 @@ def simulate(
         trajectory = (
             run(times, start, drive)
             if is_one_piece
-            else simulated_in_stretches(system, run, times, start, drive, resume, draft / FILES[1])
+            else simulated_in_stretches(
+                system, run, times, start, drive, resume, (draft / FILES[1], draft / FILES[3])
+            )
         )
         _save(system, trajectory, draft)
     _tell(system, trajectory)

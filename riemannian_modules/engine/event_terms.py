@@ -57,13 +57,17 @@ class EventsOf:
     def zeros(self, u: InputValue) -> Zeros:
         """The functions whose zeros are events, under inputs."""
         values = [at for at, _ in self._values]
-        paths = [along for _, along in self._values]
 
         def along(t: Array, x: Array) -> Array:
             inputs = np.array([u(time) for time in t.tolist()]).reshape(len(t), -1)
-            return np.stack([path(t, x, inputs) for path in paths], 1)
+            return self.values_along(t, x, inputs)
 
         return Zeros(lambda t, x: [value(t, x, u(t)) for value in values], along)
+
+    def values_along(self, t: Array, x: Array, u: Array) -> Array:
+        """The functions (T, l) at times (T,), states (T, n) and inputs (T, m)."""
+        paths = [along(t, x, u) for _, along in self._values]
+        return np.array(paths, dtype=np.float64).reshape(-1, len(t)).T
 
     def exact(self, time: Any) -> tuple[Any, ...]:
         """The exact terms of the functions that have some, in the module's symbols and ``time``."""

@@ -61,13 +61,14 @@ class Course:
     def inside(self, start: float, end: float) -> Callable[[Any], Array]:
         """The solver's own interpolant in a doubtful step: from times to states (n,) or (n, T)."""
         states = self.states[np.searchsorted(self.times, _points(start, end))]
+        first, rest = states[0], states - states[0]  # what stays, stays to the last bit
 
         def path(t: Any) -> Array:
             gaps = (np.asarray(t)[..., None] - start) / (end - start) - SHARES
             is_there = gaps == 0.0
             weights = _WEIGHTS / np.where(is_there, 1.0, gaps)
             weights = np.where(is_there.any(-1, keepdims=True), is_there, weights)
-            return (weights @ states / weights.sum(-1, keepdims=True)).T
+            return (first + weights @ rest / weights.sum(-1, keepdims=True)).T
 
         return path
 
