@@ -49,19 +49,26 @@ def march(
     corners: Array,
     tolerances: Tolerances,
     tally: Tally | None = None,
+    first_step: float = 0.0,
 ) -> Iterator[Any]:
     """The solver after each of its steps from ``times[0]`` to ``times[-1]``.
+
+    LSODA knows of the last time alone, which has to be the only corner. The first step is at most
+    ``first_step`` long; the solver chooses it where that is 0.
 
     Raises:
         StoppedError: If it gives up.
     """
-    from scipy.integrate import BDF, Radau
+    from scipy.integrate import BDF, LSODA, Radau
 
     def derivative(t: float, x: Array) -> Array:
         return problem.rate(float(t), x)
 
-    implicit = issubclass(solver_type, (BDF, Radau))
+    implicit = issubclass(solver_type, (BDF, LSODA, Radau))
     options: dict[str, Any] = {"jac": lambda t, x: problem.matrix(float(t), x)} if implicit else {}
+    if first_step:
+        span = float(times[-1] - times[0])
+        options["first_step"] = min(first_step, span, tolerances.largest_step)
     steps = 0
     with np.errstate(all="ignore"):
         solver = _started(solver_type, derivative, times, problem.start, tolerances, options)
