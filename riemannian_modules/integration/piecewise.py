@@ -149,7 +149,7 @@ class Pieces:
                 reached = self._next(piece, methods[0], rows, most)
             except (StoppedError, UndefinedError) as stopped:
                 if len(methods) == 1:
-                    raise _told(stopped, t, x) from None
+                    raise _told(stopped, *rows.last) from None
                 del methods[0]
                 t, x = rows.last
                 mode = settled(problem, t, x, end, mode)
