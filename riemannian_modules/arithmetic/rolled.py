@@ -119,9 +119,16 @@ class _Forms:
             self._keep(term)
             return self._number("number"), ()
         if term.is_Add or term.is_Mul:  # the order in which SymPy keeps operands is that of names
-            operands = tuple(sorted(operands, key=lambda a: (self.of[a][0], self._first_leaf(a))))
+            operands = self._sorted(operands)
         forms = tuple(self.of[a][0] for a in operands)
         return self._number((_head(term), forms)), operands
+
+    def _sorted(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """By their forms, and those of one form by their leaves."""
+        forms = [self.of[a][0] for a in operands]
+        if len(set(forms)) == len(forms):
+            return tuple(sorted(operands, key=lambda a: self.of[a][0]))
+        return tuple(sorted(operands, key=lambda a: (self.of[a][0], self._first_leaf(a))))
 
     def _number(self, node: Any) -> int:
         return self.known.setdefault(node, len(self.known))

@@ -11,6 +11,7 @@ from typing import Any
 import sympy as sp
 
 from riemannian_modules.arithmetic import functions as fn
+from riemannian_modules.arithmetic.sums import minus, plus, times
 from riemannian_modules.arithmetic.tracer import Tracer
 from riemannian_modules.errors import TraceError
 
@@ -161,9 +162,9 @@ def _sigmoid(x: Any) -> Any:
 
 
 SCALAR_RULES: dict[str, Callable[..., Any]] = {
-    "add": _plain(lambda a, b: a + b),
-    "subtract": _plain(lambda a, b: a - b),
-    "multiply": _plain(lambda a, b: a * b),
+    "add": _plain(plus),
+    "subtract": _plain(minus),
+    "multiply": _plain(times),
     "divide": _divide,
     "negative": _plain(lambda a: -a),
     "positive": _plain(lambda a: a),

@@ -58,7 +58,8 @@ def frozen(terms: tuple[sp.Expr, ...]) -> Frozen:
     return Frozen(tuple(done[t] for t in terms), tuple(signs.of), tuple(signs.of.values()))
 
 
-def sizes(borders: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
+@lru_cache(maxsize=128)
+def sizes(borders: tuple[sp.Expr, ...]) -> tuple[sp.Expr, ...]:
     """For each border the sum of its parts' sizes: what its rounding is relative to."""
     return tuple(sp.Add(*(fn.absolute(part) for part in sp.Add.make_args(b))) for b in borders)  # type: ignore[misc]
 

@@ -61,7 +61,7 @@ class Tracer:
     def _size_of(self, expression: Any) -> int:
         known = self.sizes.get(expression)
         if known is None:
-            known = 1 + sum(self._size_of(part) for part in expression.args)
+            known = 1 + sum(self._size_of(part) if part.args else 1 for part in expression.args)
             self.sizes[expression] = known
         return known
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riemannian_modules.cli.console import plain
@@ -50,6 +51,35 @@ def _changes(one: Occurrence, names: Sequence[str]) -> str:
 def events_csv(module: RiemannianModule, events: Sequence[Occurrence]) -> str:
     """One row an event: its time and name, and each state before and after it, to all 17 digits."""
     return _csv(["time", "event", *_sides(module)], map(_row, events))
+
+
+def read_events(path: Path, module: RiemannianModule) -> tuple[Occurrence, ...]:
+    """What `events_csv` wrote.
+
+    Raises:
+        SpecError: If the file cannot be read.
+        SignatureError: If it is a table of something else.
+        DomainError: If an entry is no finite number.
+    """
+    import numpy as np
+
+    from riemannian_modules.csv_table import numbers_of, read_rows
+    from riemannian_modules.engine.events import Occurrence
+    from riemannian_modules.errors import SignatureError
+
+    (_, header), *rows = read_rows(path) or [(0, [])]
+    if header != ["time", "event", *_sides(module)]:
+        raise SignatureError(
+            f"{path}: expected the events of the run that is to go on, with the columns time, "
+            f"event and each state before and after, got {header}. Keep the file beside the "
+            "trajectory."
+        )
+    found: list[Occurrence] = []
+    for line, row in rows:
+        numbers = numbers_of(f"{path}: line {line}", [*row[:1], *row[2:]], [header[0], *header[2:]])
+        before, after = np.split(np.array(numbers[1:]), 2)
+        found.append(Occurrence(row[1], numbers[0], before, after))
+    return tuple(found)
 
 
 def events_of_runs_csv(module: RiemannianModule, runs: Sequence[Sequence[Occurrence]]) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from riemannian_modules.engine.events import Occurrence
     from riemannian_modules.engine.trajectory import Trajectory
     from riemannian_modules.modules.module import RiemannianModule
     from riemannian_modules.space import Array
@@ -119,47 +118,40 @@ def _found(module: RiemannianModule, name: str) -> tuple[int, int]:
 
 def scanned(
     scan: Scan, system: System, run: Run, times: Array, x0: Array, inputs: dict[str, Any]
-) -> tuple[Trajectory, list[tuple[Occurrence, ...]]]:
-    """The runs as a batch, and what happened in each.
-
-    Raises:
-        typer.BadParameter: For a system with an event that ends runs, each at a time of its own.
-    """
+) -> Trajectory:
+    """The runs as a batch."""
     import numpy as np
 
-    from riemannian_modules.engine.trajectory import trajectory_at
+    points, drives = scan.points(system.module, x0, inputs), inputs
+    if scan.kind == INPUT:
+        name = next(n for n, v in points[-1][1].items() if v is not inputs.get(n))
+        drives = inputs | {name: np.array([p[1][name] for p in points])}
+    x, thetas = (np.array([p[i] for p in points]) for i in (0, 2))
+    return run(times, x, drives, thetas)
 
-    module, points = system.module, scan.points(system.module, x0, inputs)
-    events = system.simulation.events if system.simulation else ()
-    ends = [e.name for e in events if e.ends]
-    if ends:
-        raise misuse(
-            OPTION,
-            f"the event {ends[0]!r} ends runs, each at another time, so that they make no batch. "
-            "Simulate them one by one, or let it only be noted down.",
-        )
-    x, drives = np.array([p[0] for p in points]), inputs
-    thetas = np.array([p[2] for p in points])
-    if not events:
-        if scan.kind == INPUT:
-            name = next(n for n, v in points[-1][1].items() if v is not inputs.get(n))
-            drives = inputs | {name: np.array([p[1][name] for p in points])}
-        return run(times, x, drives, thetas), []
-    found = [run(times, *point) for point in points]
-    states, u = np.stack([t.states for t in found]), np.stack([t.inputs for t in found])
-    return trajectory_at(module, times, states, u, thetas), [t.events for t in found]
+
+def _ends(trajectory: Trajectory) -> tuple[Array, Array, Array]:
+    """The times (R,), states and outputs at which the runs end."""
+    import numpy as np
+
+    ends = trajectory.ends
+    if ends is not None:
+        return ends.times, ends.states, ends.outputs
+    times = np.full(trajectory.batch, trajectory.times[-1])
+    return times, trajectory.states[:, -1], trajectory.outputs[:, -1]
 
 
 def scan_summary(scan: Scan, system: System, trajectory: Trajectory) -> dict[str, Any]:
     """Where each run ends, as JSON's types."""
-    s = trajectory.module.signature
-    ends = (s.state, trajectory.states), (s.outputs, trajectory.outputs)
-    state, y = (
-        dict(zip(space.coordinates, of[:, -1].T.tolist(), strict=True)) for space, of in ends
+    s, (times, x, y) = trajectory.module.signature, _ends(trajectory)
+    state, output = (
+        dict(zip(space.coordinates, of.T.tolist(), strict=True))
+        for space, of in ((s.state, x), (s.outputs, y))
     )
     return {
         "system": system.name, "t_end": float(trajectory.times[-1]), "scan": scan.name,
-        "values": scan.values.tolist(), "final_state": state, "final_output": y,
+        "values": scan.values.tolist(), "run_ends": times.tolist(), "final_state": state,
+        "final_output": output,
     }  # fmt: skip
 
 
@@ -169,16 +161,19 @@ def scan_table(scan: Scan, trajectory: Trajectory, title: str) -> Table:
     from rich.table import Table
 
     s = trajectory.module.signature
-    space, paths = (s.state, trajectory.states) if s.state.size else (s.outputs, trajectory.outputs)
+    times, x, y = _ends(trajectory)
+    space, last = (s.state, x) if s.state.size else (s.outputs, y)
+    when = [f"{time:.6g}" for time in times.tolist()] if trajectory.ends else []
     shown = space.coordinates[:6]
     table = Table(title=f"{title}: ends at", title_justify="left")
-    for heading in ("run", scan.name, *shown):
+    for heading in ("run", scan.name, *(["time"] if when else []), *shown):
         table.add_column(plain(heading), justify="right")
     runs = len(scan.values)
     kept = np.linspace(0, runs - 1, min(runs, MOST_ROWS)).round().astype(int).tolist()
     for i in kept:
-        ends = paths[i, -1, : len(shown)].tolist()
-        table.add_row(str(i), f"{scan.values[i]:.6g}", *(f"{value:.5g}" for value in ends))
+        ends = last[i, : len(shown)].tolist()
+        numbers = (f"{value:.5g}" for value in ends)
+        table.add_row(str(i), f"{scan.values[i]:.6g}", *when[i : i + 1], *numbers)
     if runs > len(kept) or space.size > len(shown):
         table.caption = f"{len(kept)} of {runs} runs, {len(shown)} of {space.size} columns"
     return table

@@ -67,8 +67,8 @@ def simulate(
     Prints where each state starts and ends, and what happened on the way. With `--out`, saves
     `trajectory.csv` (every state, input and output at every time), `trajectory.png`,
     `summary.json` and, of a system with events, `events.csv`. Ctrl-C keeps what is simulated by
-    then, and names the command that goes on from there; a run with events, sampled parts or exact
-    delays is one piece, of which nothing is kept.
+    then, and names the command that goes on from there; a run with sampled parts or exact delays is
+    one piece, of which nothing is kept.
 
     For example:
 
@@ -95,9 +95,9 @@ def simulate(
     if is_one_piece and resume is not None:
         raise misuse(
             "--resume",
-            "the system has events, sampled parts or exact delays, so that its runs are one piece: "
-            "what happens where two pieces meet would happen in both, and delays look back over "
-            "it. Leave --resume out to begin again.",
+            "the system has sampled parts or exact delays, so that its runs are one piece: what "
+            "parts do where two pieces meet would be done in both, and delays look back over it. "
+            "Leave --resume out to begin again.",
         )
     if out is None:
         _tell(system, run(times, start, drive))
@@ -107,7 +107,9 @@ def simulate(
         trajectory = (
             run(times, start, drive)
             if is_one_piece
-            else simulated_in_stretches(system, run, times, start, drive, resume, draft / FILES[1])
+            else simulated_in_stretches(
+                system, run, times, start, drive, resume, (draft / FILES[1], draft / FILES[3])
+            )
         )
         _save(system, trajectory, draft)
     _tell(system, trajectory)
@@ -140,15 +142,15 @@ def _scan(
     from riemannian_modules.spec.files import write_text
 
     if out is None:
-        found, _ = scanned(scan, system, run, *setting)
+        found = scanned(scan, system, run, *setting)
     else:
         with results_in(out, stale=FILES) as draft:
-            found, happened = scanned(scan, system, run, *setting)
+            found = scanned(scan, system, run, *setting)
             found.to_csv(draft / "trajectory.csv")
             save_figure(found.plot(), draft / "trajectory.png")
             write_json(draft / "summary.json", scan_summary(scan, system, found))
-            if happened:
-                text = events_of_runs_csv(system.module, happened)
+            if found.events_of_runs:
+                text = events_of_runs_csv(system.module, found.events_of_runs)
                 write_text(draft / "events.csv", text)
     output().print(scan_table(scan, found, plain(system.name)))
 

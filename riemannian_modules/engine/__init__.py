@@ -54,6 +54,7 @@ from riemannian_modules.engine.robust_losses import (
     StudentLoss,
 )
 from riemannian_modules.engine.root_locus import RootLocus
+from riemannian_modules.engine.run_ends import RunEnds
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
 from riemannian_modules.engine.simulate import simulate
 from riemannian_modules.engine.solve_plan import SolvePlan, Way
@@ -150,6 +151,7 @@ __all__ = [
     "Rank",
     "RobustLoss",
     "RootLocus",
+    "RunEnds",
     "Scale",
     "Schedule",
     "Series",

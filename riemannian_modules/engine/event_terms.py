@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -22,11 +23,12 @@ from riemannian_modules.errors import (
     TraceError,
     UnsupportedError,
 )
-from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.integration.crossings import Zeros, each
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array, Space
 
 Value = Callable[[float, list[float], list[float]], float]  # of a time, a state and inputs
+Values = Callable[[Array, Array, Array], Array]  # the same of T times, (T, n) and (T, m)
 TIME = "t"
 
 
@@ -52,15 +54,35 @@ class EventsOf:
         """Those that are zeros of functions."""
         return [e for e in self.events if e.when is not None]
 
-    def values(self) -> Callable[[float, list[float], list[float]], Numbers]:
-        """The functions whose zeros are events."""
-        values = [self._crossed(e.name, e.when) for e in self.crossing if e.when is not None]
-        return lambda t, x, u: [value(t, x, u) for value in values]
+    def zeros(self, u: InputValue) -> Zeros:
+        """The functions whose zeros are events, under inputs."""
+        values = [at for at, _ in self._values]
+
+        def along(t: Array, x: Array) -> Array:
+            inputs = np.array([u(time) for time in t.tolist()]).reshape(len(t), -1)
+            return self.values_along(t, x, inputs)
+
+        return Zeros(lambda t, x: [value(t, x, u(t)) for value in values], along)
+
+    def values_along(self, t: Array, x: Array, u: Array) -> Array:
+        """The functions (T, l) at times (T,), states (T, n) and inputs (T, m)."""
+        paths = [along(t, x, u) for _, along in self._values]
+        return np.array(paths, dtype=np.float64).reshape(-1, len(t)).T
 
     def exact(self, time: Any) -> tuple[Any, ...]:
         """The exact terms of the functions that have some, in the module's symbols and ``time``."""
-        terms = (self._term(e.when, time) for e in self.crossing if e.when is not None)
-        return tuple(t for t in terms if t is not None and t.free_symbols)
+        terms = (term for term in self._terms if term is not None and term.free_symbols)
+        return tuple(term.xreplace({_time(): time}) for term in terms)
+
+    @cached_property
+    def _terms(self) -> list[Any]:
+        """The exact terms of the crossing events, None of those that have none."""
+        return [self._term(e.when, _time()) for e in self.crossing if e.when is not None]
+
+    @cached_property
+    def _values(self) -> list[tuple[Value, Values]]:
+        crossing = zip(self.crossing, self._terms, strict=True)
+        return [self._crossed(e.name, e.when, term) for e, term in crossing if e.when is not None]
 
     def scheduled(self) -> dict[float, list[Event]]:
         """The events at known times, by these times."""
@@ -80,6 +102,11 @@ class EventsOf:
             x = after
         return x, any(e.ends for e in events)
 
+    @cached_property
+    def _written(self) -> dict[str, Value]:
+        """The formulas of resets that were met so far, compiled."""
+        return {}
+
     def _reset(self, e: Event, reset: Resets, t: float, x: Array, u: list[float]) -> Array:
         where = f"{type(self.module).__name__}: reset of {e.name!r}"
         rows: Any = reset if isinstance(reset, Mapping) else reset(t, *self._signals(x, u))
@@ -93,7 +120,9 @@ class EventsOf:
         for name, given in rows.items():
             value: Any = given
             if isinstance(given, str):
-                value = self._value(f"{e.name!r}: {name}", given)(t, x.tolist(), u)
+                if given not in self._written:
+                    self._written[given] = self._compiled(self._term(given, _time()))[0]
+                value = self._written[given](t, x.tolist(), u)
             elif callable(given):
                 value = given(t, *self._signals(x, u))
             place, flat = new_value(space, name, value, f"{where}: {name!r}")
@@ -110,35 +139,43 @@ class EventsOf:
             s.parameters.signals(self.theta),
         )
 
-    def _crossed(self, name: str, when: Formula) -> Value:
-        import sympy as sp
-
-        if isinstance(when, str) and not self._term(when, sp.Symbol(TIME)).free_symbols:
+    def _crossed(self, name: str, when: Formula, term: Any) -> tuple[Value, Values]:
+        where = f"{type(self.module).__name__}: event {name!r}"
+        if isinstance(when, str) and not term.free_symbols:
             raise SignatureError(
-                f"{type(self.module).__name__}: event {name!r}: {when!r} is constant, so that it "
-                "crosses zero never. Write what is zero at the event, such as 'q - 0.5'."
+                f"{where}: {when!r} is constant, so that it crosses zero never. Write what is zero "
+                "at the event, such as 'q - 0.5'."
             )
-        return self._value(name, when)
+        if term is not None:
+            return self._compiled(term)
+        assert callable(when)
 
-    def _value(self, name: str, formula: Formula) -> Value:
-        import sympy as sp
+        def called(t: float, x: list[float], u: list[float]) -> float:
+            return number(f"{where} at t = {t:g}", when(t, *self._signals(x, u)))
 
+        def one_by_one(t: Array, x: Array, u: Array) -> Array:
+            both = np.hstack([x, u])
+            n = x.shape[1]
+            return each(lambda time, z: [called(time, z[:n], z[n:])], t, both)[:, 0]
+
+        return called, one_by_one
+
+    def _compiled(self, term: Any) -> tuple[Value, Values]:
+        from riemannian_modules.arithmetic.compile import compile_floats
         from riemannian_modules.arithmetic.compile_scalars import compile_scalars
         from riemannian_modules.arithmetic.expression import symbols_of
 
-        time = sp.Symbol("time of the run", real=True)
-        term = self._term(formula, time)
-        if term is not None:
-            x, u, p = (symbols_of(space) for space in self.module.signature.distinct)
-            compiled = compile_scalars((term,), (x, (*u, time), p), self.theta)
-            return lambda t, x, u: compiled(x, [*u, t])[0]
-        assert callable(formula)
-        where = f"{type(self.module).__name__}: event {name!r}"
+        x, u, p = (symbols_of(space) for space in self.module.signature.distinct)
+        groups = (x, (*u, _time()), p)
+        one = compile_scalars((term,), groups, self.theta)
+        many = compile_floats((term,), groups)
 
-        def called(t: float, x: list[float], u: list[float]) -> float:
-            return number(f"{where} at t = {t:g}", formula(t, *self._signals(x, u)))
+        def along(t: Array, x: Array, u: Array) -> Array:
+            with np.errstate(all="ignore"):
+                (values,) = many(x.T, [*u.T, t], self.theta)
+            return np.broadcast_to(values, t.shape)
 
-        return called
+        return lambda t, x, u: one(x, [*u, t])[0], along
 
     def _term(self, formula: Formula, time: Any) -> Any:
         """The exact term of a formula; None for a function that has none."""
@@ -198,8 +235,7 @@ def _written(formula: str, t: Any, x: Any, u: Any, p: Any) -> Any:
     return evaluate(formula, parse(formula, list(values)), values, x.vector.tracer)
 
 
-def driven(
-    values: Callable[[float, list[float], list[float]], Numbers], u: InputValue
-) -> Callable[[float, list[float]], Numbers]:
-    """The same functions of the time and the state alone."""
-    return lambda t, x: values(t, x, u(t))
+def _time() -> Any:
+    import sympy as sp
+
+    return sp.Symbol("time of the run", real=True)

@@ -45,6 +45,11 @@ class Event(Shown):
     reset: Resets | None
     ends: bool
 
+    @property
+    def moves(self) -> bool:
+        """Whether it resets the state or ends the run, rather than being noted down alone."""
+        return self.ends or self.reset is not None
+
     @override
     def facts(self) -> Facts:
         way = {1: " rising", -1: " falling", 0: ""}[self.direction]

@@ -9,7 +9,7 @@ Source: `riemannian_modules.integration.solve`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from riemannian_modules.door import is_quantity, number_array
 from riemannian_modules.engine.event_terms import EventsOf
+from riemannian_modules.engine.events import Event, Occurrence
 from riemannian_modules.engine.input_functions import Jumping
 from riemannian_modules.engine.inputs import InputProgram, InputSignal, input_program
 from riemannian_modules.engine.simulation_progress import reported
@@ -69,6 +70,7 @@ class Batch:
         rtol: Relative local error.
         floors: The absolute tolerances, (n,), None where they are scaled.
         method: A solver class, or None.
+        events: What may happen in each.
         first: The place of its first one in the whole.
     """
 
@@ -81,6 +83,7 @@ class Batch:
     rtol: float
     floors: Array | None
     method: type[OdeSolver] | None
+    events: Sequence[Event] = ()
     first: int = 0
 
     def __len__(self) -> int:
@@ -108,11 +111,29 @@ class Batch:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Solved:
-    """States (B, T, n) and inputs (B, T, m) of a batch, and what it took."""
+    """What came of a batch.
+
+    Attributes:
+        states: (B, T, n); NaN after the end of a run.
+        inputs: (B, T, m).
+        end_times: When each run ended, (B,).
+        end_states: Where, (B, n).
+        end_inputs: Under which inputs, (B, m).
+        happened: The events of each run.
+        tally: What it took.
+    """
 
     states: Array
     inputs: Array
+    end_times: Array
+    end_states: Array
+    end_inputs: Array
+    happened: tuple[tuple[Occurrence, ...], ...]
     tally: Tally
+
+
+# Solves one of a batch's simulations: its times and states, and what happened.
+Alone = Callable[[Batch, int, Tally], tuple[Array, Array, tuple[Occurrence, ...]]]
 
 
 def split_inputs(
@@ -163,14 +184,12 @@ def _is_batch(space: Space, name: str, value: Any, where: str) -> bool:
     return len(given) > len(own) and given[len(given) - len(own) :] == own
 
 
-def solved(
-    batch: Batch, alone: Callable[[Batch, int, Tally], Array], executor: Executor | None
-) -> Solved:
+def solved(batch: Batch, alone: Alone, executor: Executor | None) -> Solved:
     """Solve a batch, in portions where there is an executor.
 
     Args:
         batch: What to solve.
-        alone: Solves one of its simulations, (T, n).
+        alone: Solves one of its simulations.
         executor: From `concurrent.futures` or of the same interface.
     """
     if executor is None:
@@ -182,13 +201,18 @@ def solved(
     tally = Tally()
     for part in done:
         tally.include(part.tally)
-    states, inputs = (np.concatenate(rows) for rows in zip(
-        *((part.states, part.inputs) for part in done), strict=True
-    ))  # fmt: skip
-    return Solved(states, inputs, tally)
+    return Solved(
+        np.concatenate([part.states for part in done]),
+        np.concatenate([part.inputs for part in done]),
+        np.concatenate([part.end_times for part in done]),
+        np.concatenate([part.end_states for part in done]),
+        np.concatenate([part.end_inputs for part in done]),
+        tuple(events for part in done for events in part.happened),
+        tally,
+    )
 
 
-def solved_here(batch: Batch, alone: Callable[[Batch, int, Tally], Array]) -> Solved:
+def solved_here(batch: Batch, alone: Alone) -> Solved:
     """Solve a batch in this process."""
     module, tally = batch.module, Tally()
     where = f"{type(module).__name__}: inputs"
@@ -200,7 +224,7 @@ def solved_here(batch: Batch, alone: Callable[[Batch, int, Tally], Array]) -> So
     for name, values in batch.steady:
         inputs[:, :, program.space.slice_of(name)] = values[:, None]
     states = np.full((len(batch), len(batch.times), batch.x.shape[1]), np.nan)
-    nothing = EventsOf(module, batch.theta[0], (), [])
+    nothing = EventsOf(module, batch.theta[0], batch.events, [])
     if (
         module.time is Time.CONTINUOUS
         and not module.has_delays
@@ -208,12 +232,21 @@ def solved_here(batch: Batch, alone: Callable[[Batch, int, Tally], Array]) -> So
         and piecewise_problem(module, batch.theta[0], program, nothing) is None
     ):
         states = _together(batch, program, inputs[:, 0], tally)
+    happened: list[tuple[Occurrence, ...]] = [()] * len(batch)
+    ends = np.full(len(batch), batch.times[-1]), states[:, -1].copy(), inputs[:, -1].copy()
     for run in np.flatnonzero(~np.isfinite(states).all((1, 2))).tolist():
         try:
-            states[run] = alone(batch, run, tally)
+            t, x, happened[run] = alone(batch, run, tally)
         except (ConvergenceError, DomainError) as fault:
             raise type(fault)(f"In run {batch.first + run} of the batch: {fault}") from None
-    return Solved(states, inputs, tally)
+        known = int(np.searchsorted(batch.times, t[-1], "right"))
+        states[run, :known] = x[:known]
+        ends[0][run], ends[1][run] = t[-1], x[-1]
+        if t[-1] < batch.times[-1]:
+            ends[2][run] = program.sampled(t[-1:])[0]
+            for name, values in batch.steady:
+                ends[2][run, program.space.slice_of(name)] = values[run]
+    return Solved(states, inputs, *ends, tuple(happened), tally)
 
 
 def _together(batch: Batch, program: InputProgram, first: Array, tally: Tally) -> Array:

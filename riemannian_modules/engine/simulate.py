@@ -29,14 +29,13 @@ from riemannian_modules.engine.many import Batch, solved, split_inputs
 from riemannian_modules.engine.sampling import ticks
 from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.switching import (
-    MOST_RUNS,
     PiecewiseRun,
     piecewise_problem,
     smooth_problem,
     solvers,
     solvers_of_stretches,
 )
-from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
+from riemannian_modules.engine.trajectory import Trajectory, run_ends, trajectory_at
 from riemannian_modules.engine.vector_field import VectorField, vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, SignatureError
 from riemannian_modules.integration.automatic import integrate
@@ -52,8 +51,7 @@ from riemannian_modules.integration.scale import (
     SHARE,
     Floors,
     GivenFloors,
-    ScaledFloors,
-    TooFineError,
+    with_scales,
 )
 from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.integration.tally import Tally
@@ -115,7 +113,9 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
             ago.
         executor: Where a batch runs in portions: one of `concurrent.futures`, or of its interface.
             Processes get the module pickled.
-        events: Made with `event`, `stop` and `at_times`; for one run, in continuous time.
+        events: Made with `event`, `stop` and `at_times`; in continuous time. In a batch each run
+            has its own, `Trajectory.events_of_runs`, and may end at a time of its own, after which
+            its states are NaN: `Trajectory.ends`.
 
     Returns:
         States, inputs and outputs at the times, and in `Trajectory.solver` what it took. A small
@@ -148,16 +148,13 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
     shapes = point.x.shape[:-1], point.theta.shape[:-1], driven
     many = _batch_of(name, *shapes)
     if not many:
-        batch = Batch(module, t, point.x[None], point.theta[None], inputs, (), rtol, floors, method)
+        batch = Batch(
+            module, t, point.x[None], point.theta[None], inputs, (), rtol, floors, method, wanted
+        )
         tally, program = Tally(), input_program(space, inputs, t, where, time_ports(module))
-        t, states, happened = _one(batch, 0, tally, wanted)
+        t, states, happened = _one(batch, 0, tally)
         u = program.sampled(t)
         return trajectory_at(module, t, states, u, point.theta, tally.total(), happened)
-    if wanted:
-        raise SignatureError(
-            f"{name}: events are those of one run, but starts, parameters and inputs make a batch "
-            f"of shape {many}. Simulate these one by one."
-        )
     count = math.prod(many)
     x, thetas = (
         np.broadcast_to(part, (*many, part.shape[-1])).reshape(count, -1)
@@ -167,10 +164,17 @@ def simulate(  # noqa: PLR0913 - options that are known by these names elsewhere
         (k, np.broadcast_to(v.reshape(*driven, -1), (*many, v.shape[-1])).reshape(count, -1))
         for k, v in steady
     )
-    batch = Batch(module, t, x, thetas, shared, rows, rtol, floors, method)
-    found = solved(batch, _alone, executor)
+    batch = Batch(module, t, x, thetas, shared, rows, rtol, floors, method, wanted)
+    found = solved(batch, _one, executor)
+    theta_of_runs = thetas.reshape(*many, -1)
     states, u = (part.reshape(*many, *part.shape[1:]) for part in (found.states, found.inputs))
-    return trajectory_at(module, t, states, u, thetas.reshape(*many, -1), found.tally.total())
+    ends = None
+    if (found.end_times < t[-1]).any():
+        x, v = (part.reshape(*many, -1) for part in (found.end_states, found.end_inputs))
+        ends = run_ends(module, found.end_times.reshape(many), x, v, theta_of_runs)
+    happened = found.happened if wanted else ()
+    took = found.tally.total()
+    return trajectory_at(module, t, states, u, theta_of_runs, took, (), happened, ends)
 
 
 def _batch_of(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -187,14 +191,7 @@ def _batch_of(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     return found
 
 
-def _alone(batch: Batch, run: int, tally: Tally) -> Array:
-    """The states (T, n) of one simulation of a batch."""
-    return _one(batch, run, tally, ())[1]
-
-
-def _one(
-    batch: Batch, run: int, tally: Tally, events: Sequence[Event]
-) -> tuple[Array, Array, tuple[Occurrence, ...]]:
+def _one(batch: Batch, run: int, tally: Tally) -> tuple[Array, Array, tuple[Occurrence, ...]]:
     """The times and states (T, n) of one simulation of a batch, and what happened on the way."""
     module, t, x, theta = batch.module, batch.times, batch.x[run], batch.theta[run]
     where, ports = f"{type(module).__name__}: inputs", time_ports(module)
@@ -204,8 +201,8 @@ def _one(
     if module.time is Time.DISCRETE:
         return t, _stepped(module, t, x, program, theta), ()
     if module.has_delays:
-        return _delayed(batch, run, program, tally, events)
-    happening = EventsOf(module, theta, events, [])
+        return _delayed(batch, run, program, tally)
+    happening = EventsOf(module, theta, batch.events, [])
     problem = piecewise_problem(module, theta, program, happening)
     if problem is not None:
         acts = ticks(module, theta, float(t[0]), float(t[-1]))
@@ -219,17 +216,17 @@ def _one(
         return times, states, tuple(happening.found)
     one = _Run(module, vector_field(module, theta), program, batch.method, batch.rtol, tally)
     if batch.floors is None:
-        return t, one.scaled(t, x), ()
+        return t, with_scales(lambda floors: one.integrated(t, x, floors), x, batch.rtol), ()
     return t, one.integrated(t, x, GivenFloors(batch.floors)), ()
 
 
 def _delayed(
-    batch: Batch, run: int, program: InputProgram, tally: Tally, events: Sequence[Event]
+    batch: Batch, run: int, program: InputProgram, tally: Tally
 ) -> tuple[Array, Array, tuple[Occurrence, ...]]:
     """As `_one`, of a module with exact delays."""
     t, theta, rtol = batch.times, batch.theta[run], batch.rtol
     late = DelayedRun(batch.module, theta, program, t, batch.x[run])
-    rest, program, happening = late.rest, late.program, EventsOf(late.rest, theta, events, [])
+    rest, program, happening = late.rest, late.program, EventsOf(late.rest, theta, batch.events, [])
     problem = piecewise_problem(rest, theta, program, happening, rest.outputs.names)
     if problem is None:
         problem = smooth_problem(rest, theta, program)
@@ -326,24 +323,6 @@ class _Run:
     ) -> None:
         self.module, self.field, self.program, self.method = module, field, program, method
         self.rtol, self.tally = rtol, tally
-
-    def scaled(self, times: Array, x0: Array) -> Array:
-        """The states at the times, (T, n), with tolerances that are shares of the states' scales.
-
-        A run whose first guess was much larger than what a state became is repeated.
-        """
-        floors = ScaledFloors(np.abs(x0), self.rtol)
-        for _ in range(MOST_RUNS):
-            try:
-                states = self.integrated(times, x0, floors)
-            except TooFineError as found:
-                floors = found.floors
-                continue
-            better = floors.repeated()
-            if better is None:
-                return states
-            floors = better
-        return self.integrated(times, x0, GivenFloors(floors.floors))
 
     def integrated(self, times: Array, x0: Array, floors: Floors) -> Array:
         """The states at the times, shape (T, n)."""

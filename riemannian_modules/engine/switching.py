@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from riemannian_modules.engine.delayed_run import DelayedRun
-from riemannian_modules.engine.event_terms import EventsOf, driven
+from riemannian_modules.engine.event_terms import EventsOf
 from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.input_signal import SLACK
 from riemannian_modules.engine.inputs import InputProgram
@@ -24,7 +24,7 @@ from riemannian_modules.engine.vector_field import vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
 from riemannian_modules.integration.piecewise import Pieces, Watched
 from riemannian_modules.integration.problem import StoppedError, Tolerances
-from riemannian_modules.integration.scale import ScaledFloors
+from riemannian_modules.integration.scale import Floors, with_scales
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.module import RiemannianModule
@@ -36,7 +36,6 @@ from riemannian_modules.modules.switched_field import (
 )
 from riemannian_modules.space import Array
 
-MOST_RUNS = 5  # repeats with better scales
 EXPLICIT_STEPS = 300  # of a stretch, after which another method goes on
 
 if TYPE_CHECKING:
@@ -105,17 +104,15 @@ class PiecewiseRun:
             return self.integrated(times, x0, rtol, np.ones_like(x0))
         field = vector_field(between_ticks(self.module), self.happening.theta)
         smooth = field.problem(lambda s: self.program.sampled(np.array([s]))[0].tolist(), x0)
-        floors: ScaledFloors | None = ScaledFloors(np.abs(x0), rtol)
-        found = times[:1], x0[None]
-        for _ in range(MOST_RUNS):
-            if floors is None:
-                break
+
+        def attempt(floors: Floors) -> tuple[Array, Array]:
             self.happening.found.clear()
             atol = floors.at(smooth, float(times[0]), times[-1:])
             found = self.integrated(times, x0, rtol, atol)
             floors.met(smooth, *found)
-            floors = floors.repeated()
-        return found
+            return found
+
+        return with_scales(attempt, x0, rtol)
 
     def integrated(self, times: Array, x0: Array, rtol: float, atol: Array) -> tuple[Array, Array]:
         """The times that were reached and the states there, after events, (T,) and (T, n).
@@ -132,17 +129,18 @@ class PiecewiseRun:
         states, stops = [x[None]], sorted(self._stops(first, last, scheduled))
         tolerances = Tolerances(rtol, atol, self.program.longest_step(times))
         crossing = self.happening.crossing
-        watched = Watched([e.direction for e in crossing], self._happen)
+        watched = Watched(
+            [e.direction for e in crossing], [e.moves for e in crossing], self._happen
+        )
         edges, late = [first, *stops, last], self.delayed
         most, past = (math.inf, None) if late is None else (EXPLICIT_STEPS, late.past)
         run = Pieces(watched, tolerances, self.methods, most, self.tally, past)
-        values = self.happening.values() if crossing else None
-        with reported(lambda t, at: at[0](t, *at[1:]), first, last) as told:
+        with reported(_untold, first, last) as told:
             for a, b in self._stretches(edges):
                 inside = times[(times > a) & (times <= b)]
                 grid = np.union1d([a, b], inside)
-                if values is not None:
-                    run.watch(driven(values, self.program.between(a, b)))
+                if crossing:
+                    run.watch(self.happening.zeros(self.program.between(a, b)))
                 path = self._stretch(run, told, x, grid, last)
                 x, reached = path[-1], b if run.ended is None else run.ended
                 inside = inside[inside < reached]
@@ -167,7 +165,10 @@ class PiecewiseRun:
         if b - a <= SLACK * float(np.spacing(max(abs(a), abs(last)))):
             return np.repeat(x[None], len(grid), 0)
         plain = self._checked(a, b, x)
-        problem = replace(plain, derivative=lambda *at: told(at[0], (plain.derivative, *at[1:])))
+        rate = plain.derivative
+        problem = plain
+        if told is not _untold:
+            problem = replace(plain, derivative=lambda t, *at: told(t, at) or rate(t, *at))
         try:
             return run.stretch(problem, x, grid, [*self.program.kinks(a, b), b])
         except StoppedError as stopped:
@@ -211,6 +212,10 @@ class PiecewiseRun:
             f"{type(self.module).__name__}: the integration stopped at t = {stopped.time:.6g} of "
             f"{end:.6g}: {stopped.message}{state}"
         )
+
+
+def _untold(t: float, x: Any) -> Any:
+    """What a run tells where nobody watches."""
 
 
 def piecewise_problem(

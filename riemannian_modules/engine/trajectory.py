@@ -14,6 +14,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.engine.events import Occurrence
+from riemannian_modules.engine.run_ends import RunEnds
 from riemannian_modules.engine.vector_field import operations_of
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
@@ -49,6 +50,10 @@ class Trajectory(Shown, Recomputed):
         theta: The parameters' values, shape (..., p).
         solver: Which solver ran and what it took; None where none did.
         events: What happened on the way, in order; a file of `to_csv` does not hold it.
+        events_of_runs: The same for each run of a batch, the runs in the order of a flat array;
+            empty where the batch was run without events.
+        ends: Where each run of a batch ends, if an event has ended one before the last time: from
+            its end on, its states and outputs are NaN. None else.
     """
 
     module: RiemannianModule
@@ -59,6 +64,8 @@ class Trajectory(Shown, Recomputed):
     theta: Array
     solver: SolverRun | None = None
     events: tuple[Occurrence, ...] = ()
+    events_of_runs: tuple[tuple[Occurrence, ...], ...] = ()
+    ends: RunEnds | None = None
 
     def __len__(self) -> int:
         return len(self.times)
@@ -91,7 +98,7 @@ class Trajectory(Shown, Recomputed):
         return self.states.shape[:-2]
 
     def run(self, *place: int) -> Trajectory:
-        """One run of a batch, by its place along the batch's axes.
+        """One run of a batch, by its place along the batch's axes; up to its own end.
 
         Args:
             place: An index for each axis of `batch`.
@@ -109,7 +116,22 @@ class Trajectory(Shown, Recomputed):
             )
         parts = (self.states, self.inputs, self.outputs, self.theta)
         states, inputs, outputs, theta = (part[place] for part in parts)
-        return Trajectory(self.module, self.times, states, inputs, outputs, theta)
+        times, events = self.times, tuple[Occurrence, ...]()
+        if self.events_of_runs:
+            events = self.events_of_runs[np.ravel_multi_index(place, self.batch, mode="wrap")]
+        if self.ends is None or self.ends.times[place] == times[-1]:
+            return Trajectory(self.module, times, states, inputs, outputs, theta, events=events)
+        end, inside = self.ends.times[place], times < self.ends.times[place]
+        states, inputs, outputs = (
+            np.vstack([part[inside], last[place]])
+            for part, last in (
+                (states, self.ends.states),
+                (inputs, self.ends.inputs),
+                (outputs, self.ends.outputs),
+            )
+        )
+        times = np.append(times[inside], end)
+        return Trajectory(self.module, times, states, inputs, outputs, theta, events=events)
 
     def state(self, name: str) -> Array:
         """A state by name, shape (T, *port shape). Raises SignatureError for an unknown name."""
@@ -133,7 +155,7 @@ class Trajectory(Shown, Recomputed):
     @property
     def final_state(self) -> Array:
         """The last state, shape (..., n); a start for the next simulation."""
-        return self.states[..., -1, :]
+        return self.states[..., -1, :] if self.ends is None else self.ends.states
 
     @cached_property
     def _leaf_outputs(self) -> dict[str, Array]:
@@ -160,7 +182,7 @@ class Trajectory(Shown, Recomputed):
         """
         from riemannian_modules.engine.trajectory_table import TrajectoryTable, write_table
 
-        parts = self.states, self.inputs, self.outputs, self.theta
+        parts = self.states, self.inputs, self.outputs, self.theta, self.ends
         write_table(TrajectoryTable(self.module, self.times, *parts), path)
 
     def plot(self, names: Sequence[str] = (), *, logarithmic: Sequence[str] = ()) -> Figure:
@@ -259,6 +281,13 @@ class Trajectory(Shown, Recomputed):
         if self.events:
             names = list(dict.fromkeys(e.name for e in self.events))
             rows.append((counted(len(self.events), "event"), listed(names)))
+        if any(self.events_of_runs):
+            found = [e.name for events in self.events_of_runs for e in events]
+            rows.append((counted(len(found), "event"), listed(list(dict.fromkeys(found)))))
+        if self.ends is not None:
+            early = self.ends.times[self.ends.times < t[-1]]
+            said = f"ended by events, at {early.min():.6g} to {early.max():.6g}"
+            rows.append((f"{early.size} of {counted(self.ends.times.size, 'run')}", said))
         if len(t) and s.state.size and not self.batch:
             rows.append(("ends at", numbers(s.state.coordinates, self.states[-1].tolist())))
         if self.solver is not None:
@@ -274,23 +303,34 @@ def trajectory_at(
     theta: Array,
     solver: SolverRun | None = None,
     events: tuple[Occurrence, ...] = (),
+    events_of_runs: tuple[tuple[Occurrence, ...], ...] = (),
+    ends: RunEnds | None = None,
 ) -> Trajectory:
     """The trajectory with its outputs, evaluated for all times in one batch."""
-    y = _outputs(module, states, inputs, theta)
-    shape = (*states.shape[:-1], module.signature.outputs.size)
+    outputs = _outputs(module, states, inputs, theta)
+    outputs[np.isnan(states).any(-1)] = np.nan
     return Trajectory(
-        module, times, states, inputs, np.array(np.broadcast_to(y, shape)), theta, solver, events
+        module, times, states, inputs, outputs, theta, solver, events, events_of_runs, ends
     )
 
 
 def _outputs(module: RiemannianModule, states: Array, inputs: Array, theta: Array) -> Array:
-    """The outputs at states (..., T, n)."""
-    if not is_large(module):
-        return module.output(states, inputs, theta[..., None, :])
-    # There, coordinates come first.
-    x, u = np.moveaxis(states, -1, 0), np.moveaxis(inputs, -1, 0)
-    p = np.moveaxis(theta, -1, 0)[..., None]
-    return np.moveaxis(operations_of(module).output(x, u, p), 0, -1)
+    """The outputs (..., T, q) at states (..., T, n), which are NaN where a run is over."""
+    if is_large(module):  # there, coordinates come first
+        x, u = np.moveaxis(states, -1, 0), np.moveaxis(inputs, -1, 0)
+        p = np.moveaxis(theta, -1, 0)[..., None]
+        y = np.moveaxis(operations_of(module).output(x, u, p), 0, -1)
+    else:
+        y = module.output(states, inputs, theta[..., None, :])
+    return np.array(np.broadcast_to(y, (*states.shape[:-1], module.signature.outputs.size)))
+
+
+def run_ends(
+    module: RiemannianModule, times: Array, states: Array, inputs: Array, theta: Array
+) -> RunEnds:
+    """The ends of runs with their outputs, from their times (...) and states (..., n)."""
+    y = _outputs(module, states[..., None, :], inputs[..., None, :], theta)
+    return RunEnds(times, states, inputs, y[..., 0, :])
 
 
 def joined(first: Trajectory, then: Trajectory) -> Trajectory:

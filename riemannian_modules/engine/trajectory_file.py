@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.csv_table import numbers_of, read_rows
 from riemannian_modules.door import require
-from riemannian_modules.engine.trajectory import Trajectory, trajectory_at
+from riemannian_modules.engine.trajectory import Trajectory, run_ends, trajectory_at
 from riemannian_modules.engine.trajectory_table import RUN, TIME, run_places
-from riemannian_modules.errors import SignatureError
+from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
 
@@ -61,8 +63,10 @@ def read_trajectory(
         )
     at_time = rest.index(TIME)
     rest[at_time] = TIME if rest.count(TIME) == 1 else ""  # a state may have this name too
-    table = np.array([numbers_of(f"{path}: line {i}", row, header) for i, row in rows[1:]])
+    over = {name for name in rest if name not in (TIME, *inputs.coordinates)} if axes else set()
+    table = np.array([numbers_of(f"{path}: line {i}", row, rest, over) for i, row in rows[1:]])
     table = table.reshape(len(rows) - 1, len(header))
+    table, last = _without_ends(path, table, axes, _places(rest, state.coordinates))
     batch = _batch(path, table[:, :axes], table[:, at_time])
     shaped = table.reshape(*batch, -1, len(header))
     x, u = (shaped[..., _places(rest, space.coordinates)] for space in (state, inputs))
@@ -71,7 +75,12 @@ def read_trajectory(
         if name in rest and name not in wanted:
             theta_of_runs[..., i] = shaped[..., 0, rest.index(name)]
     times = shaped[(0,) * len(batch)][:, at_time]
-    return trajectory_at(module, times, x, u, theta_of_runs)
+    ends = None
+    if last is not None:
+        x_end, u_end = (last[:, _places(rest, space.coordinates)] for space in (state, inputs))
+        x_end, u_end = (part.reshape(*batch, part.shape[-1]) for part in (x_end, u_end))
+        ends = run_ends(module, last[:, at_time].reshape(batch), x_end, u_end, theta_of_runs)
+    return trajectory_at(module, times, x, u, theta_of_runs, ends=ends)
 
 
 def _places(header: Sequence[str], names: Sequence[str]) -> list[int]:
@@ -86,6 +95,31 @@ def _axes(header: Sequence[str], wanted: Sequence[str]) -> int:
     while axes < len(header) and header[axes] == f"{RUN}[{axes}]" and header[axes] not in wanted:
         axes += 1
     return axes
+
+
+def _without_ends(
+    path: str | Path, table: Array, axes: int, states: Sequence[int]
+) -> tuple[Array, Array | None]:
+    """The table without the rows where runs end early, and the last row of each run.
+
+    None for the latter where no run ends early. Such a row stands before those without states.
+    """
+    over: Any = np.isnan(table[:, states]).any(1)
+    if not over.any():
+        return table, None
+    firsts = np.flatnonzero(np.append(True, (np.diff(table[:, :axes], axis=0) != 0).any(1)))
+    last, ends = list[Array](), list[int]()
+    for first, beyond in pairwise([*firsts.tolist(), len(table)]):
+        count = int((~over[first:beyond]).sum())
+        if over[first : first + count].any() or not count:
+            raise DomainError(
+                f"{path}: in the run that begins in row {first + 2}, states are missing before its "
+                "end. A run that ends early has none after its end, and all before."
+            )
+        last.append(table[first + count - 1])
+        if count < beyond - first:
+            ends.append(first + count - 1)
+    return np.delete(table, ends, 0), np.array(last)
 
 
 def _batch(path: str | Path, runs: Array, times: Array) -> tuple[int, ...]:

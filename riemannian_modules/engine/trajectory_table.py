@@ -15,6 +15,7 @@ from typing import final
 
 import numpy as np
 
+from riemannian_modules.engine.run_ends import RunEnds
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
 from riemannian_modules.whole_file import write_whole
@@ -33,6 +34,7 @@ class TrajectoryTable:
     inputs: Array
     outputs: Array
     theta: Array
+    ends: RunEnds | None
 
 
 def write_table(trajectory: TrajectoryTable, path: str | Path) -> None:
@@ -43,7 +45,8 @@ def write_table(trajectory: TrajectoryTable, path: str | Path) -> None:
     writer = csv.writer(text)
     writer.writerow(names)
     writer.writerows(
-        [str(int(v)) if i < runs else repr(v) for i, v in enumerate(row)] for row in table.tolist()
+        [str(int(v)) if i < runs else "" if v != v else repr(v) for i, v in enumerate(row)]  # noqa: PLR0124 - NaN, where a run is over
+        for row in table.tolist()
     )
     write_whole(path, text.getvalue())
 
@@ -77,4 +80,14 @@ def _columns(trajectory: TrajectoryTable) -> tuple[list[str], Array]:
         names += [f"output.{name}" if name in taken else name for name in s.outputs.coordinates]
         columns.append(trajectory.outputs)
     rows = count * len(places)
-    return names, np.concatenate([part.reshape(rows, part.shape[-1]) for part in columns], 1)
+    table = np.concatenate([part.reshape(rows, part.shape[-1]) for part in columns], 1)
+    ends = trajectory.ends
+    if ends is None:
+        return names, table
+    # A run that ended early has a row more, after the last one that is not later.
+    own = [places, ends.times.reshape(-1, 1), theta[:, differ], ends.states, ends.inputs]
+    own += [ends.outputs] * (s.outputs is not s.state)
+    last = np.concatenate([part.reshape(len(places), part.shape[-1]) for part in own], 1)
+    early = np.flatnonzero(ends.times.ravel() < trajectory.times[-1])
+    known = np.searchsorted(trajectory.times, ends.times.ravel()[early], "right")
+    return names, np.insert(table, count * early + known, last[early], axis=0)

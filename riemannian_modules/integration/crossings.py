@@ -27,6 +27,26 @@ DIP = 0.5  # an extremum is looked at where a parabola comes nearer to zero than
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
+class Zeros:
+    """Functions of time and state whose zeros are looked for.
+
+    Attributes:
+        at: From a time and n floats to k numbers.
+        along: From times (T,) and states (T, n) to values (T, k).
+    """
+
+    at: Callable[[float, list[float]], Numbers]
+    along: Callable[[Array, Array], Array]
+
+
+def each(at: Callable[[float, list[float]], Numbers], t: Array, x: Array) -> Array:
+    """A function's values (T, k) at times (T,) and states (T, n), one point after the other."""
+    rows = [at(*point) for point in zip(t.tolist(), x.tolist(), strict=True)]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """The last step of a solver: its ends, its path t -> (n,) or (n, T), and what is watched."""
 
@@ -44,9 +64,7 @@ class Step:
         shares = FIRST_POINTS if is_first else POINTS
         times = [self.start, *(self.start + s * (self.end - self.start) for s in shares)]
         times[-1] = self.end
-        states = self.path(np.array(times)).T.tolist()
-        rows = [self.values(t, x) for t, x in zip(times, states, strict=True)]
-        return times, np.array(rows, dtype=np.float64).reshape(len(times), -1)
+        return times, each(self.values, np.array(times), self.path(np.array(times)).T)
 
 
 def first_crossing(
@@ -58,6 +76,8 @@ def first_crossing(
     zero, or on the wrong side, may still come to its own; else it has left at the start.
     """
     turned = values * np.array(signs)  # positive while nothing has changed
+    if (turned > 0).all() and not _may_dip(turned):
+        return None
     found: dict[int, float] = {}
     for i in np.flatnonzero(np.array(signs)).tolist():
         bracket = _bracket(step, i, signs[i], times, turned[:, i])
@@ -87,6 +107,12 @@ def _bracket(
             if lowest is not None:
                 return times[j - 1], lowest
     return None
+
+
+def _may_dip(values: Array) -> bool:
+    """Whether some value has a lowest point between others."""
+    falls = np.diff(values, axis=0)
+    return bool(((falls[:-1] <= 0) & (falls[1:] > 0)).any())
 
 
 def _dips(times: Sequence[float], values: Array) -> bool:
@@ -122,7 +148,10 @@ def _just_after(step: Step, i: int, sign: float, start: float, end: float) -> fl
     if start == end:
         return start
     ulp = float(np.spacing(max(abs(start), abs(end))))
-    t: Any = brentq(turned, start, end, xtol=2 * ulp, rtol=4 * np.finfo(float).eps)
+    # At a time alone, and among others, a path has values that differ by rounding.
+    t: Any = start if turned(start) <= 0 else end
+    if t == end and turned(end) < 0:
+        t = brentq(turned, start, end, xtol=2 * ulp, rtol=4 * np.finfo(float).eps)
     while turned(t) >= 0 and t < end:
         t, ulp = min(t + ulp, end), 2 * ulp
     return float(t)

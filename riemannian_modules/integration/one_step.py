@@ -50,8 +50,12 @@ def march(
     corners: Array,
     tolerances: Tolerances,
     tally: Tally | None = None,
+    first_step: float = 0.0,
 ) -> Iterator[Any]:
     """The solver after each of its steps from ``times[0]`` to ``times[-1]``.
+
+    LSODA knows of the last time alone, which has to be the only corner. The first step is at most
+    ``first_step`` long; the solver chooses it where that is 0.
 
     Raises:
         StoppedError: If it gives up.
@@ -63,6 +67,9 @@ def march(
     options: dict[str, Any] = {}
     if takes_jacobian(solver_type):
         options["jac"] = lambda t, x: problem.matrix(float(t), x)
+    if first_step:
+        span = float(times[-1] - times[0])
+        options["first_step"] = min(first_step, span, tolerances.largest_step)
     steps = 0
     with np.errstate(all="ignore"):
         solver = _started(solver_type, derivative, times, problem.start, tolerances, options)

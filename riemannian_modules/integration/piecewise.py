@@ -10,19 +10,32 @@ Shampine and Thompson (2000), Computers and Mathematics with Applications 39, 43
 from __future__ import annotations
 
 import math
-import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from riemannian_modules.integration.crossings import Step, first_crossing, just_before
-from riemannian_modules.integration.one_step import takes_jacobian
+from riemannian_modules.integration.automatic import UndefinedError
+from riemannian_modules.integration.course import course
+from riemannian_modules.integration.crossings import (
+    Step,
+    Zeros,
+    each,
+    first_crossing,
+    just_before,
+)
+from riemannian_modules.integration.one_step import march
 from riemannian_modules.integration.past import Past
-from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
+from riemannian_modules.integration.problem import (
+    InitialValueProblem,
+    Numbers,
+    StoppedError,
+    Tolerances,
+)
 from riemannian_modules.integration.rows import Rows
+from riemannian_modules.integration.scout import MOST, NOT_SOUGHT, UNWATCHED, Scout
 from riemannian_modules.integration.sides import settled
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.integration.tally import Tally
@@ -32,6 +45,7 @@ if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
 SOON = 1e-7  # of the stretch: crossings of one border or event within this may accumulate
+PER_STEP = 3  # evaluations, those of steps that are tried again among them
 MOST_SOON = 50  # such crossings in a row that are let pass
 MOST_SOONER = 4  # crossings in a row, the last of them soon, of which each comes sooner
 BITS = 1e-11, 1e-8, 1e-5  # of the time to the end: where a value is looked at that an event left
@@ -44,19 +58,19 @@ class Watched:
 
     Attributes:
         directions: For each 1 (rising), -1 (falling) or 0 (both).
+        moving: Whether each may move the state or end the run; others are noted on the way.
         happen: From a time, a state and the indices of the events to the state after, and whether
             the run ends.
     """
 
     directions: Sequence[int]
+    moving: Sequence[bool]
     happen: Callable[[float, Array, list[int]], tuple[Array, bool]]
 
 
-NOTHING = Watched((), lambda _t, x, _i: (x, False))
-
-
-class _UndefinedError(Exception):
-    """The derivative is NaN or infinite at a trial point of LSODA, which would not notice."""
+NOTHING = Watched((), (), lambda _t, x, _i: (x, False))
+NO_ZEROS = Zeros(lambda _t, _x: (), lambda t, _x: np.zeros((len(t), 0)))
+Found = tuple[float, Array, list[int], list[int]]  # a crossing: time, state, borders and events
 
 
 @final
@@ -83,7 +97,7 @@ class Pieces:
             tolerances: Bounds on local errors and steps.
             methods: SciPy's solvers; where one gives up, the next goes on from there to the end of
                 the run.
-            most_steps: Steps of a piece after which any but the last method gives up.
+            most_steps: Steps of a piece after which any but LSODA and the last method gives up.
             tally: Counts steps and evaluations, where one is given.
             past: Keeps the steps, where delays look back on them.
         """
@@ -91,13 +105,13 @@ class Pieces:
         self._watched, self._tolerances, self._methods = watched, tolerances, list(methods)
         self._past, self._pace = past, 0.0
         self.ended: float | None = None
-        self._values: Callable[[float, list[float]], Numbers] = lambda _t, _x: ()
+        self._zeros, self._expected = NO_ZEROS, MOST
         self._sides: list[float] = []  # of the events' values; 0 where not known yet
         self._crossings: dict[tuple[str, int], deque[float]] = {}
 
-    def watch(self, values: Callable[[float, list[float]], Numbers]) -> None:
+    def watch(self, zeros: Zeros) -> None:
         """Take the functions of time and state whose zeros are the events, (l,), from now on."""
-        self._values = values
+        self._zeros = zeros
 
     def stretch(
         self, problem: SwitchedProblem, start: Array, grid: Array, corners: Sequence[float]
@@ -120,7 +134,7 @@ class Pieces:
         rows = Rows(grid, start, self._past)
         t, x, end = float(grid[0]), start, float(grid[-1])
         if not self._sides:
-            self._sides = [_sign(v) for v in self._values(t, x.tolist())]
+            self._sides = [_sign(v) for v in self._zeros.at(t, x.tolist())]
         mode = settled(problem, t, x, end)
         separators = problem.separators(t, x, end)
         methods = self._methods
@@ -128,18 +142,19 @@ class Pieces:
         while t < end:
             if len(looked_at) and not _is_one_step(methods[0]):
                 looked_at = []  # a start at each would cost them their order
-            stops = [s for s in (*corners, *separators, *looked_at) if s > t]
+            stops = np.unique([s for s in (*corners, *separators, *looked_at) if s > t])
+            piece = _Piece(problem, mode, self._zeros, t, x, stops)
             try:
                 most = self._most_steps if len(methods) > 1 else math.inf
-                reached = self._piece(problem, mode, methods[0], (t, x, min(stops)), rows, most)
-            except (StoppedError, _UndefinedError) as stopped:
+                reached = self._next(piece, methods[0], rows, most)
+            except (StoppedError, UndefinedError) as stopped:
                 if len(methods) == 1:
-                    raise _told(stopped, t, x) from None
+                    raise _told(stopped, *rows.last) from None
                 del methods[0]
                 t, x = rows.last
                 mode = settled(problem, t, x, end, mode)
                 continue
-            if reached is None:  # a corner
+            if reached is None:
                 t, x = rows.last
                 continue
             t, x, borders, events = reached
@@ -159,53 +174,80 @@ class Pieces:
                 return rows.until(t, x)
         return rows.states
 
-    def _piece(
-        self,
-        problem: SwitchedProblem,
-        mode: Mode,
-        method: type[OdeSolver],
-        ends: tuple[float, Array, float],
-        rows: Rows,
-        most: float,
-    ) -> tuple[float, Array, list[int], list[int]] | None:
-        """Integrate to the next crossing: its time, state, borders and events; None if none is."""
-        watch = _Watch(problem, mode, self._values)
-        solver = _started(method, problem, mode, ends, self._tolerances, self._pace)
-        steps, self._pace = 0, 0.0
-        try:
-            while solver.status == "running":
-                steps += 1
-                if steps > most:
-                    raise StoppedError(float(solver.t), solver.y, "too many steps were needed.")
-                _stepped(solver)
-                if (found := self._crossing(watch, solver, rows, is_first=steps == 1)) is not None:
-                    return found
-            if self._past is not None:  # stretches are short: the next begins at this pace
-                self._pace = float(getattr(solver, "h_abs", 0.0))
-        finally:
-            self._tally.add(method.__name__, steps, solver.nfev, solver.njev)
+    def _next(
+        self, piece: _Piece, method: type[OdeSolver], rows: Rows, most: float
+    ) -> Found | None:
+        """Integrate to the next crossing; None where a stop comes first, or a doubt was wrong."""
+        from scipy.integrate import LSODA
+
+        smooth, stops = piece.smooth, piece.stops
+        if issubclass(method, LSODA):
+            if self._past is None:
+                return self._compiled(piece, rows)
+            # Delays look back on each step; one of LSODA's runs knows of one stop alone.
+            smooth, stops = replace(smooth, derivative=_finite(smooth.derivative)), stops[:1]
+        ends = np.array([piece.start, stops[-1]])
+        pace, self._pace = self._pace, 0.0
+        walk = march(method, smooth, ends, stops, self._tolerances, self._tally, pace)
+        for steps, solver in enumerate(walk, 1):
+            if steps > most:
+                raise StoppedError(float(solver.t), solver.y, "too many steps were needed.")
+            path = solver.dense_output()
+            step = Step(float(solver.t_old), float(solver.t), path, piece.zeros.at)
+            found = self._crossing(piece, step, rows, solver.y, is_first=steps == 1)
+            if found is not None:
+                return found
+            pace = float(getattr(solver, "h_abs", 0.0))
+        if self._past is not None:  # stretches are short: the next begins at this pace
+            self._pace = pace
+        return None
+
+    def _compiled(self, piece: _Piece, rows: Rows) -> Found | None:
+        """The same by LSODA, whose steps are looked at where a crossing may be."""
+        sides = [*piece.signs, *self._sides]
+        ways = [UNWATCHED if sign == 0.0 else 0.0 for sign in piece.signs]
+        for way, moves in zip(self._watched.directions, self._watched.moving, strict=True):
+            ways.append(float(way) if moves else NOT_SOUGHT)
+        scout = Scout(piece.zeros.along, sides, ways, self._expected)
+        wanted = np.concatenate([[piece.start], rows.ahead])
+        tolerances, passed = self._tolerances, piece.start
+        way = course(piece.smooth, wanted, piece.stops, tolerances, scout, self._tally)
+        self._expected = PER_STEP * scout.steps
+        for a, b in way.doubtful:
+            if a > passed:
+                rows.record(way.path, passed, a, way.path(a))
+            step = Step(a, b, way.inside(a, b), piece.zeros.at)
+            is_first, passed = passed == piece.start, b
+            found = self._crossing(piece, step, rows, way.path(b), is_first=is_first)
+            if found is not None:
+                return found
+        if way.end > passed:
+            rows.record(way.path, passed, way.end, way.path(way.end))
+        if way.failure is not None:
+            raise way.failure
         return None
 
     def _crossing(
-        self, watch: _Watch, solver: Any, rows: Rows, *, is_first: bool
-    ) -> tuple[float, Array, list[int], list[int]] | None:
-        """The first crossing in the solver's last step, which is recorded up to there."""
-        step = Step(float(solver.t_old), float(solver.t), solver.dense_output(), watch.values)
+        self, piece: _Piece, step: Step, rows: Rows, last: Array, *, is_first: bool
+    ) -> Found | None:
+        """The first crossing in a step that ends at ``last``, which is recorded up to there."""
         times, values = step.sampled(is_first=is_first)
         self._learn(values)
-        while crossed := first_crossing(step, [*watch.signs, *self._sides], times, values):
+        while crossed := first_crossing(step, [*piece.signs, *self._sides], times, values):
             at, turned = crossed
-            signs = [*watch.signs, *self._sides]
-            borders, events = watch.owners(turned), self._turned(turned, len(watch.signs))
-            if events:  # a reset goes on from this side
-                at = just_before(step, signs, turned, at)
-            if borders is not None or events:
-                rows.record(step.path, step.start, at)
-                return at, step.path(at), borders or [], events
+            signs = [*piece.signs, *self._sides]
+            borders, events = piece.owners(turned), self._turned(turned, len(piece.signs))
+            # A reset goes on from this side.
+            before = just_before(step, signs, turned, at) if events else at
+            if borders is not None or any(self._watched.moving[i] for i in events):
+                rows.record(step.path, step.start, before)
+                return before, step.path(before), borders or [], events
+            if events:
+                self._watched.happen(before, step.path(before), events)
             later = [i for i, s in enumerate(times) if s > at]
             times = [at, *(times[i] for i in later)]
             values = np.vstack([step.at(at), values[later]])
-        rows.record(step.path, step.start, step.end, solver.y)
+        rows.record(step.path, step.start, step.end, last)
         return None
 
     def _turned(self, turned: list[int], first: int) -> list[int]:
@@ -235,7 +277,7 @@ class Pieces:
             x, is_over = self._watched.happen(t, x, waiting)
             waiting = [
                 i
-                for i, value in enumerate(self._values(t, x.tolist()))
+                for i, value in enumerate(self._zeros.at(t, x.tolist()))
                 if i not in events
                 and self._sides[i] * value < 0
                 and self._watched.directions[i] in (0, _sign(value))
@@ -257,8 +299,8 @@ class Pieces:
         """
         t, before, x = at
         dx = np.array(problem.velocity(t, x.tolist(), mode))
-        old, new = self._values(t, before.tolist()), self._values(t, x.tolist())
-        later = [self._values(t + b * (end - t), (x + b * (end - t) * dx).tolist()) for b in BITS]
+        old, new = self._zeros.at(t, before.tolist()), self._zeros.at(t, x.tolist())
+        later = [self._zeros.at(t + b * (end - t), (x + b * (end - t) * dx).tolist()) for b in BITS]
         for i, (was, value, *then) in enumerate(zip(old, new, *later, strict=True)):
             if i in events and value == was:
                 # A slow one is lost in the rounding of its value, unless it is given more time.
@@ -296,26 +338,37 @@ def _on(problem: SwitchedProblem, t: float, x: Array, before: Mode, after: Mode)
     return x - np.linalg.lstsq(slopes, values)[0]
 
 
-class _Watch:
-    """What is watched in a mode: the borders' values, and what keeps a sliding flow on its border.
+class _Piece:
+    """What is integrated in a mode from a start, and what is watched on the way.
 
-    Of a border on which the flow rests, leaving it is watched.
+    That are the borders' values, and what keeps a sliding flow on its border; of a border on which
+    the flow rests, leaving it. Then the events' values follow.
     """
 
     def __init__(
         self,
         problem: SwitchedProblem,
         mode: Mode,
-        events: Callable[[float, list[float]], Numbers],
+        events: Zeros,
+        start: float,
+        x: Array,
+        stops: Array,
     ) -> None:
+        self.start, self.stops = start, stops
+        self.smooth = InitialValueProblem(
+            problem.flow(mode), lambda t, z: problem.slope(t, z, mode), x
+        )
         self._problem, self._mode, self._events = problem, mode, events
         at_zero = [i for i, s in enumerate(mode.signs) if s == 0.0]
         self._resting = [i for i in at_zero if i not in mode.sliding]
         kept = len(self._resting) + 2 * len(mode.sliding)
         self.signs = [*mode.signs, *([1.0] * kept)]
+        self.zeros = Zeros(self._values, self._along)
 
-    def values(self, t: float, x: list[float]) -> Numbers:
-        """The values, then those of the events."""
+    def _values(self, t: float, x: list[float]) -> Numbers:
+        return [*self._of_mode(t, x), *self._events.at(t, x)]
+
+    def _of_mode(self, t: float, x: list[float]) -> Numbers:
         p, mode = self._problem, self._mode
         found = list(p.borders(t, x, mode.signs)) if mode.signs else []
         if self._resting:
@@ -324,7 +377,14 @@ class _Watch:
         if mode.sliding:
             shares = p.sliding(t, x, mode)[1]
             found += [*shares, *(1.0 - share for share in shares)]
-        return [*found, *self._events(t, x)]
+        return found
+
+    def _along(self, t: Array, x: Array) -> Array:
+        signs = self._mode.signs
+        is_plain = bool(signs) and len(self.signs) == len(signs)
+        own = self._problem.along(t, x, signs) if is_plain else None
+        own = each(self._of_mode, t, x) if own is None else own
+        return np.hstack([own, self._events.along(t, x)])
 
     def owners(self, turned: list[int]) -> list[int] | None:
         """The borders that are crossed, without those that the flow rested on; None if none is."""
@@ -340,6 +400,20 @@ def _is_one_step(method: type[OdeSolver]) -> bool:
     return not issubclass(method, (BDF, LSODA))
 
 
+def _finite(
+    derivative: Callable[[float, list[float]], Numbers],
+) -> Callable[[float, list[float]], Numbers]:
+    """The derivative, for LSODA, which does not tell NaN and infinity from numbers."""
+
+    def checked(t: float, x: list[float]) -> Numbers:
+        dx = derivative(t, x)
+        if not math.isfinite(sum(dx)):
+            raise UndefinedError
+        return dx
+
+    return checked
+
+
 def _sign(value: float) -> float:
     return float((value > 0) - (value < 0))
 
@@ -348,48 +422,3 @@ def _told(stopped: Exception, t: float, x: Array) -> StoppedError:
     if isinstance(stopped, StoppedError):
         return stopped
     return StoppedError(t, x, "the derivative is NaN or infinite.")
-
-
-def _stepped(solver: Any) -> None:
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            told = solver.step()
-        except ValueError as error:  # a linear solve met an infinite entry of the Jacobian
-            raise StoppedError(float(solver.t), solver.y, f"{error}.") from error
-    if solver.status == "failed" or not np.isfinite(solver.y).all():
-        raise StoppedError(float(solver.t), solver.y, told or "the state is not finite.")
-
-
-def _started(
-    method: type[OdeSolver],
-    problem: SwitchedProblem,
-    mode: Mode,
-    ends: tuple[float, Array, float],
-    tolerances: Tolerances,
-    pace: float,
-) -> Any:
-    from scipy.integrate import LSODA
-
-    t, x, end = ends
-    is_checked = issubclass(method, LSODA)
-
-    def derivative(t: float, x: Array) -> Array:
-        dx = problem.velocity(float(t), x.tolist(), mode)
-        if is_checked and not math.isfinite(sum(dx)):
-            raise _UndefinedError
-        return np.array(dx, dtype=np.float64)
-
-    options: dict[str, Any] = {}
-    if takes_jacobian(method):
-        options["jac"] = lambda t, x: problem.slope(float(t), x.tolist(), mode)
-    if pace:
-        options["first_step"] = min(pace, end - t, tolerances.largest_step)
-    create: Any = method
-    try:
-        return create(
-            derivative, t, x, end, rtol=tolerances.rtol, atol=tolerances.atol,
-            max_step=tolerances.largest_step, **options,
-        )  # fmt: skip
-    except ValueError as error:
-        raise StoppedError(t, x, str(error)) from error

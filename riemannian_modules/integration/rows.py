@@ -32,6 +32,11 @@ class Rows:
         self.states[0] = start
         self.last = float(grid[0]), start
 
+    @property
+    def ahead(self) -> Array:
+        """The times that are not known yet."""
+        return self._grid[self._known :]
+
     def record(
         self, path: Callable[[Any], Array], start: float, end: float, last: Array | None = None
     ) -> None:

@@ -13,9 +13,9 @@ Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*,
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 import numpy as np
 from typing_extensions import override
@@ -30,10 +30,13 @@ SLACK = 100.0  # a scale so many times too large leaves 5e-13 of a state: far le
 LEAST = 1e-290  # a tolerance whose inverse squared is still finite where solvers divide by it
 LOOKS = 5  # times of a stretch at which inputs are looked at
 MOST_POINTS = 48
+MOST_RUNS = 5  # repeats with better scales
 MOST_SWEEPS = 64  # states in a row, each zero until the one before it is not
 ULP = float(np.finfo(float).eps)
 EVERY = 4096  # evaluations after which it is looked whether steps follow rounding
 INFLOW = 0.25  # the least scale, as a share of what flows in while the state would relax
+
+Result = TypeVar("Result")
 
 
 class Floors(abc.ABC):
@@ -153,6 +156,30 @@ class ScaledFloors(Floors):
                 scale = np.maximum(scale, INFLOW * _inflow(problem, t, x, self.peaks, span))
         too_large = moved & (self.used > SLACK * scale)
         return ScaledFloors(scale, self.rtol, self.least) if too_large.any() else None
+
+
+def with_scales(attempt: Callable[[Floors], Result], start: Array, rtol: float) -> Result:
+    """What a run gives whose absolute tolerances are shares of the states' scales.
+
+    A run whose first guess was much larger than what a state became is repeated.
+
+    Args:
+        attempt: Runs with given tolerances, and tells them where it went.
+        start: The state where it begins, (n,).
+        rtol: The relative tolerance beside them.
+    """
+    floors = ScaledFloors(np.abs(start), rtol)
+    for _ in range(MOST_RUNS):
+        try:
+            found = attempt(floors)
+        except TooFineError as fine:
+            floors = fine.floors
+            continue
+        better = floors.repeated()
+        if better is None:
+            return found
+        floors = better
+    return attempt(GivenFloors(floors.floors))
 
 
 def first_scale(problem: Problem, times: Sequence[float]) -> Array:

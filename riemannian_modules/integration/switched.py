@@ -45,6 +45,10 @@ def _unchanged(t: float, x: Array, before: Mode, after: Mode) -> Array:  # noqa:
     return x
 
 
+def _one_by_one(t: Array, x: Array, signs: Numbers) -> None:  # noqa: ARG001
+    return None
+
+
 def _none(t: float, x: Array, end: float) -> list[float]:  # noqa: ARG001
     return []
 
@@ -64,6 +68,8 @@ class SwitchedProblem:
         crossed: From a time, a state and the modes before and after to the state after.
         separators: From a time, a state and an end to times between the zeros of borders that
             depend on time alone: no step passes over one, so none crosses a border twice.
+        along: The borders' values (T, k) at times (T,), states (T, n) and k signs, all at once;
+            None where they are asked for one by one.
     """
 
     count: int
@@ -74,16 +80,26 @@ class SwitchedProblem:
     slopes: Callable[[float, list[float], Numbers], tuple[Array, Array]]
     crossed: Callable[[float, Array, Mode, Mode], Array] = _unchanged
     separators: Callable[[float, Array, float], list[float]] = _none
+    along: Callable[[Array, Array, Numbers], Array | None] = _one_by_one
 
-    def velocity(self, t: float, x: list[float], mode: Mode) -> Numbers:
+    def flow(self, mode: Mode) -> Callable[[float, list[float]], Numbers]:
         """The derivative in a mode; where it is undefined there, that of the state's own side."""
         if mode.sliding:
-            return self.sliding(t, x, mode)[0]
-        dx = self.derivative(t, x, mode.signs)
-        if mode.signs and not math.isfinite(sum(dx)):
-            own = [float(np.sign(v)) for v in self.borders(t, x, mode.signs)]
-            return self.derivative(t, x, own)
-        return dx
+            return lambda t, x: self.sliding(t, x, mode)[0]
+        derivative, signs = self.derivative, mode.signs
+
+        def velocity(t: float, x: list[float]) -> Numbers:
+            dx = derivative(t, x, signs)
+            if signs and not math.isfinite(sum(dx)):
+                own = [float(np.sign(v)) for v in self.borders(t, x, signs)]
+                return derivative(t, x, own)
+            return dx
+
+        return velocity
+
+    def velocity(self, t: float, x: list[float], mode: Mode) -> Numbers:
+        """What `flow` gives at one point."""
+        return self.flow(mode)(t, x)
 
     def rate(self, t: float, x: list[float], mode: Mode, border: int) -> tuple[float, float]:
         """How fast the value of a border changes in a mode, and to what size of rounding."""

@@ -6,9 +6,9 @@ none is stepped over, however short a pulse between two of them is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, final
 
@@ -61,6 +61,18 @@ class SwitchedField:
         groups = self.state, (*self.inputs, self.time, *self.signs), self.parameters
         return compile_scalars(tuple(terms), groups, self.theta)
 
+    def borders_along(
+        self, u: Callable[[Array], Array], t: Array, x: Array, signs: Numbers
+    ) -> Array:
+        """The borders' values (T, k) at times (T,) and states (T, n), under inputs (m, T)."""
+        from riemannian_modules.arithmetic.compile import compile_floats
+
+        groups = self.state, (*self.inputs, self.time, *self.signs), self.parameters
+        with np.errstate(all="ignore"):
+            w = [*u(t), t, *np.array(signs)]
+            values = compile_floats(self.borders, groups)(x.T, w, self.theta)
+        return np.stack(np.broadcast_arrays(*values, t)[:-1], 1)
+
     def matrix(
         self, terms: Sequence[Any], symbols: Sequence[Any]
     ) -> Callable[[Numbers, Numbers], Array]:
@@ -104,6 +116,12 @@ class SwitchedField:
             steady: The inputs that are constant on it.
         """
         f, jacobian, borders, sizes = self._parts
+        is_still = len({*steady}) == len(self.inputs)
+
+        def inputs(t: Array) -> Array:
+            if is_still:
+                return np.repeat(np.array(u(ends[0]))[:, None], len(t), 1)
+            return np.array([u(s) for s in t.tolist()]).T
 
         def around(function: Callable[[Numbers, Numbers], Any]) -> Callable[..., Any]:
             return lambda t, x, signs: function(x, [*u(t), t, *signs])
@@ -111,6 +129,7 @@ class SwitchedField:
         return SwitchedProblem(
             len(self.signs), around(f), around(jacobian), around(borders), around(sizes),
             self.slopes(self.borders, u, ends, steady), separators=self._separators(u, steady),
+            along=lambda t, x, signs: self.borders_along(inputs, t, x, signs),
         )  # fmt: skip
 
     def slopes(
@@ -160,48 +179,60 @@ class SwitchedField:
 
     def is_timed(self, term: Any, steady: Collection[int]) -> bool:
         """Whether a term depends on time alone, on the clocks and on what is constant."""
-        return term.free_symbols <= self._constant(steady) | self._clocks(steady).keys()
+        constant = {*self.parameters, *(self.inputs[i] for i in steady)}
+        return (
+            term.free_symbols <= constant | _clocks(self.time, self.state, self.dx, constant).keys()
+        )
 
-    def _constant(self, steady: Collection[int]) -> set[Any]:
-        return {*self.parameters, *(self.inputs[i] for i in steady)}
-
-    def _clocks(self, steady: Collection[int]) -> dict[Any, Any]:
-        """The rates of the time and of the states whose derivative is constant."""
-        import sympy as sp
-
-        constant = self._constant(steady)
-        return {self.time: sp.S.One} | {
-            x: rate
-            for x, rate in zip(self.state, self.dx, strict=True)
-            if rate.free_symbols <= constant
-        }
-
-    def timed_borders(self, steady: Collection[int]) -> list[Callable[..., Any]]:
+    def timed_borders(self, steady: Collection[int]) -> Sequence[Callable[..., Any]]:
         """The borders and events of time alone that are not linear in it, with slopes, compiled.
 
         A state is a clock where its derivative is constant. A border that is linear in time
         crosses once, which is seen at the end of any step.
         """
-        import sympy as sp
+        groups = self.state, self.inputs, (self.time,), self.parameters
+        return _timed((*self.borders, *self.events), self.dx, groups, frozenset(steady))
 
-        from riemannian_modules.arithmetic.compile import compile_intervals
-        from riemannian_modules.arithmetic.expression import derivatives
 
-        later = sp.Symbol("time that is still to come", real=True)
-        advanced = {clock: clock + rate * later for clock, rate in self._clocks(steady).items()}
-        groups = (later,), (*self.state, *self.inputs, self.time, *self.parameters)
-        found: list[Callable[..., Any]] = []
-        for border in (*self.borders, *self.events):
-            if self.is_timed(border, steady):
-                value = border.xreplace(advanced)
-                try:
-                    ((slope,),) = derivatives((value,), (later,))
-                    if later in slope.free_symbols:
-                        compiled = compile_intervals((value, slope), groups)
-                        found.append(lambda s, v, f=compiled: _intervals(f(s, v), s[0]))
-                except (TraceError, UnsupportedError):
-                    continue
-        return found
+def _clocks(
+    time: Any, state: Sequence[Any], dx: Sequence[Any], constant: Set[Any]
+) -> dict[Any, Any]:
+    """The rates of the time and of the states whose derivative is constant."""
+    import sympy as sp
+
+    return {time: sp.S.One} | {
+        x: rate for x, rate in zip(state, dx, strict=True) if rate.free_symbols <= constant
+    }
+
+
+@lru_cache(maxsize=128)
+def _timed(
+    terms: tuple[Any, ...], dx: tuple[Any, ...], groups: tuple[Any, ...], steady: frozenset[int]
+) -> tuple[Callable[..., Any], ...]:
+    """What `SwitchedField.timed_borders` gives, remembered for equal terms."""
+    import sympy as sp
+
+    from riemannian_modules.arithmetic.compile import compile_intervals
+    from riemannian_modules.arithmetic.expression import derivatives
+
+    state, inputs, (time,), parameters = groups
+    constant = {*parameters, *(inputs[i] for i in steady)}
+    clocks = _clocks(time, state, dx, constant)
+    later = sp.Dummy("later", real=True)
+    advanced = {clock: clock + rate * later for clock, rate in clocks.items()}
+    arguments = (later,), (*state, *inputs, time, *parameters)
+    found: list[Callable[..., Any]] = []
+    for term in terms:
+        if term.free_symbols <= constant | clocks.keys():
+            value = term.xreplace(advanced)
+            try:
+                ((slope,),) = derivatives((value,), (later,))
+                if later in slope.free_symbols:
+                    compiled = compile_intervals((value, slope), arguments)
+                    found.append(lambda s, v, f=compiled: _intervals(f(s, v), s[0]))
+            except (TraceError, UnsupportedError):
+                continue
+    return tuple(found)
 
 
 def _intervals(results: tuple[Any, ...], like: Any) -> tuple[Any, ...]:

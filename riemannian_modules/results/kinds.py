@@ -149,6 +149,7 @@ BY_TYPE: tuple[Kind, ...] = (
     Kind(engine.Prediction, Fields(), lambda p: p.plot()),
     Kind(engine.Identifiability, Fields(), lambda i: i.plot()),
     Kind(engine.Occurrence, Fields(), not_drawn("draw its trajectory, which marks it.")),
+    Kind(engine.RunEnds, Fields(), not_drawn("draw its trajectory, whose lines stop there.")),
     Kind(engine.OperatingPoint, Fields(), NUMBERS),
     Kind(engine.LinearModel, Fields(), plot.linear_model_figure),
     Kind(engine.StepResponse, Fields(), plot.step_response_figure),

@@ -265,16 +265,43 @@ def test_a_simulation_interrupted_before_there_is_anything_says_so(swing, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_an_interrupted_run_with_events_is_begun_again(tmp_path, monkeypatch):
-    module = rm.Equations({"dx": "-x"}, state="x")
-    dosed = Simulation(9.0, 41, {"x": 1.0}, events=(rm.engine.at_times([3.0], {"x": "x + 1"}),))
-    save_system(System(module, simulation=dosed), tmp_path / "dosed.json")
-    words = ("simulate", str(tmp_path / "dosed.json"), "--out", str(tmp_path / "out"))
-    for more in ((), ("--scan", "x=0:1:3")):
-        with monkeypatch.context() as moment:
-            interrupt_simulation(moment, 0)
-            assert told(run(*words, *more)) == ([], False, [*words, *more])
-        assert run(*words, *more).exit_code == 0
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_an_interrupted_run_with_events_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, count):
+    ball = rm.Equations({"dh": "v", "dv": "-9.81"}, state="h v")
+    events = (
+        rm.engine.event("h", direction=-1, reset={"v": "-0.8*v"}, name="bounce"),
+        rm.engine.event("v", name="turn"),
+        rm.engine.at_times([1.0, 1.5], {"v": "v + 1"}),
+        rm.engine.stop("v^2/19.62 + h - 0.2", direction=-1, name="low"),
+    )
+    settings = Simulation(9.0, 91, {"h": 2.0}, events=events)
+    save_system(System(ball, "ball", simulation=settings), tmp_path / "ball.json")
+    out, straight = tmp_path / "out", tmp_path / "straight"
+    words = ("simulate", tmp_path / "ball.json", "--out")
+    with monkeypatch.context() as moment:
+        interrupt_simulation(moment, count)
+        saved, goes_on, next_words = told(run(*words, out))
+    assert (saved, goes_on) == (["events.csv", "trajectory.csv"], True)
+    assert run(*next_words).exit_code == 0
+    assert run(*words, straight).exit_code == 0
+    assert (straight / "events.csv").read_text().count("bounce") > count
+    for name in ("trajectory.csv", "events.csv", "summary.json"):
+        assert (out / name).read_text() == (straight / name).read_text()
+    # What an event has ended is whole.
+    interrupt_simulation(monkeypatch, 0)
+    assert run(*next_words).exit_code == 0
+
+
+@pytest.mark.parametrize("is_scan", [True, False])
+def test_an_interrupted_run_in_one_piece_is_begun_again(tmp_path, monkeypatch, is_scan):
+    counter = rm.Sampled(rm.Equations({"n+": "n + 1"}, state="n"), 0.1)
+    save_system(System(counter, simulation=Simulation(1.0, 11)), tmp_path / "counter.json")
+    words = ("simulate", str(tmp_path / "counter.json"), "--out", str(tmp_path / "out"))
+    more = ("--scan", "n=0:1:3") if is_scan else ()
+    with monkeypatch.context() as moment:
+        interrupt_simulation(moment, 0)
+        assert told(run(*words, *more)) == ([], False, [*words, *more])
+    assert run(*words, *more).exit_code == 0
 
 
 def test_a_simulation_interrupted_as_it_is_drawn_is_whole(swing, tmp_path, monkeypatch):

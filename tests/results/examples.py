@@ -264,6 +264,9 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     engine.Event: lambda: engine.event("h", direction=-1, reset={"v": "-0.9 * v"}),
     engine.Jumping: lambda: engine.jumping(np.sign, [0.0]),
     engine.Occurrence: lambda: engine.Occurrence("dose", 1.5, np.zeros(2), np.ones(2)),
+    engine.RunEnds: lambda: engine.RunEnds(
+        np.array([1.0, 2.0]), np.zeros((2, 3)), np.ones((2, 1)), np.zeros((2, 0))
+    ),
     engine.LinearTable: lambda: engine.linear_table([0.0, 1.0], [2.0, 3.0]),
     engine.Loss: engine.PoissonLoss,
     engine.Coupling: engine.Joint,

@@ -13,8 +13,9 @@ import numpy as np
 from riemannian_modules.engine.time_courses.happening import Happening
 from riemannian_modules.engine.time_courses.precision import Precision
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
+from riemannian_modules.integration.crossings import Zeros, each
 from riemannian_modules.integration.piecewise import Pieces, Watched
-from riemannian_modules.integration.problem import Tolerances
+from riemannian_modules.integration.problem import Numbers, Tolerances
 from riemannian_modules.modules import switched_sensitivity as across
 from riemannian_modules.space import Array
 
@@ -76,7 +77,7 @@ def pieces(
     field = happening.field(at.known.value)
     n, k = len(field.state), 0 if directions is None else directions.shape[1]
     signs = [0.0] * len(field.signs)
-    whens = field.compiled(happening.whens)
+    whens, ways = field.compiled(happening.whens), happening.directions
     resets = [field.compiled(terms) for terms in happening.resets]
     absolute = np.concatenate([precision.absolute, np.repeat(precision.absolute, k)])
     happened: list[tuple[int, list[float]]] = []
@@ -96,9 +97,15 @@ def pieces(
     ) -> Array:
         if not runs:
             tolerances = Tolerances(precision.relative, absolute, largest)
-            runs.append(Pieces(Watched(happening.directions, happen), tolerances, [LSODA, Radau]))
+            # Each counts, for what it does to derivatives, though it may leave the state.
+            watched = Watched(ways, [True] * len(ways), happen)
+            runs.append(Pieces(watched, tolerances, [LSODA, Radau]))
         (run,) = runs
-        run.watch(lambda t, x: whens(x[:n], [*u(t), t, *signs]))
+
+        def met_at(t: float, z: list[float]) -> Numbers:
+            return whens(z[:n], [*u(t), t, *signs])
+
+        run.watch(Zeros(met_at, lambda t, z: each(met_at, t, z)))
         ends = float(grid[0]), float(grid[-1])
         here = across.Stretch(u, ends, at.program.steady(*ends))
         happened.clear()
