@@ -56,7 +56,9 @@ class Delay(RiemannianModule):
                 `riemannian_modules.space`; a scalar by default.
             history: The input before the start of a run, of which the last ``delay`` counts: a
                 constant, a function of time, or a formula of the time as text ("1 + sin(t)"). By
-                default what the input is at the start, as if it had been so all the time.
+                default what the input is at the start, as if it had been so all the time. Jumps of
+                a function that cannot be traced are found where it stays for a thousandth of the
+                delay.
             input: Name of the input port.
             output: Name of the output port.
 
