@@ -152,6 +152,16 @@ def parametric_relu(call: Call) -> Value | None:
     )
 
 
+def gated(call: Call) -> Value | None:
+    """``a sigmoid(b)`` of both halves (GLU)."""
+    x, b = call["self"], call.builder
+    if not isinstance(x, Signal):
+        return None
+    first, second = numbered(x.shape).chunk(2, dim=call["dim"])
+    gate = applied(b, Sigmoid(x.size // 2), b.selected(x, second, more="gate"), call.shape)
+    return product(b, b.selected(x, first, more="value"), gate, call.shape)
+
+
 def _stretched(call: Call, module: Any, x: Signal, inner: float, outer: float) -> Signal:
     """``outer f(inner u)``."""
     b, n = call.builder, x.size

@@ -15,6 +15,7 @@ from riemannian_torch.reading.functions import (
     activation,
     added,
     divided,
+    gated,
     largest_along,
     max_pool,
     maximum,
@@ -49,7 +50,7 @@ _RULES: dict[str, Callable[[Call], Value | None]] = {
     "add": added, "sub": subtracted, "rsub": subtracted_from, "mul": times, "div": divided,
     "neg": negated, "square": squared, "pow": squared, "max_pool1d": max_pool,
     "max_pool2d": max_pool, "max_pool3d": max_pool, "maximum": maximum, "minimum": minimum,
-    "prelu": parametric_relu, "amax": largest_along, "max": largest_along,
+    "prelu": parametric_relu, "amax": largest_along, "max": largest_along, "glu": gated,
 }  # fmt: skip
 _DROPOUTS = frozenset({"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"})
 _OF_SHAPE = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
