@@ -15,10 +15,12 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 from torch.nn.parallel import DistributedDataParallel
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_torch.gauss_newton.given_loss import Given
 from riemannian_torch.gauss_newton.groups import Group, counts_of, groups_of
 from riemannian_torch.gauss_newton.joined_batch import joined_batch
+from riemannian_torch.gauss_newton.metric_choice import ExactMetric, StepMetric
 from riemannian_torch.gauss_newton.mixing import mixed_group, samples_meet
-from riemannian_torch.gauss_newton.output_loss import Given
+from riemannian_torch.gauss_newton.output_columns import column_groups
 from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record, Recorder
 from riemannian_torch.gauss_newton.remaining import remaining_rows
 
@@ -39,8 +41,10 @@ class Observer:
         criterion: nn.Module | None,
         parameters: Sequence[nn.Parameter],
         axis: int,
+        metric: StepMetric,
     ) -> None:
-        self.model, self.axis = model, axis
+        self.model, self.axis, self.metric = model, axis, metric
+        self.step = 0
         self.parameters = list[Tensor](parameters)
         self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
         self.recorder = Recorder(model, criterion, parameters, weakref.WeakMethod(self._look_at))
@@ -79,6 +83,11 @@ class Observer:
                 "the last step, got none. Call the criterion that the optimizer was given, "
                 "criterion(model(inputs), targets).backward(), or give step a closure."
             )
+        if isinstance(self.metric, ExactMetric):
+            raise UnsupportedError(
+                f"GaussNewton: expected step(closure), for {type(self.metric).__name__} takes a "
+                "backward pass for each output. Return the loss from a closure, without backward()."
+            )
         if self._meet:
             raise UnsupportedError(
                 "GaussNewton: expected a model whose samples do not meet, or step(closure): one "
@@ -107,6 +116,8 @@ class Observer:
             return [joined_batch(g, self.model) for g in groups]
 
     def _of_loss(self, call: LossCall, record: Record, *, keep: bool) -> list[Group]:
+        if isinstance(self.metric, ExactMetric):
+            return self._columns(call, record, self.metric)
         if self._meet:
             return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
         found = torch.autograd.grad(
@@ -117,6 +128,16 @@ class Observer:
         seen = Pass([call], cotangents, record.calls)
         with torch.no_grad():
             return list(groups_of(seen, self._own, self.axis, self.dtype))
+
+    def _columns(self, call: LossCall, record: Record, metric: ExactMetric) -> list[Group]:
+        if self._meet:
+            raise UnsupportedError(
+                f"GaussNewton: expected a model whose samples do not meet for "
+                f"{type(metric).__name__}. Use ResidualMetric()."
+            )
+        return list(
+            column_groups(call, record, self._own, self.axis, self.dtype, metric, self.step)
+        )
 
     def _look_at(self, call: LossCall, record: Record) -> None:
         """Find out whether samples meet, while torch's graph is there; norms of batches may."""
@@ -197,7 +218,7 @@ class Observer:
             sums: dict[Tensor, Tensor] = {}
             for g in groups:
                 for p, rows in g.rows.items():
-                    own = rows.combined(torch.ones_like(g.excess))
+                    own = rows.combined(g.shares)
                     sums[p] = sums[p] + own if p in sums else own
             factors = [
                 (gradients[p] * own).sum() / (own * own).sum()

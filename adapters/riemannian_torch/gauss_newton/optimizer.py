@@ -23,6 +23,7 @@ from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group
 from riemannian_torch.gauss_newton.joined_batch import summed
+from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
@@ -33,7 +34,7 @@ _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as go
 _ALWAYS = 5  # of the first steps, after which c is measured at every second one
 _KEPT = (
     "model", "criterion", "batch_axis", "momentum", "damping", "trust_region", "max_overhead",
-    "_state", "steps", "skipped",
+    "metric", "_state", "steps", "skipped",
 )  # fmt: skip
 _NOISE = 0.02  # by which a factor may miss 1 in bfloat16
 
@@ -69,6 +70,8 @@ class GaussNewton(torch.optim.Optimizer):
         batch_axis: The axis of the samples in the layers' inputs, 0 or 1.
         max_overhead: Largest number of operations of a step, as a multiple of those of forward and
             backward; smaller blocks of samples are solved for where more would be needed.
+        metric: `ResidualMetric` where absent; `JointMetric` or `LayerMetric` for the exact one of
+            models with few outputs, which needs step(closure).
 
     Attributes:
         steps: How many have been taken.
@@ -98,6 +101,7 @@ class GaussNewton(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         batch_axis: int = 0,
         max_overhead: float | None = None,
+        metric: StepMetric | None = None,
     ) -> None:
         _check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis, max_overhead)
         if criterion is not None:
@@ -106,7 +110,7 @@ class GaussNewton(torch.optim.Optimizer):
         super().__init__(trained, {"lr": lr, "weight_decay": weight_decay})
         self.model, self.criterion, self.batch_axis = model, criterion, batch_axis
         self.momentum, self.damping, self.trust_region = momentum, damping, trust_region
-        self.max_overhead = max_overhead
+        self.max_overhead, self.metric = max_overhead, metric or ResidualMetric()
         self.steps, self.skipped = 0, 0
         self._state: StepState | None = None
         self._follow()
@@ -115,7 +119,9 @@ class GaussNewton(torch.optim.Optimizer):
         """Begin to watch the model; also after unpickling."""
         self._parameters = [p for group in self.param_groups for p in group["params"]]
         _check_parameters(self.model, self._parameters)
-        self._observer = Observer(self.model, self.criterion, self._parameters, self.batch_axis)
+        self._observer = Observer(
+            self.model, self.criterion, self._parameters, self.batch_axis, self.metric
+        )
         self._look: SecondLook | None = None
         self.plan: Plan | None = None
         self._is_new = True
@@ -142,6 +148,7 @@ class GaussNewton(torch.optim.Optimizer):
             DomainError: For a loss below 0, or parameters that are not finite.
         """
         observer = self._observer
+        observer.step = self.steps
         try:
             if closure is None:
                 returned, groups = None, observer.of_passes()
@@ -157,13 +164,16 @@ class GaussNewton(torch.optim.Optimizer):
 
     def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
         if self._is_new:
-            self._look, self._is_new = second_look(self.model, groups[0], self.batch_axis), False
+            is_exact = isinstance(self.metric, ExactMetric)  # no output is missed
+            self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
+            self._is_new = False
         state = self._last_step()
-        s, rows = _coefficients(groups, state.c), self._rows(groups)
+        (scale, s), rows = _coefficients(groups, state.c), self._rows(groups)
         pull = s * self._clipping(rows, s) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
-        self.plan = plan(rows, len(s), self.max_overhead)
-        step = direction(rows, state, s, pull, last, self.momentum, self.plan.block)
+        self.plan = plan(rows, len(s), self.max_overhead, self.metric)
+        systems = self.metric.systems(rows, self.model)
+        step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)
         if step is None:
             self._skip(groups)
             return
@@ -330,12 +340,19 @@ def _gradient(p: Tensor) -> Tensor:
     return torch.zeros_like(p) if p.grad is None else p.grad
 
 
-def _coefficients(groups: Sequence[Group], c: Tensor) -> Tensor:
-    """``s_b = sqrt(2 l_b / c)``, the gradient in terms of the rows ``U_b = row_b / s_b``."""
+def _coefficients(groups: Sequence[Group], c: Tensor) -> tuple[Tensor, Tensor]:
+    """The scale of the rows, and the gradient's coefficients s in terms of ``U = scale row``.
+
+    ``s_b = sqrt(2 l_b / c)`` and the scale ``1 / s_b`` along the residuals.
+    """
     excess = torch.cat([g.excess for g in groups])
     excess = torch.where(excess < 0, torch.nan, excess)
+    if any(g.coefficients is not None for g in groups):
+        s = torch.where(excess.isnan(), torch.nan, torch.cat([g.shares for g in groups]))
+        return torch.ones_like(s), s
     excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
-    return torch.sqrt(2.0 * excess / c)
+    s = torch.sqrt(2.0 * excess / c)
+    return 1.0 / s, s
 
 
 def _check_options(

@@ -1,4 +1,4 @@
-"""How a step is taken, chosen by its cost: one system of all samples, or a sweep over blocks."""
+"""How a step is taken, chosen by its cost: one system of all columns, or a sweep over blocks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import final
 
 from torch import Tensor
 
+from riemannian_torch.gauss_newton.metric_choice import ExactMetric, StepMetric
 from riemannian_torch.gauss_newton.rows import Rows
 
 _EXACT = 512  # up to here, one system: it is exact
@@ -17,29 +18,29 @@ _BLOCKS = (256, 128, 64, 32, 16)
 @final
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Samples are solved for ``block`` at a time.
+    """Columns are solved for ``block`` at a time.
 
     Attributes:
-        samples: B.
+        columns: B, or B d in the exact metrics.
         parameters: n.
         block: B for one exact system.
         overhead: Operations of a step, as a multiple of forward and backward with all gradients.
         bound: What the overhead was asked to stay below; None for nothing.
     """
 
-    samples: int
+    columns: int
     parameters: int
     block: int
     overhead: float
     bound: float | None
 
     def __str__(self) -> str:
-        if self.block >= self.samples:
-            way = f"one system of {self.samples} equations, which is exact"
+        if self.block >= self.columns:
+            way = f"one system of {self.columns} equations, which is exact"
         else:
-            way = f"a sweep over blocks of {self.block} samples, for one system would cost more"
+            way = f"a sweep over blocks of {self.block} columns, for one system would cost more"
         text = (
-            f"{self.samples} samples, {self.parameters:,} parameters: {way}. A step takes about "
+            f"{self.columns} columns, {self.parameters:,} parameters: {way}. A step takes about "
             f"{self.overhead:.1f} times the operations of forward and backward"
         )
         if self.bound is not None and self.overhead > self.bound:
@@ -47,8 +48,13 @@ class Plan:
         return text + "."
 
 
-def plan(rows: Mapping[Tensor, Rows], samples: int, bound: float | None) -> Plan:
-    """The cheapest way; below the bound where there is one, exact where that costs little."""
+def plan(
+    rows: Mapping[Tensor, Rows], samples: int, bound: float | None, metric: StepMetric
+) -> Plan:
+    """The cheapest way; below the bound where there is one, exact where that costs little.
+
+    An exact metric stays exact at any cost.
+    """
     pairs = sum(r.pair_cost for r in rows.values())
     product = max(1, sum(r.product_cost for r in rows.values()))
 
@@ -61,7 +67,9 @@ def plan(rows: Mapping[Tensor, Rows], samples: int, bound: float | None) -> Plan
 
     smaller = [b for b in _BLOCKS if b < samples]
     block = samples
-    if samples > _EXACT and overhead(smaller[0]) < overhead(samples):
+    if isinstance(metric, ExactMetric):
+        smaller = []
+    if samples > _EXACT and smaller and overhead(smaller[0]) < overhead(samples):
         block = smaller[0]
     if bound is not None and overhead(block) > bound and smaller:
         block = next((b for b in smaller if overhead(b) <= bound), smaller[-1])

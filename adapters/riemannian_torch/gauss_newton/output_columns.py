@@ -1,0 +1,120 @@
+"""The columns ``J_b^T S`` that all outputs of a sample give to the exact metric.
+
+Column k takes one backward pass for all samples at once; torch vectorises them.
+Source: Pehle and Slotine, arXiv:2603.03610, the factor recursion (THEORY section 4).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.groups import (
+    Group,
+    by_sample,
+    count_of,
+    groups_of,
+    weight_of,
+)
+from riemannian_torch.gauss_newton.metric_choice import ExactMetric
+from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record
+
+_MANY, _MOST = 2**12, 2**14  # columns of a batch
+
+
+def column_groups(
+    call: LossCall,
+    record: Record,
+    own: set[Tensor],
+    axis: int,
+    dtype: torch.dtype,
+    metric: ExactMetric,
+    step: int,
+) -> Iterator[Group]:
+    """A group for each column, of all samples; keeps torch's graph.
+
+    Args:
+        call: A loss.
+        record: What led to it.
+        own: The parameters whose columns are wanted.
+        axis: Of the samples in the layers' inputs and outputs.
+        dtype: Of the metric.
+        metric: Which columns.
+        step: The number of the step, for what is drawn.
+
+    Raises:
+        UnsupportedError: For more columns than a machine can hold the products of.
+    """
+    f, parts = call.parts()
+    excess = parts.excess(f)
+    count = count_of(excess.shape, [c.count(axis) for c in record.calls], axis)
+    places = _places_of_samples(f, excess, count, axis)
+    weight = weight_of(call).sqrt()
+    directions, s = _directions(parts.coefficients(f).flatten()[places], metric, step)
+    z = f.new_zeros(len(directions), f.numel())
+    z[:, places] = directions
+    cotangents = weight * parts.root(f, z.view(-1, *f.shape))
+    found = torch.autograd.grad(
+        call.outputs, [u.edge for u in record.uses],
+        cotangents.reshape(-1, *call.outputs.shape).to(call.outputs.dtype),
+        retain_graph=True, allow_unused=True, is_grads_batched=True,
+    )  # fmt: skip
+    pairs = [(u, d) for u, d in zip(record.uses, found, strict=True) if d is not None]
+    with torch.no_grad():
+        for k, coefficients in enumerate(weight * s):
+            seen = Pass([call], {u: d[k] for u, d in pairs}, record.calls)
+            (group,) = groups_of(seen, own, axis, dtype)
+            yield replace(group, coefficients=coefficients.to(dtype))
+
+
+def _places_of_samples(f: Tensor, excess: Tensor, count: int, axis: int) -> Tensor:
+    """Where each sample's d numbers stand in ``f.flatten()``, (count, d)."""
+    entries = torch.arange(excess.numel(), device=f.device).view(excess.shape)
+    places = torch.arange(f.numel(), device=f.device).view(f.shape)
+    if f.shape != excess.shape:  # classes on axis 1, or all numbers of one entry
+        places = places.movedim(1, -1) if f.ndim > 1 else places
+    places = places.reshape(excess.numel(), -1)
+    return places[by_sample(entries, count, axis)].flatten(1)
+
+
+def _directions(s: Tensor, metric: ExactMetric, step: int) -> tuple[Tensor, Tensor]:
+    """The columns' directions W (k, B, d) among the outputs', and s (k, B) in terms of them."""
+    count, d = s.shape
+    drawn = metric.columns is not None and metric.columns < d
+    k = metric.columns if drawn and metric.columns is not None else d
+    _check_count(count, d, k)
+    if not drawn:
+        each = torch.eye(d, dtype=s.dtype, device=s.device)
+        return each[:, None].expand(-1, count, -1), s.T
+    generator = torch.Generator().manual_seed(metric.seed * 1_000_003 + step)
+    noise = torch.randn(count, d, k, generator=generator, dtype=s.dtype).to(s.device)
+    size = s.norm(dim=1)
+    noise[..., 0] = torch.where(size[:, None] > 0, s, noise[..., 0])
+    axes = torch.linalg.qr(noise)[0]  # the first along s, up to its sign
+    # E[q q^T] of a random axis at right angles to s is its projection over d - 1.
+    axes[..., 1:] *= math.sqrt((d - 1) / (k - 1))
+    coefficients = torch.zeros_like(s[:, :k])
+    coefficients[:, 0] = (axes[..., 0] * s).sum(1)
+    return axes.permute(2, 0, 1), coefficients.T
+
+
+def _check_count(samples: int, outputs: int, columns: int) -> None:
+    total = samples * columns
+    if total <= _MANY:
+        return
+    cost = (
+        f"{samples} samples of {outputs} outputs give {total:,} columns, whose products with each "
+        f"other are {total**2 * 4 / 2**30:,.1f} GiB in float32, and whose system takes "
+        f"{total**3 / 3e9:,.0f} Gflop a step. Take columns=2 or a few more, or ResidualMetric()."
+    )
+    if total > _MOST:
+        raise UnsupportedError(
+            f"GaussNewton: expected at most {_MOST:,} columns in an exact metric, but {cost}"
+        )
+    warnings.warn(f"GaussNewton: {cost}", stacklevel=2)
