@@ -9,7 +9,12 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
+from riemannian_torch.gauss_newton.metric_choice import (
+    JointMetric,
+    LayerMetric,
+    ResidualMetric,
+)
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
 from riemannian_torch.torch_module import TorchModule
 
-__all__ = ["GaussNewton", "TorchModule"]
+__all__ = ["GaussNewton", "JointMetric", "LayerMetric", "ResidualMetric", "TorchModule"]

@@ -110,6 +110,16 @@ def by_sample(x: Tensor, count: int, axis: int) -> Tensor:
     return x.reshape(count, -1)
 
 
+def places_of_samples(f: Tensor, excess: Tensor, count: int, axis: int) -> Tensor:
+    """Where each sample's d numbers stand in ``f.flatten()``, (count, d)."""
+    entries = torch.arange(excess.numel(), device=f.device).view(excess.shape)
+    places = torch.arange(f.numel(), device=f.device).view(f.shape)
+    if f.shape != excess.shape:  # classes on axis 1, or all numbers of one entry
+        places = places.movedim(1, -1) if f.ndim > 1 else places
+    places = places.reshape(excess.numel(), -1)
+    return places[by_sample(entries, count, axis)].flatten(1)
+
+
 def counts_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> list[int]:
     """How many samples a loss of outputs of a shape may speak of, with calls of these sizes."""
     sizes = [n for n in dict.fromkeys(sizes) if n and shape]

@@ -17,9 +17,9 @@ from torch import Tensor
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.groups import (
     Group,
-    by_sample,
     count_of,
     groups_of,
+    places_of_samples,
     weight_of,
 )
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric
@@ -54,7 +54,7 @@ def column_groups(
     f, parts = call.parts()
     excess = parts.excess(f)
     count = count_of(excess.shape, [c.count(axis) for c in record.calls], axis)
-    places = _places_of_samples(f, excess, count, axis)
+    places = places_of_samples(f, excess, count, axis)
     weight = weight_of(call).sqrt()
     directions, s = _directions(parts.coefficients(f).flatten()[places], metric, step)
     z = f.new_zeros(len(directions), f.numel())
@@ -71,16 +71,6 @@ def column_groups(
             seen = Pass([call], {u: d[k] for u, d in pairs}, record.calls)
             (group,) = groups_of(seen, own, axis, dtype)
             yield replace(group, coefficients=coefficients.to(dtype))
-
-
-def _places_of_samples(f: Tensor, excess: Tensor, count: int, axis: int) -> Tensor:
-    """Where each sample's d numbers stand in ``f.flatten()``, (count, d)."""
-    entries = torch.arange(excess.numel(), device=f.device).view(excess.shape)
-    places = torch.arange(f.numel(), device=f.device).view(f.shape)
-    if f.shape != excess.shape:  # classes on axis 1, or all numbers of one entry
-        places = places.movedim(1, -1) if f.ndim > 1 else places
-    places = places.reshape(excess.numel(), -1)
-    return places[by_sample(entries, count, axis)].flatten(1)
 
 
 def _directions(s: Tensor, metric: ExactMetric, step: int) -> tuple[Tensor, Tensor]:

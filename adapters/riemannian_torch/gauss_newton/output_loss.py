@@ -257,7 +257,7 @@ def _cross_entropy(criterion: nn.CrossEntropyLoss, f: Tensor, target: Tensor) ->
     share = _share(criterion, mass.sum())
     if not smoothing:
         return Labelled(label, mass * share)
-    one_hot = F.one_hot(label, classes).movedim(-1, 1)
+    one_hot = F.one_hot(label, classes).movedim(-1, 1).to(f.dtype)
     masses = ((1 - smoothing) * one_hot + smoothing / classes) * by_class
     return Categorical(masses * kept.unsqueeze(1) * share)
 
