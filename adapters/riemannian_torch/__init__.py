@@ -15,6 +15,17 @@ from riemannian_torch.gauss_newton.metric_choice import (
     ResidualMetric,
 )
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
+from riemannian_torch.laplace.laplace import laplace
+from riemannian_torch.laplace.posterior import Posterior, Prediction
 from riemannian_torch.torch_module import TorchModule
 
-__all__ = ["GaussNewton", "JointMetric", "LayerMetric", "ResidualMetric", "TorchModule"]
+__all__ = [
+    "GaussNewton",
+    "JointMetric",
+    "LayerMetric",
+    "Posterior",
+    "Prediction",
+    "ResidualMetric",
+    "TorchModule",
+    "laplace",
+]

@@ -333,9 +333,11 @@ def test_many_columns_are_refused_with_their_cost():
     optimizer = GaussNewton(net, ENTROPY, metric=JointMetric())
     with pytest.raises(UnsupportedError, match=r"19,200 columns.*GiB.*columns=2"):
         optimizer.step(lambda: ENTROPY(net(x), y))
-    with pytest.warns(UserWarning, match="4,800 columns"):
-        GaussNewton(net, ENTROPY, metric=JointMetric())._observer.of_closure(
-            lambda: ENTROPY(net(x[:8]), y[:8])
-        )
+    with pytest.warns(UserWarning, match=r"4,200 columns.*GiB"):
+        optimizer.step(lambda: ENTROPY(net(x[:7]), y[:7]))
+    wide = nn.Linear(2, 20_000)
+    with pytest.raises(UnsupportedError, match=r"20,000.*GiB.*columns=2"):
+        GaussNewton(wide, ENTROPY, metric=JointMetric()).step(lambda: ENTROPY(wide(x), y))
+    GaussNewton(wide, ENTROPY, metric=JointMetric(columns=3)).step(lambda: ENTROPY(wide(x), y))
     with pytest.raises(DomainError, match="at least 2 columns"):
         JointMetric(columns=1)

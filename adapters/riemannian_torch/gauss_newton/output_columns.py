@@ -7,7 +7,6 @@ Source: Pehle and Slotine, arXiv:2603.03610, the factor recursion (THEORY sectio
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -25,7 +24,7 @@ from riemannian_torch.gauss_newton.groups import (
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric
 from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record
 
-_MANY, _MOST = 2**12, 2**14  # columns of a batch
+_MOST = 2**28  # numbers of all cotangents: 1 GiB in float32
 
 
 def column_groups(
@@ -49,7 +48,7 @@ def column_groups(
         step: The number of the step, for what is drawn.
 
     Raises:
-        UnsupportedError: For more columns than a machine can hold the products of.
+        UnsupportedError: For outputs whose columns are too many to hold.
     """
     f, parts = call.parts()
     excess = parts.excess(f)
@@ -78,7 +77,7 @@ def _directions(s: Tensor, metric: ExactMetric, step: int) -> tuple[Tensor, Tens
     count, d = s.shape
     drawn = metric.columns is not None and metric.columns < d
     k = metric.columns if drawn and metric.columns is not None else d
-    _check_count(count, d, k)
+    _check_numbers(count, d, k)
     if not drawn:
         each = torch.eye(d, dtype=s.dtype, device=s.device)
         return each[:, None].expand(-1, count, -1), s.T
@@ -94,17 +93,11 @@ def _directions(s: Tensor, metric: ExactMetric, step: int) -> tuple[Tensor, Tens
     return axes.permute(2, 0, 1), coefficients.T
 
 
-def _check_count(samples: int, outputs: int, columns: int) -> None:
-    total = samples * columns
-    if total <= _MANY:
-        return
-    cost = (
-        f"{samples} samples of {outputs} outputs give {total:,} columns, whose products with each "
-        f"other are {total**2 * 4 / 2**30:,.1f} GiB in float32, and whose system takes "
-        f"{total**3 / 3e9:,.0f} Gflop a step. Take columns=2 or a few more, or ResidualMetric()."
-    )
-    if total > _MOST:
+def _check_numbers(samples: int, outputs: int, columns: int) -> None:
+    numbers = samples * outputs * columns
+    if numbers > _MOST:
         raise UnsupportedError(
-            f"GaussNewton: expected at most {_MOST:,} columns in an exact metric, but {cost}"
+            f"GaussNewton: expected few outputs for the exact metric, got {outputs:,} of each of "
+            f"{samples} samples, whose {columns:,} columns are {numbers * 4 / 2**30:,.1f} GiB in "
+            "float32. Take columns=2 or a few more, smaller batches, or ResidualMetric()."
         )
-    warnings.warn(f"GaussNewton: {cost}", stacklevel=2)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
 from torch import Tensor
 
+from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, StepMetric
 from riemannian_torch.gauss_newton.rows import Rows
 
 _EXACT = 512  # up to here, one system: it is exact
 _BLOCKS = (256, 128, 64, 32, 16)
+_MANY, _MOST = 2**12, 2**14  # columns of an exact metric
 
 
 @final
@@ -54,6 +57,9 @@ def plan(
     """The cheapest way; below the bound where there is one, exact where that costs little.
 
     An exact metric stays exact at any cost.
+
+    Raises:
+        UnsupportedError: For more columns than a machine can hold the products of.
     """
     pairs = sum(r.pair_cost for r in rows.values())
     product = max(1, sum(r.product_cost for r in rows.values()))
@@ -68,6 +74,7 @@ def plan(
     smaller = [b for b in _BLOCKS if b < samples]
     block = samples
     if isinstance(metric, ExactMetric):
+        _check_columns(samples)
         smaller = []
     if samples > _EXACT and smaller and overhead(smaller[0]) < overhead(samples):
         block = smaller[0]
@@ -75,3 +82,16 @@ def plan(
         block = next((b for b in smaller if overhead(b) <= bound), smaller[-1])
     numbers = sum(p.numel() for p in rows)
     return Plan(samples, numbers, block, overhead(block), bound)
+
+
+def _check_columns(total: int) -> None:
+    if total <= _MANY:
+        return
+    cost = (
+        f"{total:,} columns of an exact metric have products with each other of "
+        f"{total**2 * 4 / 2**30:,.1f} GiB in float32, and a system of {total**3 / 3e9:,.0f} Gflop "
+        "a step. Take columns=2 or a few more of each sample, smaller batches, or ResidualMetric()."
+    )
+    if total > _MOST:
+        raise UnsupportedError(f"GaussNewton: expected at most {_MOST:,} columns: {cost}")
+    warnings.warn(f"GaussNewton: {cost}", stacklevel=5)
