@@ -80,7 +80,7 @@ def direction(
     parts: dict[Tensor, Tensor] = {}
     for rows, v in zip(systems, combined, strict=True):
         for p, r in rows.items():
-            parts[p] = last[p].mul_(momentum) if p in last else torch.zeros_like(p)
+            parts[p] = last[p].mul_(momentum) if p in last else torch.zeros_like(p, dtype=s.dtype)
             parts[p] += r.combined(v)
     found = Direction(parts, moved, size, replace(state, mu=taken))
     return found if len(systems) == 1 else _not_too_far(found, pull)
@@ -105,7 +105,9 @@ def _swept(
     block: int,
 ) -> Direction | None:
     """One sweep over the blocks, each of which solves for what is left before it."""
-    parts = {p: momentum * last[p] if p in last else torch.zeros_like(p) for p in rows}
+    parts = {
+        p: momentum * last[p] if p in last else torch.zeros_like(p, dtype=scale.dtype) for p in rows
+    }
     mu = state.mu
     for start in range(0, len(scale), block):
         here = slice(start, start + block)

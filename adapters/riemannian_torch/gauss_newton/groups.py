@@ -71,7 +71,7 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
     for use, d in found.cotangents.items():
         count = _matching(d, list(losses), axis)
         for parameter, given in use.rows(Samples(count, axis, dtype), d.detach()):
-            if parameter in own:
+            if parameter in own and parameter.requires_grad:
                 rows[count].setdefault(parameter, []).append(given)
     for count, together in losses.items():
         excess = sum_by_sample([e for *_, e in together], count, axis).to(dtype)

@@ -120,8 +120,12 @@ class Observer:
             return self._columns(call, record, self.metric)
         if self._meet:
             return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
+        if call.slope is None:
+            (slope,) = torch.autograd.grad(call.value, call.outputs, call.weight, keep)
+        else:
+            slope = call.slope.detach()  # the way from the outputs on is needed once more
         found = torch.autograd.grad(
-            call.value, [u.edge for u in record.uses], call.weight,
+            call.outputs, [u.edge for u in record.uses], slope,
             retain_graph=keep, allow_unused=True,
         )  # fmt: skip
         cotangents = {u: d for u, d in zip(record.uses, found, strict=True) if d is not None}
@@ -249,7 +253,8 @@ def _minimised(returned: Any, record: Record) -> Tensor:
         value = losses.sum()
         (slope,) = torch.autograd.grad(value, outputs, create_graph=True)
         parts = Given(losses.detach(), outputs, slope)
-        record.losses.append(LossCall(value, outputs, lambda: (outputs.detach(), parts)))
+        call = LossCall(value, outputs, lambda: (outputs.detach(), parts), slope=slope)
+        record.losses.append(call)
         return value
     loss = returned[-1] if isinstance(returned, tuple) and returned else returned
     if not isinstance(loss, Tensor) or loss.numel() != 1 or not record.losses:

@@ -88,6 +88,9 @@ class GaussNewton(torch.optim.Optimizer):
         DomainError: For numbers outside of their ranges.
     """
 
+    # A GradScaler then says so in `found_inf`, and `step` refuses it by name.
+    _step_supports_amp_scaling = True
+
     def __init__(
         self,
         model: nn.Module,
@@ -127,6 +130,13 @@ class GaussNewton(torch.optim.Optimizer):
         self._is_new = True
 
     @override
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Train more parameters, such as those of layers that were frozen before."""
+        super().add_param_group(param_group)
+        if hasattr(self, "_observer"):
+            self._follow()
+
+    @override
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, and what the passes that gave them have left here."""
         self._observer.recorder.clear()
@@ -149,6 +159,11 @@ class GaussNewton(torch.optim.Optimizer):
         """
         observer = self._observer
         observer.step = self.steps
+        if hasattr(self, "found_inf"):
+            raise UnsupportedError(
+                "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
+                "Use autocast with bfloat16, which needs no scaler."
+            )
         try:
             if closure is None:
                 returned, groups = None, observer.of_passes()
@@ -262,7 +277,7 @@ class GaussNewton(torch.optim.Optimizer):
                 own = self.state[p]
                 if p in step.parts:
                     own["direction"] = step.parts[p]
-                elif "direction" in own:
+                elif "direction" in own and p.requires_grad:
                     own["direction"].mul_(self.momentum)
                 else:
                     continue
