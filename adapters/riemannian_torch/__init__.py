@@ -9,6 +9,9 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
+from riemannian_torch.diagnosis.diagnose import DiagnosisLog, diagnose
+from riemannian_torch.diagnosis.diagnosis import Diagnosis, LayerDiagnosis
+from riemannian_torch.diagnosis.picture import diagnosis_figure
 from riemannian_torch.gauss_newton.metric_choice import (
     JointMetric,
     LayerMetric,
@@ -20,12 +23,17 @@ from riemannian_torch.laplace.posterior import Posterior, Prediction
 from riemannian_torch.torch_module import TorchModule
 
 __all__ = [
+    "Diagnosis",
+    "DiagnosisLog",
     "GaussNewton",
     "JointMetric",
+    "LayerDiagnosis",
     "LayerMetric",
     "Posterior",
     "Prediction",
     "ResidualMetric",
     "TorchModule",
+    "diagnose",
+    "diagnosis_figure",
     "laplace",
 ]

@@ -28,12 +28,14 @@ class Direction:
         moved: ``U^T P``, (B,).
         size: ``|P|^2``.
         state: With mu as it was adapted.
+        solutions: v of each system, (B,).
     """
 
     parts: dict[Tensor, Tensor]
     moved: Tensor
     size: Tensor
     state: StepState
+    solutions: tuple[Tensor, ...]
 
 
 def direction(
@@ -66,9 +68,9 @@ def direction(
         (rows,) = systems
         return _swept(rows, state, scale, pull, last, momentum, block)
     moved, size, taken = momentum * t, momentum**2 * state.size, state.mu
-    combined: list[Tensor] = []
+    solutions: list[Tensor] = []
     for rows, own in zip(systems, seen, strict=True):
-        K = _gram(rows, scale)
+        K = gram(rows, scale)
         solved = solve(K, state.mu, pull - momentum * own)
         if solved is None:
             return None
@@ -76,13 +78,13 @@ def direction(
         Kv = K @ v
         moved, size = moved + Kv, size + 2.0 * momentum * (v @ own) + v @ Kv
         taken = torch.maximum(taken, mu)
-        combined.append(v * scale)
+        solutions.append(v)
     parts: dict[Tensor, Tensor] = {}
-    for rows, v in zip(systems, combined, strict=True):
+    for rows, v in zip(systems, solutions, strict=True):
         for p, r in rows.items():
             parts[p] = last[p].mul_(momentum) if p in last else torch.zeros_like(p, dtype=s.dtype)
-            parts[p] += r.combined(v)
-    found = Direction(parts, moved, size, replace(state, mu=taken))
+            parts[p] += r.combined(v * scale)
+    found = Direction(parts, moved, size, replace(state, mu=taken), tuple(solutions))
     return found if len(systems) == 1 else _not_too_far(found, pull)
 
 
@@ -92,7 +94,10 @@ def _not_too_far(found: Direction, s: Tensor) -> Direction:
     share = ((s @ found.moved) / square.clamp_min(1e-30)).clamp(0.0, 1.0)
     for part in found.parts.values():
         part.mul_(share)
-    return replace(found, moved=share * found.moved, size=share**2 * found.size)
+    return replace(
+        found, moved=share * found.moved, size=share**2 * found.size,
+        solutions=tuple(share * v for v in found.solutions),
+    )  # fmt: skip
 
 
 def _swept(
@@ -108,22 +113,24 @@ def _swept(
     parts = {
         p: momentum * last[p] if p in last else torch.zeros_like(p, dtype=scale.dtype) for p in rows
     }
-    mu = state.mu
+    mu, solutions = state.mu, list[Tensor]()
     for start in range(0, len(scale), block):
         here = slice(start, start + block)
         own = {p: r.part(here) for p, r in rows.items()}
         left = pull[here] - _along(own, parts, scale[here])
-        solved = solve(_gram(own, scale[here]), mu, left)
+        solved = solve(gram(own, scale[here]), mu, left)
         if solved is None:
             return None
         v, mu = solved
+        solutions.append(v)
         for p, r in own.items():
             parts[p] += r.combined(v * scale[here])
     size = torch.stack([part.square().sum() for part in parts.values()]).sum()
-    return Direction(parts, _along(rows, parts, scale), size, replace(state, mu=mu))
+    moved = _along(rows, parts, scale)
+    return Direction(parts, moved, size, replace(state, mu=mu), (torch.cat(solutions),))
 
 
-def _gram(rows: Mapping[Tensor, Rows], scale: Tensor) -> Tensor:
+def gram(rows: Mapping[Tensor, Rows], scale: Tensor) -> Tensor:
     """``U^T U``, (B, B)."""
     products = scale.new_zeros(len(scale), len(scale))
     for r in rows.values():

@@ -8,9 +8,9 @@ Source: Pehle and Slotine, arXiv:2603.03610 (THEORY section 4; Woodbury's identi
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, final
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_torch.gauss_newton.checks import check_options, check_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group
@@ -29,6 +30,7 @@ from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
 from riemannian_torch.gauss_newton.rows import Rows, stacked
 from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
+from riemannian_torch.gauss_newton.step_record import StepRecord
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
 _ALWAYS = 5  # of the first steps, after which c is measured at every second one
@@ -76,6 +78,7 @@ class GaussNewton(torch.optim.Optimizer):
     Attributes:
         steps: How many have been taken.
         skipped: How many were not, for numbers that were not finite.
+        last_step: What `diagnose` reads, from a step until the next begins or zero_grad().
         plan: How the last step was taken, and why; print it. None before the first.
 
     Cost of a step: forward and backward to the layers' outputs, two more products a layer, and
@@ -106,7 +109,7 @@ class GaussNewton(torch.optim.Optimizer):
         max_overhead: float | None = None,
         metric: StepMetric | None = None,
     ) -> None:
-        _check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis, max_overhead)
+        check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis, max_overhead)
         if criterion is not None:
             check_criterion(criterion)
         trained = [p for p in model.parameters() if p.requires_grad] if params is None else params
@@ -120,8 +123,9 @@ class GaussNewton(torch.optim.Optimizer):
 
     def _follow(self) -> None:
         """Begin to watch the model; also after unpickling."""
+        self.last_step: StepRecord | None = None
         self._parameters = [p for group in self.param_groups for p in group["params"]]
-        _check_parameters(self.model, self._parameters)
+        check_parameters(self.model, self._parameters)
         self._observer = Observer(
             self.model, self.criterion, self._parameters, self.batch_axis, self.metric
         )
@@ -140,6 +144,7 @@ class GaussNewton(torch.optim.Optimizer):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, and what the passes that gave them have left here."""
         self._observer.recorder.clear()
+        self.last_step = None
         super().zero_grad(set_to_none)
 
     @override
@@ -158,7 +163,7 @@ class GaussNewton(torch.optim.Optimizer):
             DomainError: For a loss below 0, or parameters that are not finite.
         """
         observer = self._observer
-        observer.step = self.steps
+        observer.step, self.last_step = self.steps, None
         if hasattr(self, "found_inf"):
             raise UnsupportedError(
                 "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
@@ -169,11 +174,9 @@ class GaussNewton(torch.optim.Optimizer):
                 returned, groups = None, observer.of_passes()
             else:
                 returned, groups = observer.of_closure(closure)
-            observer.recorder.is_paused = True
-            with torch.no_grad():
+            with torch.no_grad(), self.unwatched():
                 self._step(groups, is_habit=closure is None)
         finally:
-            observer.recorder.is_paused = False
             observer.recorder.clear()
         return returned
 
@@ -202,6 +205,9 @@ class GaussNewton(torch.optim.Optimizer):
             after = self._looked_again(after, step.moved, looks, before)
         self._state = after
         self.steps += 1
+        self.last_step = StepRecord(
+            self.steps, rows, systems, scale, s, pull, step, after, lr, self.trust_region, groups
+        )
 
     def _looks(self, groups: Sequence[Group]) -> list[tuple[Group, SecondLook]]:
         """The first samples of the batch, where their outputs can be had a second time."""
@@ -247,7 +253,7 @@ class GaussNewton(torch.optim.Optimizer):
             if any(r is not None for r in given):
                 rows[p] = stacked(given, counts)
         if not rows:
-            _check_parameters(self.model, self._parameters)
+            check_parameters(self.model, self._parameters)
             raise UnsupportedError(
                 "GaussNewton: expected the loss to depend on the optimizer's parameters, got none "
                 "that it does. Check requires_grad, and that the criterion takes the model's "
@@ -346,6 +352,15 @@ class GaussNewton(torch.optim.Optimizer):
             zero = self._last_step().mu * 0.0
             self._state = StepState.read({k: zero + v.to(zero) for k, v in last["state"].items()})
 
+    @contextmanager
+    def unwatched(self) -> Generator[None]:
+        """Calls of the model inside are no part of the training loop."""
+        self._observer.recorder.is_paused = True
+        try:
+            yield
+        finally:
+            self._observer.recorder.is_paused = False
+
     def remove(self) -> None:
         """Take the hooks away from the model and the criterion; no step can follow."""
         self._observer.recorder.remove()
@@ -368,48 +383,3 @@ def _coefficients(groups: Sequence[Group], c: Tensor) -> tuple[Tensor, Tensor]:
     excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
     s = torch.sqrt(2.0 * excess / c)
     return 1.0 / s, s
-
-
-def _check_options(
-    lr: float,
-    momentum: float,
-    damping: float,
-    trust: float,
-    decay: float,
-    axis: int,
-    overhead: float | None,
-) -> None:
-    most = 1.0 if overhead is None else overhead
-    for name, value, is_right, wanted in [
-        ("lr", lr, lr >= 0, "at least 0"),
-        ("momentum", momentum, 0 <= momentum < 1, "in [0, 1)"),
-        ("damping", damping, damping > 0, "above 0"),
-        ("trust_region", trust, trust > 0, "above 0"),
-        ("weight_decay", decay, decay >= 0, "at least 0"),
-        ("batch_axis", axis, axis in (0, 1), "0 or 1"),
-        ("max_overhead", most, most > 0, "above 0"),
-    ]:
-        if not (is_right and math.isfinite(value)):
-            raise DomainError(f"GaussNewton: expected {name} {wanted}, got {value!r}.")
-
-
-def _check_parameters(model: nn.Module, parameters: Sequence[Tensor]) -> None:
-    own = set(model.parameters())
-    foreign = [tuple(p.shape) for p in parameters if p not in own]
-    if foreign or not parameters:
-        raise SignatureError(
-            "GaussNewton: expected parameters of the model that is watched, got "
-            f"{f'others of shapes {foreign[:4]}' if foreign else 'none that require a gradient'}. "
-            "Make a new optimizer where the model has changed."
-        )
-    for name, p in model.named_parameters():
-        if p.requires_grad and (p.is_complex() or p.layout != torch.strided):
-            raise UnsupportedError(
-                f"GaussNewton: expected dense real parameters, got {name} ({p.dtype}, {p.layout})."
-            )
-    kinds = {(p.dtype, p.device) for p in parameters}
-    if len(kinds) > 1:
-        raise UnsupportedError(
-            "GaussNewton: expected parameters of one type on one device, got "
-            f"{sorted(f'{d} on {v}' for d, v in kinds)}. Use autocast for mixed precision."
-        )
