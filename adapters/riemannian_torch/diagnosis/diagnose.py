@@ -44,7 +44,8 @@ def diagnose(optimizer: GaussNewton) -> Diagnosis:
         )
     state = last.state
     mu = float(state.mu)
-    grams = {name: _gram(rows, last) for name, rows in layers_of(last.rows, model).items()}
+    used = {p: r for rows in last.systems for p, r in rows.items()}
+    grams = {name: _gram(rows, last) for name, rows in layers_of(used, model).items()}
     whole = torch.stack(list(grams.values())).sum(0)
     values = _spectrum(whole)
     layers = [

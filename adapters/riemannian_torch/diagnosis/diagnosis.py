@@ -27,6 +27,8 @@ _MOST_SHOWN = 12  # layers in the table
 class LayerDiagnosis:
     """A module's own parameters, and what they have in the metric ``U U^T + mu I``.
 
+    Where the step had a base metric R of each layer, ``U U^T`` and I are relative to it.
+
     Attributes:
         name: Of the module; "" for the model itself.
         parameters: How many, n.

@@ -49,6 +49,11 @@ class Group:
         return torch.ones_like(self.excess) if self.coefficients is None else self.coefficients
 
 
+def outputs_of(groups: Sequence[Group]) -> int:
+    """How many outputs a loss looks at for each sample, at most."""
+    return max((f.numel() // len(g.here) for g in groups for f, *_ in g.losses), default=0)
+
+
 def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> Iterator[Group]:
     """The groups of a backward pass, by their numbers of samples.
 

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_torch.gauss_newton.base_metric import in_base
 from riemannian_torch.gauss_newton.checks import check_options, check_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
-from riemannian_torch.gauss_newton.groups import Group
+from riemannian_torch.gauss_newton.groups import Group, outputs_of
 from riemannian_torch.gauss_newton.joined_batch import summed
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.observer import Observer
@@ -33,6 +34,7 @@ from riemannian_torch.gauss_newton.second_look import SecondLook, output_change,
 from riemannian_torch.gauss_newton.step_record import StepRecord
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
+_MANY_OUTPUTS = 16  # of a sample: one column then sees too little, and layers get a base metric
 _ALWAYS = 5  # of the first steps, after which c is measured at every second one
 _KEPT = (
     "model", "criterion", "batch_axis", "momentum", "damping", "trust_region", "max_overhead",
@@ -189,8 +191,12 @@ class GaussNewton(torch.optim.Optimizer):
         (scale, s), rows = _coefficients(groups, state.c), self._rows(groups)
         pull = s * self._clipping(rows, s) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
-        self.plan = plan(rows, len(s), self.max_overhead, self.metric)
-        systems = self.metric.systems(rows, self.model)
+        self.plan = plan(
+            rows, len(s), self.max_overhead, self.metric,
+            wants_base=outputs_of(groups) > _MANY_OUTPUTS,
+        )  # fmt: skip
+        used = in_base(rows, s) if self.plan.has_base else rows
+        systems = self.metric.systems(used, self.model)
         step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)
         if step is None:
             self._skip(groups)

@@ -22,7 +22,7 @@ class StepRecord:
     Attributes:
         number: Of the step, from 1.
         rows: Of each parameter, (N, *shape); ``U = scale row``.
-        systems: The same by what was solved for together.
+        systems: The same in their base metrics, by what was solved for together.
         scale: (N,).
         s: The gradient's coefficients, (N,).
         pull: The same, times what the training loop has multiplied its gradients by.
