@@ -98,6 +98,45 @@ def test_influence_is_what_leaving_a_sample_out_takes_from_the_step(metric, step
         assert found.influence[b] == pytest.approx(lost, rel=1e-7, abs=1e-10)
 
 
+def test_base_metrics_of_layers_are_those_of_the_step():
+    torch.manual_seed(0)
+    net, criterion = perceptron(3, 6, 20).double(), nn.MSELoss()
+    x, y = torch.randn(12, 3).double(), torch.randn(12, 20).double()
+    optimizer = GaussNewton(net, criterion)
+    optimizer.step(lambda: criterion(net(x), y))
+    assert optimizer.plan.has_base
+    found, record = diagnose(optimizer), optimizer.last_step
+    K = sum(r.gram() for r in record.systems[0].values())
+    K = K * record.scale[:, None] * record.scale
+    A = K + found.mu * torch.eye(12).double()
+    values = torch.linalg.eigvalsh(K)
+    assert found.decided == pytest.approx(float((values / (values + found.mu)).sum()), rel=1e-9)
+    for b in range(12):
+        kept = [i for i in range(12) if i != b]
+        change = torch.linalg.solve(A, record.s)
+        change[kept] -= torch.linalg.solve(A[kept][:, kept], record.s[kept])
+        lost = found.length * float(record.s @ K @ change)
+        assert found.influence[b] == pytest.approx(lost, rel=1e-7)
+    slope = sum(
+        float((p.grad * found.length * optimizer.state[p]["direction"]).sum())
+        for p in with_gradients(net, criterion, x, y, found.length, optimizer)
+    )
+    assert sum(layer.promised for layer in found.layers) == pytest.approx(slope, rel=1e-9)
+
+
+def with_gradients(net, criterion, x, y, length, optimizer):
+    """The parameters, with the gradients that they had before the step."""
+    moved = {p: length * optimizer.state[p]["direction"] for p in net.parameters()}
+    with torch.no_grad():
+        for p, step in moved.items():
+            p.add_(step)
+    criterion(net(x), y).backward()
+    with torch.no_grad():
+        for p, step in moved.items():
+            p.sub_(step)
+    return list(moved)
+
+
 def test_leverages_add_up_to_the_directions_that_the_damping_leaves_free(metric):
     found = diagnose(stepped(metric, 2)[0])
     assert sum(found.leverage) == pytest.approx(found.decided, rel=1e-9)

@@ -11,7 +11,7 @@ from torch.func import functional_call, hessian, jacrev
 import riemannian_modules as rm
 from riemannian_modules import metrics
 from riemannian_modules.engine import propagate
-from riemannian_modules.errors import DomainError, UnsupportedError
+from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_torch import GaussNewton, JointMetric, LayerMetric, ResidualMetric
 from riemannian_torch.gauss_newton.metric_choice import layers_of
 from tests.adapters.networks import perceptron
@@ -284,6 +284,59 @@ def test_losses_of_ones_own_have_the_metric_of_their_hessian(metric):
         own.step(closure)
     for p, q in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=0, atol=1e-7)
+
+
+def test_an_output_metric_of_ones_own_is_the_one_that_is_used():
+    torch.manual_seed(0)
+    net = perceptron(3, 5, 2).double()
+    x, S = torch.randn(7, 3).double(), torch.randn(7, 2, 3).double()
+    target = torch.randn(7, 2).double()
+    optimizer = GaussNewton(net, damping=MU, metric=JointMetric())
+
+    def closure():
+        f = net(x)
+        return f, (f - target).square().sum(1), S
+
+    optimizer.step(closure)
+    found = torch.cat([optimizer.state[p]["direction"].flatten() for p in net.parameters()])
+    torch.manual_seed(0)
+    net = perceptron(3, 5, 2).double()
+    theta = {k: p.detach() for k, p in net.named_parameters()}
+    J = jacrev(lambda t: functional_call(net, t, (x,)))(theta)
+    J = torch.cat([j.reshape(7, 2, -1) for j in J.values()], 2)
+    U = torch.cat(list(S.mT @ J)).T
+    g = (J.mT @ (2.0 * (net(x) - target).detach())[..., None]).sum(0)[:, 0]
+    expected = torch.linalg.solve(U @ U.T + MU * torch.eye(len(g)).double(), g)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10 * float(expected.abs().max()))
+
+
+def test_the_residuals_metric_is_measured_by_an_output_metric_of_ones_own():
+    torch.manual_seed(0)
+    nets = [perceptron(3, 5, 2).double() for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    x, target = torch.randn(7, 3).double(), torch.randn(7, 2).double()
+    hessian_root = np.sqrt(2.0) * torch.eye(2).double().expand(7, 2, 2)
+
+    def losses(net):
+        f = net(x)
+        return f, (f - target).square().sum(1)
+
+    plain, told = (GaussNewton(net) for net in nets)
+    for _ in range(4):
+        plain.step(lambda: losses(nets[0]))
+        told.step(lambda: (*losses(nets[1]), hessian_root))
+    assert float(plain._state.c) > 1.0
+    for p, q in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        torch.testing.assert_close(p, q)
+
+
+@pytest.mark.parametrize("S", [torch.ones(7, 2), torch.ones(7, 3, 2), "S"])
+def test_factors_of_a_wrong_shape_are_refused_by_name(S):
+    net, x = perceptron(3, 5, 2), torch.randn(7, 3)
+    with pytest.raises(SignatureError, match="Call the model once"):
+        GaussNewton(net).step(lambda: (net(x), net(x).square().sum(1)))
+    with pytest.raises(SignatureError, match=r"S \(B, d, r\)"):
+        GaussNewton(net).step(lambda: (net(x), net(x).square().sum(1), S))
 
 
 def test_a_grossly_wrong_label_leaves_the_step_finite():

@@ -17,17 +17,19 @@ from riemannian_torch.gauss_newton.output_loss import OutputLoss, divided, round
 @final
 @dataclass(frozen=True, eq=False)
 class Given(OutputLoss):
-    """Losses of the user's own, each 0 at best; G is their Hessian where that is positive.
+    """Losses of the user's own, each 0 at best; G is the user's, or their Hessian's positive part.
 
     Attributes:
         losses: Of the samples, (B,).
         outputs: With the graph that leads to the losses.
         slope: The derivative of the losses' sum in the outputs, with its graph.
+        factor: S of the user's metric ``G = S S^T``, (B, d, r) for d outputs; None for none.
     """
 
     losses: Tensor
     outputs: Tensor
     slope: Tensor
+    factor: Tensor | None = None
 
     @override
     def excess(self, f: Tensor) -> Tensor:
@@ -35,6 +37,8 @@ class Given(OutputLoss):
 
     @override
     def curvature(self, f: Tensor, df: Tensor) -> Tensor:
+        if self.factor is not None:
+            return (df.flatten(1)[:, None] @ self.factor[: len(df)])[:, 0].square().sum(1)
         whole = torch.zeros_like(self.outputs)
         whole[: len(df)] = df
         if not self.slope.requires_grad:  # a straight line
@@ -61,16 +65,18 @@ class Given(OutputLoss):
         missed = (axes @ (roots * s)[..., None])[..., 0] - slope
         if bool(missed.norm() > 1e-3 * slope.norm()):
             raise UnsupportedError(
-                "GaussNewton: expected losses whose Hessian in the outputs is not zero along their "
-                "slope, for the exact metric; got a straight line. Use ResidualMetric()."
+                "GaussNewton: expected an output metric that is not zero along the losses' slope, "
+                "for the exact metric; got one that is. Use ResidualMetric(), or give another S."
             )
         return s.reshape(f.shape)
 
     @cached_property
     def _axes(self) -> tuple[Tensor, Tensor]:
-        """The roots (B, d) of the Hessian's positive eigenvalues, and its axes (B, d, d)."""
+        """The roots (B, d) of G's positive eigenvalues, and its axes (B, d, d)."""
         count = self.outputs[0].numel()
-        if not self.slope.requires_grad:
+        if self.factor is not None:
+            hessian = self.factor @ self.factor.mT
+        elif not self.slope.requires_grad:
             hessian = self.slope.new_zeros(len(self.outputs), count, count)
         else:
             each = torch.eye(count, dtype=self.slope.dtype, device=self.slope.device)

@@ -241,18 +241,29 @@ class Observer:
 
 def _minimised(returned: Any, record: Record) -> Tensor:
     """The number that a closure minimises; a loss of its own joins the record."""
-    if isinstance(returned, tuple) and len(returned) == 2 and not record.losses:
-        outputs, losses = returned
-        if not all(isinstance(t, Tensor) and t.requires_grad for t in returned) or (
-            losses.ndim != 1 or outputs.ndim == 0 or len(outputs) != len(losses)
+    if isinstance(returned, tuple) and len(returned) in (2, 3) and not record.losses:
+        outputs, losses, *rest = returned
+        factor = rest[0].detach() if rest and isinstance(rest[0], Tensor) else None
+        if (
+            not all(isinstance(t, Tensor) and t.requires_grad for t in (outputs, losses))
+            or losses.ndim != 1
+            or outputs.ndim == 0
+            or len(outputs) != len(losses)
+            or (rest and not _is_factor(factor, outputs))
         ):
             raise SignatureError(
                 "GaussNewton: expected a closure that returns outputs (B, ...) and the losses (B,) "
-                f"of the samples, got {_kind(outputs)} and {_kind(losses)}."
+                "of the samples, and perhaps a factor S (B, d, r) of the metric on their d "
+                f"outputs; got {', '.join(map(_kind, returned))}."
             )
         value = losses.sum()
-        (slope,) = torch.autograd.grad(value, outputs, create_graph=True)
-        parts = Given(losses.detach(), outputs, slope)
+        (slope,) = torch.autograd.grad(value, outputs, create_graph=True, allow_unused=True)
+        if slope is None:
+            raise SignatureError(
+                "GaussNewton: expected a closure whose losses are made of the outputs that it "
+                "returns, got others. Call the model once."
+            )
+        parts = Given(losses.detach(), outputs, slope, factor)
         call = LossCall(value, outputs, lambda: (outputs.detach(), parts), slope=slope)
         record.losses.append(call)
         return value
@@ -264,6 +275,11 @@ def _minimised(returned: Any, record: Record) -> Tensor:
             f"{_kind(loss)} and {len(record.losses)} calls of the criterion."
         )
     return loss
+
+
+def _is_factor(factor: Tensor | None, outputs: Tensor) -> bool:
+    wanted = (len(outputs), outputs[0].numel())
+    return factor is not None and factor.ndim == 3 and tuple(factor.shape[:2]) == wanted
 
 
 def _kind(value: Any) -> str:

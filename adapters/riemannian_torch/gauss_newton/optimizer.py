@@ -155,7 +155,8 @@ class GaussNewton(torch.optim.Optimizer):
 
         Args:
             closure: Computes the loss and returns it, without a backward pass; or returns
-                ``(outputs, losses)`` where the optimizer has no criterion.
+                ``(outputs, losses)``, or ``(outputs, losses, S)`` with S (B, d, r) for a metric
+                ``S S^T`` of one's own on d outputs, where the optimizer has no criterion.
 
         Returns:
             What the closure has returned.
