@@ -10,7 +10,7 @@ _WEAK_RHO = 0.3  # mu grows below 0.5
 _CUT = 0.5  # of lr
 _FEW_FREE = 0.1  # of the directions
 _MANY_UNSEEN = 5.0  # c
-_LOW_RANK = 0.05  # of a layer's possible one
+_LOW_RANK = 0.03  # of a layer's possible one
 _FEW_SAMPLES = 0.1  # of the batch carry the decrease
 
 
@@ -89,8 +89,8 @@ def _of_the_layers(d: Diagnosis) -> list[str]:
             )
         elif possible >= 20 and layer.effective_rank < _LOW_RANK * possible:
             found.append(
-                f"{name} sees {layer.effective_rank:.1f} directions of {possible} possible: its "
-                "inputs are nearly one for all samples. Centre and scale them (a norm before it), "
-                "or look for units that are dead or saturated."
+                f"{name} sees {layer.effective_rank:.1f} directions of {possible} possible: what "
+                "goes through it hardly differs between samples. Centre and scale its inputs (a "
+                "norm before it), or look for units that are dead or saturated."
             )
     return found
