@@ -259,7 +259,7 @@ def test_the_figure_is_headed_by_the_reason(metric):
     assert len(figure.axes) == 4
     headline = " ".join(figure.get_suptitle().split())
     assert found.reasons[0] in headline
-    assert {t.get_text() for t in figure.axes[1].get_legend().get_texts()} == {"0", "2"}
+    assert {t.get_text() for t in figure.axes[1].get_legend().get_texts()} >= {"0", "2"}
     figure.canvas.draw()
 
 
@@ -292,8 +292,8 @@ def test_an_outlier_among_the_samples_is_named():
     x, _ = inputs()
     y = x @ torch.randn(3, 1)
     y[17] = 1e3
-    told = reasons_of(nn.Linear(3, 1), nn.MSELoss(), x, y, trust_region=1e6)
-    assert "of 60 samples (17" in told
+    told = reasons_of(perceptron(3, 30, 1), nn.MSELoss(), x, y, damping=1.0, trust_region=1e6)
+    assert "rests on 1 of 60 samples: 17." in told
 
 
 def test_inputs_far_from_zero_are_found():

@@ -25,7 +25,7 @@ def diagnosis_figure(d: Diagnosis) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10.0, 7.0), layout="constrained")
+    figure = Figure(figsize=(9.5, 6.4), layout="constrained")
     (dials, spectra), (layers, samples) = figure.subplots(2, 2)
     _draw_dials(dials, d)
     _draw_spectra(spectra, d)
@@ -69,11 +69,7 @@ def _draw_spectra(ax: Axes, d: Diagnosis) -> None:
             np.arange(1, len(values) + 1), values, color=COLOURS[i % len(COLOURS)],
             ls=DASHES[i // len(COLOURS) % len(DASHES)], lw=1.4, label=layer.name or "model",
         )  # fmt: skip
-    ax.axhline(d.mu, color="0.3", ls=":", lw=1.2)
-    ax.annotate(
-        "mu: below, plain gradient descent", (0.02, d.mu), xycoords=("axes fraction", "data"),
-        va="top", fontsize=8,
-    )  # fmt: skip
+    ax.axhline(d.mu, color="0.3", ls=":", lw=1.2, label="mu: below, plain gradient descent")
     ax.set(xscale="log", yscale="log", xlabel="direction", ylabel="curvature")
     ax.grid(alpha=0.3)
     legend_above(ax)

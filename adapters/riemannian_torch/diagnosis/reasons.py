@@ -11,7 +11,7 @@ _CUT = 0.5  # of lr
 _FEW_FREE = 0.1  # of the directions
 _MANY_UNSEEN = 5.0  # c
 _LOW_RANK = 0.03  # of a layer's possible one
-_FEW_SAMPLES = 0.1  # of the batch carry the decrease
+_FEW_SAMPLES = 0.05  # of the batch carry half of the step
 
 
 def reasons(d: Diagnosis) -> tuple[str, ...]:
@@ -67,15 +67,18 @@ def _of_the_samples(d: Diagnosis) -> list[str]:
     total = sum(v for v, _ in sizes)
     if not total or len(sizes) < 10:
         return []
-    carrying = total**2 / sum(v * v for v, _ in sizes)
-    if carrying > _FEW_SAMPLES * len(sizes):
+    first, carried = list[int](), 0.0
+    for v, b in sizes:
+        first.append(b)
+        carried += v / total
+        if carried >= 0.5:
+            break
+    if len(first) > max(1, _FEW_SAMPLES * len(sizes)):
         return []
-    first = [b for _, b in sizes[: max(1, round(carrying))]]
-    share = sum(abs(d.influence[b]) for b in first) / total
     named = ", ".join(map(str, first[:6])) + (" ..." if len(first) > 6 else "")
     return [
-        f"{len(first)} of {len(sizes)} samples ({named}) carry {share:.0%} of the step: look at "
-        "their labels and scales."
+        f"{carried:.0%} of the step rests on {len(first)} of {len(sizes)} samples: {named}. Look "
+        "at their labels and scales."
     ]
 
 
