@@ -226,6 +226,44 @@ def test_every_layers_metric_is_that_of_the_core(activation, criterion, y, facto
         np.testing.assert_allclose(solved, expected[1], atol=1e-10 * np.abs(expected[1]).max())
 
 
+class Skipping(nn.Module):
+    """A residual connection around a layer that is used a second time."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.twice = nn.Linear(3, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        h = torch.tanh(self.first(x))
+        return self.twice(torch.tanh(h + self.twice(h)))
+
+
+def test_residual_connections_and_a_layer_used_twice_have_the_metrics_of_the_core():
+    torch.manual_seed(0)
+    net, x, y = Skipping().double(), torch.randn(9, 3).double(), torch.arange(9) % 4
+    W, b, V, c = (p.detach().numpy().copy() for p in net.parameters())
+    twice = rm.Affine(V, c)
+    wiring = rm.Wiring(
+        first=rm.Affine(W, b), f=rm.Tanh(4), inner=twice, add=rm.Sum("++", 4), g=rm.Tanh(4),
+        outer=twice,
+    ).input("x", "first.u")  # fmt: skip
+    for source, target in [("first", "f.u"), ("f", "inner.u"), ("f", "add.u1"),
+                           ("inner", "add.u2"), ("add", "g.u"), ("g", "outer.u")]:  # fmt: skip
+        wiring = wiring.connect(f"{source}.y", target)
+    graph = wiring.output("y", "outer.y").build()
+    point = graph.point(u=x.numpy())
+    f = graph.output(point.x, point.u, point.theta)
+    np.testing.assert_allclose(f, net(x).detach().numpy(), rtol=1e-12)
+    core = propagate(graph, point, MU, metrics.categorical_fisher_factor_of_logits(f))
+    layers, _ = layer_columns(
+        GaussNewton(net, ENTROPY, metric=LayerMetric()), lambda: ENTROPY(net(x), y)
+    )
+    for name, layer in (("first", "first"), ("inner", "twice")):
+        U = formed(layers[layer])
+        expected = core[name].as_matrix() - MU * np.eye(U.shape[1])
+        np.testing.assert_allclose(U.T @ U, expected, atol=1e-10 * np.abs(expected).max())
+
+
 # -------------------------------------------------------------------------------- drawn columns
 
 
