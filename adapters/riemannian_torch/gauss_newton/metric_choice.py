@@ -63,6 +63,8 @@ class ExactMetric(StepMetric):
 class JointMetric(ExactMetric):
     """Exact and joint over all layers: damped natural gradient; Gauss-Newton where G is a Hessian.
 
+    Where a sample is grossly misclassified Fisher's G nearly vanishes, and steps are wild: lr=0.3.
+
     Attributes:
         columns: How many of a sample's d columns are drawn, at least 2; None for all.
         seed: Of the draws.
