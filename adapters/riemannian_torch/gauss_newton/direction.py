@@ -15,6 +15,13 @@ import torch
 from torch import Tensor
 
 from riemannian_torch.gauss_newton.damped_step import StepState, follow, solve
+from riemannian_torch.gauss_newton.number import (
+    Number,
+    at_least,
+    at_most,
+    number,
+    where_positive,
+)
 from riemannian_torch.gauss_newton.rows import Rows
 
 
@@ -33,7 +40,7 @@ class Direction:
 
     parts: dict[Tensor, Tensor]
     moved: Tensor
-    size: Tensor
+    size: Number
     state: StepState
     solutions: tuple[Tensor, ...]
 
@@ -70,14 +77,14 @@ def direction(
     moved, size, taken = momentum * t, momentum**2 * state.size, state.mu
     solutions: list[Tensor] = []
     for rows, own in zip(systems, seen, strict=True):
-        K = gram(rows, scale)
-        solved = solve(K, state.mu, pull - momentum * own)
+        right = pull - momentum * own
+        solved = solve(gram(rows, scale), state.mu, right)
         if solved is None:
             return None
         v, mu = solved
-        Kv = K @ v
-        moved, size = moved + Kv, size + 2.0 * momentum * (v @ own) + v @ Kv
-        taken = torch.maximum(taken, mu)
+        Kv = right - mu * v
+        moved, size = moved + Kv, size + number(v @ (Kv + 2.0 * momentum * own))
+        taken = where_positive(mu - taken, mu, taken)
         solutions.append(v)
     parts: dict[Tensor, Tensor] = {}
     for rows, v in zip(systems, solutions, strict=True):
@@ -91,7 +98,7 @@ def direction(
 def _not_too_far(found: Direction, s: Tensor) -> Direction:
     """Layers that each do all the work do it several times: at most the best multiple is kept."""
     square = found.moved @ found.moved + found.state.mu * found.size
-    share = ((s @ found.moved) / square.clamp_min(1e-30)).clamp(0.0, 1.0)
+    share = at_most(at_least(number((s @ found.moved) / square.clamp_min(1e-30)), 0.0), 1.0)
     for part in found.parts.values():
         part.mul_(share)
     return replace(
@@ -125,7 +132,7 @@ def _swept(
         solutions.append(v)
         for p, r in own.items():
             parts[p] += r.combined(v * scale[here])
-    size = torch.stack([part.square().sum() for part in parts.values()]).sum()
+    size = number(torch.stack([part.square().sum() for part in parts.values()]).sum())
     moved = _along(rows, parts, scale)
     return Direction(parts, moved, size, replace(state, mu=mu), (torch.cat(solutions),))
 
