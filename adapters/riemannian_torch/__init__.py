@@ -9,17 +9,38 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
+from riemannian_torch.diagnosis.diagnose import DiagnosisLog, diagnose
+from riemannian_torch.diagnosis.diagnosis import Diagnosis, LayerDiagnosis
+from riemannian_torch.diagnosis.picture import diagnosis_figure
 from riemannian_torch.from_torch import from_torch
+from riemannian_torch.gauss_newton.metric_choice import (
+    JointMetric,
+    LayerMetric,
+    ResidualMetric,
+)
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
+from riemannian_torch.laplace.laplace import laplace
+from riemannian_torch.laplace.posterior import Posterior, Prediction
 from riemannian_torch.origin import TorchOrigin
 from riemannian_torch.to_torch import TorchComposite, to_torch
 from riemannian_torch.torch_module import TorchModule
 
 __all__ = [
+    "Diagnosis",
+    "DiagnosisLog",
     "GaussNewton",
+    "JointMetric",
+    "LayerDiagnosis",
+    "LayerMetric",
+    "Posterior",
+    "Prediction",
+    "ResidualMetric",
     "TorchComposite",
     "TorchModule",
     "TorchOrigin",
+    "diagnose",
+    "diagnosis_figure",
     "from_torch",
+    "laplace",
     "to_torch",
 ]

@@ -44,6 +44,8 @@ from riemannian_modules.space import Array
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver
 
+ROUNDING = 8.0 * float(np.finfo(np.float64).eps)  # of a border's value, relative to its size
+TINY = float(np.finfo(np.float64).tiny)
 SOON = 1e-7  # of the stretch: crossings of one border or event within this may accumulate
 PER_STEP = 3  # evaluations, those of steps that are tried again among them
 MOST_SOON = 50  # such crossings in a row that are let pass
@@ -232,6 +234,7 @@ class Pieces:
     ) -> Found | None:
         """The first crossing in a step that ends at ``last``, which is recorded up to there."""
         times, values = step.sampled(is_first=is_first)
+        values = piece.beyond_rounding(values, step.end, last)
         self._learn(values)
         while crossed := first_crossing(step, [*piece.signs, *self._sides], times, values):
             at, turned = crossed
@@ -385,6 +388,19 @@ class _Piece:
         own = self._problem.along(t, x, signs) if is_plain else None
         own = each(self._of_mode, t, x) if own is None else own
         return np.hstack([own, self._events.along(t, x)])
+
+    def beyond_rounding(self, values: Array, t: float, x: Array) -> Array:
+        """Values (k, m) of a step that ends so, with borders nearer than rounding uncrossed.
+
+        What comes to rest beside a border would else cross it at every rounding of its state.
+        """
+        signs = np.array(self._mode.signs)
+        if not len(signs):
+            return values
+        sizes = np.abs(np.array(self._problem.sizes(t, x.tolist(), self._mode.signs)))
+        borders = values[:, : len(signs)]
+        uncrossed = np.where(np.abs(borders) <= ROUNDING * sizes, signs * TINY, borders)
+        return np.hstack([uncrossed, values[:, len(signs) :]])
 
     def owners(self, turned: list[int]) -> list[int] | None:
         """The borders that are crossed, without those that the flow rested on; None if none is."""

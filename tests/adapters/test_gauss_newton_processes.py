@@ -8,7 +8,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from riemannian_torch import GaussNewton
+from riemannian_torch import GaussNewton, JointMetric, LayerMetric
 from tests.adapters.networks import perceptron
 
 STEPS = 4
@@ -24,11 +24,14 @@ def network():
     return perceptron(3, 8, 4).double()
 
 
-def train(model, x, y, with_closure):
+METRICS = {"joint": JointMetric(), "layers": LayerMetric()}
+
+
+def train(model, x, y, way):
     criterion = nn.CrossEntropyLoss()
-    optimizer = GaussNewton(model, criterion)
+    optimizer = GaussNewton(model, criterion, metric=METRICS.get(way))
     for _ in range(STEPS):
-        if with_closure:
+        if way != "backward":
             optimizer.step(lambda: criterion(model(x), y))
         else:
             optimizer.zero_grad()
@@ -37,33 +40,31 @@ def train(model, x, y, with_closure):
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
-def work(rank, port, with_closure, results):
+def work(rank, port, way, results):
     torch.set_num_threads(1)
     distributed.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
     )
     x, y = data()
     model = DistributedDataParallel(network())
-    found = train(model, x.chunk(2)[rank], y.chunk(2)[rank], with_closure)
+    found = train(model, x.chunk(2)[rank], y.chunk(2)[rank], way)
     results.put((rank, found.numpy()))
     distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("with_closure", [True, False], ids=["closure", "backward"])
-def test_two_processes_are_one(with_closure):
+@pytest.mark.parametrize("way", ["closure", "backward", *METRICS])
+def test_two_processes_are_one(way):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    workers = [
-        context.Process(target=work, args=(rank, port, with_closure, results)) for rank in range(2)
-    ]
+    workers = [context.Process(target=work, args=(rank, port, way, results)) for rank in range(2)]
     for worker in workers:
         worker.start()
     found = dict(results.get(timeout=60) for _ in workers)
     for worker in workers:
         worker.join()
-    whole = train(network(), *data(), with_closure).numpy()
+    whole = train(network(), *data(), way).numpy()
     assert (found[0] == found[1]).all()
     torch.testing.assert_close(found[0], whole, rtol=1e-9, atol=1e-9)

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from riemannian_torch.gauss_newton.groups import by_sample, places_of_samples
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
 from tests.adapters.trained_networks import TRAINED
 
@@ -69,3 +70,15 @@ def test_a_loop_with_backward_takes_the_steps_of_a_closure(case):
         habit.step()
     for p, q in zip(net.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-9, atol=1e-9)
+
+
+def test_each_sample_keeps_its_own_where_leading_axes_are_folded():
+    times, samples, size = 3, 2, 4
+    x = torch.arange(samples)[None, :, None].expand(times, samples, size)
+    for given in (x, x.reshape(-1, size), x[..., 0].reshape(-1)):
+        found = by_sample(given, samples, axis=1)
+        assert torch.equal(found, torch.arange(samples)[:, None].expand_as(found))
+    # Outputs (B, C) behind time-first inputs: no class is taken for a sample.
+    f = torch.arange(samples)[:, None].expand(samples, samples).float()
+    places = places_of_samples(f, f[:, 0], samples, axis=1)
+    assert torch.equal(f.flatten()[places], f)

@@ -27,6 +27,8 @@ class Group:
         calls: Of the model that took these samples, with the cotangents of their outputs.
         losses: The outputs of each loss, their parts, and what these are multiplied by.
         here: Which of the samples the calls and losses hold.
+        coefficients: Of the gradient where the rows are a column of an exact metric for each
+            sample, (B,); None where they are the parts' own derivatives, which add up to it.
     """
 
     excess: Tensor
@@ -34,11 +36,17 @@ class Group:
     calls: Sequence[tuple[ModelCall, Sequence[Tensor | None]]]
     losses: Sequence[tuple[Tensor, OutputLoss, Tensor]]
     here: range
+    coefficients: Tensor | None = None
 
     @property
     def count(self) -> int:
         """B."""
         return len(self.excess)
+
+    @property
+    def shares(self) -> Tensor:
+        """What the rows are multiplied by, (B,), where they add up to the gradient."""
+        return torch.ones_like(self.excess) if self.coefficients is None else self.coefficients
 
 
 def outputs_of(groups: Sequence[Group]) -> int:
@@ -63,7 +71,7 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
     for call in found.losses:
         f, parts = call.parts()
         excess = parts.excess(f) * weight_of(call)
-        losses.setdefault(_count(excess.shape, sizes, axis), []).append((call, f, parts, excess))
+        losses.setdefault(count_of(excess.shape, sizes, axis), []).append((call, f, parts, excess))
     rows: dict[int, dict[Tensor, list[Rows]]] = {count: {} for count in losses}
     for use, d in found.cotangents.items():
         count = _matching(d, list(losses), axis)
@@ -95,15 +103,26 @@ def weight_of(call: LossCall) -> Tensor:
 
 def sum_by_sample(parts: Sequence[Tensor], count: int, axis: int) -> Tensor:
     """The sums (count,) of all that belongs to each sample."""
-    total = parts[0].new_zeros(count)
-    for part in parts:
-        if part.ndim > axis and part.shape[axis] == count:
-            total += part.movedim(axis, 0).reshape(count, -1).sum(1)
-        elif axis == 0:
-            total += part.reshape(count, -1).sum(1)
-        else:
-            total += part.reshape(-1, count).sum(0)
-    return total
+    return torch.stack([by_sample(part, count, axis).sum(1) for part in parts]).sum(0)
+
+
+def by_sample(x: Tensor, count: int, axis: int) -> Tensor:
+    """What belongs to each sample, (count, numbers of each)."""
+    if x.ndim > axis and x.shape[axis] == count:
+        x = x.movedim(axis, 0)
+    elif axis == 1:
+        x = x.unflatten(0, (-1, count)).movedim(1, 0)  # the leading axes are folded into one
+    return x.reshape(count, -1)
+
+
+def places_of_samples(f: Tensor, excess: Tensor, count: int, axis: int) -> Tensor:
+    """Where each sample's d numbers stand in ``f.flatten()``, (count, d)."""
+    entries = torch.arange(excess.numel(), device=f.device).view(excess.shape)
+    places = torch.arange(f.numel(), device=f.device).view(f.shape)
+    if f.shape != excess.shape:  # classes on axis 1, or all numbers of one entry
+        places = places.movedim(1, -1) if f.ndim > 1 else places
+    places = places.reshape(excess.numel(), -1)
+    return places[by_sample(entries, count, axis)].flatten(1)
 
 
 def counts_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> list[int]:
@@ -113,7 +132,8 @@ def counts_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> list[int]:
     return exact or [n for n in sizes if shape[0] % n == 0]
 
 
-def _count(shape: torch.Size, sizes: Sequence[int], axis: int) -> int:
+def count_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> int:
+    """How many samples a loss of outputs of a shape speaks of, or UnsupportedError."""
     fitting = counts_of(shape, sizes, axis)
     if len(fitting) != 1:
         raise UnsupportedError(

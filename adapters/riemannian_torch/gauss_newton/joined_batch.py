@@ -6,6 +6,7 @@ process would with the joined batch: B (p + q) numbers a layer travel, not its p
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -37,14 +38,18 @@ def joined_batch(group: Group, model: DistributedDataParallel) -> Group:
             f"{counts.tolist()}. Use drop_last=True in the loaders."
         )
     share = 1.0 / len(counts)
+    # Of a column of the metric the square is shared.
+    s = group.coefficients
+    scale = share if s is None else math.sqrt(share)
     seen: dict[int, Rows] = {}
     first = distributed.get_rank(model.process_group) * group.count
     return Group(
         join.all(group.excess) * share,
-        {p: join.rows(r, share, seen) for p, r in group.rows.items()},
+        {p: join.rows(r, scale, seen) for p, r in group.rows.items()},
         group.calls,
         [(f, parts, weight * share) for f, parts, weight in group.losses],
         range(first, first + group.count),
+        None if s is None else join.all(s) * scale,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from riemannian_torch.gauss_newton.groups import Group, weight_of
+from riemannian_torch.gauss_newton.groups import Group, places_of_samples, weight_of
 from riemannian_torch.gauss_newton.recorder import LossCall
 from riemannian_torch.gauss_newton.rows import Rows, added
 from riemannian_torch.gauss_newton.uses import Samples
@@ -24,13 +24,16 @@ def samples_meet(call: LossCall, uses: Sequence[Use], count: int, axis: int) -> 
     Cost: one backward pass, which keeps the graph.
     """
     (d,) = torch.autograd.grad(call.value, call.outputs, retain_graph=True)
-    d = d if axis == 0 else d.movedim(axis, 0)
-    first = torch.zeros_like(d)
-    share = len(d) // count
-    first[:share] = d[:share]
-    first = first if axis == 0 else first.movedim(0, axis)
+    f, parts = call.parts()
+    place = places_of_samples(f, parts.excess(f), count, axis)[0]
+    first = torch.zeros_like(d).flatten()
+    first[place] = d.flatten()[place]
     found = torch.autograd.grad(
-        call.outputs, [u.edge for u in uses], first, retain_graph=True, allow_unused=True
+        call.outputs,
+        [u.edge for u in uses],
+        first.view(d.shape),
+        retain_graph=True,
+        allow_unused=True,
     )
     for use in uses:
         use.cotangents.clear()  # of this look alone, which is no pass of the loop's

@@ -15,10 +15,12 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 from torch.nn.parallel import DistributedDataParallel
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_torch.gauss_newton.given_loss import Given
 from riemannian_torch.gauss_newton.groups import Group, counts_of, groups_of
 from riemannian_torch.gauss_newton.joined_batch import joined_batch
+from riemannian_torch.gauss_newton.metric_choice import ExactMetric, StepMetric
 from riemannian_torch.gauss_newton.mixing import mixed_group, samples_meet
-from riemannian_torch.gauss_newton.output_loss import Given
+from riemannian_torch.gauss_newton.output_columns import column_groups
 from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record, Recorder
 from riemannian_torch.gauss_newton.remaining import remaining_rows
 
@@ -39,8 +41,10 @@ class Observer:
         criterion: nn.Module | None,
         parameters: Sequence[nn.Parameter],
         axis: int,
+        metric: StepMetric,
     ) -> None:
-        self.model, self.axis = model, axis
+        self.model, self.axis, self.metric = model, axis, metric
+        self.step = 0
         self.parameters = list[Tensor](parameters)
         self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
         self.recorder = Recorder(model, criterion, parameters, weakref.WeakMethod(self._look_at))
@@ -79,6 +83,11 @@ class Observer:
                 "the last step, got none. Call the criterion that the optimizer was given, "
                 "criterion(model(inputs), targets).backward(), or give step a closure."
             )
+        if isinstance(self.metric, ExactMetric):
+            raise UnsupportedError(
+                f"GaussNewton: expected step(closure), for {type(self.metric).__name__} takes a "
+                "backward pass for each output. Return the loss from a closure, without backward()."
+            )
         if self._meet:
             raise UnsupportedError(
                 "GaussNewton: expected a model whose samples do not meet, or step(closure): one "
@@ -107,6 +116,8 @@ class Observer:
             return [joined_batch(g, self.model) for g in groups]
 
     def _of_loss(self, call: LossCall, record: Record, *, keep: bool) -> list[Group]:
+        if isinstance(self.metric, ExactMetric):
+            return self._columns(call, record, self.metric)
         if self._meet:
             return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
         if call.slope is None:
@@ -121,6 +132,16 @@ class Observer:
         seen = Pass([call], cotangents, record.calls)
         with torch.no_grad():
             return list(groups_of(seen, self._own, self.axis, self.dtype))
+
+    def _columns(self, call: LossCall, record: Record, metric: ExactMetric) -> list[Group]:
+        if self._meet:
+            raise UnsupportedError(
+                f"GaussNewton: expected a model whose samples do not meet for "
+                f"{type(metric).__name__}. Use ResidualMetric()."
+            )
+        return list(
+            column_groups(call, record, self._own, self.axis, self.dtype, metric, self.step)
+        )
 
     def _look_at(self, call: LossCall, record: Record) -> None:
         """Find out whether samples meet, while torch's graph is there; norms of batches may."""
@@ -201,7 +222,7 @@ class Observer:
             sums: dict[Tensor, Tensor] = {}
             for g in groups:
                 for p, rows in g.rows.items():
-                    own = rows.combined(torch.ones_like(g.excess))
+                    own = rows.combined(g.shares)
                     sums[p] = sums[p] + own if p in sums else own
             factors = [
                 (gradients[p] * own).sum() / (own * own).sum()
@@ -220,18 +241,29 @@ class Observer:
 
 def _minimised(returned: Any, record: Record) -> Tensor:
     """The number that a closure minimises; a loss of its own joins the record."""
-    if isinstance(returned, tuple) and len(returned) == 2 and not record.losses:
-        outputs, losses = returned
-        if not all(isinstance(t, Tensor) and t.requires_grad for t in returned) or (
-            losses.ndim != 1 or outputs.ndim == 0 or len(outputs) != len(losses)
+    if isinstance(returned, tuple) and len(returned) in (2, 3) and not record.losses:
+        outputs, losses, *rest = returned
+        factor = rest[0].detach() if rest and isinstance(rest[0], Tensor) else None
+        if (
+            not all(isinstance(t, Tensor) and t.requires_grad for t in (outputs, losses))
+            or losses.ndim != 1
+            or outputs.ndim == 0
+            or len(outputs) != len(losses)
+            or (rest and not _is_factor(factor, outputs))
         ):
             raise SignatureError(
                 "GaussNewton: expected a closure that returns outputs (B, ...) and the losses (B,) "
-                f"of the samples, got {_kind(outputs)} and {_kind(losses)}."
+                "of the samples, and perhaps a factor S (B, d, r) of the metric on their d "
+                f"outputs; got {', '.join(map(_kind, returned))}."
             )
         value = losses.sum()
-        (slope,) = torch.autograd.grad(value, outputs, create_graph=True)
-        parts = Given(losses.detach(), outputs, slope)
+        (slope,) = torch.autograd.grad(value, outputs, create_graph=True, allow_unused=True)
+        if slope is None:
+            raise SignatureError(
+                "GaussNewton: expected a closure whose losses are made of the outputs that it "
+                "returns, got others. Call the model once."
+            )
+        parts = Given(losses.detach(), outputs, slope, factor)
         call = LossCall(value, outputs, lambda: (outputs.detach(), parts), slope=slope)
         record.losses.append(call)
         return value
@@ -243,6 +275,11 @@ def _minimised(returned: Any, record: Record) -> Tensor:
             f"{_kind(loss)} and {len(record.losses)} calls of the criterion."
         )
     return loss
+
+
+def _is_factor(factor: Tensor | None, outputs: Tensor) -> bool:
+    wanted = (len(outputs), outputs[0].numel())
+    return factor is not None and factor.ndim == 3 and tuple(factor.shape[:2]) == wanted
 
 
 def _kind(value: Any) -> str:

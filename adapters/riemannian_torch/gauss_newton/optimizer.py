@@ -8,9 +8,9 @@ Source: Pehle and Slotine, arXiv:2603.03610 (THEORY section 4; Woodbury's identi
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, final
 
@@ -20,23 +20,26 @@ from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.base_metric import in_base
+from riemannian_torch.gauss_newton.checks import check_options, check_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, outputs_of
 from riemannian_torch.gauss_newton.joined_batch import summed
+from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.number import Number, number
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
 from riemannian_torch.gauss_newton.rows import Rows, stacked
 from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
+from riemannian_torch.gauss_newton.step_record import StepRecord
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
 _MANY_OUTPUTS = 16  # of a sample: one column then sees too little, and layers get a base metric
 _ALWAYS = 5  # of the first steps, after which c is measured at every second one
 _KEPT = (
     "model", "criterion", "batch_axis", "momentum", "damping", "trust_region", "max_overhead",
-    "_state", "steps", "skipped",
+    "metric", "_state", "steps", "skipped",
 )  # fmt: skip
 _NOISE = 0.02  # by which a factor may miss 1 in bfloat16
 
@@ -72,10 +75,13 @@ class GaussNewton(torch.optim.Optimizer):
         batch_axis: The axis of the samples in the layers' inputs, 0 or 1.
         max_overhead: Largest number of operations of a step, as a multiple of those of forward and
             backward; smaller blocks of samples are solved for where more would be needed.
+        metric: `ResidualMetric` where absent; `JointMetric` or `LayerMetric` for the exact one of
+            models with few outputs, which needs step(closure).
 
     Attributes:
         steps: How many have been taken.
         skipped: How many were not, for numbers that were not finite.
+        last_step: What `diagnose` reads, from a step until the next begins or zero_grad().
         plan: How the last step was taken, and why; print it. None before the first.
 
     Cost of a step: forward and backward to the layers' outputs, two more products a layer, and
@@ -104,24 +110,28 @@ class GaussNewton(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         batch_axis: int = 0,
         max_overhead: float | None = None,
+        metric: StepMetric | None = None,
     ) -> None:
-        _check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis, max_overhead)
+        check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis, max_overhead)
         if criterion is not None:
             check_criterion(criterion)
         trained = [p for p in model.parameters() if p.requires_grad] if params is None else params
         super().__init__(trained, {"lr": lr, "weight_decay": weight_decay})
         self.model, self.criterion, self.batch_axis = model, criterion, batch_axis
         self.momentum, self.damping, self.trust_region = momentum, damping, trust_region
-        self.max_overhead = max_overhead
+        self.max_overhead, self.metric = max_overhead, metric or ResidualMetric()
         self.steps, self.skipped = 0, 0
         self._state: StepState | None = None
         self._follow()
 
     def _follow(self) -> None:
         """Begin to watch the model; also after unpickling."""
+        self.last_step: StepRecord | None = None
         self._parameters = [p for group in self.param_groups for p in group["params"]]
-        _check_parameters(self.model, self._parameters)
-        self._observer = Observer(self.model, self.criterion, self._parameters, self.batch_axis)
+        check_parameters(self.model, self._parameters)
+        self._observer = Observer(
+            self.model, self.criterion, self._parameters, self.batch_axis, self.metric
+        )
         self._look: SecondLook | None = None
         self.plan: Plan | None = None
         self._is_new = True
@@ -137,6 +147,7 @@ class GaussNewton(torch.optim.Optimizer):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, and what the passes that gave them have left here."""
         self._observer.recorder.clear()
+        self.last_step = None
         super().zero_grad(set_to_none)
 
     @override
@@ -145,7 +156,8 @@ class GaussNewton(torch.optim.Optimizer):
 
         Args:
             closure: Computes the loss and returns it, without a backward pass; or returns
-                ``(outputs, losses)`` where the optimizer has no criterion.
+                ``(outputs, losses)``, or ``(outputs, losses, S)`` with S (B, d, r) for a metric
+                ``S S^T`` of one's own on d outputs, where the optimizer has no criterion.
 
         Returns:
             What the closure has returned.
@@ -155,6 +167,7 @@ class GaussNewton(torch.optim.Optimizer):
             DomainError: For a loss below 0, or parameters that are not finite.
         """
         observer = self._observer
+        observer.step, self.last_step = self.steps, None
         if hasattr(self, "found_inf"):
             raise UnsupportedError(
                 "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
@@ -165,27 +178,28 @@ class GaussNewton(torch.optim.Optimizer):
                 returned, groups = None, observer.of_passes()
             else:
                 returned, groups = observer.of_closure(closure)
-            observer.recorder.is_paused = True
-            with torch.no_grad():
+            with torch.no_grad(), self.unwatched():
                 self._step(groups, is_habit=closure is None)
         finally:
-            observer.recorder.is_paused = False
             observer.recorder.clear()
         return returned
 
     def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
         if self._is_new:
-            self._look, self._is_new = second_look(self.model, groups[0], self.batch_axis), False
+            is_exact = isinstance(self.metric, ExactMetric)  # no output is missed
+            self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
+            self._is_new = False
         state = self._last_step()
-        s, rows = _coefficients(groups, state.c), self._rows(groups)
+        (scale, s), rows = _coefficients(groups, state.c), self._rows(groups)
         pull = s * self._clipping(rows, s) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = plan(
-            rows, len(s), self.max_overhead, wants_base=outputs_of(groups) > _MANY_OUTPUTS
-        )
-        if self.plan.has_base:
-            rows = in_base(rows, s)
-        step = direction(rows, state, s, pull, last, self.momentum, self.plan.block)
+            rows, len(s), self.max_overhead, self.metric,
+            wants_base=outputs_of(groups) > _MANY_OUTPUTS,
+        )  # fmt: skip
+        used = in_base(rows, s) if self.plan.has_base else rows
+        systems = self.metric.systems(used, self.model)
+        step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)
         if step is None:
             self._skip(groups)
             return
@@ -199,6 +213,9 @@ class GaussNewton(torch.optim.Optimizer):
             after = self._looked_again(after, step.moved, looks, before)
         self._state = after
         self.steps += 1
+        self.last_step = StepRecord(
+            self.steps, rows, systems, scale, s, pull, step, after, lr, self.trust_region, groups
+        )
 
     def _looks(self, groups: Sequence[Group]) -> list[tuple[Group, SecondLook]]:
         """The first samples of the batch, where their outputs can be had a second time."""
@@ -242,7 +259,7 @@ class GaussNewton(torch.optim.Optimizer):
             if any(r is not None for r in given):
                 rows[p] = stacked(given, counts)
         if not rows:
-            _check_parameters(self.model, self._parameters)
+            check_parameters(self.model, self._parameters)
             raise UnsupportedError(
                 "GaussNewton: expected the loss to depend on the optimizer's parameters, got none "
                 "that it does. Check requires_grad, and that the criterion takes the model's "
@@ -347,6 +364,15 @@ class GaussNewton(torch.optim.Optimizer):
                 for k, v in last["state"].items()
             })  # fmt: skip
 
+    @contextmanager
+    def unwatched(self) -> Generator[None]:
+        """Calls of the model inside are no part of the training loop."""
+        self._observer.recorder.is_paused = True
+        try:
+            yield
+        finally:
+            self._observer.recorder.is_paused = False
+
     def remove(self) -> None:
         """Take the hooks away from the model and the criterion; no step can follow."""
         self._observer.recorder.remove()
@@ -356,54 +382,16 @@ def _gradient(p: Tensor) -> Tensor:
     return torch.zeros_like(p) if p.grad is None else p.grad
 
 
-def _coefficients(groups: Sequence[Group], c: Number) -> Tensor:
-    """``s_b = sqrt(2 l_b / c)``, the gradient in terms of the rows ``U_b = row_b / s_b``."""
+def _coefficients(groups: Sequence[Group], c: Number) -> tuple[Tensor, Tensor]:
+    """The scale of the rows, and the gradient's coefficients s in terms of ``U = scale row``.
+
+    ``s_b = sqrt(2 l_b / c)`` and the scale ``1 / s_b`` along the residuals.
+    """
     excess = torch.cat([g.excess for g in groups])
     excess = torch.where(excess < 0, torch.nan, excess)
+    if any(g.coefficients is not None for g in groups):
+        s = torch.where(excess.isnan(), torch.nan, torch.cat([g.shares for g in groups]))
+        return torch.ones_like(s), s
     excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
-    return torch.sqrt(2.0 * excess / c)
-
-
-def _check_options(
-    lr: float,
-    momentum: float,
-    damping: float,
-    trust: float,
-    decay: float,
-    axis: int,
-    overhead: float | None,
-) -> None:
-    most = 1.0 if overhead is None else overhead
-    for name, value, is_right, wanted in [
-        ("lr", lr, lr >= 0, "at least 0"),
-        ("momentum", momentum, 0 <= momentum < 1, "in [0, 1)"),
-        ("damping", damping, damping > 0, "above 0"),
-        ("trust_region", trust, trust > 0, "above 0"),
-        ("weight_decay", decay, decay >= 0, "at least 0"),
-        ("batch_axis", axis, axis in (0, 1), "0 or 1"),
-        ("max_overhead", most, most > 0, "above 0"),
-    ]:
-        if not (is_right and math.isfinite(value)):
-            raise DomainError(f"GaussNewton: expected {name} {wanted}, got {value!r}.")
-
-
-def _check_parameters(model: nn.Module, parameters: Sequence[Tensor]) -> None:
-    own = set(model.parameters())
-    foreign = [tuple(p.shape) for p in parameters if p not in own]
-    if foreign or not parameters:
-        raise SignatureError(
-            "GaussNewton: expected parameters of the model that is watched, got "
-            f"{f'others of shapes {foreign[:4]}' if foreign else 'none that require a gradient'}. "
-            "Make a new optimizer where the model has changed."
-        )
-    for name, p in model.named_parameters():
-        if p.requires_grad and (p.is_complex() or p.layout != torch.strided):
-            raise UnsupportedError(
-                f"GaussNewton: expected dense real parameters, got {name} ({p.dtype}, {p.layout})."
-            )
-    kinds = {(p.dtype, p.device) for p in parameters}
-    if len(kinds) > 1:
-        raise UnsupportedError(
-            "GaussNewton: expected parameters of one type on one device, got "
-            f"{sorted(f'{d} on {v}' for d, v in kinds)}. Use autocast for mixed precision."
-        )
+    s = torch.sqrt(2.0 * excess / c)
+    return 1.0 / s, s

@@ -36,11 +36,53 @@ class OutputLoss(abc.ABC):
     def curvature(self, f: Tensor, df: Tensor) -> Tensor:
         """``df^T G df`` of each sample, (B, ...); G is positive semidefinite, see the class."""
 
+    @abc.abstractmethod
+    def root(self, f: Tensor, z: Tensor) -> Tensor:
+        """``S z`` with ``G = S S^T``, for columns z (k, *f.shape)."""
+
+    @abc.abstractmethod
+    def coefficients(self, f: Tensor) -> Tensor:
+        """The s, of f's shape, with ``S s`` the loss's derivative in the outputs."""
+
     def first(self, count: int) -> Self:
         """The same loss of the first samples only."""
         values = {f.name: getattr(self, f.name) for f in fields(cast("Any", self))}
         cut = {k: v[:count] if isinstance(v, Tensor) and v.ndim else v for k, v in values.items()}
         return type(self)(**cut)
+
+
+class Separable(OutputLoss):
+    """A sum over the outputs' numbers, each with a loss of its own: G is diagonal."""
+
+    @abc.abstractmethod
+    def diagonal(self, f: Tensor) -> Tensor:
+        """Of G, in f's shape, positive wherever the slope is not zero."""
+
+    @abc.abstractmethod
+    def slope(self, f: Tensor) -> Tensor:
+        """The loss's derivative, in f's shape."""
+
+    @override
+    def curvature(self, f: Tensor, df: Tensor) -> Tensor:
+        return self.diagonal(f) * df**2
+
+    @override
+    def root(self, f: Tensor, z: Tensor) -> Tensor:
+        return self.diagonal(f).sqrt() * z
+
+    @override
+    def coefficients(self, f: Tensor) -> Tensor:
+        return divided(self.slope(f), self.diagonal(f).expand_as(f).sqrt())
+
+
+def divided(x: Tensor, y: Tensor) -> Tensor:
+    """``x / y``, and 0 where y is 0."""
+    return torch.where(y > 0, x / torch.where(y > 0, y, 1.0), 0.0)
+
+
+def rounding(f: Tensor) -> float:
+    """The unit of f's numbers."""
+    return torch.finfo(f.dtype).eps
 
 
 @final
@@ -62,6 +104,24 @@ class Categorical(OutputLoss):
         mean = (p * df).sum(1, keepdim=True)
         return self.masses.sum(1) * (p * (df - mean) ** 2).sum(1)
 
+    @override
+    def root(self, f: Tensor, z: Tensor) -> Tensor:
+        p, mass = self._probabilities(f), self.masses.sum(1, keepdim=True)
+        weighted = p.sqrt() * z
+        return mass.sqrt() * (weighted - p * weighted.sum(2, keepdim=True))
+
+    @override
+    def coefficients(self, f: Tensor) -> Tensor:
+        mass = self.masses.sum(1, keepdim=True)
+        slope = mass * F.softmax(f, 1) - self.masses  # of sum 0, so that p (sqrt p . s) = 0
+        return divided(slope, (mass * self._probabilities(f)).sqrt())
+
+    @staticmethod
+    def _probabilities(f: Tensor) -> Tensor:
+        """At least one unit of rounding: s of a label that the model excludes stays finite."""
+        p = F.softmax(f, 1) + rounding(f)
+        return p / p.sum(1, keepdim=True)
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -79,10 +139,19 @@ class Labelled(OutputLoss):
     def curvature(self, f: Tensor, df: Tensor) -> Tensor:
         return Categorical(self.mass.unsqueeze(1)).curvature(f, df)
 
+    @override
+    def root(self, f: Tensor, z: Tensor) -> Tensor:
+        return Categorical(self.mass.unsqueeze(1)).root(f, z)
+
+    @override
+    def coefficients(self, f: Tensor) -> Tensor:
+        chosen = torch.zeros_like(f).scatter_(1, self.label.unsqueeze(1), 1.0)
+        return Categorical(chosen * self.mass.unsqueeze(1)).coefficients(f)
+
 
 @final
 @dataclass(frozen=True, eq=False)
-class Bernoulli(OutputLoss):
+class Bernoulli(Separable):
     """``-m_1 log s(f) - m_0 log(1 - s(f))``, s the logistic function; G is Fisher's information."""
 
     ones: Tensor
@@ -96,13 +165,18 @@ class Bernoulli(OutputLoss):
         return found.clamp_min(0.0)
 
     @override
-    def curvature(self, f: Tensor, df: Tensor) -> Tensor:
-        return (self.ones + self.zeros) * torch.sigmoid(f) * torch.sigmoid(-f) * df**2
+    def diagonal(self, f: Tensor) -> Tensor:
+        spread = torch.sigmoid(f) * torch.sigmoid(-f)
+        return (self.ones + self.zeros) * spread.clamp_min(rounding(f))
+
+    @override
+    def slope(self, f: Tensor) -> Tensor:
+        return self.zeros * torch.sigmoid(f) - self.ones * torch.sigmoid(-f)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Squares(OutputLoss):
+class Squares(Separable):
     """``h (f - target)^2 / 2`` with precisions h; G is the Hessian."""
 
     target: Tensor
@@ -113,13 +187,17 @@ class Squares(OutputLoss):
         return 0.5 * self.precision * (f - self.target) ** 2
 
     @override
-    def curvature(self, f: Tensor, df: Tensor) -> Tensor:
-        return self.precision * df**2
+    def diagonal(self, f: Tensor) -> Tensor:
+        return self.precision
+
+    @override
+    def slope(self, f: Tensor) -> Tensor:
+        return self.precision * (f - self.target)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Robust(OutputLoss):
+class Robust(Separable):
     """Squares near the target, straight lines beyond ``delta``, times ``weight``; G as its IRLS."""
 
     target: Tensor
@@ -131,14 +209,17 @@ class Robust(OutputLoss):
         return self.weight * F.huber_loss(f, self.target, reduction="none", delta=self.delta)
 
     @override
-    def curvature(self, f: Tensor, df: Tensor) -> Tensor:
-        size = (f - self.target).abs().clamp_min(self.delta)
-        return self.weight * self.delta / size * df**2
+    def diagonal(self, f: Tensor) -> Tensor:
+        return self.weight * self.delta / (f - self.target).abs().clamp_min(self.delta)
+
+    @override
+    def slope(self, f: Tensor) -> Tensor:
+        return self.weight * (f - self.target).clamp(-self.delta, self.delta)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Counts(OutputLoss):
+class Counts(Separable):
     """``weight (e^f - target f)``, Poisson's with a logarithmic link; G is Fisher's information."""
 
     target: Tensor
@@ -150,46 +231,12 @@ class Counts(OutputLoss):
         return self.weight * (f.exp() - self.target * f + saturated).clamp_min(0.0)
 
     @override
-    def curvature(self, f: Tensor, df: Tensor) -> Tensor:
-        return self.weight * f.exp() * df**2
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Given(OutputLoss):
-    """Losses of the user's own, each 0 at best; G is their Hessian where that is positive.
-
-    Attributes:
-        losses: Of the samples, (B,).
-        outputs: With the graph that leads to the losses.
-        slope: The derivative of the losses' sum in the outputs, with its graph.
-    """
-
-    losses: Tensor
-    outputs: Tensor
-    slope: Tensor
+    def diagonal(self, f: Tensor) -> Tensor:
+        return self.weight * f.exp().clamp_min(rounding(f))
 
     @override
-    def excess(self, f: Tensor) -> Tensor:
-        return self.losses
-
-    @override
-    def curvature(self, f: Tensor, df: Tensor) -> Tensor:
-        whole = torch.zeros_like(self.outputs)
-        whole[: len(df)] = df
-        if not self.slope.requires_grad:  # a straight line
-            return torch.zeros_like(df).sum().reshape(1)
-        with torch.enable_grad():
-            (product,) = torch.autograd.grad(
-                self.slope, self.outputs, whole, retain_graph=True, allow_unused=True
-            )
-        if product is None:
-            return torch.zeros_like(df).sum().reshape(1)
-        return (whole * product).flatten(1).sum(1).clamp_min(0.0)
-
-    @override
-    def first(self, count: int) -> Self:
-        return self
+    def slope(self, f: Tensor) -> Tensor:
+        return self.weight * (f.exp() - self.target)
 
 
 def _share(criterion: Any, entries: float | Tensor) -> Any:
@@ -210,7 +257,7 @@ def _cross_entropy(criterion: nn.CrossEntropyLoss, f: Tensor, target: Tensor) ->
     share = _share(criterion, mass.sum())
     if not smoothing:
         return Labelled(label, mass * share)
-    one_hot = F.one_hot(label, classes).movedim(-1, 1)
+    one_hot = F.one_hot(label, classes).movedim(-1, 1).to(f.dtype)
     masses = ((1 - smoothing) * one_hot + smoothing / classes) * by_class
     return Categorical(masses * kept.unsqueeze(1) * share)
 

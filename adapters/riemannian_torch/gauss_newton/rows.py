@@ -100,7 +100,8 @@ class DenseRows(Rows):
 class OuterRows(Rows):
     """``U_b = sum_t d_bt a_bt^T`` from inputs a (B, T, p) and cotangents d (B, T, q).
 
-    ``shape`` is the parameter's, of q p numbers; a kernel has more axes than two.
+    ``shape`` is the parameter's, of q p numbers; a kernel has more axes than two. Several columns
+    of each sample share its inputs: d is (k B, T, q) then, with the samples inside.
     """
 
     a: Tensor
@@ -110,21 +111,33 @@ class OuterRows(Rows):
     @property
     def is_formed(self) -> bool:
         """Whether forming the rows is cheaper than the products of all pairs of places."""
-        (B, T, p), q = self.a.shape, self.d.shape[-1]
+        (B, T, q), p = self.d.shape, self.a.shape[-1]
         # All pairs cost B^2 T^2 (p + q) products; forming the rows B T p q, and theirs B^2 p q.
         return T > 1 and B * T * T * (p + q) > (T + B) * p * q
 
     @cached_property
     def _dense(self) -> DenseRows:
-        return DenseRows((self.d.mT @ self.a).view(len(self.a), *self.shape))
+        return DenseRows((self._by_column(self.d).mT @ self.a).view(len(self.d), *self.shape))
+
+    def _by_column(self, x: Tensor) -> Tensor:
+        """(k B, ...) as (k, B, ...)."""
+        return x.view(-1, len(self.a), *x.shape[1:])
+
+    @property
+    def own_inputs(self) -> OuterRows:
+        """The same with inputs of each column's own."""
+        copies = len(self.d) // len(self.a)
+        return OuterRows(self.a.repeat(copies, 1, 1), self.d, self.shape)
 
     @override
     def gram(self) -> Tensor:
         if self.is_formed:
             return self._dense.gram()
-        (B, T, _), a = self.a.shape, self.a.flatten(0, 1)
-        pairs = (a @ a.T) * self.gram_of_cotangents
-        return pairs if T == 1 else pairs.view(B, T, B, T).sum((1, 3))
+        (B, T, _), a = self.d.shape, self.a.flatten(0, 1)
+        k, own = len(self.d) // len(self.a), len(a)
+        pairs = self.gram_of_cotangents.view(k, own, k, own) * (a @ a.T)[:, None]
+        pairs = pairs.view(B, T, B, T)
+        return pairs[:, 0, :, 0] if T == 1 else pairs.sum((1, 3))
 
     @cached_property
     def gram_of_cotangents(self) -> Tensor:
@@ -137,13 +150,14 @@ class OuterRows(Rows):
         if self.is_formed:
             return self._dense.along(direction)
         matrix = direction.reshape(self.d.shape[-1], self.a.shape[-1])
-        return (self.d @ matrix).mul_(self.a).sum((1, 2))
+        return self._by_column(self.d @ matrix).mul_(self.a).sum((2, 3)).flatten()
 
     @override
     def combined(self, v: Tensor) -> Tensor:
         if self.is_formed:
             return self._dense.combined(v)
-        weighted = self.d * v[:, None, None]
+        weighted = self._by_column(self.d * v[:, None, None])
+        weighted = weighted[0] if len(weighted) == 1 else weighted.sum(0)
         return (weighted.flatten(0, 1).T @ self.a.flatten(0, 1)).view(self.shape)
 
     @override
@@ -152,18 +166,19 @@ class OuterRows(Rows):
 
     @override
     def part(self, samples: slice) -> OuterRows:
-        return OuterRows(self.a[samples], self.d[samples], self.shape)
+        own = self.own_inputs
+        return OuterRows(own.a[samples], own.d[samples], self.shape)
 
     @property
     @override
     def pair_cost(self) -> int:
-        (_, T, p), q = self.a.shape, self.d.shape[-1]
+        (_, T, q), p = self.d.shape, self.a.shape[-1]
         return p * q if self.is_formed else T * T * (p + q)
 
     @property
     @override
     def product_cost(self) -> int:
-        return self.a.numel() * self.d.shape[-1]
+        return self.d.numel() * self.a.shape[-1]
 
 
 @final
@@ -289,14 +304,25 @@ def stacked(rows: Sequence[Rows | None], counts: Sequence[int]) -> Rows:
     present = [r for r in rows if r is not None]
     if len(rows) == 1:
         return present[0]
-    if all(isinstance(r, OuterRows) for r in present):
-        outer = [r for r in present if isinstance(r, OuterRows)]
+    outer = [r for r in present if isinstance(r, OuterRows)]
+    tables = [r for r in present if isinstance(r, LookedUpRows)]
+    if len(outer) == len(rows) and all(_is_same(r.a, outer[0].a) for r in outer):
+        return OuterRows(outer[0].a, torch.cat([r.d for r in outer]), outer[0].shape)
+    if len(tables) == len(rows) and len({r.index.shape[1] for r in tables}) == 1:
+        index, d = torch.cat([r.index for r in tables]), torch.cat([r.d for r in tables])
+        return LookedUpRows(index, d, tables[0].entries)
+    if len(outer) == len(present):
         places = max(r.a.shape[1] for r in outer)
         a = _padded([r.a if isinstance(r, OuterRows) else None for r in rows], counts, places)
         d = _padded([r.d if isinstance(r, OuterRows) else None for r in rows], counts, places)
         return OuterRows(a, d, outer[0].shape)
     formed = [None if r is None else r.formed().rows[:, None] for r in rows]
     return DenseRows(_padded(formed, counts, 1)[:, 0])
+
+
+def _is_same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors that live are one: columns of the same samples have inputs in common."""
+    return (a.data_ptr(), a.shape, a.stride()) == (b.data_ptr(), b.shape, b.stride())
 
 
 def _padded(parts: Sequence[Tensor | None], counts: Sequence[int], places: int) -> Tensor:
