@@ -61,7 +61,14 @@ def frozen(terms: tuple[sp.Expr, ...]) -> Frozen:
 @lru_cache(maxsize=128)
 def sizes(borders: tuple[sp.Expr, ...]) -> tuple[sp.Expr, ...]:
     """For each border the sum of its parts' sizes: what its rounding is relative to."""
-    return tuple(sp.Add(*(fn.absolute(part) for part in sp.Add.make_args(b))) for b in borders)  # type: ignore[misc]
+    return tuple(map(_size, borders))
+
+
+def _size(term: Any) -> Any:
+    """Sums and products of terms as if nothing in them cancelled."""
+    if isinstance(term, (sp.Add, sp.Mul)):
+        return term.func(*map(_size, term.args))
+    return fn.absolute(term)
 
 
 class _Signs:

@@ -39,7 +39,7 @@ from riemannian_modules.modules.module import (
     euclidean_metric,
 )
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.shown import Facts, Shown, counted, listed
+from riemannian_modules.shown import Facts, counted, listed
 from riemannian_modules.space import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class ModuleGraph(RiemannianModule):
     outputs: Space = _built()
     parameters: Mapping[str, ArrayLike] = _built()
     unbuilt: Row | None = None
-    origin: Shown | None = None
+    origin: Any = None
 
     def __init__(
         self,

@@ -157,7 +157,7 @@ class FlowMap(RiemannianModule):
         return self.output(x, u, theta), self._flow_differential(x, u, theta)
 
     def _flow_differential(self, x: Array, u: Array, theta: Array) -> FlowDifferential:
-        accuracy, at = self.accuracy_of_steps, (x, u, theta)
+        accuracy, at = self._accuracy_of_steps, (x, u, theta)
         return FlowDifferential(self, self.flow, self.duration, accuracy, at)
 
     def _is_pulled_dearly(self, x: Array, u: Array, theta: Array) -> bool:
@@ -204,10 +204,10 @@ class FlowMap(RiemannianModule):
 
     @cached_property
     def _courses(self) -> FlowCourses:
-        return FlowCourses(self.duration, self.accuracy_of_steps)
+        return FlowCourses(self.duration, self._accuracy_of_steps)
 
     @property
-    def accuracy_of_steps(self) -> Accuracy:
+    def _accuracy_of_steps(self) -> Accuracy:
         """The local error that is allowed, not below rounding."""
         return Accuracy(max(self.relative, LEAST_TOLERANCE), self.absolute)
 
@@ -230,7 +230,7 @@ class FlowMap(RiemannianModule):
         for i in range(0, len(members.start), most):
             part = np.arange(i, min(i + most, len(members.start)))
             zero, until = np.zeros(len(part)), np.full(len(part), self.duration)
-            ends = solve(members.only(part), zero, until, start[..., part], self.accuracy_of_steps)
+            ends = solve(members.only(part), zero, until, start[..., part], self._accuracy_of_steps)
             if not ends.have_arrived.all():
                 raise self._stopped(int(part[~ends.have_arrived][0]), members, ends)
             end[..., part] = ends.z

@@ -139,7 +139,7 @@ def members(flow, u):
 def test_joined_steps_are_those_of_one_trajectory_whatever_they_begin_with():
     flow, u = Robertson(), np.array([1.0, 0.0, 0.0, 1.0])
     one = members(flow, u)
-    accuracy = rm.FlowMap(flow, 1.0).accuracy_of_steps
+    accuracy = rm.FlowMap(flow, 1.0)._accuracy_of_steps
     times = np.concatenate([[0.0], TIMES])
     course = course_at(one, fused_rate(flow, flow.theta, (), ()), [1.0], times, u[:3], accuracy)
     start = np.zeros((3, 8))
