@@ -250,18 +250,22 @@ def test_autocast_keeps_the_metric_in_float32(samples):
     }
 
 
-def test_losses_of_ones_own_are_those_of_torch(samples):
+@pytest.mark.parametrize("criterion", [MSE, ENTROPY], ids=["squares", "entropy"])
+def test_losses_of_ones_own_are_those_of_torch(criterion):
     known, own = fresh().double(), fresh().double()
-    x = samples[0].double()
-    target = torch.randn(12, 4).double()
+    torch.manual_seed(1)
+    x, target = torch.randn(12, 3).double(), torch.randn(12, 4).double().softmax(1)
 
     def closure():
         outputs = own(x)
-        return outputs, ((outputs - target) ** 2).sum(1) / target.numel()
+        if criterion is MSE:
+            return outputs, ((outputs - target) ** 2).sum(1) / target.numel()
+        least = -(target * target.log()).sum(1)
+        return outputs, (-(target * outputs.log_softmax(1)).sum(1) - least) / 12
 
-    knowing, given = GaussNewton(known, MSE), GaussNewton(own)
+    knowing, given = GaussNewton(known, criterion), GaussNewton(own)
     for _ in range(4):
-        knowing.step(lambda: MSE(known(x), target))
+        knowing.step(lambda: criterion(known(x), target))
         given.step(closure)
     torch.testing.assert_close(values(known), values(own))
 

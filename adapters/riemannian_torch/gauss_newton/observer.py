@@ -41,6 +41,8 @@ class Observer:
         axis: int,
     ) -> None:
         self.model, self.axis = model, axis
+        # A loss of the user's own is differentiated again for its curvature.
+        self._keeps = criterion is None
         self.parameters = list[Tensor](parameters)
         self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
         self.recorder = Recorder(model, criterion, parameters, weakref.WeakMethod(self._look_at))
@@ -65,7 +67,8 @@ class Observer:
                 watch.weights_wanted = False
             groups: list[Group] = []
             for i, call in enumerate(record.losses):
-                groups += self._of_loss(call, record, keep=i + 1 < len(record.losses))
+                keep = self._keeps or i + 1 < len(record.losses)
+                groups += self._of_loss(call, record, keep=keep)
         finally:
             watch.weights_wanted = True
         return returned, self._joined(self._completed(groups, gradients))
