@@ -1,0 +1,169 @@
+"""The results as tables in Markdown and as a figure: ``python -m benchmarks.optimizers.page FOLDER``."""
+
+import json
+import math
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.optimizers.registry import TASKS
+from riemannian_modules.canvas import COLOURS
+
+OURS = "GaussNewton"
+Result = Mapping[str, Any]
+
+
+def median(steps: Sequence[float]) -> float:
+    """Of the seeds' steps; inf where there were none or most did not reach the goal."""
+    return statistics.median(steps) if steps else math.inf
+
+
+def untuned(row: Result) -> float:
+    """Adam steps to the goal with defaults."""
+    return median(row["untuned_steps"]) * row["cost"]
+
+
+def best(row: Result) -> float:
+    """Adam steps to the goal at the best cell."""
+    return median(row["tuned_steps"]) * row["cost"]
+
+
+def written(value: float) -> str:
+    """A number of Adam steps; inf and nan are words."""
+    if math.isnan(value):
+        return "n/a"
+    return "never" if math.isinf(value) else f"{value:.3g}"
+
+
+def verdict(result: Result) -> dict[str, Any]:
+    """Ours against the best peer, untuned and tuned, in Adam steps."""
+    ours = next(r for r in result["rows"] if r["peer"] == OURS)
+    peers = [r for r in result["rows"] if r["peer"] != OURS and not math.isnan(r["cost"])]
+    plain, tuned = min(peers, key=untuned), min(peers, key=best)
+    fewest = min(peers, key=lambda r: median(r["tuned_steps"]))
+    own = best(ours)
+    return {
+        "ours_steps": median(ours["tuned_steps"]), "ours": own, "cost": ours["cost"],
+        "untuned_peer": plain["peer"], "untuned": untuned(plain),
+        "tuned_peer": tuned["peer"], "tuned": best(tuned),
+        "tuned_steps": median(tuned["tuned_steps"]),
+        "fewest_steps": median(fewest["tuned_steps"]), "fewest_peer": fewest["peer"],
+        "wins_untuned": own < untuned(plain), "wins_tuned": own < best(tuned),
+        "wins_steps": median(ours["tuned_steps"]) < median(fewest["tuned_steps"]),
+    }  # fmt: skip
+
+
+def summary(results: Sequence[Result]) -> str:
+    """One table of all tasks, and how many are won."""
+    lines = [
+        "| Task | Goal | GaussNewton: steps | × cost = | best peer untuned | best peer tuned | of tuned |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    found = [verdict(r) for r in results]
+    for result, v in zip(results, found, strict=True):
+        ratio = v["ours"] / v["tuned"] if math.isfinite(v["tuned"]) else 0.0
+        lines.append(
+            f"| {result['task']} | {abs(result['goal']):g} | {written(v['ours_steps'])} | "
+            f"{v['cost']:.2f} = {written(v['ours'])} | "
+            f"{v['untuned_peer'] if math.isfinite(v['untuned']) else 'all'} "
+            f"{written(v['untuned'])} | "
+            f"{v['tuned_peer'] if math.isfinite(v['tuned']) else 'all'} {written(v['tuned'])} | "
+            + ("" if not math.isfinite(v["tuned"]) else f"{ratio:.2f}" if ratio < 1 else f"**{ratio:.2f}**")
+            + " |"
+        )
+    n = len(found)
+    told = [
+        ("every peer untuned", "wins_untuned"), ("the best tuned peer", "wins_tuned"),
+        ("the fewest steps of any tuned peer, in steps", "wins_steps"),
+    ]  # fmt: skip
+    lines.append("")
+    for words, key in told:
+        won = sum(v[key] for v in found)
+        lines.append(f"- Ours untuned beats {words} on {won} of {n} tasks ({100 * won / n:.0f}%).")
+    lost = [r["task"] for r, v in zip(results, found, strict=True) if not v["wins_tuned"]]
+    lines.append(f"- Lost to a tuned peer in time: {', '.join(lost) or 'none'}.")
+    return "\n".join(lines)
+
+
+def details(result: Result) -> str:
+    """All that raced on one task."""
+    ours = best(next(r for r in result["rows"] if r["peer"] == OURS))
+    lines = [
+        f"### {result['task'][0].upper()}{result['task'][1:]}",
+        "",
+        "| | untuned: steps | tuned: steps | a step | tuned, in Adam steps | ours / this | setting |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for row in sorted(result["rows"], key=best):
+        if math.isnan(row["cost"]) and row["why"]:
+            lines.append(f"| {row['peer']} | | | | | | does not take this model |")
+            continue
+        chosen = ", ".join(f"{k} {v:g}" for k, v in row["setting"].items()) or "defaults"
+        relative = ours / best(row) if math.isfinite(best(row)) else 0.0
+        lines.append(
+            f"| {row['peer']} | {written(median(row['untuned_steps']))} | "
+            f"{written(median(row['tuned_steps']))} | {written(row['cost'])} | "
+            f"{written(best(row))} | {written(relative) if relative else ''} | {chosen} |"
+        )
+    return "\n".join(lines)
+
+
+def figure(results: Sequence[Result]) -> Figure:
+    """The measure against steps and against Adam steps of CPU time, a row for each task."""
+    drawn = Figure(figsize=(10, 2.3 * len(results)), layout="constrained")
+    axes = drawn.subplots(len(results), 2, squeeze=False, sharey="row")
+    names = [OURS, "Adam", "SGD", "AdamW", "Muon", "SOAP", "Shampoo", "K-FAC (SINGD)", "L-BFGS"]
+    for (left, right), result in zip(axes, results, strict=True):
+        for row in result["rows"]:
+            curve = np.array(row["curve"], dtype=float).reshape(-1, 2)
+            if len(curve) < 2 or math.isnan(row["cost"]):
+                continue
+            k = names.index(row["peer"])
+            style = {
+                "color": COLOURS[k % len(COLOURS)], "lw": 2.2 if k == 0 else 1.0,
+                "ls": "-" if k < len(COLOURS) else "--", "label": row["peer"],
+                "zorder": 3 if k == 0 else 2,
+            }  # fmt: skip
+            left.plot(curve[:, 0], curve[:, 1], **style)
+            right.plot(curve[:, 0] * row["cost"], curve[:, 1], **style)
+        ours = next(r for r in result["rows"] if r["peer"] == OURS)
+        adam = next(r for r in result["rows"] if r["peer"] == "Adam")
+        far = 1.6 * max(curve_end(ours), curve_end(adam))
+        for ax in (left, right):
+            ax.axhline(result["goal"], color="0.6", lw=0.8, ls=":")
+            ax.set_xlim(0, far)
+            if result["goal"] > 0:
+                ax.set_yscale("log")
+        left.set_ylabel(result["task"].replace(", ", "\n"), fontsize=8)
+    axes[-1][0].set_xlabel("steps")
+    axes[-1][1].set_xlabel("CPU time, in Adam steps")
+    axes[0][1].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawn
+
+
+def curve_end(row: Result) -> float:
+    """The Adam steps at which a curve ends."""
+    return row["curve"][-1][0] * max(1.0, row["cost"]) if row["curve"] else 0.0
+
+
+def read(folder: Path) -> list[Result]:
+    """What was raced, in the order of the registry."""
+    present = [folder / f"{name}.json" for name in TASKS if (folder / f"{name}.json").exists()]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in present]
+
+
+def main() -> None:
+    """Print the tables of a folder, and save its figure there."""
+    folder = Path(sys.argv[1])
+    results = read(folder)
+    print(summary(results), *map(details, results), sep="\n\n")
+    figure(results).savefig(folder / "benchmark_optimizers.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
