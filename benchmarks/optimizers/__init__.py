@@ -1,4 +1,4 @@
-"""GaussNewton beside other optimizers of torch: races to a goal, costs by size, and maps of options.
+"""GaussNewton beside other optimizers of torch: races, costs by size, and maps of its options.
 
 Each task is one race in one process: equal starts, equal batches, medians over three seeds. Ours
 runs with its defaults; the others with theirs, and with the best cell of their grids. Time is CPU

@@ -29,7 +29,8 @@ def map_rows(names: Sequence[str] = MAPPED, seeds: Sequence[int] = (0, 1, 2)) ->
             for values in product(*grid.values()):
                 setting = dict(zip(grid, values, strict=True))
                 steps = [run(task, OURS, setting, s, 8 * default).steps for s in seeds]
-                cells[", ".join(f"{k} {v:g}" for k, v in setting.items())] = statistics.median(steps)
+                cell = ", ".join(f"{k} {v:g}" for k, v in setting.items())
+                cells[cell] = statistics.median(steps)
             best = min(cells, key=lambda cell: cells[cell])
             rows.append({
                 "name": f"{task.name}, {' and '.join(grid)}",

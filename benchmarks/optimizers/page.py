@@ -1,4 +1,4 @@
-"""The results as tables in Markdown and as a figure: ``python -m benchmarks.optimizers.page FOLDER``."""
+"""The results as tables and as a figure: ``python -m benchmarks.optimizers.page FOLDER``."""
 
 import json
 import math
@@ -61,7 +61,7 @@ def verdict(result: Result) -> dict[str, Any]:
 def summary(results: Sequence[Result]) -> str:
     """One table of all tasks, and how many are won."""
     lines = [
-        "| Task | Goal | GaussNewton: steps | × cost = | best peer untuned | best peer tuned | of tuned |",
+        "| Task | Goal | Ours: steps | × cost = | Best peer untuned | Best peer tuned | Ours / tuned |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     found = [verdict(r) for r in results]
@@ -73,8 +73,7 @@ def summary(results: Sequence[Result]) -> str:
             f"{v['untuned_peer'] if math.isfinite(v['untuned']) else 'all'} "
             f"{written(v['untuned'])} | "
             f"{v['tuned_peer'] if math.isfinite(v['tuned']) else 'all'} {written(v['tuned'])} | "
-            + ("" if not math.isfinite(v["tuned"]) else f"{ratio:.2f}" if ratio < 1 else f"**{ratio:.2f}**")
-            + " |"
+            f"{written(ratio) if ratio else ''} |"
         )
     n = len(found)
     told = [
@@ -96,7 +95,7 @@ def details(result: Result) -> str:
     lines = [
         f"### {result['task'][0].upper()}{result['task'][1:]}",
         "",
-        "| | untuned: steps | tuned: steps | a step | tuned, in Adam steps | ours / this | setting |",
+        "| | Untuned: steps | Tuned: steps | A step | Tuned, in Adam steps | Ours / this | At |",
         "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for row in sorted(result["rows"], key=best):

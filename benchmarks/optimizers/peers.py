@@ -61,7 +61,7 @@ class Peer:
                 return loss
 
             if self.full_batch_only:
-                optimizers[0].step(closure)  # pyright: ignore
+                optimizers[0].step(closure)
                 return
             closure()
             for optimizer in optimizers:
@@ -113,11 +113,8 @@ class _FlatMuon(torch.optim.Muon):
     def step(self, closure: Any = None) -> None:
         for p, flat in zip(self.whole, self.flat, strict=True):
             flat.grad = None if p.grad is None else p.grad.view(len(p), -1)
-        super().step()
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        for p in self.whole:
             p.grad = None
+        super().step()
 
 
 def muon(

@@ -87,9 +87,7 @@ def runs(
     return found
 
 
-def tuned(
-    task: Task, peer: Peer, seeds: Sequence[int], most: float
-) -> tuple[Setting, list[Run]]:
+def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Setting, list[Run]]:
     """The cell of the grid with the fewest steps: all on the first seed, the best two on all.
 
     A cell is left as soon as it needs more steps than the best two before it, or than ``most``.

@@ -146,6 +146,6 @@ def equilibrium() -> Task:
     x = standard(x)
     return Task(
         "implicit layer on digits", lambda: Equilibrium(64, 64, 10), drawn(x, y, size=128),
-        supervised, nn.CrossEntropyLoss, mean_loss(nn.CrossEntropyLoss(), x[::3], y[::3]), goal=0.05,
-        most=300,
+        supervised, nn.CrossEntropyLoss, mean_loss(nn.CrossEntropyLoss(), x[::3], y[::3]),
+        goal=0.05, most=300,
     )  # fmt: skip

@@ -28,7 +28,8 @@ def classifier(name: str, width: int) -> Task:
     x, criterion = standard(x), nn.CrossEntropyLoss()
     return Task(
         name, lambda: mlp(64, width, width, 10), drawn(x, y, size=128), supervised,
-        nn.CrossEntropyLoss, mean_loss(criterion, x[::3], y[::3]), goal=0.05, most=240, was_seen=True,
+        nn.CrossEntropyLoss, mean_loss(criterion, x[::3], y[::3]), goal=0.05, most=240,
+        was_seen=True,
     )  # fmt: skip
 
 
@@ -54,8 +55,8 @@ def autoencoder() -> Task:
     x, _ = digits()
     return Task(
         "autoencoder on digits", lambda: mlp(64, 256, 32, 256, 64), drawn(x, x, size=128),
-        supervised, nn.MSELoss, mean_loss(nn.MSELoss(), x[::3], x[::3]), goal=0.01, most=600, every=2,
-        was_seen=True,
+        supervised, nn.MSELoss, mean_loss(nn.MSELoss(), x[::3], x[::3]), goal=0.01, most=600,
+        every=2, was_seen=True,
     )  # fmt: skip
 
 

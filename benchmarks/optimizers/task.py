@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -84,6 +85,6 @@ def mean_loss(criterion: nn.Module, *data: Tensor) -> Callable[[nn.Module], floa
 def mlp(*widths: int, between: type[nn.Module] = nn.ReLU) -> nn.Sequential:
     """Dense layers of these widths."""
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(widths, widths[1:], strict=False):
+    for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out), between()]
     return nn.Sequential(*layers[:-1])
