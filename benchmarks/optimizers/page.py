@@ -61,7 +61,7 @@ def verdict(result: Result) -> dict[str, Any]:
 def summary(results: Sequence[Result]) -> str:
     """One table of all tasks, and how many are won."""
     lines = [
-        "| Task | Goal | Ours: steps | × cost = | Best peer untuned | Best peer tuned | Ours / tuned |",
+        "| Task | Goal | Ours: steps | × cost = | Peer untuned | Peer tuned | Ours / tuned |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     found = [verdict(r) for r in results]
