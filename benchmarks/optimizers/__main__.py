@@ -1,4 +1,4 @@
-"""Race on some tasks: ``python -m benchmarks.optimizers FOLDER [TASK ...]``, a file a task."""
+"""Parts of the benchmark: ``python -m benchmarks.optimizers FOLDER [TASK ...]``, a file a part."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,21 +8,28 @@ import torch
 
 from benchmarks.__main__ import write_json
 from benchmarks.machine import machine
+from benchmarks.optimizers.cost import cost_rows
+from benchmarks.optimizers.maps import map_rows
 from benchmarks.optimizers.race import SEEDS, raced
 from benchmarks.optimizers.registry import TASKS
 
+OTHERS = {"costs": cost_rows, "maps": map_rows}
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Each task's result is written as soon as it is there."""
+    """Each part's result is written as soon as it is there."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.optimizers", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help=", ".join(TASKS))
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=", ".join([*TASKS, *OTHERS]))
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     for name in options.tasks or TASKS:
-        found = raced(TASKS[name](), range(options.seeds))
+        if name in OTHERS:
+            found = {"rows": OTHERS[name]()}
+        else:
+            found = raced(TASKS[name](), range(options.seeds))
         write_json(options.folder / f"{name}.json", {**found, "machine": machine()})
         print(name, "done")
 

@@ -17,7 +17,9 @@ from benchmarks.optimizers.task import Task
 
 SEEDS = (0, 1, 2)
 BLOCK, REPEATS, WARM = 10, 5, 4
-FAR = 4  # times the steps of the best tuned peer so far, after which a run is left
+# A peer's run is left after this many times the steps of the best tuned peer so far; with defaults,
+# not before it has taken this many times as many steps as ours.
+FAR, FAR_FROM_OURS = 4, 8
 Racer = Peer | Ours
 # What peers raise where they do not take a model, or have diverged.
 REFUSALS = (
@@ -153,7 +155,8 @@ def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Ma
         rows.append(row(OURS.name, {}, own, own))
         entries.append((OURS, {}))
         for peer in here:
-            untuned = runs(task, peer, peer.default, seeds, FAR * fewest)
+            most = max(FAR * fewest, FAR_FROM_OURS * median_steps(own))
+            untuned = runs(task, peer, peer.default, seeds, most)
             if any(r.why and len(r.curve) == 1 for r in untuned):  # it does not take this model
                 rows.append(row(peer.name, peer.default, untuned, untuned))
                 continue
