@@ -250,24 +250,38 @@ def test_autocast_keeps_the_metric_in_float32(samples):
     }
 
 
-@pytest.mark.parametrize("criterion", [MSE, ENTROPY], ids=["squares", "entropy"])
-def test_losses_of_ones_own_are_those_of_torch(criterion):
-    known, own = fresh().double(), fresh().double()
-    torch.manual_seed(1)
-    x, target = torch.randn(12, 3).double(), torch.randn(12, 4).double().softmax(1)
+def squares(outputs, x):
+    target = x.sum(1, keepdim=True).expand_as(outputs)
+    return ((outputs - target) ** 2).sum(1) / outputs.numel()
+
+
+def surprises(outputs, x):
+    labels = (x[:, 0] > 0).long()
+    return nn.functional.cross_entropy(outputs, labels, reduction="none") / len(outputs)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "own"),
+    [
+        (lambda f, x: MSE(f, x.sum(1, keepdim=True).expand_as(f)), squares),
+        (lambda f, x: ENTROPY(f, (x[:, 0] > 0).long()), surprises),
+    ],
+    ids=["squares", "entropy"],
+)
+def test_losses_of_ones_own_are_those_of_torch(samples, criterion, own):
+    known, given = fresh().double(), fresh().double()
+    x = samples[0].double()
 
     def closure():
-        outputs = own(x)
-        if criterion is MSE:
-            return outputs, ((outputs - target) ** 2).sum(1) / target.numel()
-        least = -(target * target.log()).sum(1)
-        return outputs, (-(target * outputs.log_softmax(1)).sum(1) - least) / 12
+        outputs = given(x)
+        return outputs, own(outputs, x)
 
-    knowing, given = GaussNewton(known, criterion), GaussNewton(own)
-    for _ in range(4):
-        knowing.step(lambda: criterion(known(x), target))
-        given.step(closure)
-    torch.testing.assert_close(values(known), values(own))
+    knowing = GaussNewton(known, MSE if own is squares else ENTROPY)
+    giving = GaussNewton(given)
+    for _ in range(5):
+        knowing.step(lambda: criterion(known(x), x))
+        giving.step(closure)
+    torch.testing.assert_close(values(known), values(given))
 
 
 class Residual(nn.Module):
@@ -452,3 +466,56 @@ def test_a_compiled_model_takes_the_steps_of_the_model(samples):
         train(plain, GaussNewton(plain, ENTROPY), x, y),
         train(fast, GaussNewton(fast, ENTROPY), x, y),
     )
+
+
+def test_layers_may_be_frozen_and_freed_on_the_way(samples):
+    x, y = samples
+    model = fresh()
+    first, last = model[0], model[2]
+    first.requires_grad_(False)
+    optimizer = GaussNewton(model, ENTROPY)
+    before = first.weight.clone()
+    train(model, optimizer, x, y, 2)
+    assert torch.equal(first.weight, before)
+    first.requires_grad_(True)
+    optimizer.add_param_group({"params": first.parameters()})
+    train(model, optimizer, x, y, 2)
+    assert not torch.equal(first.weight, before)
+    last.requires_grad_(False)
+    before = last.weight.clone()
+    train(model, optimizer, x, y, 2)
+    assert torch.equal(last.weight, before)
+
+
+def test_a_model_of_bfloat16_is_trained(samples):
+    x, y = samples
+    model = fresh().bfloat16()
+    optimizer = GaussNewton(model, ENTROPY)
+    losses = [
+        float(optimizer.step(lambda: ENTROPY(model(x.bfloat16()), y)).detach()) for _ in range(15)
+    ]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_scaled_losses_are_refused_by_name(samples):
+    x, y = samples
+    model = fresh()
+    optimizer, scaler = GaussNewton(model, ENTROPY), torch.amp.GradScaler("cpu")
+    scaler.scale(ENTROPY(model(x), y)).backward()
+    with pytest.raises(UnsupportedError, match="bfloat16"):
+        scaler.step(optimizer)
+
+
+def test_calls_that_no_backward_pass_follows_are_told_of(samples):
+    x, y = samples
+    model = fresh()
+    optimizer = GaussNewton(model, ENTROPY)
+
+    def evaluate():
+        for _ in range(1000):
+            model(x)
+
+    with pytest.warns(UserWarning, match="no_grad"):
+        evaluate()
+    optimizer.zero_grad()
+    train(model, optimizer, x, y, 1)

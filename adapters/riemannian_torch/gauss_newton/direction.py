@@ -67,7 +67,9 @@ def direction(
     v, mu = solved
     Kv = K @ v
     size = momentum**2 * state.size + 2.0 * momentum * (v @ t) + v @ Kv
-    parts = {p: last[p].mul_(momentum) if p in last else torch.zeros_like(p) for p in rows}
+    parts = {
+        p: last[p].mul_(momentum) if p in last else torch.zeros_like(p, dtype=s.dtype) for p in rows
+    }
     for p, r in rows.items():
         parts[p] += r.combined(v / s)
     return Direction(parts, Kv + momentum * t, size, replace(state, mu=mu))
@@ -83,7 +85,9 @@ def _swept(
     block: int,
 ) -> Direction | None:
     """One sweep over the blocks, each of which solves for what is left before it."""
-    parts = {p: momentum * last[p] if p in last else torch.zeros_like(p) for p in rows}
+    parts = {
+        p: momentum * last[p] if p in last else torch.zeros_like(p, dtype=s.dtype) for p in rows
+    }
     mu = state.mu
     for start in range(0, len(s), block):
         here = slice(start, start + block)

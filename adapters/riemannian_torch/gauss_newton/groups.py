@@ -41,6 +41,11 @@ class Group:
         return len(self.excess)
 
 
+def outputs_of(groups: Sequence[Group]) -> int:
+    """How many outputs a loss looks at for each sample, at most."""
+    return max((f.numel() // len(g.here) for g in groups for f, *_ in g.losses), default=0)
+
+
 def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> Iterator[Group]:
     """The groups of a backward pass, by their numbers of samples.
 
@@ -63,7 +68,7 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
     for use, d in found.cotangents.items():
         count = _matching(d, list(losses), axis)
         for parameter, given in use.rows(Samples(count, axis, dtype), d.detach()):
-            if parameter in own:
+            if parameter in own and parameter.requires_grad:
                 rows[count].setdefault(parameter, []).append(given)
     for count, together in losses.items():
         excess = sum_by_sample([e for *_, e in together], count, axis).to(dtype)

@@ -71,7 +71,7 @@ def mixed_group(
     for use, cotangents in zip(uses, found, strict=True):
         if cotangents is not None:
             for parameter, given in use.rows(samples, cotangents.flatten(0, 1), len(d)):
-                if parameter in own:
+                if parameter in own and parameter.requires_grad:
                     rows.setdefault(parameter, []).append(given)
     return Group(
         excess,

@@ -41,8 +41,6 @@ class Observer:
         axis: int,
     ) -> None:
         self.model, self.axis = model, axis
-        # A loss of the user's own is differentiated again for its curvature.
-        self._keeps = criterion is None
         self.parameters = list[Tensor](parameters)
         self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
         self.recorder = Recorder(model, criterion, parameters, weakref.WeakMethod(self._look_at))
@@ -67,8 +65,7 @@ class Observer:
                 watch.weights_wanted = False
             groups: list[Group] = []
             for i, call in enumerate(record.losses):
-                keep = self._keeps or i + 1 < len(record.losses)
-                groups += self._of_loss(call, record, keep=keep)
+                groups += self._of_loss(call, record, keep=i + 1 < len(record.losses))
         finally:
             watch.weights_wanted = True
         return returned, self._joined(self._completed(groups, gradients))
@@ -112,8 +109,12 @@ class Observer:
     def _of_loss(self, call: LossCall, record: Record, *, keep: bool) -> list[Group]:
         if self._meet:
             return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
+        if call.slope is None:
+            (slope,) = torch.autograd.grad(call.value, call.outputs, call.weight, keep)
+        else:
+            slope = call.slope.detach()  # the way from the outputs on is needed once more
         found = torch.autograd.grad(
-            call.value, [u.edge for u in record.uses], call.weight,
+            call.outputs, [u.edge for u in record.uses], slope,
             retain_graph=keep, allow_unused=True,
         )  # fmt: skip
         cotangents = {u: d for u, d in zip(record.uses, found, strict=True) if d is not None}
@@ -231,7 +232,8 @@ def _minimised(returned: Any, record: Record) -> Tensor:
         value = losses.sum()
         (slope,) = torch.autograd.grad(value, outputs, create_graph=True)
         parts = Given(losses.detach(), outputs, slope)
-        record.losses.append(LossCall(value, outputs, lambda: (outputs.detach(), parts)))
+        call = LossCall(value, outputs, lambda: (outputs.detach(), parts), slope=slope)
+        record.losses.append(call)
         return value
     loss = returned[-1] if isinstance(returned, tuple) and returned else returned
     if not isinstance(loss, Tensor) or loss.numel() != 1 or not record.losses:

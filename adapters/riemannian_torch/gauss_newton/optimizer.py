@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_torch.gauss_newton.base_metric import in_base
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
-from riemannian_torch.gauss_newton.groups import Group
+from riemannian_torch.gauss_newton.groups import Group, outputs_of
 from riemannian_torch.gauss_newton.joined_batch import summed
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
@@ -30,6 +31,7 @@ from riemannian_torch.gauss_newton.rows import Rows, stacked
 from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
+_MANY_OUTPUTS = 16  # of a sample: one column then sees too little, and layers get a base metric
 _ALWAYS = 5  # of the first steps, after which c is measured at every second one
 _KEPT = (
     "model", "criterion", "batch_axis", "momentum", "damping", "trust_region", "max_overhead",
@@ -85,6 +87,9 @@ class GaussNewton(torch.optim.Optimizer):
         DomainError: For numbers outside of their ranges.
     """
 
+    # A GradScaler then says so in `found_inf`, and `step` refuses it by name.
+    _step_supports_amp_scaling = True
+
     def __init__(
         self,
         model: nn.Module,
@@ -121,6 +126,13 @@ class GaussNewton(torch.optim.Optimizer):
         self._is_new = True
 
     @override
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Train more parameters, such as those of layers that were frozen before."""
+        super().add_param_group(param_group)
+        if hasattr(self, "_observer"):
+            self._follow()
+
+    @override
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, and what the passes that gave them have left here."""
         self._observer.recorder.clear()
@@ -142,6 +154,11 @@ class GaussNewton(torch.optim.Optimizer):
             DomainError: For a loss below 0, or parameters that are not finite.
         """
         observer = self._observer
+        if hasattr(self, "found_inf"):
+            raise UnsupportedError(
+                "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
+                "Use autocast with bfloat16, which needs no scaler."
+            )
         try:
             if closure is None:
                 returned, groups = None, observer.of_passes()
@@ -162,7 +179,11 @@ class GaussNewton(torch.optim.Optimizer):
         s, rows = _coefficients(groups, state.c), self._rows(groups)
         pull = s * self._clipping(rows, s) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
-        self.plan = plan(rows, len(s), self.max_overhead)
+        self.plan = plan(
+            rows, len(s), self.max_overhead, wants_base=outputs_of(groups) > _MANY_OUTPUTS
+        )
+        if self.plan.has_base:
+            rows = in_base(rows, s)
         step = direction(rows, state, s, pull, last, self.momentum, self.plan.block)
         if step is None:
             self._skip(groups)
@@ -252,7 +273,7 @@ class GaussNewton(torch.optim.Optimizer):
                 own = self.state[p]
                 if p in step.parts:
                     own["direction"] = step.parts[p]
-                elif "direction" in own:
+                elif "direction" in own and p.requires_grad:
                     own["direction"].mul_(self.momentum)
                 else:
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ from torch.utils.hooks import RemovableHandle
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.output_loss import OutputLoss, output_loss
 from riemannian_torch.gauss_newton.watch import Use, Watch, no_parameters
+
+_MANY = 1000
 
 
 @final
@@ -51,12 +54,14 @@ class LossCall:
         outputs: What the loss was given, with its graph.
         parts: The outputs without their graph, and what each entry of them adds to the loss.
         weight: What the minimised loss multiplies the value by; None until it is known.
+        slope: The derivative of the value in the outputs, where it is known.
     """
 
     value: Tensor
     outputs: Tensor
     parts: Callable[[], tuple[Tensor, OutputLoss]]
     weight: Tensor | None = None
+    slope: Tensor | None = None
 
 
 @final
@@ -167,6 +172,12 @@ class Recorder:
             self._record.uses += uses
             values = tuple(o.detach() for o in outputs)
             self._record.calls.append(ModelCall(arguments, named, values, tuple(uses)))
+            if len(self._record.calls) == _MANY:
+                warnings.warn(
+                    f"GaussNewton: {_MANY} calls of the model wait for a backward pass, and hold "
+                    "their layers' inputs. Evaluate under torch.no_grad().",
+                    stacklevel=2,
+                )
 
     def _lost(self, criterion: nn.Module, arguments: tuple[Any, ...], value: Tensor) -> None:
         # A criterion may serve other models too.

@@ -60,20 +60,21 @@ class DenseRows(Rows):
     rows: Tensor
 
     @property
-    def _flat(self) -> Tensor:
+    def flat(self) -> Tensor:
+        """The rows as vectors, (B, n)."""
         return self.rows.reshape(len(self.rows), -1)
 
     @override
     def gram(self) -> Tensor:
-        return self._flat @ self._flat.T
+        return self.flat @ self.flat.T
 
     @override
     def along(self, direction: Tensor) -> Tensor:
-        return self._flat @ direction.flatten()
+        return self.flat @ direction.flatten()
 
     @override
     def combined(self, v: Tensor) -> Tensor:
-        return (v @ self._flat).view(self.rows.shape[1:])
+        return (v @ self.flat).view(self.rows.shape[1:])
 
     @override
     def formed(self) -> DenseRows:
@@ -86,7 +87,7 @@ class DenseRows(Rows):
     @property
     @override
     def pair_cost(self) -> int:
-        return self._flat.shape[1]
+        return self.flat.shape[1]
 
     @property
     @override
@@ -107,7 +108,7 @@ class OuterRows(Rows):
     shape: torch.Size
 
     @property
-    def _is_formed(self) -> bool:
+    def is_formed(self) -> bool:
         """Whether forming the rows is cheaper than the products of all pairs of places."""
         (B, T, p), q = self.a.shape, self.d.shape[-1]
         # All pairs cost B^2 T^2 (p + q) products; forming the rows B T p q, and theirs B^2 p q.
@@ -119,7 +120,7 @@ class OuterRows(Rows):
 
     @override
     def gram(self) -> Tensor:
-        if self._is_formed:
+        if self.is_formed:
             return self._dense.gram()
         (B, T, _), a = self.a.shape, self.a.flatten(0, 1)
         pairs = (a @ a.T) * self.gram_of_cotangents
@@ -133,14 +134,14 @@ class OuterRows(Rows):
 
     @override
     def along(self, direction: Tensor) -> Tensor:
-        if self._is_formed:
+        if self.is_formed:
             return self._dense.along(direction)
         matrix = direction.reshape(self.d.shape[-1], self.a.shape[-1])
         return (self.d @ matrix).mul_(self.a).sum((1, 2))
 
     @override
     def combined(self, v: Tensor) -> Tensor:
-        if self._is_formed:
+        if self.is_formed:
             return self._dense.combined(v)
         weighted = self.d * v[:, None, None]
         return (weighted.flatten(0, 1).T @ self.a.flatten(0, 1)).view(self.shape)
@@ -157,7 +158,7 @@ class OuterRows(Rows):
     @override
     def pair_cost(self) -> int:
         (_, T, p), q = self.a.shape, self.d.shape[-1]
-        return p * q if self._is_formed else T * T * (p + q)
+        return p * q if self.is_formed else T * T * (p + q)
 
     @property
     @override
@@ -259,6 +260,16 @@ class LookedUpRows(Rows):
     @override
     def product_cost(self) -> int:
         return self.d.numel()
+
+
+def cross_gram(rows: Rows, other: Rows) -> Tensor:
+    """``<U_b, V_c>`` of two kinds of rows of one parameter, (B, B)."""
+    if not (isinstance(rows, OuterRows) and isinstance(other, OuterRows)) or rows.is_formed:
+        return rows.formed().flat @ other.formed().flat.T
+    B, T, _ = rows.a.shape
+    by_inputs = rows.a.flatten(0, 1) @ other.a.flatten(0, 1).T
+    pairs = by_inputs.mul_(rows.d.flatten(0, 1) @ other.d.flatten(0, 1).T)
+    return pairs if T == 1 else pairs.view(B, T, B, T).sum((1, 3))
 
 
 def added(rows: Sequence[Rows]) -> Rows:
