@@ -40,6 +40,11 @@ def written(value: float) -> str:
     return "never" if math.isinf(value) else f"{value:.3g}"
 
 
+def told(steps: float, most: str) -> str:
+    """Steps, or more than were tried."""
+    return most if math.isinf(steps) else written(steps)
+
+
 def verdict(result: Result) -> dict[str, Any]:
     """Ours against the best peer, untuned and tuned, in Adam steps."""
     ours = next(r for r in result["rows"] if r["peer"] == OURS)
@@ -76,12 +81,12 @@ def summary(results: Sequence[Result]) -> str:
             f"{written(ratio) if ratio else ''} |"
         )
     n = len(found)
-    told = [
+    claims = [
         ("every peer untuned", "wins_untuned"), ("the best tuned peer", "wins_tuned"),
         ("the fewest steps of any tuned peer, in steps", "wins_steps"),
     ]  # fmt: skip
     lines.append("")
-    for words, key in told:
+    for words, key in claims:
         won = sum(v[key] for v in found)
         lines.append(f"- Ours untuned beats {words} on {won} of {n} tasks ({100 * won / n:.0f}%).")
     lost = [r["task"] for r, v in zip(results, found, strict=True) if not v["wins_tuned"]]
@@ -102,11 +107,12 @@ def details(result: Result) -> str:
         if math.isnan(row["cost"]) and row["why"]:
             lines.append(f"| {row['peer']} | | | | | | does not take this model |")
             continue
+        most = f"> {result['most']:.0f}"
         chosen = ", ".join(f"{k} {v:g}" for k, v in row["setting"].items()) or "defaults"
         relative = ours / best(row) if math.isfinite(best(row)) else 0.0
         lines.append(
-            f"| {row['peer']} | {written(median(row['untuned_steps']))} | "
-            f"{written(median(row['tuned_steps']))} | {written(row['cost'])} | "
+            f"| {row['peer']} | {told(median(row['untuned_steps']), most)} | "
+            f"{told(median(row['tuned_steps']), most)} | {written(row['cost'])} | "
             f"{written(best(row))} | {written(relative) if relative else ''} | {chosen} |"
         )
     return "\n".join(lines)

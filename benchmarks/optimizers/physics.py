@@ -112,7 +112,7 @@ def poisson() -> Task:
     return Task(
         "Poisson's equation, full batch", network,
         always(halton(192, (0.0, 0.0)), edge, torch.zeros(64, 1)), physical_loss(residual),
-        nn.MSELoss, error_to(points, exact(points)), goal=1e-2, most=1000, every=2,
+        nn.MSELoss, error_to(points, exact(points)), goal=1e-2, most=600, every=2,
         is_full_batch=True,
     )  # fmt: skip
 
@@ -141,6 +141,6 @@ def burgers() -> Task:
     return Task(
         "Burgers' equation, full batch", network,
         always(halton(256, (-1.0, 0.0)), edge, burgers_at(edge)), physical_loss(residual),
-        nn.MSELoss, error_to(points, burgers_at(points)), goal=5e-2, most=1000, every=2,
+        nn.MSELoss, error_to(points, burgers_at(points)), goal=5e-2, most=600, every=2,
         is_full_batch=True,
     )  # fmt: skip

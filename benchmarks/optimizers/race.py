@@ -17,9 +17,9 @@ from benchmarks.optimizers.task import Task
 
 SEEDS = (0, 1, 2)
 BLOCK, REPEATS, WARM = 10, 5, 4
-# A peer's run is left after this many times the steps of the best tuned peer so far; with defaults,
-# not before it has taken this many times as many steps as ours.
-FAR, FAR_FROM_OURS = 4, 8
+# A peer's run is left after this many times our steps, and after at least so many: in time it has
+# lost by then, for no step of ours costs that many of a peer's.
+FAR, LEAST = 10, 100
 Racer = Peer | Ours
 # What peers raise where they do not take a model, or have diverged.
 REFUSALS = (
@@ -150,18 +150,16 @@ def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Ma
     entries: list[tuple[Racer, Setting]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fewest = float(task.most)
         own = runs(task, OURS, {}, seeds)
+        most = min(task.most, max(LEAST, FAR * median_steps(own)))
         rows.append(row(OURS.name, {}, own, own))
         entries.append((OURS, {}))
         for peer in here:
-            most = max(FAR * fewest, FAR_FROM_OURS * median_steps(own))
             untuned = runs(task, peer, peer.default, seeds, most)
             if any(r.why and len(r.curve) == 1 for r in untuned):  # it does not take this model
                 rows.append(row(peer.name, peer.default, untuned, untuned))
                 continue
-            setting, best = tuned(task, peer, seeds, FAR * fewest)
-            fewest = min(fewest, median_steps(best))
+            setting, best = tuned(task, peer, seeds, most)
             if median_steps(untuned) <= median_steps(best):
                 setting, best = peer.default, untuned
             rows.append(row(peer.name, setting, untuned, best))
@@ -172,7 +170,7 @@ def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Ma
     for each in rows:
         each["cost"] = found.get(each["peer"], math.nan)
     return {
-        "task": task.name, "goal": task.goal, "most": task.most, "was_seen": task.was_seen,
+        "task": task.name, "goal": task.goal, "most": most, "was_seen": task.was_seen,
         "seeds": len(seeds), "rows": rows,
     }  # fmt: skip
 

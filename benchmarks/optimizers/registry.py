@@ -12,7 +12,7 @@ TASKS: Mapping[str, Callable[[], Task]] = {
     "digits_cnn": tables.convolutional,
     "diabetes": tables.diabetes,
     "heat": partial(physics.heat, 1e-2, 1000),
-    "heat_fine": partial(physics.heat, 1e-3, 1000),
+    "heat_fine": partial(physics.heat, 1e-3, 400),
     "autoencoder": tables.autoencoder,
     "characters": sequences.characters,
     "breast_cancer": tables.breast_cancer,

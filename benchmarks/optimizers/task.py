@@ -23,7 +23,7 @@ class Task:
         criterion: Makes the loss module; None where the task has a loss of its own.
         measure: Of the model, lower is better; not timed.
         goal: Reached where the measure is at most this.
-        most: Steps after which an optimizer has not reached it.
+        most: Steps after which no optimizer is followed further.
         every: Steps between two measurements.
         is_full_batch: Whether all batches are the same.
         was_seen: Whether the algorithm was developed on a task of this kind.
