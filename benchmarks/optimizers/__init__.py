@@ -11,18 +11,18 @@ from typing import Any
 from matplotlib.figure import Figure
 
 QUICK = ("digits_256", "wine", "karate")
-DRAWN = ("digits MLP 256", "digits CNN", "diabetes MLP", "heat equation to 0.01")
 
 
 def run() -> dict[str, Any]:
     """All tasks, peers, sizes and maps; hours on one core."""
-    from benchmarks.optimizers.cost import cost_rows
+    from benchmarks.optimizers.cost import COSTS
     from benchmarks.optimizers.maps import map_rows
     from benchmarks.optimizers.race import SEEDS
     from benchmarks.optimizers.registry import TASKS
 
     found = _raced(list(TASKS), SEEDS)
-    return {**found, "rows": [*found["rows"], *cost_rows(), *map_rows()]}
+    costs = [row for rows in COSTS.values() for row in rows()]
+    return {**found, "rows": [*found["rows"], *costs, *map_rows()]}
 
 
 def quick() -> dict[str, Any]:
@@ -35,7 +35,7 @@ def quick() -> dict[str, Any]:
 
 def draw(outcome: dict[str, Any]) -> Figure:
     """The measure against steps and time, on some of the tasks."""
-    from benchmarks.optimizers.page import figure
+    from benchmarks.optimizers.page import DRAWN, figure
 
     chosen = [r for r in outcome["races"] if r["task"] in DRAWN]
     return figure(chosen or outcome["races"])

@@ -9,12 +9,12 @@ import torch
 
 from benchmarks.__main__ import write_json
 from benchmarks.machine import machine
-from benchmarks.optimizers.cost import cost_rows
+from benchmarks.optimizers.cost import COSTS
 from benchmarks.optimizers.maps import map_rows
 from benchmarks.optimizers.race import SEEDS, ours_again, raced
 from benchmarks.optimizers.registry import TASKS
 
-OTHERS = {"costs": cost_rows, "maps": map_rows}
+OTHERS = {**COSTS, "maps": map_rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    for name in options.tasks or TASKS:
+    for name in options.tasks or [*TASKS, *OTHERS]:
         path = options.folder / f"{name}.json"
         if name in OTHERS:
             found = {"rows": OTHERS[name]()}

@@ -3,7 +3,7 @@
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ DENSE = (
 CHANNELS = ((16, 128, 8), (32, 128, 16), (64, 128, 16))  # channels, batch, pixels a side
 WIDTHS = (64, 280, 965, 3120)  # about 10^4 to 10^7 parameters
 ADAM = PEERS[0]
+BLOCK, REPEATS = 2, 5  # steps; the output change is looked at in every second one
 
 
 def timed(name: str, model: Any, inputs: torch.Tensor, outputs: int) -> dict[str, Any]:
@@ -32,11 +33,11 @@ def timed(name: str, model: Any, inputs: torch.Tensor, outputs: int) -> dict[str
         name, model, always(inputs, targets), supervised, nn.CrossEntropyLoss, lambda model: 0.0,
         0.0,
     )  # fmt: skip
-    adam, ours = block_times(task, [(ADAM, {"lr": 1e-4}), (OURS, {})], block=4, repeats=5)
+    adam, ours = block_times(task, [(ADAM, {"lr": 1e-4}), (OURS, {})], block=BLOCK, repeats=REPEATS)
     return {
         "name": name,
-        "ours_s": statistics.median(ours) / 4,
-        "reference_s": statistics.median(adam) / 4,
+        "ours_s": statistics.median(ours) / BLOCK,
+        "reference_s": statistics.median(adam) / BLOCK,
         "ratio": statistics.median(o / a for o, a in zip(ours, adam, strict=True)),
         "parameters": sum(p.numel() for p in model().parameters()),
     }
@@ -120,6 +121,9 @@ def memory_row(width: int, batch: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def cost_rows() -> list[dict[str, Any]]:
-    """All of these."""
-    return [*dense_rows(), *convolution_rows(), *linear_rows(), memory_row(3120, 128)]
+COSTS: Mapping[str, Callable[[], list[Any]]] = {
+    "dense_costs": lambda: list(dense_rows()),
+    "convolution_costs": lambda: list(convolution_rows()),
+    "parameter_costs": linear_rows,
+    "memory": lambda: [memory_row(3120, 128)],
+}

@@ -1,20 +1,32 @@
-"""The results as tables and as a figure: ``python -m benchmarks.optimizers.page FOLDER``."""
+"""The results' page: ``python -m benchmarks.optimizers.page FOLDER`` writes its tables and figure.
+
+Everything below the marker of docs/optimizers.md is made of the folder's files.
+"""
 
 import json
 import math
 import statistics
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
+from benchmarks.optimizers.cost import COSTS
 from benchmarks.optimizers.registry import TASKS
 from riemannian_modules.canvas import COLOURS
 
 OURS = "GaussNewton"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, MARKER = DOCS / "optimizers.md", "<!-- results -->"
+DRAWN = (
+    "digits MLP 256", "digits CNN", "diabetes MLP", "heat equation to 0.01",
+    "variational autoencoder", "memory, recurrent",
+)  # fmt: skip
 Result = Mapping[str, Any]
 
 
@@ -162,12 +174,78 @@ def read(folder: Path) -> list[Result]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in present]
 
 
-def main() -> None:
-    """Print the tables of a folder, and save its figure there."""
-    folder = Path(sys.argv[1])
+def cost_table(rows: Sequence[Result]) -> str:
+    """Step costs, the exponents and the memory."""
+    lines = [
+        "| Model | Parameters | Ours | Adam | Ratio | Asked |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    told: list[str] = []
+    for row in rows:
+        asked = f"≤ {row['limit']:g}" if "limit" in row else ""
+        if "memory_ratio" in row:
+            told.append(
+                f"- {row['name'].capitalize()}: {row['ours_MiB']:.0f} MiB beyond the model, Adam's "
+                f"{row['adam_MiB']:.0f} MiB, ratio {row['memory_ratio']:.2f} (asked {asked})."
+            )
+            continue
+        lines.append(
+            f"| {row['name']} | {row['parameters']:,} | {1e3 * row['ours_s']:.1f} ms | "
+            f"{1e3 * row['reference_s']:.1f} ms | {row['ratio']:.2f} | {asked} |"
+        )
+        if "exponent_ours_s" in row:
+            told.append(
+                f"- Time grows as the parameters to the power {row['exponent_ours_s']:.2f}, Adam's "
+                f"to {row['exponent_reference_s']:.2f} (the rows by parameters)."
+            )
+    return "\n".join([*lines, "", *told])
+
+
+def map_table(rows: Sequence[Result]) -> str:
+    """How far the defaults are from the best cell of each map."""
+    lines = [
+        "| Map | Default: steps | Best cell: steps | At | Default / best | Asked |",
+        "| --- | ---: | ---: | --- | ---: | ---: |",
+    ]
+    lines += [
+        f"| {row['name']} | {written(row['default_steps'])} | {written(row['best_steps'])} | "
+        f"{row['best']} | {row['default_over_best']:.2f} | ≤ {row['limit']:g} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def part(folder: Path, name: str) -> list[Result]:
+    """The rows of a part that is no race; none where it was not run."""
+    path = folder / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+
+
+def results_text(folder: Path) -> str:
+    """All below the marker."""
     results = read(folder)
-    print(summary(results), *map(details, results), sep="\n\n")
-    figure(results).savefig(folder / "benchmark_optimizers.png", dpi=110)
+    told = [summary(results)]
+    costs, maps = [row for name in COSTS for row in part(folder, name)], part(folder, "maps")
+    if costs:
+        told += ["## What a step costs", cost_table(costs)]
+    if maps:
+        told += ["## Maps of the options", map_table(maps)]
+    return "\n\n".join([*told, "## Task by task", *map(details, results)]) + "\n"
+
+
+def main() -> None:
+    """Write the page and its figure."""
+    folder = Path(sys.argv[1])
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(
+        text[: text.index(MARKER)] + MARKER + "\n\n" + results_text(folder), encoding="utf-8"
+    )
+    chosen = [r for r in read(folder) if r["task"] in DRAWN]
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "figure.png"
+        figure(chosen).savefig(path, dpi=75)
+        few = Image.open(path).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    few.save(DOCS / "images" / "benchmark_optimizers.png", optimize=True)
 
 
 if __name__ == "__main__":
