@@ -125,5 +125,5 @@ COSTS: Mapping[str, Callable[[], list[Any]]] = {
     "dense_costs": lambda: list(dense_rows()),
     "convolution_costs": lambda: list(convolution_rows()),
     "parameter_costs": linear_rows,
-    "memory": lambda: [memory_row(3120, 128)],
+    "memory_cost": lambda: [memory_row(3120, 128)],
 }
