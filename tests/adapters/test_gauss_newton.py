@@ -519,3 +519,21 @@ def test_calls_that_no_backward_pass_follows_are_told_of(samples):
         evaluate()
     optimizer.zero_grad()
     train(model, optimizer, x, y, 1)
+
+
+def test_numbers_that_stay_on_a_device_take_the_same_steps(samples, monkeypatch):
+    from riemannian_torch.gauss_newton import damped_step, direction, optimizer
+
+    x, y = samples[0].double(), samples[1]
+    read, kept = fresh().double(), fresh().double()
+    expected = train(read, GaussNewton(read, ENTROPY), x, y, 8)
+    for module in (damped_step, direction, optimizer):
+        monkeypatch.setattr(module, "number", lambda value: value)
+    optimizer_of_kept = GaussNewton(kept, ENTROPY)
+    torch.testing.assert_close(train(kept, optimizer_of_kept, x, y, 8), expected)
+    assert isinstance(optimizer_of_kept._state.mu, torch.Tensor)
+    again = fresh().double()
+    again.load_state_dict(kept.state_dict())
+    resumed = GaussNewton(again, ENTROPY)
+    resumed.load_state_dict(copy.deepcopy(optimizer_of_kept.state_dict()))
+    assert torch.equal(train(again, resumed, x, y, 3), train(kept, optimizer_of_kept, x, y, 3))

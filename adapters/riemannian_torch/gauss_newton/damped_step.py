@@ -15,6 +15,17 @@ from typing import Self, final
 import torch
 from torch import Tensor
 
+from riemannian_torch.gauss_newton.number import (
+    Number,
+    at_least,
+    at_most,
+    exp,
+    number,
+    root,
+    tanh,
+    where_positive,
+)
+
 _LEAST, _MOST = 1e-6, 1e4  # of mu
 _RATE, _WANTED = 0.2, 0.5  # how fast mu follows, and what rho it aims at
 _MEMORY = 0.5  # of the averages in c
@@ -24,7 +35,7 @@ _TRIES = 6  # at a larger mu each, where rounding leaves the matrix indefinite
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class StepState:
-    """What one step hands to the next; numbers stay on the device, as tensors without axes.
+    """What one step hands to the next; a device keeps its numbers.
 
     Attributes:
         mu: The mass scale (damping).
@@ -38,28 +49,21 @@ class StepState:
         predicted: The decrease of the loss that the last step promised.
     """
 
-    mu: Tensor
-    c: Tensor
-    length: Tensor
-    size: Tensor
-    seen: Tensor
-    felt: Tensor
-    rho: Tensor
-    predicted: Tensor
+    mu: Number
+    c: Number = 1.0
+    length: Number = 0.0
+    size: Number = 0.0
+    seen: Number = 0.0
+    felt: Number = 0.0
+    rho: Number = 1.0
+    predicted: Number = 0.0
 
-    @classmethod
-    def fresh(cls, mu: float, like: Tensor) -> Self:
-        """Before the first step: nothing walked, nothing measured."""
-        zero = like.new_zeros(())
-        values = {f.name: zero.clone() for f in fields(cls)}
-        return cls(**(values | {"mu": zero + mu, "c": zero + 1.0, "rho": zero + 1.0}))
-
-    def written(self) -> dict[str, Tensor]:
+    def written(self) -> dict[str, Number]:
         """By name, for a `state_dict`."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
-    def read(cls, written: Mapping[str, Tensor]) -> Self:
+    def read(cls, written: Mapping[str, Number]) -> Self:
         """What `written` gave."""
         return cls(**written)
 
@@ -70,19 +74,19 @@ def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
     ``rho = argmin_r |s + length t - r t|``: a model that is right has rho = 1. mu falls where rho
     is above one half, and grows where it is below; by at most exp(0.2) a step.
     """
-    tt = t @ t
-    known = tt > 0
-    rho = torch.where(known, state.length + (s @ t) / torch.where(known, tt, 1.0), state.rho)
-    factor = torch.exp(-_RATE * torch.tanh(2.0 * (rho - _WANTED)))
-    mu = torch.where(known, state.mu * factor, state.mu).clamp(_LEAST, _MOST)
-    return replace(state, mu=mu, rho=rho)
+    tt = number(t @ t)
+    best = state.length + number(s @ t) / where_positive(tt, tt, 1.0)
+    rho = where_positive(tt, best, state.rho)
+    factor = exp(-_RATE * tanh(2.0 * (rho - _WANTED)))
+    mu = where_positive(tt, state.mu * factor, state.mu)
+    return replace(state, mu=at_most(at_least(mu, _LEAST), _MOST), rho=rho)
 
 
-def solve(K: Tensor, mu: Tensor, right: Tensor) -> tuple[Tensor, Tensor] | None:
+def solve(K: Tensor, mu: Number, right: Tensor) -> tuple[Tensor, Number] | None:
     """``(K + mu I)^-1 right``, O(B^3), with one synchronisation with the device.
 
     Args:
-        K: ``U^T U``, (B, B), symmetric.
+        K: ``U^T U``, (B, B), symmetric; written over.
         mu: Positive.
         right: (B,).
 
@@ -90,16 +94,18 @@ def solve(K: Tensor, mu: Tensor, right: Tensor) -> tuple[Tensor, Tensor] | None:
         The solution, and the mu that it took: a larger one where K is not positive definite to
         rounding. None where the numbers are not finite, or too large for any mu.
     """
+    added: Number = 0.0
     for raised in (mu * 10.0**k for k in range(_TRIES)):
-        damped = K.diagonal_scatter(K.diagonal() + raised)
-        factor, failed = torch.linalg.cholesky_ex(damped)
+        K.diagonal().add_(raised - added)
+        added = raised
+        factor, failed = torch.linalg.cholesky_ex(K)
         if not bool(failed):
             return torch.cholesky_solve(right[:, None], factor)[:, 0], raised
     return None
 
 
 def walked(
-    state: StepState, s: Tensor, moved: Tensor, size: Tensor, lr: float, trust: float
+    state: StepState, s: Tensor, moved: Tensor, size: Number, lr: float, trust: float
 ) -> StepState:
     """The state after a step: how much of its direction P is walked, and what that promises.
 
@@ -111,14 +117,14 @@ def walked(
         lr: The largest multiple of the direction.
         trust: The largest squared size of the step in the metric.
     """
-    size = size.clamp_min(0.0)
-    in_metric = moved @ moved + state.mu * size
-    length = torch.sqrt(trust / in_metric.clamp_min(1e-30)).clamp_max(lr)
-    predicted = length * (s @ moved) - 0.5 * length**2 * (moved @ moved)
+    size = at_least(size, 0.0)
+    seen = number(moved @ moved)
+    length = at_most(root(trust / at_least(seen + state.mu * size, 1e-30)), lr)
+    predicted = length * number(s @ moved) - 0.5 * length**2 * seen
     return replace(state, length=length, size=size, predicted=predicted)
 
 
-def measure(state: StepState, felt: Tensor, seen: Tensor) -> StepState:
+def measure(state: StepState, felt: Number, seen: Number) -> StepState:
     """C moved by what a few samples' outputs did, beside what their rows predicted.
 
     Args:
@@ -126,9 +132,9 @@ def measure(state: StepState, felt: Tensor, seen: Tensor) -> StepState:
         felt: ``sum df^T G df`` of these samples.
         seen: ``sum (length U^T P)^2 / c`` of the same: predicted without c.
     """
-    is_first = state.seen == 0
-    felt = torch.where(is_first, felt, _MEMORY * state.felt + (1.0 - _MEMORY) * felt)
-    seen = torch.where(is_first, seen, _MEMORY * state.seen + (1.0 - _MEMORY) * seen)
-    ratio = felt / seen.clamp_min(1e-30)
-    c = torch.where(torch.isfinite(ratio), ratio.clamp_min(1.0), state.c)
+    felt = where_positive(state.seen, _MEMORY * state.felt + (1.0 - _MEMORY) * felt, felt)
+    seen = where_positive(state.seen, _MEMORY * state.seen + (1.0 - _MEMORY) * seen, seen)
+    ratio = felt / at_least(seen, 1e-30)
+    # Numbers that are not finite say nothing, and neither does a step that was none.
+    c = where_positive(1.0 / at_least(ratio, 1.0), at_least(ratio, 1.0), state.c)
     return replace(state, c=c, felt=felt, seen=seen)

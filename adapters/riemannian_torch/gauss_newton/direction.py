@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from riemannian_torch.gauss_newton.damped_step import StepState, follow, solve
+from riemannian_torch.gauss_newton.number import Number, number
 from riemannian_torch.gauss_newton.rows import Rows
 
 
@@ -32,7 +33,7 @@ class Direction:
 
     parts: dict[Tensor, Tensor]
     moved: Tensor
-    size: Tensor
+    size: Number
     state: StepState
 
 
@@ -60,13 +61,13 @@ def direction(
     state = follow(state, s, t)
     if block < len(s):
         return _swept(rows, state, s, pull, last, momentum, block)
-    K = _gram(rows, s)
-    solved = solve(K, state.mu, pull - momentum * t)
+    right = pull - momentum * t
+    solved = solve(_gram(rows, s), state.mu, right)
     if solved is None:
         return None
     v, mu = solved
-    Kv = K @ v
-    size = momentum**2 * state.size + 2.0 * momentum * (v @ t) + v @ Kv
+    Kv = right - mu * v
+    size = momentum**2 * state.size + number(v @ (Kv + 2.0 * momentum * t))
     parts = {
         p: last[p].mul_(momentum) if p in last else torch.zeros_like(p, dtype=s.dtype) for p in rows
     }
@@ -99,7 +100,7 @@ def _swept(
         v, mu = solved
         for p, r in own.items():
             parts[p] += r.combined(v / s[here])
-    size = torch.stack([part.square().sum() for part in parts.values()]).sum()
+    size = number(torch.stack([part.square().sum() for part in parts.values()]).sum())
     return Direction(parts, _along(rows, parts, s), size, replace(state, mu=mu))
 
 

@@ -24,6 +24,7 @@ from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, outputs_of
 from riemannian_torch.gauss_newton.joined_batch import summed
+from riemannian_torch.gauss_newton.number import Number, number
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
@@ -193,7 +194,7 @@ class GaussNewton(torch.optim.Optimizer):
         is_looking = self.steps % 2 == 0 or self.steps < _ALWAYS
         looks = self._looks(groups) if is_looking else []
         before = [look.before(self.model, g) for g, look in looks]
-        self._walk(step, after.length / lr if lr else torch.zeros_like(after.length))
+        self._walk(step, after.length / lr if lr else 0.0)
         if is_looking:
             after = self._looked_again(after, step.moved, looks, before)
         self._state = after
@@ -222,17 +223,15 @@ class GaussNewton(torch.optim.Optimizer):
         """The state with c measured on the first samples of the batch, after the step."""
         if self._look is None:
             return state
-        felt = torch.zeros_like(state.c)
+        felt = torch.zeros_like(moved[0])
         for (group, look), old in zip(looks, before, strict=True):
             felt += output_change(group, old, look.again(self.model, group))
-        seen = (state.length * moved[: self._look.count]).square().sum() / state.c
-        return measure(state, summed(felt, self.model), seen)
+        seen = number(moved[: self._look.count].square().sum()) * state.length**2 / state.c
+        return measure(state, number(summed(felt, self.model)), seen)
 
     def _last_step(self) -> StepState:
         if self._state is None:
-            some = self._parameters[0]
-            zero = torch.zeros((), dtype=self._observer.dtype, device=some.device)
-            self._state = StepState.fresh(self.damping, zero)
+            self._state = StepState(self.damping)
         return self._state
 
     def _rows(self, groups: Sequence[Group]) -> dict[Tensor, Rows]:
@@ -265,7 +264,7 @@ class GaussNewton(torch.optim.Optimizer):
         factor = both / torch.where(size > 0, size, 1.0)
         return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
 
-    def _walk(self, step: Direction, share: Tensor) -> None:
+    def _walk(self, step: Direction, share: Number) -> None:
         """Move along the direction by each group's lr times ``share``."""
         for group in self.param_groups:
             length = share * group["lr"]
@@ -279,7 +278,10 @@ class GaussNewton(torch.optim.Optimizer):
                     continue
                 if group["weight_decay"]:
                     p.mul_(1.0 - length * group["weight_decay"])
-                p.addcmul_(own["direction"], length, value=-1.0)
+                if isinstance(length, Tensor):
+                    p.addcmul_(own["direction"], length, value=-1.0)
+                else:
+                    p.add_(own["direction"], alpha=-length)
 
     def _skip(self, groups: Sequence[Group]) -> None:
         """Say why no step can be taken; directions stay as they are."""
@@ -339,8 +341,11 @@ class GaussNewton(torch.optim.Optimizer):
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "last_step"})
         self.steps, self.skipped, self._state = last["steps"], last["skipped"], None
         if last["state"] is not None:
-            zero = self._last_step().mu * 0.0
-            self._state = StepState.read({k: zero + v.to(zero) for k, v in last["state"].items()})
+            device = self._parameters[0].device
+            self._state = StepState.read({
+                k: number(v.to(device)) if isinstance(v, Tensor) else v
+                for k, v in last["state"].items()
+            })  # fmt: skip
 
     def remove(self) -> None:
         """Take the hooks away from the model and the criterion; no step can follow."""
@@ -351,7 +356,7 @@ def _gradient(p: Tensor) -> Tensor:
     return torch.zeros_like(p) if p.grad is None else p.grad
 
 
-def _coefficients(groups: Sequence[Group], c: Tensor) -> Tensor:
+def _coefficients(groups: Sequence[Group], c: Number) -> Tensor:
     """``s_b = sqrt(2 l_b / c)``, the gradient in terms of the rows ``U_b = row_b / s_b``."""
     excess = torch.cat([g.excess for g in groups])
     excess = torch.where(excess < 0, torch.nan, excess)

@@ -149,12 +149,13 @@ class Recorder:
     def _used(self, use: Use) -> None:
         self._record.uses.append(use)
 
-    def _enter(self, _model: nn.Module, _arguments: tuple[Any, ...]) -> None:
+    def _enter(self, model: nn.Module, _arguments: tuple[Any, ...]) -> None:
         watching = torch.is_grad_enabled() and not self.is_paused
         watched = ExitStack()
         if watching:
-            # A compiled model runs as it was written, for what is fused cannot be watched.
-            watched.enter_context(torch.compiler.set_stance("force_eager"))
+            if hasattr(model, "_orig_mod"):
+                # A compiled model runs as it was written: what is fused cannot be watched.
+                watched.enter_context(torch.compiler.set_stance("force_eager"))
             watched.enter_context(self.watch)
         self._watching.append((watching, watched))
 
