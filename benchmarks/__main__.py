@@ -24,9 +24,11 @@ COLUMNS = ("ours_s", "reference_s", "ratio")
 
 
 def found_benchmarks() -> list[str]:
-    """The files of this folder that define ``run``; read only, for each needs its own libraries."""
+    """The files and packages here that define ``run``; read only: each needs its own libraries."""
     folder = Path(__file__).parent
-    sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))}
+    files = {path.stem: path for path in folder.glob("*.py")}
+    files |= {path.parent.name: path for path in folder.glob("*/__init__.py")}
+    sources = {name: path.read_text(encoding="utf-8") for name, path in sorted(files.items())}
     return [name for name, source in sources.items() if re.search(r"^def run\(", source, re.M)]
 
 
@@ -65,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--peers", action="append", default=[], metavar="PYTHON",
         help="an interpreter that has other tools, see benchmarks/peers.txt; may be repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--quick", action="store_true", help="less of those benchmarks that have a quick form"
+    )
     options = parser.parse_args(arguments)
     if options.peers:
         os.environ[SETTING] = os.pathsep.join(options.peers)
@@ -77,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.names or known:
         start = time.perf_counter()
         benchmark = importlib.import_module(f"benchmarks.{name}")
-        results[name] = outcome = benchmark.run()
+        work = getattr(benchmark, "quick", benchmark.run) if options.quick else benchmark.run
+        results[name] = outcome = work()
         console.print(table(name, outcome["rows"]))
         console.print(f"[dim]{name}: {time.perf_counter() - start:.1f} s[/dim]")
         # Written after each benchmark, so that an interrupted run keeps what it measured.

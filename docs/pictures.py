@@ -2,7 +2,8 @@
 
 Each picture is made by the code and commands of the page that shows it, the gallery or a tutorial;
 those of a folder that a command filled stand back behind those that the page names itself.
-`benchmark_certification.png` is saved by `python -m benchmarks certification`.
+`benchmark_certification.png` is saved by `python -m benchmarks certification`,
+`benchmark_optimizers.png` by `python -m benchmarks.optimizers.page`.
 """
 
 import os
@@ -18,7 +19,7 @@ DOCS = Path(__file__).parent
 IMAGES = DOCS / "images"
 GALLERY = DOCS / "gallery.md"
 PAGES = (GALLERY, *sorted((DOCS / "tutorials").glob("*.md")))
-ELSEWHERE = ("benchmark_certification",)
+ELSEWHERE = ("benchmark_certification", "benchmark_optimizers")
 COLOURS = 256  # of a picture's palette, which makes its file half as large
 _BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.M | re.S)
 

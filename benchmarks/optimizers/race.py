@@ -1,0 +1,205 @@
+"""Steps to the goal from equal starts on equal batches, and what a step costs beside Adam's."""
+
+import gc
+import math
+import statistics
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+
+from benchmarks.optimizers.peers import OURS, PEERS, Ours, Peer, Setting
+from benchmarks.optimizers.task import Task
+
+SEEDS = (0, 1, 2)
+BLOCK, REPEATS, WARM = 10, 5, 4
+# A peer's run is left after this many times our steps, and after at least so many: in time it has
+# lost by then, for no step of ours costs that many of a peer's.
+FAR, LEAST = 10, 100
+Racer = Peer | Ours
+# What peers raise where they do not take a model, or have diverged.
+REFUSALS = (
+    RuntimeError, ValueError, TypeError, NotImplementedError, ArithmeticError, AttributeError,
+    AssertionError, IndexError, KeyError, ImportError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: the measure at some steps, the last of which reached the goal if ``steps`` is one.
+
+    Attributes:
+        steps: inf where the goal was not reached.
+        curve: Pairs of steps and the measure.
+        why: What ended a run that raised.
+    """
+
+    steps: float
+    curve: tuple[tuple[int, float], ...]
+    why: str = ""
+
+
+def started(task: Task, seed: int) -> tuple[torch.nn.Module, Any]:
+    """The model and the batches of a seed."""
+    torch.manual_seed(seed)
+    model = task.model()
+    return model, task.batches(model, torch.Generator().manual_seed(1000 + seed))
+
+
+def run(task: Task, racer: Racer, setting: Setting, seed: int, most: float | None = None) -> Run:
+    """Train until the goal, or for ``most`` steps."""
+    model, batches = started(task, seed)
+    curve: list[tuple[int, float]] = [(0, task.measure(model))]
+    most = task.most if most is None else min(most, task.most)
+    try:
+        take = racer.step(task, model, setting)
+        for count, batch in enumerate(islice(batches, int(most)), 1):
+            take(batch)
+            if count % task.every:
+                continue
+            curve.append((count, task.measure(model)))
+            if not math.isfinite(curve[-1][1]):
+                return Run(math.inf, tuple(curve), "not finite")
+            if curve[-1][1] <= task.goal:
+                return Run(count, tuple(curve))
+    except REFUSALS as error:
+        why = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        return Run(math.inf, tuple(curve), f"{type(error).__name__}: {why}")
+    return Run(math.inf, tuple(curve))
+
+
+def median_steps(runs: Sequence[Run]) -> float:
+    """The median over seeds; inf where most did not reach the goal."""
+    return statistics.median(r.steps for r in runs) if runs else math.inf
+
+
+def runs(
+    task: Task, racer: Racer, setting: Setting, seeds: Sequence[int], most: float = math.inf
+) -> list[Run]:
+    """A run a seed; none is started where half of them have failed already."""
+    found: list[Run] = []
+    for seed in seeds:
+        if sum(math.isinf(r.steps) for r in found) > len(seeds) / 2:
+            break
+        found.append(run(task, racer, setting, seed, most))
+    return found
+
+
+def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Setting, list[Run]]:
+    """The cell of the grid with the fewest steps: all on the first seed, the best two on all.
+
+    A cell is left as soon as it needs more steps than the best two before it, or than ``most``.
+    """
+    found: list[tuple[float, Setting]] = []
+    for setting in peer.settings():
+        reached = sorted(steps for steps, _ in found if math.isfinite(steps))
+        bound = reached[1] if len(reached) > 1 else most
+        found.append((run(task, peer, setting, seeds[0], bound).steps, setting))
+    best = sorted(found, key=lambda pair: pair[0])[: 2 if len(seeds) > 1 else 1]
+    if math.isinf(best[0][0]):
+        return best[0][1], []
+    finals = [(s, runs(task, peer, s, seeds)) for steps, s in best if math.isfinite(steps)]
+    return min(finals, key=lambda pair: median_steps(pair[1]))
+
+
+def costs(
+    task: Task, racers: Sequence[tuple[Racer, Setting]], block: int = BLOCK, repeats: int = REPEATS
+) -> list[float]:
+    """CPU time of a step of each, as a multiple of the first's: medians of alternating blocks."""
+    times = block_times(task, racers, block, repeats)
+    return [
+        statistics.median(t / a for t, a in zip(own, times[0], strict=True)) if own else math.nan
+        for own in times
+    ]
+
+
+def block_times(
+    task: Task, racers: Sequence[tuple[Racer, Setting]], block: int, repeats: int
+) -> list[list[float]]:
+    """CPU seconds of each's blocks, which alternate; empty where it raised."""
+    takes: list[Any] = []
+    batches: list[Any] = []
+    for racer, setting in racers:
+        model, drawn = started(task, 0)
+        takes.append(racer.step(task, model, setting))
+        batches.append(list(islice(drawn, block)))
+    times: list[list[float]] = [[] for _ in racers]
+    broken: set[int] = set()
+    gc.collect()
+    for repeat in range(repeats + 1):
+        for k, take in enumerate(takes):
+            start = time.process_time()
+            try:
+                for batch in batches[k][: WARM if repeat == 0 else block] * (k not in broken):
+                    take(batch)
+            except REFUSALS:
+                broken.add(k)  # diverged: what it costs is no matter
+            if repeat:
+                times[k].append(time.process_time() - start)
+    return [[] if k in broken else own for k, own in enumerate(times)]
+
+
+def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Mapping[str, Any]:
+    """All that race on a task, untuned and tuned, with the cost of their steps."""
+    here = [p for p in peers if p.is_there() and (task.is_full_batch or not p.full_batch_only)]
+    rows: list[dict[str, Any]] = []
+    entries: list[tuple[Racer, Setting]] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = runs(task, OURS, {}, seeds)
+        most = min(task.most, max(LEAST, FAR * median_steps(own)))
+        rows.append(row(OURS.name, {}, own, own))
+        entries.append((OURS, {}))
+        for peer in here:
+            untuned = runs(task, peer, peer.default, seeds, most)
+            if any(r.why and len(r.curve) == 1 for r in untuned):  # it does not take this model
+                rows.append(row(peer.name, peer.default, untuned, untuned))
+                continue
+            setting, best = tuned(task, peer, seeds, most)
+            if median_steps(untuned) <= median_steps(best):
+                setting, best = peer.default, untuned
+            rows.append(row(peer.name, setting, untuned, best))
+            entries.append((peer, setting))
+        adam = next(i for i, (p, _) in enumerate(entries) if p.name == "Adam")
+        order = [entries[adam], *(e for i, e in enumerate(entries) if i != adam)]
+        found = dict(zip([r.name for r, _ in order], costs(task, order), strict=True))
+    for each in rows:
+        each["cost"] = found.get(each["peer"], math.nan)
+    return {
+        "task": task.name, "goal": task.goal, "most": most, "was_seen": task.was_seen,
+        "seeds": len(seeds), "rows": rows,
+    }  # fmt: skip
+
+
+def ours_again(task: Task, before: Mapping[str, Any], seeds: Sequence[int]) -> Mapping[str, Any]:
+    """A race whose peers' steps are known already: ours anew, and what a step of each costs."""
+    peers = {p.name: p for p in PEERS if p.is_there()}
+    kept = [r for r in before["rows"] if r["peer"] in peers]
+    timed = [r for r in kept if not math.isnan(r["cost"])]
+    timed.sort(key=lambda r: r["peer"] != "Adam")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = runs(task, OURS, {}, seeds)
+        ours = row(OURS.name, {}, own, own)
+        entries = [(peers[r["peer"]], r["setting"]) for r in timed]
+        found = costs(task, [*entries, (OURS, {})])
+    for each, cost in zip([*timed, ours], found, strict=True):
+        each["cost"] = cost
+    return {**before, "rows": [ours, *kept]}
+
+
+def row(name: str, setting: Setting, untuned: Sequence[Run], best: Sequence[Run]) -> dict[str, Any]:
+    """What is kept of the runs of one optimizer on one task."""
+    return {
+        "peer": name,
+        "setting": dict(setting),
+        "untuned_steps": [r.steps for r in untuned],
+        "tuned_steps": [r.steps for r in best],
+        "curve": best[0].curve if best else (),
+        "untuned_curve": untuned[0].curve,
+        "why": next((r.why for r in [*best, *untuned] if r.why), ""),
+    }
