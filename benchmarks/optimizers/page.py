@@ -156,6 +156,7 @@ def figure(results: Sequence[Result]) -> Figure:
             ax.set_xlim(0, far)
             if result["goal"] > 0:
                 ax.set_yscale("log")
+                ax.set_ylim(0.6 * result["goal"], 2 * ours["curve"][0][1])  # some diverge
         left.set_ylabel(result["task"].replace(", ", "\n"), fontsize=8)
     axes[-1][0].set_xlabel("steps")
     axes[-1][1].set_xlabel("CPU time, in Adam steps")
