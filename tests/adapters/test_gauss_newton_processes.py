@@ -62,7 +62,7 @@ def test_two_processes_are_one(way):
     workers = [context.Process(target=work, args=(rank, port, way, results)) for rank in range(2)]
     for worker in workers:
         worker.start()
-    found = dict(results.get(timeout=60) for _ in workers)
+    found = dict(results.get(timeout=300) for _ in workers)
     for worker in workers:
         worker.join()
     whole = train(network(), *data(), way).numpy()
