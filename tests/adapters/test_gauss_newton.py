@@ -390,6 +390,7 @@ def test_a_penalty_beside_the_criterion_is_refused(samples):
         ({"trust_region": -1.0}, DomainError, "trust_region"),
         ({"weight_decay": float("inf")}, DomainError, "weight_decay"),
         ({"batch_axis": 2}, DomainError, "batch_axis"),
+        ({"lr": "0.1"}, SignatureError, "lr to be a number"),
         ({"max_overhead": 0.0}, DomainError, "max_overhead"),
         ({"max_overhead": float("nan")}, DomainError, "max_overhead"),
         ({"params": nn.Linear(2, 2).parameters()}, SignatureError, "parameters of the model"),
@@ -537,3 +538,21 @@ def test_numbers_that_stay_on_a_device_take_the_same_steps(samples, monkeypatch)
     resumed = GaussNewton(again, ENTROPY)
     resumed.load_state_dict(copy.deepcopy(optimizer_of_kept.state_dict()))
     assert torch.equal(train(again, resumed, x, y, 3), train(kept, optimizer_of_kept, x, y, 3))
+
+
+@pytest.mark.parametrize(
+    ("model", "match"), [(nn.ReLU(), "with parameters to train"), ("net", "torch.nn.Module")]
+)
+def test_what_cannot_be_trained_is_refused_by_name(model, match):
+    with pytest.raises(SignatureError, match=match):
+        GaussNewton(model, ENTROPY)
+
+
+def test_an_empty_batch_is_refused_by_name(samples):
+    x, y = samples
+    model = fresh()
+    optimizer = GaussNewton(model, ENTROPY)
+    for _ in range(2):
+        with pytest.raises(DomainError, match="at least one sample"):
+            optimizer.step(lambda: ENTROPY(model(x[:0]), y[:0]))
+        optimizer.step(lambda: ENTROPY(model(x), y))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,19 +21,39 @@ def check_options(
     axis: int,
     overhead: float | None,
 ) -> None:
-    """DomainError for numbers outside of their ranges."""
+    """DomainError for numbers outside of their ranges, SignatureError for what is no number."""
     most = 1.0 if overhead is None else overhead
     for name, value, is_right, wanted in [
-        ("lr", lr, lr >= 0, "at least 0"),
-        ("momentum", momentum, 0 <= momentum < 1, "in [0, 1)"),
-        ("damping", damping, damping > 0, "above 0"),
-        ("trust_region", trust, trust > 0, "above 0"),
-        ("weight_decay", decay, decay >= 0, "at least 0"),
-        ("batch_axis", axis, axis in (0, 1), "0 or 1"),
-        ("max_overhead", most, most > 0, "above 0"),
+        ("lr", lr, lambda v: v >= 0, "at least 0"),
+        ("momentum", momentum, lambda v: 0 <= v < 1, "in [0, 1)"),
+        ("damping", damping, lambda v: v > 0, "above 0"),
+        ("trust_region", trust, lambda v: v > 0, "above 0"),
+        ("weight_decay", decay, lambda v: v >= 0, "at least 0"),
+        ("batch_axis", axis, lambda v: v in (0, 1), "0 or 1"),
+        ("max_overhead", most, lambda v: v > 0, "above 0"),
     ]:
-        if not (is_right and math.isfinite(value)):
+        if not isinstance(value, int | float):
+            raise SignatureError(
+                f"GaussNewton: expected {name} to be a number {wanted}, got {value!r}."
+            )
+        if not (is_right(value) and math.isfinite(value)):
             raise DomainError(f"GaussNewton: expected {name} {wanted}, got {value!r}.")
+
+
+def trained_parameters(model: Any) -> list[nn.Parameter]:
+    """The parameters that require a gradient; SignatureError where there is none."""
+    if not isinstance(model, nn.Module):
+        raise SignatureError(
+            f"GaussNewton: expected a torch.nn.Module as the model, got {type(model).__name__}. "
+            "Parameters of your own go into a Module's attributes."
+        )
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if not trained:
+        raise SignatureError(
+            f"GaussNewton: expected a model with parameters to train, got {type(model).__name__} "
+            "with none that requires a gradient. Call requires_grad_() on its layers."
+        )
+    return trained
 
 
 def check_parameters(model: nn.Module, parameters: Sequence[Tensor]) -> None:

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.base_metric import in_base
-from riemannian_torch.gauss_newton.checks import check_options, check_parameters
+from riemannian_torch.gauss_newton.checks import check_options, check_parameters, trained_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, outputs_of
@@ -115,8 +115,10 @@ class GaussNewton(torch.optim.Optimizer):
         check_options(lr, momentum, damping, trust_region, weight_decay, batch_axis, max_overhead)
         if criterion is not None:
             check_criterion(criterion)
-        trained = [p for p in model.parameters() if p.requires_grad] if params is None else params
-        super().__init__(trained, {"lr": lr, "weight_decay": weight_decay})
+        trained = trained_parameters(model)
+        super().__init__(
+            trained if params is None else params, {"lr": lr, "weight_decay": weight_decay}
+        )
         self.model, self.criterion, self.batch_axis = model, criterion, batch_axis
         self.momentum, self.damping, self.trust_region = momentum, damping, trust_region
         self.max_overhead, self.metric = max_overhead, metric or ResidualMetric()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 from torch.utils.hooks import RemovableHandle
 
-from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.errors import DomainError, UnsupportedError
 from riemannian_torch.gauss_newton.output_loss import OutputLoss, output_loss
 from riemannian_torch.gauss_newton.watch import Use, Watch, no_parameters
 
@@ -183,6 +183,11 @@ class Recorder:
     def _lost(self, criterion: nn.Module, arguments: tuple[Any, ...], value: Tensor) -> None:
         # A criterion may serve other models too.
         if value.requires_grad and self._record.calls and not self.is_paused:
+            if arguments[0].numel() == 0:
+                raise DomainError(
+                    "GaussNewton: expected at least one sample in the loss, got outputs of shape "
+                    f"{tuple(arguments[0].shape)}. Leave empty batches out."
+                )
             parts = lambda: output_loss(criterion, arguments)  # noqa: E731
             call = LossCall(value, arguments[0], parts)
             self._record.losses.append(call)
