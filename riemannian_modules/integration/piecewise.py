@@ -234,7 +234,6 @@ class Pieces:
     ) -> Found | None:
         """The first crossing in a step that ends at ``last``, which is recorded up to there."""
         times, values = step.sampled(is_first=is_first)
-        values = piece.beyond_rounding(values, step.end, last)
         self._learn(values)
         while crossed := first_crossing(step, [*piece.signs, *self._sides], times, values):
             at, turned = crossed
@@ -366,6 +365,9 @@ class _Piece:
         self._resting = [i for i in at_zero if i not in mode.sliding]
         kept = len(self._resting) + 2 * len(mode.sliding)
         self.signs = [*mode.signs, *([1.0] * kept)]
+        # What comes to rest beside a border would cross it at every rounding of its state.
+        sizes = problem.sizes(start, x.tolist(), mode.signs) if mode.signs else ()
+        self._rounding = [ROUNDING * abs(size) for size in sizes]
         self.zeros = Zeros(self._values, self._along)
 
     def _values(self, t: float, x: list[float]) -> Numbers:
@@ -373,7 +375,11 @@ class _Piece:
 
     def _of_mode(self, t: float, x: list[float]) -> Numbers:
         p, mode = self._problem, self._mode
-        found = list(p.borders(t, x, mode.signs)) if mode.signs else []
+        values = p.borders(t, x, mode.signs) if mode.signs else ()
+        found = [
+            sign * TINY if abs(value) <= small else value
+            for value, sign, small in zip(values, mode.signs, self._rounding, strict=True)
+        ]
         if self._resting:
             sizes = p.sizes(t, x, mode.signs)
             found += [1e-6 * sizes[i] - abs(found[i]) or 1.0 for i in self._resting]
@@ -386,21 +392,11 @@ class _Piece:
         signs = self._mode.signs
         is_plain = bool(signs) and len(self.signs) == len(signs)
         own = self._problem.along(t, x, signs) if is_plain else None
-        own = each(self._of_mode, t, x) if own is None else own
+        if own is None:
+            own = each(self._of_mode, t, x)
+        else:
+            own = np.where(np.abs(own) <= self._rounding, np.array(signs) * TINY, own)
         return np.hstack([own, self._events.along(t, x)])
-
-    def beyond_rounding(self, values: Array, t: float, x: Array) -> Array:
-        """Values (k, m) of a step that ends so, with borders nearer than rounding uncrossed.
-
-        What comes to rest beside a border would else cross it at every rounding of its state.
-        """
-        signs = np.array(self._mode.signs)
-        if not len(signs):
-            return values
-        sizes = np.abs(np.array(self._problem.sizes(t, x.tolist(), self._mode.signs)))
-        borders = values[:, : len(signs)]
-        uncrossed = np.where(np.abs(borders) <= ROUNDING * sizes, signs * TINY, borders)
-        return np.hstack([uncrossed, values[:, len(signs) :]])
 
     def owners(self, turned: list[int]) -> list[int] | None:
         """The borders that are crossed, without those that the flow rested on; None if none is."""
