@@ -7,7 +7,7 @@ import torch
 
 from riemannian_torch.gauss_newton.groups import by_sample, places_of_samples
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
-from tests.adapters.trained_networks import TRAINED
+from tests.adapters.trained_networks import TRAINED, Odd
 
 BATCH = 6
 
@@ -41,6 +41,8 @@ def test_rows_are_the_derivatives_of_each_sample(case):
     net, x, y, criterion, axis = case
     optimizer = GaussNewton(net, criterion, batch_axis=axis)
     _, (group,) = optimizer._observer.of_closure(lambda: criterion(net(x), y))
+    # All but what nothing is known of has rows of its own, without derivatives one by one.
+    assert set(optimizer._observer._remaining) == ({"rate"} if isinstance(net, Odd) else set())
     expected = rows_one_by_one(net, criterion, x, y, axis)
     v = torch.randn(BATCH, dtype=torch.float64)
     for p, rows in zip(net.parameters(), expected, strict=True):

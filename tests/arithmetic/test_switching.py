@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.compile import compile_floats, compile_intervals
 from riemannian_modules.arithmetic.isolated_roots import isolated_roots
-from riemannian_modules.arithmetic.switching import frozen
+from riemannian_modules.arithmetic.switching import frozen, sizes
 
 
 class Choices(rm.StaticMap):
@@ -50,6 +50,14 @@ def test_a_border_and_its_negative_share_a_sign():
     from riemannian_modules.arithmetic import functions as fn
 
     assert len(frozen((fn.step(x - 1), fn.absolute(1 - x), fn.maximum(x, 1))).signs) == 1
+
+
+def test_a_border_is_rounded_relative_to_what_cancels_in_it():
+    a, b, k = sp.symbols("a b k", real=True)
+    product, total, wave = sizes((k * (a + b), a + b - 1, sp.sin(a + b)))
+    at = {a: 3, b: -2, k: -5}
+    assert (product.subs(at), total.subs(at)) == (25, 6)
+    assert wave.args == (sp.sin(a + b),)  # the size of a wave is its own
 
 
 @given(st.floats(0.3, 30.0), st.floats(-0.999, 0.999), st.floats(1.0, 20.0))

@@ -1,0 +1,66 @@
+"""The rules of a damped step, against what they are defined by."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riemannian_torch.gauss_newton.damped_step import StepState, follow, measure, solve, walked
+
+seeds = st.integers(0, 2**31)
+
+
+def vectors(seed, count):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 7, generator=generator, dtype=torch.float64)
+
+
+@given(seeds, st.floats(0.0, 1.0))
+def test_rho_is_the_best_multiple_of_the_last_direction(seed, length):
+    s, t = vectors(seed, 2)
+    after = follow(StepState(0.1, length=length), s, t)
+    best = torch.linalg.lstsq(t[:, None], (s + length * t)[:, None]).solution.item()
+    assert after.rho == pytest.approx(best, rel=1e-9, abs=1e-12)
+    assert after.mu == pytest.approx(0.1 * math.exp(-0.2 * math.tanh(2 * (best - 0.5))))
+
+
+def test_without_a_last_direction_mu_stays():
+    s = torch.ones(3)
+    assert follow(StepState(0.3), s, torch.zeros(3)).mu == 0.3
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 9.0), st.floats(0.1, 9.0)), min_size=1, max_size=5))
+def test_c_is_the_ratio_of_means_that_forget_by_half(measured):
+    state, felt, seen = StepState(0.1), *measured[0]
+    for k, (f, p) in enumerate(measured):
+        state = measure(state, f, p)
+        if k:
+            felt, seen = (felt + f) / 2, (seen + p) / 2
+        assert state.c == pytest.approx(max(1.0, felt / seen))
+
+
+def test_a_measure_that_is_not_finite_leaves_c():
+    assert measure(StepState(0.1, c=2.0), math.inf, 1.0).c == 2.0
+    assert measure(StepState(0.1, c=2.0), math.nan, 1.0).c == 2.0
+
+
+@given(seeds, st.floats(0.01, 1.0), st.floats(0.01, 10.0), st.floats(0.0, 5.0))
+def test_a_step_stays_within_its_length_and_its_trust_region(seed, lr, trust, size):
+    s, moved = vectors(seed, 2)
+    state = walked(StepState(0.2), s, moved, size, lr, trust)
+    in_metric = state.length**2 * (float(moved @ moved) + 0.2 * size)
+    assert state.length <= lr
+    assert in_metric <= trust * (1 + 1e-9)
+    assert state.length == pytest.approx(lr) or in_metric == pytest.approx(trust)
+    walk = state.length * moved
+    assert state.predicted == pytest.approx(float(s @ walk - walk @ walk / 2))
+
+
+def test_an_indefinite_matrix_takes_a_larger_mu_and_an_infinite_one_none():
+    K, right = torch.diag(torch.tensor([1.0, -0.5])), torch.ones(2)
+    v, mu = solve(K.clone(), 0.1, right)
+    assert mu == pytest.approx(1.0)
+    torch.testing.assert_close(v, right / torch.tensor([2.0, 0.5]))
+    assert solve(torch.full((2, 2), torch.nan), 0.1, right) is None
