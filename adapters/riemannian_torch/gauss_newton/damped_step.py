@@ -94,6 +94,8 @@ def solve(K: Tensor, mu: Number, right: Tensor) -> tuple[Tensor, Number] | None:
         The solution, and the mu that it took: a larger one where K is not positive definite to
         rounding. None where the numbers are not finite, or too large for any mu.
     """
+    # A right side that is not finite makes the matrix so too, and no factor is found.
+    mu = mu + 0.0 * number(right.sum())
     added: Number = 0.0
     for raised in (mu * 10.0**k for k in range(_TRIES)):
         K.diagonal().add_(raised - added)

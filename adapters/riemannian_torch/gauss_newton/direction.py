@@ -88,9 +88,10 @@ def direction(
         solutions.append(v)
     parts: dict[Tensor, Tensor] = {}
     for rows, v in zip(systems, solutions, strict=True):
+        weights = v * scale
         for p, r in rows.items():
-            parts[p] = last[p].mul_(momentum) if p in last else torch.zeros_like(p, dtype=s.dtype)
-            parts[p] += r.combined(v * scale)
+            parts[p] = last[p] if p in last else torch.zeros_like(p, dtype=s.dtype)
+            r.combine(weights, parts[p], momentum)
     found = Direction(parts, moved, size, replace(state, mu=taken), tuple(solutions))
     return found if len(systems) == 1 else _not_too_far(found, pull)
 
@@ -130,8 +131,9 @@ def _swept(
             return None
         v, mu = solved
         solutions.append(v)
+        weights = v * scale[here]
         for p, r in own.items():
-            parts[p] += r.combined(v * scale[here])
+            r.combine(weights, parts[p], 1.0)
     size = number(torch.stack([part.square().sum() for part in parts.values()]).sum())
     moved = _along(rows, parts, scale)
     return Direction(parts, moved, size, replace(state, mu=mu), (torch.cat(solutions),))
@@ -141,7 +143,7 @@ def gram(rows: Mapping[Tensor, Rows], scale: Tensor) -> Tensor:
     """``U^T U``, (B, B)."""
     products = scale.new_zeros(len(scale), len(scale))
     for r in rows.values():
-        products += r.gram()
+        r.add_gram(products)
     return products.mul_(scale[:, None]).mul_(scale)
 
 
@@ -150,5 +152,5 @@ def _along(rows: Mapping[Tensor, Rows], parts: Mapping[Tensor, Tensor], scale: T
     t = torch.zeros_like(scale)
     for p, r in rows.items():
         if p in parts:
-            t += r.along(parts[p])
-    return t * scale
+            r.add_along(parts[p], t)
+    return t.mul_(scale)

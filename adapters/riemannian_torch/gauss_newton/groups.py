@@ -41,7 +41,7 @@ class Group:
     @property
     def count(self) -> int:
         """B."""
-        return len(self.excess)
+        return self.excess.shape[0]
 
     @property
     def shares(self) -> Tensor:
@@ -73,9 +73,10 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
         excess = parts.excess(f) * weight_of(call)
         losses.setdefault(count_of(excess.shape, sizes, axis), []).append((call, f, parts, excess))
     rows: dict[int, dict[Tensor, list[Rows]]] = {count: {} for count in losses}
+    samples = {count: Samples(count, axis, dtype) for count in losses}
     for use, d in found.cotangents.items():
         count = _matching(d, list(losses), axis)
-        for parameter, given in use.rows(Samples(count, axis, dtype), d.detach()):
+        for parameter, given in use.rows(samples[count], d):
             if parameter in own and parameter.requires_grad:
                 rows[count].setdefault(parameter, []).append(given)
     for count, together in losses.items():
@@ -103,6 +104,8 @@ def weight_of(call: LossCall) -> Tensor:
 
 def sum_by_sample(parts: Sequence[Tensor], count: int, axis: int) -> Tensor:
     """The sums (count,) of all that belongs to each sample."""
+    if len(parts) == 1 and parts[0].shape == (count,):
+        return parts[0]
     return torch.stack([by_sample(part, count, axis).sum(1) for part in parts]).sum(0)
 
 

@@ -55,11 +55,12 @@ class Observer:
     def of_closure(self, closure: Callable[[], Any]) -> tuple[Any, list[Group]]:
         """What the closure returned, and the groups of its samples."""
         watch = self.recorder.watch
-        self.recorder.clear()
         watch.weights_wanted = self._is_new
         try:
-            with torch.enable_grad(), self._alone():
-                returned = closure()
+            returned = self._called(closure)
+            if watch.missed:  # once: from now on its derivatives are followed
+                watch.derivatives = True
+                returned = self._called(closure)
             record = self.recorder.taken()
             loss = _minimised(returned, record)
             _weigh(loss, record.losses)
@@ -74,8 +75,21 @@ class Observer:
             watch.weights_wanted = True
         return returned, self._joined(self._completed(groups, gradients))
 
+    def _called(self, closure: Callable[[], Any]) -> Any:
+        self.recorder.clear()
+        with torch.enable_grad(), self._alone():
+            return closure()
+
     def of_passes(self) -> list[Group]:
-        """The groups of the backward passes since the last step."""
+        """The groups of the backward passes since the last step; none where one cannot be read."""
+        if self.recorder.watch.missed:
+            warnings.warn(
+                "GaussNewton: no step was taken, for the loss has begun to differentiate the "
+                "network. From the next one on its derivatives are followed.",
+                stacklevel=4,
+            )
+            self.recorder.watch.derivatives = True
+            return []
         passes = self.recorder.passes()
         if not passes:
             raise UnsupportedError(
@@ -120,14 +134,12 @@ class Observer:
             return self._columns(call, record, self.metric)
         if self._meet:
             return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
-        if call.slope is None:
-            (slope,) = torch.autograd.grad(call.value, call.outputs, call.weight, keep)
-        else:
-            slope = call.slope.detach()  # the way from the outputs on is needed once more
+        begin, slope = call.value, call.weight
+        if call.slope is not None:  # the way from the outputs on is needed once more
+            begin, slope = call.outputs, call.slope.detach()
         found = torch.autograd.grad(
-            call.outputs, [u.edge for u in record.uses], slope,
-            retain_graph=keep, allow_unused=True,
-        )  # fmt: skip
+            begin, [u.edge for u in record.uses], slope, retain_graph=keep, allow_unused=True
+        )
         cotangents = {u: d for u, d in zip(record.uses, found, strict=True) if d is not None}
         seen = Pass([call], cotangents, record.calls)
         with torch.no_grad():
@@ -195,6 +207,7 @@ class Observer:
                 stacklevel=5,
             )
         self._is_new = False
+        self.recorder.watch.derivatives = bool(self.recorder.watch.derivatives)
         return groups
 
     def _with_remaining(self, groups: list[Group]) -> list[Group]:

@@ -26,7 +26,7 @@ from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, outputs_of
 from riemannian_torch.gauss_newton.joined_batch import summed
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
-from riemannian_torch.gauss_newton.number import Number, number
+from riemannian_torch.gauss_newton.number import Number, at_least, number, where_positive
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
@@ -136,6 +136,7 @@ class GaussNewton(torch.optim.Optimizer):
         )
         self._look: SecondLook | None = None
         self.plan: Plan | None = None
+        self._sizes: tuple[Any, ...] = ()  # that the plan was made for
         self._is_new = True
 
     @override
@@ -180,6 +181,9 @@ class GaussNewton(torch.optim.Optimizer):
                 returned, groups = None, observer.of_passes()
             else:
                 returned, groups = observer.of_closure(closure)
+            if not groups:
+                self.skipped += 1
+                return returned
             with torch.no_grad(), self.unwatched():
                 self._step(groups, is_habit=closure is None)
         finally:
@@ -195,10 +199,7 @@ class GaussNewton(torch.optim.Optimizer):
         (scale, s), rows = _coefficients(groups, state.c), self._rows(groups)
         pull = s * self._clipping(rows, s) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
-        self.plan = plan(
-            rows, len(s), self.max_overhead, self.metric,
-            wants_base=outputs_of(groups) > _MANY_OUTPUTS,
-        )  # fmt: skip
+        self.plan = self._planned(rows, groups)
         used = in_base(rows, s) if self.plan.has_base else rows
         systems = self.metric.systems(used, self.model)
         step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)
@@ -218,6 +219,17 @@ class GaussNewton(torch.optim.Optimizer):
         self.last_step = StepRecord(
             self.steps, rows, systems, scale, s, pull, step, after, lr, self.trust_region, groups
         )
+
+    def _planned(self, rows: Mapping[Tensor, Rows], groups: Sequence[Group]) -> Plan:
+        """The plan, made anew where the batch is of another size than the last."""
+        wants_base = outputs_of(groups) > _MANY_OUTPUTS
+        sizes = (self.max_overhead, wants_base, *[(g.count, len(g.rows)) for g in groups],
+                 *[r.product_cost for r in rows.values()])  # fmt: skip
+        if self.plan is None or sizes != self._sizes:
+            samples = sum(g.count for g in groups)
+            self.plan = plan(rows, samples, self.max_overhead, self.metric, wants_base=wants_base)
+            self._sizes = sizes
+        return self.plan
 
     def _looks(self, groups: Sequence[Group]) -> list[tuple[Group, SecondLook]]:
         """The first samples of the batch, where their outputs can be had a second time."""
@@ -254,12 +266,16 @@ class GaussNewton(torch.optim.Optimizer):
         return self._state
 
     def _rows(self, groups: Sequence[Group]) -> dict[Tensor, Rows]:
-        counts = [g.count for g in groups]
         rows: dict[Tensor, Rows] = {}
-        for p in self._parameters:
-            given = [g.rows.get(p) for g in groups]
-            if any(r is not None for r in given):
-                rows[p] = stacked(given, counts)
+        if len(groups) == 1:
+            own = groups[0].rows
+            rows = {p: own[p] for p in self._parameters if p in own}
+        else:
+            counts = [g.count for g in groups]
+            for p in self._parameters:
+                given = [g.rows.get(p) for g in groups]
+                if any(r is not None for r in given):
+                    rows[p] = stacked(given, counts)
         if not rows:
             check_parameters(self.model, self._parameters)
             raise UnsupportedError(
@@ -269,19 +285,22 @@ class GaussNewton(torch.optim.Optimizer):
             )
         return rows
 
-    def _clipping(self, rows: Mapping[Tensor, Rows], s: Tensor) -> Tensor:
+    def _clipping(self, rows: Mapping[Tensor, Rows], s: Tensor) -> Number:
         """By what a training loop has multiplied its gradients since the backward pass.
 
         Read off the vectors among the parameters; a common factor is the step's too.
         """
         least = min((p.ndim for p in rows), default=0)
-        read = [p for p in rows if p.grad is not None and p.ndim <= max(least, 1)]
-        both = size = torch.zeros_like(s[0])
-        for p in read:
-            own = rows[p].combined(torch.ones_like(s))
-            both, size = both + (own * _gradient(p)).sum(), size + own.square().sum()
-        factor = both / torch.where(size > 0, size, 1.0)
-        return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
+        read = {p: p.grad for p in rows if p.grad is not None and p.ndim <= max(least, 1)}
+        if not read:
+            return 1.0
+        ones = torch.ones_like(s)
+        own = torch.cat([rows[p].combined(ones).flatten() for p in read])
+        given = torch.cat([g.flatten() for g in read.values()]).to(own.dtype)
+        size = number(own @ own)
+        factor = where_positive(size, number(own @ given) / at_least(size, 1e-30), 1.0)
+        # NaN stays: such a step is left out.
+        return where_positive(_NOISE - abs(factor - 1.0), 1.0, factor)
 
     def _walk(self, step: Direction, share: Number) -> None:
         """Move along the direction by each group's lr times ``share``."""
@@ -380,20 +399,17 @@ class GaussNewton(torch.optim.Optimizer):
         self._observer.recorder.remove()
 
 
-def _gradient(p: Tensor) -> Tensor:
-    return torch.zeros_like(p) if p.grad is None else p.grad
-
-
 def _coefficients(groups: Sequence[Group], c: Number) -> tuple[Tensor, Tensor]:
     """The scale of the rows, and the gradient's coefficients s in terms of ``U = scale row``.
 
     ``s_b = sqrt(2 l_b / c)`` and the scale ``1 / s_b`` along the residuals.
     """
-    excess = torch.cat([g.excess for g in groups])
-    excess = torch.where(excess < 0, torch.nan, excess)
+    excess = torch.cat([g.excess for g in groups]) if len(groups) > 1 else groups[0].excess
     if any(g.coefficients is not None for g in groups):
-        s = torch.where(excess.isnan(), torch.nan, torch.cat([g.shares for g in groups]))
+        shares = torch.cat([g.shares for g in groups])
+        s = torch.where((excess < 0) | excess.isnan(), torch.nan, shares)
         return torch.ones_like(s), s
-    excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
-    s = torch.sqrt(2.0 * excess / c)
-    return 1.0 / s, s
+    # A loss below 0 has no root, and maximum keeps its NaN.
+    least = excess.mean().mul_(_LEAST_LOSS).clamp_min_(1e-30)
+    s = torch.maximum((excess * (2.0 / c)).sqrt_(), (least * (2.0 / c)).sqrt_())
+    return s.reciprocal(), s

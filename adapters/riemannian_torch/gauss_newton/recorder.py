@@ -125,7 +125,7 @@ class Recorder:
         self._record, self._passes = Record(), list[_Backward]()
         self._watching: list[tuple[bool, ExitStack]] = []
         self._handles: list[RemovableHandle] = [
-            model.register_forward_pre_hook(_Hook(self, "_enter")),
+            model.register_forward_pre_hook(_Hook(self, "_enter"), with_kwargs=True),
             model.register_forward_hook(_Hook(self, "_leave"), with_kwargs=True, always_call=True),
             *(p.register_post_accumulate_grad_hook(_Hook(self, "_reached")) for p in parameters),
         ]
@@ -136,6 +136,7 @@ class Recorder:
     def clear(self) -> None:
         """Forget what was noted down."""
         self._record, self._passes = Record(), []
+        self.watch.missed = False
 
     def taken(self) -> Record:
         """The calls since the last backward pass, which are forgotten here."""
@@ -149,13 +150,16 @@ class Recorder:
     def _used(self, use: Use) -> None:
         self._record.uses.append(use)
 
-    def _enter(self, model: nn.Module, _arguments: tuple[Any, ...]) -> None:
+    def _enter(
+        self, model: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any]
+    ) -> None:
         watching = torch.is_grad_enabled() and not self.is_paused
         watched = ExitStack()
         if watching:
             if hasattr(model, "_orig_mod"):
                 # A compiled model runs as it was written: what is fused cannot be watched.
                 watched.enter_context(torch.compiler.set_stance("force_eager"))
+            self.watch.begin(tensors_of((arguments, named)))
             watched.enter_context(self.watch)
         self._watching.append((watching, watched))
 
@@ -166,6 +170,7 @@ class Recorder:
         watched.close()
         if watching:
             outputs = [o for o in tensors_of(result) if o.requires_grad]
+            self.watch.end(outputs)
             uses = [Use(no_parameters, (), {}, get_gradient_edge(o)) for o in outputs]
             if self.watch.weights_wanted:
                 for output, use in zip(outputs, uses, strict=True):
@@ -220,11 +225,11 @@ def tensors_of(result: Any) -> Iterator[Tensor]:
     """The tensors of nested tuples, lists and mappings."""
     if isinstance(result, Tensor):
         yield result
-    elif isinstance(result, Mapping):
-        for value in result.values():
-            yield from tensors_of(value)
     elif isinstance(result, tuple | list):
         for value in result:
+            yield from tensors_of(value)
+    elif isinstance(result, Mapping):
+        for value in result.values():
             yield from tensors_of(value)
 
 

@@ -33,6 +33,20 @@ class Rows(abc.ABC):
     def combined(self, v: Tensor) -> Tensor:
         """``sum_b v_b U_b`` in the parameter's shape, for v (B,)."""
 
+    # The same three in place: a step of a small network costs as much as it has operations.
+
+    def add_gram(self, K: Tensor) -> None:
+        """``K += gram()``."""
+        K.add_(self.gram())
+
+    def add_along(self, direction: Tensor, t: Tensor) -> None:
+        """``t += along(direction)``."""
+        t.add_(self.along(direction))
+
+    def combine(self, v: Tensor, P: Tensor, kept: float) -> None:
+        """``P = kept P + combined(v)``."""
+        P.mul_(kept).add_(self.combined(v))
+
     @abc.abstractmethod
     def formed(self) -> DenseRows:
         """The rows themselves, (B, *shape)."""
@@ -62,7 +76,7 @@ class DenseRows(Rows):
     @property
     def flat(self) -> Tensor:
         """The rows as vectors, (B, n)."""
-        return self.rows.reshape(len(self.rows), -1)
+        return self.rows if self.rows.ndim == 2 else self.rows.reshape(len(self.rows), -1)
 
     @override
     def gram(self) -> Tensor:
@@ -75,6 +89,17 @@ class DenseRows(Rows):
     @override
     def combined(self, v: Tensor) -> Tensor:
         return (v @ self.flat).view(self.rows.shape[1:])
+
+    @override
+    def add_along(self, direction: Tensor, t: Tensor) -> None:
+        t.addmv_(self.flat, direction.flatten())
+
+    @override
+    def combine(self, v: Tensor, P: Tensor, kept: float) -> None:
+        if P.ndim == 1:
+            P.addmv_(self.rows.T, v, beta=kept)
+        else:
+            super().combine(v, P, kept)
 
     @override
     def formed(self) -> DenseRows:
@@ -95,6 +120,12 @@ class DenseRows(Rows):
         return self.rows.numel()
 
 
+def is_formed(B: int, T: int, q: int, p: int) -> bool:
+    """Whether rows (B, q p) are cheaper to form than the products of all pairs of T places."""
+    # All pairs cost B^2 T^2 (p + q) products; forming the rows B T p q, and theirs B^2 p q.
+    return T > 1 and B * T * T * (p + q) > (T + B) * p * q
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class OuterRows(Rows):
@@ -111,9 +142,7 @@ class OuterRows(Rows):
     @property
     def is_formed(self) -> bool:
         """Whether forming the rows is cheaper than the products of all pairs of places."""
-        (B, T, q), p = self.d.shape, self.a.shape[-1]
-        # All pairs cost B^2 T^2 (p + q) products; forming the rows B T p q, and theirs B^2 p q.
-        return T > 1 and B * T * T * (p + q) > (T + B) * p * q
+        return is_formed(*self.d.shape, self.a.shape[-1])
 
     @cached_property
     def _dense(self) -> DenseRows:
@@ -122,6 +151,12 @@ class OuterRows(Rows):
     def _by_column(self, x: Tensor) -> Tensor:
         """(k B, ...) as (k, B, ...)."""
         return x.view(-1, len(self.a), *x.shape[1:])
+
+    @cached_property
+    def one_place(self) -> tuple[Tensor, Tensor] | None:
+        """``(a, d)``, (B, p) and (B, q), where a sample has one place and one column."""
+        (N, T, _), (B, *_) = self.d.shape, self.a.shape
+        return (self.a[:, 0], self.d[:, 0]) if N == B and T == len(self.shape) - 1 == 1 else None
 
     @property
     def own_inputs(self) -> OuterRows:
@@ -142,7 +177,7 @@ class OuterRows(Rows):
     @cached_property
     def gram_of_cotangents(self) -> Tensor:
         """``d_bt . d_cu`` of all pairs of places, (B T, B T)."""
-        d = self.d.flatten(0, 1)
+        d = self.d.flatten(0, 1) if self.one_place is None else self.one_place[1]
         return d @ d.T
 
     @override
@@ -159,6 +194,30 @@ class OuterRows(Rows):
         weighted = self._by_column(self.d * v[:, None, None])
         weighted = weighted[0] if len(weighted) == 1 else weighted.sum(0)
         return (weighted.flatten(0, 1).T @ self.a.flatten(0, 1)).view(self.shape)
+
+    @override
+    def add_gram(self, K: Tensor) -> None:
+        if self.one_place is None:
+            super().add_gram(K)
+        else:
+            a, _ = self.one_place
+            K.addcmul_(a @ a.T, self.gram_of_cotangents)
+
+    @override
+    def add_along(self, direction: Tensor, t: Tensor) -> None:
+        if self.one_place is None:
+            super().add_along(direction, t)
+        else:
+            a, d = self.one_place
+            t.add_((d @ direction).mul_(a).sum(1))
+
+    @override
+    def combine(self, v: Tensor, P: Tensor, kept: float) -> None:
+        if self.one_place is None:
+            super().combine(v, P, kept)
+        else:
+            a, d = self.one_place
+            P.addmm_((d * v[:, None]).T, a, beta=kept)
 
     @override
     def formed(self) -> DenseRows:
@@ -194,7 +253,8 @@ class BiasRows(Rows):
 
     @cached_property
     def _sum(self) -> DenseRows:
-        return DenseRows(self.weight.d.sum(1))
+        one = self.weight.one_place
+        return DenseRows(self.weight.d.sum(1) if one is None else one[1])
 
     @override
     def along(self, direction: Tensor) -> Tensor:
@@ -203,6 +263,14 @@ class BiasRows(Rows):
     @override
     def combined(self, v: Tensor) -> Tensor:
         return self._sum.combined(v)
+
+    @override
+    def add_along(self, direction: Tensor, t: Tensor) -> None:
+        self._sum.add_along(direction, t)
+
+    @override
+    def combine(self, v: Tensor, P: Tensor, kept: float) -> None:
+        self._sum.combine(v, P, kept)
 
     @override
     def formed(self) -> DenseRows:
@@ -269,7 +337,9 @@ class LookedUpRows(Rows):
     @property
     @override
     def pair_cost(self) -> int:
-        return self._used.pair_cost
+        # By shapes alone, as if all places had entries of their own: which occur is not asked here.
+        (B, T, q), used = self.d.shape, min(self.index.numel(), self.entries)
+        return q * used if is_formed(B, T, q, used) else T * T * (q + used)
 
     @property
     @override

@@ -36,6 +36,9 @@ class Samples:
             UnsupportedError: Where the samples are not a leading axis of it.
         """
         leading = x.ndim - features
+        if leading == 1 and self.axis == 0 and x.shape[0] == self.count:
+            x = x.unsqueeze(1)  # the usual case, and the quick one
+            return x if x.dtype == self.dtype else x.to(self.dtype)
         if leading == 0 or x.shape[min(self.axis, leading - 1)] % self.count:
             raise UnsupportedError(
                 f"GaussNewton: expected each layer to be called with the {self.count} samples of "

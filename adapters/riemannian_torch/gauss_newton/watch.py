@@ -84,11 +84,15 @@ def no_parameters(samples: Samples, cotangent: Tensor) -> Found:
 
 def _versions(arguments: Sequence[Any]) -> tuple[int, ...]:
     # Weights may be written between backward and step; they are not read again.
-    return tuple(a._version for a in arguments if _is_value(a))
+    return tuple([a._version for a in arguments if _is_value(a)])
 
 
 def _is_value(argument: Any) -> bool:
     return isinstance(argument, Tensor) and type(argument) is not nn.Parameter
+
+
+# A tensor made inside of the model that is to be differentiated for.
+_ASKING = frozenset({Tensor.requires_grad_, Tensor.requires_grad.__set__})
 
 
 @final
@@ -98,6 +102,8 @@ class Watch(TorchFunctionMode):
     Attributes:
         weights_wanted: Whether backward passes are the loop's own, which give the weights'
             gradients and must leave the cotangents here.
+        derivatives: Whether losses differentiate the network; None until the first step knows.
+        missed: Whether a derivative went through a call that was not made to be followed.
     """
 
     def __init__(self, parameters: Iterable[Tensor], note: Callable[[Use], None]) -> None:
@@ -105,7 +111,28 @@ class Watch(TorchFunctionMode):
         self._own = {id(p) for p in parameters}
         self._note = note
         self.weights_wanted = True
+        self.derivatives: bool | None = None
+        self.missed = False
         self._axis: int | None = None
+        self._follows = True
+
+    def begin(self, inputs: Iterable[Tensor]) -> None:
+        """A call of the model begins.
+
+        Products that can be followed through derivatives cost as much again as plain ones. The
+        first step takes them, and so does all after a derivative was seen; else they are taken
+        where something asks for its gradient that is no parameter.
+        """
+        self._follows = self.derivatives is not False or any(x.requires_grad for x in inputs)
+
+    def end(self, outputs: Iterable[Tensor]) -> None:
+        """The call has ended; derivatives come by its outputs."""
+        if not self._follows:
+            for output in outputs:
+                output.register_hook(self._differentiated)
+
+    def _differentiated(self, cotangent: Tensor) -> None:
+        self.missed = self.missed or torch.is_grad_enabled()
 
     @override
     def __torch_function__(
@@ -119,9 +146,12 @@ class Watch(TorchFunctionMode):
         if func in UNFUSED and not self._is_packed(args):
             return self._unfused(func, args, named)
         reader = READERS.get(func)
-        if reader is None or not any(id(a) in self._own for a in (*args, *named.values())):
+        if reader is None:
+            self._follows = self._follows or func in _ASKING
             return func(*args, **named)
-        if func is F.linear and not _is_transformed(args[0]):
+        if self._own.isdisjoint(map(id, args)) and self._own.isdisjoint(map(id, named.values())):
+            return func(*args, **named)
+        if self._follows and func is F.linear and not _is_transformed(args[0]):
             result: Any = self._linear(*args, **named)
         else:
             result = func(*args, **named)
@@ -148,14 +178,16 @@ class Watch(TorchFunctionMode):
 
     def product(self, result: Tensor, x: Tensor, weight: Tensor, is_adjoint: bool) -> None:
         """Note a product down that a derivative has made."""
+        self.derivatives = True
         reader = adjoint_product if is_adjoint else READERS[F.linear]
         self._found(reader, result, (x, weight), {})
 
     def _found(
         self, reader: Reader, result: Tensor, args: tuple[Any, ...], named: Mapping[str, Any]
     ) -> None:
-        arguments = tuple(a.detach() if _is_value(a) else a for a in args)
-        named = {k: a.detach() if _is_value(a) else a for k, a in named.items()}
+        arguments = tuple([a.detach() if _is_value(a) else a for a in args])
+        if named:
+            named = {k: a.detach() if _is_value(a) else a for k, a in named.items()}
         use = Use(reader, arguments, named, get_gradient_edge(result), self._axis)
         if self.weights_wanted:
             result.register_hook(use.note)
