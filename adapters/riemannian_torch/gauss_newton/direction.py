@@ -132,7 +132,7 @@ def _swept(
         solutions.append(v)
         for p, r in own.items():
             parts[p] += r.combined(v * scale[here])
-    size = number(torch.stack([part.square().sum() for part in parts.values()]).sum())
+    size = number(torch.stack([r.size(parts[p]) for p, r in rows.items()]).sum())
     moved = _along(rows, parts, scale)
     return Direction(parts, moved, size, replace(state, mu=mu), (torch.cat(solutions),))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -24,14 +23,19 @@ from riemannian_torch.gauss_newton.checks import check_options, check_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, outputs_of
-from riemannian_torch.gauss_newton.joined_batch import summed
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.number import Number, number
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
+from riemannian_torch.gauss_newton.processes_of import put_to_rest
 from riemannian_torch.gauss_newton.rows import Rows, stacked
-from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
+from riemannian_torch.gauss_newton.second_look import (
+    SecondLook,
+    looks_at,
+    output_change,
+    second_look,
+)
 from riemannian_torch.gauss_newton.step_record import StepRecord
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
@@ -129,6 +133,7 @@ class GaussNewton(torch.optim.Optimizer):
     def _follow(self) -> None:
         """Begin to watch the model; also after unpickling."""
         self.last_step: StepRecord | None = None
+        put_to_rest(self.model)
         self._parameters = [p for group in self.param_groups for p in group["params"]]
         check_parameters(self.model, self._parameters)
         self._observer = Observer(
@@ -200,7 +205,9 @@ class GaussNewton(torch.optim.Optimizer):
             wants_base=outputs_of(groups) > _MANY_OUTPUTS,
         )  # fmt: skip
         used = in_base(rows, s) if self.plan.has_base else rows
-        systems = self.metric.systems(used, self.model)
+        processes = self._observer.processes
+        kept = {p: processes.part(r, p) for p, r in used.items()}
+        systems = self.metric.systems(kept, self.model)
         step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)
         if step is None:
             self._skip(groups)
@@ -208,29 +215,28 @@ class GaussNewton(torch.optim.Optimizer):
         lr = max(group["lr"] for group in self.param_groups)
         after = walked(step.state, pull, step.moved, step.size, lr, self.trust_region)
         is_looking = self.steps % 2 == 0 or self.steps < _ALWAYS
-        looks = self._looks(groups) if is_looking else []
+        looks = looks_at(groups, self._look, processes) if is_looking else []
         before = [look.before(self.model, g) for g, look in looks]
+        processes.at_rest()
         self._walk(step, after.length / lr if lr else 0.0)
         if is_looking:
             after = self._looked_again(after, step.moved, looks, before)
         self._state = after
         self.steps += 1
         self.last_step = StepRecord(
-            self.steps, rows, systems, scale, s, pull, step, after, lr, self.trust_region, groups
+            self.steps,
+            rows,
+            systems,
+            scale,
+            s,
+            pull,
+            step,
+            after,
+            lr,
+            self.trust_region,
+            groups,
+            processes,
         )
-
-    def _looks(self, groups: Sequence[Group]) -> list[tuple[Group, SecondLook]]:
-        """The first samples of the batch, where their outputs can be had a second time."""
-        if self._look is None:
-            return []
-        left = self._look.count
-        looks: list[tuple[Group, SecondLook]] = []
-        for group in groups:
-            here = min(left - group.here.start, len(group.here))
-            if here > 0:
-                looks.append((group, replace(self._look, count=here)))
-            left -= group.count
-        return looks
 
     def _looked_again(
         self,
@@ -246,7 +252,7 @@ class GaussNewton(torch.optim.Optimizer):
         for (group, look), old in zip(looks, before, strict=True):
             felt += output_change(group, old, look.again(self.model, group))
         seen = number(moved[: self._look.count].square().sum()) * state.length**2 / state.c
-        return measure(state, number(summed(felt, self.model)), seen)
+        return measure(state, number(self._observer.processes.summed(felt)), seen)
 
     def _last_step(self) -> StepState:
         if self._state is None:
@@ -277,9 +283,10 @@ class GaussNewton(torch.optim.Optimizer):
         least = min((p.ndim for p in rows), default=0)
         read = [p for p in rows if p.grad is not None and p.ndim <= max(least, 1)]
         both = size = torch.zeros_like(s[0])
+        processes = self._observer.processes
         for p in read:
-            own = rows[p].combined(torch.ones_like(s))
-            both, size = both + (own * _gradient(p)).sum(), size + own.square().sum()
+            own = processes.part(rows[p], p).combined(torch.ones_like(s))
+            both, size = both + processes.inner(own, _gradient(p)), size + processes.inner(own, own)
         factor = both / torch.where(size > 0, size, 1.0)
         return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
 
@@ -311,7 +318,8 @@ class GaussNewton(torch.optim.Optimizer):
                 "Subtract from each sample's loss the least that any outputs could give."
             )
         names = {p: name for name, p in self.model.named_parameters()}
-        broken = [names[p] for p in self._parameters if not bool(torch.isfinite(p).all())]
+        inner = self._observer.processes.inner  # 0 where p is finite, else NaN, in all processes
+        broken = [names[p] for p in self._parameters if bool(inner(0.0 * p, p).isnan())]
         if broken:
             raise DomainError(
                 f"GaussNewton: expected finite parameters, got others in {', '.join(broken[:6])}. "

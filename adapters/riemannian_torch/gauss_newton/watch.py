@@ -88,21 +88,25 @@ def _versions(arguments: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _is_value(argument: Any) -> bool:
-    return isinstance(argument, Tensor) and type(argument) is not nn.Parameter
+    return isinstance(argument, Tensor) and not isinstance(argument, nn.Parameter)
 
 
 @final
 class Watch(TorchFunctionMode):
     """Notes each use of the given parameters down while it is active.
 
+    Args:
+        own: The parameters, by the id of what is used; it may grow.
+        note: Is given each use.
+
     Attributes:
         weights_wanted: Whether backward passes are the loop's own, which give the weights'
             gradients and must leave the cotangents here.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], note: Callable[[Use], None]) -> None:
+    def __init__(self, own: Mapping[int, Tensor], note: Callable[[Use], None]) -> None:
         super().__init__()
-        self._own = {id(p) for p in parameters}
+        self._own = own
         self._note = note
         self.weights_wanted = True
         self._axis: int | None = None
@@ -146,6 +150,9 @@ class Watch(TorchFunctionMode):
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Any:
         return Product.apply(input, weight, bias, False, self)
 
+    def _kept(self, argument: Any) -> Any:
+        return argument.detach() if _is_value(argument) else self._own.get(id(argument), argument)
+
     def product(self, result: Tensor, x: Tensor, weight: Tensor, is_adjoint: bool) -> None:
         """Note a product down that a derivative has made."""
         reader = adjoint_product if is_adjoint else READERS[F.linear]
@@ -154,8 +161,8 @@ class Watch(TorchFunctionMode):
     def _found(
         self, reader: Reader, result: Tensor, args: tuple[Any, ...], named: Mapping[str, Any]
     ) -> None:
-        arguments = tuple(a.detach() if _is_value(a) else a for a in args)
-        named = {k: a.detach() if _is_value(a) else a for k, a in named.items()}
+        arguments = tuple(map(self._kept, args))
+        named = {k: self._kept(a) for k, a in named.items()}
         use = Use(reader, arguments, named, get_gradient_edge(result), self._axis)
         if self.weights_wanted:
             result.register_hook(use.note)
