@@ -1,70 +1,219 @@
 """Two processes with half of the batch each take the steps of one process with all of it."""
 
+import copy
 import multiprocessing
 import socket
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from riemannian_torch import GaussNewton, JointMetric, LayerMetric
+from riemannian_modules.errors import DomainError, UnsupportedError
+from riemannian_torch import GaussNewton, JointMetric, LayerMetric, diagnose, laplace
 from tests.adapters.networks import perceptron
+from tests.adapters.trained_networks import Odd, Tied
 
 STEPS = 4
+ENTROPY = nn.CrossEntropyLoss()
 
 
-def data():
+def plain():
+    return perceptron(3, 7, 4)  # shards of 4 and 3, and of 2 and 2
+
+
+def points(batch=12, classes=4):
+    return torch.randn(batch, 3).double(), torch.randint(0, classes, (batch,))
+
+
+def words():
+    return torch.randint(0, 9, (12, 5)), torch.randint(0, 9, (12,))
+
+
+def pixels():
+    return torch.randn(12, 2, 5, 5).double(), torch.randint(0, 4, (12,))
+
+
+def convolution():
+    return nn.Sequential(
+        nn.Conv2d(2, 6, 2), nn.Tanh(), nn.Conv2d(6, 4, 2, groups=2), nn.GroupNorm(2, 4),
+        nn.Flatten(), nn.Linear(36, 4),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Way:
+    """A run of training; its model and data are drawn from seeds."""
+
+    network: Any = plain
+    samples: Any = points
+    metric: Any = None
+    max_overhead: float | None = None
+    is_backward: bool = False
+    is_resumed: bool = False
+
+
+WAYS = {
+    "closure": Way(),
+    "backward": Way(is_backward=True),
+    "joint": Way(metric=JointMetric()),
+    "layers": Way(metric=LayerMetric()),
+    # Of 80 samples all that are looked at again are on the first process.
+    "sweep": Way(samples=partial(points, 80), max_overhead=1.0),
+    "many outputs": Way(partial(perceptron, 3, 7, 20), partial(points, 80, 20)),
+    "narrow": Way(partial(perceptron, 3, 1, 4)),  # an empty shard
+    "tied": Way(Tied, words),
+    "convolution": Way(convolution, pixels),
+    "resumed": Way(is_resumed=True),
+    "odd closure": Way(Odd),
+    "odd backward": Way(Odd, is_backward=True),
+}
+
+
+def drawn(way):
     torch.manual_seed(1)
-    return torch.randn(12, 3).double(), torch.randint(0, 4, (12,))
-
-
-def network():
+    x, y = way.samples()
     torch.manual_seed(2)
-    return perceptron(3, 8, 4).double()
+    return way.network().double(), x, y
 
 
-METRICS = {"joint": JointMetric(), "layers": LayerMetric()}
-
-
-def train(model, x, y, way):
-    criterion = nn.CrossEntropyLoss()
-    optimizer = GaussNewton(model, criterion, metric=METRICS.get(way))
-    for _ in range(STEPS):
-        if way != "backward":
-            optimizer.step(lambda: criterion(model(x), y))
-        else:
+def trained(model, x, y, way):
+    make = partial(GaussNewton, model, ENTROPY, metric=way.metric, max_overhead=way.max_overhead)
+    optimizer = make()
+    for step in range(STEPS):
+        with torch.no_grad():
+            model(x)  # an evaluation, which changes nothing
+        if way.is_resumed and step == STEPS // 2:
+            state = copy.deepcopy(optimizer.state_dict())
+            optimizer = make()
+            optimizer.load_state_dict(state)
+        if way.is_backward:
             optimizer.zero_grad()
-            criterion(model(x), y).backward()
+            ENTROPY(model(x), y).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.02)
             optimizer.step()
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
+        else:
+            optimizer.step(lambda: ENTROPY(model(x), y))
+    return optimizer
 
 
-def work(rank, port, way, results):
+def whole(p):
+    return p.full_tensor() if hasattr(p, "full_tensor") else p
+
+
+def values(optimizer):
+    (group,) = optimizer.param_groups
+    return torch.cat([whole(p).detach().flatten() for p in group["params"]]).numpy()
+
+
+def sharded(model):
+    from torch.distributed.fsdp import fully_shard
+
+    if isinstance(model, nn.Sequential):
+        for layer in (model[0], model[-1]):
+            fully_shard(layer)
+    return fully_shard(model)
+
+
+def take_part(rank, port, wrap, results):
     torch.set_num_threads(1)
     distributed.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
     )
-    x, y = data()
-    model = DistributedDataParallel(network())
-    found = train(model, x.chunk(2)[rank], y.chunk(2)[rank], way)
-    results.put((rank, found.numpy()))
+    for name, way in WAYS.items():
+        model, x, y = drawn(way)
+        try:
+            optimizer = trained(wrap(model), x.chunk(2)[rank], y.chunk(2)[rank], way)
+            results.put((name, values(optimizer)))
+        except UnsupportedError as error:
+            results.put((name, str(error)))
     distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("way", ["closure", "backward", *METRICS])
-def test_two_processes_are_one(way):
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("wrap", [DistributedDataParallel, sharded])
+def test_two_processes_are_one(wrap):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    workers = [context.Process(target=work, args=(rank, port, way, results)) for rank in range(2)]
+    workers = [
+        context.Process(target=take_part, args=(rank, port, wrap, results), daemon=True)
+        for rank in range(2)
+    ]
     for worker in workers:
         worker.start()
-    found = dict(results.get(timeout=300) for _ in workers)
+    found = {name: [] for name in WAYS}
+    for _ in range(2 * len(WAYS)):
+        name, result = results.get(timeout=300)
+        found[name].append(result)
     for worker in workers:
         worker.join()
-    whole = train(network(), *data(), way).numpy()
-    assert (found[0] == found[1]).all()
-    torch.testing.assert_close(found[0], whole, rtol=1e-9, atol=1e-9)
+    for name, (one, other) in found.items():
+        if wrap is sharded and name.startswith("odd"):
+            assert "torch.nn.functional.linear" in one
+            continue
+        assert np.array_equal(one, other), name
+        expected = values(trained(*drawn(WAYS[name]), WAYS[name]))
+        np.testing.assert_allclose(one, expected, rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+# ----------------------------------------------------------------- of one process, quick to start
+
+
+@pytest.fixture
+def alone(tmp_path):
+    meeting = f"file://{tmp_path}/meeting"
+    distributed.init_process_group("gloo", init_method=meeting, rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+def test_a_sharded_model_has_the_diagnosis_of_the_model(alone):
+    found = []
+    for wrap in (lambda model: model, sharded):
+        model, x, y = drawn(WAYS["closure"])
+        optimizer = trained(wrap(model), x, y, WAYS["closure"])
+        found.append(diagnose(optimizer).scalars())
+    assert "rho" in found[1]  # the loss after the step is not had again
+    expected = {name: found[0][name] for name in found[1]}
+    assert found[1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_parameters_that_are_not_finite_are_named_in_a_sharded_model(alone):
+    model, x, y = drawn(WAYS["closure"])
+    optimizer = GaussNewton(sharded(model), ENTROPY)
+    with torch.no_grad():
+        model[2].bias.to_local()[0] = torch.nan
+    with pytest.raises(DomainError, match=r"2\.bias"):
+        optimizer.step(lambda: ENTROPY(model(x), y))
+
+
+def test_ways_of_sharding_that_are_not_known_are_refused_by_name(alone):
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+    from torch.distributed.tensor import Shard, distribute_module
+
+    part = plain()
+    fully_shard(part[0])
+    mesh = init_device_mesh("cpu", (1,))
+    other_axis = fully_shard(plain(), shard_placement_fn=lambda p: Shard(p.ndim - 1))
+    for model, match in [
+        (part, "2.weight.*fully_shard"),
+        (other_axis, "first axis"),
+        (distribute_module(plain(), mesh), "Tensor parallelism"),
+        (FullyShardedDataParallel(plain(), device_id="cpu"), "fully_shard"),
+    ]:
+        with pytest.raises(UnsupportedError, match=match):
+            GaussNewton(model, ENTROPY)
+
+
+def test_a_sharded_model_has_no_posterior(alone):
+    model, x, y = drawn(WAYS["closure"])
+    with pytest.raises(UnsupportedError, match=r"laplace.*fully_shard"):
+        laplace(sharded(model), ENTROPY, [(x, y)])

@@ -42,7 +42,7 @@ def test_rows_are_the_derivatives_of_each_sample(case):
     optimizer = GaussNewton(net, criterion, batch_axis=axis)
     _, (group,) = optimizer._observer.of_closure(lambda: criterion(net(x), y))
     # All but what nothing is known of has rows of its own, without derivatives one by one.
-    assert set(optimizer._observer._remaining) == ({"rate"} if isinstance(net, Odd) else set())
+    assert optimizer._observer._remaining == ({net.rate} if isinstance(net, Odd) else set())
     expected = rows_one_by_one(net, criterion, x, y, axis)
     v = torch.randn(BATCH, dtype=torch.float64)
     for p, rows in zip(net.parameters(), expected, strict=True):

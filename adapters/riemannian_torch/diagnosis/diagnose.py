@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from riemannian_modules.errors import SignatureError
 from riemannian_torch.diagnosis.diagnosis import Diagnosis, LayerDiagnosis, Writer
@@ -18,6 +17,7 @@ from riemannian_torch.gauss_newton.given_loss import Given
 from riemannian_torch.gauss_newton.groups import Group
 from riemannian_torch.gauss_newton.metric_choice import layers_of
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
+from riemannian_torch.gauss_newton.processes import OneProcess
 from riemannian_torch.gauss_newton.recorder import tensors_of
 from riemannian_torch.gauss_newton.rows import Rows
 from riemannian_torch.gauss_newton.step_record import StepRecord
@@ -134,8 +134,9 @@ def _layer(
     least = float(values[-1]) if numbers <= len(K) else 0.0
     length = float(last.state.length)
     gradients = {p: r.combined(last.scale * last.s) for p, r in rows.items()}
-    walked = {p: length * last.direction.parts[p] for p in rows}
-    size = _norm(rows)
+    whole = last.processes.whole
+    walked = {p: length * whole(last.direction.parts[p]) for p in rows}
+    size = _norm(map(whole, rows))
     return LayerDiagnosis(
         name=name,
         parameters=numbers,
@@ -201,7 +202,7 @@ def _losses(optimizer: GaussNewton, last: StepRecord) -> tuple[float, float | No
     groups = _of_one_column(last.groups)
     before = sum(float(g.excess.sum()) for g in groups)
     model = optimizer.model
-    if not is_map_of_a_point(model) or isinstance(model, DistributedDataParallel):
+    if not is_map_of_a_point(model) or not isinstance(last.processes, OneProcess):
         return before, None
     after = [_again(optimizer, model, g) for g in groups]
     known = [a for a in after if a is not None]

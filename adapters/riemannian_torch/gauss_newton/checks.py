@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_torch.gauss_newton.processes_of import put_to_rest
 
 
 def check_options(
@@ -47,6 +48,7 @@ def trained_parameters(model: Any) -> list[nn.Parameter]:
             f"GaussNewton: expected a torch.nn.Module as the model, got {type(model).__name__}. "
             "Parameters of your own go into a Module's attributes."
         )
+    put_to_rest(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise SignatureError(

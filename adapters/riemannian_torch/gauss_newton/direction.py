@@ -134,7 +134,7 @@ def _swept(
         weights = v * scale[here]
         for p, r in own.items():
             r.combine(weights, parts[p], 1.0)
-    size = number(torch.stack([part.square().sum() for part in parts.values()]).sum())
+    size = number(torch.stack([r.size(parts[p]) for p, r in rows.items()]).sum())
     moved = _along(rows, parts, scale)
     return Direction(parts, moved, size, replace(state, mu=mu), (torch.cat(solutions),))
 

@@ -10,8 +10,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor, distributed
 
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.groups import Group
@@ -24,13 +23,17 @@ from riemannian_torch.gauss_newton.rows import (
 )
 
 
-def joined_batch(group: Group, model: DistributedDataParallel) -> Group:
+def joined_batch(group: Group, over: Any) -> Group:
     """The group with the samples of all processes, whose losses are averaged.
+
+    Args:
+        group: Of this process.
+        over: The process group.
 
     Raises:
         UnsupportedError: Where the processes have different numbers of samples.
     """
-    join = _Join(model.process_group)
+    join = _Join(over)
     counts = join.all(torch.tensor([group.count], device=group.excess.device))
     if len(set(counts.tolist())) > 1:
         raise UnsupportedError(
@@ -42,7 +45,7 @@ def joined_batch(group: Group, model: DistributedDataParallel) -> Group:
     s = group.coefficients
     scale = share if s is None else math.sqrt(share)
     seen: dict[int, Rows] = {}
-    first = distributed.get_rank(model.process_group) * group.count
+    first = distributed.get_rank(over) * group.count
     return Group(
         join.all(group.excess) * share,
         {p: join.rows(r, scale, seen) for p, r in group.rows.items()},
@@ -51,13 +54,6 @@ def joined_batch(group: Group, model: DistributedDataParallel) -> Group:
         range(first, first + group.count),
         None if s is None else join.all(s) * scale,
     )
-
-
-def summed(x: Tensor, model: nn.Module) -> Tensor:
-    """The sum over all processes that train the model."""
-    if isinstance(model, DistributedDataParallel):
-        distributed.all_reduce(x, group=model.process_group)
-    return x
 
 
 class _Join:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from statistics import median_low
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
-from torch.nn.parallel import DistributedDataParallel
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.given_loss import Given
 from riemannian_torch.gauss_newton.groups import Group, counts_of, groups_of
-from riemannian_torch.gauss_newton.joined_batch import joined_batch
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, StepMetric
 from riemannian_torch.gauss_newton.mixing import mixed_group, samples_meet
 from riemannian_torch.gauss_newton.output_columns import column_groups
+from riemannian_torch.gauss_newton.processes_of import processes_of
 from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record, Recorder
 from riemannian_torch.gauss_newton.remaining import remaining_rows
+from riemannian_torch.gauss_newton.rows import Rows
 
 _TOLERANCE = 1e-2  # of the rows' sum beside torch's gradient: bfloat16 has three digits
 
@@ -47,9 +48,12 @@ class Observer:
         self.step = 0
         self.parameters = list[Tensor](parameters)
         self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
-        self.recorder = Recorder(model, criterion, parameters, weakref.WeakMethod(self._look_at))
+        self.processes = processes_of(model, parameters)
+        self.recorder = Recorder(
+            model, criterion, parameters, self.processes.follow, weakref.WeakMethod(self._look_at)
+        )
         self._own = set[Tensor](parameters)
-        self._remaining: dict[str, Tensor] = {}
+        self._remaining = set[Tensor]()
         self._is_new, self._meet = True, False
 
     def of_closure(self, closure: Callable[[], Any]) -> tuple[Any, list[Group]]:
@@ -66,18 +70,18 @@ class Observer:
             _weigh(loss, record.losses)
             gradients: Mapping[Tensor, Tensor] | None = None
             if self._is_new:
-                gradients = self._gradients(loss)
+                gradients = self.processes.gradients(loss, self.parameters)
                 watch.weights_wanted = False
             groups: list[Group] = []
             for i, call in enumerate(record.losses):
                 groups += self._of_loss(call, record, keep=i + 1 < len(record.losses))
         finally:
             watch.weights_wanted = True
-        return returned, self._joined(self._completed(groups, gradients))
+        return returned, self._completed(groups, gradients)
 
     def _called(self, closure: Callable[[], Any]) -> Any:
         self.recorder.clear()
-        with torch.enable_grad(), self._alone():
+        with torch.enable_grad(), self.processes.alone():
             return closure()
 
     def of_passes(self) -> list[Group]:
@@ -111,23 +115,10 @@ class Observer:
             groups = [
                 g for found in passes for g in groups_of(found, self._own, self.axis, self.dtype)
             ]
-            groups = self._joined(groups)
         gradients = None
         if self._is_new:
             gradients = {p: p.grad for p in self.parameters if p.grad is not None}
         return self._completed(groups, gradients)
-
-    def _alone(self) -> AbstractContextManager[None]:
-        """Where a model is called without a backward pass that other processes wait for."""
-        if isinstance(self.model, DistributedDataParallel):
-            return self.model.no_sync()
-        return nullcontext()
-
-    def _joined(self, groups: list[Group]) -> list[Group]:
-        if not isinstance(self.model, DistributedDataParallel):
-            return groups
-        with torch.no_grad():
-            return [joined_batch(g, self.model) for g in groups]
 
     def _of_loss(self, call: LossCall, record: Record, *, keep: bool) -> list[Group]:
         if isinstance(self.metric, ExactMetric):
@@ -171,31 +162,27 @@ class Observer:
                 stacklevel=6,
             )
 
-    def _gradients(self, loss: Tensor) -> dict[Tensor, Tensor]:
-        found = torch.autograd.grad(loss, self.parameters, retain_graph=True, allow_unused=True)
-        return {p: g for p, g in zip(self.parameters, found, strict=True) if g is not None}
-
     # ------------------------------------------------------------ what the readers do not know
 
     def _completed(
         self, groups: list[Group], gradients: Mapping[Tensor, Tensor] | None
     ) -> list[Group]:
-        """The groups with the rows of the remaining parameters too."""
+        """The groups of all processes, with the rows of the remaining parameters too."""
+        self.processes.at_rest()
+        joined = self._with_remaining(groups)
         if not self._is_new or gradients is None:
-            return self._with_remaining(groups)
-        names: dict[Tensor, str] = {p: name for name, p in self.model.named_parameters()}
-        differing = self._differing(groups, gradients)
-        self._remaining = {names[p]: p for p in differing}
-        if differing:
-            shown = ", ".join(sorted(self._remaining)[:6])
+            return joined
+        self._remaining = self._differing(joined, gradients)
+        if self._remaining:
+            shown = ", ".join(n for n, _ in self._named_remaining(self.model)[:6])
             if self._meet:
                 raise UnsupportedError(
                     f"GaussNewton: expected {shown} to be used by torch's own layers, as the "
                     "samples of this model meet. Freeze them, or write their use with "
                     "torch.nn.functional.linear."
                 )
-            groups = self._with_remaining(groups)
-            if self._differing(groups, gradients):
+            joined = self._with_remaining(groups)
+            if self._differing(joined, gradients):
                 raise UnsupportedError(
                     f"GaussNewton: expected a loss that the criterion alone gives, got another "
                     f"gradient for {shown}. Leave penalties to weight_decay=, do not detach or "
@@ -208,21 +195,26 @@ class Observer:
             )
         self._is_new = False
         self.recorder.watch.derivatives = bool(self.recorder.watch.derivatives)
-        return groups
+        return joined
 
-    def _with_remaining(self, groups: list[Group]) -> list[Group]:
-        if not self._remaining:
-            return groups
+    def _with_remaining(self, groups: Sequence[Group]) -> list[Group]:
+        if self._remaining:
+            groups = [replace(g, rows={**g.rows, **self._rest(g)}) for g in groups]
+        with torch.no_grad():
+            return [self.processes.joined(g) for g in groups]
+
+    def _rest(self, group: Group) -> Mapping[Tensor, Rows]:
+        """The rows of the remaining parameters."""
+        model = self.processes.called_by_sample(self.model)
+        wanted = dict(self._named_remaining(model))
         self.recorder.is_paused = True
         try:
-            return [
-                replace(g, rows={**g.rows, **remaining_rows(
-                    self.model, self._remaining, g.calls, self.axis, self.dtype
-                )})
-                for g in groups
-            ]  # fmt: skip
+            return remaining_rows(model, wanted, group.calls, self.axis, self.dtype)
         finally:
             self.recorder.is_paused = False
+
+    def _named_remaining(self, model: nn.Module) -> list[tuple[str, Tensor]]:
+        return [(n, p) for n, p in model.named_parameters() if p in self._remaining]
 
     def _differing(
         self, groups: Sequence[Group], gradients: Mapping[Tensor, Tensor]
@@ -232,23 +224,27 @@ class Observer:
         The factor is there where a loop has clipped its gradients.
         """
         with torch.no_grad():
-            sums: dict[Tensor, Tensor] = {}
+            inner, sums = self.processes.inner, dict[Tensor, Tensor]()
             for g in groups:
                 for p, rows in g.rows.items():
-                    own = rows.combined(g.shares)
+                    own = self.processes.part(rows, p).combined(g.shares)
                     sums[p] = sums[p] + own if p in sums else own
+            gradients = {p: g.to(self.dtype) for p, g in gradients.items()}
             factors = [
-                (gradients[p] * own).sum() / (own * own).sum()
+                float(inner(gradients[p], own) / squares)
                 for p, own in sums.items()
-                if p in gradients and bool(own.count_nonzero())
+                if p in gradients and bool(squares := inner(own, own))
             ]
-            factor = torch.stack(factors).median() if factors else 1.0
-            floor = 1e-6 * sum(float(g.norm()) for g in gradients.values())
+            factor = median_low(factors) if factors else 1.0
+            norms = {p: math.sqrt(inner(g, g)) for p, g in gradients.items()}
+            floor = 1e-6 * sum(norms.values())
+            errors = {
+                p: g - factor * sums.get(p, torch.zeros_like(g)) for p, g in gradients.items()
+            }
             return {
                 p
-                for p, g in gradients.items()
-                if float((g - factor * sums.get(p, torch.zeros_like(g))).norm())
-                > _TOLERANCE * float(g.norm()) + floor
+                for p, e in errors.items()
+                if math.sqrt(inner(e, e)) > _TOLERANCE * norms[p] + floor
             }
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -24,14 +23,19 @@ from riemannian_torch.gauss_newton.checks import check_options, check_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, outputs_of
-from riemannian_torch.gauss_newton.joined_batch import summed
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.number import Number, at_least, number, where_positive
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
+from riemannian_torch.gauss_newton.processes_of import put_to_rest
 from riemannian_torch.gauss_newton.rows import Rows, stacked
-from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
+from riemannian_torch.gauss_newton.second_look import (
+    SecondLook,
+    looks_at,
+    output_change,
+    second_look,
+)
 from riemannian_torch.gauss_newton.step_record import StepRecord
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
@@ -129,6 +133,7 @@ class GaussNewton(torch.optim.Optimizer):
     def _follow(self) -> None:
         """Begin to watch the model; also after unpickling."""
         self.last_step: StepRecord | None = None
+        put_to_rest(self.model)
         self._parameters = [p for group in self.param_groups for p in group["params"]]
         check_parameters(self.model, self._parameters)
         self._observer = Observer(
@@ -201,7 +206,9 @@ class GaussNewton(torch.optim.Optimizer):
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = self._planned(rows, groups)
         used = in_base(rows, s) if self.plan.has_base else rows
-        systems = self.metric.systems(used, self.model)
+        processes = self._observer.processes
+        kept = {p: processes.part(r, p) for p, r in used.items()}
+        systems = self.metric.systems(kept, self.model)
         step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)
         if step is None:
             self._skip(groups)
@@ -209,15 +216,27 @@ class GaussNewton(torch.optim.Optimizer):
         lr = max(group["lr"] for group in self.param_groups)
         after = walked(step.state, pull, step.moved, step.size, lr, self.trust_region)
         is_looking = self.steps % 2 == 0 or self.steps < _ALWAYS
-        looks = self._looks(groups) if is_looking else []
+        looks = looks_at(groups, self._look, processes) if is_looking else []
         before = [look.before(self.model, g) for g, look in looks]
+        processes.at_rest()
         self._walk(step, after.length / lr if lr else 0.0)
         if is_looking:
             after = self._looked_again(after, step.moved, looks, before)
         self._state = after
         self.steps += 1
         self.last_step = StepRecord(
-            self.steps, rows, systems, scale, s, pull, step, after, lr, self.trust_region, groups
+            self.steps,
+            rows,
+            systems,
+            scale,
+            s,
+            pull,
+            step,
+            after,
+            lr,
+            self.trust_region,
+            groups,
+            processes,
         )
 
     def _planned(self, rows: Mapping[Tensor, Rows], groups: Sequence[Group]) -> Plan:
@@ -230,19 +249,6 @@ class GaussNewton(torch.optim.Optimizer):
             self.plan = plan(rows, samples, self.max_overhead, self.metric, wants_base=wants_base)
             self._sizes = sizes
         return self.plan
-
-    def _looks(self, groups: Sequence[Group]) -> list[tuple[Group, SecondLook]]:
-        """The first samples of the batch, where their outputs can be had a second time."""
-        if self._look is None:
-            return []
-        left = self._look.count
-        looks: list[tuple[Group, SecondLook]] = []
-        for group in groups:
-            here = min(left - group.here.start, len(group.here))
-            if here > 0:
-                looks.append((group, replace(self._look, count=here)))
-            left -= group.count
-        return looks
 
     def _looked_again(
         self,
@@ -258,7 +264,7 @@ class GaussNewton(torch.optim.Optimizer):
         for (group, look), old in zip(looks, before, strict=True):
             felt += output_change(group, old, look.again(self.model, group))
         seen = number(moved[: self._look.count].square().sum()) * state.length**2 / state.c
-        return measure(state, number(summed(felt, self.model)), seen)
+        return measure(state, number(self._observer.processes.summed(felt)), seen)
 
     def _last_step(self) -> StepState:
         if self._state is None:
@@ -294,11 +300,13 @@ class GaussNewton(torch.optim.Optimizer):
         read = {p: p.grad for p in rows if p.grad is not None and p.ndim <= max(least, 1)}
         if not read:
             return 1.0
-        ones = torch.ones_like(s)
-        own = torch.cat([rows[p].combined(ones).flatten() for p in read])
-        given = torch.cat([g.flatten() for g in read.values()]).to(own.dtype)
-        size = number(own @ own)
-        factor = where_positive(size, number(own @ given) / at_least(size, 1e-30), 1.0)
+        ones, processes = torch.ones_like(s), self._observer.processes
+        own = {p: processes.part(rows[p], p).combined(ones) for p in read}
+        size, both = (
+            number(torch.stack([processes.inner(o, x[p]) for p, o in own.items()]).sum())
+            for x in (own, read)
+        )
+        factor = where_positive(size, both / at_least(size, 1e-30), 1.0)
         # NaN stays: such a step is left out.
         return where_positive(_NOISE - abs(factor - 1.0), 1.0, factor)
 
@@ -330,7 +338,8 @@ class GaussNewton(torch.optim.Optimizer):
                 "Subtract from each sample's loss the least that any outputs could give."
             )
         names = {p: name for name, p in self.model.named_parameters()}
-        broken = [names[p] for p in self._parameters if not bool(torch.isfinite(p).all())]
+        inner = self._observer.processes.inner  # 0 where p is finite, else NaN, in all processes
+        broken = [names[p] for p in self._parameters if bool(inner(0.0 * p, p).isnan())]
         if broken:
             raise DomainError(
                 f"GaussNewton: expected finite parameters, got others in {', '.join(broken[:6])}. "

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,10 @@ from riemannian_torch.gauss_newton.output_loss import OutputLoss, output_loss
 from riemannian_torch.gauss_newton.watch import Use, Watch, no_parameters
 
 _MANY = 1000
+
+# Parameters by their ids, to which those of what stands in their places are added, and a hook
+# for where a backward pass has reached one.
+Follow: TypeAlias = Callable[[dict[int, Tensor], Callable[[Tensor], Any]], list[RemovableHandle]]
 
 
 @final
@@ -117,14 +121,18 @@ class Recorder:
         model: nn.Module,
         criterion: nn.Module | None,
         parameters: Sequence[nn.Parameter],
+        follow: Follow,
         on_loss: weakref.WeakMethod[Callable[[LossCall, Record], None]],
     ) -> None:
-        self.watch = Watch(parameters, _Hook(self, "_used"))
+        own: dict[int, Tensor] = {id(p): p for p in parameters}
+        self.watch = Watch(own, _Hook(self, "_used"))
         self.is_paused = False
         self._on_loss = on_loss
         self._record, self._passes = Record(), list[_Backward]()
         self._watching: list[tuple[bool, ExitStack]] = []
-        self._handles: list[RemovableHandle] = [
+        # Processes go on adding to their handles, which are removed with the others.
+        self._handles = follow(own, _Hook(self, "_reached"))
+        self._handles += [
             model.register_forward_pre_hook(_Hook(self, "_enter"), with_kwargs=True),
             model.register_forward_hook(_Hook(self, "_leave"), with_kwargs=True, always_call=True),
             *(p.register_post_accumulate_grad_hook(_Hook(self, "_reached")) for p in parameters),

@@ -8,6 +8,7 @@ Source: Pehle and Slotine, arXiv:2603.03610; the Khatri-Rao Gram matrix (THEORY 
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,6 +56,10 @@ class Rows(abc.ABC):
     def part(self, samples: slice) -> Rows:
         """The rows of some samples."""
 
+    def size(self, direction: Tensor) -> Tensor:
+        """``|direction|^2``."""
+        return direction.square().sum()
+
     @property
     @abc.abstractmethod
     def pair_cost(self) -> int:
@@ -76,7 +81,7 @@ class DenseRows(Rows):
     @property
     def flat(self) -> Tensor:
         """The rows as vectors, (B, n)."""
-        return self.rows if self.rows.ndim == 2 else self.rows.reshape(len(self.rows), -1)
+        return self.rows.reshape(len(self.rows), math.prod(self.rows.shape[1:]))
 
     @override
     def gram(self) -> Tensor:

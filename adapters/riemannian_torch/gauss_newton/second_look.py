@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from riemannian_torch.gauss_newton.groups import Group
 from riemannian_torch.gauss_newton.output_loss import OutputLoss
+from riemannian_torch.gauss_newton.processes import Processes
 from riemannian_torch.gauss_newton.recorder import ModelCall, tensors_of
 from riemannian_torch.training_layers import is_map_of_a_point
 
@@ -24,6 +25,7 @@ class SecondLook:
     """How outputs are computed again: of the first ``count`` samples, or of all.
 
     Attributes:
+        count: May be 0 where a call of the model needs other processes.
         in_evaluation: Whether the model is put into evaluation mode for it: for layers that draw
             at random or mix the batch.
         twice: Whether the outputs before the step are computed again too.
@@ -50,14 +52,15 @@ class SecondLook:
             arguments, named = tuple(map(cut, arguments)), {k: cut(a) for k, a in named.items()}
         with _evaluating(model, wanted=self.in_evaluation), torch.no_grad():
             results = [r for r in tensors_of(model(*arguments, **named)) if r.is_floating_point()]
-        return results[0] if self.is_cut else self._first(results[0])
+        return self._first(results[0])
 
     def _cut(self, call: ModelCall) -> Callable[[Any], Any]:
         whole = call.count(self.axis)
+        some = replace(self, count=max(1, self.count))  # no model takes an empty batch
 
         def cut(a: Any) -> Any:
             has_samples = isinstance(a, Tensor) and a.ndim > self.axis
-            return self._first(a) if has_samples and a.shape[self.axis] == whole else a
+            return some._first(a) if has_samples and a.shape[self.axis] == whole else a
 
         return cut
 
@@ -90,6 +93,21 @@ def second_look(model: nn.Module, group: Group, axis: int) -> SecondLook | None:
         if found.shape == wanted.shape and torch.allclose(found, wanted, rtol=1e-2, atol=1e-4):
             return look
     return None
+
+
+def looks_at(
+    groups: Sequence[Group], look: SecondLook | None, processes: Processes
+) -> list[tuple[Group, SecondLook]]:
+    """Looks at the first samples of all groups, where they are here."""
+    if look is None:
+        return []
+    left, looks = look.count, list[tuple[Group, SecondLook]]()
+    for group in groups:
+        here = min(left - group.here.start, len(group.here))
+        if here > 0 or processes.call_together:
+            looks.append((group, replace(look, count=max(here, 0))))
+        left -= group.count
+    return looks
 
 
 def output_change(group: Group, before: Tensor, after: Tensor) -> Tensor:

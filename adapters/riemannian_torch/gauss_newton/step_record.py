@@ -11,6 +11,7 @@ from torch import Tensor
 from riemannian_torch.gauss_newton.damped_step import StepState
 from riemannian_torch.gauss_newton.direction import Direction
 from riemannian_torch.gauss_newton.groups import Group
+from riemannian_torch.gauss_newton.processes import Processes
 from riemannian_torch.gauss_newton.rows import Rows
 
 
@@ -31,6 +32,7 @@ class StepRecord:
         lr: The largest multiple of P that was allowed.
         trust_region: The largest squared size that was allowed.
         groups: The samples.
+        processes: Which took the step.
     """
 
     number: int
@@ -44,3 +46,4 @@ class StepRecord:
     lr: float
     trust_region: float
     groups: Sequence[Group]
+    processes: Processes

@@ -88,7 +88,7 @@ def _versions(arguments: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _is_value(argument: Any) -> bool:
-    return isinstance(argument, Tensor) and type(argument) is not nn.Parameter
+    return isinstance(argument, Tensor) and not isinstance(argument, nn.Parameter)
 
 
 # A tensor made inside of the model that is to be differentiated for.
@@ -99,6 +99,10 @@ _ASKING = frozenset({Tensor.requires_grad_, Tensor.requires_grad.__set__})
 class Watch(TorchFunctionMode):
     """Notes each use of the given parameters down while it is active.
 
+    Args:
+        own: The parameters, by the id of what is used; it may grow.
+        note: Is given each use.
+
     Attributes:
         weights_wanted: Whether backward passes are the loop's own, which give the weights'
             gradients and must leave the cotangents here.
@@ -106,9 +110,9 @@ class Watch(TorchFunctionMode):
         missed: Whether a derivative went through a call that was not made to be followed.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], note: Callable[[Use], None]) -> None:
+    def __init__(self, own: Mapping[int, Tensor], note: Callable[[Use], None]) -> None:
         super().__init__()
-        self._own = {id(p) for p in parameters}
+        self._own = own
         self._note = note
         self.weights_wanted = True
         self.derivatives: bool | None = None
@@ -149,7 +153,8 @@ class Watch(TorchFunctionMode):
         if reader is None:
             self._follows = self._follows or func in _ASKING
             return func(*args, **named)
-        if self._own.isdisjoint(map(id, args)) and self._own.isdisjoint(map(id, named.values())):
+        own = self._own.keys()
+        if own.isdisjoint(map(id, args)) and own.isdisjoint(map(id, named.values())):
             return func(*args, **named)
         if self._follows and func is F.linear and not _is_transformed(args[0]):
             result: Any = self._linear(*args, **named)
@@ -176,6 +181,9 @@ class Watch(TorchFunctionMode):
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Any:
         return Product.apply(input, weight, bias, False, self)
 
+    def _kept(self, argument: Any) -> Any:
+        return argument.detach() if _is_value(argument) else self._own.get(id(argument), argument)
+
     def product(self, result: Tensor, x: Tensor, weight: Tensor, is_adjoint: bool) -> None:
         """Note a product down that a derivative has made."""
         self.derivatives = True
@@ -185,9 +193,8 @@ class Watch(TorchFunctionMode):
     def _found(
         self, reader: Reader, result: Tensor, args: tuple[Any, ...], named: Mapping[str, Any]
     ) -> None:
-        arguments = tuple([a.detach() if _is_value(a) else a for a in args])
-        if named:
-            named = {k: a.detach() if _is_value(a) else a for k, a in named.items()}
+        arguments = tuple(map(self._kept, args))
+        named = {k: self._kept(a) for k, a in named.items()}
         use = Use(reader, arguments, named, get_gradient_edge(result), self._axis)
         if self.weights_wanted:
             result.register_hook(use.note)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.metric_choice import JointMetric, LayerMetric
+from riemannian_torch.gauss_newton.processes_of import processes_of, put_to_rest
 from riemannian_torch.laplace.likelihood import Likelihood
 from riemannian_torch.laplace.model_columns import model_columns
 from riemannian_torch.laplace.posterior import Block, Posterior, positive_precision
@@ -68,6 +69,7 @@ def laplace(
     delta = positive_precision(prior_precision)
     if metric is not None and metric.columns is not None:
         raise SignatureError("laplace: expected a metric with all columns, got drawn ones.")
+    _check_whole(model)
     names = _names(model, parameters)
     own = copy.deepcopy(model).eval()
     named = dict(own.named_parameters())
@@ -104,6 +106,16 @@ def laplace(
         for group, block in zip(blocks, gathered, strict=True)
     ]
     return Posterior(own, likelihood, tuple(found), value, delta, count, batch_axis)
+
+
+def _check_whole(model: nn.Module) -> None:
+    put_to_rest(model)
+    if processes_of(model, list(model.parameters())).call_together:
+        raise UnsupportedError(
+            "laplace: expected a model of one process, got one that fully_shard has sharded. Build "
+            "the model without it, and load what torch.distributed.checkpoint.state_dict."
+            "get_model_state_dict gives with full_state_dict=True."
+        )
 
 
 def _names(model: nn.Module, parameters: Iterable[nn.Parameter] | None) -> list[str]:
