@@ -140,6 +140,7 @@ def test_an_interrupt_keeps_what_was_found(monkeypatch):
 def test_an_interrupted_fit_is_marked_and_keeps_the_best(monkeypatch):
     from riemannian_modules.engine.time_courses.model import CourseModel
 
+    problem = enzyme().problem  # fitted once for all tests, and not to be interrupted here
     whole, calls = CourseModel.predicted_slopes, []
 
     def predicted_slopes(self, scaled):
@@ -149,7 +150,6 @@ def test_an_interrupted_fit_is_marked_and_keeps_the_best(monkeypatch):
         return whole(self, scaled)
 
     monkeypatch.setattr(CourseModel, "predicted_slopes", predicted_slopes)
-    problem = enzyme().problem
     found = fit_trajectories(away(ENZYME, 1.3), problem.experiments, progress=QUIET)
     assert found.outcome is Outcome.INTERRUPTED
     assert np.isfinite(found.minus_two_log_likelihood)
