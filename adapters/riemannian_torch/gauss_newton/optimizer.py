@@ -22,7 +22,7 @@ from riemannian_torch.gauss_newton.base_metric import in_base
 from riemannian_torch.gauss_newton.checks import check_options, check_parameters, trained_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
-from riemannian_torch.gauss_newton.groups import Group, outputs_of
+from riemannian_torch.gauss_newton.groups import Group, coefficients, outputs_of
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.number import Number, number
 from riemannian_torch.gauss_newton.observer import Observer
@@ -38,7 +38,6 @@ from riemannian_torch.gauss_newton.second_look import (
 )
 from riemannian_torch.gauss_newton.step_record import StepRecord
 
-_LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
 _MANY_OUTPUTS = 16  # of a sample: one column then sees too little, and layers get a base metric
 _ALWAYS = 5  # of the first steps, after which c is measured at every second one
 _KEPT = (
@@ -80,7 +79,7 @@ class GaussNewton(torch.optim.Optimizer):
         max_overhead: Largest number of operations of a step, as a multiple of those of forward and
             backward; smaller blocks of samples are solved for where more would be needed.
         metric: `ResidualMetric` where absent; `JointMetric` or `LayerMetric` for the exact one of
-            models with few outputs, which needs step(closure).
+            models with few outputs.
 
     Attributes:
         steps: How many have been taken.
@@ -139,6 +138,7 @@ class GaussNewton(torch.optim.Optimizer):
         self._observer = Observer(
             self.model, self.criterion, self._parameters, self.batch_axis, self.metric
         )
+        self._observer.step = self.steps
         self._look: SecondLook | None = None
         self.plan: Plan | None = None
         self._is_new = True
@@ -153,7 +153,7 @@ class GaussNewton(torch.optim.Optimizer):
     @override
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, and what the passes that gave them have left here."""
-        self._observer.recorder.clear()
+        self._observer.clear()
         self.last_step = None
         super().zero_grad(set_to_none)
 
@@ -174,7 +174,7 @@ class GaussNewton(torch.optim.Optimizer):
             DomainError: For a loss below 0, or parameters that are not finite.
         """
         observer = self._observer
-        observer.step, self.last_step = self.steps, None
+        self.last_step = None
         if hasattr(self, "found_inf"):
             raise UnsupportedError(
                 "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
@@ -188,7 +188,8 @@ class GaussNewton(torch.optim.Optimizer):
             with torch.no_grad(), self.unwatched():
                 self._step(groups, is_habit=closure is None)
         finally:
-            observer.recorder.clear()
+            observer.clear()
+            observer.step = self.steps
         return returned
 
     def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
@@ -197,8 +198,9 @@ class GaussNewton(torch.optim.Optimizer):
             self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
             self._is_new = False
         state = self._last_step()
-        (scale, s), rows = _coefficients(groups, state.c), self._rows(groups)
-        pull = s * self._clipping(rows, s) if is_habit else s
+        (scale, s), rows = coefficients(groups, state.c), self._rows(groups)
+        shares = torch.cat([g.shares for g in groups])
+        pull = s * self._clipping(rows, shares) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = plan(
             rows, len(s), self.max_overhead, self.metric,
@@ -275,17 +277,17 @@ class GaussNewton(torch.optim.Optimizer):
             )
         return rows
 
-    def _clipping(self, rows: Mapping[Tensor, Rows], s: Tensor) -> Tensor:
+    def _clipping(self, rows: Mapping[Tensor, Rows], shares: Tensor) -> Tensor:
         """By what a training loop has multiplied its gradients since the backward pass.
 
         Read off the vectors among the parameters; a common factor is the step's too.
         """
         least = min((p.ndim for p in rows), default=0)
         read = [p for p in rows if p.grad is not None and p.ndim <= max(least, 1)]
-        both = size = torch.zeros_like(s[0])
+        both = size = torch.zeros_like(shares[0])
         processes = self._observer.processes
         for p in read:
-            own = processes.part(rows[p], p).combined(torch.ones_like(s))
+            own = processes.part(rows[p], p).combined(shares)
             both, size = both + processes.inner(own, _gradient(p)), size + processes.inner(own, own)
         factor = both / torch.where(size > 0, size, 1.0)
         return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
@@ -367,6 +369,7 @@ class GaussNewton(torch.optim.Optimizer):
         last = state_dict["last_step"]
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "last_step"})
         self.steps, self.skipped, self._state = last["steps"], last["skipped"], None
+        self._observer.step = self.steps
         if last["state"] is not None:
             device = self._parameters[0].device
             self._state = StepState.read({
@@ -390,18 +393,3 @@ class GaussNewton(torch.optim.Optimizer):
 
 def _gradient(p: Tensor) -> Tensor:
     return torch.zeros_like(p) if p.grad is None else p.grad
-
-
-def _coefficients(groups: Sequence[Group], c: Number) -> tuple[Tensor, Tensor]:
-    """The scale of the rows, and the gradient's coefficients s in terms of ``U = scale row``.
-
-    ``s_b = sqrt(2 l_b / c)`` and the scale ``1 / s_b`` along the residuals.
-    """
-    excess = torch.cat([g.excess for g in groups])
-    excess = torch.where(excess < 0, torch.nan, excess)
-    if any(g.coefficients is not None for g in groups):
-        s = torch.where(excess.isnan(), torch.nan, torch.cat([g.shares for g in groups]))
-        return torch.ones_like(s), s
-    excess = torch.maximum(excess, _LEAST_LOSS * excess.mean()).clamp_min(1e-30)
-    s = torch.sqrt(2.0 * excess / c)
-    return 1.0 / s, s
