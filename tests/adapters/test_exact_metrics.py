@@ -12,7 +12,7 @@ import riemannian_modules as rm
 from riemannian_modules import metrics
 from riemannian_modules.engine import propagate
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
-from riemannian_torch import GaussNewton, JointMetric, LayerMetric, ResidualMetric
+from riemannian_torch import GaussNewton, JointMetric, LayerMetric, ResidualMetric, diagnose
 from riemannian_torch.gauss_newton.metric_choice import layers_of
 from tests.adapters.networks import perceptron
 from tests.adapters.test_gauss_newton import Spreading
@@ -301,6 +301,64 @@ def test_drawn_columns_are_the_same_after_a_resume():
         assert torch.equal(p, q)
 
 
+# ---------------------------------------------------------- loops with backward, samples that meet
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("case", TRAINED, ids=lambda case: case.__name__)
+@pytest.mark.parametrize("metric", [JointMetric(columns=3), LayerMetric()], ids=["joint", "layers"])
+def test_a_loop_with_backward_takes_the_steps_of_a_closure(case, metric):
+    torch.manual_seed(3)
+    net, x, y, criterion, axis = case(4)
+    x, y, net = *(t.double() if t.is_floating_point() else t for t in (x, y)), net.double()
+    twin = copy.deepcopy(net)
+    closing, habit = (
+        GaussNewton(n, criterion, batch_axis=axis, metric=metric) for n in (net, twin)
+    )
+    for _ in range(2):
+        closing.step(lambda: criterion(net(x), y))
+        habit.zero_grad()
+        (0.5 * criterion(twin(x), y) + 0.5 * criterion(twin(x), y)).backward()
+        habit.step()
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-7, atol=1e-7)
+
+
+class NormedByBatch(nn.Module):
+    """Layers with the means of the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 5), nn.Linear(5, 4)
+        self.norm = nn.BatchNorm1d(5, track_running_stats=False)
+
+    def forward(self, x):
+        return self.last(torch.tanh(self.norm(self.first(x))))
+
+
+@pytest.mark.filterwarnings("ignore:GaussNewton. the samples of this model meet")
+@pytest.mark.parametrize("make", [lambda: Spreading(7), NormedByBatch], ids=["graph", "normed"])
+@pytest.mark.parametrize("is_backward", [False, True], ids=["closure", "backward"])
+@pytest.mark.parametrize("one", cases()[:5], ids=lambda c: type(c[0]).__name__)
+def test_the_direction_solves_the_dense_system_where_samples_meet(make, is_backward, one):
+    torch.manual_seed(0)
+    criterion, y = one
+    net, x = make().double(), torch.randn(7, 3).double()
+    g, M = dense_metric(net, criterion, x, y)
+    expected = torch.linalg.solve(M + MU * torch.eye(len(g)).double(), g)
+    optimizer = GaussNewton(net, criterion, damping=MU, metric=JointMetric())
+    if is_backward:
+        criterion(net(x), y).backward()
+        optimizer.step()
+    else:
+        optimizer.step(lambda: criterion(net(x), y))
+    found = torch.cat([optimizer.state[p]["direction"].flatten() for p in net.parameters()])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10 * float(expected.abs().max()))
+    assert diagnose(optimizer).loss == pytest.approx(
+        float(optimizer.last_step.groups[0].excess.sum())
+    )
+
+
 # ---------------------------------------------------------------------- all that it cannot be had
 
 
@@ -387,24 +445,6 @@ def test_a_grossly_wrong_label_leaves_the_step_finite():
         before = float(optimizer.step(lambda net=net, f=f, x=x, y=y: f(net(x), y)).detach())
         assert optimizer.skipped == 0
         assert float(f(net(x), y).detach()) < before
-
-
-def test_a_backward_pass_alone_is_refused_by_name():
-    net, x, y = perceptron(3, 5, 4), torch.randn(7, 3), torch.arange(7) % 4
-    optimizer = GaussNewton(net, ENTROPY, metric=JointMetric())
-    ENTROPY(net(x), y).backward()
-    with pytest.raises(UnsupportedError, match=r"step\(closure\)"):
-        optimizer.step()
-
-
-def test_samples_that_meet_are_refused_by_name():
-    net, x, y = Spreading(12), torch.randn(12, 3), torch.arange(12) % 4
-    optimizer = GaussNewton(net, ENTROPY, metric=LayerMetric())
-    with (
-        pytest.raises(UnsupportedError, match="LayerMetric"),
-        pytest.warns(UserWarning, match="meet"),
-    ):
-        optimizer.step(lambda: ENTROPY(net(x), y))
 
 
 def test_a_straight_line_has_no_exact_metric():

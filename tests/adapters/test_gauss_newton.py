@@ -432,14 +432,16 @@ def test_rows_of_samples_that_meet_are_each_ones_own_derivative(samples):
             torch.testing.assert_close(group.rows[p].formed().rows[b], g)
 
 
-def test_samples_that_meet_need_a_closure(samples):
-    x, y = samples
-    model = Spreading(12)
-    optimizer = GaussNewton(model, ENTROPY)
-    with pytest.warns(UserWarning, match="meet"):
-        ENTROPY(model(x), y).backward()
-    with pytest.raises(UnsupportedError, match="closure"):
-        optimizer.step()
+@pytest.mark.filterwarnings("ignore:GaussNewton. the samples of this model meet")
+def test_a_loop_with_backward_takes_the_steps_of_a_closure_where_samples_meet(samples):
+    x, y = samples[0].double(), samples[1]
+    torch.manual_seed(0)
+    net = Spreading(12).double()
+    twin = copy.deepcopy(net)
+    closing, habit = GaussNewton(net, ENTROPY), GaussNewton(twin, ENTROPY)
+    for _ in range(3):
+        closing.step(lambda: ENTROPY(net(x), y))
+    torch.testing.assert_close(train(twin, habit, x, y, 3), values(net))
 
 
 def test_a_penalty_beside_the_criterion_is_refused(samples):

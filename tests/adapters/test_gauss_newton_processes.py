@@ -34,6 +34,10 @@ def words():
     return torch.randint(0, 9, (12, 5)), torch.randint(0, 9, (12,))
 
 
+def table():
+    return nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(20, 9))
+
+
 def pixels():
     return torch.randn(12, 2, 5, 5).double(), torch.randint(0, 4, (12,))
 
@@ -62,11 +66,13 @@ WAYS = {
     "backward": Way(is_backward=True),
     "joint": Way(metric=JointMetric()),
     "layers": Way(metric=LayerMetric()),
+    "joint backward": Way(metric=JointMetric(columns=2), is_backward=True),
     # Of 80 samples all that are looked at again are on the first process.
     "sweep": Way(samples=partial(points, 80), max_overhead=1.0),
     "many outputs": Way(partial(perceptron, 3, 7, 20), partial(points, 80, 20)),
     "narrow": Way(partial(perceptron, 3, 1, 4)),  # an empty shard
     "tied": Way(Tied, words),
+    "table": Way(table, words),
     "convolution": Way(convolution, pixels),
     "resumed": Way(is_resumed=True),
     "odd closure": Way(Odd),

@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 
 from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.number import Number
 from riemannian_torch.gauss_newton.output_loss import OutputLoss
 from riemannian_torch.gauss_newton.recorder import LossCall, ModelCall, Pass
 from riemannian_torch.gauss_newton.rows import Rows, added
 from riemannian_torch.gauss_newton.uses import Samples
+
+_LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
 
 
 @final
@@ -52,6 +55,27 @@ class Group:
 def outputs_of(groups: Sequence[Group]) -> int:
     """How many outputs a loss looks at for each sample, at most."""
     return max((f.numel() // len(g.here) for g in groups for f, *_ in g.losses), default=0)
+
+
+def coefficients(groups: Sequence[Group], c: Number) -> tuple[Tensor, Tensor]:
+    """The scale of the rows, and the gradient's coefficients s in terms of ``U = scale row``.
+
+    ``s_b = sqrt(2 l_b / c)`` and the scale ``1 / s_b`` along the residuals.
+    """
+    excess = joined([g.excess for g in groups])
+    if any(g.coefficients is not None for g in groups):
+        shares = joined([g.shares for g in groups])
+        s = torch.where((excess < 0) | excess.isnan(), torch.nan, shares)
+        return torch.ones_like(s), s
+    # A loss below 0 has no root, and maximum keeps its NaN.
+    least = excess.mean().mul_(_LEAST_LOSS).clamp_min_(1e-30)
+    s = torch.maximum((excess * (2.0 / c)).sqrt_(), (least * (2.0 / c)).sqrt_())
+    return s.reciprocal(), s
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """The parts one after the other; one alone is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> Iterator[Group]:

@@ -62,6 +62,24 @@ def mixed_group(
     f, parts = call.parts()
     excess = (parts.excess(f) * weight_of(call)).reshape(len(f), -1).sum(1).to(dtype)
     (d,) = torch.autograd.grad(call.value, call.outputs, weight_of(call), retain_graph=True)
+    rows, _ = rows_of_entries(call, uses, own, dtype, d, keep=keep)
+    return Group(excess, rows, (), ((f, parts, weight_of(call)),), range(len(f)))
+
+
+def rows_of_entries(
+    call: LossCall,
+    uses: Sequence[Use],
+    own: set[Tensor],
+    dtype: torch.dtype,
+    d: Tensor,
+    *,
+    keep: bool,
+) -> tuple[dict[Tensor, Rows], set[Use]]:
+    """The rows of each entry along the first axis, for cotangents d of the outputs.
+
+    Returns:
+        The rows of each parameter, and the uses that they come from.
+    """
     each = torch.zeros(len(d), *d.shape, dtype=d.dtype, device=d.device)
     index = torch.arange(len(d), device=d.device)
     each[index, index] = d
@@ -71,15 +89,9 @@ def mixed_group(
     )  # fmt: skip
     rows: dict[Tensor, list[Rows]] = {}
     samples = Samples(len(d), 0, dtype)
-    for use, cotangents in zip(uses, found, strict=True):
-        if cotangents is not None:
-            for parameter, given in use.rows(samples, cotangents.flatten(0, 1), len(d)):
-                if parameter in own and parameter.requires_grad:
-                    rows.setdefault(parameter, []).append(given)
-    return Group(
-        excess,
-        {p: added(r) for p, r in rows.items()},
-        (),
-        ((f, parts, weight_of(call)),),
-        range(len(f)),
-    )
+    reached = {u: c for u, c in zip(uses, found, strict=True) if c is not None}
+    for use, cotangents in reached.items():
+        for parameter, given in use.rows(samples, cotangents.flatten(0, 1), len(d)):
+            if parameter in own and parameter.requires_grad:
+                rows.setdefault(parameter, []).append(given)
+    return {p: added(r) for p, r in rows.items()}, set(reached)

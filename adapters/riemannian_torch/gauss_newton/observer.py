@@ -19,7 +19,7 @@ from riemannian_torch.gauss_newton.given_loss import Given
 from riemannian_torch.gauss_newton.groups import Group, counts_of, groups_of
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, StepMetric
 from riemannian_torch.gauss_newton.mixing import mixed_group, samples_meet
-from riemannian_torch.gauss_newton.output_columns import column_groups
+from riemannian_torch.gauss_newton.output_columns import column_groups, mixed_column_groups
 from riemannian_torch.gauss_newton.processes_of import processes_of
 from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record, Recorder
 from riemannian_torch.gauss_newton.remaining import remaining_rows
@@ -45,16 +45,18 @@ class Observer:
         metric: StepMetric,
     ) -> None:
         self.model, self.axis, self.metric = model, axis, metric
-        self.step = 0
+        self.step = 0  # the number of the next, for what is drawn
         self.parameters = list[Tensor](parameters)
         self.dtype = torch.promote_types(parameters[0].dtype, torch.float32)
         self.processes = processes_of(model, parameters)
         self.recorder = Recorder(
-            model, criterion, parameters, self.processes.follow, weakref.WeakMethod(self._look_at)
-        )
+            model, criterion, parameters, self.processes.follow,
+            weakref.WeakMethod(self._look_at), weakref.WeakMethod(self._begun),
+        )  # fmt: skip
         self._own = set[Tensor](parameters)
         self._remaining = set[Tensor]()
         self._is_new, self._meet = True, False
+        self._early: dict[LossCall, list[Group]] = {}
 
     def of_closure(self, closure: Callable[[], Any]) -> tuple[Any, list[Group]]:
         """What the closure returned, and the groups of its samples."""
@@ -80,9 +82,14 @@ class Observer:
         return returned, self._completed(groups, gradients)
 
     def _called(self, closure: Callable[[], Any]) -> Any:
-        self.recorder.clear()
+        self.clear()
         with torch.enable_grad(), self.processes.alone():
             return closure()
+
+    def clear(self) -> None:
+        """Forget what was noted down."""
+        self.recorder.clear()
+        self._early.clear()
 
     def of_passes(self) -> list[Group]:
         """The groups of the backward passes since the last step; none where one cannot be read."""
@@ -101,30 +108,19 @@ class Observer:
                 "the last step, got none. Call the criterion that the optimizer was given, "
                 "criterion(model(inputs), targets).backward(), or give step a closure."
             )
-        if isinstance(self.metric, ExactMetric):
-            raise UnsupportedError(
-                f"GaussNewton: expected step(closure), for {type(self.metric).__name__} takes a "
-                "backward pass for each output. Return the loss from a closure, without backward()."
-            )
-        if self._meet:
-            raise UnsupportedError(
-                "GaussNewton: expected a model whose samples do not meet, or step(closure): one "
-                "backward pass cannot tell what each sample gives. Return the loss from a closure."
-            )
-        with torch.no_grad():
-            groups = [
-                g for found in passes for g in groups_of(found, self._own, self.axis, self.dtype)
-            ]
+        groups: list[Group] = []
+        for found in passes:
+            early = [g for call in found.losses for g in self._early.pop(call, ())]
+            with torch.no_grad():
+                groups += early or groups_of(found, self._own, self.axis, self.dtype)
         gradients = None
         if self._is_new:
             gradients = {p: p.grad for p in self.parameters if p.grad is not None}
         return self._completed(groups, gradients)
 
     def _of_loss(self, call: LossCall, record: Record, *, keep: bool) -> list[Group]:
-        if isinstance(self.metric, ExactMetric):
-            return self._columns(call, record, self.metric)
-        if self._meet:
-            return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
+        if self._takes_many_passes:
+            return self._of_many_passes(call, record, keep=keep)
         begin, slope = call.value, call.weight
         if call.slope is not None:  # the way from the outputs on is needed once more
             begin, slope = call.outputs, call.slope.detach()
@@ -136,21 +132,42 @@ class Observer:
         with torch.no_grad():
             return list(groups_of(seen, self._own, self.axis, self.dtype))
 
-    def _columns(self, call: LossCall, record: Record, metric: ExactMetric) -> list[Group]:
-        if self._meet:
-            raise UnsupportedError(
-                f"GaussNewton: expected a model whose samples do not meet for "
-                f"{type(metric).__name__}. Use ResidualMetric()."
-            )
-        return list(
-            column_groups(call, record, self._own, self.axis, self.dtype, metric, self.step)
-        )
+    @property
+    def _takes_many_passes(self) -> bool:
+        return self._meet or isinstance(self.metric, ExactMetric)
+
+    def _of_many_passes(self, call: LossCall, record: Record, *, keep: bool) -> list[Group]:
+        """What takes backward passes of its own, while torch's graph is there."""
+        if not isinstance(self.metric, ExactMetric):
+            return [mixed_group(call, record.uses, self._own, self.dtype, keep=keep)]
+        metric, step = self.metric, self.step
+        if self._meet or self._has_batch_norms():
+            found = mixed_column_groups(call, record, self._own, self.dtype, metric, step)
+        else:
+            found = column_groups(call, record, self._own, self.axis, self.dtype, metric, step)
+        return list(found)
+
+    def _begun(self, call: LossCall, record: Record) -> None:
+        """A backward pass of the loop's has come by a loss: its graph will be gone afterwards."""
+        if not self._takes_many_passes:
+            return
+        recorder, watch = self.recorder, self.recorder.watch
+        recorder.is_paused, watch.weights_wanted = True, False  # these come by the loss again
+        try:
+            self._early[call] = self._of_many_passes(call, record, keep=True)
+        finally:
+            recorder.is_paused, watch.weights_wanted = False, True
+        for use in record.uses:
+            use.cotangents.clear()  # of these passes, which are none of the loop's
+
+    def _has_batch_norms(self) -> bool:
+        return any(isinstance(m, _BatchNorm) and m.training for m in self.model.modules())
 
     def _look_at(self, call: LossCall, record: Record) -> None:
         """Find out whether samples meet, while torch's graph is there; norms of batches may."""
         if not self._is_new or self._meet:
             return
-        if any(isinstance(m, _BatchNorm) and m.training for m in self.model.modules()):
+        if self._has_batch_norms():
             return
         sizes = [c.count(self.axis) for c in record.calls]
         counts = counts_of(call.outputs.shape, sizes, self.axis)

@@ -22,7 +22,7 @@ from riemannian_torch.gauss_newton.base_metric import in_base
 from riemannian_torch.gauss_newton.checks import check_options, check_parameters, trained_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
-from riemannian_torch.gauss_newton.groups import Group, outputs_of
+from riemannian_torch.gauss_newton.groups import Group, coefficients, joined, outputs_of
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.number import Number, at_least, number, where_positive
 from riemannian_torch.gauss_newton.observer import Observer
@@ -38,7 +38,6 @@ from riemannian_torch.gauss_newton.second_look import (
 )
 from riemannian_torch.gauss_newton.step_record import StepRecord
 
-_LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
 _MANY_OUTPUTS = 16  # of a sample: one column then sees too little, and layers get a base metric
 _ALWAYS = 5  # of the first steps, after which c is measured at every second one
 _KEPT = (
@@ -80,7 +79,7 @@ class GaussNewton(torch.optim.Optimizer):
         max_overhead: Largest number of operations of a step, as a multiple of those of forward and
             backward; smaller blocks of samples are solved for where more would be needed.
         metric: `ResidualMetric` where absent; `JointMetric` or `LayerMetric` for the exact one of
-            models with few outputs, which needs step(closure).
+            models with few outputs.
 
     Attributes:
         steps: How many have been taken.
@@ -139,6 +138,7 @@ class GaussNewton(torch.optim.Optimizer):
         self._observer = Observer(
             self.model, self.criterion, self._parameters, self.batch_axis, self.metric
         )
+        self._observer.step = self.steps
         self._look: SecondLook | None = None
         self.plan: Plan | None = None
         self._sizes: tuple[Any, ...] = ()  # that the plan was made for
@@ -154,7 +154,7 @@ class GaussNewton(torch.optim.Optimizer):
     @override
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients, and what the passes that gave them have left here."""
-        self._observer.recorder.clear()
+        self._observer.clear()
         self.last_step = None
         super().zero_grad(set_to_none)
 
@@ -175,7 +175,7 @@ class GaussNewton(torch.optim.Optimizer):
             DomainError: For a loss below 0, or parameters that are not finite.
         """
         observer = self._observer
-        observer.step, self.last_step = self.steps, None
+        self.last_step = None
         if hasattr(self, "found_inf"):
             raise UnsupportedError(
                 "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
@@ -192,7 +192,8 @@ class GaussNewton(torch.optim.Optimizer):
             with torch.no_grad(), self.unwatched():
                 self._step(groups, is_habit=closure is None)
         finally:
-            observer.recorder.clear()
+            observer.clear()
+            observer.step = self.steps
         return returned
 
     def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
@@ -201,8 +202,10 @@ class GaussNewton(torch.optim.Optimizer):
             self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
             self._is_new = False
         state = self._last_step()
-        (scale, s), rows = _coefficients(groups, state.c), self._rows(groups)
-        pull = s * self._clipping(rows, s) if is_habit else s
+        (scale, s), rows = coefficients(groups, state.c), self._rows(groups)
+        pull = s
+        if is_habit:
+            pull = s * self._clipping(rows, joined([g.shares for g in groups]))
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = self._planned(rows, groups)
         used = in_base(rows, s) if self.plan.has_base else rows
@@ -291,7 +294,7 @@ class GaussNewton(torch.optim.Optimizer):
             )
         return rows
 
-    def _clipping(self, rows: Mapping[Tensor, Rows], s: Tensor) -> Number:
+    def _clipping(self, rows: Mapping[Tensor, Rows], shares: Tensor) -> Number:
         """By what a training loop has multiplied its gradients since the backward pass.
 
         Read off the vectors among the parameters; a common factor is the step's too.
@@ -300,8 +303,8 @@ class GaussNewton(torch.optim.Optimizer):
         read = {p: p.grad for p in rows if p.grad is not None and p.ndim <= max(least, 1)}
         if not read:
             return 1.0
-        ones, processes = torch.ones_like(s), self._observer.processes
-        own = {p: processes.part(rows[p], p).combined(ones) for p in read}
+        processes = self._observer.processes
+        own = {p: processes.part(rows[p], p).combined(shares) for p in read}
         size, both = (
             number(torch.stack([processes.inner(o, x[p]) for p, o in own.items()]).sum())
             for x in (own, read)
@@ -387,6 +390,7 @@ class GaussNewton(torch.optim.Optimizer):
         last = state_dict["last_step"]
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "last_step"})
         self.steps, self.skipped, self._state = last["steps"], last["skipped"], None
+        self._observer.step = self.steps
         if last["state"] is not None:
             device = self._parameters[0].device
             self._state = StepState.read({
@@ -406,19 +410,3 @@ class GaussNewton(torch.optim.Optimizer):
     def remove(self) -> None:
         """Take the hooks away from the model and the criterion; no step can follow."""
         self._observer.recorder.remove()
-
-
-def _coefficients(groups: Sequence[Group], c: Number) -> tuple[Tensor, Tensor]:
-    """The scale of the rows, and the gradient's coefficients s in terms of ``U = scale row``.
-
-    ``s_b = sqrt(2 l_b / c)`` and the scale ``1 / s_b`` along the residuals.
-    """
-    excess = torch.cat([g.excess for g in groups]) if len(groups) > 1 else groups[0].excess
-    if any(g.coefficients is not None for g in groups):
-        shares = torch.cat([g.shares for g in groups])
-        s = torch.where((excess < 0) | excess.isnan(), torch.nan, shares)
-        return torch.ones_like(s), s
-    # A loss below 0 has no root, and maximum keeps its NaN.
-    least = excess.mean().mul_(_LEAST_LOSS).clamp_min_(1e-30)
-    s = torch.maximum((excess * (2.0 / c)).sqrt_(), (least * (2.0 / c)).sqrt_())
-    return s.reciprocal(), s

@@ -22,6 +22,7 @@ from riemannian_torch.gauss_newton.groups import (
     weight_of,
 )
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric
+from riemannian_torch.gauss_newton.mixing import rows_of_entries
 from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record
 
 _MOST = 2**28  # numbers of all cotangents: 1 GiB in float32
@@ -54,22 +55,60 @@ def column_groups(
     excess = parts.excess(f)
     count = count_of(excess.shape, [c.count(axis) for c in record.calls], axis)
     places = places_of_samples(f, excess, count, axis)
+    cotangents, s = _columns(call, places, metric, step)
+    found = torch.autograd.grad(
+        call.outputs, [u.edge for u in record.uses], cotangents,
+        retain_graph=True, allow_unused=True, is_grads_batched=True,
+    )  # fmt: skip
+    pairs = [(u, d) for u, d in zip(record.uses, found, strict=True) if d is not None]
+    with torch.no_grad():
+        for k, coefficients in enumerate(s):
+            seen = Pass([call], {u: d[k] for u, d in pairs}, record.calls)
+            (group,) = groups_of(seen, own, axis, dtype)
+            yield replace(group, coefficients=coefficients.to(dtype))
+
+
+def mixed_column_groups(
+    call: LossCall,
+    record: Record,
+    own: set[Tensor],
+    dtype: torch.dtype,
+    metric: ExactMetric,
+    step: int,
+) -> Iterator[Group]:
+    """The same of models whose samples meet, for each entry along the outputs' first axis.
+
+    Cost: a backward pass for each column of each entry; an entry's are of all places.
+    """
+    f, parts = call.parts()
+    places = torch.arange(f.numel(), device=f.device).view(len(f), -1)
+    cotangents, s = _columns(call, places, metric, step)
+    excess = (parts.excess(f) * weight_of(call)).reshape(len(f), -1).sum(1).to(dtype)
+    for d, coefficients in zip(cotangents, s, strict=True):
+        rows, reached = rows_of_entries(call, record.uses, own, dtype, d, keep=True)
+        calls = [(c, ()) for c in record.calls if reached.intersection(c.uses)]
+        losses = ((f, parts, weight_of(call)),)
+        yield Group(excess, rows, calls, losses, range(len(f)), coefficients.to(dtype))
+
+
+def _columns(
+    call: LossCall, places: Tensor, metric: ExactMetric, step: int
+) -> tuple[Tensor, Tensor]:
+    """The cotangents ``S W`` (k, *outputs) of all samples' columns, and the gradient's s (k, B).
+
+    Args:
+        call: A loss.
+        places: Where each sample's d outputs stand, (B, d).
+        metric: Which columns.
+        step: For what is drawn.
+    """
+    f, parts = call.parts()
     weight = weight_of(call).sqrt()
     directions, s = _directions(parts.coefficients(f).flatten()[places], metric, step)
     z = f.new_zeros(len(directions), f.numel())
     z[:, places] = directions
     cotangents = weight * parts.root(f, z.view(-1, *f.shape))
-    found = torch.autograd.grad(
-        call.outputs, [u.edge for u in record.uses],
-        cotangents.reshape(-1, *call.outputs.shape).to(call.outputs.dtype),
-        retain_graph=True, allow_unused=True, is_grads_batched=True,
-    )  # fmt: skip
-    pairs = [(u, d) for u, d in zip(record.uses, found, strict=True) if d is not None]
-    with torch.no_grad():
-        for k, coefficients in enumerate(weight * s):
-            seen = Pass([call], {u: d[k] for u, d in pairs}, record.calls)
-            (group,) = groups_of(seen, own, axis, dtype)
-            yield replace(group, coefficients=coefficients.to(dtype))
+    return cotangents.reshape(-1, *call.outputs.shape).to(call.outputs.dtype), weight * s
 
 
 def _directions(s: Tensor, metric: ExactMetric, step: int) -> tuple[Tensor, Tensor]:

@@ -112,6 +112,10 @@ class Record:
     losses: list[LossCall] = field(default_factory=list)
 
 
+# A method of who listens; it may be gone.
+Heard: TypeAlias = "weakref.WeakMethod[Callable[[LossCall, Record], None]]"
+
+
 @final
 class Recorder:
     """Follows a model and its criterion by hooks, until it is removed or forgotten."""
@@ -122,12 +126,13 @@ class Recorder:
         criterion: nn.Module | None,
         parameters: Sequence[nn.Parameter],
         follow: Follow,
-        on_loss: weakref.WeakMethod[Callable[[LossCall, Record], None]],
+        on_loss: Heard,
+        on_backward: Heard,
     ) -> None:
         own: dict[int, Tensor] = {id(p): p for p in parameters}
         self.watch = Watch(own, _Hook(self, "_used"))
         self.is_paused = False
-        self._on_loss = on_loss
+        self._on_loss, self._on_backward = on_loss, on_backward
         self._record, self._passes = Record(), list[_Backward]()
         self._watching: list[tuple[bool, ExitStack]] = []
         # Processes go on adding to their handles, which are removed with the others.
@@ -216,7 +221,11 @@ class Recorder:
             record = self.taken()
             self._passes.append(_Backward([], record.uses, record.calls))
         if self._passes:
-            self._passes[-1].losses.append(call)
+            last = self._passes[-1]
+            last.losses.append(call)
+            look = self._on_backward()
+            if look is not None:
+                look(call, Record(last.uses, last.calls))
 
     def _reached(self, _parameter: Tensor) -> None:
         if self._passes:
@@ -266,6 +275,6 @@ class _Begin:
 
     def __call__(self, weight: Tensor) -> None:
         recorder = self._recorder()
-        if recorder is not None and not torch.is_grad_enabled():
+        if recorder and not recorder.is_paused and not torch.is_grad_enabled():
             self._call.weight = weight
             recorder.begin(self._call)
