@@ -25,7 +25,8 @@ LARGEST_STEP_COUNT = 10_000_000  # never reached: each call takes one step
 MOST_STANDING = 3  # calls in a row that may leave the time where it was
 ORDER = 5  # the highest of Gear's formulas here, and so the degree of an interpolant
 NODES = chebpts1(ORDER + 1)
-FIT = np.linalg.inv(chebvander(NODES, ORDER))  # from values there to Chebyshev's coefficients
+# From values there to Chebyshev's coefficients.
+FIT: Array = np.linalg.inv(chebvander(NODES, ORDER)).astype(np.float64)
 LEAST_SPAN = 16.0  # spacings of the end's time; CVODE refuses to begin for less than two
 
 
