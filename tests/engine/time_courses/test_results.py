@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 import riemannian_modules as rm
 from riemannian_modules.engine import (
     Dose,
+    Log10Scale,
     LogScale,
     Observable,
     Outcome,
@@ -241,6 +242,21 @@ def test_a_logarithmic_band_stays_positive():
     band = found.predict("A", [0.0, 3.0, 6.0])
     assert (band.lower > 0).all()
     np.testing.assert_allclose(band.lower * band.upper, band.mean**2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [LogScale(), Log10Scale()])
+def test_a_deviation_is_that_of_the_value_on_any_scale(scale):
+    """``x = exp(-k t)``: ``t dk x`` to first order, whatever scale the errors are alike on."""
+    t = np.array([1.0, 2.0, 3.0])
+    flow = rm.Equations({"dx": "-k*x"}, state="x", parameters={"k": 0.5})
+    one = experiment({"x": (t, np.exp(-0.5 * t), 0.1)}, x0={"x": 1.0})
+    shown = {"x": Observable("x", transformation=scale)}
+    found = fit_trajectories(flow, one, shown, progress=QUIET)
+    band, s = found.predict("x", t), found.deviations[0]
+    np.testing.assert_allclose(band.deviation, t * s * np.exp(-0.5 * t), rtol=1e-6)
+    reach = 1.959963984540054 * t * s
+    np.testing.assert_allclose(band.lower, np.exp(-0.5 * t - reach), rtol=1e-6)
+    np.testing.assert_allclose(band.upper, np.exp(-0.5 * t + reach), rtol=1e-6)
 
 
 def test_questions_without_an_answer_are_refused():
