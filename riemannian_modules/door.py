@@ -42,6 +42,8 @@ def number_array(
         given = np.asarray(value)
         if given.dtype.kind == "c":
             raise TypeError("complex numbers are not real")
+        if given.dtype.kind in "mM":
+            raise TypeError("give dates as the time since a start, in the unit of the model")
         return np.array(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as fault:
         raise error(

@@ -297,11 +297,9 @@ class Space(Shown):
         """Raise SignatureError unless all are names of ports or coordinates; says what is near."""
         unknown = [n for n in names if n not in self.index and n not in self._coordinate_places]
         if unknown:
-            missing = [name for name in self.names if name not in names]
             hint = did_you_mean([str(n) for n in unknown], self.names)
             raise SignatureError(
-                f"{where}: unknown names {unknown}{hint}, missing names {missing}; known are: "
-                f"{self.describe()}."
+                f"{where}: unknown names {unknown}{hint}; known are: {self.describe()}."
             )
 
     def _check_complete(self, places: Iterable[slice], where: str) -> None:

@@ -111,20 +111,26 @@ def at_times(times: ArrayLike, reset: Resets | None = None, *, name: str = "") -
     out.
 
     Args:
-        times: The times in any order, (k,), in the module's unit of time.
+        times: The times in any order, each once, (k,), in the module's unit of time.
         reset: As of `event`.
         name: Its name in the trajectory.
 
     Raises:
         SignatureError: For what is no array (k,) of times, or no reset.
-        DomainError: For NaN or infinite times.
+        DomainError: For NaN or infinite times, and times that stand twice.
     """
     t = number_array("at_times: times", times)
     if t.ndim != 1:
         raise SignatureError(f"at_times: expected times of shape (k,), got shape {t.shape}.")
     if not np.isfinite(t).all():
         raise DomainError("at_times: expected finite times, got NaN or infinity.")
-    return Event(name or "dose", None, np.unique(t), 0, _resets("at_times", reset), ends=False)
+    times, counts = np.unique(t, return_counts=True)
+    if (counts > 1).any():
+        raise DomainError(
+            f"at_times: the time {times[counts > 1][0]:g} stands {counts.max()} times, but an "
+            "event happens once at a time. Make an event of each, or put both into the reset."
+        )
+    return Event(name or "dose", None, times, 0, _resets("at_times", reset), ends=False)
 
 
 def _name(name: str, when: Formula) -> str:

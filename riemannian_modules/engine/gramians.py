@@ -5,6 +5,8 @@ Source: Moore (1981), IEEE Transactions on Automatic Control 26, 17-32.
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -12,6 +14,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.engine.state_space_model import StateSpaceModel
+from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.shown import Facts, Shown, counted, numbers
 from riemannian_modules.space import Array
 
@@ -54,14 +57,35 @@ def gramians_of(model: StateSpaceModel) -> Gramians:
 
 
 def lyapunov(model: StateSpaceModel, A: Array, Q: Array) -> Array:
-    """The solution of ``A P + P A^T + Q = 0``, or of ``A P A^T - P + Q = 0`` in discrete time."""
+    """The solution of ``A P + P A^T + Q = 0``, or of ``A P A^T - P + Q = 0`` in discrete time.
+
+    Raises:
+        ConvergenceError: If doubles do not hold it, or poles are too near to the border.
+    """
     from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
     if not len(A):
         return np.zeros((0, 0))
-    found: Any = (
-        solve_discrete_lyapunov(A, Q) if model.is_discrete else solve_continuous_lyapunov(A, -Q)
-    )
+    # In a unit of time in which A is about one; both sides are divided by a power of two.
+    size = 1.0 if model.is_discrete else math.ldexp(1.0, math.frexp(np.abs(A).max())[1])
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
+        # SciPy warns where it moves the poles to be able to go on, which gives another answer.
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            found: Any = (
+                solve_discrete_lyapunov(A, Q)
+                if model.is_discrete
+                else solve_continuous_lyapunov(A / size, -Q / size)
+            )
+        except (RuntimeWarning, ValueError, np.linalg.LinAlgError):
+            found = np.full(A.shape, np.inf)
+    if not np.isfinite(found).all():
+        slowest = model.poles[0]
+        raise ConvergenceError(
+            f"Lyapunov's equation has no solution in floating point: the pole {slowest:.4g} is too "
+            "near to the border of stability, beside the others or at all. Leave that state out, "
+            "or choose other units."
+        )
     return 0.5 * (found + found.T)
 
 

@@ -25,6 +25,7 @@ from riemannian_modules.space import Array
 
 FIRST_COUNT, MOST = 60, 4_000
 NEAR = 0.02  # of the picture's size, between the poles of two gains
+BESIDE = 1e-9  # relative: how near a gain counts as one at which there is no solution
 DECADES = 3  # of gain to both sides of the response's middle size
 
 Complex = NDArray[np.complex128]
@@ -40,6 +41,8 @@ class RootLocus(Shown):
         poles: Poles (g, n); a column is a branch.
         zeros: The zeros of the loop, to which branches tend.
         borders: The gains (b,) between the first and the last at which stability changes.
+        unsolvable: The gain (1,) between them at which the loop has no solution, for a feedthrough
+            below zero: there a pole passes through infinity; (0,) where there is none.
         output: The loop's output.
         input: Its input.
         time_unit: What times are counted in.
@@ -50,6 +53,7 @@ class RootLocus(Shown):
     poles: Complex
     zeros: Complex
     borders: Array
+    unsolvable: Array
     output: str
     input: str
     time_unit: str
@@ -73,6 +77,8 @@ class RootLocus(Shown):
             ("changes at", listed(borders)),
             ("last", words[bool(stable[-1])]),
         )
+        if len(self.unsolvable):
+            rows = (*rows, ("no solution at", f"{self.unsolvable[0]:.6g}, through infinity"))
         return Facts(title, rows)
 
 
@@ -87,9 +93,10 @@ def root_locus_of(loop: StateSpaceModel, gains: ArrayLike | None) -> RootLocus:
     if gains is None:
         k, poles = _followed(loop, zeros)
         borders = _borders(loop, k, poles)
-        at_borders = np.array([_poles(loop, b) for b in borders]).reshape(-1, len(loop.A))
-        order = np.argsort(np.concatenate([k, borders]), kind="stable")
-        k = np.concatenate([k, borders])[order]
+        shown = np.setdiff1d(borders, _unsolvable(loop, k))
+        at_borders = np.array([_poles(loop, b) for b in shown]).reshape(-1, len(loop.A))
+        order = np.argsort(np.concatenate([k, shown]), kind="stable")
+        k = np.concatenate([k, shown])[order]
         poles = np.concatenate([poles, at_borders])[order]
     else:
         k = np.atleast_1d(number_array("root_locus: gains", gains))
@@ -102,7 +109,15 @@ def root_locus_of(loop: StateSpaceModel, gains: ArrayLike | None) -> RootLocus:
         borders = _borders(loop, k, poles)
     step = loop.step if loop.is_discrete else 0.0
     return RootLocus(
-        k, _branches(poles), zeros, borders, loop.outputs[0], loop.inputs[0], loop.time_unit, step
+        k,
+        _branches(poles),
+        zeros,
+        borders,
+        _unsolvable(loop, k),
+        loop.outputs[0],
+        loop.inputs[0],
+        loop.time_unit,
+        step,
     )
 
 
@@ -112,6 +127,7 @@ def _followed(loop: StateSpaceModel, zeros: Complex) -> tuple[Array, Complex]:
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     middle = 1.0 / float(np.exp(np.log(sizes).mean())) if len(sizes) else 1.0
     k = np.concatenate([[0.0], middle * np.geomspace(10.0**-DECADES, 10.0**DECADES, FIRST_COUNT)])
+    k = k[~_is_next_to(_unsolvable(loop, k), k)]
     poles = np.array([_poles(loop, gain) for gain in k]).reshape(len(k), len(loop.A))
     ends = np.concatenate([loop.poles, zeros])
     reach = 4.0 * np.abs(ends).max(initial=0.0) or 1.0
@@ -121,6 +137,10 @@ def _followed(loop: StateSpaceModel, zeros: Complex) -> tuple[Array, Complex]:
         if not len(wide):
             break
         new = 0.5 * (k[wide] + k[wide + 1])
+        is_there = ~_is_next_to(_unsolvable(loop, k), new)
+        if not is_there.any():
+            break
+        wide, new = wide[is_there], new[is_there]
         k = np.insert(k, wide + 1, new)
         poles = np.insert(poles, wide + 1, [_poles(loop, gain) for gain in new], axis=0)
     return k, poles
@@ -134,12 +154,36 @@ def _borders(loop: StateSpaceModel, k: Array, poles: Complex) -> Array:
         far = np.abs(p) - 1.0 if loop.is_discrete else p.real
         return float(far.max(initial=-np.inf))
 
-    values = np.array([outside(p) for p in poles])
-    found: list[float] = []
-    for i in np.flatnonzero(values[:-1] * values[1:] < 0):
-        at: Any = brentq(lambda gain: outside(_poles(loop, gain)), k[i], k[i + 1], xtol=1e-300)
-        found.append(float(at))
+    values, found, through = [outside(p) for p in poles], list[float](), _unsolvable(loop, k)
+    for i, (low, high) in enumerate(pairwise(k.tolist())):
+        ends = [(low, values[i]), (high, values[i + 1])]
+        for gain in through[(through > low) & (through < high)].tolist():
+            beside = [gain * (1.0 - BESIDE), gain * (1.0 + BESIDE)]
+            # Next to it a pole is nearly infinite, and on the other side of infinity beyond it.
+            ends[1:1] = [(g, outside(_poles(loop, g))) for g in beside]
+        for (a, at_a), (b, at_b) in pairwise(ends):
+            if at_a * at_b < 0:
+                is_through = ((through > a) & (through < b)).any()
+                at: Any = (
+                    through[0]
+                    if is_through
+                    else brentq(lambda gain: outside(_poles(loop, gain)), a, b, xtol=1e-300)
+                )
+                found.append(float(at))
     return np.array(found)
+
+
+def _unsolvable(loop: StateSpaceModel, k: Array) -> Array:
+    """The gain between the first and the last at which ``1 + k D = 0``, (1,), or none, (0,)."""
+    D = float(loop.D[0, 0])
+    with np.errstate(divide="ignore", over="ignore"):
+        gain = np.array([-1.0]) / D if D else np.zeros(0)
+    return gain[(gain > k[0]) & (gain < k[-1])]
+
+
+def _is_next_to(places: Array, k: Array) -> NDArray[np.bool_]:
+    """Which gains are places but for a little."""
+    return np.any(np.abs(k[:, None] - places) <= BESIDE * np.abs(places), axis=1)
 
 
 def _poles(loop: StateSpaceModel, gain: float) -> Complex:

@@ -55,7 +55,14 @@ def peak_gain(model: StateSpaceModel) -> PeakGain:
         is_finite = np.isfinite(w)
         found = np.full(len(w), _largest(model.D))
         if is_finite.any():
-            found[is_finite] = [_largest(h) for h in at(w[is_finite])]
+            with np.errstate(over="ignore", invalid="ignore"):
+                responses = at(w[is_finite])
+            if not np.isfinite(responses).all():
+                raise ConvergenceError(
+                    "h_infinity: a gain at some frequency is beyond the largest float, beside the "
+                    f"pole {model.poles[0]:.4g}. Choose other units of time, inputs or outputs."
+                )
+            found[is_finite] = [_largest(h) for h in responses]
         return found
 
     speeds = pole_speeds(model)
@@ -92,13 +99,14 @@ def _heights(system: tuple[Array, Array, Array, Array], level: float) -> Array:
     A, B, C, D = system
     if not len(A):
         return np.zeros(0)
-    R = level**2 * np.eye(D.shape[1]) - D.T @ D
-    S = level**2 * np.eye(D.shape[0]) - D @ D.T
+    # Of the response over the level, so that no square of a level leaves the range of floats.
+    root = np.sqrt(level)
+    B, C, D = B / root, C / root, D / level
+    R, S = np.eye(D.shape[1]) - D.T @ D, np.eye(D.shape[0]) - D @ D.T
     inner = A + B @ np.linalg.solve(R, D.T @ C)
-    H = np.block(
-        [[inner, level * B @ np.linalg.solve(R, B.T)], [-level * C.T @ np.linalg.solve(S, C),
-                                                         -inner.T]]
-    )  # fmt: skip
+    H = np.block([
+        [inner, B @ np.linalg.solve(R, B.T)], [-C.T @ np.linalg.solve(S, C), -inner.T],
+    ])  # fmt: skip
     values = np.linalg.eigvals(H)
     # Rounding moves a pair that has just met on the axis by the root of its size.
     near = np.abs(values.real) <= 1e-7 * np.maximum(np.abs(values), np.abs(values).max() * 1e-8)

@@ -1,6 +1,6 @@
 """CVODE in the interface of SciPy's solvers: Gear's formulas of order 1 to 5, in compiled code.
 
-Of a large problem it factorises sparse matrices; between steps it gives its own interpolant.
+Of a large problem it factorises sparse matrices; within a step it gives its own interpolant.
 Source: Hindmarsh, Brown, Grant, Lee, Serban, Shumaker and Woodward (2005), ACM TOMS 31, 363-396;
 its Python face is scikit-sundae, without which this file cannot be imported (see `cvode`).
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebpts1, chebvander
 from scipy.integrate import DenseOutput, OdeSolver
 from scipy.sparse import csc_array
 from sksundae import cvode as sundials
@@ -22,6 +23,10 @@ from riemannian_modules.space import Array
 
 LARGEST_STEP_COUNT = 10_000_000  # never reached: each call takes one step
 MOST_STANDING = 3  # calls in a row that may leave the time where it was
+ORDER = 5  # the highest of Gear's formulas here, and so the degree of an interpolant
+NODES = chebpts1(ORDER + 1)
+# From values there to Chebyshev's coefficients.
+FIT: Array = np.linalg.inv(chebvander(NODES, ORDER)).astype(np.float64)
 LEAST_SPAN = 16.0  # spacings of the end's time; CVODE refuses to begin for less than two
 
 
@@ -127,24 +132,27 @@ class CVODE(OdeSolver):
 
     @override
     def _dense_output_impl(self) -> DenseOutput:
-        return _Interpolant(self._sundials, self.t_old, self.t, self.y)
+        middle, half = 0.5 * (self.t_old + self.t), 0.5 * (self.t - self.t_old)
+        found = [self._sundials.step(float(t), "normal", None) for t in middle + half * NODES]
+        if not all(told.success for told in found):
+            raise ValueError(f"CVODE gives no values inside of its step to {self.t!r}.")
+        return _Interpolant(self.t_old, self.t, FIT @ np.array([told.y for told in found]), self.y)
 
 
 @final
 class _Interpolant(DenseOutput):
-    """CVODE's interpolant of its last step, until it takes the next one."""
+    """CVODE's interpolant of a step, a polynomial of at most its order.
 
-    def __init__(self, solver: Any, t_old: Any, t: float, y: Array) -> None:
+    It is read off once: SUNDIALS gives that of the last step alone, and a delay looks back further.
+    """
+
+    def __init__(self, t_old: Any, t: float, coefficients: Array, y: Array) -> None:
         super().__init__(t_old, t)
-        self._solver, self._y = solver, y
+        self._coefficients, self._y = coefficients, y
 
     @override
     def _call_impl(self, t: Array) -> Array:
-        if t.ndim:
-            return np.stack([self._at(time) for time in t.tolist()], -1)
-        return self._at(float(t))
-
-    def _at(self, time: float) -> Array:
-        # Of a time after its own, by a rounding, it would step on.
-        is_end = (time - self.t) * (self.t - self.t_old) >= 0.0
-        return self._y if is_end else self._solver.step(time, "normal", None).y
+        place = (2.0 * t - (self.t + self.t_old)) / (self.t - self.t_old)
+        basis = chebvander(place, ORDER).reshape(*t.shape, ORDER + 1)
+        y = (basis @ self._coefficients).T
+        return np.where(t == self.t, self._y if t.ndim == 0 else self._y[:, None], y)

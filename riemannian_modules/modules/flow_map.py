@@ -37,7 +37,11 @@ from riemannian_modules.modules.module import (
     Time,
     euclidean_metric,
 )
-from riemannian_modules.modules.switched_flow_map import SwitchedFlowMap, switched_flow_map
+from riemannian_modules.modules.switched_flow_map import (
+    SwitchedFlowMap,
+    cornered_flow_map,
+    switched_flow_map,
+)
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Signals, Space
 
@@ -171,14 +175,19 @@ class FlowMap(RiemannianModule):
         points, n = members.start.shape
         m, p = self.flow.signature.inputs.size, theta.shape[-1]
         if (switched := self._switched()) is not None:
-            each = members.by_point()
-            ends = switched.ends(*each)[..., None], switched.sensitivities(*each)
-            end = np.concatenate(ends, -1).reshape(*batch, n, 1 + n + m + p)
+            end = switched.ends_with_sensitivities(*members.by_point())
         else:
             # Column 0 is the state, the others the sensitivity, which starts as [I, 0, 0].
             start = np.zeros((n, 1 + n + m + p, points))
             start[:, 0], start[:, 1 : 1 + n] = members.start.T, np.eye(n)[..., None]
-            end = self._ends(members, start).reshape(*batch, *start.shape[:-1])
+            try:
+                end = self._ends(members, start)
+            except ConvergenceError:
+                cornered = cornered_flow_map(self.flow, self.duration, self.relative, self.absolute)
+                if cornered is None:
+                    raise
+                end = cornered.ends_with_sensitivities(*members.by_point())
+        end = end.reshape(*batch, n, 1 + n + m + p)
         S = end[..., 1:]
         return end[..., 0], Jacobian(
             np.zeros((*batch, 0, 0)), np.zeros((*batch, 0, n + m)), np.zeros((*batch, n, 0)),

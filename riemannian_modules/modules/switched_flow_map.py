@@ -20,6 +20,7 @@ from riemannian_modules.integration.switched import SwitchedProblem
 from riemannian_modules.modules.switched_field import (
     LARGEST_PARAMETERS,
     LARGEST_STATE,
+    SwitchedField,
     switched_field,
 )
 from riemannian_modules.modules.switched_sensitivity import Stretch, sensitive_problem
@@ -55,6 +56,11 @@ class SwitchedFlowMap:
             self._end(field.problem(_held(v), (0.0, self.duration), range(len(v))), x)
             for x, v, field in self._points(start, u, theta)
         ]).reshape(start.shape)  # fmt: skip
+
+    def ends_with_sensitivities(self, start: Array, u: Array, theta: Array) -> Array:
+        """Both, the end in column 0, (points, n, 1 + n + m + p)."""
+        ends = self.ends(start, u, theta)
+        return np.concatenate([ends[..., None], self.sensitivities(start, u, theta)], -1)
 
     def sensitivities(self, start: Array, u: Array, theta: Array) -> Array:
         """The derivatives of the ends in start, inputs and parameters, (points, n, n + m + p)."""
@@ -104,22 +110,41 @@ def switched_flow_map(
     """The map of a flow that jumps, or has corners at times; None of any other.
 
     Corners at places alone leave sensitivities right, and a batch is integrated as one without
-    them: its steps become short there by error control.
+    them: its steps become short there by error control (see `cornered_flow_map`).
     """
     from riemannian_modules.arithmetic.regularity import jumping
 
+    field = _bordered(flow)
+    if field is None:
+        return None
+    steady = range(len(field.inputs))
+    is_timed = any(field.is_timed(border, steady) for border in field.borders)
+    if not is_timed and not jumping(flow.expressions.dx):
+        return None
+    return SwitchedFlowMap(flow, duration, relative, absolute)
+
+
+def cornered_flow_map(
+    flow: RiemannianModule, duration: float, relative: float, absolute: float
+) -> SwitchedFlowMap | None:
+    """The same of a flow with any borders, for sensitivities that its corners switch on.
+
+    A unit of ``max(W x, 0)`` that wakes up begins to count at once: the sensitivity to its weights
+    leaves zero at a finite rate, and no step over the corner is short beside it.
+    """
+    is_bordered = _bordered(flow) is not None
+    return SwitchedFlowMap(flow, duration, relative, absolute) if is_bordered else None
+
+
+def _bordered(flow: RiemannianModule) -> SwitchedField | None:
     s = flow.signature
     if s.state.size > LARGEST_STATE or s.parameters.size > LARGEST_PARAMETERS:
         return None
     try:
         field = switched_field(flow.expressions, flow.theta)
-        jumps = bool(field.borders) and bool(jumping(flow.expressions.dx))
     except (TraceError, UnsupportedError):
         return None
-    steady = range(len(field.inputs))
-    if not jumps and not any(field.is_timed(border, steady) for border in field.borders):
-        return None
-    return SwitchedFlowMap(flow, duration, relative, absolute)
+    return field if field.borders else None
 
 
 def _held(u: Array) -> Callable[[float], list[float]]:

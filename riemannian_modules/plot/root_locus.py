@@ -40,13 +40,17 @@ def root_locus_figure(locus: RootLocus, axes: Axes | None = None) -> Figure:
         _discrete_grid(ax)
     else:
         _continuous_grid(ax, reach)
-    for k, branch in enumerate(locus.poles.T):
+    # Nothing is drawn from one side of infinity to the other.
+    through = np.searchsorted(locus.gains, locus.unsolvable)
+    for k, branch in enumerate(np.insert(locus.poles, through, np.nan, axis=0).T):
         ax.plot(branch.real, branch.imag, color=COLOURS[k % MOST_COLOURED], lw=1.6)
     ax.plot(start.real, start.imag, "x", color="0.1", ms=8, mew=2, label="poles at gain 0")
     ax.plot(locus.zeros.real, locus.zeros.imag, "o", mfc="none", color="0.1", ms=8, label="zeros")
     for gain in locus.borders:
         poles = locus.poles[np.abs(locus.gains - gain).argmin()]
         outside = np.abs(np.abs(poles) - 1) if locus.step else np.abs(poles.real)
+        if gain in locus.unsolvable:
+            continue
         p = poles[outside <= outside.min() + 1e-6 * reach]
         ax.plot(p.real, p.imag, "s", color=VERMILLION, ms=5)
         ax.annotate(

@@ -271,3 +271,38 @@ def test_counts_have_no_classes():
     found = laplace(net, nn.PoissonNLLLoss(), [(x, torch.ones(11, 3).double())])
     with pytest.raises(UnsupportedError, match="Use predict"):
         found.probabilities(x)
+
+
+def pairs_of(*parts):
+    return DataLoader(TensorDataset(*parts), 4)
+
+
+@pytest.mark.parametrize(
+    ("loader", "options", "error", "match"),
+    [
+        (lambda x, y: pairs_of(x, x, y), {}, SignatureError, "got 3 parts"),
+        (lambda x, y: pairs_of(x), {}, SignatureError, "got 1 parts"),
+        (lambda x, y: [x], {}, SignatureError, "got Tensor"),
+        (TensorDataset, {}, SignatureError, "DataLoader"),
+        (lambda x, y: pairs_of(x * math.nan, y), {}, DomainError, "finite outputs"),
+        (lambda x, y: pairs_of(x, y * math.inf), {}, DomainError, "finite targets"),
+        (lambda x, y: pairs_of(x, y[:, :1]), {}, SignatureError, r"shape \(4, 3\).*\(4, 1\)"),
+        (pairs_of, {"metric": "joint"}, SignatureError, "JointMetric"),
+        (pairs_of, {"parameters": ["0.weight"]}, SignatureError, "others than tensors"),
+        (pairs_of, {"prior_precision": "1"}, DomainError, "prior precision"),
+        (pairs_of, {"noise": "small"}, DomainError, "noise"),
+    ],
+)
+def test_data_and_options_of_another_kind_are_refused_by_name(loader, options, error, match):
+    net, x = net_and_inputs()
+    y = torch.randn(11, 3).double()
+    with pytest.raises(error, match=match):
+        laplace(net, nn.MSELoss(), loader(x, y), **options)
+    with pytest.raises(SignatureError, match="count"):
+        laplace(net, nn.MSELoss(), pairs_of(x, y)).samples(-1)
+
+
+@pytest.mark.parametrize("columns", [1, 2.5, "2"])
+def test_columns_that_are_no_count_are_refused(columns):
+    with pytest.raises(DomainError, match="at least 2"):
+        JointMetric(columns=columns)

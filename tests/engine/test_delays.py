@@ -327,6 +327,17 @@ def test_delays_in_a_row_add_up_and_need_no_state():
     assert np.abs(whole["y"] - np.sin(t - 1.3 - np.sqrt(0.5))).max() <= 1e-14
 
 
+@pytest.mark.parametrize(("history", "first"), [(5.0, 5.0), (None, 2.0)])
+def test_a_delay_without_history_was_fed_what_the_delay_before_it_gives_at_the_start(
+    history, first
+):
+    late = rm.chain(a=rm.Delay(0.5, history=history), b=rm.Delay(0.75), c=rm.Delay(1.0))
+    t = np.array([0.0, 0.6, 1.3, 2.2, 2.3, 4.0])
+    found = simulate(late, t, inputs={"u": 2.0})
+    assert found["y"].tolist() == np.where(t < 2.25, first, 2.0).tolist()
+    assert found["b.y"].tolist() == np.where(t < 1.25, first, 2.0).tolist()
+
+
 def test_delays_in_nested_graphs_of_shapes_and_units():
     inner = rm.chain(late=rm.Delay(0.5, (2, "m"), history=[1.0, 2.0]))
     outer = rm.Wiring(inner=inner).input("p", "inner.u").output("q", "inner.y").build()

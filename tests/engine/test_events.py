@@ -237,6 +237,12 @@ def test_the_picture_marks_the_events_at_their_times():
     assert np.array_equal(marks[0].get_xdata(), [o.time for o in trajectory.events])
 
 
+def test_an_event_happens_once_at_a_time():
+    with pytest.raises(DomainError, match=r"0\.5 stands 2 times"):
+        at_times([0.7, 0.5, 0.5])
+    assert at_times([0.7, 0.5]).times.tolist() == [0.5, 0.7]
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

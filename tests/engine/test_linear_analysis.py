@@ -449,6 +449,38 @@ def test_an_unstable_plant_is_encircled_once_counterclockwise():
     assert "1 time counterclockwise" in str(curve)
 
 
+@pytest.mark.parametrize("D", [-1.0, -0.5, -1 / 3, -0.1, -1e-3])
+def test_a_root_locus_through_infinity_leaves_that_gain_out(D):
+    """``1/(s + 1) + D``: the pole is ``-(1 + k (1 + D)) / (1 + k D)``, infinite at ``k = -1/D``."""
+    loop = linearize(rm.StateSpace([[-1.0]], [[1.0]], [[1.0]], [[D]]))
+    locus = loop.root_locus()
+    np.testing.assert_allclose(locus.unsolvable, [-1 / D])
+    k = locus.gains
+    np.testing.assert_allclose(locus.poles[:, 0], -(1 + k * (1 + D)) / (1 + k * D), rtol=1e-6)
+    np.testing.assert_allclose(locus.borders, [-1 / D])
+    assert "no solution" in str(locus)
+    given = loop.root_locus(gains=[0.0, -0.9 / D, -2 / D])
+    assert given.is_stable.tolist() == [True, True, False]
+    assert given.borders.tolist() == given.unsolvable.tolist()
+    assert not len(loop.root_locus(gains=[0.0, -0.9 / D]).unsolvable)
+    with pytest.raises(DomainError, match="no solution"):
+        loop.root_locus(gains=[0.0, -1 / D])
+
+
+def test_borders_beside_infinity_are_found():
+    """A plant of two states whose locus changes stability below and at the gain ``-1/D``."""
+    # (s + 1)(s - 2) + k (s + 3 - 0.1 (s + 1)(s - 2)): stable from k = 1 / 1.1 on, up to 10.
+    plant = rm.StateSpace([[1.0, 2.0], [1.0, 0.0]], [[1.0], [0.0]], [[1.0, 3.0]], [[-0.1]])
+    locus = linearize(plant).root_locus()
+    for gain in (0.95, 1.05):
+        for k in locus.borders * gain:
+            poles = np.roots(np.array([1, -1, -2]) * (1 - 0.1 * k) + k * np.array([0, 1, 3]))
+            near = locus.gains.searchsorted(k)
+            assert (poles.real.max() < 0) == locus.is_stable[min(near, len(locus.gains) - 1)]
+    assert locus.borders[-1] == pytest.approx(10.0)
+    assert len(locus.borders) == 2
+
+
 @settings(max_examples=20, deadline=None)
 @given(rngs, times_of_life)
 def test_branches_of_the_root_locus_solve_the_characteristic_equation_and_do_not_jump(
@@ -560,3 +592,23 @@ def test_the_peak_of_an_oscillator_is_that_of_the_textbook():
     assert flow([[-1.0]], [[1.0]], [[1.0]], [[2.0]]).h2() == np.inf
     with pytest.raises(DomainError, match="norm is infinite"):
         linearize(rm.Integrator()).h_infinity()
+
+
+@pytest.mark.parametrize("pole", [1e-300, 1e-160, 1e-20, 1.0, 1e200])
+def test_norms_keep_to_the_range_of_floats(pole):
+    """``1 / (s + p)``: the largest gain is 1/p, the H2 norm ``1 / sqrt(2 p)``."""
+    model = linearize(rm.StateSpace([[-pole]], [[1.0]], [[1.0]], [[0.0]]))
+    assert model.h_infinity().gain == pytest.approx(1 / pole, rel=1e-7)
+    assert model.h2() == pytest.approx(1 / np.sqrt(2 * pole), rel=1e-12)
+
+
+@pytest.mark.parametrize("poles", [[1e-310], [1e-310, 1.0], [1e-20, 1.0]])
+@pytest.mark.parametrize("name", ["h_infinity", "h2", "gramians"])
+def test_norms_that_no_float_holds_are_refused_by_name(poles, name):
+    n = len(poles)
+    model = linearize(rm.StateSpace(-np.diag(poles), np.ones((n, 1)), np.ones((1, n))))
+    if name == "h_infinity" and min(poles) > 1e-300:
+        assert model.h_infinity().gain == pytest.approx(1 / min(poles))
+    else:
+        with pytest.raises(ConvergenceError, match=r"pole -1e-(310|20)"):
+            getattr(model, name)()

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from math import factorial
 
 import numpy as np
 import pytest
@@ -92,6 +93,35 @@ def test_corners_and_jumps_of_inputs_are_kept(method):
     times = np.linspace(0.0, 3.0, 31)
     asked, given = (simulate(Driven(), times, [0.0], drive, method=m) for m in (method, None))
     np.testing.assert_allclose(asked.states, given.states, rtol=0, atol=1e-7)
+
+
+def test_delays_look_back_on_steps_long_past(method):
+    """Negative feedback: ``x = sum (-1)^j (t - j + 1)^j / j!`` by the method of steps."""
+    flow = rm.Equations({"dx": "-u"}, state="x", inputs="u")
+    wiring = rm.Wiring(flow=flow, late=rm.Delay(1.0))
+    loop = wiring.connect("flow.x", "late.u").connect("late.y", "flow.u").build()
+    t = np.linspace(0.0, 6.0, 61)
+    exact = [
+        sum((-1.0) ** j * (s - j + 1) ** j / factorial(j) for j in range(int(s + 1e-9) + 2))
+        for s in t
+    ]
+    found = simulate(loop, t, {"flow.x": 1.0}, method=method)
+    np.testing.assert_allclose(found["flow.x"], exact, rtol=0, atol=1e-6)
+
+
+def test_an_interpolant_is_kept_while_the_solver_goes_on(method):
+    solver = method(lambda t, y: np.array([y[1], -y[0]]), 0.0, np.array([0.0, 1.0]), 5.0, rtol=1e-9)
+    kept = []
+    while solver.status == "running":
+        solver.step()
+        path = solver.dense_output()
+        inside = np.linspace(solver.t_old, solver.t, 5)
+        kept.append((path, inside, path(inside)))
+    for path, inside, told in kept:
+        np.testing.assert_array_equal(path(inside), told)
+        # A thousand times the relative error of a step, for steps add up.
+        np.testing.assert_allclose(told[0], np.sin(inside), rtol=0, atol=2e-5)
+    assert kept[-1][2][:, -1].tolist() == solver.y.tolist()
 
 
 def test_a_batch_is_that_of_single_runs(method):

@@ -125,6 +125,51 @@ def test_a_stiff_flow_that_switches_is_mapped():
     assert abs(S[0, 1] - (-k * k * np.sin(3) + k * np.cos(3)) / (k * k + 1)) <= 1e-6
 
 
+def woken(k, x0, T):
+    """The end of ``x' = -x + max(k (1 - x) - 1/2, 0)`` in closed form, complex k and x0 too."""
+    border, rest = 1 - 0.5 / k, (k - 0.5) / (1 + k)
+    return rest + (border - rest) * np.exp(-(1 + k) * (T - np.log(x0 / border)))
+
+
+@pytest.mark.parametrize("relative", [1e-6, 1e-10])
+def test_what_a_corner_switches_on_has_its_sensitivities(relative):
+    """Before the border k has no effect at all; sensitivities leave zero at a finite rate there."""
+    flow = rm.Equations({"dx": "-x + max(k*(1 - x) - 0.5, 0)"}, state="x", parameters={"k": 1.5})
+    module = rm.FlowMap(flow, 2.0, relative=relative)
+    x0 = np.array([[1.0], [1.3]])
+    y, J = module.output(NONE, x0, flow.theta), module.jacobian(NONE, x0, flow.theta)
+    h = 1e-30
+    of_k = [woken(1.5 + 1j * h, x, 2.0).imag / h for x in x0[:, 0]]
+    of_x = [woken(1.5, x + 1j * h, 2.0).imag / h for x in x0[:, 0]]
+    np.testing.assert_allclose(y[:, 0], woken(1.5, x0[:, 0], 2.0), rtol=100 * relative)
+    np.testing.assert_allclose(J.F[:, 0, 0], of_k, rtol=100 * relative)
+    np.testing.assert_allclose(J.D[:, 0, 0], of_x, rtol=100 * relative)
+
+
+def test_a_network_of_kinked_units_is_differentiated_both_ways():
+    rng = np.random.default_rng(0)
+    W, V = 0.5 * rng.standard_normal((4, 2)), 0.5 * rng.standard_normal((2, 4))
+
+    class Kinked(rm.Flow):
+        state, parameters = rm.space(x=2), {"W": W, "V": V}
+
+        def equations(self, x, u, p):
+            return {"x": p.V @ np.maximum(p.W @ x.x, 0) - x.x + 1.0}
+
+    module, at, w = rm.FlowMap(Kinked(), 2.0), np.array([1.0, -0.5]), rng.standard_normal((2, 1))
+    J = module.jacobian(NONE, at, module.theta)
+    d = module.differential(NONE, at, module.theta)
+    # A step over a corner errs by h^2 in the state, which is held to 1e-10, and by h in what is
+    # pulled back through it; the sensitivities themselves are cut at the corner.
+    root = np.sqrt(module.relative)
+    np.testing.assert_allclose(d.pull_outputs(w)[1], J.D.T @ w, rtol=root)
+    pulled, exact = d.pull_parameters(np.zeros((0, 1)), w), J.F.T @ w
+    np.testing.assert_allclose(pulled, exact, rtol=root, atol=root * np.abs(exact).max())
+    h, way = 1e-4, rng.standard_normal(2)
+    ends = [module.output(NONE, at + k * h * way, module.theta) for k in (1, -1)]
+    np.testing.assert_allclose((ends[0] - ends[1]) / (2 * h), J.D @ way, rtol=1e-3)
+
+
 class Sticking(rm.Flow):
     state = rm.space("v")
 

@@ -51,7 +51,7 @@ class ExactMetric(StepMetric):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.columns is not None and self.columns < 2:
+        if self.columns is not None and not (isinstance(self.columns, int) and self.columns >= 2):
             raise DomainError(
                 f"{type(self).__name__}: expected at least 2 columns of a sample, got "
                 f"{self.columns}. ResidualMetric() takes 1."

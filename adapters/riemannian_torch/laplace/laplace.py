@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.metric_choice import JointMetric, LayerMetric
@@ -67,9 +68,18 @@ def laplace(
     """
     likelihood = Likelihood.of(criterion, noise, temperature)
     delta = positive_precision(prior_precision)
+    if not isinstance(metric, JointMetric | LayerMetric | None):
+        raise SignatureError(
+            f"laplace: expected metric=JointMetric() or LayerMetric(), got {metric!r}."
+        )
     if metric is not None and metric.columns is not None:
         raise SignatureError("laplace: expected a metric with all columns, got drawn ones.")
     _check_whole(model)
+    if isinstance(loader, Dataset):
+        raise SignatureError(
+            "laplace: expected batches, got a Dataset, which gives single samples. Give a "
+            "DataLoader of it."
+        )
     names = _names(model, parameters)
     own = copy.deepcopy(model).eval()
     named = dict(own.named_parameters())
@@ -81,13 +91,13 @@ def laplace(
     blocks = _blocks(names, [p.numel() for p in uncertain], metric)
     gathered = [_Gathered(sum(named[n].numel() for n in block)) for block in blocks]
     value, count = 0.0, 0
-    for inputs, targets in loader:
-        arguments = inputs if isinstance(inputs, tuple) else (inputs,)
-        given = targets if isinstance(targets, tuple) else (targets,)
+    for batch in loader:
+        arguments, given = _pair(batch)
         outputs: list[Tensor] = []
 
         def closure(a: Any = arguments, y: Any = given, found: list[Tensor] = outputs) -> Tensor:
             found.append(own(*a))
+            likelihood.require(found[0], y[0])
             return likelihood.share * likelihood.criterion(found[0], *y)
 
         columns = model_columns(own, likelihood.criterion, uncertain, batch_axis, closure)
@@ -118,9 +128,28 @@ def _check_whole(model: nn.Module) -> None:
         )
 
 
+def _pair(batch: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What the model takes, and the targets."""
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        got = f"{len(batch)} parts" if isinstance(batch, tuple | list) else type(batch).__name__
+        raise SignatureError(
+            f"laplace: expected pairs (inputs, targets) from the loader, got {got}. Inputs of "
+            "several tensors are a tuple: ((x1, x2), y)."
+        )
+    inputs, targets = batch
+    return (
+        inputs if isinstance(inputs, tuple) else (inputs,),
+        targets if isinstance(targets, tuple) else (targets,),
+    )
+
+
 def _names(model: nn.Module, parameters: Iterable[nn.Parameter] | None) -> list[str]:
     wanted = [p for p in model.parameters() if p.requires_grad]
     wanted = wanted if parameters is None else list(parameters)
+    if not all(isinstance(p, Tensor) for p in wanted):
+        raise SignatureError(
+            "laplace: expected parameters such as model[-1].parameters(), got others than tensors."
+        )
     known = {p: name for name, p in model.named_parameters()}
     foreign = [tuple(p.shape) for p in wanted if p not in known]
     if foreign or not wanted:

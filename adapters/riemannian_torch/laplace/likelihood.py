@@ -21,6 +21,17 @@ _LIKELIHOODS = (
 )  # fmt: skip
 
 
+def number_above_zero(name: str, value: Any) -> float:
+    """A positive finite number, or DomainError."""
+    try:
+        given = float(value) if not isinstance(value, str) else math.nan
+    except (TypeError, ValueError):
+        given = math.nan
+    if not (given > 0 and math.isfinite(given)):
+        raise DomainError(f"laplace: expected {name} above 0, got {value!r}.")
+    return given
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class Likelihood:
@@ -67,12 +78,31 @@ class Likelihood:
             )
         sigma = 1.0 if noise is None else noise
         for option, value in (("noise", sigma), ("temperature", temperature)):
-            if not (value > 0 and math.isfinite(value)):
-                raise DomainError(f"laplace: expected {option} above 0, got {value!r}.")
+            number_above_zero(option, value)
         summing: Any = copy.deepcopy(criterion)
         summing.reduction, summing.full = "sum", False
         share = 0.5 / sigma**2 if is_open else 1.0
         return cls(summing, share / temperature, sigma if is_open else None, temperature)
+
+    def require(self, f: Tensor, y: Tensor) -> None:
+        """Refuse outputs and targets of which no likelihood is to be had.
+
+        Raises:
+            SignatureError: Where torch would stretch one over the other.
+            DomainError: For NaN or infinity in them.
+        """
+        is_alike = isinstance(self.criterion, nn.MSELoss | nn.PoissonNLLLoss | nn.GaussianNLLLoss)
+        if is_alike and f.shape != y.shape:
+            raise SignatureError(
+                f"laplace: expected targets of the outputs' shape {tuple(f.shape)}, got "
+                f"{tuple(y.shape)}. Reshape the targets."
+            )
+        for name, values in (("outputs", f), ("targets", y)):
+            if values.is_floating_point() and not values.isfinite().all():
+                raise DomainError(
+                    f"laplace: expected finite {name}, got NaN or infinity in a batch. Look for "
+                    "missing values in the data, or for a model that has diverged."
+                )
 
     def constant(self, f: Tensor, y: Tensor) -> float:
         """What ``share * criterion`` leaves out of ``-log p`` (divided by the temperature)."""

@@ -18,8 +18,8 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from typing_extensions import override
 
-from riemannian_modules.errors import DomainError, UnsupportedError
-from riemannian_torch.laplace.likelihood import Likelihood
+from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_torch.laplace.likelihood import Likelihood, number_above_zero
 from riemannian_torch.laplace.model_columns import output_columns
 
 _WIDEST = 10.0  # decades of the prior precision that are searched, to both sides of 1
@@ -168,7 +168,12 @@ class Posterior:
         Args:
             count: How many.
             generator: Of random numbers; torch's own where absent.
+
+        Raises:
+            SignatureError: For a count below 0.
         """
+        if count < 0:
+            raise SignatureError(f"Posterior.samples: expected a count of 0 or more, got {count}.")
         found: list[Tensor] = []
         for block in self.blocks:
             z = torch.randn(count, len(block.mean), generator=generator, dtype=torch.float64)
@@ -241,6 +246,4 @@ class Posterior:
 
 def positive_precision(delta: float) -> float:
     """Delta, or DomainError."""
-    if not (delta > 0 and math.isfinite(delta)):
-        raise DomainError(f"laplace: expected a prior precision above 0, got {delta!r}.")
-    return float(delta)
+    return number_above_zero("a prior precision", delta)

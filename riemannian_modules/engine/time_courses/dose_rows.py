@@ -17,7 +17,7 @@ AMOUNT, STATE, MORE, APART, EVENT, MISSING, RATE, STEADY = (
 )  # fmt: skip
 _DOSE_COLUMNS = (AMOUNT, STATE, MORE, APART, EVENT, MISSING, RATE, STEADY)
 _OURS = {"id": "experiment", "time": "time", "dvid": "observable", "sigma": "sigma"}
-_EMPTY = ("", "nan", "na", "none", ".")
+_EMPTY = ("", "nan", "na", "none", ".", "<na>", "nat")
 Columns = dict[str, list[Any]]
 
 
@@ -72,6 +72,27 @@ def is_measured(columns: Columns, row: int, values: Sequence[str]) -> bool:
     return False
 
 
+def require_doses_first(columns: Columns, rows: Sequence[int], values: Sequence[str]) -> None:
+    """Raise SignatureError where a value stands above a dose of its time: NONMEM takes it before.
+
+    Args:
+        columns: The table.
+        rows: Of one experiment.
+        values: Columns of measured values.
+    """
+    above: dict[float, int] = {}
+    for row in rows if AMOUNT in columns else ():
+        if is_measured(columns, row, values):
+            if any(not is_empty(columns[name][row]) for name in values):
+                above.setdefault(_number(columns["time"][row], "time", row), row)
+        elif _amount(columns, row) and (at := _number(columns["time"][row], "time", row)) in above:
+            raise SignatureError(
+                f"read_experiments: row {above[at] + 1} is measured before the dose of row "
+                f"{row + 1} at the same time, {at:g}, but what is measured at a dose's time counts "
+                "as measured after it. Write the measurement a little earlier, or below the dose."
+            )
+
+
 def doses_of(columns: Columns, rows: Sequence[int]) -> list[Dose]:
     """The doses of an experiment's rows, repeated ones spelled out.
 
@@ -105,7 +126,8 @@ def _doses(columns: Columns, row: int) -> list[Dose]:
         raise SignatureError(f"{where}: in which state is the dose given? Write its name as CMT.")
     begin = _number(columns["time"][row], "time", row)
     count, apart = (_flag(columns, name, row) or 0.0 for name in (MORE, APART))
-    if count != int(count) or count < 0 or (count and not apart > 0) or not math.isfinite(begin):
+    is_whole = math.isfinite(count) and count == int(count) >= 0
+    if not is_whole or (count and not 0.0 < apart < math.inf) or not math.isfinite(begin):
         raise SignatureError(
             f"{where}: expected a time, and ADDL further doses with an II > 0 between them, got "
             f"ADDL = {count:g}, II = {apart:g}."

@@ -43,8 +43,9 @@ def jumped(settings: Settings, at: Setting, t: float, z: Array, u: Array) -> Arr
             continue
         moved, late = z[:, 1:] + slopes[n * i : n * (i + 1)], at.moments.slope[i]
         if late.any():
-            f, after = settings.field.at(at.theta), at.program.sampled(np.array([t]))[0]
-            gap = f.rate(z[:, 0], u.tolist()) - f.rate(x, after.tolist())
+            # A later dose is given under the inputs that follow, where they jump at this time.
+            rate, after = settings.field.at(at.theta).rate, at.program.sampled(np.array([t]))[0]
+            gap = rate(z[:, 0], after.tolist()) - rate(x, after.tolist())
             moved = moved + gap[:, None] * late
         z = np.column_stack([x, moved])
     happening = settings.happening

@@ -17,12 +17,13 @@ from typing_extensions import override
 from riemannian_modules.door import did_you_mean, number_array, text
 from riemannian_modules.engine.prediction import checked_level
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
-from riemannian_modules.engine.time_courses.experiment import Experiment
+from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.information import Information
+from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.engine.time_courses.named_units import NamedUnits
 from riemannian_modules.engine.time_courses.observable import Observable
-from riemannian_modules.engine.time_courses.problem import mean_formula
+from riemannian_modules.engine.time_courses.problem import mean_formula, named_values
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, cut
 from riemannian_modules.space import Array
@@ -96,7 +97,9 @@ def predicted(
     checked_level(where, level)
     model = problem.model
     if isinstance(experiment, Experiment):
-        model = model.with_experiment(units.experiment(experiment), t)
+        new = units.experiment(experiment)
+        _require_setting(where, problem, new)
+        model = model.with_experiment(new, t)
         e = len(model.settings) - 1
     else:
         names = [one.name for one in problem.experiments]
@@ -118,6 +121,8 @@ def predicted(
         where, {of: f"{shown.transformation.function}({mean_formula(shown)})"},
         model.spaces.parameters, model.spaces.changing,
     )  # fmt: skip
+    if isinstance(experiment, Experiment):
+        _require_known(where, problem, model, readout)
     grid, order = np.unique(np.concatenate([[one.start], t]), return_inverse=True)
     values, slopes = model.read_slopes(e, model.table.values, grid, readout)
     mean, slopes = values[order[1:], 0], slopes[order[1:], 0]
@@ -136,3 +141,35 @@ def predicted(
     return CoursePrediction(
         of, one.name, t, natural, spread, lower, upper, float(level), units.of(of), units.time
     )
+
+
+def _require_setting(where: str, problem: CourseProblem, new: Experiment) -> None:
+    """Refuse a new experiment with unknowns, of which no data tell, or a rest that is nowhere."""
+    names = [one.name for one in problem.experiments]
+    if new.own:
+        raise SignatureError(
+            f"{where}: experiment {new.name!r} has unknowns of its own ({', '.join(new.own)}), of "
+            "which no data tell. Set them by theta, or predict in an experiment that was fitted."
+        )
+    if isinstance(new.x0, SteadyState) and new.x0.of not in names:
+        raise SignatureError(
+            f"{where}: experiment {new.name!r}: its initial state is that of rest in "
+            f"{new.x0.of!r}{did_you_mean([new.x0.of], names)}; experiments are: "
+            f"{', '.join(names)}."
+        )
+
+
+def _require_known(
+    where: str, problem: CourseProblem, model: CourseModel, readout: Formulas
+) -> None:
+    """Refuse a new experiment that needs what each fitted one had for itself."""
+    is_read = model.settings[-1].reads | readout.read_parameters.any(axis=0)
+    owned = {name for one in problem.experiments for name in one.own}
+    known = named_values(problem.fixed)
+    for i, name in enumerate(model.table.names[: len(is_read)]):
+        if is_read[i] and name in owned and not model.table.is_free[i] and name not in known:
+            raise SignatureError(
+                f"{where}: {name!r} was fitted for each experiment of its own, so that a new one "
+                f"has no value of it. Set it by theta={{{name!r}: ...}}, or predict in one of: "
+                f"{', '.join(one.name for one in problem.experiments)}."
+            )

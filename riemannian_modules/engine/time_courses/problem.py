@@ -100,6 +100,7 @@ def checked_observables(
             entry = Observable(entry)
         require(f"{WHERE}: observables: {name!r}", entry, Observable, "a formula or Observable")
         if name in measured:
+            _require_positive(name, entry.sigma)
             observables[name] = entry
     by_name = dict.fromkeys(observables, sigma) if not isinstance(sigma, Mapping) else sigma
     unknown = [name for name in by_name if name not in observables]
@@ -110,10 +111,15 @@ def checked_observables(
         )
     for name, value in by_name.items():
         if value is not None and observables[name].sigma is None:
-            if not isinstance(value, str) and not number(f"{WHERE}: sigma", value) > 0:
-                raise DomainError(f"{WHERE}: sigma of {name!r}: expected > 0, got {value}.")
+            _require_positive(name, value)
             observables[name] = replace(observables[name], sigma=value)
     return observables
+
+
+def _require_positive(name: str, sigma: Any) -> None:
+    where = f"{WHERE}: sigma of {name!r}"
+    if not (sigma is None or isinstance(sigma, str) or number(where, sigma) > 0):
+        raise DomainError(f"{where}: expected > 0, got {sigma}. Leave it out to estimate it.")
 
 
 def with_unknowns(

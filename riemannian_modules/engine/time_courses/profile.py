@@ -6,7 +6,8 @@ Source: Raue et al. (2009), Bioinformatics 25, 1923-1929.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from riemannian_modules.space import Array
 _STEPS = 40  # to each side, at most
 _STRIDE = 0.3  # first step in deviations
 _FARTHEST = 20.0  # such steps: as far as a parameter that is not determined is followed
+_HALVINGS = 8  # of a step at whose end no fit is found
+_REFINEMENTS = 12  # fits on the way to an end of the interval
+_ACCURACY = 1e-6  # of the root of the threshold, in it
 _WIDEST = 1.0  # first step of a parameter that the data do not determine, on its scale
 
 
@@ -45,63 +49,136 @@ def profiled(problem: CourseProblem, known: Information, name: str, level: float
     threshold = float(chdtri(1.0, 1.0 - checked_level("profile", level)))
     f = table.free_names.index(name)
     start = descent(problem.model, FullBatch(), NoProgress())
-    (below, left), (above, right) = (
-        _side(problem.model, known, f, start.theta, 2.0 * start.loss, sign, threshold)
-        for sign in (-1.0, 1.0)
+    held = _Held(problem.model, f, 2.0 * start.loss)
+    best = _Point(start.theta, 0.0)
+    (below, lower, left), (above, upper, right) = (
+        _side(held, known, best, sign, threshold) for sign in (-1.0, 1.0)
     )
-    points = [*reversed(below), (start.theta, 0.0), *above]
-    thetas, rises = np.array([theta for theta, _ in points]), np.array([rise for _, rise in points])
-    scale, places = table.scales[table.free[f]], thetas[:, f]
-    lower = _crossing(places[: len(below) + 1][::-1], rises[: len(below) + 1][::-1], threshold)
-    upper = _crossing(places[len(below) :], rises[len(below) :], threshold)
+    points = [*reversed(below), best, *above]
+    scale, free = table.scales[table.free[f]], table.free
     return Profile(
-        name, float(scale.back(start.theta[f])), scale.back(places), rises,
-        np.array([table.natural(theta)[table.free] for theta in thetas]), threshold, float(level),
+        name, float(scale.back(start.theta[f])),
+        scale.back(np.array([point.theta[f] for point in points])),
+        np.array([point.rise for point in points]),
+        np.array([table.natural(point.theta)[free] for point in points]), threshold, float(level),
         -math.inf if lower is None else float(scale.back(np.asarray(lower))),
         math.inf if upper is None else float(scale.back(np.asarray(upper))), (left, right),
     )  # fmt: skip
 
 
-def _side(
-    model: CourseModel, known: Information, f: int, best: Array, least: float, sign: float,
-    threshold: float,
-) -> tuple[list[tuple[Array, float]], str]:  # fmt: skip
-    """The best parameters away from the best of all, the rises there, and how the search ended."""
-    table, i = model.table, model.table.free[f]
-    variance = known.covariance[f, f]
-    stride = _STRIDE * math.sqrt(variance) if 0.0 < variance < math.inf else 0.0
-    stride = stride or _WIDEST * max(1.0, 0.1 * abs(float(best[f])))
-    farthest = _FARTHEST * stride if known.covariance[f, f] == math.inf else math.inf
-    along, found = _along(known.metric, f), list[tuple[Array, float]]()
-    theta, last = best.copy(), float(table.natural(best)[i])
-    for _ in range(_STEPS):
-        theta = table.clipped(theta + sign * stride * along, f)
-        if abs(float(theta[f] - best[f])) > farthest:
-            return found, f"flat as far as {last:.6g}"
-        values = table.natural(theta)
-        if not table.lower[i] <= values[i] <= table.upper[i]:
-            wall = table.lower[i] if values[i] < table.lower[i] else table.upper[i]
-            return found, f"the bound {wall:.6g} comes before the threshold"
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Point:
+    """The best parameters (F,) where one is held, and how far ``-2 log L`` is above the least."""
+
+    theta: Array
+    rise: float
+
+    @property
+    def height(self) -> float:
+        """The root of the rise, which is nearly straight to each side of the minimum."""
+        return math.sqrt(max(self.rise, 0.0))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """Fits with the parameter at a place f held, above the least ``-2 log L``."""
+
+    model: CourseModel
+    f: int
+    least: float
+
+    def wall(self, sign: float) -> float:
+        """The bound to one side, on the parameter's scale; infinite where there is none."""
+        table = self.model.table
+        side = float(table.scaled(table.lower if sign < 0.0 else table.upper)[self.f])
+        return sign * math.inf if math.isnan(side) else side
+
+    def fitted(self, near: Array, place: float) -> _Point | None:
+        """The best parameters with the held one at a place of its scale; None where none is found.
+
+        Args:
+            near: Where the others start, (F,).
+            place: Of the held one.
+        """
+        table, i = self.model.table, self.model.table.free[self.f]
+        theta = near.copy()
+        theta[self.f] = place
+        values = table.natural(table.clipped(theta, self.f))
         lower, upper = table.lower.copy(), table.upper.copy()
         lower[i] = upper[i] = values[i]
-        held = replace(model, table=replace(table, values=values, lower=lower, upper=upper))
+        held = replace(self.model, table=replace(table, values=values, lower=lower, upper=upper))
         try:
-            there = descent(held, FullBatch(100), NoProgress())
+            found = descent(held, FullBatch(100), NoProgress())
         except RiemannianError:  # the flow cannot be integrated there
-            return found, f"no fit was found beyond {last:.6g}"
-        if not there.outcome.is_settled:
-            return found, f"no fit was found beyond {last:.6g}"
-        theta, last = there.theta.copy(), float(values[i])
-        rise = 2.0 * there.loss - least
-        moved = rise - (found[-1][1] if found else 0.0)
-        found.append((theta, rise))
-        if rise > threshold:
-            return found, "the threshold is reached"
+            return None
+        if not found.outcome.is_settled:
+            return None
+        best = found.theta.copy()
+        best[self.f] = place
+        return _Point(best, 2.0 * found.loss - self.least)
+
+    def crossing(self, inside: _Point, outside: _Point, threshold: float) -> tuple[_Point, float]:
+        """Where the rise passes a threshold, by false position; a fit there, and its place."""
+        f, reached = self.f, math.sqrt(threshold)
+        for i in range(_REFINEMENTS):
+            a, b = float(inside.theta[f]), float(outside.theta[f])
+            share = (reached - inside.height) / (outside.height - inside.height)
+            share = 0.5 if i % 3 == 2 else share
+            place = a + share * (b - a)
+            near = inside.theta + share * (outside.theta - inside.theta)
+            new = self.fitted(near, place)
+            if new is None:
+                break
+            if abs(new.height - reached) <= _ACCURACY * reached:
+                return new, place
+            inside, outside = (new, outside) if new.height < reached else (inside, new)
+        share = (reached - inside.height) / (outside.height - inside.height)
+        a, b = float(inside.theta[f]), float(outside.theta[f])
+        return inside, a + share * (b - a)
+
+
+def _side(
+    held: _Held, known: Information, best: _Point, sign: float, threshold: float
+) -> tuple[list[_Point], float | None, str]:
+    """The points away from the best of all, the interval's end, and how the search ended."""
+    f, table, wall = held.f, held.model.table, held.wall(sign)
+    variance = known.covariance[f, f]
+    stride = _STRIDE * math.sqrt(variance) if 0.0 < variance < math.inf else 0.0
+    stride = stride or _WIDEST * max(1.0, 0.1 * abs(float(best.theta[f])))
+    farthest = _FARTHEST * stride if variance == math.inf else math.inf
+    along, points, failures = _along(known.metric, f), [best], 0
+
+    def told(point: _Point) -> str:
+        return f"{float(table.natural(point.theta)[table.free[f]]):.6g}"
+
+    while len(points) <= _STEPS:
+        last = points[-1]
+        at = float(last.theta[f])
+        if at == wall:
+            return points[1:], None, f"the bound {told(last)} comes before the threshold"
+        place = min(at + stride, wall) if sign > 0.0 else max(at - stride, wall)
+        if abs(place - float(best.theta[f])) > farthest:
+            return points[1:], None, f"flat as far as {told(last)}"
+        new = held.fitted(last.theta + (place - at) * along, place)
+        if new is None:
+            failures += 1
+            if failures > _HALVINGS or place == at:
+                return points[1:], None, f"no fit was found beyond {told(last)}"
+            stride *= 0.5
+            continue
+        if new.rise > threshold:
+            on, end = held.crossing(last, new, threshold)
+            between = [] if on is last else [on]
+            return [*points[1:], *between, new], end, "the threshold is reached"
+        moved = new.rise - last.rise
+        points.append(new)
         if moved < 0.06 * threshold:
             stride *= 2.0
         elif moved > 0.25 * threshold:
             stride *= 0.5
-    return found, f"flat as far as {last:.6g}"
+    return points[1:], None, f"flat as far as {told(points[-1])}"
 
 
 def _along(metric: Array, f: int) -> Array:
@@ -114,13 +191,3 @@ def _along(metric: Array, f: int) -> Array:
     pull = -metric[others, f] / size
     direction[others] = np.linalg.lstsq(scaled, pull, rcond=1e-12)[0] / size
     return direction
-
-
-def _crossing(places: Array, rises: Array, threshold: float) -> float | None:
-    """Where the rise first passes the threshold; the root of the rise is nearly a straight line."""
-    for a, b in zip(range(len(places)), range(1, len(places)), strict=False):
-        if rises[b] > threshold >= rises[a]:
-            low, high, at = (math.sqrt(max(float(v), 0.0)) for v in (rises[a], rises[b], threshold))
-            share = (at - low) / (high - low)
-            return float(places[a] + share * (places[b] - places[a]))
-    return None

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.door import brief, is_quantity, number_array, require_mapping
+from riemannian_modules.door import brief, is_quantity, number_array, repeated, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted
 from riemannian_modules.space import Array
@@ -61,7 +61,7 @@ def read_series(where: str, data: Any, sigma: Mapping[str, Any] | None) -> tuple
         DomainError: For infinite values or times, or sigmas that are not positive.
     """
     if hasattr(data, "columns") and not isinstance(data, Mapping):  # a DataFrame
-        data = {str(name): data[name].to_numpy() for name in data.columns}
+        data = frame_columns(where, data)
     require_mapping(where, data, "observables by name, or a DataFrame with a column 'time'")
     given = {} if sigma is None else dict(sigma)
     require_mapping(f"{where}: sigma", given, "numbers by observable")
@@ -86,6 +86,20 @@ def read_series(where: str, data: Any, sigma: Mapping[str, Any] | None) -> tuple
             f"{', '.join(data) or 'none'}."
         )
     return tuple(found)
+
+
+def frame_columns(where: str, frame: Any) -> dict[str, Any]:
+    """The columns of a DataFrame by name.
+
+    Raises:
+        SignatureError: If two have one name, written as texts.
+    """
+    names = [str(name) for name in frame.columns]
+    if repeated(names):
+        raise SignatureError(
+            f"{where}: the columns {sorted(repeated(names))} stand twice in the table. Rename one."
+        )
+    return {str(name): frame[name].to_numpy() for name in frame.columns}
 
 
 def _series(where: str, name: str, times: Any, values: Any, sigma: Any) -> Series:

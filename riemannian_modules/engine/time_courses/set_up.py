@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riemannian_modules.door import did_you_mean, number, number_array, require, require_mapping
+from riemannian_modules.door import (
+    did_you_mean,
+    number,
+    number_array,
+    repeated,
+    require,
+    require_mapping,
+)
 from riemannian_modules.engine.delays import refuse_delays
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.sampling import refuse_ticks
@@ -95,9 +102,20 @@ def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
     precision = Precision(rtol, np.full(s.state.size, TINY))
     pulls = _prior_rows(table, priors)
     model = CourseModel(flow, quantities, settings, times, readout, table, rows, pulls, precision)
+    _refuse_early(done)
     model = replace(model, precision=Precision(rtol, _absolute(model, rtol)))
     found = started(model, measured, brought, len(local) - len(brought))
     return _checked_start(replace(model, table=replace(table, values=found)))
+
+
+def _refuse_early(experiments: Sequence[Experiment]) -> None:
+    for one in experiments:
+        early = [d.time for d in one.doses if not isinstance(d.time, str) and d.time < one.start]
+        if early:
+            raise DomainError(
+                f"{WHERE}: experiment {one.name!r}: a dose is given at {min(early):g}, before the "
+                f"start at {one.start:g}. Give an earlier `start`, or the initial state after it."
+            )
 
 
 def _times(one: Experiment) -> Array:
@@ -128,6 +146,11 @@ def _table(
                     f"{did_you_mean([name], space.coordinates)}; known are: "
                     f"{', '.join(space.coordinates)}."
                 )
+            if name in one.theta:
+                raise SignatureError(
+                    f"{WHERE}: experiment {one.name!r}: {name!r} is set by theta, and unknown by "
+                    "own. Keep one."
+                )
             i = space.coordinates.index(name)
             places[e, i] = len(names)
             shared.append(i)
@@ -142,6 +165,11 @@ def _table(
             if not isinstance(value, str):
                 is_set[:p][quantities.flow.signature.parameters.slice_of(name)] = True
         is_used |= ~is_set & (places[e] < L)
+    if repeated(names):
+        raise SignatureError(
+            f"{WHERE}: the names {sorted(repeated(names))} stand for more than one parameter: own "
+            "ones are named 'experiment.parameter'. Rename an experiment or a parameter."
+        )
     is_free = np.concatenate([is_used, np.ones(len(names) - L, dtype=bool)])
     each, all_names = np.array(values), tuple(names)
     _fix(all_names, fixed, is_free, each)
@@ -209,7 +237,10 @@ def _supported(table: ParameterTable, priors: Mapping[int, Any]) -> ParameterTab
         require(f"{WHERE}: prior of {table.names[i]!r}", prior, Prior, expected)
         lower[i] = max(lower[i], prior.support[0])
         upper[i] = min(upper[i], prior.support[1])
-    return replace(table, lower=lower, upper=upper)
+    is_known = table.is_free & (lower == upper)  # sides that coincide leave nothing to search
+    values = np.where(is_known, lower, table.values)
+    free = table.is_free & ~is_known
+    return replace(table, lower=lower, upper=upper, values=values, is_free=free)
 
 
 def _prior_rows(table: ParameterTable, priors: Mapping[int, Prior]) -> PriorRows:
@@ -285,6 +316,13 @@ def _checked_start(model: CourseModel) -> CourseModel:
         raise DomainError(
             f"{WHERE}: expected a start inside the bounds, but {bad[:8]} lie outside (or their "
             "lower side is above their upper one). Give other starts or widen the bounds."
+        )
+    places = model.table.free[model.priors.columns[model.priors.is_logarithm]]
+    if (values[places] <= 0.0).any():
+        bad = [table.names[i] for i in places if values[i] <= 0.0]
+        raise DomainError(
+            f"{WHERE}: the priors of {bad} are of logarithms, but they start at zero or below. "
+            "Give positive starts."
         )
     scaled = table.scaled(values)
     if not np.isfinite(scaled).all():

@@ -7,13 +7,14 @@ searched for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.door import number
+from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.inputs import InputProgram, input_program
 from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState, Value
 from riemannian_modules.engine.time_courses.flow_field import FlowField
@@ -79,6 +80,7 @@ class Settings:
     """An experiment as a function of the parameters.
 
     Attributes:
+        reads: Which parameters of formulas the states depend on, (L,).
         columns: Places among the free parameters that move the experiment's states, (k,).
         field: The flow, and in what of it these are felt.
         happening: What switches or happens on the way; None where nothing does.
@@ -115,6 +117,10 @@ class Settings:
         spaces.append((s.inputs, parametric, n, "inputs"))
         for space, values, begin, what in spaces:
             self._place(f"{where}: {what}", space, values, begin, texts)
+        doses = tuple(
+            d if isinstance(d.time, str) else replace(d, time=_met(float(d.time), times))
+            for d in doses
+        )
         when = Space(tuple(Port(f"time of dose {i + 1}") for i in range(len(doses))))
         times_given = dict(zip(when.names, (dose.time for dose in doses), strict=True))
         self._place(where, when, times_given, n + m + p + n * len(doses), texts)
@@ -128,8 +134,13 @@ class Settings:
         self._parametric = parametric
         self._span = ends
         self.happening = happening_of(
-            where, quantities, experiment.events, self._program, (float(ends[0]), float(ends[1]))
+            where,
+            quantities,
+            [_meeting(event, times) for event in experiment.events],
+            self._program,
+            (float(ends[0]), float(ends[1])),
         )
+        self.reads = self._read(len(self._places))
         self.columns, moved = self._reached(table)
         self.field = FlowField(
             flow,
@@ -161,6 +172,13 @@ class Settings:
                 self._constant[list(rows)] = space.laid(name, value, f"{where}: {name!r}")[1]
             self._copied[list(rows)] = -1
 
+    def _read(self, count: int) -> NDArray[np.bool_]:
+        found = np.zeros(count, dtype=bool)
+        found[self._copied[self._copied >= 0]] = True
+        if self._formulas is not None:
+            found |= self._formulas.read_parameters.any(axis=0)
+        return found if self.happening is None else found | self.happening.reads
+
     def _reached(self, table: ParameterTable) -> tuple[Index, NDArray[np.bool_]]:
         """The free parameters that anything set depends on, and what depends on some."""
         touched = np.zeros((len(self._constant), len(table.free)), dtype=bool)
@@ -168,10 +186,7 @@ class Settings:
         touched[is_copy] = self._selects[self._copied[is_copy]] > 0
         if self._formulas is not None:
             touched[self._rows] = self._formulas.read_parameters @ self._selects > 0
-        felt = touched.any(0)
-        if self.happening is not None:
-            felt |= self.happening.reads @ self._selects > 0
-        return np.flatnonzero(felt), np.asarray(touched.any(1))
+        return np.flatnonzero(self.reads @ self._selects > 0), np.asarray(touched.any(1))
 
     def at(self, values: Array, slopes: Array) -> Setting:
         """The setting where all parameters have the values (P,), free ones move by slopes (F,)."""
@@ -208,3 +223,13 @@ class Settings:
         for name in self._parametric:
             given[name] = float(constants[space.slice_of(name)][0])
         return input_program(space, given, self._span, "inputs", self._clocks)
+
+
+def _meeting(event: Event, times: Array) -> Event:
+    return replace(event, times=np.array([_met(t, times) for t in event.times.tolist()]))
+
+
+def _met(t: float, times: Array) -> float:
+    """The measurement's time that a dose's is but for rounding: 0.1 + 2 * 0.1 is meant for 0.3."""
+    near = times[np.abs(times - t) <= 4.0 * np.spacing(np.abs(times))]
+    return float(near[0]) if len(near) else t

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.engine.time_courses.observable import Observable
+from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.scale import LinearScale
 from riemannian_modules.errors import RiemannianError
 from riemannian_modules.space import Array
@@ -38,6 +39,7 @@ def started(
     try:
         if linear:
             at = _regressed(model, observables, at, places, [*brought], kinds)
+            at = _allowed(model.table, at, places[:, linear])
         predicted = replace(model, table=replace(model.table, values=at)).predicted(
             model.table.scaled(at)
         )
@@ -53,7 +55,22 @@ def started(
             if here.any() and model.table.is_free[place]:
                 size = np.sqrt(np.mean(model.rows.targets[here, 0] ** 2)) or 1.0
                 at[place] = max(np.sqrt(np.nanmean(residual[here] ** 2)), _LEAST_SIGMA * size)
-    return at
+    return _allowed(model.table, at, places)
+
+
+def _allowed(table: ParameterTable, found: Array, places: NDArray[np.intp]) -> Array:
+    """The nearest values within bounds; where a scale has no place for them, the start as it was.
+
+    So a factor that regression takes for negative begins at one where its logarithm is searched.
+    """
+    kept = found.copy()
+    for i in np.unique(places):
+        if table.is_free[i] and table.lower[i] <= table.upper[i]:
+            for value in (found[i], table.values[i]):
+                kept[i] = np.clip(value, table.lower[i], table.upper[i])
+                if np.isfinite(table.scales[i].of(kept[i])):
+                    break
+    return kept
 
 
 def _reads(observables: Mapping[str, Observable], name: str) -> Array:

@@ -20,8 +20,10 @@ from riemannian_modules.engine.time_courses.dose_rows import (
     is_empty,
     is_measured,
     renamed,
+    require_doses_first,
 )
 from riemannian_modules.engine.time_courses.experiment import Experiment, experiment
+from riemannian_modules.engine.time_courses.series import frame_columns
 from riemannian_modules.errors import SignatureError, SpecError
 
 _LONG = ("experiment", "observable", "time", "value", "sigma")
@@ -42,7 +44,8 @@ def read_experiments(
     Doses are rows as pharmacometric programs have them, in either form: AMT (a number or a formula)
     is added at the row's time to the state that CMT names; ADDL more follow, II apart. Of such
     tables ID, TIME, DV and DVID are read as experiment, time, value and observable, EVID and MDV as
-    there; without DVID the observable is named DV. Names may be written small.
+    there; without DVID the observable is named DV. Names may be written small. What is measured at
+    a dose's time is measured after it, so that a row above the dose's is refused.
 
     Args:
         table: A path to a CSV file, a DataFrame, or columns by name.
@@ -63,6 +66,13 @@ def read_experiments(
     _check_header(columns)
     count = len(columns["time"])
     names = [str(n) for n in columns.get("experiment", ["data"] * count)]
+    is_blank = [all(is_empty(column[i]) for column in columns.values()) for i in range(count)]
+    nameless = [i + 1 for i in range(count) if is_empty(names[i]) and not is_blank[i]]
+    if nameless:
+        raise SignatureError(
+            f"read_experiments: the rows {nameless[:8]} belong to no experiment. Fill its column, "
+            "or leave it out where there is one experiment alone."
+        )
     unknown = [name for name in given if name not in names]
     if unknown:
         raise SignatureError(
@@ -70,8 +80,8 @@ def read_experiments(
             f"the experiments: {', '.join(dict.fromkeys(names))}."
         )
     found: list[Experiment] = []
-    for name in dict.fromkeys(names):
-        rows = [i for i, other in enumerate(names) if other == name]
+    for name in dict.fromkeys(n for n, skipped in zip(names, is_blank, strict=True) if not skipped):
+        rows = [i for i, other in enumerate(names) if other == name and not is_blank[i]]
         own = dict(given.get(name, {}))
         for what, values in _set(name, columns, rows).items():
             own[what] = values | dict(own.get(what, {}))
@@ -84,7 +94,7 @@ def _columns(table: Any) -> Columns:
     if isinstance(table, (str, os.PathLike)):
         return _from_file(Path(table))
     if hasattr(table, "columns") and not isinstance(table, Mapping):  # a DataFrame
-        table = {str(name): table[name].tolist() for name in table.columns}
+        table = frame_columns("read_experiments", table)
     require_mapping("read_experiments", table, "a path, a DataFrame, or columns by name")
     columns = {name: np.asarray(column).tolist() for name, column in table.items()}
     for name, column in columns.items():
@@ -126,12 +136,14 @@ def _data(columns: Columns, rows: list[int]) -> dict[str, tuple[Any, ...]]:
     def numbers(name: str, places: list[int]) -> list[float]:
         return [_number(name, columns[name][i], i) for i in places]
 
-    if "observable" not in columns:
-        skipped = ("time", "experiment", *dose_columns(columns))
-        shown = [n for n in columns if n not in skipped and not n.startswith(tuple(_SETTINGS))]
-        rows = [i for i in rows if is_measured(columns, i, shown)]
+    is_long = "observable" in columns
+    skipped = ("time", "experiment", *dose_columns(columns))
+    shown = [n for n in columns if n not in skipped and not n.startswith(tuple(_SETTINGS))]
+    shown = ["value"] if is_long else shown
+    require_doses_first(columns, rows, shown)
+    rows = [i for i in rows if is_measured(columns, i, shown)]
+    if not is_long:
         return {name: (numbers("time", rows), numbers(name, rows)) for name in shown}
-    rows = [i for i in rows if is_measured(columns, i, ["value"])]
     observables = [str(columns["observable"][i]) for i in rows]
     found: dict[str, tuple[Any, ...]] = {}
     for name in dict.fromkeys(observables):

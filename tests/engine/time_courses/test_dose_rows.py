@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.engine import Dose, experiment, fit_trajectories, read_experiments
+from riemannian_modules.engine import (
+    Dose,
+    at_times,
+    experiment,
+    fit_trajectories,
+    read_experiments,
+)
 from riemannian_modules.errors import SignatureError
 from tests.engine.time_courses.systems import QUIET
 
@@ -82,9 +88,67 @@ def test_without_amounts_the_names_of_dose_columns_are_free():
         ({"addl": [1.5, 0, 0], "ii": [2, 0, 0]}, "ADDL"),
         ({"evid": ["x", 0, 0]}, "evid"),
         ({"TIME": [0, 1, 2]}, "TIME"),
+        ({"addl": ["inf", 0, 0], "ii": [2, 0, 0]}, "ADDL"),
+        ({"addl": [2, 0, 0], "ii": ["inf", 0, 0]}, "II"),
+        ({"experiment": ["a", "", "a"]}, r"\[2\].*no experiment"),
     ],
 )
 def test_rows_without_a_meaning_are_refused(changed, named):
     table = {"time": [0, 1, 2], "level": ["", 5, 6], "amt": [10, 0, 0], "cmt": ["gut", "", ""]}
     with pytest.raises(SignatureError, match=named):
         read_experiments(table | changed)
+
+
+def test_a_value_above_a_dose_of_its_time_is_refused_and_below_it_is_measured_after_it():
+    """NONMEM takes rows in their order, so that a value above a dose is a trough."""
+    below = {"time": [0, 0, 6, 6], "blood": ["", 0.5, "", 2.0], "amt": [1, 0, 2, 0],
+             "cmt": ["blood", "", "blood", ""]}  # fmt: skip
+    (one,) = read_experiments(below)
+    assert one.series[0].times.tolist() == [0.0, 6.0]
+    above = {name: [column[i] for i in (0, 1, 3, 2)] for name, column in below.items()}
+    with pytest.raises(SignatureError, match="row 3 is measured before the dose of row 4"):
+        read_experiments(above)
+    other = above | {"experiment": ["a", "a", "b", "a"]}
+    assert [one.name for one in read_experiments(other)] == ["a", "b"]
+
+
+def test_repeated_doses_meet_the_times_that_they_are_meant_for():
+    """``0.1 + 2 * 0.1`` is above 0.3, but what is measured then is measured after the dose."""
+    table = {"time": [0.1, 0.3, 0.35], "blood": ["", 3.0, 3.0], "amt": [1, 0, 0],
+             "cmt": ["blood", "", ""], "ii": [0.1, 0, 0], "addl": [2, 0, 0]}  # fmt: skip
+    flow = rm.Equations({"dblood": "-k*blood"}, state="blood", parameters={"k": 1e-3})
+    found = fit_trajectories(flow, read_experiments(table), sigma=1.0, progress=QUIET)
+    assert found.predict("blood", [0.3]).mean[0] == pytest.approx(3.0, rel=1e-2)
+    events = [at_times([0.1, 0.2, 0.1 + 2 * 0.1], {"blood": "blood + 1"})]
+    one = experiment({"blood": ([0.3, 0.35], [3.0, 3.0])}, events=events)
+    happened = fit_trajectories(flow, one, sigma=1.0, progress=QUIET)
+    np.testing.assert_allclose(happened.theta, found.theta, rtol=1e-6)
+
+
+def test_blank_rows_are_left_out_and_missing_entries_of_any_kind_are_missing():
+    table = pd.DataFrame({
+        "time": pd.array([0, None, 2, 3], dtype="Int64"),
+        "x": pd.array([1.0, None, None, 2.0], dtype="Float64"), "experiment": ["a", None, "a", "a"],
+    })  # fmt: skip
+    (one,) = read_experiments(table)
+    assert one.series[0].times.tolist() == [0.0, 3.0]
+
+
+@pytest.mark.parametrize("read", [read_experiments, experiment])
+def test_columns_of_one_name_are_refused(read):
+    for names in (["time", "x", "x"], ["time", 1, "1"]):
+        with pytest.raises(SignatureError, match="twice"):
+            read(pd.DataFrame([[0, 1, 2], [1, 2, 3]], columns=names))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [pd.date_range("2020", periods=3), pd.to_timedelta([1, 2, 3], unit="h"),
+     np.array(["2020-01-01"] * 3, "M8[D]")],
+)  # fmt: skip
+def test_dates_are_no_numbers(times):
+    for read in (read_experiments, experiment):
+        with pytest.raises(SignatureError, match="time"):
+            read(pd.DataFrame({"time": times, "x": [1.0, 2.0, 3.0]}))
+    with pytest.raises(SignatureError, match="since a start"):
+        experiment({"x": (np.asarray(times), [1.0, 2.0, 3.0])})

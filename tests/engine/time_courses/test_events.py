@@ -95,6 +95,20 @@ def test_a_lag_behind_a_where_is_the_closed_form():
     np.testing.assert_allclose(found, np.where(is_on[:, None], wanted, 0.0), rtol=1e-7, atol=1e-9)
 
 
+def test_a_dose_that_moves_over_a_jump_of_an_input_moves_the_dose_alone():
+    """``A' = u - k A``, u from 0 to 1 at the dose's time: ``dA/dlag = k d exp(-k (t - lag))``."""
+    flow = rm.Equations({"dA": "u - k*A"}, state="A", inputs="u", parameters={"k": 0.6})
+    for dose in (0.0, 1.5):
+        one = experiment({"A": (T, np.ones(7), 0.1)}, inputs={"u": held_table([0, 2], [0, 1])},
+                         doses=[Dose("lag", {"A": dose})])  # fmt: skip
+        problem = CourseProblem(
+            flow, (one,), parameters={"lag": 2.0}, fixed={"k": None}, rtol=1e-11
+        )
+        slopes = problem.model.predicted_slopes(np.array([2.0]))[:, 0, 0]
+        exact = np.where(T > 2.0, 0.6 * dose * np.exp(-0.6 * (T - 2.0)), 0.0)
+        np.testing.assert_allclose(slopes, exact, rtol=1e-8, atol=1e-9)
+
+
 def test_a_lag_time_is_found():
     """Row 50 of the faults: searched from a wrong lag, which plain sensitivities never move."""
     truth = simulate(Late(k=0.8, begin=1.4, rate=2.0), np.append(0.0, T), {"a": 0.0})["a"][1:]

@@ -8,13 +8,16 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 import riemannian_modules as rm
 from riemannian_modules.engine import (
     Dose,
+    Log10Scale,
     LogScale,
     Observable,
     Outcome,
+    SteadyState,
     experiment,
     fit_trajectories,
     multi_start,
@@ -104,6 +107,61 @@ def test_a_profile_that_stays_low_has_no_end():
     assert profile.deviances.max() < 1e-3
 
 
+def decay(rate, bounds=None):
+    """``exp(-k t)`` with errors of 0.3: a curved problem of one parameter."""
+    t = np.linspace(0.5, 6.0, 12)
+    y = np.exp(-rate * t) + 0.1 * RNG(0).standard_normal(12)
+    flow = rm.Equations({"dx": "-k*x"}, state="x", parameters={"k": 0.5})
+    one = experiment({"x": (t, y, 0.3)}, x0={"x": 1.0})
+    found = fit_trajectories(flow, one, bounds=bounds, rtol=1e-10, progress=QUIET)
+
+    def rise(k):
+        squares = [np.sum((np.exp(-p * t) - y) ** 2) / 0.09 for p in (k, found.theta[0])]
+        return squares[0] - squares[1]
+
+    return found, rise
+
+
+def test_the_ends_of_a_curved_profile_are_where_the_likelihood_says():
+    found, rise = decay(0.5)
+    profile = found.profile("k")
+    k = found.theta[0]
+    exact = [brentq(lambda p: rise(p) - profile.threshold, *ends) for ends in ((0, k), (k, 4))]
+    np.testing.assert_allclose([profile.lower, profile.upper], exact, rtol=1e-5)
+    assert (np.diff(profile.values) > 0).all()
+
+
+def test_a_profile_goes_up_to_a_bound_before_it_says_that_the_bound_comes_first():
+    for rate, is_reached in ((0.2, True), (0.02, False)):
+        found, rise = decay(rate, {"k": (0.0, None)})
+        profile = found.profile("k")
+        assert (rise(0.0) > profile.threshold) == is_reached == math.isfinite(profile.lower)
+        if is_reached:
+            exact = brentq(lambda p: rise(p) - profile.threshold, 0, found.theta[0])  # noqa: B023
+            assert profile.lower == pytest.approx(exact, rel=1e-4)
+        else:
+            assert profile.values[0] == 0.0
+            assert "the bound 0" in profile.endings[0]
+
+
+def test_a_new_experiment_has_no_value_of_what_each_has_for_itself():
+    t = np.array([1.0, 2.0])
+    flow = rm.Equations({"dx": "-k*x"}, state="x", parameters={"k": 0.5})
+    done = [
+        experiment({"x": (t, np.exp(-k * t), 0.1)}, name=f"e{k}", x0={"x": 1.0}, own=["k"])
+        for k in (0.3, 0.8)
+    ]
+    found = fit_trajectories(flow, done, progress=QUIET)
+    with pytest.raises(SignatureError, match=r"'k'.*theta"):
+        found.predict("x", [1.0], experiment({}, x0={"x": 1.0}))
+    with pytest.raises(SignatureError, match="of its own"):
+        found.predict("x", [1.0], experiment({}, x0={"x": 1.0}, own={"k": 0.8}))
+    with pytest.raises(SignatureError, match="'e8'"):
+        found.predict("x", [1.0], experiment({}, x0=SteadyState("e8"), theta={"k": 0.8}))
+    told = found.predict("x", [1.0], experiment({}, x0={"x": 1.0}, theta={"k": 2.0}))
+    assert told.mean[0] == pytest.approx(math.exp(-2.0))
+
+
 def test_restarts_are_the_same_for_a_seed_whoever_computes_them():
     here = multi_start(enzyme(), 4, seed=3)
     with ThreadPoolExecutor(2) as executor:
@@ -184,6 +242,21 @@ def test_a_logarithmic_band_stays_positive():
     band = found.predict("A", [0.0, 3.0, 6.0])
     assert (band.lower > 0).all()
     np.testing.assert_allclose(band.lower * band.upper, band.mean**2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [LogScale(), Log10Scale()])
+def test_a_deviation_is_that_of_the_value_on_any_scale(scale):
+    """``x = exp(-k t)``: ``t dk x`` to first order, whatever scale the errors are alike on."""
+    t = np.array([1.0, 2.0, 3.0])
+    flow = rm.Equations({"dx": "-k*x"}, state="x", parameters={"k": 0.5})
+    one = experiment({"x": (t, np.exp(-0.5 * t), 0.1)}, x0={"x": 1.0})
+    shown = {"x": Observable("x", transformation=scale)}
+    found = fit_trajectories(flow, one, shown, progress=QUIET)
+    band, s = found.predict("x", t), found.deviations[0]
+    np.testing.assert_allclose(band.deviation, t * s * np.exp(-0.5 * t), rtol=1e-6)
+    reach = 1.959963984540054 * t * s
+    np.testing.assert_allclose(band.lower, np.exp(-0.5 * t - reach), rtol=1e-6)
+    np.testing.assert_allclose(band.upper, np.exp(-0.5 * t + reach), rtol=1e-6)
 
 
 def test_questions_without_an_answer_are_refused():

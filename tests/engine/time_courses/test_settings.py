@@ -1,6 +1,7 @@
 """What experiments set and observables say: each against what the same means written otherwise."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from riemannian_modules.engine import (
     Dose,
     LaplaceNoise,
     Log10Scale,
+    LogNormalPrior,
     LogScale,
     NormalPrior,
     Observable,
@@ -127,6 +129,45 @@ def test_rest_under_another_setting_moves_with_the_parameters():
     np.testing.assert_allclose(slopes, [-1.5 / 2.25, 3 / 2.25], rtol=1e-8)
 
 
+def test_rest_moves_with_parameters_that_stand_in_what_is_conserved():
+    """``V1 a + V2 b`` stays what it was, and the volumes are unknown."""
+    flow = rm.Equations(
+        {"da": "-(k1*a - k2*b)/V1", "db": "(k1*a - k2*b)/V2"}, state="a b",
+        parameters={"k1": 1.0, "k2": 0.5, "V1": 2.0, "V2": 3.0},
+    )  # fmt: skip
+    before = experiment({}, name="before", x0={"a": 4.0, "b": "b0"})
+    after = experiment({"a": ([0.0], [1.0], 0.1)}, name="after", x0=SteadyState("before"))
+    model = CourseProblem(flow, (before, after), parameters={"b0": 1.0}).model
+    slopes = model.predicted_slopes(model.table.scaled(model.table.values))[0, 0]
+    # a = M / D with M = 4 V1 + V2 b0 = 11 and D = V1 + V2 k1 / k2 = 8.
+    M, D, r = 11.0, 8.0, 2.0
+    exact = [-M * 6 / D**2, M * 12 / D**2, 4 / D - M / D**2, 1 / D - M * r / D**2, 3 / D]
+    np.testing.assert_allclose(slopes, exact, rtol=1e-8)
+
+
+def test_sides_that_coincide_make_a_parameter_known():
+    t = np.array([0.5, 1.0, 2.0])
+    flow = rm.Equations({"dA": "-k*A"}, state="A", parameters={"k": 0.5})
+    one = experiment({"A": (t, 1.9 * np.exp(-0.6 * t), 0.1)}, x0={"A": "A0"})
+    fit = partial(fit_trajectories, flow, one, parameters={"A0": 2.0}, progress=QUIET)
+    pinned, fixed = fit(bounds={"k": (0.6, 0.6)}), fit(fixed={"k": 0.6})
+    assert pinned.names == fixed.names == ("A0",)
+    np.testing.assert_array_equal(pinned.deviations, fixed.deviations)
+    assert pinned.aic == fixed.aic
+
+
+@pytest.mark.parametrize("size", [50.0, -50.0])
+def test_starts_found_from_data_keep_to_bounds_and_scales(size):
+    t = np.array([0.5, 1.0, 2.0])
+    flow = rm.Equations({"dA": "-k*A"}, state="A", parameters={"k": 0.5})
+    one = experiment({"o": (t, size * np.exp(-0.5 * t), 0.1)}, x0={"A": 1.0})
+    shown = {"o": Observable("A", scale="g")}
+    problem = CourseProblem(flow, (one,), shown, bounds={"g": (2.0, 10.0)})
+    assert 2.0 <= problem.model.table.values[-1] <= 10.0
+    logged = CourseProblem(flow, (one,), shown, scales={"g": LogScale()})
+    assert logged.model.table.values[-1] == pytest.approx(50.0 if size > 0 else 1.0)
+
+
 def test_factors_offsets_and_sigmas_are_estimated_together():
     rng, t = RNG(3), np.linspace(0.2, 5, 60)
     a = np.exp(-0.6 * t)
@@ -215,6 +256,12 @@ BAD = [
     ({}, {"fixed": ["vmax", "km", "kd"], "sigma": 1.0}, "fixed"),
     ({}, {"scales": {"km": "log"}}, "km"),
     ({}, {"rtol": 2.0}, "rtol"),
+    ({"own": ["km"], "theta": {"km": 0.4}}, {}, "km.*Keep one"),
+    ({"own": ["km"]}, {"parameters": {"data.km": 1.0}}, r"data\.km.*more than one"),
+    ({"doses": [Dose(-1.0, {"S": 1.0})]}, {}, "-1, before the start"),
+    ({}, {"observables": {"S": Observable("S", sigma=0.0)}}, "sigma of 'S'.*> 0"),
+    ({}, {"sigma": -1.0}, "sigma of 'S'.*> 0"),
+    ({"own": {"km": 0.0}}, {"prior": {"km": LogNormalPrior(1.0, 0.5)}}, r"data\.km.*logarithms"),
 ]
 
 

@@ -61,8 +61,9 @@ def test_quantities_give_the_fit_of_plain_numbers():
     assert found.minus_two_log_likelihood == pytest.approx(plain().minus_two_log_likelihood)
     ahead = found.predict("level", [90.0] * U.minute)
     np.testing.assert_allclose(ahead.mean, plain().predict("level", [1.5]).mean, rtol=1e-6)
-    new = experiment({}, name="new", doses=[Dose(30 * U.minute, {"gut": 0.01 * U.gram})])
-    same = experiment({}, name="new", doses=[Dose(0.5, {"gut": 10.0})])
+    new = experiment({}, name="new", doses=[Dose(30 * U.minute, {"gut": 0.01 * U.gram})],
+                     theta={"ka": 0.02 / U.minute})  # fmt: skip
+    same = experiment({}, name="new", doses=[Dose(0.5, {"gut": 10.0})], theta={"ka": 1.2})
     late = found.predict("blood", [2.0], new).mean, plain().predict("blood", [2.0], same).mean
     np.testing.assert_allclose(*late, rtol=1e-6)
     labels = {a.get_ylabel() for a in found.plot().axes}
