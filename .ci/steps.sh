@@ -7,7 +7,10 @@ trap 'rm -rf "$scratch"' EXIT
 export RIEMANNIAN_SHARED=${RIEMANNIAN_SHARED:-$(dirname "$root")/shared}
 export MPLBACKEND=Agg PIP_DISABLE_PIP_VERSION_CHECK=1 PYRIGHT_PYTHON_IGNORE_WARNINGS=1
 export NO_MKDOCS_2_WARNING=1
-unset PYTHONPATH VIRTUAL_ENV
+# Python's first import writes the bytecode of what is imported, on the core that needs it; pip would
+# compile all of PyTorch and SymPy on one core, and without any every process compiles the library anew.
+export PIP_COMPILE=0
+unset PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 step() {
     local name=$1 start=$SECONDS

@@ -205,7 +205,6 @@ def test_threads_find_the_same_bit_for_bit(posed_swirl, whole, monkeypatch):
         assert same(partition(*posed_swirl, TARGET, budget), whole)
 
 
-@pytest.mark.slow
 def test_processes_find_the_same_bit_for_bit(posed_swirl, monkeypatch):
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -246,7 +245,6 @@ class Breaking(Executor):
         return future
 
 
-@pytest.mark.slow
 def test_the_work_of_an_executor_that_breaks_is_kept(posed_swirl, tmp_path, monkeypatch):
     monkeypatch.setattr(subdivide, "piece_size", lambda criterion: 8)
     save = tmp_path / "search.json"
@@ -270,7 +268,6 @@ print(fingerprint_of(problem, criterion, -0.8), parts.bounds.tobytes().hex(), pa
 """
 
 
-@pytest.mark.slow
 def test_results_do_not_depend_on_the_hashing_of_a_process():
     root = Path(__file__).parents[2]
     found: set[str] = set()

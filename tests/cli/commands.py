@@ -1,5 +1,8 @@
 """How tests call the command line, and the small systems that they give it."""
 
+import re
+import shlex
+
 from typer.testing import CliRunner
 
 import riemannian_modules as rm
@@ -32,6 +35,18 @@ def words_of(result):
     for mark in "│╭╮╰╯─┌┐└┘├┤┬┴┼┃┏┓┗┛┡┩━╇╈┳┻":
         result = result.replace(mark, " ")
     return " ".join(result.split())
+
+
+def told_by_an_interrupt(said):
+    """The saved files, whether it goes on, and the next command, of the one line that says so."""
+    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    found = re.fullmatch(
+        r"error: interrupted; (nothing was saved.*?|saved in (.*?): (.*?))\. "
+        r"(Begin again|Go on) with: riemannian-modules (.*)", line,
+    )  # fmt: skip
+    assert found, line
+    saved = [] if found[3] is None else found[3].split(", ")
+    return saved, found[4] == "Go on", shlex.split(found[5])
 
 
 def save_cubic(path, a):

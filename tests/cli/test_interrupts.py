@@ -2,8 +2,6 @@
 
 import importlib
 import json
-import re
-import shlex
 import signal
 
 import numpy as np
@@ -20,20 +18,13 @@ from riemannian_modules.engine.progress import TerminalProgress
 from riemannian_modules.region import box
 from riemannian_modules.spec import System, load_system, save_system
 from riemannian_modules.spec.system import FitTask, Simulation
-from tests.cli.commands import run, save_cubic
+from tests.cli.commands import run, save_cubic, told_by_an_interrupt
 
 
 def told(result):
-    """The saved files and the next command, of the one line that an interrupt is told in."""
+    """The saved files and the next command of a command that was interrupted."""
     assert result.exit_code == INTERRUPTED, result.output
-    (line,) = [line for line in result.output.splitlines() if line.startswith("error: ")]
-    found = re.fullmatch(
-        r"error: interrupted; (nothing was saved.*?|saved in (.*?): (.*?))\. "
-        r"(Begin again|Go on) with: riemannian-modules (.*)", line,
-    )  # fmt: skip
-    assert found, line
-    saved = [] if found[3] is None else found[3].split(", ")
-    return saved, found[4] == "Go on", shlex.split(found[5])
+    return told_by_an_interrupt(result.output)
 
 
 def after(count):

@@ -25,7 +25,6 @@ def test_a_trial_where_a_flow_runs_to_infinity_is_refused_and_the_fit_goes_on():
     assert abs(found.theta[0] - 0.4) <= 1e-8
 
 
-@pytest.mark.slow
 def test_robertsons_rates_are_found_again_from_exact_amounts():
     class Logarithmic(rm.Flow):
         state, inputs = rm.space("A B C"), rm.space("T")

@@ -29,6 +29,12 @@ def test_an_attempt_stops_inside_but_not_what_follows():
     assert done.stdout.endswith("<== two: 0 s\nfailed: one\n")
 
 
+def test_a_process_of_the_checks_keeps_the_bytecode_of_what_it_imports():
+    show = "import sys; print(sys.dont_write_bytecode)"
+    done = run(f"export PYTHONDONTWRITEBYTECODE=1\n. {ROOT}/.ci/steps.sh\npython3 -c '{show}'")
+    assert done.stdout == "False\n", done.stderr
+
+
 @pytest.mark.parametrize("name", ["run", "nightly", "steps.sh"])
 def test_the_script_can_be_read_by_bash(name):
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / name)], check=True)

@@ -1,6 +1,7 @@
 """The gate takes its commands out of the README."""
 
 import importlib.util
+import re
 
 import pytest
 
@@ -34,3 +35,10 @@ def test_install_commands_are_single_commands():
     assert len(block.splitlines()) == 1
     assert "pip install" in block
     assert "pytest" in block
+
+
+def test_the_tests_that_the_readme_leaves_out_run_every_night():
+    block = fenced_block((ROOT / "README.md").read_text(encoding="utf-8"), "tests")
+    nightly = (ROOT / ".ci" / "nightly").read_text(encoding="utf-8")
+    (left_out,) = re.findall(r'pytest -n auto -m "not (\w+)"$', block)
+    assert re.search(rf"pytest -n auto -m {left_out}$", nightly, re.MULTILINE)
