@@ -1,6 +1,7 @@
 """The optimizers that race, each with the defaults of its library and the grid it is tuned on."""
 
 import importlib.util
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -15,6 +16,11 @@ Setting = Mapping[str, float]
 Step = Callable[[Batch], None]
 
 
+def rung_beside(value: float, rungs: int) -> float:
+    """Powers of the root of 10 to one digit: 1, 3, 10, ...; ``rungs`` above ``value``."""
+    return float(f"{10 ** ((round(2 * math.log10(value)) + rungs) / 2):.0e}")
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """One optimizer.
@@ -23,6 +29,8 @@ class Peer:
         make: Optimizers for the parameters, from a setting; several where each takes a part.
         default: What its library or its authors start from.
         grid: Of each option, the values that are tried in all combinations.
+        scales: The options without natural ends, on the rungs 1, 3, 10, 30, ... and 1/3, 1/10, ...;
+            where the best cell lies at an end of the grid, the grid goes on there.
         full_batch_only: Whether it needs the same batch at each step.
         package: What must be installed.
     """
@@ -31,6 +39,7 @@ class Peer:
     make: Callable[..., Sequence[torch.optim.Optimizer]]
     default: Setting
     grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    scales: Sequence[str] = ("lr",)
     full_batch_only: bool = False
     package: str = "torch"
 
@@ -38,6 +47,13 @@ class Peer:
         """All cells of the grid, those next to the default first."""
         names = list(self.grid)
         return [dict(zip(names, values, strict=True)) for values in product(*self.grid.values())]
+
+    def neighbours(self, setting: Setting) -> list[Setting]:
+        """The cells one rung above and below, in each scale that the setting names."""
+        return [
+            {**setting, name: rung_beside(setting[name], rungs)}
+            for name in self.scales if name in setting for rungs in (1, -1)
+        ]  # fmt: skip
 
     def is_there(self) -> bool:
         """Whether its package is installed."""
@@ -174,13 +190,13 @@ PEERS = (
     Peer("AdamW", adamw, {"lr": 1e-3}, {"decay": (0.01, 0.1), "lr": RATES}),
     Peer("Muon", muon, {"lr": 1e-3, "decay": 0.1}, {
         "rest": (1e-3, 1e-2), "lr": (1e-2, 3e-2, 1e-1, 3e-3)
-    }),
+    }, scales=("lr", "rest")),
     Peer("SOAP", soap, {"lr": 3e-3}, {"lr": RATES}, package="pytorch_optimizer"),
     Peer("Shampoo", shampoo, {"lr": 1e-3}, {
         "first": (5,), "every": (10,), "lr": (3e-2, 1e-2, 1e-1, 0.3)
     }, package="pytorch_optimizer"),
     Peer("K-FAC (SINGD)", kfac, {"lr": 1e-3, "damping": 1e-3}, {
         "damping": (1e-3, 1e-2), "lr": (1e-2, 3e-2, 1e-1, 3e-3)
-    }, package="singd"),
+    }, scales=("lr", "damping"), package="singd"),
     Peer("L-BFGS", lbfgs, {}, {"history": (10, 100), "lr": (1.0, 0.3)}, full_batch_only=True),
 )  # fmt: skip

@@ -90,20 +90,35 @@ def runs(
 
 
 def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Setting, list[Run]]:
-    """The cell of the grid with the fewest steps: all on the first seed, the best two on all.
+    """The cell with the fewest steps: all on the first seed, the best that reach the goal on all.
 
-    A cell is left as soon as it needs more steps than the best two before it, or than ``most``.
+    The grid goes on beyond its end until the best cell has all its neighbours in the grid. A cell
+    is left as soon as it needs more steps than the best two before it, or than ``most``; where none
+    reaches the goal, the best is the one that comes nearest.
     """
-    found: list[tuple[float, Setting]] = []
-    for setting in peer.settings():
-        reached = sorted(steps for steps, _ in found if math.isfinite(steps))
-        bound = reached[1] if len(reached) > 1 else most
-        found.append((run(task, peer, setting, seeds[0], bound).steps, setting))
-    best = sorted(found, key=lambda pair: pair[0])[: 2 if len(seeds) > 1 else 1]
-    if math.isinf(best[0][0]):
-        return best[0][1], []
-    finals = [(s, runs(task, peer, s, seeds)) for steps, s in best if math.isfinite(steps)]
-    return min(finals, key=lambda pair: median_steps(pair[1]))
+    found: list[tuple[tuple[float, float], Setting]] = []
+    cells = peer.settings()
+    while cells:
+        for setting in cells:
+            reached = sorted(steps for (steps, _), _ in found if math.isfinite(steps))
+            bound = reached[1] if len(reached) > 1 else most
+            found.append((standing(run(task, peer, setting, seeds[0], bound)), setting))
+        found.sort(key=lambda pair: pair[0])
+        tried = [setting for _, setting in found]
+        cells = [s for s in peer.neighbours(tried[0]) if s not in tried]
+    # A large rate may reach the goal from one start only: the next cell then takes its place.
+    entered = (
+        (setting, runs(task, peer, setting, seeds))
+        for (steps, _), setting in found if math.isfinite(steps)
+    )  # fmt: skip
+    finals = islice((pair for pair in entered if math.isfinite(median_steps(pair[1]))), 2)
+    return min(finals, key=lambda pair: median_steps(pair[1]), default=(found[0][1], []))
+
+
+def standing(run: Run) -> tuple[float, float]:
+    """What runs are ordered by: the steps to the goal, then the measure at the end."""
+    last = run.curve[-1][1]
+    return run.steps, math.inf if run.why or not math.isfinite(last) else last
 
 
 def costs(
