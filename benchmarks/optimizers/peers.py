@@ -185,9 +185,9 @@ def lbfgs(model: nn.Module, lr: float = 1.0, history: float = 10) -> list[torch.
 OURS = Ours()
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 3e-4)
 PEERS = (
-    Peer("Adam", adam, {"lr": 1e-3}, {"beta2": (0.999, 0.95), "lr": RATES}),
+    Peer("Adam", adam, {"beta2": 0.999, "lr": 1e-3}, {"beta2": (0.999, 0.95), "lr": RATES}),
     Peer("SGD", sgd, {"lr": 1e-2}, {"lr": (0.1, 0.03, 0.3, 0.01, 1.0)}),
-    Peer("AdamW", adamw, {"lr": 1e-3}, {"decay": (0.01, 0.1), "lr": RATES}),
+    Peer("AdamW", adamw, {"decay": 0.01, "lr": 1e-3}, {"decay": (0.01, 0.1), "lr": RATES}),
     Peer("Muon", muon, {"lr": 1e-3, "decay": 0.1}, {
         "rest": (1e-3, 1e-2), "lr": (1e-2, 3e-2, 1e-1, 3e-3)
     }, scales=("lr", "rest")),
@@ -198,5 +198,7 @@ PEERS = (
     Peer("K-FAC (SINGD)", kfac, {"lr": 1e-3, "damping": 1e-3}, {
         "damping": (1e-3, 1e-2), "lr": (1e-2, 3e-2, 1e-1, 3e-3)
     }, scales=("lr", "damping"), package="singd"),
-    Peer("L-BFGS", lbfgs, {}, {"history": (10, 100), "lr": (1.0, 0.3)}, full_batch_only=True),
+    Peer("L-BFGS", lbfgs, {"history": 10, "lr": 1.0}, {
+        "history": (10, 100), "lr": (1.0, 0.3)
+    }, full_batch_only=True),
 )  # fmt: skip

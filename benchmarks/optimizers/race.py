@@ -4,7 +4,6 @@ import gc
 import math
 import statistics
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,9 +16,9 @@ from benchmarks.optimizers.task import Task
 
 SEEDS = (0, 1, 2)
 BLOCK, REPEATS, WARM = 10, 5, 4
-# A peer's run is left after this many times our steps, and after at least so many: in time it has
-# lost by then, for no step of ours costs that many of a peer's.
-FAR, LEAST = 10, 100
+# A peer's run is left where it has lost: after this many times our CPU time (but at least twice our
+# steps), or this many times our steps.
+FAR_IN_TIME, FAR_IN_STEPS = 4, 10
 Racer = Peer | Ours
 # What peers raise where they do not take a model, or have diverged.
 REFUSALS = (
@@ -116,9 +115,16 @@ def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Se
 
 
 def standing(run: Run) -> tuple[float, float]:
-    """What runs are ordered by: the steps to the goal, then the measure at the end."""
+    """What runs are ordered by: the steps to the goal, and if it was not reached the measure."""
+    if math.isfinite(run.steps):
+        return run.steps, 0.0
     last = run.curve[-1][1]
-    return run.steps, math.inf if run.why or not math.isfinite(last) else last
+    return math.inf, math.inf if run.why or not math.isfinite(last) else last
+
+
+def calm(peer: Peer, setting: Setting) -> Setting:
+    """The setting at the grid's least rate: a step costs the same, and none diverges meanwhile."""
+    return {**setting, "lr": min(peer.grid["lr"])}
 
 
 def costs(
@@ -158,63 +164,64 @@ def block_times(
     return [[] if k in broken else own for k, own in enumerate(times)]
 
 
+def followed(task: Task, steps: float, relative_cost: float) -> float:
+    """How many steps of a peer are looked at, where ours takes ``steps``, each costing so much."""
+    far = min(FAR_IN_STEPS, max(2.0, FAR_IN_TIME * relative_cost))
+    return min(task.most, far * steps) // task.every * task.every
+
+
 def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Mapping[str, Any]:
-    """All that race on a task, untuned and tuned, with the cost of their steps."""
+    """All that race on a task, untuned and tuned, with the cost of a step in Adam's, the first."""
     here = [p for p in peers if p.is_there() and (task.is_full_batch or not p.full_batch_only)]
-    rows: list[dict[str, Any]] = []
     entries: list[tuple[Racer, Setting]] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        own = runs(task, OURS, {}, seeds)
-        most = min(task.most, max(LEAST, FAR * median_steps(own)))
-        rows.append(row(OURS.name, {}, own, own))
-        entries.append((OURS, {}))
-        for peer in here:
-            untuned = runs(task, peer, peer.default, seeds, most)
-            if any(r.why and len(r.curve) == 1 for r in untuned):  # it does not take this model
-                rows.append(row(peer.name, peer.default, untuned, untuned))
-                continue
-            setting, best = tuned(task, peer, seeds, most)
-            if median_steps(untuned) <= median_steps(best):
-                setting, best = peer.default, untuned
-            rows.append(row(peer.name, setting, untuned, best))
-            entries.append((peer, setting))
-        adam = next(i for i, (p, _) in enumerate(entries) if p.name == "Adam")
-        order = [entries[adam], *(e for i, e in enumerate(entries) if i != adam)]
-        found = dict(zip([r.name for r, _ in order], costs(task, order), strict=True))
-    for each in rows:
-        each["cost"] = found.get(each["peer"], math.nan)
+    for peer in here:
+        kinds = [(peer, calm(peer, setting)) for setting in (peer.default, peer.settings()[0])]
+        entries += [entry for k, entry in enumerate(kinds) if entry not in kinds[:k]]
+    *prices, own_cost = costs(task, [*entries, (OURS, {})])
+    own = runs(task, OURS, {}, seeds)
+    rows = [row(OURS.name, {}, own, own, (own_cost, own_cost), task.most)]
+    for peer in here:
+        plain, price = (
+            prices[entries.index((peer, calm(peer, setting)))]
+            for setting in (peer.default, peer.settings()[0])
+        )
+        if math.isnan(price):
+            refused = [run(task, peer, peer.default, seeds[0])]
+            rows.append(row(peer.name, peer.default, refused, [], (plain, price), 0))
+            continue
+        most = followed(task, median_steps(own), own_cost / price)
+        untuned = runs(task, peer, peer.default, seeds, most)
+        setting, best = tuned(task, peer, seeds, most)
+        if median_steps(untuned) * plain <= median_steps(best) * price < math.inf:
+            setting, best, price = peer.default, untuned, plain
+        rows.append(row(peer.name, setting, untuned, best, (plain, price), most))
     return {
-        "task": task.name, "goal": task.goal, "most": most, "was_seen": task.was_seen,
-        "seeds": len(seeds), "rows": rows,
+        "task": task.name, "goal": task.goal, "was_seen": task.was_seen, "rows": rows,
     }  # fmt: skip
 
 
 def ours_again(task: Task, before: Mapping[str, Any], seeds: Sequence[int]) -> Mapping[str, Any]:
-    """A race whose peers' steps are known already: ours anew, and what a step of each costs."""
-    peers = {p.name: p for p in PEERS if p.is_there()}
-    kept = [r for r in before["rows"] if r["peer"] in peers]
-    timed = [r for r in kept if not math.isnan(r["cost"])]
-    timed.sort(key=lambda r: r["peer"] != "Adam")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        own = runs(task, OURS, {}, seeds)
-        ours = row(OURS.name, {}, own, own)
-        entries = [(peers[r["peer"]], r["setting"]) for r in timed]
-        found = costs(task, [*entries, (OURS, {})])
-    for each, cost in zip([*timed, ours], found, strict=True):
-        each["cost"] = cost
-    return {**before, "rows": [ours, *kept]}
+    """A race whose peers are kept as they were: ours anew, with its step's cost beside Adam's."""
+    adam = PEERS[0]
+    own = runs(task, OURS, {}, seeds)
+    _, cost = costs(task, [(adam, calm(adam, adam.default)), (OURS, {})])
+    kept = [r for r in before["rows"] if r["peer"] != OURS.name]
+    return {**before, "rows": [row(OURS.name, {}, own, own, (cost, cost), task.most), *kept]}
 
 
-def row(name: str, setting: Setting, untuned: Sequence[Run], best: Sequence[Run]) -> dict[str, Any]:
+def row(
+    name: str, setting: Setting, untuned: Sequence[Run], best: Sequence[Run],
+    prices: tuple[float, float], most: float,
+) -> dict[str, Any]:  # fmt: skip
     """What is kept of the runs of one optimizer on one task."""
     return {
         "peer": name,
         "setting": dict(setting),
         "untuned_steps": [r.steps for r in untuned],
         "tuned_steps": [r.steps for r in best],
+        "untuned_cost": prices[0],
+        "cost": prices[1],
+        "most": most,
         "curve": best[0].curve if best else (),
-        "untuned_curve": untuned[0].curve,
         "why": next((r.why for r in [*best, *untuned] if r.why), ""),
     }
