@@ -5,11 +5,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
 
 import torch
 from torch import nn
 
+from benchmarks.optimizers.muon import Muon
 from benchmarks.optimizers.task import Batch, Task
 
 Setting = Mapping[str, float]
@@ -118,21 +118,6 @@ def adamw(model: nn.Module, lr: float, decay: float = 0.01) -> list[torch.optim.
     return [torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=decay)]
 
 
-class _FlatMuon(torch.optim.Muon):
-    """Muon of torch, which takes matrices only, on kernels seen as matrices."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], **options: Any) -> None:
-        self.whole = list(parameters)
-        self.flat = [nn.Parameter(p.detach().view(len(p), -1)) for p in self.whole]
-        super().__init__(self.flat, **options)
-
-    def step(self, closure: Any = None) -> None:
-        for p, flat in zip(self.whole, self.flat, strict=True):
-            flat.grad = None if p.grad is None else p.grad.view(len(p), -1)
-            p.grad = None
-        super().step()
-
-
 def muon(
     model: nn.Module, lr: float, rest: float = 1e-3, decay: float = 0.0
 ) -> list[torch.optim.Optimizer]:
@@ -142,7 +127,7 @@ def muon(
     taken = {id(p) for p in chosen}
     others = [p for p in model.parameters() if id(p) not in taken]
     return [
-        _FlatMuon(chosen, lr=lr, weight_decay=decay),
+        Muon(chosen, lr=lr, weight_decay=decay),
         torch.optim.AdamW(others, lr=rest, weight_decay=decay),
     ]
 

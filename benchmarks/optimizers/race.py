@@ -16,8 +16,9 @@ from benchmarks.optimizers.task import Task
 
 SEEDS = (0, 1, 2)
 BLOCK, REPEATS, WARM = 10, 5, 4
-# A peer's run is left where it has lost: after this many times our CPU time (but at least twice our
-# steps), or this many times our steps.
+LONG = 3.0  # seconds of CPU time; who has taken so many is not timed further
+# A peer's run is left where it has lost: after this many times our CPU time (but not before it has
+# taken our steps), or this many times our steps.
 FAR_IN_TIME, FAR_IN_STEPS = 4, 10
 Racer = Peer | Ours
 # What peers raise where they do not take a model, or have diverged.
@@ -133,7 +134,7 @@ def costs(
     """CPU time of a step of each, as a multiple of the first's: medians of alternating blocks."""
     times = block_times(task, racers, block, repeats)
     return [
-        statistics.median(t / a for t, a in zip(own, times[0], strict=True)) if own else math.nan
+        statistics.median(t / a for t, a in zip(own, times[0], strict=False)) if own else math.nan
         for own in times
     ]
 
@@ -153,6 +154,8 @@ def block_times(
     gc.collect()
     for repeat in range(repeats + 1):
         for k, take in enumerate(takes):
+            if sum(times[k]) > LONG:
+                continue
             start = time.process_time()
             try:
                 for batch in batches[k][: WARM if repeat == 0 else block] * (k not in broken):
@@ -166,7 +169,7 @@ def block_times(
 
 def followed(task: Task, steps: float, relative_cost: float) -> float:
     """How many steps of a peer are looked at, where ours takes ``steps``, each costing so much."""
-    far = min(FAR_IN_STEPS, max(2.0, FAR_IN_TIME * relative_cost))
+    far = min(FAR_IN_STEPS, max(1.0, FAR_IN_TIME * relative_cost))
     return min(task.most, far * steps) // task.every * task.every
 
 

@@ -70,7 +70,6 @@ def verdict(result: Result) -> dict[str, Any]:
     ours, peers = ours_in(result), peers_in(result)
     plain, best = min(peers, key=untuned), min(peers, key=tuned)
     own, steps = tuned(ours), median(ours["tuned_steps"])
-    fewest = min(followed(r["tuned_steps"], r["most"]) for r in peers)
     return {
         "ours_steps": steps, "ours": own, "cost": ours["cost"],
         "untuned_peer": plain["peer"], "untuned": untuned(plain),
@@ -78,5 +77,8 @@ def verdict(result: Result) -> dict[str, Any]:
         "tuned_steps": median(best["tuned_steps"]), "tuned_cost": best["cost"],
         "wins_untuned": own < min(map(untuned_at_least, peers)),
         "wins_tuned": own < min(map(tuned_at_least, peers)),
-        "wins_steps": steps < fewest,
+        # Who was left after as many steps as ours has needed more.
+        "wins_steps": all(
+            steps < followed(r["tuned_steps"], r["most"] + 1) for r in peers
+        ),
     }  # fmt: skip

@@ -11,7 +11,8 @@ pytest.importorskip("sklearn")
 
 from benchmarks.optimizers import kept, page, physics, race, structures  # noqa: E402
 from benchmarks.optimizers.asked import ASKED  # noqa: E402
-from benchmarks.optimizers.peers import OURS, PEERS, muon, rung_beside  # noqa: E402
+from benchmarks.optimizers.muon import Muon  # noqa: E402
+from benchmarks.optimizers.peers import OURS, PEERS, rung_beside  # noqa: E402
 from benchmarks.optimizers.race import (  # noqa: E402
     Run,
     median_steps,
@@ -78,13 +79,28 @@ def test_a_pole_that_is_not_pushed_falls_to_its_side():
     assert not state[1].any()
 
 
-def test_muon_moves_kernels_through_their_matrix():
-    model = torch.nn.Sequential(torch.nn.Conv1d(2, 3, 2), torch.nn.Flatten(), torch.nn.Linear(3, 1))
-    before = model[0].weight.detach().clone()
-    model(torch.ones(1, 2, 2)).sum().backward()
-    for optimizer in muon(model, lr=0.1):
-        optimizer.step()
-    assert not torch.equal(before, model[0].weight)
+def test_muon_is_that_of_torch_but_for_the_precision(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    for shape in ((5, 3), (3, 5)):
+        ours, theirs = (torch.nn.Parameter(torch.ones(shape)) for _ in range(2))
+        racers = [
+            (ours, Muon([ours], lr=0.1, weight_decay=0.2)),
+            (theirs, torch.optim.Muon([theirs], lr=0.1, weight_decay=0.2)),
+        ]
+        for seed in range(3):
+            for p, optimizer in racers:
+                p.grad = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+                optimizer.step()
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_muon_sees_a_kernel_as_a_matrix():
+    kernel = torch.nn.Parameter(torch.ones(3, 2, 2))
+    matrix = torch.nn.Parameter(torch.ones(3, 4))
+    for p in (kernel, matrix):
+        p.grad = torch.randn(12, generator=torch.Generator().manual_seed(0)).view_as(p)
+        Muon([p], lr=0.1, weight_decay=0.0).step()
+    torch.testing.assert_close(kernel.flatten(1), matrix)
 
 
 def test_no_cell_of_a_grid_is_faster_than_the_one_it_gives():
