@@ -119,7 +119,7 @@ def details(result: Result) -> str:
         chosen = ", ".join(f"{k} {v:g}" for k, v in row["setting"].items()) or "defaults"
         is_there = math.isfinite(tuned(row))
         lines.append(
-            f"| {row['peer']} | {told(median(row['untuned_steps']), row['most'])} | "
+            f"| {row['peer']} | {told(median(row['untuned_steps']), row['untuned_most'])} | "
             f"{told(median(row['tuned_steps']), row['most'])} | {written(row['cost'])} | "
             f"{told(tuned(row), tuned_at_least(row))} | "
             f"{'' if is_there else '< '}{written(ours / tuned_at_least(row))} | {chosen} |"

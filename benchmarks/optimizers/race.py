@@ -17,9 +17,9 @@ from benchmarks.optimizers.task import Task
 SEEDS = (0, 1, 2)
 BLOCK, REPEATS, WARM = 10, 5, 4
 LONG = 3.0  # seconds of CPU time; who has taken so many is not timed further
-# A peer's run is left where it has lost: after this many times our CPU time (but not before it has
-# taken our steps), or this many times our steps.
-FAR_IN_TIME, FAR_IN_STEPS = 4, 10
+# A peer's run is left where it has lost: after so many times our CPU time, untuned and tuned (but
+# not before it has taken our steps), or after so many times our steps.
+FAR_UNTUNED, FAR_TUNED, FAR_IN_STEPS = 2, 4, 10
 Racer = Peer | Ours
 # What peers raise where they do not take a model, or have diverged.
 REFUSALS = (
@@ -96,23 +96,23 @@ def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Se
     is left as soon as it needs more steps than the best two before it, or than ``most``; where none
     reaches the goal, the best is the one that comes nearest.
     """
-    found: list[tuple[tuple[float, float], Setting]] = []
+    found: list[tuple[Run, Setting]] = []
     cells = peer.settings()
     while cells:
         for setting in cells:
-            reached = sorted(steps for (steps, _), _ in found if math.isfinite(steps))
+            reached = sorted(first.steps for first, _ in found if math.isfinite(first.steps))
             bound = reached[1] if len(reached) > 1 else most
-            found.append((standing(run(task, peer, setting, seeds[0], bound)), setting))
-        found.sort(key=lambda pair: pair[0])
+            found.append((run(task, peer, setting, seeds[0], bound), setting))
+        found.sort(key=lambda pair: standing(pair[0]))
         tried = [setting for _, setting in found]
         cells = [s for s in peer.neighbours(tried[0]) if s not in tried]
     # A large rate may reach the goal from one start only: the next cell then takes its place.
     entered = (
-        (setting, runs(task, peer, setting, seeds))
-        for (steps, _), setting in found if math.isfinite(steps)
+        (setting, [first, *runs(task, peer, setting, seeds[1:])])
+        for first, setting in found if math.isfinite(first.steps)
     )  # fmt: skip
     finals = islice((pair for pair in entered if math.isfinite(median_steps(pair[1]))), 2)
-    return min(finals, key=lambda pair: median_steps(pair[1]), default=(found[0][1], []))
+    return min(finals, key=lambda pair: median_steps(pair[1]), default=(tried[0], []))
 
 
 def standing(run: Run) -> tuple[float, float]:
@@ -167,9 +167,9 @@ def block_times(
     return [[] if k in broken else own for k, own in enumerate(times)]
 
 
-def followed(task: Task, steps: float, relative_cost: float) -> float:
-    """How many steps of a peer are looked at, where ours takes ``steps``, each costing so much."""
-    far = min(FAR_IN_STEPS, max(1.0, FAR_IN_TIME * relative_cost))
+def followed(task: Task, steps: float, times: float) -> float:
+    """How many steps of a peer are looked at, as so many of them take what ours takes."""
+    far = min(FAR_IN_STEPS, max(1.0, times))
     return min(task.most, far * steps) // task.every * task.every
 
 
@@ -182,7 +182,7 @@ def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Ma
         entries += [entry for k, entry in enumerate(kinds) if entry not in kinds[:k]]
     *prices, own_cost = costs(task, [*entries, (OURS, {})])
     own = runs(task, OURS, {}, seeds)
-    rows = [row(OURS.name, {}, own, own, (own_cost, own_cost), task.most)]
+    rows = [row(OURS.name, {}, own, own, (own_cost,) * 2, (task.most,) * 2)]
     for peer in here:
         plain, price = (
             prices[entries.index((peer, calm(peer, setting)))]
@@ -190,14 +190,17 @@ def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Ma
         )
         if math.isnan(price):
             refused = [run(task, peer, peer.default, seeds[0])]
-            rows.append(row(peer.name, peer.default, refused, [], (plain, price), 0))
+            rows.append(row(peer.name, peer.default, refused, [], (plain, price), (0, 0)))
             continue
-        most = followed(task, median_steps(own), own_cost / price)
-        untuned = runs(task, peer, peer.default, seeds, most)
-        setting, best = tuned(task, peer, seeds, most)
+        far = [
+            followed(task, median_steps(own), times * own_cost / cost)
+            for times, cost in ((FAR_UNTUNED, plain), (FAR_TUNED, price))
+        ]
+        untuned = runs(task, peer, peer.default, seeds, far[0])
+        setting, best = tuned(task, peer, seeds, far[1])
         if median_steps(untuned) * plain <= median_steps(best) * price < math.inf:
             setting, best, price = peer.default, untuned, plain
-        rows.append(row(peer.name, setting, untuned, best, (plain, price), most))
+        rows.append(row(peer.name, setting, untuned, best, (plain, price), far))
     return {
         "task": task.name, "goal": task.goal, "was_seen": task.was_seen, "rows": rows,
     }  # fmt: skip
@@ -209,14 +212,14 @@ def ours_again(task: Task, before: Mapping[str, Any], seeds: Sequence[int]) -> M
     own = runs(task, OURS, {}, seeds)
     _, cost = costs(task, [(adam, calm(adam, adam.default)), (OURS, {})])
     kept = [r for r in before["rows"] if r["peer"] != OURS.name]
-    return {**before, "rows": [row(OURS.name, {}, own, own, (cost, cost), task.most), *kept]}
+    return {**before, "rows": [row(OURS.name, {}, own, own, (cost,) * 2, (task.most,) * 2), *kept]}
 
 
 def row(
     name: str, setting: Setting, untuned: Sequence[Run], best: Sequence[Run],
-    prices: tuple[float, float], most: float,
+    prices: Sequence[float], far: Sequence[float],
 ) -> dict[str, Any]:  # fmt: skip
-    """What is kept of the runs of one optimizer on one task."""
+    """What is kept of one optimizer; prices and how far it was followed: untuned, tuned."""
     return {
         "peer": name,
         "setting": dict(setting),
@@ -224,7 +227,8 @@ def row(
         "tuned_steps": [r.steps for r in best],
         "untuned_cost": prices[0],
         "cost": prices[1],
-        "most": most,
+        "untuned_most": far[0],
+        "most": far[1],
         "curve": best[0].curve if best else (),
         "why": next((r.why for r in [*best, *untuned] if r.why), ""),
     }

@@ -30,7 +30,7 @@ def tuned(row: Result) -> float:
 
 def untuned_at_least(row: Result) -> float:
     """Adam steps with defaults, to the goal or as far as it was followed."""
-    return followed(row["untuned_steps"], row["most"]) * row["untuned_cost"]
+    return followed(row["untuned_steps"], row["untuned_most"]) * row["untuned_cost"]
 
 
 def tuned_at_least(row: Result) -> float:

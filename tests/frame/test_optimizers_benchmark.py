@@ -142,7 +142,8 @@ def test_a_cell_that_reaches_the_goal_from_one_start_only_is_not_the_best(monkey
 def row(peer, untuned, best, cost, most=1000):
     return {
         "peer": peer, "untuned_steps": [untuned], "tuned_steps": [best], "untuned_cost": cost,
-        "cost": cost, "most": most, "setting": {}, "why": "", "curve": [[0, 1.0], [1, 0.5]],
+        "cost": cost, "untuned_most": most, "most": most, "setting": {}, "why": "",
+        "curve": [[0, 1.0], [1, 0.5]],
     }  # fmt: skip
 
 
