@@ -32,11 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.simplefilter("ignore")  # peers' own
     for name in options.tasks or [*TASKS, *OTHERS]:
         when = {"ours_raced": kept.today(), "state": kept.state()}
-        before = kept.read(options.folder, name) if options.ours else None
         if name in OTHERS:
             found = {"rows": OTHERS[name]()}
-        elif before is not None:
-            found = ours_again(TASKS[name](), before, SEEDS)
+        elif options.ours:
+            found = ours_again(TASKS[name](), kept.read(options.folder, name), SEEDS)
         else:
             found = {**raced(TASKS[name](), SEEDS), "peers_raced": kept.today()}
         kept.write(options.folder, name, {**found, **when, "machine": machine()})

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.optimizers import kept
-from benchmarks.optimizers.verdicts import Result, ours_in, ratio_to, verdict
+from benchmarks.optimizers.verdicts import (
+    Result,
+    least_ratio_to,
+    ours_in,
+    peers_in,
+    ratio_to,
+    verdict,
+)  # fmt: skip
+
+# Least and most: they differ where a peer was left before it reached its goal.
+Bounds = tuple[float, float]
+Measured = Callable[[Path], Bounds | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,30 +26,41 @@ class Asked:
 
     words: str
     limit: float
-    measured: Callable[[Path], float | None]
+    measured: Measured
     at_least: bool = False
 
-    def is_met(self, value: float) -> bool:
-        """Whether a figure is on the asked side of its limit."""
-        return value >= self.limit if self.at_least else value <= self.limit
+    def verdict(self, bounds: Bounds) -> str:
+        """Whether the figure is on the asked side of its limit."""
+        low, high = (-b for b in reversed(bounds)) if self.at_least else bounds
+        limit = -self.limit if self.at_least else self.limit
+        if high <= limit:
+            return "met"
+        return "**missed**" if low > limit else "open"
 
 
-def ratio(task: str, *peers: str) -> Callable[[Path], float | None]:
+def exactly(value: float | None) -> Bounds | None:
+    """A figure without doubt."""
+    return None if value is None else (value, value)
+
+
+def ratio(task: str, *peers: str) -> Measured:
     """Our CPU time to a task's goal over that of the best tuned of these peers (of all)."""
 
-    def measured(folder: Path) -> float | None:
+    def measured(folder: Path) -> Bounds | None:
         result = kept.read(folder, task)
-        return None if result is None else ratio_to(result, *peers)
+        if result is None or not peers_in(result):
+            return None
+        return least_ratio_to(result, *peers), ratio_to(result, *peers)
 
     return measured
 
 
-def largest(part: str, figure: Callable[[Result], float | None]) -> Callable[[Path], float | None]:
+def largest(part: str, figure: Callable[[Result], float | None]) -> Measured:
     """The largest of the figures that a part's rows give; those without one give None."""
 
-    def measured(folder: Path) -> float | None:
+    def measured(folder: Path) -> Bounds | None:
         found = [value for row in kept.rows(folder, part) if (value := figure(row)) is not None]
-        return max(found, default=None)
+        return exactly(max(found, default=None))
 
     return measured
 
@@ -48,12 +70,12 @@ def cost_where(*starts: str) -> Callable[[Result], float | None]:
     return lambda row: row["ratio"] if row["name"].startswith(starts) else None
 
 
-def share(won: str) -> Callable[[Path], float | None]:
+def share(won: str) -> Measured:
     """The share of the races that are won in a sense of ``verdict``."""
 
-    def measured(folder: Path) -> float | None:
+    def measured(folder: Path) -> Bounds | None:
         found = [verdict(result)[won] for result in kept.races(folder)]
-        return statistics.mean(found) if found else None
+        return exactly(statistics.mean(found) if found else None)
 
     return measured
 
@@ -68,10 +90,10 @@ def mapped(start: str) -> Callable[[Result], float | None]:
     return lambda row: row["default_over_best"] if row["name"].startswith(start) else None
 
 
-def worst_seed(folder: Path) -> float | None:
+def worst_seed(folder: Path) -> Bounds | None:
     """The most steps of ours to an error of 0.001, of the seeds."""
     result = kept.read(folder, "heat_fine")
-    return None if result is None else max(ours_in(result)["tuned_steps"])
+    return None if result is None else exactly(max(ours_in(result)["tuned_steps"]))
 
 
 ASKED: Sequence[Asked] = (

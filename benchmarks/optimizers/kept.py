@@ -50,7 +50,17 @@ def read(folder: Path, name: str) -> Result | None:
 
 
 def races(folder: Path) -> list[Result]:
-    """The tasks that were raced, in the order of the registry."""
+    """The tasks that all raced on, in the order of the registry."""
+    return [result for result in tasks(folder) if len(result["rows"]) > 1]
+
+
+def alone(folder: Path) -> list[Result]:
+    """The tasks on which only ours has run."""
+    return [result for result in tasks(folder) if len(result["rows"]) == 1]
+
+
+def tasks(folder: Path) -> list[Result]:
+    """What is kept of all tasks."""
     found = (read(folder, name) for name in TASKS)
     return [result for result in found if result is not None]
 

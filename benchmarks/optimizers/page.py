@@ -85,12 +85,29 @@ def asked_table(folder: Path) -> str:
     """What was asked, what was measured, and whether it is met."""
     lines = ["| Asked | Limit | Measured | |", "| --- | ---: | ---: | --- |"]
     for asked in ASKED:
-        value = asked.measured(folder)
+        bounds = asked.measured(folder)
         limit = f"{'≥' if asked.at_least else '≤'} {asked.limit:g}"
-        said = "| not measured" if value is None else (
-            f"{value:.2f} | {'met' if asked.is_met(value) else '**missed**'}"
-        )  # fmt: skip
+        said = "| not measured"
+        if bounds is not None:
+            shown = " to ".join(dict.fromkeys(f"{b:.2f}" for b in bounds))
+            said = f"{shown} | {asked.verdict(bounds)}"
         lines.append(f"| {asked.words} | {limit} | {said} |")
+    return "\n".join(lines)
+
+
+def alone_table(results: Sequence[Result]) -> str:
+    """The tasks that no peer has raced on."""
+    lines = [
+        "| Task | Goal | Steps, by seed | A step | Run |",
+        "| --- | ---: | ---: | ---: | --- |",
+    ]
+    for result in results:
+        ours = ours_in(result)
+        steps = ", ".join(told(s, ours["most"]) for s in ours["tuned_steps"])
+        lines.append(
+            f"| {result['task']} | {abs(result['goal']):g} | {steps} | {ours['cost']:.2f} | "
+            f"{result['ours_raced']} at {result['state']} |"
+        )
     return "\n".join(lines)
 
 
@@ -176,6 +193,9 @@ def results_text(folder: Path) -> str:
         "## All tasks", "Goals are the least loss, error or (for CartPole) the return.",
         summary(results),
     ]  # fmt: skip
+    alone = kept.alone(folder)
+    if alone:
+        parts += ["## Ours alone so far", alone_table(alone)]
     costs, maps = kept.rows(folder, *COSTS), kept.rows(folder, "maps")
     if costs:
         parts += ["## What a step costs", cost_table(costs)]

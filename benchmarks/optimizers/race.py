@@ -201,18 +201,22 @@ def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Ma
         if median_steps(untuned) * plain <= median_steps(best) * price < math.inf:
             setting, best, price = peer.default, untuned, plain
         rows.append(row(peer.name, setting, untuned, best, (plain, price), far))
-    return {
-        "task": task.name, "goal": task.goal, "was_seen": task.was_seen, "rows": rows,
-    }  # fmt: skip
+    return {**said(task), "rows": rows}
 
 
-def ours_again(task: Task, before: Mapping[str, Any], seeds: Sequence[int]) -> Mapping[str, Any]:
-    """A race whose peers are kept as they were: ours anew, with its step's cost beside Adam's."""
+def ours_again(task: Task, before: Mapping[str, Any] | None, seeds: Sequence[int]):
+    """Ours anew, with its step's cost beside Adam's; the peers as they were, where they raced."""
     adam = PEERS[0]
     own = runs(task, OURS, {}, seeds)
     _, cost = costs(task, [(adam, calm(adam, adam.default)), (OURS, {})])
-    kept = [r for r in before["rows"] if r["peer"] != OURS.name]
-    return {**before, "rows": [row(OURS.name, {}, own, own, (cost,) * 2, (task.most,) * 2), *kept]}
+    ours = row(OURS.name, {}, own, own, (cost,) * 2, (task.most,) * 2)
+    before = {**said(task), "rows": []} if before is None else before
+    return {**before, "rows": [ours, *(r for r in before["rows"] if r["peer"] != OURS.name)]}
+
+
+def said(task: Task) -> dict[str, Any]:
+    """What a result tells of its task."""
+    return {"task": task.name, "goal": task.goal, "was_seen": task.was_seen}
 
 
 def row(

@@ -61,8 +61,17 @@ def peers_in(result: Result) -> list[Result]:
 
 def ratio_to(result: Result, *names: str) -> float:
     """Our Adam steps over the best tuned peer's (of these), at most: some were left early."""
-    peers = [r for r in peers_in(result) if r["peer"] in names or not names]
-    return tuned(ours_in(result)) / min(map(tuned_at_least, peers))
+    return tuned(ours_in(result)) / min(map(tuned_at_least, named(result, names)))
+
+
+def least_ratio_to(result: Result, *names: str) -> float:
+    """The same at least, as if no peer that was left had ever reached the goal."""
+    return tuned(ours_in(result)) / min(map(tuned, named(result, names)))
+
+
+def named(result: Result, names: Sequence[str]) -> list[Result]:
+    """The peers of these names; all where there are none."""
+    return [r for r in peers_in(result) if r["peer"] in names or not names]
 
 
 def verdict(result: Result) -> dict[str, Any]:

@@ -194,10 +194,19 @@ def test_ours_runs_again_beside_peers_that_are_kept():
     task = TASKS["wine"]()
     adam = row("Adam", math.inf, 7, 1.0)
     before = result(row("GaussNewton", 999, 999, 99.0), adam)
+    alone = ours_again(task, None, (0,))
     again = ours_again(task, before, (0,))
+    assert alone["rows"][0]["tuned_steps"] == again["rows"][0]["tuned_steps"]
+    assert len(alone["rows"]) == 1
     assert again["rows"][1:] == [adam]
     assert again["rows"][0]["tuned_steps"] == [run(task, OURS, {}, 0).steps]
     assert 0 < again["rows"][0]["cost"] < 99
+
+
+def test_a_task_that_only_ours_has_run_on_is_no_race(tmp_path):
+    kept.write(tmp_path, "wine", result(row("GaussNewton", math.inf, math.inf, 2.0, most=70)))
+    assert kept.races(tmp_path) == []
+    assert "| one | 0.1 | > 70 | 2.00 | now at abc |" in page.alone_table(kept.alone(tmp_path))
 
 
 def test_the_page_and_the_readme_are_made_of_the_results_that_are_kept():
@@ -208,8 +217,16 @@ def test_the_page_and_the_readme_are_made_of_the_results_that_are_kept():
 
 def test_what_was_asked_is_told_where_it_is_missed_and_where_it_was_not_measured(tmp_path):
     (asked,) = [a for a in ASKED if a.words.startswith("Digits MLP 256")]
-    assert f"| {asked.words} | ≤ {asked.limit:g} | | not measured |" in page.asked_table(tmp_path)
-    for steps, said in ((40, "0.80 | met"), (50, "1.00 | **missed**")):
-        found = result(row("GaussNewton", steps, steps, 2.0), row("Adam", 100, 100, 1.0))
-        kept.write(tmp_path, "digits_256", found)
-        assert f"| {asked.words} | ≤ {asked.limit:g} | {said} |" in page.asked_table(tmp_path)
+    assert f"| {asked.words} | ≤ 0.85 | | not measured |" in page.asked_table(tmp_path)
+    adam = row("Adam", 100, 100, 1.0)
+    left = row("Adam", 100, math.inf, 1.0, most=100)
+    for steps, peer, said in (
+        (40, adam, "0.80 | met"), (50, adam, "1.00 | **missed**"),
+        (40, left, "0.00 to 0.80 | met"), (50, left, "0.00 to 1.00 | open"),
+    ):  # fmt: skip
+        kept.write(tmp_path, "digits_256", result(row("GaussNewton", steps, steps, 2.0), peer))
+        assert f"| {asked.words} | ≤ 0.85 | {said} |" in page.asked_table(tmp_path)
+    (share,) = [a for a in ASKED if a.words.endswith("every tuned peer")]
+    assert share.at_least
+    assert share.verdict((0.6, 0.6)) == "met"
+    assert share.verdict((0.5, 0.5)) == "**missed**"
