@@ -35,7 +35,7 @@ def quick() -> dict[str, Any]:
 
 def draw(outcome: dict[str, Any]) -> Figure:
     """The measure against steps and time, on some of the tasks."""
-    from benchmarks.optimizers.page import DRAWN, figure
+    from benchmarks.optimizers.picture import DRAWN, figure
 
     chosen = [r for r in outcome["races"] if r["task"] in DRAWN]
     return figure(chosen or outcome["races"])
@@ -44,12 +44,11 @@ def draw(outcome: dict[str, Any]) -> Figure:
 def _raced(names: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
     import torch
 
-    from benchmarks.optimizers.page import verdict
     from benchmarks.optimizers.race import raced
     from benchmarks.optimizers.registry import TASKS
+    from benchmarks.optimizers.verdicts import ratio_to, verdict
 
     torch.set_num_threads(1)
     races = [raced(TASKS[name](), seeds) for name in names]
-    rows = [{"name": race["task"], "ratio": v["ours"] / v["tuned"], **v}
-            for race in races for v in [verdict(race)]]  # fmt: skip
+    rows = [{"name": race["task"], "ratio": ratio_to(race), **verdict(race)} for race in races]
     return {"races": races, "rows": rows}

@@ -1,14 +1,18 @@
-"""Parts of the benchmark: ``python -m benchmarks.optimizers FOLDER [TASK ...]``, a file a part."""
+"""Parts of the benchmark: ``python -m benchmarks.optimizers [TASK ...]`` keeps a file for each.
+
+With ``--ours`` peers are left as they are kept: GaussNewton runs again, beside Adam for the cost of
+a step. Then ``python -m benchmarks.optimizers.page`` writes the page from the files.
+"""
 
 import argparse
-import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from benchmarks.__main__ import write_json
 from benchmarks.machine import machine
+from benchmarks.optimizers import kept
 from benchmarks.optimizers.cost import COSTS
 from benchmarks.optimizers.maps import map_rows
 from benchmarks.optimizers.race import SEEDS, ours_again, raced
@@ -20,26 +24,22 @@ OTHERS = {**COSTS, "maps": map_rows}
 def main(arguments: Sequence[str] | None = None) -> None:
     """Each part's result is written as soon as it is there."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.optimizers", description=__doc__)
-    parser.add_argument("folder", type=Path)
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=", ".join([*TASKS, *OTHERS]))
-    parser.add_argument("--seeds", type=int, default=len(SEEDS))
-    parser.add_argument(
-        "--ours", action="store_true", help="keep what the peers did in the folder's files"
-    )
+    parser.add_argument("--folder", type=Path, default=kept.RESULTS, help="of the files")
+    parser.add_argument("--ours", action="store_true", help="leave the peers as they are kept")
     options = parser.parse_args(arguments)
-    options.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # peers' own
     for name in options.tasks or [*TASKS, *OTHERS]:
-        path = options.folder / f"{name}.json"
+        when = {"ours_raced": kept.today(), "state": kept.state()}
         if name in OTHERS:
             found = {"rows": OTHERS[name]()}
-        elif options.ours and path.exists():
-            before = json.loads(path.read_text(encoding="utf-8"))
-            found = ours_again(TASKS[name](), before, range(options.seeds))
+        elif options.ours:
+            found = ours_again(TASKS[name](), kept.read(options.folder, name), SEEDS)
         else:
-            found = raced(TASKS[name](), range(options.seeds))
-        write_json(path, {**found, "machine": machine()})
-        print(name, "done")
+            found = {**raced(TASKS[name](), SEEDS), "peers_raced": kept.today()}
+        kept.write(options.folder, name, {**found, **when, "machine": machine()})
+        print(name, "done", flush=True)
 
 
 if __name__ == "__main__":

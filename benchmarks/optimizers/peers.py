@@ -1,18 +1,24 @@
 """The optimizers that race, each with the defaults of its library and the grid it is tuned on."""
 
 import importlib.util
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
 
 import torch
 from torch import nn
 
+from benchmarks.optimizers.muon import Muon
 from benchmarks.optimizers.task import Batch, Task
 
 Setting = Mapping[str, float]
 Step = Callable[[Batch], None]
+
+
+def rung_beside(value: float, rungs: int) -> float:
+    """Powers of the root of 10 to one digit: 1, 3, 10, ...; ``rungs`` above ``value``."""
+    return float(f"{10 ** ((round(2 * math.log10(value)) + rungs) / 2):.0e}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,8 @@ class Peer:
         make: Optimizers for the parameters, from a setting; several where each takes a part.
         default: What its library or its authors start from.
         grid: Of each option, the values that are tried in all combinations.
+        scales: The options without natural ends, on the rungs 1, 3, 10, 30, ... and 1/3, 1/10, ...;
+            where the best cell lies at an end of the grid, the grid goes on there.
         full_batch_only: Whether it needs the same batch at each step.
         package: What must be installed.
     """
@@ -31,13 +39,21 @@ class Peer:
     make: Callable[..., Sequence[torch.optim.Optimizer]]
     default: Setting
     grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    scales: Sequence[str] = ("lr",)
     full_batch_only: bool = False
     package: str = "torch"
 
     def settings(self) -> list[Setting]:
-        """All cells of the grid, those next to the default first."""
+        """All cells of the grid, those first that were often the best: they bound the rest."""
         names = list(self.grid)
         return [dict(zip(names, values, strict=True)) for values in product(*self.grid.values())]
+
+    def neighbours(self, setting: Setting) -> list[Setting]:
+        """The cells one rung above and below, in each scale that the setting names."""
+        return [
+            {**setting, name: rung_beside(setting[name], rungs)}
+            for name in self.scales if name in setting for rungs in (1, -1)
+        ]  # fmt: skip
 
     def is_there(self) -> bool:
         """Whether its package is installed."""
@@ -102,21 +118,6 @@ def adamw(model: nn.Module, lr: float, decay: float = 0.01) -> list[torch.optim.
     return [torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=decay)]
 
 
-class _FlatMuon(torch.optim.Muon):
-    """Muon of torch, which takes matrices only, on kernels seen as matrices."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], **options: Any) -> None:
-        self.whole = list(parameters)
-        self.flat = [nn.Parameter(p.detach().view(len(p), -1)) for p in self.whole]
-        super().__init__(self.flat, **options)
-
-    def step(self, closure: Any = None) -> None:
-        for p, flat in zip(self.whole, self.flat, strict=True):
-            flat.grad = None if p.grad is None else p.grad.view(len(p), -1)
-            p.grad = None
-        super().step()
-
-
 def muon(
     model: nn.Module, lr: float, rest: float = 1e-3, decay: float = 0.0
 ) -> list[torch.optim.Optimizer]:
@@ -126,7 +127,7 @@ def muon(
     taken = {id(p) for p in chosen}
     others = [p for p in model.parameters() if id(p) not in taken]
     return [
-        _FlatMuon(chosen, lr=lr, weight_decay=decay),
+        Muon(chosen, lr=lr, weight_decay=decay),
         torch.optim.AdamW(others, lr=rest, weight_decay=decay),
     ]
 
@@ -167,20 +168,22 @@ def lbfgs(model: nn.Module, lr: float = 1.0, history: float = 10) -> list[torch.
 
 
 OURS = Ours()
-RATES = (1e-3, 3e-3, 1e-2, 3e-2, 3e-4)
+RATES = (1e-2, 3e-2, 3e-3, 1e-3, 3e-4)
 PEERS = (
-    Peer("Adam", adam, {"lr": 1e-3}, {"beta2": (0.999, 0.95), "lr": RATES}),
-    Peer("SGD", sgd, {"lr": 1e-2}, {"lr": (0.1, 0.03, 0.3, 0.01, 1.0)}),
-    Peer("AdamW", adamw, {"lr": 1e-3}, {"decay": (0.01, 0.1), "lr": RATES}),
+    Peer("Adam", adam, {"beta2": 0.999, "lr": 1e-3}, {"beta2": (0.999, 0.95), "lr": RATES}),
+    Peer("SGD", sgd, {"lr": 1e-2}, {"lr": (0.1, 0.3, 1.0, 0.03, 0.01)}),
+    Peer("AdamW", adamw, {"decay": 0.01, "lr": 1e-3}, {"decay": (0.01, 0.1), "lr": RATES}),
     Peer("Muon", muon, {"lr": 1e-3, "decay": 0.1}, {
-        "rest": (1e-3, 1e-2), "lr": (1e-2, 3e-2, 1e-1, 3e-3)
-    }),
+        "rest": (1e-2, 1e-3), "lr": (3e-2, 1e-1, 1e-2, 3e-3)
+    }, scales=("lr", "rest")),
     Peer("SOAP", soap, {"lr": 3e-3}, {"lr": RATES}, package="pytorch_optimizer"),
     Peer("Shampoo", shampoo, {"lr": 1e-3}, {
-        "first": (5,), "every": (10,), "lr": (3e-2, 1e-2, 1e-1, 0.3)
+        "first": (5,), "every": (10,), "lr": (0.1, 0.3, 3e-2, 1e-2)
     }, package="pytorch_optimizer"),
     Peer("K-FAC (SINGD)", kfac, {"lr": 1e-3, "damping": 1e-3}, {
-        "damping": (1e-3, 1e-2), "lr": (1e-2, 3e-2, 1e-1, 3e-3)
+        "damping": (1e-3, 1e-2), "lr": (0.1, 3e-2, 1e-2, 3e-3)
     }, package="singd"),
-    Peer("L-BFGS", lbfgs, {}, {"history": (10, 100), "lr": (1.0, 0.3)}, full_batch_only=True),
+    Peer("L-BFGS", lbfgs, {"history": 10, "lr": 1.0}, {
+        "history": (10, 100), "lr": (1.0, 0.3)
+    }, full_batch_only=True),
 )  # fmt: skip

@@ -4,7 +4,6 @@ import gc
 import math
 import statistics
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,9 +16,10 @@ from benchmarks.optimizers.task import Task
 
 SEEDS = (0, 1, 2)
 BLOCK, REPEATS, WARM = 10, 5, 4
-# A peer's run is left after this many times our steps, and after at least so many: in time it has
-# lost by then, for no step of ours costs that many of a peer's.
-FAR, LEAST = 10, 100
+LONG = 3.0  # seconds of CPU time; who has taken so many is not timed further
+# A peer's run is left where it has lost: after so many times our CPU time, untuned and tuned (but
+# not before it has taken our steps), or after so many times our steps.
+FAR_UNTUNED, FAR_TUNED, FAR_IN_STEPS = 2, 4, 10
 Racer = Peer | Ours
 # What peers raise where they do not take a model, or have diverged.
 REFUSALS = (
@@ -90,20 +90,42 @@ def runs(
 
 
 def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Setting, list[Run]]:
-    """The cell of the grid with the fewest steps: all on the first seed, the best two on all.
+    """The cell with the fewest steps: all on the first seed, the best that reach the goal on all.
 
-    A cell is left as soon as it needs more steps than the best two before it, or than ``most``.
+    The grid goes on beyond its end until the best cell has all its neighbours in the grid. A cell
+    is left as soon as it needs more steps than the best two before it, or than ``most``; where none
+    reaches the goal, the best is the one that comes nearest.
     """
-    found: list[tuple[float, Setting]] = []
-    for setting in peer.settings():
-        reached = sorted(steps for steps, _ in found if math.isfinite(steps))
-        bound = reached[1] if len(reached) > 1 else most
-        found.append((run(task, peer, setting, seeds[0], bound).steps, setting))
-    best = sorted(found, key=lambda pair: pair[0])[: 2 if len(seeds) > 1 else 1]
-    if math.isinf(best[0][0]):
-        return best[0][1], []
-    finals = [(s, runs(task, peer, s, seeds)) for steps, s in best if math.isfinite(steps)]
-    return min(finals, key=lambda pair: median_steps(pair[1]))
+    found: list[tuple[Run, Setting]] = []
+    cells = peer.settings()
+    while cells:
+        for setting in cells:
+            reached = sorted(first.steps for first, _ in found if math.isfinite(first.steps))
+            bound = reached[1] if len(reached) > 1 else most
+            found.append((run(task, peer, setting, seeds[0], bound), setting))
+        found.sort(key=lambda pair: standing(pair[0]))
+        tried = [setting for _, setting in found]
+        cells = [s for s in peer.neighbours(tried[0]) if s not in tried]
+    # A large rate may reach the goal from one start only: the next cell then takes its place.
+    entered = (
+        (setting, [first, *runs(task, peer, setting, seeds[1:])])
+        for first, setting in found if math.isfinite(first.steps)
+    )  # fmt: skip
+    finals = islice((pair for pair in entered if math.isfinite(median_steps(pair[1]))), 2)
+    return min(finals, key=lambda pair: median_steps(pair[1]), default=(tried[0], []))
+
+
+def standing(run: Run) -> tuple[float, float]:
+    """What runs are ordered by: the steps to the goal, and if it was not reached the measure."""
+    if math.isfinite(run.steps):
+        return run.steps, 0.0
+    last = run.curve[-1][1]
+    return math.inf, math.inf if run.why or not math.isfinite(last) else last
+
+
+def calm(peer: Peer, setting: Setting) -> Setting:
+    """The setting at the grid's least rate: a step costs the same, and none diverges meanwhile."""
+    return {**setting, "lr": min(peer.grid["lr"])}
 
 
 def costs(
@@ -112,7 +134,7 @@ def costs(
     """CPU time of a step of each, as a multiple of the first's: medians of alternating blocks."""
     times = block_times(task, racers, block, repeats)
     return [
-        statistics.median(t / a for t, a in zip(own, times[0], strict=True)) if own else math.nan
+        statistics.median(t / a for t, a in zip(own, times[0], strict=False)) if own else math.nan
         for own in times
     ]
 
@@ -132,6 +154,8 @@ def block_times(
     gc.collect()
     for repeat in range(repeats + 1):
         for k, take in enumerate(takes):
+            if sum(times[k]) > LONG:
+                continue
             start = time.process_time()
             try:
                 for batch in batches[k][: WARM if repeat == 0 else block] * (k not in broken):
@@ -143,63 +167,72 @@ def block_times(
     return [[] if k in broken else own for k, own in enumerate(times)]
 
 
+def followed(task: Task, steps: float, times: float) -> float:
+    """How many steps of a peer are looked at, as so many of them take what ours takes."""
+    far = min(FAR_IN_STEPS, max(1.0, times))
+    return min(task.most, far * steps) // task.every * task.every
+
+
 def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Mapping[str, Any]:
-    """All that race on a task, untuned and tuned, with the cost of their steps."""
+    """All that race on a task, untuned and tuned, with the cost of a step in Adam's, the first."""
     here = [p for p in peers if p.is_there() and (task.is_full_batch or not p.full_batch_only)]
-    rows: list[dict[str, Any]] = []
     entries: list[tuple[Racer, Setting]] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        own = runs(task, OURS, {}, seeds)
-        most = min(task.most, max(LEAST, FAR * median_steps(own)))
-        rows.append(row(OURS.name, {}, own, own))
-        entries.append((OURS, {}))
-        for peer in here:
-            untuned = runs(task, peer, peer.default, seeds, most)
-            if any(r.why and len(r.curve) == 1 for r in untuned):  # it does not take this model
-                rows.append(row(peer.name, peer.default, untuned, untuned))
-                continue
-            setting, best = tuned(task, peer, seeds, most)
-            if median_steps(untuned) <= median_steps(best):
-                setting, best = peer.default, untuned
-            rows.append(row(peer.name, setting, untuned, best))
-            entries.append((peer, setting))
-        adam = next(i for i, (p, _) in enumerate(entries) if p.name == "Adam")
-        order = [entries[adam], *(e for i, e in enumerate(entries) if i != adam)]
-        found = dict(zip([r.name for r, _ in order], costs(task, order), strict=True))
-    for each in rows:
-        each["cost"] = found.get(each["peer"], math.nan)
-    return {
-        "task": task.name, "goal": task.goal, "most": most, "was_seen": task.was_seen,
-        "seeds": len(seeds), "rows": rows,
-    }  # fmt: skip
+    for peer in here:
+        kinds = [(peer, calm(peer, setting)) for setting in (peer.default, peer.settings()[0])]
+        entries += [entry for k, entry in enumerate(kinds) if entry not in kinds[:k]]
+    *prices, own_cost = costs(task, [*entries, (OURS, {})])
+    own = runs(task, OURS, {}, seeds)
+    rows = [row(OURS.name, {}, own, own, (own_cost,) * 2, (task.most,) * 2)]
+    for peer in here:
+        plain, price = (
+            prices[entries.index((peer, calm(peer, setting)))]
+            for setting in (peer.default, peer.settings()[0])
+        )
+        if math.isnan(price):
+            refused = [run(task, peer, peer.default, seeds[0])]
+            rows.append(row(peer.name, peer.default, refused, [], (plain, price), (0, 0)))
+            continue
+        far = [
+            followed(task, median_steps(own), times * own_cost / cost)
+            for times, cost in ((FAR_UNTUNED, plain), (FAR_TUNED, price))
+        ]
+        untuned = runs(task, peer, peer.default, seeds, far[0])
+        setting, best = tuned(task, peer, seeds, far[1])
+        if median_steps(untuned) * plain <= median_steps(best) * price < math.inf:
+            setting, best, price = peer.default, untuned, plain
+        rows.append(row(peer.name, setting, untuned, best, (plain, price), far))
+    return {**said(task), "rows": rows}
 
 
-def ours_again(task: Task, before: Mapping[str, Any], seeds: Sequence[int]) -> Mapping[str, Any]:
-    """A race whose peers' steps are known already: ours anew, and what a step of each costs."""
-    peers = {p.name: p for p in PEERS if p.is_there()}
-    kept = [r for r in before["rows"] if r["peer"] in peers]
-    timed = [r for r in kept if not math.isnan(r["cost"])]
-    timed.sort(key=lambda r: r["peer"] != "Adam")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        own = runs(task, OURS, {}, seeds)
-        ours = row(OURS.name, {}, own, own)
-        entries = [(peers[r["peer"]], r["setting"]) for r in timed]
-        found = costs(task, [*entries, (OURS, {})])
-    for each, cost in zip([*timed, ours], found, strict=True):
-        each["cost"] = cost
-    return {**before, "rows": [ours, *kept]}
+def ours_again(task: Task, before: Mapping[str, Any] | None, seeds: Sequence[int]):
+    """Ours anew, with its step's cost beside Adam's; the peers as they were, where they raced."""
+    adam = PEERS[0]
+    own = runs(task, OURS, {}, seeds)
+    _, cost = costs(task, [(adam, calm(adam, adam.default)), (OURS, {})])
+    ours = row(OURS.name, {}, own, own, (cost,) * 2, (task.most,) * 2)
+    before = {**said(task), "rows": []} if before is None else before
+    return {**before, "rows": [ours, *(r for r in before["rows"] if r["peer"] != OURS.name)]}
 
 
-def row(name: str, setting: Setting, untuned: Sequence[Run], best: Sequence[Run]) -> dict[str, Any]:
-    """What is kept of the runs of one optimizer on one task."""
+def said(task: Task) -> dict[str, Any]:
+    """What a result tells of its task."""
+    return {"task": task.name, "goal": task.goal, "was_seen": task.was_seen}
+
+
+def row(
+    name: str, setting: Setting, untuned: Sequence[Run], best: Sequence[Run],
+    prices: Sequence[float], far: Sequence[float],
+) -> dict[str, Any]:  # fmt: skip
+    """What is kept of one optimizer; prices and how far it was followed: untuned, tuned."""
     return {
         "peer": name,
         "setting": dict(setting),
         "untuned_steps": [r.steps for r in untuned],
         "tuned_steps": [r.steps for r in best],
+        "untuned_cost": prices[0],
+        "cost": prices[1],
+        "untuned_most": far[0],
+        "most": far[1],
         "curve": best[0].curve if best else (),
-        "untuned_curve": untuned[0].curve,
         "why": next((r.why for r in [*best, *untuned] if r.why), ""),
     }

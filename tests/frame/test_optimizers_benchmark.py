@@ -1,16 +1,28 @@
 """The optimizers' benchmark: tasks are what they say, and a race counts steps of equal starts."""
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from benchmarks.optimizers import page, physics, structures  # noqa: E402
-from benchmarks.optimizers.peers import OURS, PEERS, muon  # noqa: E402
-from benchmarks.optimizers.race import Run, median_steps, run, started, tuned  # noqa: E402
+from benchmarks.optimizers import kept, page, physics, race, structures  # noqa: E402
+from benchmarks.optimizers.asked import ASKED  # noqa: E402
+from benchmarks.optimizers.muon import Muon  # noqa: E402
+from benchmarks.optimizers.peers import OURS, PEERS, rung_beside  # noqa: E402
+from benchmarks.optimizers.race import (  # noqa: E402
+    Run,
+    median_steps,
+    ours_again,
+    run,
+    started,
+    tuned,
+)  # fmt: skip
 from benchmarks.optimizers.registry import TASKS  # noqa: E402
+from benchmarks.optimizers.verdicts import ratio_to, verdict  # noqa: E402
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -67,37 +79,154 @@ def test_a_pole_that_is_not_pushed_falls_to_its_side():
     assert not state[1].any()
 
 
-def test_muon_moves_kernels_through_their_matrix():
-    model = torch.nn.Sequential(torch.nn.Conv1d(2, 3, 2), torch.nn.Flatten(), torch.nn.Linear(3, 1))
-    before = model[0].weight.detach().clone()
-    model(torch.ones(1, 2, 2)).sum().backward()
-    for optimizer in muon(model, lr=0.1):
-        optimizer.step()
-    assert not torch.equal(before, model[0].weight)
+def test_muon_is_that_of_torch_but_for_the_precision(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    for shape in ((5, 3), (3, 5)):
+        ours, theirs = (torch.nn.Parameter(torch.ones(shape)) for _ in range(2))
+        racers = [
+            (ours, Muon([ours], lr=0.1, weight_decay=0.2)),
+            (theirs, torch.optim.Muon([theirs], lr=0.1, weight_decay=0.2)),
+        ]
+        for seed in range(3):
+            for p, optimizer in racers:
+                p.grad = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+                optimizer.step()
+        torch.testing.assert_close(ours, theirs)
 
 
-def test_a_grid_gives_its_fastest_cell():
+def test_muon_sees_a_kernel_as_a_matrix():
+    kernel = torch.nn.Parameter(torch.ones(3, 2, 2))
+    matrix = torch.nn.Parameter(torch.ones(3, 4))
+    for p in (kernel, matrix):
+        p.grad = torch.randn(12, generator=torch.Generator().manual_seed(0)).view_as(p)
+        Muon([p], lr=0.1, weight_decay=0.0).step()
+    torch.testing.assert_close(kernel.flatten(1), matrix)
+
+
+def test_no_cell_of_a_grid_is_faster_than_the_one_it_gives():
     task, adam = TASKS["wine"](), PEERS[0]
     setting, runs = tuned(task, adam, (0,), most=100)
-    slow = run(task, adam, adam.default, 0)
-    assert median_steps(runs) < slow.steps
-    assert setting in adam.settings()
     assert run(task, adam, setting, 0) == runs[0]
+    for cell in adam.settings():
+        assert run(task, adam, cell, 0, most=runs[0].steps).steps >= runs[0].steps
+
+
+def test_rungs_go_by_the_root_of_ten():
+    ladder = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
+    for low, high in pairwise(ladder):
+        assert rung_beside(low, 1) == high
+        assert rung_beside(high, -1) == low
+
+
+def test_a_grid_goes_on_beyond_its_end_while_that_is_the_best():
+    task = TASKS["wine"]()
+    short = replace(PEERS[0], grid={"beta2": (0.999,), "lr": (1e-3, 3e-3)})
+    setting, best = tuned(task, short, (0,), most=100)
+    assert setting["lr"] > 3e-3
+    for beside in short.neighbours(setting):
+        assert run(task, short, beside, 0, most=100).steps >= best[0].steps
+
+
+def test_a_cell_that_reaches_the_goal_from_one_start_only_is_not_the_best(monkeypatch):
+    # The larger the rate the faster, but above 0.1 from the first start only.
+    def fake(task, racer, setting, seed, most=None):
+        fails = setting["lr"] > 0.1 and (seed or setting["lr"] > 1)
+        return Run(math.inf if fails else 1 / setting["lr"], ((0, 1.0),))
+
+    monkeypatch.setattr(race, "run", fake)
+    setting, runs = tuned(TASKS["wine"](), PEERS[1], (0, 1, 2), most=100)
+    assert setting["lr"] == 0.1
+    assert len(runs) == 3
+
+
+def row(peer, untuned, best, cost, most=1000):
+    return {
+        "peer": peer, "untuned_steps": [untuned], "tuned_steps": [best], "untuned_cost": cost,
+        "cost": cost, "untuned_most": most, "most": most, "setting": {}, "why": "",
+        "curve": [[0, 1.0], [1, 0.5]],
+    }  # fmt: skip
+
+
+def result(*rows):
+    return {
+        "task": "one", "goal": 0.1, "peers_raced": "before", "ours_raced": "now", "state": "abc",
+        "rows": list(rows),
+    }  # fmt: skip
 
 
 def test_a_summary_tells_losses():
-    def row(peer, untuned, best, cost):
-        curve = [[0, 1.0], [1, 0.5]]
-        return {"peer": peer, "untuned_steps": [untuned], "tuned_steps": [best], "cost": cost,
-                "setting": {}, "why": "", "curve": curve}  # fmt: skip
-
-    result = {"task": "one", "goal": 0.1, "rows": [
-        row("GaussNewton", 10, 10, 2.0), row("Adam", 100, 15, 1.0), row("SGD", math.inf, 30, 0.7),
-    ]}  # fmt: skip
-    said = page.verdict(result)
+    found = result(
+        row("GaussNewton", 10, 10, 2.0), row("Adam", 100, 15, 1.0), row("SGD", math.inf, 30, 0.7)
+    )
+    said = verdict(found)
     assert said["wins_untuned"]
     assert said["wins_steps"]
     assert not said["wins_tuned"]
-    text = page.summary([result])
-    assert "Lost to a tuned peer in time: one." in text
+    assert "Lost to a tuned peer in time: one." in page.summary([found])
     assert median_steps([Run(3, ()), Run(math.inf, ()), Run(5, ())]) == 5
+
+
+def test_a_peer_that_was_left_is_beaten_only_as_far_as_it_was_followed():
+    ours = row("GaussNewton", 10, 10, 2.0)
+    for most, wins in ((19, False), (21, True)):
+        found = result(ours, row("Adam", math.inf, math.inf, 1.0, most=most))
+        assert verdict(found)["wins_untuned"] is wins
+        assert verdict(found)["wins_tuned"] is wins
+        assert f"> {most}" in page.details(found)
+        assert ratio_to(found, "Adam") == 20 / most
+
+
+def test_results_are_read_as_they_were_kept(tmp_path):
+    curve = [(k, 1 / (k + 1)) for k in range(1000)]
+    found = result(row("GaussNewton", math.inf, 10, 2.0) | {"curve": curve})
+    assert kept.read(tmp_path, "wine") is None
+    kept.write(tmp_path, "wine", found)
+    (again,) = kept.races(tmp_path)
+    thin = again["rows"][0].pop("curve")
+    assert thin[0] == [0, 1.0]
+    assert thin[-1] == [999, 0.001]
+    assert len(thin) == kept.POINTS
+    del found["rows"][0]["curve"]
+    assert again == found
+
+
+def test_ours_runs_again_beside_peers_that_are_kept():
+    task = TASKS["wine"]()
+    adam = row("Adam", math.inf, 7, 1.0)
+    before = result(row("GaussNewton", 999, 999, 99.0), adam)
+    alone = ours_again(task, None, (0,))
+    again = ours_again(task, before, (0,))
+    assert alone["rows"][0]["tuned_steps"] == again["rows"][0]["tuned_steps"]
+    assert len(alone["rows"]) == 1
+    assert again["rows"][1:] == [adam]
+    assert again["rows"][0]["tuned_steps"] == [run(task, OURS, {}, 0).steps]
+    assert 0 < again["rows"][0]["cost"] < 99
+
+
+def test_a_task_that_only_ours_has_run_on_is_no_race(tmp_path):
+    kept.write(tmp_path, "wine", result(row("GaussNewton", math.inf, math.inf, 2.0, most=70)))
+    assert kept.races(tmp_path) == []
+    assert "| one | 0.1 | > 70 | 2.00 | now at abc |" in page.alone_table(kept.alone(tmp_path))
+
+
+def test_the_page_and_the_readme_are_made_of_the_results_that_are_kept():
+    for path, rewritten in ((page.PAGE, page.page_text), (page.README, page.readme_text)):
+        text = path.read_text(encoding="utf-8")
+        assert rewritten(text, kept.RESULTS) == text
+
+
+def test_what_was_asked_is_told_where_it_is_missed_and_where_it_was_not_measured(tmp_path):
+    (asked,) = [a for a in ASKED if a.words.startswith("Digits MLP 256")]
+    assert f"| {asked.words} | ≤ 0.85 | | not measured |" in page.asked_table(tmp_path)
+    adam = row("Adam", 100, 100, 1.0)
+    left = row("Adam", 100, math.inf, 1.0, most=100)
+    for steps, peer, said in (
+        (40, adam, "0.80 | met"), (50, adam, "1.00 | **missed**"),
+        (40, left, "0.00 to 0.80 | met"), (50, left, "0.00 to 1.00 | open"),
+    ):  # fmt: skip
+        kept.write(tmp_path, "digits_256", result(row("GaussNewton", steps, steps, 2.0), peer))
+        assert f"| {asked.words} | ≤ 0.85 | {said} |" in page.asked_table(tmp_path)
+    (share,) = [a for a in ASKED if a.words.endswith("every tuned peer")]
+    assert share.at_least
+    assert share.verdict((0.6, 0.6)) == "met"
+    assert share.verdict((0.5, 0.5)) == "**missed**"
