@@ -1,7 +1,6 @@
 """Fits through flow maps: trial steps where a flow runs away, rates of stiff reactions."""
 
 import numpy as np
-import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.engine import NoProgress, fit, paired_dataset

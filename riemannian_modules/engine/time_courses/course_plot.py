@@ -138,7 +138,7 @@ def plot_waterfall(values: Array) -> Figure:
     axes.set(xlabel="start, in order of its end", ylabel="-2 log L above the least")
     lost = len(values) - len(found)
     axes.set_title(
-        "green: the least" + (f"; {lost} starts have no finite likelihood" if lost else ""),
+        "green: the least" + (f"; starts without a finite likelihood: {lost}" if lost else ""),
         fontsize=8, loc="right",
     )  # fmt: skip
     axes.grid(alpha=0.3)
