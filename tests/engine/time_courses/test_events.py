@@ -79,6 +79,17 @@ def test_repeated_doses_are_the_sum_of_their_curves():
         np.testing.assert_allclose(found, column, rtol=1e-8, atol=1e-9, err_msg=name)
 
 
+def test_what_is_measured_at_a_dose_is_measured_after_it():
+    doses = [Dose(0.0, {"A": "d"}), Dose(1.0, {"A": "d"})]
+    one = experiment({"A": ([0.0, 1.0, 2.0], np.ones(3), 0.1)}, doses=doses)
+    model = CourseProblem(BLOOD, (one,), parameters={"d": 2.0}, fixed={"k": None}).model
+    fall = np.exp(-0.6)
+    shares = np.array([1.0, 1.0 + fall, fall + fall**2])
+    at = np.array([2.0])
+    np.testing.assert_allclose(model.predicted(at)[:, 0], 2 * shares, rtol=1e-7)
+    np.testing.assert_allclose(model.predicted_slopes(at)[:, 0, 0], shares, rtol=1e-7)
+
+
 def test_a_lag_behind_a_where_is_the_closed_form():
     """``a = r/k (1 - exp(-k (t - t0)))`` after t0; ``da/dt0 = -r exp(-k (t - t0))``: saltation."""
     one = experiment({"a": (T, np.ones(7), 0.1)})
