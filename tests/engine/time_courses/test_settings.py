@@ -157,6 +157,15 @@ def test_sides_that_coincide_make_a_parameter_known():
     assert pinned.aic == fixed.aic
 
 
+def test_a_factor_and_an_offset_start_at_what_fits_the_data():
+    t = np.array([0.5, 1.0, 2.0])
+    flow = rm.Equations({"dA": "-k*A"}, state="A", parameters={"k": 0.5})
+    one = experiment({"o": (t, 3 * np.exp(-0.5 * t) + 2, 0.1)}, x0={"A": 1.0})
+    problem = CourseProblem(flow, (one,), {"o": Observable("A", scale="g", offset="b")})
+    found = dict(zip(problem.model.table.names, problem.model.table.values, strict=True))
+    assert (found["g"], found["b"]) == pytest.approx((3.0, 2.0), rel=1e-6)
+
+
 @pytest.mark.parametrize("size", [50.0, -50.0])
 def test_starts_found_from_data_keep_to_bounds_and_scales(size):
     t = np.array([0.5, 1.0, 2.0])
