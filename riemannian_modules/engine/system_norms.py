@@ -8,6 +8,7 @@ Glover (1996), Robust and Optimal Control, chapter 4.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -96,12 +97,11 @@ def _largest(response: Any) -> float:
 
 def _heights(system: tuple[Array, Array, Array, Array], level: float) -> Array:
     """Frequencies at which some singular value of the response is the level, ascending."""
-    A, B, C, D = system
+    A = system[0]
     if not len(A):
         return np.zeros(0)
     # Of the response over the level, so that no square of a level leaves the range of floats.
-    root = np.sqrt(level)
-    B, C, D = B / root, C / root, D / level
+    B, C, D = system[1] / math.sqrt(level), system[2] / math.sqrt(level), system[3] / level
     R, S = np.eye(D.shape[1]) - D.T @ D, np.eye(D.shape[0]) - D @ D.T
     inner = A + B @ np.linalg.solve(R, D.T @ C)
     H = np.block([

@@ -327,6 +327,15 @@ def test_delays_in_a_row_add_up_and_need_no_state():
     assert np.abs(whole["y"] - np.sin(t - 1.3 - np.sqrt(0.5))).max() <= 1e-14
 
 
+def test_a_jump_stays_a_jump_through_many_delays():
+    """A delay smooths nothing: after ten of them a short pulse is as sharp as before."""
+    module = rm.chain(**{f"late{i}": rm.Delay(0.5) for i in range(10)}, slow=Decay())
+    start, length, late = 0.4, 1e-3, 5.4
+    t = np.array([0.0, late, late + length, 7.0])
+    found = simulate(module, t, inputs={"u": pulses(start, start + length)[0]})
+    assert np.abs(found["slow.x"] - exact_decay(t, late, late + length)).max() <= 1e-9
+
+
 @pytest.mark.parametrize(("history", "first"), [(5.0, 5.0), (None, 2.0)])
 def test_a_delay_without_history_was_fed_what_the_delay_before_it_gives_at_the_start(
     history, first

@@ -96,7 +96,14 @@ def _columns(table: Any) -> Columns:
     if hasattr(table, "columns") and not isinstance(table, Mapping):  # a DataFrame
         table = frame_columns("read_experiments", table)
     require_mapping("read_experiments", table, "a path, a DataFrame, or columns by name")
-    columns = {name: np.asarray(column).tolist() for name, column in table.items()}
+    arrays = {name: np.asarray(column) for name, column in table.items()}
+    dates = [name for name, column in arrays.items() if column.dtype.kind in "mM"]
+    if dates:  # of nanoseconds NumPy would make whole numbers
+        raise SignatureError(
+            f"read_experiments: the columns {dates} hold dates. Give the time since a start, as "
+            "numbers in the model's unit."
+        )
+    columns: Columns = {name: column.tolist() for name, column in arrays.items()}
     for name, column in columns.items():
         require(f"read_experiments: column {name!r}", column, list, "a column of values")
     lengths = {name: len(column) for name, column in columns.items()}

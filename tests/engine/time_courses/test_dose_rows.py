@@ -144,7 +144,8 @@ def test_columns_of_one_name_are_refused(read):
 @pytest.mark.parametrize(
     "times",
     [pd.date_range("2020", periods=3), pd.to_timedelta([1, 2, 3], unit="h"),
-     np.array(["2020-01-01"] * 3, "M8[D]")],
+     np.array(["2020-01-01"] * 3, "M8[D]"), np.array(["2020-01-01"] * 3, "M8[ns]"),
+     np.array([1, 2, 3], "m8[ns]")],
 )  # fmt: skip
 def test_dates_are_no_numbers(times):
     for read in (read_experiments, experiment):

@@ -79,6 +79,34 @@ def test_repeated_doses_are_the_sum_of_their_curves():
         np.testing.assert_allclose(found, column, rtol=1e-8, atol=1e-9, err_msg=name)
 
 
+def test_what_is_measured_at_a_dose_is_measured_after_it():
+    doses = [Dose(0.0, {"A": "d"}), Dose(1.0, {"A": "d"})]
+    one = experiment({"A": ([0.0, 1.0, 2.0], np.ones(3), 0.1)}, doses=doses)
+    model = CourseProblem(BLOOD, (one,), parameters={"d": 2.0}, fixed={"k": None}).model
+    fall = np.exp(-0.6)
+    shares = np.array([1.0, 1.0 + fall, fall + fall**2])
+    at = np.array([2.0])
+    np.testing.assert_allclose(model.predicted(at)[:, 0], 2 * shares, rtol=1e-7)
+    np.testing.assert_allclose(model.predicted_slopes(at)[:, 0, 0], shares, rtol=1e-7)
+
+
+def test_a_dose_that_sets_an_event_off_moves_it_along():
+    """The dose at a fitted time carries A over the level, where it is set: both move with the lag.
+
+    ``A = level exp(-k (t - lag))``, hence ``dA/dlag = k A``, whatever the dose was.
+    """
+    over = event("A - 1.2", direction=1, reset={"A": "level"})
+    one = experiment({"A": (T, np.ones(7), 0.1)}, doses=[Dose("lag", {"A": "d"})], events=[over])
+    start = {"lag": 1.0, "d": 2.0, "level": 0.7}
+    model = CourseProblem(BLOOD, (one,), parameters=start, rtol=1e-11).model
+    at = model.table.scaled(model.table.values)
+    fall = np.where(T > 1.0, np.exp(-0.6 * (T - 1.0)), 0.0)
+    np.testing.assert_allclose(model.predicted(at)[:, 0], 0.7 * fall, rtol=1e-8)
+    assert model.table.free_names == ("k", "lag", "d", "level")
+    wanted = np.stack([-0.7 * (T - 1.0) * fall, 0.42 * fall, 0 * T, fall], 1)
+    np.testing.assert_allclose(model.predicted_slopes(at)[:, 0], wanted, rtol=1e-7, atol=1e-9)
+
+
 def test_a_lag_behind_a_where_is_the_closed_form():
     """``a = r/k (1 - exp(-k (t - t0)))`` after t0; ``da/dt0 = -r exp(-k (t - t0))``: saltation."""
     one = experiment({"a": (T, np.ones(7), 0.1)})

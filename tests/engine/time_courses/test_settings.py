@@ -5,13 +5,14 @@ from functools import partial
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import laplace, norm
 
 import riemannian_modules as rm
 from riemannian_modules.engine import (
     Dose,
     LaplaceNoise,
+    LinearScale,
     Log10Scale,
     LogNormalPrior,
     LogScale,
@@ -154,6 +155,15 @@ def test_sides_that_coincide_make_a_parameter_known():
     assert pinned.names == fixed.names == ("A0",)
     np.testing.assert_array_equal(pinned.deviations, fixed.deviations)
     assert pinned.aic == fixed.aic
+
+
+def test_a_factor_and_an_offset_start_at_what_fits_the_data():
+    t = np.array([0.5, 1.0, 2.0])
+    flow = rm.Equations({"dA": "-k*A"}, state="A", parameters={"k": 0.5})
+    one = experiment({"o": (t, 3 * np.exp(-0.5 * t) + 2, 0.1)}, x0={"A": 1.0})
+    problem = CourseProblem(flow, (one,), {"o": Observable("A", scale="g", offset="b")})
+    found = dict(zip(problem.model.table.names, problem.model.table.values, strict=True))
+    assert (found["g"], found["b"]) == pytest.approx((3.0, 2.0), rel=1e-6)
 
 
 @pytest.mark.parametrize("size", [50.0, -50.0])
@@ -301,6 +311,38 @@ def test_a_normal_prior_is_a_measurement_of_the_parameter():
     bounded = fit_trajectories(line, one, prior={"k": UniformPrior(0.2, 1.2)}, progress=QUIET)
     assert bounded.theta[0] == pytest.approx(1.2)
     assert bounded.held == ("k",)
+
+
+@pytest.mark.parametrize("scale", [LinearScale(), LogScale(), Log10Scale()])
+def test_a_log_normal_prior_is_a_measurement_of_the_logarithm(scale):
+    """The mode of the density of k itself, whatever scale it is searched on."""
+    line = rm.Equations({"dA": "-k"}, state="A", parameters={"k": 1.0})
+    one = experiment({"A": ([2.0], [1.0], 0.5)}, x0={"A": 4.0})  # says k = 1.5 +- 0.25
+    found = fit_trajectories(line, one, prior={"k": LogNormalPrior(2.5, 0.2)}, rtol=1e-10,
+                             scales={"k": scale}, progress=QUIET)  # fmt: skip
+
+    def cost(k):
+        return 0.5 * ((k - 1.5) / 0.25) ** 2 + np.log(k) + 0.5 * (np.log(k / 2.5) / 0.2) ** 2
+
+    mode = minimize_scalar(cost, bounds=(1.0, 3.0), method="bounded", options={"xatol": 1e-12})
+    assert found.theta[0] == pytest.approx(mode.x, rel=1e-6)
+    wanted = 1 / math.sqrt(16 + (0.2 * mode.x) ** -2)
+    assert found.deviations[0] == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("sides", [(0.7, None), (None, 0.5), (0.7, 3.0)])
+def test_a_parameter_that_a_bound_holds_counts_as_known(sides):
+    """The data ask for k = 0.6, which the bound keeps from it: the other is as if k were fixed."""
+    t = np.array([0.5, 1.0, 2.0])
+    k = 0.7 if sides[0] else 0.5
+    flow = rm.Equations({"dA": "-k*A"}, state="A", parameters={"k": 1.0 if sides[0] else 0.2})
+    one = experiment({"A": (t, 2.0 * np.exp(-0.6 * t), 0.1)}, x0={"A": "A0"})
+    fit = partial(fit_trajectories, flow, one, parameters={"A0": 2.0}, progress=QUIET)
+    held, fixed = fit(bounds={"k": sides}), fit(fixed={"k": k})
+    assert held.held == ("k",)
+    assert held.parameters["k"] == k
+    assert held.deviations[0] == 0.0
+    assert held.deviations[1] == pytest.approx(fixed.deviations[0], rel=1e-6)
 
 
 class Driven(rm.Flow):
