@@ -30,6 +30,7 @@ from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
 from riemannian_torch.gauss_newton.processes_of import put_to_rest
 from riemannian_torch.gauss_newton.rows import Rows, stacked
+from riemannian_torch.gauss_newton.scaled_losses import LossScale
 from riemannian_torch.gauss_newton.second_look import (
     SecondLook,
     looks_at,
@@ -97,7 +98,7 @@ class GaussNewton(torch.optim.Optimizer):
         DomainError: For numbers outside of their ranges.
     """
 
-    # A GradScaler then says so in `found_inf`, and `step` refuses it by name.
+    # A GradScaler then gives its scale and `found_inf` for the time of a step: see LossScale.
     _step_supports_amp_scaling = True
 
     def __init__(
@@ -175,24 +176,24 @@ class GaussNewton(torch.optim.Optimizer):
         """
         observer = self._observer
         self.last_step = None
-        if hasattr(self, "found_inf"):
-            raise UnsupportedError(
-                "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
-                "Use autocast with bfloat16, which needs no scaler."
-            )
+        scale = LossScale.of(vars(self))
+        if scale.has_overflowed:
+            self.skipped += 1  # and the scaler lowers its scale
+            observer.clear()
+            return None
         try:
             if closure is None:
-                returned, groups = None, observer.of_passes()
+                returned, groups = None, observer.of_passes(scale)
             else:
                 returned, groups = observer.of_closure(closure)
             with torch.no_grad(), self.unwatched():
-                self._step(groups, is_habit=closure is None)
+                self._step(groups, scale if closure is None else None)
         finally:
             observer.clear()
             observer.step = self.steps
         return returned
 
-    def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
+    def _step(self, groups: Sequence[Group], scale_of_gradients: LossScale | None) -> None:
         if self._is_new:
             is_exact = isinstance(self.metric, ExactMetric)  # no output is missed
             self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
@@ -200,7 +201,9 @@ class GaussNewton(torch.optim.Optimizer):
         state = self._last_step()
         (scale, s), rows = coefficients(groups, state.c), self._rows(groups)
         shares = torch.cat([g.shares for g in groups])
-        pull = s * self._clipping(rows, shares) if is_habit else s
+        pull = s
+        if scale_of_gradients is not None:
+            pull = s * self._clipping(rows, shares, scale_of_gradients.factor)
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = plan(
             rows, len(s), self.max_overhead, self.metric,
@@ -277,7 +280,7 @@ class GaussNewton(torch.optim.Optimizer):
             )
         return rows
 
-    def _clipping(self, rows: Mapping[Tensor, Rows], shares: Tensor) -> Tensor:
+    def _clipping(self, rows: Mapping[Tensor, Rows], shares: Tensor, scale: float) -> Tensor:
         """By what a training loop has multiplied its gradients since the backward pass.
 
         Read off the vectors among the parameters; a common factor is the step's too.
@@ -289,7 +292,7 @@ class GaussNewton(torch.optim.Optimizer):
         for p in read:
             own = processes.part(rows[p], p).combined(shares)
             both, size = both + processes.inner(own, _gradient(p)), size + processes.inner(own, own)
-        factor = both / torch.where(size > 0, size, 1.0)
+        factor = both / torch.where(size > 0, scale * size, 1.0)
         return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
 
     def _walk(self, step: Direction, share: Number) -> None:
