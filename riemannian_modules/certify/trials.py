@@ -281,7 +281,8 @@ def _slopes(request: Request, form: SlopesForm | None) -> Answer:
         raise UnsupportedError(
             f"{type(request.module).__name__}: it is not made of linear maps and functions of "
             f"bounded slope alone, or of more than {MOST_COORDINATES} states, inputs or neurons, "
-            "so multipliers for slopes do not apply."
+            "so multipliers for slopes do not apply. Take smaller inputs, or prove the layers one "
+            "after the other: factors multiply."
         )
     norm: Any = None if isinstance(request.norm, str) else request.norm
     with limited_to(time_left() if request.is_static else FIRST * time_left()):

@@ -267,6 +267,94 @@ class PointCloud(nn.Module):
         return self.c(x.max(dim=1)[0] + x.amax((1,)))
 
 
+class Selecting(nn.Module):
+    """A matrix for each head by einsum, an entry written in place, a choice by sign."""
+
+    def __init__(self):
+        super().__init__()
+        self.W, self.b = nn.Parameter(torch.randn(2, 3, 4)), nn.Parameter(torch.randn(4))
+
+    def forward(self, u):
+        y = torch.einsum("bhi,hij->bhj", u.view(-1, 2, 3), self.W) + self.b
+        z = y.permute(0, 2, 1).reshape(-1, 8).clone()
+        z[:, 0] = 0.0
+        return torch.where(z > 0, z, 0.1 * z)
+
+
+class Excited(nn.Module):
+    """Channels that are weighted by their own means (squeeze and excitation), in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(2, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+        self.down, self.up = nn.Conv2d(4, 2, 1), nn.Conv2d(2, 4, 1)
+        self.act, self.head = nn.ReLU(inplace=True), nn.Linear(4, 3)
+
+    def forward(self, image):
+        y = self.act(self.norm(self.conv(image)))
+        w = torch.sigmoid(self.up(self.act(self.down(y.mean((2, 3), keepdim=True)))))
+        return self.head((y * w).mean([-1, -2]))
+
+
+class Aggregated(nn.Module):
+    """Grouped convolutions with a stride, and a sum in place with a projection (ResNeXt)."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.c = nn.Conv2d(4, 4, 1, bias=False), nn.Conv2d(4, 8, 1, bias=False)
+        self.b = nn.Conv2d(4, 4, 3, padding=1, groups=2, stride=2, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(n) for n in (4, 4, 8))
+        self.project = nn.Sequential(nn.Conv2d(4, 8, 1, stride=2, bias=False), nn.BatchNorm2d(8))
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, image):
+        y = self.act(self.norms[0](self.a(image)))
+        y = self.norms[2](self.c(self.act(self.norms[1](self.b(y)))))
+        y += self.project(image)
+        return self.act(y)
+
+
+class Highway(nn.Module):
+    """Gates between what a layer gives and its input; the layer stands twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.change, self.gate = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, u):
+        for _ in range(2):
+            t = torch.sigmoid(self.gate(u))
+            u = t * torch.relu(self.change(u)) + (1 - t) * u
+        return u
+
+
+class Normalised(nn.Module):
+    """Weights by direction and length, orthogonal ones, and ones of spectral norm 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.utils.parametrizations.weight_norm(nn.Linear(3, 5))
+        self.b = nn.utils.parametrizations.orthogonal(nn.Linear(5, 5))
+        self.c = nn.utils.parametrizations.spectral_norm(nn.Linear(5, 2))
+
+    def forward(self, u):
+        return self.c(torch.relu(self.b(torch.tanh(self.a(u)))))
+
+
+class Shared(nn.Module):
+    """One matrix in two layers, once as its transpose, and in a product; a vector used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.W = nn.Linear(3, 3), nn.Parameter(torch.randn(3, 3))
+        self.scale = nn.Parameter(torch.randn(3))
+
+    def forward(self, u):
+        a, b = u.split(3, -1)
+        first = functional.linear(torch.relu(self.layer(a)), self.W) * self.scale
+        return first + functional.linear(self.layer(b) * self.scale, self.W.t()) + a @ self.W
+
+
 class Tied(Language):
     """The same with one matrix at both ends."""
 
@@ -318,6 +406,12 @@ ARCHITECTURES = {
     "tied autoencoder": (TiedAutoencoder, [(6,)], "torch.export"),
     "cross-attention": (CrossAttention, [(3, 6), (4, 6)], "torch.export"),
     "point cloud": (PointCloud, [(5, 3)], "torch.export"),
+    "selecting": (Selecting, [(6,)], "one module"),
+    "squeeze and excitation": (Excited, [(2, 4, 4)], "torch.export"),
+    "aggregated": (Aggregated, [(4, 4, 4)], "torch.export"),
+    "highway": (Highway, [(4,)], "torch.export"),
+    "normalised weights": (Normalised, [(3,)], "torch.export"),
+    "shared": (Shared, [(6,)], "torch.export"),
     "adapted": (Adapted, [(4,)], "torch.export"),
 }  # fmt: skip
 

@@ -12,8 +12,9 @@ from torch import nn
 import riemannian_modules as rm
 from riemannian_modules.engine import gradient, propagate
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
-from riemannian_torch import GaussNewton
+from riemannian_torch import GaussNewton, JointMetric, ResidualMetric
 from tests.adapters.networks import perceptron
+from tests.adapters.trained_networks import Odd
 
 MSE, ENTROPY = nn.MSELoss(), nn.CrossEntropyLoss()
 
@@ -574,13 +575,63 @@ def test_a_model_of_bfloat16_is_trained(samples):
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_scaled_losses_are_refused_by_name(samples):
+def train_scaled(model, optimizer, scaler, x, y, before_step=lambda: None):
+    for _ in range(3):
+        optimizer.zero_grad()
+        scaler.scale(ENTROPY(model(x), y)).backward()
+        before_step()
+        scaler.step(optimizer)
+        scaler.update()
+    return values(model)
+
+
+@pytest.mark.filterwarnings("ignore:GaussNewton")
+@pytest.mark.parametrize("make", [fresh, Odd, lambda: Spreading(12)])
+@pytest.mark.parametrize("metric", [ResidualMetric(), JointMetric()], ids=["residual", "exact"])
+def test_scaled_losses_take_the_steps_of_the_losses(samples, make, metric):
+    x, y = samples[0].double(), samples[1]
+    torch.manual_seed(0)
+    plain = make().double()
+    scaled = copy.deepcopy(plain)
+    expected = train(plain, GaussNewton(plain, ENTROPY, metric=metric), x, y, 3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1000.0)
+    found = train_scaled(scaled, GaussNewton(scaled, ENTROPY, metric=metric), scaler, x, y)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_scaled_gradients_may_be_clipped_but_not_unscaled(samples):
+    x, y = samples[0].double(), samples[1]
+    plain, scaled = fresh().double(), fresh().double()
+
+    def clip(model):
+        for p in model.parameters():
+            p.grad.mul_(0.25)  # clip_grad_norm_ adds 1e-6 to a norm, which no scale divides
+
+    optimizer, scaler = GaussNewton(scaled, ENTROPY), torch.amp.GradScaler("cpu")
+    expected = train(plain, GaussNewton(plain, ENTROPY), x, y, 3, before_step=lambda: clip(plain))
+    found = train_scaled(scaled, optimizer, scaler, x, y, before_step=lambda: clip(scaled))
+    torch.testing.assert_close(found, expected)
+    scaler.scale(ENTROPY(scaled(x), y)).backward()
+    scaler.unscale_(optimizer)
+    with pytest.raises(UnsupportedError, match=r"get_scale\(\)"):
+        scaler.step(optimizer)
+
+
+def test_overflowing_gradients_take_no_step_and_shrink_the_scale(samples):
     x, y = samples
     model = fresh()
-    optimizer, scaler = GaussNewton(model, ENTROPY), torch.amp.GradScaler("cpu")
-    scaler.scale(ENTROPY(model(x), y)).backward()
-    with pytest.raises(UnsupportedError, match="bfloat16"):
-        scaler.step(optimizer)
+    optimizer, scaler = (
+        GaussNewton(model, ENTROPY),
+        torch.amp.GradScaler("cpu", init_scale=2.0**126),
+    )
+    before = values(model)
+    scaler.scale(1e4 * ENTROPY(model(x), y)).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    assert torch.equal(values(model), before)
+    assert (optimizer.steps, optimizer.skipped, scaler.get_scale()) == (0, 1, 2.0**125)
+    train(model, optimizer, x, y, 1)
+    assert optimizer.steps == 1
 
 
 def test_calls_that_no_backward_pass_follows_are_told_of(samples):

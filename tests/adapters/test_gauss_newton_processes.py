@@ -66,7 +66,7 @@ WAYS = {
     "backward": Way(is_backward=True),
     "joint": Way(metric=JointMetric()),
     "layers": Way(metric=LayerMetric()),
-    "joint backward": Way(metric=JointMetric(columns=2), is_backward=True),
+    "joint backward": Way(metric=JointMetric(), is_backward=True),
     # Of 80 samples all that are looked at again are on the first process.
     "sweep": Way(samples=partial(points, 80), max_overhead=1.0),
     "many outputs": Way(partial(perceptron, 3, 7, 20), partial(points, 80, 20)),

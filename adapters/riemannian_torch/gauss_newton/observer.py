@@ -24,6 +24,7 @@ from riemannian_torch.gauss_newton.processes_of import processes_of
 from riemannian_torch.gauss_newton.recorder import LossCall, Pass, Record, Recorder
 from riemannian_torch.gauss_newton.remaining import remaining_rows
 from riemannian_torch.gauss_newton.rows import Rows
+from riemannian_torch.gauss_newton.scaled_losses import LossScale
 
 _TOLERANCE = 1e-2  # of the rows' sum beside torch's gradient: bfloat16 has three digits
 
@@ -57,10 +58,11 @@ class Observer:
         self._remaining = set[Tensor]()
         self._is_new, self._meet = True, False
         self._early: dict[LossCall, list[Group]] = {}
+        self._scale = LossScale()
 
     def of_closure(self, closure: Callable[[], Any]) -> tuple[Any, list[Group]]:
         """What the closure returned, and the groups of its samples."""
-        watch = self.recorder.watch
+        watch, self._scale = self.recorder.watch, LossScale()
         watch.weights_wanted = self._is_new
         try:
             returned = self._called(closure)
@@ -91,8 +93,11 @@ class Observer:
         self.recorder.clear()
         self._early.clear()
 
-    def of_passes(self) -> list[Group]:
-        """The groups of the backward passes since the last step; none where one cannot be read."""
+    def of_passes(self, scale: LossScale) -> list[Group]:
+        """The groups of the backward passes since the last step, of losses that were scaled.
+
+        None where a pass cannot be read.
+        """
         if self.recorder.watch.missed:
             warnings.warn(
                 "GaussNewton: no step was taken, for the loss has begun to differentiate the "
@@ -113,7 +118,7 @@ class Observer:
             early = [g for call in found.losses for g in self._early.pop(call, ())]
             with torch.no_grad():
                 groups += early or groups_of(found, self._own, self.axis, self.dtype)
-        gradients = None
+        self._scale, gradients = scale, None
         if self._is_new:
             gradients = {p: p.grad for p in self.parameters if p.grad is not None}
         return self._completed(groups, gradients)
@@ -218,7 +223,7 @@ class Observer:
         if self._remaining:
             groups = [replace(g, rows={**g.rows, **self._rest(g)}) for g in groups]
         with torch.no_grad():
-            return [self.processes.joined(g) for g in groups]
+            return [self.processes.joined(self._scale.taken_off(g)) for g in groups]
 
     def _rest(self, group: Group) -> Mapping[Tensor, Rows]:
         """The rows of the remaining parameters."""

@@ -30,6 +30,7 @@ from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
 from riemannian_torch.gauss_newton.processes_of import put_to_rest
 from riemannian_torch.gauss_newton.rows import Rows, stacked
+from riemannian_torch.gauss_newton.scaled_losses import LossScale
 from riemannian_torch.gauss_newton.second_look import (
     SecondLook,
     looks_at,
@@ -97,7 +98,7 @@ class GaussNewton(torch.optim.Optimizer):
         DomainError: For numbers outside of their ranges.
     """
 
-    # A GradScaler then says so in `found_inf`, and `step` refuses it by name.
+    # A GradScaler then gives its scale and `found_inf` for the time of a step: see LossScale.
     _step_supports_amp_scaling = True
 
     def __init__(
@@ -176,27 +177,27 @@ class GaussNewton(torch.optim.Optimizer):
         """
         observer = self._observer
         self.last_step = None
-        if hasattr(self, "found_inf"):
-            raise UnsupportedError(
-                "GaussNewton: expected losses as they are, got some that a GradScaler has scaled. "
-                "Use autocast with bfloat16, which needs no scaler."
-            )
+        scale = LossScale.of(vars(self))
+        if scale.has_overflowed:
+            self.skipped += 1  # and the scaler lowers its scale
+            observer.clear()
+            return None
         try:
             if closure is None:
-                returned, groups = None, observer.of_passes()
+                returned, groups = None, observer.of_passes(scale)
             else:
                 returned, groups = observer.of_closure(closure)
             if not groups:
                 self.skipped += 1
                 return returned
             with torch.no_grad(), self.unwatched():
-                self._step(groups, is_habit=closure is None)
+                self._step(groups, scale if closure is None else None)
         finally:
             observer.clear()
             observer.step = self.steps
         return returned
 
-    def _step(self, groups: Sequence[Group], *, is_habit: bool) -> None:
+    def _step(self, groups: Sequence[Group], scale_of_gradients: LossScale | None) -> None:
         if self._is_new:
             is_exact = isinstance(self.metric, ExactMetric)  # no output is missed
             self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
@@ -204,8 +205,9 @@ class GaussNewton(torch.optim.Optimizer):
         state = self._last_step()
         (scale, s), rows = coefficients(groups, state.c), self._rows(groups)
         pull = s
-        if is_habit:
-            pull = s * self._clipping(rows, joined([g.shares for g in groups]))
+        if scale_of_gradients is not None:
+            shares = joined([g.shares for g in groups])
+            pull = s * self._clipping(rows, shares, scale_of_gradients.factor)
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = self._planned(rows, groups)
         used = in_base(rows, s) if self.plan.has_base else rows
@@ -294,7 +296,7 @@ class GaussNewton(torch.optim.Optimizer):
             )
         return rows
 
-    def _clipping(self, rows: Mapping[Tensor, Rows], shares: Tensor) -> Number:
+    def _clipping(self, rows: Mapping[Tensor, Rows], shares: Tensor, scale: float) -> Number:
         """By what a training loop has multiplied its gradients since the backward pass.
 
         Read off the vectors among the parameters; a common factor is the step's too.
@@ -309,7 +311,7 @@ class GaussNewton(torch.optim.Optimizer):
             number(torch.stack([processes.inner(o, x[p]) for p, o in own.items()]).sum())
             for x in (own, read)
         )
-        factor = where_positive(size, both / at_least(size, 1e-30), 1.0)
+        factor = where_positive(size, both / at_least(scale * size, 1e-30), 1.0)
         # NaN stays: such a step is left out.
         return where_positive(_NOISE - abs(factor - 1.0), 1.0, factor)
 

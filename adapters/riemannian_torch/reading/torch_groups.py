@@ -134,6 +134,9 @@ class _Making:
             if isinstance(node.meta.get("val"), Tensor)
             and any(user not in members for user in node.users)
         ]
+        for node in outside:
+            if not node.meta["val"].is_floating_point():
+                raise NotLayeredError(f"{_short(node)} gives other layers what are no real numbers")
         # Placeholders come first, so that what comes from outside is asked for before the rest.
         for node in self.group.members:
             for source in node.all_input_nodes:

@@ -152,8 +152,8 @@ class _Parts:
 
     def _opaque(self, node: fx.Node, part: fx.GraphModule, given: Sequence[Signal]) -> list[Value]:
         results: list[Any] = list(flat(self.examples[node]))
-        if not all(isinstance(r, Tensor) for r in results):
-            raise NotLayeredError(f"{node.target} gives what is no tensor")
+        if not all(isinstance(r, Tensor) and r.is_floating_point() for r in results):
+            raise NotLayeredError(f"{node.target} gives what is no tensor of real numbers")
         flattened = _Flattened(part, [s.shape for s in given])
         inputs = Space(tuple(Port(f"u{i}", (s.size,)) for i, s in enumerate(given, 1)))
         names = ["y"] if len(results) == 1 else [f"y{i}" for i in range(1, len(results) + 1)]
