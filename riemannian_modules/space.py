@@ -171,7 +171,7 @@ class Space(Shown):
         """The position of each port by name."""
         return {port.name: i for i, port in enumerate(self.ports)}
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The ports' names, in order."""
         return tuple(port.name for port in self.ports)

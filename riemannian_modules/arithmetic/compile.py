@@ -70,7 +70,7 @@ def float_text(value: Any) -> str:
 class _Floats:
     """How terms are written for floats."""
 
-    takes_limits = True
+    is_float = True
 
     def __init__(self) -> None:
         from scipy.special import erf, xlogy
@@ -110,7 +110,7 @@ class _Floats:
 class _Intervals:
     """How terms are written for intervals."""
 
-    takes_limits = False
+    is_float = False
 
     def __init__(self) -> None:
         from riemannian_modules.arithmetic import interval as iv
@@ -193,11 +193,12 @@ class Target(Protocol):
 
     Attributes:
         namespace: The names.
-        takes_limits: Whether ``x log y`` is its limit 0 where x is 0, by ``xlogy(x, y)``.
+        is_float: Whether numbers are rounded: ``x log y`` is its limit 0 where x is 0, by
+            ``xlogy(x, y)``, and a negative term is subtracted.
     """
 
     namespace: dict[str, Any]
-    takes_limits: bool
+    is_float: bool
 
     def number(self, value: Any) -> str:
         """A constant."""
@@ -250,12 +251,27 @@ class Writer:
         if isinstance(term, sp.Piecewise):
             pairs: Any = term.args
             return tuple(part for pair in pairs for part in pair)
+        inner = self._negated(term)
+        if inner is not None:
+            return (inner,)
+        if term.is_Add:
+            return tuple(a if self._negated(a) is None else self._negated(a) for a in term.args)
         factors, logarithm = self._with_logarithm(term)
         return term.args if logarithm is None else (*factors, logarithm.args[0])
 
+    def _negated(self, term: Any) -> Any:
+        """What a term is the negative of, where it is written so; None where it is not.
+
+        Signs are exact in floats: ``x - y z`` rounds as ``x + (-1 y) z`` does.
+        """
+        if not (self.target.is_float and term.is_Mul and term.args[0] is sp.S.NegativeOne):
+            return None
+        rest = term.args[1:]
+        return rest[0] if len(rest) == 1 else sp.Mul(*rest, evaluate=False)
+
     def _with_logarithm(self, term: Any) -> tuple[tuple[Any, ...], Any]:
         """The factors of ``x log y`` but the logarithm, and that; None where there is none."""
-        if not (term.is_Mul and self.target.takes_limits):
+        if not (term.is_Mul and self.target.is_float):
             return (), None
         logarithm = next((a for a in term.args if isinstance(a, sp.log) and a.free_symbols), None)
         factors = tuple(a for a in term.args if a is not logarithm)
@@ -269,7 +285,7 @@ class Writer:
             return self.target.number(term)
         parts = [self.names[a] for a in self._operands(term)]
         if term.is_Add:
-            return " + ".join(parts)
+            return self._sum(term, parts)
         if term.is_Mul:
             return self._product(term, parts)
         if isinstance(term, sp.Pow):
@@ -289,7 +305,16 @@ class Writer:
                 parts[-2:] = [self.target.call(name, parts[-2:])]
         return self.target.call(name, parts)
 
+    def _sum(self, term: Any, parts: list[str]) -> str:
+        signs = ["+" if self._negated(a) is None else "-" for a in term.args]
+        signed = [*zip(signs, parts, strict=True)]
+        if signs[:2] == ["-", "+"]:  # the sum of two has no order
+            signed[:2] = signed[1::-1]
+        return " ".join(f"{sign} {part}" for sign, part in signed).removeprefix("+ ")
+
     def _product(self, term: Any, parts: list[str]) -> str:
+        if self._negated(term) is not None:
+            return "-" + parts[0]
         if self._with_logarithm(term)[1] is not None:
             return self.target.call("xlogy", ["*".join(parts[:-1]), parts[-1]])
         return "-" + parts[1] if term.args[0] == -1 and len(parts) == 2 else "*".join(parts)
@@ -308,19 +333,33 @@ RELATION_NAMES: dict[Any, str] = {
 
 
 def _build(target: Target, expressions: tuple[Any, ...], groups: Groups) -> Callable[..., Any]:
+    writer = _writer(target, groups)
+    results = _tuple_of(writer, expressions)
+    return _function(target, groups, [*writer.lines, f"return {results}"])
+
+
+def _writer(target: Target, groups: Groups) -> Writer:
     writer = Writer(target, groups)
     writer.names[sp.true], writer.names[sp.false] = "True", "False"
-    results = [writer.write(e) for e in expressions]
+    return writer
+
+
+def _tuple_of(writer: Writer, expressions: tuple[Any, ...]) -> str:
+    """Code for all of them, whose terms are written first."""
+    return f"({''.join(f'{writer.write(e)}, ' for e in expressions)})"
+
+
+def _function(target: Target, groups: Groups, lines: list[str]) -> Callable[..., Any]:
+    """The function of one argument for each group of symbols that runs some lines of code."""
     unpacks = [
-        f"    {''.join(f'{prefix}{i}, ' for i in range(len(group)))}= {prefix}"
+        f"{''.join(f'{prefix}{i}, ' for i in range(len(group)))}= {prefix}"
         for prefix, group in zip("xupvw", groups, strict=False)
         if group
     ]
     heads = ", ".join("xupvw"[: len(groups)])
-    body = "\n".join([*unpacks, *(f"    {line}" for line in writer.lines)])
-    source = f"def compiled({heads}):\n{body}\n    return ({''.join(r + ', ' for r in results)})\n"
+    body = "".join(f"\n    {line}" for line in [*unpacks, *lines])
     namespace = dict(target.namespace)
-    exec(compile(source, "<compiled expressions>", "exec"), namespace)
+    exec(compile(f"def compiled({heads}):{body}\n", "<compiled expressions>", "exec"), namespace)
     return namespace["compiled"]
 
 
@@ -336,6 +375,33 @@ def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[...
         return _build(_Floats(), expressions, groups)
     except RecursionError:
         raise too_deep("compile_floats") from None
+
+
+@lru_cache(maxsize=512)
+def compile_in_stages(
+    now: tuple[Any, ...], later: tuple[tuple[Any, ...], ...], groups: Groups
+) -> Callable[..., tuple[Any, ...]]:
+    """As `compile_floats`, some expressions at once, and parts of others when they are asked for.
+
+    Terms of the first that a part has too are computed once, and kept for it.
+
+    Returns:
+        ``f(x, u, p) -> (values, part, ...)``; ``part()`` gives the values of one of ``later``.
+    """
+    target = _Floats()
+    writer = _writer(target, groups)
+    try:
+        results = [_tuple_of(writer, now)]
+        lines, known = [*writer.lines], dict(writer.names)
+        for i, expressions in enumerate(later):
+            start, writer.names = len(writer.lines), dict(known)
+            values = _tuple_of(writer, expressions)
+            body = [*writer.lines[start:], f"return {values}"]
+            lines += [f"def part{i}():", *(f"    {line}" for line in body)]
+            results.append(f"part{i}")
+        return _function(target, groups, [*lines, f"return {', '.join(results)}"])
+    except RecursionError:
+        raise too_deep("compile_in_stages") from None
 
 
 @lru_cache(maxsize=512)

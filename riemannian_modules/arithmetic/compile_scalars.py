@@ -73,7 +73,7 @@ def _xlogy(x: float, y: float) -> float:
 class _Scalars:
     """How terms are written for Python's floats."""
 
-    takes_limits = True
+    is_float = True
 
     def __init__(self) -> None:
         self.namespace: dict[str, Any] = {

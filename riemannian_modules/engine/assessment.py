@@ -72,12 +72,13 @@ def _sum_of_squares(data: Dataset, residual: Array) -> float:
 
 def _information(objective: Objective, place: Place) -> GramModel:
     """What the data say of theta: the place's own metric, where it is of the same columns."""
-    model, data, loss = place.model, objective.data, objective.loss.estimating()
-    rank = loss.factor(place.trial.outputs[:1], data.targets[:1]).shape[-1]
-    is_own, count = loss is objective.loss, len(data) * rank
-    if is_own and isinstance(model, GramModel) and model.columns == count:
+    model, estimating = place.model, objective.loss.estimating()
+    if estimating is not objective.loss:
+        return replace(objective, loss=estimating).information(place.trial)
+    count = len(objective.data) * objective.directions(place.trial)
+    if isinstance(model, GramModel) and model.columns == count:
         return model
-    return replace(objective, loss=loss).information(place.trial)
+    return objective.information(place.trial)
 
 
 def _is_known(parameters: int, measured: int) -> bool:

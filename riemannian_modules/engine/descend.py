@@ -32,7 +32,7 @@ from riemannian_modules.engine.descent_step import (
 from riemannian_modules.engine.local_model import GramModel
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.secant import Secant
-from riemannian_modules.engine.trust_region import SpectralPath
+from riemannian_modules.engine.trust_region import SpectralPath, is_finite
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
@@ -277,7 +277,7 @@ def _settled(objective: Objective, at: Standing, bounds: Bounds, pace: float) ->
             break
         place = at.place
         end = bounds.clip(place.trial.theta + at.path.first(_NO_DAMPING).step)
-        if not np.isfinite(end).all() or (end == place.trial.theta).all():
+        if not is_finite(end) or not np.count_nonzero(end != place.trial.theta):
             break
         if pace * offset <= _POLISHED:
             return _ended(objective, at, end)

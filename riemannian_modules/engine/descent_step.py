@@ -15,6 +15,7 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.engine.local_model import GramModel, JointModel, LocalModel, Mask
+from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Objective, Trial
 from riemannian_modules.engine.secant import Secant
 from riemannian_modules.engine.trust_region import (
@@ -48,7 +49,7 @@ class Bounds:
     @cached_property
     def is_whole_space(self) -> bool:
         """Whether no parameter has a side."""
-        return bool(np.isinf(self.lower).all() and np.isinf(self.upper).all())
+        return not (np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
     @cached_property
     def _all(self) -> Mask:
@@ -312,12 +313,14 @@ def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None
 
 
 def most_rounding(objective: Objective, trial: Trial) -> float:
-    """An upper bound of `Objective.floor`, in three products."""
-    y, t = trial.outputs, objective.data.targets
-    g = objective.loss.gradient(y, t)
-    sizes = norm(y.ravel()) + objective.targets_length
-    noise = norm(g.ravel()) * sizes / len(t) + abs(trial.value)
-    return objective.module.accuracy * noise
+    """An upper bound of `Objective.floor`, in three products at most."""
+    y, t, known = trial.outputs, objective.data.targets, objective.targets_length
+    if isinstance(objective.loss, SquaredLoss) and objective.prior is None:
+        slope = math.sqrt(2.0 * len(t) * trial.value)  # |y - t|, and |y| <= |t| + |y - t|
+        sizes = 2.0 * known + slope
+    else:
+        slope, sizes = norm(objective.loss.gradient(y, t).ravel()), norm(y.ravel()) + known
+    return objective.module.accuracy * (slope * sizes / len(t) + abs(trial.value))
 
 
 def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -> Place | None:
@@ -355,7 +358,7 @@ def _bend(objective: Objective, at: Standing, trial: Trial, step: Array, damped:
 def _of_loss(objective: Objective, at: Place, columns: int) -> Mask | bool:
     """Which of the metric's columns come from the loss rather than from modules' own metrics."""
     per_sample = columns // len(objective.data)
-    rank = objective.loss.factor(at.trial.outputs[:1], objective.data.targets[:1]).shape[-1]
+    rank = objective.directions(at.trial)
     if rank == per_sample:
         return True
     return np.tile(np.arange(per_sample) < rank, len(objective.data))

@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.engine.local_model import Mask
-from riemannian_modules.engine.triangle import Triangle, solve_upper
+from riemannian_modules.engine.triangle import Triangle, inverse_upper
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
@@ -61,13 +61,15 @@ def estimate(known: Triangle, free: Mask, dispersion: float) -> Estimate:
     """
     p, rank, places = len(free), known.rank, np.flatnonzero(free)[known.order]
     scale = known.scale[known.order, None]
-    inverse = solve_upper(known.leading, np.eye(rank))
+    inverse = inverse_upper(known.leading)
     roots = np.zeros((p, rank))
     roots[places[:rank]] = inverse / scale[:rank]
     if math.isfinite(dispersion):
-        covariance = dispersion * (roots @ roots.T)
+        covariance = dispersion * roots.dot(roots.T)
     else:  # no measurement is left over to tell the noise from
         covariance = np.diag(np.where(free, np.inf, 0.0))
+    if rank == len(places):
+        return Estimate(covariance, (), np.zeros((p, 0)))
     null = np.concatenate([-inverse @ known.R[:rank, rank:], np.eye(len(places) - rank)])
     null[np.abs(null) <= _MOVES] = 0.0
     directions = np.zeros((p, len(places) - rank))

@@ -50,6 +50,7 @@ from riemannian_modules.errors import DomainError, SignatureError, UnsupportedEr
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.space import Array
 
+_LEAST_SQUARES, _ALL_AT_ONCE, _JOINT, _EXACT = SquaredLoss(), FullBatch(), Joint(), Tolerances()
 _FAR = 10.0  # standard deviations of so many times a parameter: it may have left for infinity
 
 
@@ -134,12 +135,12 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
         raise SignatureError(
             f"{where}: callback: expected a function of an Iteration, got {brief(callback)}."
         )
-    loss = SquaredLoss() if loss is None else loss
+    loss = _LEAST_SQUARES if loss is None else loss
     samples = _samples(where, module, data, loss, (sigma, weights, missing))
     problem = _problem(where, module, samples, loss, bounds, fixed, prior, absolute)
-    coupling = Joint() if coupling is None else coupling
+    coupling = _JOINT if coupling is None else coupling
     history: list[Iteration] = []
-    tolerances = Tolerances() if tolerances is None else tolerances
+    tolerances = _EXACT if tolerances is None else tolerances
     stopping = Stopping(tolerances, callback)
     with (TerminalProgress() if progress is None else progress).watching(where) as shown:
 
@@ -152,7 +153,7 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
         with np.errstate(all="ignore"):
             objective, box, descent = _search(
                 problem,
-                FullBatch() if schedule is None else schedule,
+                _ALL_AT_ONCE if schedule is None else schedule,
                 coupling,
                 Method(offset=tolerances.offset),
                 watch,
@@ -240,20 +241,21 @@ def _problem(
             f"{where}: absolute: {type(loss).__name__} {why} of the residuals. Leave `absolute` "
             "out, or use SquaredLoss or StudentLoss, whose noise is known."
         )
-    values = fixed_values(where, space, fixed, module.theta)
-    is_fixed = np.isfinite(values)
-    if is_fixed.all():
-        raise SignatureError(f"{where}: fixed: no parameter is left to fit; leave some out.")
-    theta = np.where(is_fixed, values, module.theta)
+    start, is_fixed = module, np.zeros(space.size, dtype=bool)
+    if fixed is not None:
+        values = fixed_values(where, space, fixed, module.theta)
+        is_fixed = np.isfinite(values)
+        if is_fixed.all():
+            raise SignatureError(f"{where}: fixed: no parameter is left to fit; leave some out.")
+        start = module.with_parameters(np.where(is_fixed, values, module.theta))
     box, priors = bounded(where, space, bounds), priors_by_entry(where, space, prior)
-    lower, upper = box.lower.copy(), box.upper.copy()
     for i, known in priors.items():
-        lower[i] = max(lower[i], known.support[0])
-        upper[i] = min(upper[i], known.support[1])
-    check_inside(where, space, Bounds(lower, upper), theta)
-    sides = np.where(is_fixed, theta, lower), np.where(is_fixed, theta, upper)
-    start = module.with_parameters(theta) if is_fixed.any() else module
-    return FitProblem(start, samples, loss, priors, *sides, is_fixed, absolute)
+        box.lower[i] = max(box.lower[i], known.support[0])
+        box.upper[i] = min(box.upper[i], known.support[1])
+    if bounds or priors:
+        check_inside(where, space, box, start.theta)
+    box.lower[is_fixed] = box.upper[is_fixed] = start.theta[is_fixed]
+    return FitProblem(start, samples, loss, priors, box.lower, box.upper, is_fixed, absolute)
 
 
 def _search(
@@ -265,7 +267,7 @@ def _search(
     while True:
         objective, box = objective_of(problem, pulls, coupling, count), box_of(problem, pulls)
         descent = _best(objective, start, box, schedule, method, watch)
-        if descent.place is None or not descent.outcome.is_settled:
+        if not len(pulls.places) or descent.place is None or not descent.outcome.is_settled:
             return objective, box, descent
         gradient = descent.place.model.gradient * len(objective.data)
         turned = pulls.turned(descent.place.trial.theta, gradient)

@@ -19,6 +19,7 @@ from riemannian_modules.engine.loss import Loss, ResidualLoss
 from riemannian_modules.engine.losses import GaussianLoss, NaturalLoss, SquaredLoss
 from riemannian_modules.engine.objective import Count, Coupling, Objective
 from riemannian_modules.engine.posterior import (
+    NO_PULLS,
     PosteriorMap,
     Pulls,
     posterior_loss,
@@ -65,9 +66,9 @@ class FitProblem(Shown):
         data, loss = self.data, self.loss
         # Beside priors, residuals of unknown noise are weighed together with those of the prior.
         is_whitened = data.weights is not None or self.is_absolute or self.priors
-        if isinstance(loss, ResidualLoss) and is_whitened:
+        if is_whitened and isinstance(loss, ResidualLoss):
             return WhitenedLoss(loss, data.weighing, self.is_absolute)
-        if isinstance(loss, NaturalLoss) and data.weights is not None:
+        if data.weights is not None and isinstance(loss, NaturalLoss):
             return WeightedLikelihood(loss, data.weights)
         return loss
 
@@ -107,12 +108,16 @@ class FitProblem(Shown):
 
 def pulls_of(problem: FitProblem, start: Array) -> Pulls:
     """The priors' pseudo-measurements of parameters that are not fixed."""
+    if not problem.priors:
+        return NO_PULLS
     rows = {i: known.pull() for i, known in problem.priors.items() if not problem.fixed[i]}
     return Pulls.of({i: row for i, row in rows.items() if row is not None}, start)
 
 
 def box_of(problem: FitProblem, pulls: Pulls) -> Bounds:
     """Bounds, within which a linear pull keeps its parameter on its side."""
+    if not len(pulls.places):
+        return Bounds(problem.lower, problem.upper)
     lower, upper = problem.lower.copy(), problem.upper.copy()
     for place, at, side in zip(pulls.places, pulls.location, pulls.side, strict=True):
         if side > 0.0:

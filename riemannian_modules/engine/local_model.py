@@ -122,9 +122,9 @@ class GramModel(LocalModel):
         It is the rank where those are all columns (None); those of priors take their part.
         """
 
-    @property
+    @cached_property
     @override
-    def diagonal(self) -> Array:
+    def diagonal(self) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.gram.diagonal()
 
     @cached_property
@@ -183,39 +183,55 @@ class GramModel(LocalModel):
 
     def triangle(self, free: Mask) -> Triangle:
         """What the data say of the free parameters."""
-        return triangle_of(self.root[:, free], self.unit_scale[free])
+        scale, known = self.unit_scale, self.cholesky()
+        if known is not None and free.all():  # so that all columns are independent
+            return Triangle(known, scale, np.arange(len(scale)), len(scale))
+        return triangle_of(self.root[:, free], scale[free])
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class JointModel(GramModel):
-    """All layers coupled; J = U^T (columns, p) is dense. O(columns p^2) a solve by QR."""
+    """All layers coupled, J = U^T (columns, p) dense. O(columns p^2) a solve by QR.
+
+    Attributes:
+        gradient: (p,).
+        rows: J without its weight, (columns, p).
+        weight: What they are multiplied with; a step is cheaper to weigh than they are.
+    """
 
     gradient: Array
-    J: Array
+    rows: Array
+    weight: float = 1.0
+
+    @cached_property
+    def J(self) -> Array:
+        """U^T, (columns, p)."""
+        return self.weight * self.rows
 
     @override
     def push(self, step: Array) -> Array:
-        return self.J.dot(step)
+        return self.rows.dot(self.weight * step)
 
     @override
     def pull(self, columns: Array) -> Array:
-        return columns.dot(self.J)
+        return self.weight * columns.dot(self.rows)
 
     @cached_property
     @override
     def gram(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
-        if self.J.shape[1] > _FEW:
-            return self.J.T @ self.J
-        U = self.J.T  # for which one of both orders needs no copy
+        J, square = self.rows, self.weight**2
+        if J.shape[1] > _FEW:
+            return square * (J.T @ J)
+        U = J.T  # for which one of both orders needs no copy
         if U.flags.f_contiguous:
-            return blas().dgemm(1.0, U, U, trans_b=1)
-        return blas().dgemm(1.0, self.J, self.J, trans_a=1)
+            return blas().dgemm(square, U, U, trans_b=1)
+        return blas().dgemm(square, J, J, trans_a=1)
 
     @property
     @override
     def columns(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return len(self.J)
+        return len(self.rows)
 
     @cached_property
     @override
@@ -223,11 +239,12 @@ class JointModel(GramModel):
         scale, known = self.unit_scale, self.cholesky()
         if known is not None:
             return known * scale
-        blocks = (self.J[rows] / scale for rows in blocks_of(*self.J.shape))
+        whiten = self.weight / scale
+        blocks = (self.rows[rows] * whiten for rows in blocks_of(*self.rows.shape))
         return gathered(blocks, len(scale)) * scale
 
     @override
     def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
-        if rows is None or not self.J[~rows].any():
+        if rows is None or not self.rows[~rows].any():
             return known.rank
         return float(np.sum(known.rotated(self.J[:, free])[rows] ** 2))

@@ -42,7 +42,7 @@ from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
 from riemannian_modules.integration.solve import explicitly
 from riemannian_modules.integration.step import Start, Step
 from riemannian_modules.integration.tally import Tally
-from riemannian_modules.modules.compiled_rate import WritesRate, compiled_rate, is_large
+from riemannian_modules.modules.compiled_rate import Rate, compiled_rate, is_large
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.space import Array, Space
@@ -347,13 +347,13 @@ class _Driven(Rates):
     """The flow of M simulations under their inputs.
 
     Attributes:
-        field: Writes the flow's derivative.
+        field: Gives the flow's derivative.
         drive: The inputs.
         theta: The parameters (p, M), or a list of those of all.
         tick: Told of the time whenever the derivative is asked for.
     """
 
-    field: WritesRate
+    field: Rate
     drive: _Drive
     theta: Any
     tick: Callable[[float, Any], Any]
@@ -361,7 +361,9 @@ class _Driven(Rates):
     @override
     def write_rate(self, t: Array, c: float, h: Array, z: Array, out: Array) -> None:
         self.tick(t[0], None)
-        self.field(z[:, 0], self.drive.at(t, c, h), self.theta, out[:, 0])
+        rates = self.field(z[:, 0], self.drive.at(t, c, h), self.theta)
+        for row, value in zip(out[:, 0], rates, strict=True):
+            row[:] = value
 
     @override
     def only(self, kept: Any) -> Self:
@@ -369,7 +371,7 @@ class _Driven(Rates):
         return replace(self, drive=self.drive.only(kept), theta=theta)
 
 
-def _field(module: RiemannianModule) -> WritesRate:
+def _field(module: RiemannianModule) -> Rate:
     if not is_large(module):
         try:
             return compiled_rate(module)
@@ -377,8 +379,8 @@ def _field(module: RiemannianModule) -> WritesRate:
             pass
     operations = operations_of(module)
 
-    def write(x: Array, u: Array, theta: Any, dx: Array) -> None:
+    def rates(x: Array, u: Array, theta: Any) -> Array:
         values = np.asarray(theta, dtype=np.float64)
-        dx[:] = operations.derivative(x, u, values if values.ndim > 1 else values[:, None])
+        return operations.derivative(x, u, values if values.ndim > 1 else values[:, None])
 
-    return write
+    return rates

@@ -6,7 +6,7 @@ import abc
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import final
 
 import numpy as np
@@ -38,6 +38,7 @@ from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
 from riemannian_modules.space import Array
 
+_NOTHING = np.zeros(0)  # the state of a module that has none
 _MOST_HELD = 5_000_000  # entries of all columns, which are gone through by blocks beyond that
 
 
@@ -86,11 +87,19 @@ class Layerwise(Coupling):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A point theta (p,), the outputs (B, q) there, the mean loss: infinite where undefined."""
+    """A point theta (p,).
+
+    Attributes:
+        theta: Where.
+        outputs: There, (B, q).
+        value: The mean loss; infinite where it is undefined.
+        differential: Gives the map's differential there, of what its outputs have computed already.
+    """
 
     theta: Array
     outputs: Array
     value: float
+    differential: Callable[[], Differential]
 
 
 @final
@@ -121,27 +130,32 @@ class Objective:
         """The same objective on other samples, counted together."""
         return replace(self, data=data, loss=self.loss.of(data))
 
-    def outputs(self, theta: Array) -> Array:
-        """The outputs at theta, (B, q); NaN or infinite where the map is undefined."""
-        self.count.values += 1
-        shape = self.data.targets.shape
-        try:
-            y = self.module.output(np.zeros(0), self.data.inputs, theta)
-        except ConvergenceError:
-            return np.full(shape, np.nan)  # a flow that runs away has no end
-        return y if y.shape == shape else np.broadcast_to(y, shape)
-
     def trial(self, theta: Array) -> Trial:
         """The mean loss at theta: infinite outside the map's domain.
 
         NumPy warns there, unless it is told not to.
         """
-        y, value = self.outputs(theta), math.inf
+        t, value = self.data.targets, math.inf
+        y, differential = self._evaluated(theta)
+        if y.shape != t.shape:
+            y = np.broadcast_to(y, t.shape)
         if is_finite(y):
-            value = self.loss.value(y, self.data.targets) / len(self.data)
+            value = self.loss.value(y, t) / len(t)
             if self.prior is not None:
                 value += self.prior.cost(theta)
-        return Trial(theta, y, value if math.isfinite(value) else math.inf)
+        return Trial(theta, y, value if math.isfinite(value) else math.inf, differential)
+
+    def _evaluated(self, theta: Array) -> tuple[Array, Callable[[], Differential]]:
+        """The outputs at theta, NaN or infinite where they are undefined, and the differential."""
+        self.count.values += 1
+        module, u = self.module, self.data.inputs
+        anew = partial(module.differential, _NOTHING, u, theta)
+        try:
+            if self._is_tall:  # what outputs have computed would be too much to be kept
+                return module.output(_NOTHING, u, theta), anew
+            return module.output_then_differential(_NOTHING, u, theta)
+        except ConvergenceError:  # a flow that runs away has no end
+            return np.full(self.data.targets.shape, np.nan), anew
 
     @cached_property
     def plan(self) -> SolvePlan:
@@ -160,7 +174,12 @@ class Objective:
         if self.prior is not None:
             gradient = model.gradient + self.prior.gradient(trial.theta)
             model = PriorModel(model, gradient, self.prior.roots(trial.theta))
-        return model if is_finite(model.gradient) and is_finite(model.diagonal) else None
+        # A square beyond floats, of a finite number, is told from infinity by a second look.
+        both = model.gradient.dot(model.gradient) + model.diagonal.sum()
+        is_defined = math.isfinite(both) or (
+            is_finite(model.gradient) and is_finite(model.diagonal)
+        )
+        return model if is_defined else None
 
     def information(self, trial: Trial) -> JointModel:
         """The metric of the loss alone, all layers coupled, dense: what the data say of theta.
@@ -208,11 +227,11 @@ class Objective:
 
     def _swept(self, trial: Trial) -> Iterator[tuple[slice, Differential, Array]]:
         """Blocks of samples, the differential there, and ``U^T`` of the loss's metric."""
-        module, B, nothing = self.module, len(self.data), np.zeros(0)
+        module, B = self.module, len(self.data)
         S = self.loss.factor(trial.outputs, self.data.targets)
         for rows in blocks_of(B, self.data.targets.shape[1] * len(trial.theta)):
             u = self.data.inputs[rows]
-            differential = module.differential(nothing, u, trial.theta)
+            differential = module.differential(_NOTHING, u, trial.theta)
             none = np.zeros((0, S.shape[-1]))
             pulled = pull_factors(module, differential, (len(u),), S[rows], none)
             columns = stack([factor for _, _, factor in pulled]).as_matrix()
@@ -221,9 +240,15 @@ class Objective:
 
     def linearisation(self, trial: Trial) -> Linearisation:
         """The loss near a point, with its products."""
-        module = self.module
-        differential = module.differential(np.zeros(0), self.data.inputs, trial.theta)
-        return Linearisation(module, differential, self.loss, trial.outputs, self.data.targets)
+        return Linearisation(
+            self.module, trial.differential(), self.loss, trial.outputs, self.data.targets
+        )
+
+    def directions(self, trial: Trial) -> int:
+        """How many columns the metric of the loss has for each sample."""
+        if isinstance(self.loss, SquaredLoss):
+            return self.data.targets.shape[1]
+        return self.loss.factor(trial.outputs[:1], self.data.targets[:1]).shape[-1]
 
     def white(self, trial: Trial, directions: Array, columns: int) -> Array:
         """``S^T`` of directions (B, q) of the outputs, in the metric's columns, scaled as U is."""

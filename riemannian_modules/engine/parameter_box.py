@@ -29,9 +29,11 @@ def bounded(where: str, space: Space, bounds: Sides | None) -> Bounds:
         SignatureError: For unknown names, or sides of a wrong shape.
     """
     sides = (np.full(space.size, -np.inf), np.full(space.size, np.inf))
-    require_mapping(f"{where}: bounds", {} if bounds is None else bounds, "pairs by name")
-    space.check_names(bounds or {}, f"{where}: bounds")
-    for name, pair in (bounds or {}).items():
+    if bounds is None:
+        return Bounds(*sides)
+    require_mapping(f"{where}: bounds", bounds, "pairs by name")
+    space.check_names(bounds, f"{where}: bounds")
+    for name, pair in bounds.items():
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise SignatureError(f"{where}: bounds of {name!r} need a lower and an upper side.")
         for side, value in zip(sides, pair, strict=True):

@@ -83,6 +83,9 @@ class Pulls:
         return float(np.sum(np.where(self.side == 0.0, 0.5 * z**2, self.side * z)))
 
 
+NO_PULLS = Pulls.of({}, np.zeros(0))
+
+
 @final
 class PosteriorMap(RiemannianModule):
     """A map without state whose last input says what a row is: 0 for a sample, k for a prior's row.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.trust_region import norm
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
@@ -19,13 +20,14 @@ from riemannian_modules.space import Array
 _DIGITS = 40
 _MOST_NUMBERS = 20_000
 _KNOWN: dict[str, Any] = {"power": lambda base, exponent: base**exponent}  # functions of ours
+_EPS = float(np.finfo(np.float64).eps)
 _NEEDED = 1e-9  # relative rounding of the residual from which it matters
 
 
 def needs_precision(data: Dataset, outputs: Array) -> bool:
     """Whether rounding of the outputs disturbs the residual's ninth digit."""
-    residual = float(np.linalg.norm(outputs - data.targets))
-    rounding = float(np.finfo(np.float64).eps * np.linalg.norm(data.targets))
+    residual = norm((outputs - data.targets).ravel())
+    rounding = _EPS * norm(data.targets.ravel())
     return residual > 0.0 and rounding > _NEEDED * residual
 
 

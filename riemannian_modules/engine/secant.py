@@ -47,10 +47,10 @@ class Secant:
             bent: The part of the gradient's change along it that ``U U^T`` does not explain, (p,).
             scale: What one unit of length is for each parameter, (p,).
         """
-        without = norm(bent / scale)
         with_it = norm((bent - self.S.dot(step)) / scale)
         share = _KEPT if self.is_trusted else _TRUSTED
-        return Secant(self.S, with_it < share * without)
+        is_trusted = with_it < share * norm(bent / scale)
+        return self if is_trusted is self.is_trusted else Secant(self.S, is_trusted)
 
     def updated(self, step: Array, turned: Array, bent: Array) -> Secant:
         """S with ``S s = bent``, nearest to what it was.

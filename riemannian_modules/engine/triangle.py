@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -48,6 +48,11 @@ def solve_upper_adjoint(R: Array, b: Array) -> Array:
     return _triangular(R, b, 1)
 
 
+def inverse_upper(R: Array) -> Array:
+    """``R^{-1}`` for an upper triangular R that is not singular."""
+    return lapack().dtrtri(R)[0] if R.size else R
+
+
 def _triangular(R: Array, b: Array, trans: int) -> Array:
     if not b.size:
         return b
@@ -73,6 +78,12 @@ def blocks_of(rows: int, columns: int) -> Iterator[slice]:
     """The rows of a matrix, so many at a time as are formed at once."""
     step = max(columns, LARGEST_BLOCK // max(columns, 1), 1)
     return (slice(start, start + step) for start in range(0, rows, step))
+
+
+@lru_cache(maxsize=16)
+def _below(n: int) -> NDArray[np.bool_]:
+    """Which entries of a matrix (n, n) are below its diagonal."""
+    return np.tri(n, k=-1, dtype=bool)
 
 
 @final
@@ -122,5 +133,5 @@ def triangle_of(J: Array, scale: Array) -> Triangle:
     pivots = np.abs(packed.diagonal())
     rank = int(np.count_nonzero(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))
     R = packed[:n]
-    R[np.tri(len(R), n, -1, dtype=bool)] = 0.0  # where LAPACK keeps its reflections
+    R[_below(n)[: len(R)]] = 0.0  # where LAPACK keeps its reflections
     return Triangle(R, scale, order - 1, rank)

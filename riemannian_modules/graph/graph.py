@@ -8,7 +8,7 @@ list of leaf modules, whose states, parameters and derivatives are found under n
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Self, final
@@ -26,11 +26,12 @@ from riemannian_modules.graph.sweep import (
     Values,
     leaf_differentials,
     show,
+    sweep_once,
     sweep_outputs,
     sweep_values,
 )
 from riemannian_modules.metrics import BlockDiagonalMetric, Metric
-from riemannian_modules.modules.differential import Jacobian, dense_jacobian
+from riemannian_modules.modules.differential import Differential, Jacobian, dense_jacobian
 from riemannian_modules.modules.module import (
     Enclosure,
     LocalMetric,
@@ -221,6 +222,19 @@ class ModuleGraph(RiemannianModule):
     @override
     def differential(self, x: Array, u: Array, theta: Array) -> GraphDifferential:
         return self.differential_at(sweep_values(self.plan, x, u, theta), x, theta)
+
+    @override
+    def output_then_differential(
+        self, x: Array, u: Array, theta: Array
+    ) -> tuple[Array, Callable[[], Differential]]:
+        # As in `push_forward`; of a state the derivatives need inputs that a sweep meets later.
+        plan = self.plan
+        if not plan.is_whole or self.state.size:
+            return super().output_then_differential(x, u, theta)
+        ys, rest = sweep_once(plan, x, u, theta)
+        sizes = (0, self.inputs.size, self.signature.parameters.size)
+        y = show(plan, ys, batch_shape(x, u, theta))
+        return y, lambda: GraphDifferential(plan, tuple([later() for later in rest]), sizes)
 
     def differential_at(self, values: Values, x: Array, theta: Array) -> GraphDifferential:
         """The differential at values that a sweep has computed already."""

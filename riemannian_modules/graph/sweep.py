@@ -7,7 +7,7 @@ need.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -68,6 +68,24 @@ def sweep_values(plan: Plan, x: Array, u: Array, theta: Array) -> Values:
         if not leaf.is_static
     ]
     return Values(join(dx, x.shape[:-1]), show(plan, ys, x.shape[:-1]), leaf_inputs, ys)
+
+
+def sweep_once(
+    plan: Plan, x: Array, u: Array, theta: Array
+) -> tuple[list[Array], list[Callable[[], Differential]]]:
+    """The outputs of every leaf without a state, and what gives its differential there.
+
+    Of a plan that computes each leaf in one step.
+    """
+    x, u = common_batch(x, u, theta)
+    ys: list[Any] = [None] * len(plan.leaves)
+    rest: list[Any] = [None] * len(plan.leaves)
+    for step in plan.steps:
+        leaf = plan.leaves[step.leaf]
+        ys[step.leaf], rest[step.leaf] = leaf.module.output_then_differential(
+            x[..., leaf.state], gather(leaf, ys, u), theta[..., leaf.theta]
+        )
+    return ys, rest
 
 
 def show(plan: Plan, ys: Sequence[Array], batch: tuple[int, ...]) -> Array:

@@ -147,20 +147,21 @@ def _march(
             memory, noise = tuple(a.take(kept, -1) for a in memory), noise.take(kept, -1)
             refusals, on_way = refusals[kept], on_way[kept]
         left = at.until - at.t
-        is_last = at.h * 1.0001 >= left
-        h = np.where(is_last & on_way, left, at.h)
+        is_last = (at.h * 1.0001 >= left) & on_way
+        h = np.where(is_last, left, at.h)
         start = Start(at.t, at.z, h, np.maximum(at.largest, at.expected), noise)
         step = method.step(flows, start, memory, accuracy)
-        is_good = step.error <= 1.0
-        good = on_way & is_good
+        good = on_way & (step.error <= 1.0)
         watch(who, good, start, step)
         at, memory = _moved(at, start, step, memory, good, is_last)
-        h = h * np.minimum(growth(step.error), np.where(refusals == 0, GREATEST, 1.0))
-        refusals = np.where(on_way & ~is_good, refusals + 1, 0)
-        if (refusals == NOISY_AFTER).any():
+        factor = np.minimum(growth(step.error), np.where(refusals == 0, GREATEST, 1.0))
+        refusals += 1
+        refusals *= on_way & ~good
+        if refusals.max() >= NOISY_AFTER:
             noise = np.where(refusals == NOISY_AFTER, noise_at(flows, start), noise)
-        at = Members(at.t, at.until, at.z, at.largest, at.expected, np.where(on_way, h, at.h))
-        on_way = on_way & ~at.have_arrived
+        h = np.where(on_way, h * factor, at.h)
+        at = Members(at.t, at.until, at.z, at.largest, at.expected, h)
+        on_way &= ~at.have_arrived
         if count % LOOK == 0:
             on_way &= at.can_go_on
     else:

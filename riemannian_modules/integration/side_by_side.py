@@ -33,6 +33,11 @@ class Rates(abc.ABC):
             out: Where to.
         """
 
+    def write_move(self, t: Array, c: float, h: Array, z: Array, out: Array) -> None:
+        """Write ``h dz/dt`` into ``out``, arguments as those of `write_rate`."""
+        self.write_rate(t, c, h, z, out)
+        out *= h
+
     @abc.abstractmethod
     def only(self, kept: Any) -> Self:
         """Those members alone whose indices are ``kept``."""

@@ -5,6 +5,7 @@ Source: THEORY section 2; the functions and their sources are in `scalar_functio
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
@@ -81,12 +82,13 @@ class Activation(StructuredMap):
         return DiagonalDifferential(self.function.slope(u))
 
     @override
-    def output_with_differential(
+    def output_then_differential(
         self, x: Array, u: Array, theta: Array
-    ) -> tuple[Array, DiagonalDifferential]:
+    ) -> tuple[Array, Callable[[], DiagonalDifferential]]:
         y, slope_at_value = self.output(x, u, theta), self.function.slope_at_value
-        slope = self.function.slope(u) if slope_at_value is None else slope_at_value(y)
-        return y, DiagonalDifferential(slope)
+        if slope_at_value is None:
+            return y, lambda: self.differential(x, u, theta)
+        return y, lambda: DiagonalDifferential(slope_at_value(y))
 
     @override
     def enclose_map(self, u: Interval, theta: Interval) -> tuple[Interval, Interval]:

@@ -5,7 +5,7 @@ Source: none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from riemannian_modules.space import Array
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # Beyond these, tracing takes longer than it saves and matrices are faster than scalars.
 LARGEST_FUSED_STATE, LARGEST_FUSED_PARAMETERS = 50, 400
 
-# ``(x (n, ...), u (m, ...), theta, dx (n, ...))`` writes dx; theta is (p, ...) or p floats.
-WritesRate = Callable[[Array, Array, Any, Array], None]
+# ``(x (n, ...), u (m, ...), theta)`` gives dx, n arrays or numbers; theta is (p, ...) or p floats.
+Rate = Callable[[Array, Array, Any], Iterable[Any]]
 
 
 def is_large(module: RiemannianModule) -> bool:
@@ -26,7 +26,7 @@ def is_large(module: RiemannianModule) -> bool:
     return s.state.size > LARGEST_FUSED_STATE or s.parameters.size > LARGEST_FUSED_PARAMETERS
 
 
-def compiled_rate(module: RiemannianModule) -> WritesRate:
+def compiled_rate(module: RiemannianModule) -> Rate:
     """The derivative alone; compiling is remembered.
 
     Raises:
@@ -35,10 +35,4 @@ def compiled_rate(module: RiemannianModule) -> WritesRate:
     from riemannian_modules.arithmetic.compile import compile_floats
 
     e = module.expressions
-    compiled = compile_floats(e.dx, e.arguments)
-
-    def write(x: Array, u: Array, theta: Any, dx: Array) -> None:
-        for i, value in enumerate(compiled(x, u, theta)):
-            dx[i] = value
-
-    return write
+    return compile_floats(e.dx, e.arguments)

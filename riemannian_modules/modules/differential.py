@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -82,6 +84,11 @@ class Differential(abc.ABC, Shown):
         pushed = EF @ t
         return pushed[..., :n, :], pushed[..., n:, :]
 
+    @property
+    def output_by_parameters(self) -> Array | None:
+        """``F = d y/d theta`` (..., q, p) of a differential that holds it; None of any other."""
+        return None
+
     def parameter_factor(self, p_dx: Array, p_y: Array) -> Factor:
         """``U`` with one column for each point and column of the cotangents, shape (p, batch * k).
 
@@ -122,6 +129,70 @@ class DenseDifferential(Differential):
     @override
     def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
         return self.jacobian.E @ t, self.jacobian.F @ t
+
+    @property
+    @override
+    def output_by_parameters(self) -> Array:
+        return self.jacobian.F
+
+
+@final
+class StagedDifferential(Differential):
+    """A differential whose matrices are computed when they are first asked for.
+
+    Args:
+        signals: Gives ``[[A, B], [C, D]]``, (..., n + q, n + m).
+        parameters: Gives ``[[E], [F]]``, (..., n + q, p).
+        n: How many states there are.
+    """
+
+    def __init__(
+        self, signals: Callable[[], Array], parameters: Callable[[], Array], n: int
+    ) -> None:
+        self._signals, self._parameters, self._n = signals, parameters, n
+
+    @cached_property
+    def _by_signals(self) -> Array:
+        return self._signals()
+
+    @cached_property
+    def _by_parameters(self) -> Array:
+        return self._parameters()
+
+    @override
+    def push_outputs(self, t_x: Array, t_u: Array) -> Array:
+        rows, n = self._by_signals[..., self._n :, :], self._n
+        return rows[..., :n] @ t_x + rows[..., n:] @ t_u
+
+    @override
+    def push_state(self, t_x: Array, t_u: Array) -> Array:
+        rows, n = self._by_signals[..., : self._n, :], self._n
+        return rows[..., :n] @ t_x + rows[..., n:] @ t_u
+
+    @override
+    def pull_outputs(self, p_y: Array) -> tuple[Array, Array]:
+        pulled = transposed(self._by_signals[..., self._n :, :]) @ p_y
+        return pulled[..., : self._n, :], pulled[..., self._n :, :]
+
+    @override
+    def pull_state(self, p_dx: Array) -> tuple[Array, Array]:
+        pulled = transposed(self._by_signals[..., : self._n, :]) @ p_dx
+        return pulled[..., : self._n, :], pulled[..., self._n :, :]
+
+    @override
+    def pull_parameters(self, p_dx: Array, p_y: Array) -> Array:
+        E, F = self._by_parameters[..., : self._n, :], self.output_by_parameters
+        return transposed(E) @ p_dx + transposed(F) @ p_y
+
+    @override
+    def push_parameters(self, t: Array, sizes: tuple[int, int]) -> tuple[Array, Array]:
+        pushed = self._by_parameters @ t
+        return pushed[..., : self._n, :], pushed[..., self._n :, :]
+
+    @property
+    @override
+    def output_by_parameters(self) -> Array:
+        return self._by_parameters[..., self._n :, :]
 
 
 def transposed(matrix: Array) -> Array:

@@ -55,8 +55,8 @@ class FlowCourses:
             None where side by side is the way: the trajectories are many or mild, the flow is
             large or cannot be traced, or one of them stops early.
         """
-        rate = None if members.writes is None else members_rate(members)
-        if members.writes is None or (rate is None and len(members.start) > MOST):
+        rate = None if members.rates is None else members_rate(members)
+        if members.rates is None or (rate is None and len(members.start) > MOST):
             return None
         groups = _groups(members, rate)
         if len(groups) > MOST:

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.side_by_side import Flows
-from riemannian_modules.modules.compiled_rate import WritesRate, compiled_rate, is_large
+from riemannian_modules.modules.compiled_rate import Rate, compiled_rate, is_large
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.space import Array
 
@@ -28,14 +28,14 @@ class FlowMembers(Flows):
     start: Array
     u: Array
     theta: Array
-    writes: WritesRate | None = None
+    rates: Rate | None = None
 
     def compiled(self) -> Self:
         """The same, its rate by one compiled function, if the flow allows it."""
         if is_large(self.flow):
             return self
         try:
-            return replace(self, writes=compiled_rate(self.flow))
+            return replace(self, rates=compiled_rate(self.flow))
         except (TraceError, UnsupportedError):
             return self
 
@@ -47,10 +47,25 @@ class FlowMembers(Flows):
 
     @override
     def write_rate(self, t: Array, c: float, h: Array, z: Array, out: Array) -> None:
-        if self.writes is None or z.shape[1] > 1:
+        if self.rates is None or z.shape[1] > 1:
             super().write_rate(t, c, h, z, out)
-        else:
-            self.writes(z.transpose(0, 2, 1), *self._arguments, out.transpose(0, 2, 1))
+            return
+        for row, value in zip(out[:, 0], self.rates(z[:, 0], *self._single), strict=True):
+            row[:] = value
+
+    @override
+    def write_move(self, t: Array, c: float, h: Array, z: Array, out: Array) -> None:
+        if self.rates is None or z.shape[1] > 1:
+            super().write_move(t, c, h, z, out)
+            return
+        for row, value in zip(out[:, 0], self.rates(z[:, 0], *self._single), strict=True):
+            np.multiply(value, h, out=row)
+
+    @cached_property
+    def _single(self) -> tuple[Array, Any]:
+        """Inputs (m, M) and parameters, a list or (p, M), for states (n, M)."""
+        u, theta = self._arguments
+        return u[..., 0], theta if isinstance(theta, list) else theta[..., 0]
 
     @cached_property
     def _arguments(self) -> tuple[Array, Any]:
@@ -60,11 +75,12 @@ class FlowMembers(Flows):
 
     @override
     def velocity(self, t: Array, x: Array) -> Array:
-        if self.writes is None:
+        if self.rates is None:
             return self.flow.forward(x, self.u, self.theta)[0]
         states = x.transpose(2, 0, 1)
         rates = np.empty(states.shape)
-        self.writes(states, *self._arguments, rates)
+        for row, value in zip(rates, self.rates(states, *self._arguments), strict=True):
+            row[:] = value
         return rates.transpose(1, 2, 0)
 
     @override

@@ -90,6 +90,11 @@ def euclidean_metric(size: int) -> Metric:
     return ScaledIdentityMetric(size, np.asarray(1.0))
 
 
+@lru_cache(maxsize=256)
+def _euclidean_geometry(p: int, n: int, q: int) -> LocalMetric:
+    return LocalMetric(euclidean_metric(p), euclidean_metric(n), np.zeros((q, 0)))
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Enclosure(Shown):
@@ -219,11 +224,18 @@ class RiemannianModule(Retraced, Shown, Recomputed):
         """The derivative as a linear map; structured modules override this and form no matrix."""
         return DenseDifferential(self.jacobian(x, u, theta))
 
+    def output_then_differential(
+        self, x: Array, u: Array, theta: Array
+    ) -> tuple[Array, Callable[[], Differential]]:
+        """`output`, and what gives `differential` if it is called; overridden where they share."""
+        return self.output(x, u, theta), lambda: self.differential(x, u, theta)
+
     def output_with_differential(
         self, x: Array, u: Array, theta: Array
     ) -> tuple[Array, Differential]:
         """`output` and `differential` at once; overridden where they share their costs."""
-        return self.output(x, u, theta), self.differential(x, u, theta)
+        y, differential = self.output_then_differential(x, u, theta)
+        return y, differential()
 
     def push_forward(
         self, x: Array, u: Array, theta: Array, t_x: Array, t_u: Array
@@ -237,11 +249,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     def local_metric(self) -> LocalMetric:
         """The module's own metrics; Euclidean unless it says otherwise."""
         s = self.signature
-        return LocalMetric(
-            euclidean_metric(s.parameters.size),
-            euclidean_metric(s.state.size),
-            np.zeros((s.outputs.size, 0)),
-        )
+        return _euclidean_geometry(s.parameters.size, s.state.size, s.outputs.size)
 
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:  # noqa: ARG002
         """Rigorous enclosures of values and Jacobian over a batch of boxes.

@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from riemannian_modules.door import number_array
 from riemannian_modules.errors import SignatureError, TraceError
-from riemannian_modules.modules.differential import Jacobian
+from riemannian_modules.modules.differential import Jacobian, StagedDifferential
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signature, Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.space import Array, Signals
@@ -74,13 +74,17 @@ class TracedModule(RiemannianModule):
 
     @cached_property
     def _jacobian(self) -> Callable[[Array, Array, Array], Array]:
-        from riemannian_modules.arithmetic.expression import evaluated_derivatives
-
         e = self.expressions
-        columns = (*e.state, *e.inputs, *e.parameters)
         with _faults_named(self):
-            rows = evaluated_derivatives((*e.dx, *e.y), columns)
-            return _array_function(sum(rows, ()), e.arguments, (len(rows), len(columns)))
+            terms, shape = _slopes(e, (*e.state, *e.inputs, *e.parameters))
+            return _array_function(terms, e.arguments, shape)
+
+    @cached_property
+    def _outputs_then_slopes(self) -> _Staged:
+        e = self.expressions
+        with _faults_named(self):
+            slopes = _slopes(e, (*e.state, *e.inputs)), _slopes(e, e.parameters)
+            return _staged_function(e.y, slopes, e.arguments)
 
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
@@ -102,6 +106,14 @@ class TracedModule(RiemannianModule):
             top[..., :n], top[..., n : n + m], low[..., :n], low[..., n : n + m],
             top[..., n + m :], low[..., n + m :],
         )  # fmt: skip
+
+    @override
+    def output_then_differential(
+        self, x: Array, u: Array, theta: Array
+    ) -> tuple[Array, Callable[[], StagedDifferential]]:
+        self.notice_changes()
+        y, signals, parameters = self._outputs_then_slopes(x, u, theta)
+        return y, lambda: StagedDifferential(signals, parameters, self.state.size)
 
     @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
@@ -214,10 +226,12 @@ def _columns(part: Any) -> list[Any]:
 
 def _batch(*parts: Array) -> tuple[int, ...]:
     """The leading axes that the parts broadcast to."""
-    shapes = [part.shape[:-1] for part in parts if part.ndim > 1]
-    if len(shapes) == 1:
-        return shapes[0]
-    return shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
+    batch: tuple[int, ...] = ()
+    for part in parts:
+        shape = part.shape[:-1]
+        if shape and shape != batch:
+            batch = np.broadcast_shapes(batch, shape) if batch else shape
+    return batch
 
 
 def _first(part: Array) -> Array:
@@ -226,32 +240,93 @@ def _first(part: Array) -> Array:
     return part.T if last < 2 else part.transpose(last, *range(last))
 
 
+_Slopes = tuple[tuple[Any, ...], tuple[int, int]]
+
+
+def _slopes(e: Expressions, columns: tuple[Any, ...]) -> _Slopes:
+    """The derivatives of ``(dx, y)``, row by row, and the shape of their matrix."""
+    from riemannian_modules.arithmetic.expression import evaluated_derivatives
+
+    rows = evaluated_derivatives((*e.dx, *e.y), columns)
+    return sum(rows, ()), (len(rows), len(columns))
+
+
+_Staged = Callable[[Array, Array, Array], tuple[Array, Callable[[], Array], Callable[[], Array]]]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """Where the values of expressions stand in an array (..., *shape), zero elsewhere."""
+
+    places: tuple[int, ...]
+    shape: tuple[int, ...]
+    size: int
+
+    def filled(self, values: tuple[Any, ...], batch: tuple[int, ...]) -> Array:
+        """The array, of values that are numbers or arrays over the batch."""
+        size = self.size
+        new = np.zeros if len(values) < size else np.empty
+        if not batch:
+            flat = new(size)
+            if values:
+                flat[[*self.places]] = values
+            return flat.reshape(self.shape)
+        # Entries of a matrix lie together for all points: they are written, and used, so.
+        is_apart = len(batch) == 1 and (len(self.shape) == 2 or size == 1)
+        flat = new((size, *batch)).T if is_apart else new((*batch, size))
+        entries = _first(flat)
+        for place, value in zip(self.places, values, strict=True):
+            entries[place] = value
+        return flat.reshape((*batch, *self.shape))
+
+
+def _laid_out(
+    expressions: tuple[Any, ...], shape: tuple[int, ...]
+) -> tuple[tuple[Any, ...], _Layout]:
+    """Those that are not zero, which costs nothing, and where they stand."""
+    places = tuple(i for i, e in enumerate(expressions) if e != 0)
+    return tuple(expressions[i] for i in places), _Layout(places, shape, len(expressions))
+
+
 @lru_cache(maxsize=512)
 def _array_function(
     expressions: tuple[Any, ...], groups: Any, shape: tuple[int, ...]
 ) -> Callable[[Array, Array, Array], Array]:
-    """Compile expressions into one function that fills an array (..., *shape); zeros are free."""
+    """Compile expressions into one function that fills an array (..., *shape)."""
     from riemannian_modules.arithmetic.compile import compile_floats
 
-    places = [i for i, e in enumerate(expressions) if e != 0]
-    compiled = compile_floats(tuple(expressions[i] for i in places), groups)
-    size = len(expressions)
+    terms, layout = _laid_out(expressions, shape)
+    compiled = compile_floats(terms, groups)
 
     def evaluate(x: Array, u: Array, theta: Array) -> Array:
-        if x.ndim == 1 and u.ndim == 1 and theta.ndim == 1:
-            flat = np.zeros(size)
-            if places:
-                flat[places] = compiled(x, u, theta)
-            return flat.reshape(shape)
-        batch = _batch(x, u, theta)
-        # Entries of a matrix lie together for all points: they are written, and used, so.
-        is_apart = len(batch) == 1 and (len(shape) == 2 or size == 1)
-        flat = np.zeros((size, *batch)).T if is_apart else np.zeros((*batch, size))
-        entries = _first(flat)
         values = compiled(_first(x), _first(u), _first(theta))
-        for place, value in zip(places, values, strict=True):
-            entries[place] = value
-        return flat.reshape((*batch, *shape))
+        return layout.filled(values, _batch(x, u, theta))
+
+    return evaluate
+
+
+@lru_cache(maxsize=512)
+def _staged_function(
+    outputs: tuple[Any, ...], slopes: tuple[_Slopes, _Slopes], groups: Any
+) -> _Staged:
+    """Compile outputs, and two matrices of slopes that are evaluated if they are asked for."""
+    from riemannian_modules.arithmetic.compile import compile_in_stages
+
+    terms, layout = _laid_out(outputs, (len(outputs),))
+    (left_terms, left), (right_terms, right) = (_laid_out(*matrix) for matrix in slopes)
+    compiled = compile_in_stages(terms, (left_terms, right_terms), groups)
+
+    def evaluate(
+        x: Array, u: Array, theta: Array
+    ) -> tuple[Array, Callable[[], Array], Callable[[], Array]]:
+        values, signals, parameters = compiled(_first(x), _first(u), _first(theta))
+        batch = _batch(x, u, theta)
+        return (
+            layout.filled(values, batch),
+            lambda: left.filled(signals(), batch),
+            lambda: right.filled(parameters(), batch),
+        )
 
     return evaluate
 

@@ -79,6 +79,12 @@ def _check_products(subject: Subject, at: Point, batch: tuple[int, ...]) -> None
     same("push_forward: y", together[1], t_y)
     _, shared = subject.module.output_with_differential(at.x, at.u, at.theta)
     same("output_with_differential: push_outputs", shared.push_outputs(t_x, t_u), t_y)
+    _, rest = subject.module.output_then_differential(at.x, at.u, at.theta)
+    later, F_t = rest(), J.F @ t_theta
+    same("output_then_differential: push_outputs", later.push_outputs(t_x, t_u), t_y)
+    same(
+        "output_then_differential: push_parameters", later.push_parameters(t_theta, (n, q))[1], F_t
+    )
     by_y, by_dx = d.pull_outputs(p_y), d.pull_state(p_dx)
     same("pull_outputs: state", by_y[0], J.C.mT @ p_y)
     same("pull_outputs: inputs", by_y[1], J.D.mT @ p_y)

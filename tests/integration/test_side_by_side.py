@@ -15,6 +15,7 @@ from riemannian_modules.integration.march import LARGEST_STEP_COUNT, march, memb
 from riemannian_modules.integration.radau import Radau
 from riemannian_modules.integration.side_by_side import Accuracy
 from riemannian_modules.integration.solve import solve
+from riemannian_modules.modules.flow_members import FlowMembers
 from tests.integration.sensitive_problem import SensitiveProblem
 from tests.integration.stiff_flows import PUBLISHED, Robertson
 from tests.modules.instances import NETWORK, Pendulum
@@ -294,3 +295,17 @@ def test_large_batches_are_integrated_in_parts(monkeypatch):
     monkeypatch.setattr(room, "ROOM", 2000)  # three points at a time
     for part, all_ in zip(ends(Predators(), 2.0, u), whole, strict=True):
         assert np.abs(part - all_).max() <= ARRIVED * (1.0 + np.abs(all_).max())
+
+
+@given(rngs)
+def test_a_move_is_the_rate_times_the_step_of_each(rng):
+    flow, M = Predators(), 5
+    start, h = rng.uniform(1.0, 3.0, (M, 2)), rng.uniform(0.1, 1.0, M)
+    for theta in (flow.theta, np.broadcast_to(flow.theta, (M, 1, 3))):
+        members = FlowMembers(flow, start, np.zeros((M, 1, 0)), theta)
+        z, rate, move = start.T[:, None], np.empty((2, 1, M)), np.empty((2, 1, M))
+        for flows in (members, members.compiled()):
+            flows.write_rate(np.zeros(M), 0.0, h, z, rate)
+            flows.write_move(np.zeros(M), 0.0, h, z, move)
+            assert np.allclose(rate[:, 0], flow.forward(start, NONE, flow.theta)[0].T, rtol=1e-13)
+            assert np.allclose(move, h * rate, rtol=1e-15)
