@@ -126,11 +126,11 @@ def _few(N: int, device: torch.device) -> Tensor:
 
 
 def _solved(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-    """``x (I + y^T diag(h) y / c)^-1`` for x (N, p), y (M, p) and h the weight over its mean."""
-    root = (weight / weight.mean().clamp_min(1e-30)).clamp_min(1e-6).sqrt()
-    H = root[:, None] * y
-    c = (_SPREAD / y.shape[1] * H.square().sum()).clamp_min(1e-30)
-    # (I + H^T H / c)^-1 = I - H^T (c I + H H^T)^-1 H, which is SPD: there is a factor.
+    """``x (I + y^T diag(h) y / c)^-1`` for x (N, p), y (M, p) and h in terms of the weight."""
+    H = weight.sqrt()[:, None] * y
     S = H @ H.T
-    factor = torch.linalg.cholesky_ex(S.diagonal_scatter(S.diagonal() + c)).L
-    return x - (x @ H.T) @ torch.cholesky_solve(H, factor)
+    c = (_SPREAD / y.shape[1] * S.diagonal().sum()).clamp_min(1e-30)  # any unit of h will do
+    # (I + H^T H / c)^-1 = I - H^T (c I + H H^T)^-1 H, and c I + H H^T is SPD: it has a factor.
+    S.diagonal().add_(c)
+    factor = torch.linalg.cholesky_ex(S).L
+    return torch.addmm(x, x @ H.T, torch.cholesky_solve(H, factor), alpha=-1.0)
