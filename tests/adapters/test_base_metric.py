@@ -24,7 +24,7 @@ def kronecker_factor(x, weight):
     x, weight = x[some(len(x))], weight[some(len(x))]
     h = weight / weight.mean()
     curvature = x.T @ torch.diag(h) @ x
-    return torch.eye(x.shape[1], dtype=x.dtype) + curvature * x.shape[1] / (3 * curvature.trace())
+    return torch.eye(x.shape[1], dtype=x.dtype) + curvature * x.shape[1] / (10 * curvature.trace())
 
 
 def dense_metric(model, rows, s, mu):

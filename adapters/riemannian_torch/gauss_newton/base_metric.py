@@ -1,7 +1,7 @@
 """A metric of each layer's own below the samples' rows: what inputs and cotangents say of it.
 
 ``R = R_out (x) R_in`` with ``R_in = I + A^T diag(h) A / c``, h_b = |d_b|^2 relative to their mean,
-``c = 3 tr(A^T diag(h) A) / p``; R_out alike with inputs and cotangents exchanged. One column a
+``c = 10 tr(A^T diag(h) A) / p``; R_out alike with inputs and cotangents exchanged. One column a
 sample sees one direction of its outputs; R knows how strongly a layer acts in all of them. Any
 positive R is a metric: a few places of the batch tell nearly as much as all, at a fraction of it.
 Sources: Martens and Grosse (2015), arXiv:1503.05671 (Kronecker factors of curvature); Woodbury
@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from riemannian_torch.gauss_newton.rows import BiasRows, DenseRows, OuterRows, Rows, cross_gram
 
-_SPREAD = 3.0  # c in terms of the mean curvature: how much of R the identity is
+_SPREAD = 10.0  # c in terms of the mean curvature: how much of R the identity is
 _PLACES = 32  # at most, that R is made of
 
 
