@@ -28,7 +28,7 @@ from riemannian_torch.gauss_newton.number import (
 
 _LEAST, _MOST = 1e-6, 1e4  # of mu
 _RATE, _WANTED = 0.2, 0.5  # how fast mu follows, and what rho it aims at
-_LONGEST, _SHORTEST = 2.0, 0.5  # of strides
+_LONGEST, _SHORTEST = 2.0, 0.7  # of strides
 _MEMORY = 0.5  # of the averages in c
 _TRIES = 6  # at a larger mu each, where rounding leaves the matrix indefinite
 
@@ -78,7 +78,7 @@ def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
     is above one half, and grows where it is below; by at most exp(0.2) a step.
 
     One batch is noise, two in a row are news. With a <= b this rho and the one before, the stride
-    is ``clip(a, 1, 2) clip(2 b, 1/2, 1)``: long where both ask for more than the whole direction,
+    is ``clip(a, 1, 2) clip(2 b, 0.7, 1)``: long where both ask for more than the whole direction,
     short where both found less than half of it to be right. Where a is above 2 the direction
     itself is too short, as all are that mu decides: mu, in whose inverse they grow, falls by a / 2.
     """

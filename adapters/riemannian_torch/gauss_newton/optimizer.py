@@ -68,7 +68,7 @@ class GaussNewton(torch.optim.Optimizer):
         params: Parameters or groups with options of their own, as other optimizers take them; all
             that require a gradient where absent.
         lr: The largest multiple of the direction, for schedules; up to twice that where two batches
-            in a row ask for more, down to half where both ask for less.
+            in a row ask for more, down to 0.7 of it where both ask for less.
         momentum: How much of the last direction is kept while the rest is solved for, in [0, 1).
         damping: mu at the start; each step adapts it to what the last one did on a new batch.
         trust_region: The largest squared size of a step in the metric, before it is so stretched.
