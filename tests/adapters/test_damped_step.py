@@ -31,6 +31,60 @@ def test_without_a_last_direction_mu_stays():
     assert follow(StepState(0.3), s, torch.zeros(3)).mu == 0.3
 
 
+def test_without_a_last_direction_the_stride_is_one():
+    assert follow(StepState(0.3, rho=5.0), torch.ones(3), torch.zeros(3)).stride == 1.0
+
+
+rhos = st.floats(-5.0, 50.0)
+
+
+def followed(before, now):
+    """The state where the last rho was ``before`` and this one is ``now``."""
+    t = torch.ones(4, dtype=torch.float64)
+    return follow(StepState(1.0, length=0.5, rho=before), (now - 0.5) * t, t)
+
+
+@given(rhos, rhos)
+def test_the_stride_leaves_one_only_where_two_batches_in_a_row_ask_for_it(before, now):
+    state = followed(before, now)
+    assert 0.7 <= state.stride <= 2.0
+    if min(before, now) > 1.001:
+        assert state.stride == pytest.approx(min(before, now, 2.0))
+    elif max(before, now) < 0.499:
+        assert state.stride == pytest.approx(max(2 * before, 2 * now, 0.7))
+    elif min(before, now) < 0.999 and max(before, now) > 0.501:
+        assert state.stride == pytest.approx(1.0)
+    assert followed(now, before).stride == pytest.approx(state.stride)
+
+
+@given(rhos, rhos)
+def test_what_no_stride_can_give_mu_gives_at_once(before, now):
+    slow = math.exp(-0.2 * math.tanh(2 * (now - 0.5)))
+    too_short = max(1.0, min(before, now) / 2)
+    assert followed(before, now).mu == pytest.approx(slow / too_short)
+
+
+def test_where_mu_decides_the_direction_one_step_makes_mu_right():
+    """With K = k I the best multiple of P = U (K + mu I)^-1 s is 1 + mu / k."""
+    k, mu = 0.01, 10.0
+    multiple = 1.0 + mu / k
+    s = torch.ones(3, dtype=torch.float64)
+    after = follow(StepState(mu, rho=multiple), s, s / multiple)
+    assert after.rho == pytest.approx(multiple)
+    assert multiple > 1000.0
+    assert 1.0 + after.mu / k <= 3.0  # 1 + 2 (mu / k) / (1 + mu / k)
+
+
+@given(seeds, st.floats(0.7, 2.0))
+def test_a_stride_multiplies_the_length_that_its_bounds_allow(seed, stride):
+    s, moved = vectors(seed, 2)
+    usual, strided = (walked(StepState(0.2, stride=k), s, moved, 1.0, 0.5, 0.3)
+                      for k in (1.0, stride))  # fmt: skip
+    assert strided.length == pytest.approx(stride * usual.length)
+    walk = strided.length * moved
+    assert strided.predicted == pytest.approx(float(s @ walk - walk @ walk / 2))
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 9.0), st.floats(0.1, 9.0)), min_size=1, max_size=5))
 def test_c_is_the_ratio_of_means_that_forget_by_half(measured):
     state, felt, seen = StepState(0.1), *measured[0]

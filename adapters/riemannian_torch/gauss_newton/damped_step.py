@@ -28,6 +28,7 @@ from riemannian_torch.gauss_newton.number import (
 
 _LEAST, _MOST = 1e-6, 1e4  # of mu
 _RATE, _WANTED = 0.2, 0.5  # how fast mu follows, and what rho it aims at
+_LONGEST, _SHORTEST = 2.0, 0.7  # of strides
 _MEMORY = 0.5  # of the averages in c
 _TRIES = 6  # at a larger mu each, where rounding leaves the matrix indefinite
 
@@ -47,6 +48,7 @@ class StepState:
         rho: The best multiple of the last direction on the present batch; 1 where the model was
             exact.
         predicted: The decrease of the loss that the last step promised.
+        stride: What the usual length of a step is multiplied by.
     """
 
     mu: Number
@@ -57,6 +59,7 @@ class StepState:
     felt: Number = 0.0
     rho: Number = 1.0
     predicted: Number = 0.0
+    stride: Number = 1.0
 
     def written(self) -> dict[str, Number]:
         """By name, for a `state_dict`."""
@@ -69,17 +72,27 @@ class StepState:
 
 
 def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
-    """Mu moved by how well the last direction does on this fresh batch, t = U^T P_0.
+    """Mu and the stride moved by how well the last direction does on this fresh batch, t = U^T P_0.
 
     ``rho = argmin_r |s + length t - r t|``: a model that is right has rho = 1. mu falls where rho
     is above one half, and grows where it is below; by at most exp(0.2) a step.
+
+    One batch is noise, two in a row are news. With a <= b this rho and the one before, the stride
+    is ``clip(a, 1, 2) clip(2 b, 0.7, 1)``: long where both ask for more than the whole direction,
+    short where both found less than half of it to be right. Where a is above 2 the direction
+    itself is too short, as all are that mu decides: mu, in whose inverse they grow, falls by a / 2.
     """
     tt = number(t @ t)
     best = state.length + number(s @ t) / where_positive(tt, tt, 1.0)
     rho = where_positive(tt, best, state.rho)
-    factor = exp(-_RATE * tanh(2.0 * (rho - _WANTED)))
+    a = where_positive(rho - state.rho, state.rho, rho)
+    b = where_positive(rho - state.rho, rho, state.rho)
+    stride = at_most(at_least(a, 1.0), _LONGEST) * at_most(at_least(b / _WANTED, _SHORTEST), 1.0)
+    factor = exp(-_RATE * tanh(2.0 * (rho - _WANTED))) / at_least(a / _LONGEST, 1.0)
     mu = where_positive(tt, state.mu * factor, state.mu)
-    return replace(state, mu=at_most(at_least(mu, _LEAST), _MOST), rho=rho)
+    mu = at_most(at_least(mu, _LEAST), _MOST)
+    stride = where_positive(tt, stride, 1.0)
+    return replace(state, mu=mu, rho=rho, stride=stride)
 
 
 def solve(K: Tensor, mu: Number, right: Tensor) -> tuple[Tensor, Number] | None:
@@ -116,12 +129,12 @@ def walked(
         s: The gradient's coefficients, (B,).
         moved: ``U^T P``, by how much the direction moves what each row sees, (B,).
         size: ``|P|^2``.
-        lr: The largest multiple of the direction.
-        trust: The largest squared size of the step in the metric.
+        lr: The largest multiple of the direction, for a stride of 1.
+        trust: The largest squared size of the step in the metric, for a stride of 1.
     """
     size = at_least(size, 0.0)
     seen = number(moved @ moved)
-    length = at_most(root(trust / at_least(seen + state.mu * size, 1e-30)), lr)
+    length = state.stride * at_most(root(trust / at_least(seen + state.mu * size, 1e-30)), lr)
     predicted = length * number(s @ moved) - 0.5 * length**2 * seen
     return replace(state, length=length, size=size, predicted=predicted)
 

@@ -24,7 +24,7 @@ from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, coefficients, joined, outputs_of
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
-from riemannian_torch.gauss_newton.number import Number, at_least, number, where_positive
+from riemannian_torch.gauss_newton.number import Number, number, where_positive
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
@@ -71,10 +71,11 @@ class GaussNewton(torch.optim.Optimizer):
             0 at best, whose sum is minimised.
         params: Parameters or groups with options of their own, as other optimizers take them; all
             that require a gradient where absent.
-        lr: The largest multiple of the direction, for schedules.
+        lr: The largest multiple of the direction, for schedules; up to twice that where two batches
+            in a row ask for more, down to 0.7 of it where both ask for less.
         momentum: How much of the last direction is kept while the rest is solved for, in [0, 1).
         damping: mu at the start; each step adapts it to what the last one did on a new batch.
-        trust_region: The largest squared size of a step in the metric.
+        trust_region: The largest squared size of a step in the metric, before it is so stretched.
         weight_decay: Decoupled: weights shrink by the step's length times this.
         batch_axis: The axis of the samples in the layers' inputs, 0 or 1.
         max_overhead: Largest number of operations of a step, as a multiple of those of forward and
@@ -311,7 +312,8 @@ class GaussNewton(torch.optim.Optimizer):
             number(torch.stack([processes.inner(o, x[p]) for p, o in own.items()]).sum())
             for x in (own, read)
         )
-        factor = where_positive(size, both / at_least(scale * size, 1e-30), 1.0)
+        size = scale * size
+        factor = where_positive(size, both / where_positive(size, size, 1.0), 1.0)
         # NaN stays: such a step is left out.
         return where_positive(_NOISE - abs(factor - 1.0), 1.0, factor)
 

@@ -29,8 +29,8 @@ class StepRecord:
         pull: The same, times what the training loop has multiplied its gradients by.
         direction: P.
         state: After the step.
-        lr: The largest multiple of P that was allowed.
-        trust_region: The largest squared size that was allowed.
+        lr: The largest multiple of P that was allowed, for a stride of 1.
+        trust_region: The largest squared size that was allowed, for a stride of 1.
         groups: The samples.
         processes: Which took the step.
     """
