@@ -14,6 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.convolution_rows import ConvolutionRows
 from riemannian_torch.gauss_newton.groups import Group
 from riemannian_torch.gauss_newton.rows import (
     BiasRows,
@@ -21,6 +22,7 @@ from riemannian_torch.gauss_newton.rows import (
     LookedUpRows,
     OuterRows,
     Rows,
+    WeightRows,
 )
 
 
@@ -65,8 +67,9 @@ class _Join:
         self._over = over
 
     def all(self, x: Tensor) -> Tensor:
+        x = x.contiguous()
         parts = [torch.empty_like(x) for _ in range(distributed.get_world_size(self._over))]
-        distributed.all_gather(parts, x.contiguous(), group=self._over)
+        distributed.all_gather(parts, x, group=self._over)
         return torch.cat(parts)
 
     def rows(self, rows: Rows, share: float, seen: dict[int, Rows]) -> Rows:
@@ -78,9 +81,11 @@ class _Join:
     def _rows(self, rows: Rows, share: float, seen: dict[int, Rows]) -> Rows:
         if isinstance(rows, OuterRows):
             return OuterRows(self.all(rows.a), self.all(rows.d) * share, rows.shape)
+        if isinstance(rows, ConvolutionRows):
+            return ConvolutionRows(self.all(rows.a), self.all(rows.d) * share, rows.shape, rows.how)
         if isinstance(rows, BiasRows):
             weight = self.rows(rows.weight, share, seen)
-            assert isinstance(weight, OuterRows)
+            assert isinstance(weight, WeightRows)
             return BiasRows(weight)
         if isinstance(rows, LookedUpRows):
             return LookedUpRows(self.all(rows.index), self.all(rows.d) * share, rows.entries)

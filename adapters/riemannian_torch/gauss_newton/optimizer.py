@@ -25,12 +25,14 @@ from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, outputs_of
 from riemannian_torch.gauss_newton.joined_batch import summed
+from riemannian_torch.gauss_newton.joined_rows import stacked
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.number import Number, number
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
-from riemannian_torch.gauss_newton.rows import Rows, stacked
+from riemannian_torch.gauss_newton.rows import Rows
+from riemannian_torch.gauss_newton.rows_in_memory import outer_products, within_memory
 from riemannian_torch.gauss_newton.second_look import SecondLook, output_change, second_look
 from riemannian_torch.gauss_newton.step_record import StepRecord
 
@@ -192,14 +194,14 @@ class GaussNewton(torch.optim.Optimizer):
             self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
             self._is_new = False
         state = self._last_step()
-        (scale, s), rows = _coefficients(groups, state.c), self._rows(groups)
+        (scale, s), rows = _coefficients(groups, state.c), within_memory(self._rows(groups))
         pull = s * self._clipping(rows, s) if is_habit else s
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = plan(
             rows, len(s), self.max_overhead, self.metric,
             wants_base=outputs_of(groups) > _MANY_OUTPUTS,
         )  # fmt: skip
-        used = in_base(rows, s) if self.plan.has_base else rows
+        used = in_base(outer_products(rows), s) if self.plan.has_base else rows
         systems = self.metric.systems(used, self.model)
         step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)
         if step is None:
@@ -275,11 +277,11 @@ class GaussNewton(torch.optim.Optimizer):
         Read off the vectors among the parameters; a common factor is the step's too.
         """
         least = min((p.ndim for p in rows), default=0)
-        read = [p for p in rows if p.grad is not None and p.ndim <= max(least, 1)]
+        read = {p: p.grad for p in rows if p.grad is not None and p.ndim <= max(least, 1)}
         both = size = torch.zeros_like(s[0])
-        for p in read:
+        for p, gradient in read.items():
             own = rows[p].combined(torch.ones_like(s))
-            both, size = both + (own * _gradient(p)).sum(), size + own.square().sum()
+            both, size = both + (own * gradient).sum(), size + own.square().sum()
         factor = both / torch.where(size > 0, size, 1.0)
         return torch.where((size == 0) | ((factor - 1.0).abs() < _NOISE), 1.0, factor)
 
@@ -378,10 +380,6 @@ class GaussNewton(torch.optim.Optimizer):
     def remove(self) -> None:
         """Take the hooks away from the model and the criterion; no step can follow."""
         self._observer.recorder.remove()
-
-
-def _gradient(p: Tensor) -> Tensor:
-    return torch.zeros_like(p) if p.grad is None else p.grad
 
 
 def _coefficients(groups: Sequence[Group], c: Number) -> tuple[Tensor, Tensor]:
