@@ -89,7 +89,7 @@ def test_rows_of_a_convolution_are_the_derivatives_of_each_sample(case, samples,
     bias = torch.randn(q, dtype=torch.float64, requires_grad=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convolution_rows, "_NEAR", near)  # a few samples and channels at a time
-        patch.setattr(convolution_rows, "_PAIRS", near)
+        patch.setattr(convolution_rows, "PART", near)
         found, of_bias, expected, expected_bias = rows_of(
             CONVOLVED[axes - 1], samples, x, weight, bias, stride, padding, dilation, groups
         )
@@ -203,7 +203,7 @@ def test_a_step_takes_the_multiplications_that_the_plan_says(rows):
 
 
 def test_rows_of_most_places_are_kept_and_no_more_than_two_batches_of_activations(monkeypatch):
-    monkeypatch.setattr(rows_in_memory, "_FREE", 0)
+    monkeypatch.setattr(rows_in_memory, "PART", 0)
     rows = {torch.zeros(()): r for r in (
         image_rows(4, 20, 20, 5), image_rows(4, 2, 3, 16), layer_rows(4, 1, 9, 9),
         image_rows(4, 24, 24, 6),
@@ -249,9 +249,9 @@ def large_images():
 @pytest.mark.parametrize("task", [wide_sequence, large_images])
 def test_no_tensor_of_a_step_is_larger_than_two_batches_or_the_parameters(task, monkeypatch):
     """Neither all patches nor all rows of a layer are made: they would be larger."""
-    monkeypatch.setattr(rows_in_memory, "_FREE", 2**12)
+    monkeypatch.setattr(rows_in_memory, "PART", 2**12)
     monkeypatch.setattr(convolution_rows, "_NEAR", 2**12)
-    monkeypatch.setattr(convolution_rows, "_PAIRS", 2**12)
+    monkeypatch.setattr(convolution_rows, "PART", 2**12)
     torch.manual_seed(0)
     net, x = task()
     y, criterion = torch.randint(4, (len(x),)), nn.CrossEntropyLoss()

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from riemannian_torch.gauss_newton.convolution import Convolution
 from riemannian_torch.gauss_newton.rows import (
+    PART,
     DenseRows,
     OuterRows,
     WeightRows,
@@ -26,7 +27,6 @@ from riemannian_torch.gauss_newton.rows import (
 )
 
 _NEAR = 2**18  # numbers that stay in a processor's cache from their making to their use
-_PAIRS = 2**22  # products of pixels at a time: 16 MiB in float32
 _TOUCH = 16  # multiplications that take as long as a number's way to memory and back
 
 
@@ -123,7 +123,7 @@ class ConvolutionRows(WeightRows):
         pixels, d = self.a.flatten(3).mT.reshape(-1, C), self.d.reshape(-1, q)
         S = len(pixels) // B
         products = self.d.new_empty(B, B)
-        step = max(1, _PAIRS // (B * S * S))
+        step = max(1, PART // (B * S * S))
         for start in range(0, B, step):
             end = min(B, start + step)
             pairs = pixels[start * S : end * S] @ pixels[: end * S].T

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+PART = 2**22  # numbers of a large array that are made at a time: 16 MiB in float32
+
 
 class Rows(abc.ABC):
     """What B samples give to the metric of one parameter: a linear map from B numbers to it."""
@@ -308,16 +310,23 @@ class LookedUpRows(Rows):
     d: Tensor
     entries: int
 
-    @cached_property
-    def _used(self) -> OuterRows:
-        """The same over the entries that occur."""
-        used, place = torch.unique(self.index, return_inverse=True)
-        chosen = torch.nn.functional.one_hot(place, len(used)).to(self.d.dtype)
-        return OuterRows(self.d, chosen, torch.Size((len(used), self.d.shape[-1])))
-
     @override
     def gram(self) -> Tensor:
-        return self._used.gram()
+        (B, T, q), index = self.d.shape, self.index.flatten()
+        used, place = torch.unique(index, return_inverse=True)
+        if len(used) >= T * T:
+            d = self.d.flatten(0, 1)
+            pairs = (d @ d.T).mul_(index[:, None] == index)
+            return pairs.view(B, T, B, T).sum((1, 3))
+        # The rows of the entries that occur, some features after others.
+        sample = torch.arange(B, device=index.device).repeat_interleave(T)
+        products = self.d.new_zeros(B, B)
+        for features in slices(q, max(1, PART // (B * len(used)))):
+            d = self.d[..., features].flatten(0, 1)
+            rows = d.new_zeros(B * len(used), d.shape[1])
+            rows = rows.index_add_(0, sample * len(used) + place, d).view(B, -1)
+            products.addmm_(rows, rows.T)
+        return products
 
     @override
     def along(self, direction: Tensor) -> Tensor:
@@ -336,7 +345,11 @@ class LookedUpRows(Rows):
 
     @override
     def formed(self) -> DenseRows:
-        return self.outer().formed()
+        B, entries = len(self.d), self.entries
+        first = torch.arange(B, device=self.index.device)[:, None] * entries
+        rows = self.d.new_zeros(B * entries, self.d.shape[-1])
+        rows.index_add_(0, (first + self.index).flatten(), self.d.flatten(0, 1))
+        return DenseRows(rows.view(B, entries, -1))
 
     @override
     def part(self, samples: slice) -> LookedUpRows:
@@ -345,7 +358,8 @@ class LookedUpRows(Rows):
     @property
     @override
     def pair_cost(self) -> int:
-        return self._used.pair_cost
+        T, q = self.d.shape[1:]
+        return q * min(T * T, self.entries, self.index.numel())
 
     @property
     @override

@@ -9,10 +9,9 @@ from typing import final
 from torch import Tensor
 from typing_extensions import override
 
-from riemannian_torch.gauss_newton.rows import BiasRows, DenseRows, Rows, WeightRows
+from riemannian_torch.gauss_newton.rows import PART, BiasRows, DenseRows, Rows, WeightRows
 
 _BATCHES = 2  # of inputs and cotangents, that rows may take
-_FREE = 2**22  # numbers beside: 16 MiB in float32
 
 
 @final
@@ -26,7 +25,7 @@ class TransientRows(Rows):
     def gram(self) -> Tensor:
         d = self.rows.d
         products = d.new_zeros(len(d), len(d))
-        for part in self.rows.blocks(_FREE):
+        for part in self.rows.blocks(PART):
             products.addmm_(part, part.T)
         return products
 
@@ -69,7 +68,7 @@ def within_memory(rows: Mapping[Tensor, Rows]) -> dict[Tensor, Rows]:
     those of the most places are kept first.
     """
     weights = {p: r for p, r in rows.items() if isinstance(r, WeightRows)}
-    left = _FREE + _BATCHES * sum(r.a.numel() + r.d.numel() for r in weights.values())
+    left = PART + _BATCHES * sum(r.a.numel() + r.d.numel() for r in weights.values())
     found = dict(rows)
     for p, r in sorted(weights.items(), key=lambda pair: -pair[1].d.shape[1]):
         numbers = len(r.d) * r.shape.numel()
