@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
@@ -80,6 +80,7 @@ def assert_rows_are(found, expected, gram=None):
 
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 @given(convolution_cases(), st.integers(1, 3), st.sampled_from([1, 40, 2**18]))
+@example((1, 1, (1, 1), [3], [5], [2], [2], [1], 1), 2, 2**18)  # strides beyond the border
 @settings(deadline=None, max_examples=100)
 def test_rows_of_a_convolution_are_the_derivatives_of_each_sample(case, samples, near):
     axes, groups, (c, q), kernel, size, stride, padding, dilation, images = case
@@ -239,11 +240,11 @@ def wide_sequence():
 
 def large_images():
     net = nn.Sequential(
-        nn.Conv2d(8, 8, 5, padding=2), nn.ReLU(), nn.MaxPool2d(4), nn.Conv2d(8, 64, 3), nn.ReLU(),
+        nn.Conv2d(1, 2, 7, padding=3), nn.ReLU(), nn.MaxPool2d(4), nn.Conv2d(2, 64, 3), nn.ReLU(),
         nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.LazyLinear(4),
     )  # fmt: skip
-    net(torch.randn(1, 8, 24, 24))
-    return net, torch.randn(16, 8, 24, 24)
+    net(torch.randn(1, 1, 24, 24))
+    return net, torch.randn(16, 1, 24, 24)
 
 
 @pytest.mark.parametrize("task", [wide_sequence, large_images])

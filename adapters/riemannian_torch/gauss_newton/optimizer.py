@@ -88,7 +88,7 @@ class GaussNewton(torch.optim.Optimizer):
 
     Cost of a step: forward and backward to the layers' outputs, two more products a layer, and
     ``2 B^2 sum(p + q) + B^3 / 3`` operations for B samples and layers (q, p). Memory: one buffer of
-    the parameters' size, inputs and cotangents of the layers.
+    the parameters' size, inputs and cotangents of the layers, rows of twice these numbers at most.
 
     Raises:
         UnsupportedError: For a criterion whose parts are not known, or complex parameters.
