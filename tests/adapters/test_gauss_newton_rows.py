@@ -4,9 +4,13 @@ import copy
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from riemannian_torch.gauss_newton import rows as all_rows
 from riemannian_torch.gauss_newton.groups import by_sample, places_of_samples
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
+from riemannian_torch.gauss_newton.rows import LookedUpRows
 from tests.adapters.trained_networks import TRAINED, Odd
 
 BATCH = 6
@@ -77,10 +81,27 @@ def test_a_loop_with_backward_takes_the_steps_of_a_closure(case):
 def test_each_sample_keeps_its_own_where_leading_axes_are_folded():
     times, samples, size = 3, 2, 4
     x = torch.arange(samples)[None, :, None].expand(times, samples, size)
-    for given in (x, x.reshape(-1, size), x[..., 0].reshape(-1)):
-        found = by_sample(given, samples, axis=1)
+    for seen in (x, x.reshape(-1, size), x[..., 0].reshape(-1)):
+        found = by_sample(seen, samples, axis=1)
         assert torch.equal(found, torch.arange(samples)[:, None].expand_as(found))
     # Outputs (B, C) behind time-first inputs: no class is taken for a sample.
     f = torch.arange(samples)[:, None].expand(samples, samples).float()
     places = places_of_samples(f, f[:, 0], samples, axis=1)
     assert torch.equal(f.flatten()[places], f)
+
+
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 9), st.sampled_from([1, 2**22]))
+def test_rows_of_a_table_are_sums_over_the_places_of_each_entry(samples, places, entries, part):
+    torch.manual_seed(samples + places)
+    index = torch.randint(entries, (samples, places))
+    d = torch.randn(samples, places, 3, dtype=torch.float64)
+    expected = torch.zeros(samples, entries, 3, dtype=torch.float64)
+    for b in range(samples):
+        for t in range(places):
+            expected[b, index[b, t]] += d[b, t]
+    rows, flat = LookedUpRows(index, d, entries), expected.flatten(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(all_rows, "PART", part)  # one feature at a time, or all
+        torch.testing.assert_close(rows.gram(), flat @ flat.T, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(rows.formed().rows, expected, rtol=0, atol=1e-14)
+    torch.testing.assert_close(rows.outer().formed().rows, expected, rtol=0, atol=1e-14)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.joined_rows import added
 from riemannian_torch.gauss_newton.number import Number
 from riemannian_torch.gauss_newton.output_loss import OutputLoss
 from riemannian_torch.gauss_newton.recorder import LossCall, ModelCall, Pass
-from riemannian_torch.gauss_newton.rows import Rows, added
+from riemannian_torch.gauss_newton.rows import Rows
 from riemannian_torch.gauss_newton.uses import Samples
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero

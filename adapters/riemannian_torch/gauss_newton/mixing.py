@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from riemannian_torch.gauss_newton.groups import Group, places_of_samples, weight_of
+from riemannian_torch.gauss_newton.joined_rows import added
 from riemannian_torch.gauss_newton.recorder import LossCall
-from riemannian_torch.gauss_newton.rows import Rows, added
+from riemannian_torch.gauss_newton.rows import Rows
 from riemannian_torch.gauss_newton.uses import Samples
 from riemannian_torch.gauss_newton.watch import Use
 

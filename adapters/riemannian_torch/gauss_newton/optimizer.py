@@ -23,13 +23,15 @@ from riemannian_torch.gauss_newton.checks import check_options, check_parameters
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, coefficients, joined, outputs_of
+from riemannian_torch.gauss_newton.joined_rows import stacked
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
 from riemannian_torch.gauss_newton.number import Number, number, where_positive
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
 from riemannian_torch.gauss_newton.processes_of import put_to_rest
-from riemannian_torch.gauss_newton.rows import Rows, stacked
+from riemannian_torch.gauss_newton.rows import Rows
+from riemannian_torch.gauss_newton.rows_in_memory import outer_products, within_memory
 from riemannian_torch.gauss_newton.scaled_losses import LossScale
 from riemannian_torch.gauss_newton.second_look import (
     SecondLook,
@@ -91,7 +93,7 @@ class GaussNewton(torch.optim.Optimizer):
 
     Cost of a step: forward and backward to the layers' outputs, two more products a layer, and
     ``2 B^2 sum(p + q) + B^3 / 3`` operations for B samples and layers (q, p). Memory: one buffer of
-    the parameters' size, inputs and cotangents of the layers.
+    the parameters' size, inputs and cotangents of the layers, rows of twice these numbers at most.
 
     Raises:
         UnsupportedError: For a criterion whose parts are not known, or complex parameters.
@@ -204,14 +206,14 @@ class GaussNewton(torch.optim.Optimizer):
             self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
             self._is_new = False
         state = self._last_step()
-        (scale, s), rows = coefficients(groups, state.c), self._rows(groups)
+        (scale, s), rows = coefficients(groups, state.c), within_memory(self._rows(groups))
         pull = s
         if scale_of_gradients is not None:
             shares = joined([g.shares for g in groups])
             pull = s * self._clipping(rows, shares, scale_of_gradients.factor)
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = self._planned(rows, groups)
-        used = in_base(rows, s) if self.plan.has_base else rows
+        used = in_base(outer_products(rows), s) if self.plan.has_base else rows
         processes = self._observer.processes
         kept = {p: processes.part(r, p) for p, r in used.items()}
         systems = self.metric.systems(kept, self.model)

@@ -13,6 +13,7 @@ from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.base_metric import base_cost
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, StepMetric
 from riemannian_torch.gauss_newton.rows import Rows
+from riemannian_torch.gauss_newton.rows_in_memory import outer_products
 
 _EXACT = 512  # up to here, one system: it is exact
 _BLOCKS = (256, 128, 64, 32, 16)
@@ -78,14 +79,16 @@ def plan(
     """
     pairs = sum(r.pair_cost for r in rows.values())
     product = max(1, sum(r.product_cost for r in rows.values()))
+    own = sum(r.products * r.product_cost for r in rows.values())
+    again = sum(2 * r.product_cost for r in rows.values() if r.products > 1)
 
     def overhead(block: int, *, has_base: bool = False) -> float:
-        # Forward, backward to the outputs, P seen by the rows and made of them: 4 products where
-        # forward and backward with all gradients are 3; a sweep sees P twice more.
-        products = 4.0 if block >= samples else 6.0
+        # Forward and backward to the outputs are 2 products, where forward and backward with all
+        # gradients are 3; those of the rows come on top. A sweep sees P twice more.
+        products = 2.0 * product + own + (again if block < samples else 0)
         systems = samples * (block * pairs + block**2 / 6.0)
-        base = base_cost(rows) if has_base else 0.0
-        return (products * product + systems + base) / (3.0 * product)
+        base = base_cost(outer_products(rows)) if has_base else 0.0
+        return (products + systems + base) / (3.0 * product)
 
     numbers = sum(p.numel() for p in rows)
     smaller = [b for b in _BLOCKS if b < samples]

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vjp, vmap
 
 from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.joined_rows import added
 from riemannian_torch.gauss_newton.recorder import ModelCall, tensors_of
-from riemannian_torch.gauss_newton.rows import DenseRows, Rows, added
+from riemannian_torch.gauss_newton.rows import DenseRows, Rows
 
 
 def remaining_rows(

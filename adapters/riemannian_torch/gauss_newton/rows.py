@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -17,6 +17,8 @@ from typing import final
 import torch
 from torch import Tensor
 from typing_extensions import override
+
+PART = 2**22  # numbers of a large array that are made at a time: 16 MiB in float32
 
 
 class Rows(abc.ABC):
@@ -69,6 +71,73 @@ class Rows(abc.ABC):
     @abc.abstractmethod
     def product_cost(self) -> int:
         """Multiplications that the parameter takes in a forward pass of all samples."""
+
+    @property
+    def products(self) -> int:
+        """How often a step takes these beside forward, backward and the pairs of `gram`."""
+        return 2
+
+
+class WeightRows(Rows):
+    """Rows ``sum_t d_bt a_bt^T`` of a weight that each sample uses at T places.
+
+    Attributes:
+        a: Inputs of B samples, or what they are read off.
+        d: Cotangents (k B, T, q), of k columns for each sample.
+        shape: The weight's.
+    """
+
+    a: Tensor
+    d: Tensor
+    shape: torch.Size
+
+    @property
+    @abc.abstractmethod
+    def is_formed(self) -> bool:
+        """Whether forming the rows is cheaper than the products of all pairs of places."""
+
+    @property
+    @abc.abstractmethod
+    def outer(self) -> WeightRows:
+        """The same from the inputs at all places, where those have products with all cotangents."""
+
+    @abc.abstractmethod
+    def blocks(self, most: int) -> Iterator[Tensor]:
+        """Parts (k B, n) of the rows as vectors, of so many numbers each at most where it can be.
+
+        A part may be written over as the next one is made.
+        """
+
+    @abc.abstractmethod
+    def along_places(self, direction: Tensor) -> Tensor:
+        """`along` by a product with the inputs, where rows are not formed."""
+
+    @abc.abstractmethod
+    def combined_places(self, v: Tensor) -> Tensor:
+        """`combined` by a product with the inputs, where rows are not formed."""
+
+    @abc.abstractmethod
+    def of_samples(self, samples: slice) -> WeightRows:
+        """`part`, where rows are not formed."""
+
+    @override
+    def along(self, direction: Tensor) -> Tensor:
+        if self.is_formed:
+            return self.formed().along(direction)
+        return self.along_places(direction)
+
+    @override
+    def combined(self, v: Tensor) -> Tensor:
+        return self.formed().combined(v) if self.is_formed else self.combined_places(v)
+
+    @override
+    def part(self, samples: slice) -> Rows:
+        return self.formed().part(samples) if self.is_formed else self.of_samples(samples)
+
+    @property
+    @override
+    def products(self) -> int:
+        return 1 if self.is_formed else 2
 
 
 @final
@@ -125,15 +194,9 @@ class DenseRows(Rows):
         return self.rows.numel()
 
 
-def is_formed(B: int, T: int, q: int, p: int) -> bool:
-    """Whether rows (B, q p) are cheaper to form than the products of all pairs of T places."""
-    # All pairs cost B^2 T^2 (p + q) products; forming the rows B T p q, and theirs B^2 p q.
-    return T > 1 and B * T * T * (p + q) > (T + B) * p * q
-
-
 @final
 @dataclass(frozen=True, eq=False)
-class OuterRows(Rows):
+class OuterRows(WeightRows):
     """``U_b = sum_t d_bt a_bt^T`` from inputs a (B, T, p) and cotangents d (B, T, q).
 
     ``shape`` is the parameter's, of q p numbers; a kernel has more axes than two. Several columns
@@ -145,9 +208,22 @@ class OuterRows(Rows):
     shape: torch.Size
 
     @property
+    @override
     def is_formed(self) -> bool:
-        """Whether forming the rows is cheaper than the products of all pairs of places."""
-        return is_formed(*self.d.shape, self.a.shape[-1])
+        (B, T, q), p = self.d.shape, self.a.shape[-1]
+        # All pairs cost B^2 T^2 (p + q) products; forming the rows B T p q, and theirs B^2 p q.
+        return T > 1 and B * T * T * (p + q) > (T + B) * p * q
+
+    @property
+    @override
+    def outer(self) -> OuterRows:
+        return self
+
+    @override
+    def blocks(self, most: int) -> Iterator[Tensor]:
+        each = len(self.d) * self.a.shape[-1]
+        for outputs in slices(self.d.shape[-1], max(1, most // each)):
+            yield (self._by_column(self.d[..., outputs]).mT @ self.a).flatten(-2).flatten(0, 1)
 
     @cached_property
     def _dense(self) -> DenseRows:
@@ -155,7 +231,7 @@ class OuterRows(Rows):
 
     def _by_column(self, x: Tensor) -> Tensor:
         """(k B, ...) as (k, B, ...)."""
-        return x.view(-1, len(self.a), *x.shape[1:])
+        return x.unflatten(0, (-1, len(self.a)))
 
     @cached_property
     def one_place(self) -> tuple[Tensor, Tensor] | None:
@@ -186,16 +262,12 @@ class OuterRows(Rows):
         return d @ d.T
 
     @override
-    def along(self, direction: Tensor) -> Tensor:
-        if self.is_formed:
-            return self._dense.along(direction)
+    def along_places(self, direction: Tensor) -> Tensor:
         matrix = direction.reshape(self.d.shape[-1], self.a.shape[-1])
         return self._by_column(self.d @ matrix).mul_(self.a).sum((2, 3)).flatten()
 
     @override
-    def combined(self, v: Tensor) -> Tensor:
-        if self.is_formed:
-            return self._dense.combined(v)
+    def combined_places(self, v: Tensor) -> Tensor:
         weighted = self._by_column(self.d * v[:, None, None])
         weighted = weighted[0] if len(weighted) == 1 else weighted.sum(0)
         return (weighted.flatten(0, 1).T @ self.a.flatten(0, 1)).view(self.shape)
@@ -229,7 +301,7 @@ class OuterRows(Rows):
         return self._dense
 
     @override
-    def part(self, samples: slice) -> OuterRows:
+    def of_samples(self, samples: slice) -> OuterRows:
         own = self.own_inputs
         return OuterRows(own.a[samples], own.d[samples], self.shape)
 
@@ -250,16 +322,18 @@ class OuterRows(Rows):
 class BiasRows(Rows):
     """The rows ``sum_t d_bt`` of a bias beside a weight, whose products are known already."""
 
-    weight: OuterRows
+    weight: WeightRows
 
     @override
     def gram(self) -> Tensor:
-        return self.weight.gram_of_cotangents if self.weight.d.shape[1] == 1 else self._sum.gram()
+        if isinstance(self.weight, OuterRows) and self.weight.d.shape[1] == 1:
+            return self.weight.gram_of_cotangents
+        return self._sum.gram()
 
     @cached_property
     def _sum(self) -> DenseRows:
-        one = self.weight.one_place
-        return DenseRows(self.weight.d.sum(1) if one is None else one[1])
+        d = self.weight.d
+        return DenseRows(d[:, 0] if d.shape[1] == 1 else d.sum(1))
 
     @override
     def along(self, direction: Tensor) -> Tensor:
@@ -305,16 +379,23 @@ class LookedUpRows(Rows):
     d: Tensor
     entries: int
 
-    @cached_property
-    def _used(self) -> OuterRows:
-        """The same over the entries that occur."""
-        used, place = torch.unique(self.index, return_inverse=True)
-        chosen = torch.nn.functional.one_hot(place, len(used)).to(self.d.dtype)
-        return OuterRows(self.d, chosen, torch.Size((len(used), self.d.shape[-1])))
-
     @override
     def gram(self) -> Tensor:
-        return self._used.gram()
+        (B, T, q), index = self.d.shape, self.index.flatten()
+        used, place = torch.unique(index, return_inverse=True)
+        if len(used) >= T * T:
+            d = self.d.flatten(0, 1)
+            pairs = (d @ d.T).mul_(index[:, None] == index)
+            return pairs.view(B, T, B, T).sum((1, 3))
+        # The rows of the entries that occur, some features after others.
+        sample = torch.arange(B, device=index.device).repeat_interleave(T)
+        products = self.d.new_zeros(B, B)
+        for features in slices(q, max(1, PART // (B * len(used)))):
+            d = self.d[..., features].flatten(0, 1)
+            rows = d.new_zeros(B * len(used), d.shape[1])
+            rows = rows.index_add_(0, sample * len(used) + place, d).view(B, -1)
+            products.addmm_(rows, rows.T)
+        return products
 
     @override
     def along(self, direction: Tensor) -> Tensor:
@@ -333,7 +414,11 @@ class LookedUpRows(Rows):
 
     @override
     def formed(self) -> DenseRows:
-        return self.outer().formed()
+        B, entries = len(self.d), self.entries
+        first = torch.arange(B, device=self.index.device)[:, None] * entries
+        rows = self.d.new_zeros(B * entries, self.d.shape[-1])
+        rows.index_add_(0, (first + self.index).flatten(), self.d.flatten(0, 1))
+        return DenseRows(rows.view(B, entries, -1))
 
     @override
     def part(self, samples: slice) -> LookedUpRows:
@@ -342,9 +427,8 @@ class LookedUpRows(Rows):
     @property
     @override
     def pair_cost(self) -> int:
-        # By shapes alone, as if all places had entries of their own: which occur is not asked here.
-        (B, T, q), used = self.d.shape, min(self.index.numel(), self.entries)
-        return q * used if is_formed(B, T, q, used) else T * T * (q + used)
+        T, q = self.d.shape[1:]
+        return q * min(T * T, self.entries, self.index.numel())
 
     @property
     @override
@@ -362,51 +446,7 @@ def cross_gram(rows: Rows, other: Rows) -> Tensor:
     return pairs if T == 1 else pairs.view(B, T, B, T).sum((1, 3))
 
 
-def added(rows: Sequence[Rows]) -> Rows:
-    """The rows of a parameter that is used in several places: their sum, sample by sample."""
-    if len(rows) == 1:
-        return rows[0]
-    rows = [r.outer() if isinstance(r, LookedUpRows) else r for r in rows]
-    outer = [r for r in rows if isinstance(r, OuterRows)]
-    if len(outer) == len(rows):
-        a, d = (torch.cat(parts, 1) for parts in ([r.a for r in outer], [r.d for r in outer]))
-        return OuterRows(a, d, outer[0].shape)
-    return DenseRows(torch.stack([r.formed().rows for r in rows]).sum(0))
-
-
-def stacked(rows: Sequence[Rows | None], counts: Sequence[int]) -> Rows:
-    """The rows of several groups of samples, one below the other; None for a group without."""
-    present = [r for r in rows if r is not None]
-    if len(rows) == 1:
-        return present[0]
-    outer = [r for r in present if isinstance(r, OuterRows)]
-    tables = [r for r in present if isinstance(r, LookedUpRows)]
-    if len(outer) == len(rows) and all(_is_same(r.a, outer[0].a) for r in outer):
-        return OuterRows(outer[0].a, torch.cat([r.d for r in outer]), outer[0].shape)
-    if len(tables) == len(rows) and len({r.index.shape[1] for r in tables}) == 1:
-        index, d = torch.cat([r.index for r in tables]), torch.cat([r.d for r in tables])
-        return LookedUpRows(index, d, tables[0].entries)
-    if len(outer) == len(present):
-        places = max(r.a.shape[1] for r in outer)
-        a = _padded([r.a if isinstance(r, OuterRows) else None for r in rows], counts, places)
-        d = _padded([r.d if isinstance(r, OuterRows) else None for r in rows], counts, places)
-        return OuterRows(a, d, outer[0].shape)
-    formed = [None if r is None else r.formed().rows[:, None] for r in rows]
-    return DenseRows(_padded(formed, counts, 1)[:, 0])
-
-
-def _is_same(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors that live are one: columns of the same samples have inputs in common."""
-    return (a.data_ptr(), a.shape, a.stride()) == (b.data_ptr(), b.shape, b.stride())
-
-
-def _padded(parts: Sequence[Tensor | None], counts: Sequence[int], places: int) -> Tensor:
-    """Parts (B_i, T_i, ...) below each other as (sum B_i, places, ...), zeros elsewhere."""
-    some = next(p for p in parts if p is not None)
-    whole = some.new_zeros(sum(counts), places, *some.shape[2:])
-    start = 0
-    for part, count in zip(parts, counts, strict=True):
-        if part is not None:
-            whole[start : start + count, : part.shape[1]] = part
-        start += count
-    return whole
+def slices(count: int, most: int) -> list[slice]:
+    """Parts of a range, of ``most`` each at most, whose sizes differ by one at most."""
+    parts = -(-count // most)
+    return [slice(i * count // parts, (i + 1) * count // parts) for i in range(parts)]

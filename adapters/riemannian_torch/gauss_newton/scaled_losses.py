@@ -10,8 +10,16 @@ from typing import Any, final
 from torch import Tensor
 
 from riemannian_modules.errors import UnsupportedError
+from riemannian_torch.gauss_newton.convolution_rows import ConvolutionRows
 from riemannian_torch.gauss_newton.groups import Group
-from riemannian_torch.gauss_newton.rows import BiasRows, DenseRows, LookedUpRows, OuterRows, Rows
+from riemannian_torch.gauss_newton.rows import (
+    BiasRows,
+    DenseRows,
+    LookedUpRows,
+    OuterRows,
+    Rows,
+    WeightRows,
+)
 
 
 def scaled(group: Group, share: float, gathered: Callable[[Tensor], Tensor]) -> Group:
@@ -42,9 +50,12 @@ def _rows(
         return seen[id(rows)]
     if isinstance(rows, OuterRows):
         found: Rows = OuterRows(gathered(rows.a), gathered(rows.d) * factor, rows.shape)
+    elif isinstance(rows, ConvolutionRows):
+        d = gathered(rows.d) * factor
+        found = ConvolutionRows(gathered(rows.a), d, rows.shape, rows.how)
     elif isinstance(rows, BiasRows):
         weight = _rows(rows.weight, factor, gathered, seen)
-        assert isinstance(weight, OuterRows)
+        assert isinstance(weight, WeightRows)
         found = BiasRows(weight)
     elif isinstance(rows, LookedUpRows):
         found = LookedUpRows(gathered(rows.index), gathered(rows.d) * factor, rows.entries)

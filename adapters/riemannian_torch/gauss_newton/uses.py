@@ -15,7 +15,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from riemannian_modules.errors import UnsupportedError
-from riemannian_torch.gauss_newton.rows import BiasRows, DenseRows, LookedUpRows, OuterRows, Rows
+from riemannian_torch.gauss_newton.convolution import Convolution
+from riemannian_torch.gauss_newton.convolution_rows import ConvolutionRows
+from riemannian_torch.gauss_newton.rows import (
+    BiasRows,
+    DenseRows,
+    LookedUpRows,
+    OuterRows,
+    Rows,
+    WeightRows,
+)
 
 Found: TypeAlias = Iterator[tuple[Tensor, Rows]]
 
@@ -72,40 +81,9 @@ def adjoint_product(s: Samples, d: Tensor, x: Tensor, weight: Tensor) -> Found:
     yield weight, OuterRows(s.places(d, 1), s.places(x, 1), weight.shape)
 
 
-def _patches(
-    a: Tensor, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
-) -> Tensor:
-    """The windows of padded images a (N, C, *size), as (N, *places, C, *kernel); a view."""
-    places = [
-        (n - d * (k - 1) - 1) // s + 1
-        for n, k, s, d in zip(a.shape[2:], kernel, stride, dilation, strict=True)
-    ]
-    steps = a.stride()
-    return a.as_strided(
-        (len(a), *places, a.shape[1], *kernel),
-        (
-            steps[0], *(t * s for t, s in zip(steps[2:], stride, strict=True)),
-            steps[1], *(t * d for t, d in zip(steps[2:], dilation, strict=True)),
-        ),
-    )  # fmt: skip
-
-
-def _each(value: int | Sequence[int], axes: int) -> list[int]:
-    values = [value] if isinstance(value, int) else list(value)
+def _each(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    values = (value,) if isinstance(value, int) else tuple(value)
     return values * axes if len(values) == 1 else values
-
-
-def _margins(
-    padding: str | int | Sequence[int], kernel: Sequence[int], dilation: Sequence[int]
-) -> list[int]:
-    """The zeros before and after each axis, last axis first, as torch's ``pad`` takes them."""
-    if padding == "valid":
-        return [0, 0] * len(kernel)
-    if padding == "same":
-        wanted = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        return [m for w in reversed(wanted) for m in (w // 2, w - w // 2)]
-    assert not isinstance(padding, str)
-    return [m for w in reversed(_each(padding, len(kernel))) for m in (w, w)]
 
 
 def _convolution(
@@ -122,21 +100,21 @@ def _convolution(
     kernel = weight.shape[2:]
     axes = len(kernel)
     every, apart = _each(stride, axes), _each(dilation, axes)
-    padded = F.pad(a.to(s.dtype), _margins(padding, kernel, apart)).contiguous()
-    windows = _patches(padded, kernel, every, apart)
-    d = d.movedim(1, -1)  # (N, *places, q)
-    if groups == 1:
-        rows = OuterRows(s.places(windows.flatten(axes + 1), 1), s.places(d, 1), weight.shape)
-        yield weight, rows
-        if bias is not None:
-            yield bias, BiasRows(rows)
-        return
-    inputs = s.places(windows.flatten(axes + 1).unflatten(-1, (groups, -1)), 2)
-    cotangents = s.places(d.unflatten(-1, (groups, -1)), 2)
-    formed = torch.einsum("btgq,btgp->bgqp", cotangents, inputs)
-    yield weight, DenseRows(formed.reshape(s.count, *weight.shape))
+    if a.ndim == axes + 1:  # one image alone
+        a, d = a[None], d[None]
+    if isinstance(padding, str):
+        wanted = [e * (k - 1) * (padding == "same") for k, e in zip(kernel, apart, strict=True)]
+        padding = [w // 2 for w in wanted]
+        if any(w % 2 for w in wanted):  # as torch does: one zero more behind the image
+            a = F.pad(a, [m for w in reversed(wanted) for m in (0, w % 2)])
+    how = Convolution(tuple(kernel), every, _each(padding, axes), apart, groups)
+    cotangents = s.places(d, 1 + axes).flatten(3).mT.flatten(1, 2)
+    rows: WeightRows = ConvolutionRows(s.places(a, 1 + axes), cotangents, weight.shape, how)
+    if groups == cotangents.shape[1] == 1:
+        rows = rows.outer  # one patch is the whole image: a dense layer
+    yield weight, rows
     if bias is not None:
-        yield bias, DenseRows(s.places(d, 1).sum(1))
+        yield bias, BiasRows(rows)
 
 
 def _looked_up(

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from riemannian_torch.gauss_newton.joined_rows import stacked
 from riemannian_torch.gauss_newton.metric_choice import JointMetric
 from riemannian_torch.gauss_newton.observer import Observer
-from riemannian_torch.gauss_newton.rows import stacked
 
 
 def model_columns(
