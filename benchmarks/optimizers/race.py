@@ -112,7 +112,7 @@ def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Se
         for first, setting in found if math.isfinite(first.steps)
     )  # fmt: skip
     finals = islice((pair for pair in entered if math.isfinite(median_steps(pair[1]))), 2)
-    return min(finals, key=lambda pair: median_steps(pair[1]), default=(tried[0], []))
+    return min(finals, key=lambda pair: median_steps(pair[1]), default=(tried[0], [found[0][0]]))
 
 
 def standing(run: Run) -> tuple[float, float]:
