@@ -113,7 +113,7 @@ def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Se
         for first, setting in found if math.isfinite(first.steps)
     )  # fmt: skip
     finals = islice((pair for pair in entered if math.isfinite(median_steps(pair[1]))), 2)
-    return min(finals, key=lambda pair: median_steps(pair[1]), default=(tried[0], [found[0][0]]))
+    return min(finals, key=lambda pair: median_steps(pair[1]), default=(found[0][1], [found[0][0]]))
 
 
 def standing(run: Run) -> tuple[float, float]:
@@ -206,7 +206,9 @@ def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Ma
     return {**said(task), "rows": rows}
 
 
-def ours_again(task: Task, before: Mapping[str, Any] | None, seeds: Sequence[int]):
+def ours_again(
+    task: Task, before: Mapping[str, Any] | None, seeds: Sequence[int]
+) -> Mapping[str, Any]:
     """Ours anew, with its step's cost beside Adam's; the peers as they were, where they raced."""
     adam = PEERS[0]
     own = runs(task, OURS, {}, seeds)
