@@ -183,7 +183,7 @@ def test_results_are_read_as_they_were_kept(tmp_path):
     found = result(row("GaussNewton", math.inf, 10, 2.0) | {"curve": curve})
     assert kept.read(tmp_path, "wine") is None
     kept.write(tmp_path, "wine", found)
-    (again,) = kept.races(tmp_path)
+    (again,) = kept.tasks(tmp_path)
     thin = again["rows"][0].pop("curve")
     assert thin[0] == [0, 1.0]
     assert thin[-1] == [999, 0.001]
