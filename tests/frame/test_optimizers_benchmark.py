@@ -12,7 +12,7 @@ pytest.importorskip("sklearn")
 from benchmarks.optimizers import kept, page, physics, race, structures  # noqa: E402
 from benchmarks.optimizers.asked import ASKED  # noqa: E402
 from benchmarks.optimizers.muon import Muon  # noqa: E402
-from benchmarks.optimizers.peers import OURS, PEERS, Peer, kfac, rung_beside  # noqa: E402
+from benchmarks.optimizers.peers import OURS, PEERS, Peer, rung_beside  # noqa: E402
 from benchmarks.optimizers.race import (  # noqa: E402
     Run,
     costs,
@@ -207,7 +207,11 @@ def test_ours_runs_again_beside_peers_that_are_kept():
 
 def test_a_model_that_a_peer_does_not_take_is_told():
     task, adam = TASKS["memory"](), PEERS[0]
-    stubborn = Peer("Dense", kfac, {"lr": 0.1, "damping": 1.0}, {"lr": (0.1,), "damping": (1.0,)})
+
+    def refuse(model, lr):
+        raise NotImplementedError("takes dense layers only")
+
+    stubborn = Peer("Dense", refuse, {"lr": 0.1}, {"lr": (0.1,)})
     short = replace(adam, grid={"beta2": (0.999,), "lr": (1e-2,)})
     first, second = costs(task, [(adam, adam.default), (stubborn, stubborn.default)], 2, 1)
     assert first == 1.0
