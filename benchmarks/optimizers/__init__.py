@@ -5,6 +5,7 @@ runs with its defaults; the others with theirs, and with the best cell of their 
 time in units of Adam's step on the same task, from blocks that alternate.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,8 @@ def _raced(names: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
     from benchmarks.optimizers.verdicts import ratio_to, verdict
 
     torch.set_num_threads(1)
-    races = [raced(TASKS[name](), seeds) for name in names]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peers' own
+        races = [raced(TASKS[name](), seeds) for name in names]
     rows = [{"name": race["task"], "ratio": ratio_to(race), **verdict(race)} for race in races]
     return {"races": races, "rows": rows}

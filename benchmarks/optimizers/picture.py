@@ -9,8 +9,8 @@ from benchmarks.optimizers.verdicts import OURS, Result, is_refused, ours_in
 from riemannian_modules.canvas import COLOURS
 
 DRAWN = (
-    "digits MLP 256", "digits CNN", "diabetes MLP", "heat equation to 0.01",
-    "variational autoencoder", "memory, recurrent",
+    "digits MLP 256", "digits MLP 1024", "diabetes MLP", "heat equation to 0.01",
+    "Poisson's equation, full batch", "variational autoencoder",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Steps to the goal from equal starts on equal batches, and what a step costs beside Adam's."""
 
+import contextlib
 import gc
 import math
 import statistics
@@ -112,7 +113,7 @@ def tuned(task: Task, peer: Peer, seeds: Sequence[int], most: float) -> tuple[Se
         for first, setting in found if math.isfinite(first.steps)
     )  # fmt: skip
     finals = islice((pair for pair in entered if math.isfinite(median_steps(pair[1]))), 2)
-    return min(finals, key=lambda pair: median_steps(pair[1]), default=(tried[0], []))
+    return min(finals, key=lambda pair: median_steps(pair[1]), default=(found[0][1], [found[0][0]]))
 
 
 def standing(run: Run) -> tuple[float, float]:
@@ -143,28 +144,29 @@ def block_times(
     task: Task, racers: Sequence[tuple[Racer, Setting]], block: int, repeats: int
 ) -> list[list[float]]:
     """CPU seconds of each's blocks, which alternate; empty where it raised."""
-    takes: list[Any] = []
-    batches: list[Any] = []
-    for racer, setting in racers:
-        model, drawn = started(task, 0)
-        takes.append(racer.step(task, model, setting))
-        batches.append(list(islice(drawn, block)))
     times: list[list[float]] = [[] for _ in racers]
-    broken: set[int] = set()
+    blocks: list[tuple[list[float], Any, list[Any]]] = []
+    for own, (racer, setting) in zip(times, racers, strict=True):
+        model, drawn = started(task, 0)
+        with contextlib.suppress(*REFUSALS):
+            blocks.append((own, racer.step(task, model, setting), list(islice(drawn, block))))
     gc.collect()
     for repeat in range(repeats + 1):
-        for k, take in enumerate(takes):
-            if sum(times[k]) > LONG:
+        for entry in blocks[:]:
+            own, take, batches = entry
+            if sum(own) > LONG:
                 continue
             start = time.process_time()
             try:
-                for batch in batches[k][: WARM if repeat == 0 else block] * (k not in broken):
+                for batch in batches[: WARM if repeat == 0 else block]:
                     take(batch)
             except REFUSALS:
-                broken.add(k)  # diverged: what it costs is no matter
+                own.clear()
+                blocks.remove(entry)
+                continue
             if repeat:
-                times[k].append(time.process_time() - start)
-    return [[] if k in broken else own for k, own in enumerate(times)]
+                own.append(time.process_time() - start)
+    return times
 
 
 def followed(task: Task, steps: float, times: float) -> float:
@@ -204,7 +206,9 @@ def raced(task: Task, seeds: Sequence[int], peers: Sequence[Peer] = PEERS) -> Ma
     return {**said(task), "rows": rows}
 
 
-def ours_again(task: Task, before: Mapping[str, Any] | None, seeds: Sequence[int]):
+def ours_again(
+    task: Task, before: Mapping[str, Any] | None, seeds: Sequence[int]
+) -> Mapping[str, Any]:
     """Ours anew, with its step's cost beside Adam's; the peers as they were, where they raced."""
     adam = PEERS[0]
     own = runs(task, OURS, {}, seeds)

@@ -12,17 +12,19 @@ pytest.importorskip("sklearn")
 from benchmarks.optimizers import kept, page, physics, race, structures  # noqa: E402
 from benchmarks.optimizers.asked import ASKED  # noqa: E402
 from benchmarks.optimizers.muon import Muon  # noqa: E402
-from benchmarks.optimizers.peers import OURS, PEERS, rung_beside  # noqa: E402
+from benchmarks.optimizers.peers import OURS, PEERS, Peer, rung_beside  # noqa: E402
 from benchmarks.optimizers.race import (  # noqa: E402
     Run,
+    costs,
     median_steps,
     ours_again,
+    raced,
     run,
     started,
     tuned,
 )  # fmt: skip
 from benchmarks.optimizers.registry import TASKS  # noqa: E402
-from benchmarks.optimizers.verdicts import ratio_to, verdict  # noqa: E402
+from benchmarks.optimizers.verdicts import is_refused, ratio_to, verdict  # noqa: E402
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -181,7 +183,7 @@ def test_results_are_read_as_they_were_kept(tmp_path):
     found = result(row("GaussNewton", math.inf, 10, 2.0) | {"curve": curve})
     assert kept.read(tmp_path, "wine") is None
     kept.write(tmp_path, "wine", found)
-    (again,) = kept.races(tmp_path)
+    (again,) = kept.tasks(tmp_path)
     thin = again["rows"][0].pop("curve")
     assert thin[0] == [0, 1.0]
     assert thin[-1] == [999, 0.001]
@@ -201,6 +203,25 @@ def test_ours_runs_again_beside_peers_that_are_kept():
     assert again["rows"][1:] == [adam]
     assert again["rows"][0]["tuned_steps"] == [run(task, OURS, {}, 0).steps]
     assert 0 < again["rows"][0]["cost"] < 99
+
+
+def test_a_model_that_a_peer_does_not_take_is_told():
+    task, adam = TASKS["memory"](), PEERS[0]
+
+    def refuse(model, lr):
+        raise NotImplementedError("takes dense layers only")
+
+    stubborn = Peer("Dense", refuse, {"lr": 0.1}, {"lr": (0.1,)})
+    short = replace(adam, grid={"beta2": (0.999,), "lr": (1e-2,)})
+    first, second = costs(task, [(adam, adam.default), (stubborn, stubborn.default)], 2, 1)
+    assert first == 1.0
+    assert math.isnan(second)
+    found = raced(replace(task, goal=math.inf), (0,), (short, stubborn))
+    refused = found["rows"][-1]
+    assert is_refused(refused)
+    assert "dense layers" in refused["why"]
+    said = page.details(found | {"peers_raced": "now", "ours_raced": "now", "state": "abc"})
+    assert "| Dense | | | | | | does not take this model |" in said
 
 
 def test_a_task_that_only_ours_has_run_on_is_no_race(tmp_path):
