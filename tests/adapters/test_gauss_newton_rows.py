@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from riemannian_torch.gauss_newton import rows as all_rows
 from riemannian_torch.gauss_newton.groups import by_sample, places_of_samples
+from riemannian_torch.gauss_newton.looked_up_rows import LookedUpRows
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
-from riemannian_torch.gauss_newton.rows import LookedUpRows
 from tests.adapters.trained_networks import TRAINED, Odd
 
 BATCH = 6

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from riemannian_torch.gauss_newton.convolution_rows import ConvolutionRows
-from riemannian_torch.gauss_newton.rows import DenseRows, LookedUpRows, OuterRows, Rows
+from riemannian_torch.gauss_newton.looked_up_rows import LookedUpRows
+from riemannian_torch.gauss_newton.rows import DenseRows, OuterRows, Rows
 
 
 def added(rows: Sequence[Rows]) -> Rows:

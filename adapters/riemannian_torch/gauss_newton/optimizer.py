@@ -20,12 +20,13 @@ from typing_extensions import override
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.base_metric import in_base
 from riemannian_torch.gauss_newton.checks import check_options, check_parameters, trained_parameters
+from riemannian_torch.gauss_newton.clipping import clipping
 from riemannian_torch.gauss_newton.damped_step import StepState, measure, walked
 from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, coefficients, joined, outputs_of
 from riemannian_torch.gauss_newton.joined_rows import stacked
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
-from riemannian_torch.gauss_newton.number import Number, number, where_positive
+from riemannian_torch.gauss_newton.number import Number, number
 from riemannian_torch.gauss_newton.observer import Observer
 from riemannian_torch.gauss_newton.output_loss import check_criterion
 from riemannian_torch.gauss_newton.plan import Plan, plan
@@ -47,7 +48,6 @@ _KEPT = (
     "model", "criterion", "batch_axis", "momentum", "damping", "trust_region", "max_overhead",
     "metric", "_state", "steps", "skipped",
 )  # fmt: skip
-_NOISE = 0.02  # by which a factor may miss 1 in bfloat16
 
 
 @final
@@ -210,7 +210,8 @@ class GaussNewton(torch.optim.Optimizer):
         pull = s
         if scale_of_gradients is not None:
             shares = joined([g.shares for g in groups])
-            pull = s * self._clipping(rows, shares, scale_of_gradients.factor)
+            processes = self._observer.processes
+            pull = s * clipping(rows, shares, scale_of_gradients.factor, processes)
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = self._planned(rows, groups)
         used = in_base(outer_products(rows), s) if self.plan.has_base else rows
@@ -298,26 +299,6 @@ class GaussNewton(torch.optim.Optimizer):
                 "outputs."
             )
         return rows
-
-    def _clipping(self, rows: Mapping[Tensor, Rows], shares: Tensor, scale: float) -> Number:
-        """By what a training loop has multiplied its gradients since the backward pass.
-
-        Read off the vectors among the parameters; a common factor is the step's too.
-        """
-        least = min((p.ndim for p in rows), default=0)
-        read = {p: p.grad for p in rows if p.grad is not None and p.ndim <= max(least, 1)}
-        if not read:
-            return 1.0
-        processes = self._observer.processes
-        own = {p: processes.part(rows[p], p).combined(shares) for p in read}
-        size, both = (
-            number(torch.stack([processes.inner(o, x[p]) for p, o in own.items()]).sum())
-            for x in (own, read)
-        )
-        size = scale * size
-        factor = where_positive(size, both / where_positive(size, size, 1.0), 1.0)
-        # NaN stays: such a step is left out.
-        return where_positive(_NOISE - abs(factor - 1.0), 1.0, factor)
 
     def _walk(self, step: Direction, share: Number) -> None:
         """Move along the direction by each group's lr times ``share``."""

@@ -12,10 +12,10 @@ from torch import Tensor
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.convolution_rows import ConvolutionRows
 from riemannian_torch.gauss_newton.groups import Group
+from riemannian_torch.gauss_newton.looked_up_rows import LookedUpRows
 from riemannian_torch.gauss_newton.rows import (
     BiasRows,
     DenseRows,
-    LookedUpRows,
     OuterRows,
     Rows,
     WeightRows,

@@ -25,8 +25,9 @@ from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.base_metric import BasedRows
 from riemannian_torch.gauss_newton.groups import Group
 from riemannian_torch.gauss_newton.joined_batch import joined_batch
+from riemannian_torch.gauss_newton.looked_up_rows import LookedUpRows
 from riemannian_torch.gauss_newton.processes import Processes, present_gradients
-from riemannian_torch.gauss_newton.rows import DenseRows, LookedUpRows, OuterRows, Rows
+from riemannian_torch.gauss_newton.rows import DenseRows, OuterRows, Rows
 
 
 def reshard(model: nn.Module) -> None:
