@@ -11,8 +11,8 @@ import abc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import final
+from functools import cached_property, partial
+from typing import Any, final
 
 import numpy as np
 from typing_extensions import override
@@ -151,6 +151,11 @@ class StagedDifferential(Differential):
     ) -> None:
         self._signals, self._parameters, self._n = signals, parameters, n
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What travels is the matrices, for no other process can read the code that makes them."""
+        made = (partial(_itself, part) for part in (self._by_signals, self._by_parameters))
+        return StagedDifferential, (*made, self._n)
+
     @cached_property
     def _by_signals(self) -> Array:
         return self._signals()
@@ -193,6 +198,10 @@ class StagedDifferential(Differential):
     @override
     def output_by_parameters(self) -> Array:
         return self._by_parameters[..., self._n :, :]
+
+
+def _itself(matrix: Array) -> Array:
+    return matrix
 
 
 def transposed(matrix: Array) -> Array:

@@ -281,6 +281,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     **{f"metric: {n}": lambda m=m: m(rng(), plain)[0] for n, m in METRICS.items()},
     **{f"factor: {n}": lambda f=f: f(rng(), plain)[0] for n, f in FACTORS.items()},
     **{f"module: {n}": lambda i=i: i.module for n, i in INSTANCES.items()},
+    "differential: staged": Pendulum().output_then_differential(*at_point(Pendulum()))[1],
     **{f"differential: {n}": lambda i=i: differential_of(i) for n, i in INSTANCES.items()},
     **{loss.__name__: loss for loss in LOSSES},
     **{t.__name__: t for t in (engine.LinearScale, engine.Log10Scale, engine.LaplaceNoise)},
