@@ -29,8 +29,9 @@ def joined_batch(group: Group, over: Any) -> Group:
     """
 
     def gathered(x: Tensor) -> Tensor:
+        x = x.contiguous()  # as the parts are then, too
         parts = [torch.empty_like(x) for _ in range(distributed.get_world_size(over))]
-        distributed.all_gather(parts, x.contiguous(), group=over)
+        distributed.all_gather(parts, x, group=over)
         return torch.cat(parts)
 
     counts = gathered(torch.tensor([group.count], device=group.excess.device))

@@ -92,7 +92,8 @@ def _is_value(argument: Any) -> bool:
 
 
 # A tensor made inside of the model that is to be differentiated for.
-_ASKING = frozenset({Tensor.requires_grad_, Tensor.requires_grad.__set__})
+_SETTER: Any = Tensor.requires_grad
+_ASKING = frozenset({Tensor.requires_grad_, _SETTER.__set__})
 
 
 @final

@@ -151,7 +151,7 @@ class _only(sp.Function):  # noqa: N801 - a function's name
 class _Torch:
     """How terms are written for torch."""
 
-    takes_limits = True
+    is_float = True
 
     def __init__(self) -> None:
         self.namespace: dict[str, Any] = {
