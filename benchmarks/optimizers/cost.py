@@ -38,7 +38,9 @@ def timed(name: str, model: Any, inputs: torch.Tensor, outputs: int) -> dict[str
         "name": name,
         "ours_s": statistics.median(ours) / BLOCK,
         "reference_s": statistics.median(adam) / BLOCK,
-        "ratio": statistics.median(o / a for o, a in zip(ours, adam, strict=True)),
+        "ratio": statistics.median(
+            o / a for o, a in zip(ours, adam, strict=False)
+        ),  # a long one is cut
         "parameters": sum(p.numel() for p in model().parameters()),
     }
 
