@@ -341,7 +341,7 @@ def test_a_discrete_step_into_the_undefined_is_named():
         ({"x0": [1.0, 2.0, 3.0]}, SignatureError, "expected 2 numbers"),
         ({"x0": {"angle": 1.0}}, SignatureError, r"unknown names \['angle'\].*known are: q"),
         ({"x0": np.zeros((3, 2)), "theta": np.ones((4, 3))}, SignatureError, "that broadcast"),
-        ({"inputs": {"force": 1.0}}, SignatureError, r"\['force'\].*\['torque'\]"),
+        ({"inputs": {"force": 1.0}}, SignatureError, r"\['force'\]; known are: torque"),
         ({"inputs": {"torque": [1, 2]}, "x0": np.ones((3, 2))}, SignatureError, "broadcast"),
         ({"inputs": {"torque": np.inf}}, DomainError, "finite"),
         ({"inputs": {"torque": lambda t: np.nan}}, DomainError, "t = 0"),
