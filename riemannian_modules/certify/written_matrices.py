@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any, final
 
 import numpy as np
@@ -50,6 +51,7 @@ class Point:
 
         self._mp, self._bindings, self._values = mp, bindings, values
         self._known = {s: Dual(_plain(mp, v), {s: mp.mpf(1)}) for s, v in values.items()}
+        self._alone: dict[str, Any] = {}  # of bindings whose slopes nobody has asked for
 
     def moved(self, values: Mapping[str, Any]) -> Point:
         """The same terms where some coordinates have other values."""
@@ -69,14 +71,44 @@ class Point:
             return self._known[term]
         operator, *rest = term
         if operator == "piecewise":
-            (x, (relation, left, right)), (y, _) = rest
-            gap = _off_zero(self(left).value - self(right).value)
-            return self(x if (gap < 0) == relation.startswith("less") else y)
+            return self(self._chosen(rest))
         parts = [self(part) for part in rest]
         try:
             return self._combined(operator, parts)
         except (ValueError, ZeroDivisionError, OverflowError, TypeError):
             raise UndefinedError from None
+
+    def value(self, term: Any) -> Any:
+        """The value of a written term by the same operations; without slopes, a fraction of them.
+
+        Raises:
+            UndefinedError: Where it has none, or an operation in it has no derivative.
+        """
+        if isinstance(term, str):
+            if term in self._known:
+                return self._known[term].value
+            if term not in self._alone:
+                bound = self._bindings.get(term)
+                self._alone[term] = self._number(term).value if bound is None else self.value(bound)
+            return self._alone[term]
+        operator, *rest = term
+        if operator == "piecewise":
+            return self.value(self._chosen(rest))
+        parts = [self.value(part) for part in rest]
+        try:
+            if operator == "+":
+                return sum(parts)
+            if operator == "*":
+                return prod(parts)
+            return self._applied(operator, parts)[0]
+        except (ValueError, ZeroDivisionError, OverflowError, TypeError):
+            raise UndefinedError from None
+
+    def _chosen(self, pairs: Sequence[Any]) -> Any:
+        """The side of a choice that holds here."""
+        (x, (relation, left, right)), (y, _) = pairs
+        gap = _off_zero(self.value(left) - self.value(right))
+        return x if (gap < 0) == relation.startswith("less") else y
 
     def _number(self, text: str) -> Dual:
         return Dual(_plain(self._mp, Fraction(text)), {})
@@ -90,14 +122,18 @@ class Point:
                 pairs = ((p.value, found), (found.value, p))
                 found = _linear(found.value * p.value, pairs)
             return found
-        if operator == "pi":
-            return Dual(+self._mp.pi, {})
-        values = [p.value for p in parts]
-        value, *slopes = self._function(operator, values)
-        is_complex = any(isinstance(v, self._mp.mpc) for v in (value, *slopes))
-        if is_complex or not self._mp.isfinite(value):
-            raise UndefinedError
+        value, *slopes = self._applied(operator, [p.value for p in parts])
         return _linear(value, zip(slopes, parts, strict=True))
+
+    def _applied(self, operator: str, x: Sequence[Any]) -> tuple[Any, ...]:
+        """A function's value and slopes, which are real, and the value finite."""
+        if operator == "pi":
+            return (+self._mp.pi,)
+        found = self._function(operator, x)
+        is_complex = any(isinstance(v, self._mp.mpc) for v in found)
+        if is_complex or not self._mp.isfinite(found[0]):
+            raise UndefinedError
+        return found
 
     def _function(self, operator: str, x: Sequence[Any]) -> tuple[Any, ...]:
         """A function's value and its slope by each operand."""
@@ -239,7 +275,7 @@ def _bounded(region: Mapping[str, Any], x: Values) -> Values:
 
 
 def _entries(data: Sequence[Any], at: Point) -> Entries:
-    return {(i, j): at(t).value for i, j, t in data}
+    return {(i, j): at.value(t) for i, j, t in data}
 
 
 def _own(data: Mapping[str, Any], at: Point, problem: Problem) -> dict[str, Entries]:
@@ -261,19 +297,19 @@ def _own(data: Mapping[str, Any], at: Point, problem: Problem) -> dict[str, Entr
     assert key is not None
     f = dict(zip(names, (v.value for v in values), strict=True))
     rates = norm.get("rates") or {"names": [], "terms": []}
-    drift = f | {s: at(t).value for s, t in zip(rates["names"], rates["terms"], strict=True)}
+    drift = f | {s: at.value(t) for s, t in zip(rates["names"], rates["terms"], strict=True)}
     A = [at(t) for t in norm[key]]
     given, moving = _square([a.value for a in A], n), _square([_along(a, drift) for a in A], n)
     is_factor, change = key == "factor_terms", evidence.get("congruence")
     M = given.T @ given if is_factor else given
     Mdot = moving.T @ given + given.T @ moving if is_factor else moving
-    K = _square([at(t).value for t in change], n) if change else np.eye(n, dtype=object)
+    K = _square([at.value(t) for t in change], n) if change else np.eye(n, dtype=object)
     if claim["kind"] == "flow":
         S = M @ D + (M @ D).T + Mdot
         return {"matrix": _sparse(K.T @ S @ K), "weight": _sparse(2 * (K.T @ M @ K))}
     there = at.moved(f)
-    after = _square([there(t).value for t in norm[key]], n)
-    later = _square([there(t).value for t in change], n) if change else K
+    after = _square([there.value(t) for t in norm[key]], n)
+    later = _square([there.value(t) for t in change], n) if change else K
     return {
         "matrix": _sparse(later.T @ after @ D @ K),
         "weight": _sparse(K.T @ M @ K),
@@ -305,7 +341,7 @@ def _edited_slopes(atoms: Sequence[Any], at: Point) -> str | None:
     for atom in atoms:
         if "slopes" in atom:
             own = {(0, s): d for s, d in at(atom["name"]).slopes.items()}
-            written = {(0, s): at(t).value for s, t in atom["slopes"]}
+            written = {(0, s): at.value(t) for s, t in atom["slopes"]}
             if not agree(own, written):
                 return str(atom["name"])
     return None

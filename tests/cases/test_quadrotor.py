@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.certify import (
@@ -64,7 +65,13 @@ def theta(x, u, p):
 QUADROTOR = Quadrotor(*(WEIGHTS[name] for name in ("W1", "W2", "K")))
 
 
-def test_it_contracts_in_the_neural_metric(tmp_path):
+def test_it_contracts_in_the_neural_metric():
+    answer = certify(QUADROTOR, REGION, norm=coordinates(theta), rate=0.3)
+    assert isinstance(answer, Proved), answer
+
+
+@pytest.mark.slow
+def test_its_certificate_is_verified_and_checked(tmp_path):
     answer = certify(QUADROTOR, REGION, norm=coordinates(theta), rate=0.3)
     assert isinstance(answer, Proved), answer
     file = answer.certificate.save(tmp_path / "quadrotor.json.gz")
