@@ -60,64 +60,6 @@ def test_gradients_that_the_loop_made_infinite_are_no_step(samples, bad):
     assert torch.equal(before, after)
 
 
-def test_a_loss_that_begins_to_differentiate_the_network_is_followed():
-    """Products are plain after the first step; derivatives of hidden layers come as a surprise."""
-
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            torch.manual_seed(3)
-            self.first, self.second = nn.Linear(2, 6), nn.Linear(6, 1)
-            self.slope_wanted = False
-
-        def forward(self, x):
-            hidden = torch.tanh(self.first(x))
-            f = torch.tanh(self.second(hidden))
-            return (f, hidden) if self.slope_wanted else f
-
-    def loss(model, x, y):
-        if not model.slope_wanted:
-            return MSE(model(x), y)
-        f, hidden = model(x)
-        (slope,) = torch.autograd.grad(f.sum(), hidden, create_graph=True)
-        return MSE(slope.sum(1, keepdim=True), y)
-
-    torch.manual_seed(4)
-    x, y = torch.randn(9, 2), torch.randn(9, 1)
-    found = {}
-    for kind in ("known", "surprise"):
-        model = Net()
-        optimizer = GaussNewton(model, MSE)
-        model.slope_wanted = kind == "known"
-        if kind == "surprise":
-            optimizer.step(lambda model=model: loss(model, x, y))
-            model.load_state_dict(Net().state_dict())
-            state = optimizer.state_dict()
-            fresh_state = GaussNewton(Net(), MSE).state_dict()
-            optimizer.load_state_dict(fresh_state | {"param_groups": state["param_groups"]})
-            model.slope_wanted = True
-        optimizer.step(lambda model=model: loss(model, x, y))
-        found[kind] = values(model)
-    torch.testing.assert_close(found["surprise"], found["known"], rtol=1e-6, atol=1e-7)
-
-    model = Net()
-    optimizer = GaussNewton(model, MSE)
-    for wanted in (False, True):
-        model.slope_wanted = wanted
-        optimizer.zero_grad()
-        loss(model, x, y).backward()
-        if wanted:
-            with pytest.warns(UserWarning, match="begun to differentiate"):
-                optimizer.step()
-        else:
-            optimizer.step()
-    assert (optimizer.steps, optimizer.skipped) == (1, 1)
-    optimizer.zero_grad()
-    loss(model, x, y).backward()
-    optimizer.step()
-    assert optimizer.steps == 2
-
-
 def test_with_one_output_and_squares_the_step_is_that_of_the_exact_joint_metric():
     torch.manual_seed(0)
     model = perceptron(3, 5, 1).double()

@@ -91,9 +91,11 @@ def _is_value(argument: Any) -> bool:
     return isinstance(argument, Tensor) and not isinstance(argument, nn.Parameter)
 
 
-# A tensor made inside of the model that is to be differentiated for.
+# With these a model differentiates itself.
 _SETTER: Any = Tensor.requires_grad
-_ASKING = frozenset({Tensor.requires_grad_, _SETTER.__set__})
+_DERIVING = frozenset({
+    Tensor.requires_grad_, _SETTER.__set__, torch.autograd.grad, Tensor.backward,
+})  # fmt: skip
 
 
 @final
@@ -131,7 +133,7 @@ class Watch(TorchFunctionMode):
         self._follows = self.derivatives is not False or any(x.requires_grad for x in inputs)
 
     def end(self, outputs: Iterable[Tensor]) -> None:
-        """The call has ended; derivatives come by its outputs."""
+        """The call has ended; derivatives that are taken outside of it come by its outputs."""
         if not self._follows:
             for output in outputs:
                 output.register_hook(self._differentiated)
@@ -152,7 +154,9 @@ class Watch(TorchFunctionMode):
             return self._unfused(func, args, named)
         reader = READERS.get(func)
         if reader is None:
-            self._follows = self._follows or func in _ASKING
+            if not self._follows and func in _DERIVING:
+                # What comes is followed; a derivative of what has been is not.
+                self._follows, self.missed = True, bool(named.get("create_graph")) or self.missed
             return func(*args, **named)
         own = self._own.keys()
         if own.isdisjoint(map(id, args)) and own.isdisjoint(map(id, named.values())):
