@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from riemannian_torch.gauss_newton.rows import BiasRows, DenseRows, OuterRows, Rows, cross_gram
+from riemannian_torch.gauss_newton.rows import BiasRows, OuterRows, Rows, cross_gram
+from riemannian_torch.gauss_newton.wrapped_rows import WrappedRows
 
 _SPREAD = 10.0  # c in terms of the mean curvature: how much of R the identity is
 _PLACES = 32  # at most, that R is made of
@@ -26,10 +27,9 @@ _PLACES = 32  # at most, that R is made of
 
 @final
 @dataclass(frozen=True, eq=False)
-class BasedRows(Rows):
+class BasedRows(WrappedRows):
     """Rows U with ``R^-1 U``: products are ``U^T R^-1 U``, and steps are made of ``R^-1 U``."""
 
-    rows: Rows
     raised: Rows
 
     @override
@@ -45,22 +45,8 @@ class BasedRows(Rows):
         return self.raised.combined(v)
 
     @override
-    def formed(self) -> DenseRows:
-        return self.rows.formed()
-
-    @override
     def part(self, samples: slice) -> BasedRows:
         return BasedRows(self.rows.part(samples), self.raised.part(samples))
-
-    @property
-    @override
-    def pair_cost(self) -> int:
-        return self.rows.pair_cost
-
-    @property
-    @override
-    def product_cost(self) -> int:
-        return self.rows.product_cost
 
 
 def in_base(rows: Mapping[Tensor, Rows], s: Tensor) -> dict[Tensor, Rows]:

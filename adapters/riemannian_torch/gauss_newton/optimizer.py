@@ -205,17 +205,15 @@ class GaussNewton(torch.optim.Optimizer):
             is_exact = isinstance(self.metric, ExactMetric)  # no output is missed
             self._look = None if is_exact else second_look(self.model, groups[0], self.batch_axis)
             self._is_new = False
-        state = self._last_step()
+        state, processes = self._last_step(), self._observer.processes
         (scale, s), rows = coefficients(groups, state.c), within_memory(self._rows(groups))
         pull = s
         if scale_of_gradients is not None:
             shares = joined([g.shares for g in groups])
-            processes = self._observer.processes
             pull = s * clipping(rows, shares, scale_of_gradients.factor, processes)
         last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
         self.plan = self._planned(rows, groups)
         used = in_base(outer_products(rows), s) if self.plan.has_base else rows
-        processes = self._observer.processes
         kept = {p: processes.part(r, p) for p, r in used.items()}
         systems = self.metric.systems(kept, self.model)
         step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)

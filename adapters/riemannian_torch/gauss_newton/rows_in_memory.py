@@ -9,14 +9,15 @@ from typing import final
 from torch import Tensor
 from typing_extensions import override
 
-from riemannian_torch.gauss_newton.rows import PART, BiasRows, DenseRows, Rows, WeightRows
+from riemannian_torch.gauss_newton.rows import PART, BiasRows, Rows, WeightRows
+from riemannian_torch.gauss_newton.wrapped_rows import WrappedRows
 
 _BATCHES = 2  # of inputs and cotangents, that rows may take
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class TransientRows(Rows):
+class TransientRows(WrappedRows):
     """Rows that are too many to keep: formed in parts, which their products forget."""
 
     rows: WeightRows
@@ -38,22 +39,8 @@ class TransientRows(Rows):
         return self.rows.combined_places(v)
 
     @override
-    def formed(self) -> DenseRows:
-        return self.rows.formed()
-
-    @override
     def part(self, samples: slice) -> Rows:
         return TransientRows(self.rows.of_samples(samples))
-
-    @property
-    @override
-    def pair_cost(self) -> int:
-        return self.rows.pair_cost
-
-    @property
-    @override
-    def product_cost(self) -> int:
-        return self.rows.product_cost
 
     @property
     @override

@@ -28,6 +28,7 @@ from riemannian_torch.gauss_newton.joined_batch import joined_batch
 from riemannian_torch.gauss_newton.looked_up_rows import LookedUpRows
 from riemannian_torch.gauss_newton.processes import Processes, present_gradients
 from riemannian_torch.gauss_newton.rows import DenseRows, OuterRows, Rows
+from riemannian_torch.gauss_newton.wrapped_rows import WrappedRows
 
 
 def reshard(model: nn.Module) -> None:
@@ -165,10 +166,9 @@ def _is_over(p: Tensor, mesh: Any) -> bool:
 
 @final
 @dataclass(frozen=True, eq=False)
-class ShardedRows(Rows):
+class ShardedRows(WrappedRows):
     """Rows of a parameter whose directions are sharded along their first axis."""
 
-    rows: Rows
     parameter: DTensor
 
     @cached_property
@@ -206,22 +206,8 @@ class ShardedRows(Rows):
         )  # fmt: skip
 
     @override
-    def formed(self) -> DenseRows:
-        return self.rows.formed()
-
-    @override
     def part(self, samples: slice) -> ShardedRows:
         return ShardedRows(self.rows.part(samples), self.parameter)
-
-    @property
-    @override
-    def pair_cost(self) -> int:
-        return self.rows.pair_cost
-
-    @property
-    @override
-    def product_cost(self) -> int:
-        return self.rows.product_cost
 
 
 def _entries(rows: Rows, start: int, stop: int) -> Rows:
