@@ -255,7 +255,8 @@ class Writer:
         if inner is not None:
             return (inner,)
         if term.is_Add:
-            return tuple(a if self._negated(a) is None else self._negated(a) for a in term.args)
+            terms = ((a, self._negated(a)) for a in term.args)
+            return tuple(a if part is None else part for a, part in terms)
         factors, logarithm = self._with_logarithm(term)
         return term.args if logarithm is None else (*factors, logarithm.args[0])
 
