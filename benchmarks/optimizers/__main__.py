@@ -28,9 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=kept.RESULTS, help="of the files")
     parser.add_argument("--ours", action="store_true", help="leave the peers as they are kept")
     options = parser.parse_args(arguments)
+    known = [*TASKS, *OTHERS]
+    if unknown := [name for name in options.tasks if name not in known]:
+        parser.error(f"expected tasks among {', '.join(known)}; got {', '.join(unknown)}")
+    try:
+        options.folder.mkdir(parents=True, exist_ok=True)  # now, and not after hours
+    except OSError as error:
+        parser.error(f"--folder: expected a folder that can be written, got {error}")
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # peers' own
-    for name in options.tasks or [*TASKS, *OTHERS]:
+    for name in options.tasks or known:
         when = {"ours_raced": kept.today(), "state": kept.state()}
         if name in OTHERS:
             found = {"rows": OTHERS[name]()}

@@ -35,7 +35,6 @@ def write(folder: Path, name: str, result: Result) -> None:
     ]
     said = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in result.items() if k != "rows"]
     listed = ",\n  ".join(json.dumps(row) for row in rows)
-    folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{name}.json.part"
     unfinished.write_text(
         "{\n " + ",\n ".join([*said, f'"rows": [\n  {listed}\n ]']) + "\n}\n", encoding="utf-8"

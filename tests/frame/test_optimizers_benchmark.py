@@ -1,6 +1,7 @@
 """The optimizers' benchmark: tasks are what they say, and a race counts steps of equal starts."""
 
 import math
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from benchmarks.optimizers import kept, page, physics, race, structures  # noqa: E402
+from benchmarks.optimizers.__main__ import main  # noqa: E402
 from benchmarks.optimizers.asked import ASKED  # noqa: E402
 from benchmarks.optimizers.muon import Muon  # noqa: E402
 from benchmarks.optimizers.peers import OURS, PEERS, Peer, rung_beside  # noqa: E402
@@ -190,6 +192,17 @@ def test_results_are_read_as_they_were_kept(tmp_path):
     assert len(thin) == kept.POINTS
     del found["rows"][0]["curve"]
     assert again == found
+
+
+def test_what_cannot_run_or_be_kept_is_refused_before_anything_runs(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for arguments, words in (
+        (["wine", "wien"], "expected tasks among digits_256.*got wien"),
+        (["--folder", str(tmp_path / "file"), "wine"], "--folder: expected a folder"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(arguments)
+        assert re.search(words, capsys.readouterr().err)
 
 
 def test_ours_runs_again_beside_peers_that_are_kept():
