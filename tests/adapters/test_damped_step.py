@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from riemannian_modules.errors import SignatureError
 from riemannian_torch.gauss_newton.damped_step import StepState, follow, measure, solve, walked
 
 seeds = st.integers(0, 2**31)
@@ -118,3 +119,20 @@ def test_an_indefinite_matrix_takes_a_larger_mu_and_an_infinite_one_none():
     assert mu == pytest.approx(1.0)
     torch.testing.assert_close(v, right / torch.tensor([2.0, 0.5]))
     assert solve(torch.full((2, 2), torch.nan), 0.1, right) is None
+
+
+def test_a_state_is_read_as_it_was_written_and_from_before_there_were_strides():
+    state = StepState(0.3, rho=2.0, stride=1.5)
+    assert StepState.read(state.written()).written() == state.written()
+    before = {k: v for k, v in state.written().items() if k != "stride"}
+    assert StepState.read(before).stride == 1.0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{"mu": "0.1"}, {"mu": 0.1, "nope": 1.0}, {"mu": 0.0}, {"mu": math.nan}, {"mu": math.inf},
+     {"mu": True}, {"c": 1.0}, {}],
+)  # fmt: skip
+def test_what_is_no_state_of_a_step_is_refused(written):
+    with pytest.raises(SignatureError, match="expected the numbers of a step"):
+        StepState.read(written)

@@ -8,6 +8,7 @@ J. Comput. Phys. 516, 113351 (momentum by projected residuals, SPRING); Levenber
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Self, final
@@ -15,6 +16,7 @@ from typing import Self, final
 import torch
 from torch import Tensor
 
+from riemannian_modules.errors import SignatureError
 from riemannian_torch.gauss_newton.number import (
     Number,
     at_least,
@@ -67,7 +69,21 @@ class StepState:
 
     @classmethod
     def read(cls, written: Mapping[str, Number]) -> Self:
-        """What `written` gave."""
+        """What `written` gave, here or by a version that knew fewer of the numbers.
+
+        Raises:
+            SignatureError: For other names, for what are no numbers, or a mu that damps nothing.
+        """
+        known = [f.name for f in fields(cls)]
+        is_read = written.keys() <= set(known) and all(
+            isinstance(v, float | int | Tensor) and not isinstance(v, bool)
+            for v in written.values()
+        )
+        if not is_read or not 0.0 < float(written.get("mu", 0.0)) < math.inf:
+            raise SignatureError(
+                f"GaussNewton: expected the numbers of a step ({', '.join(known)}) with a positive "
+                f"mu, got {dict(written)}. Load what state_dict() gave."
+            )
         return cls(**written)
 
 

@@ -365,23 +365,23 @@ class GaussNewton(torch.optim.Optimizer):
         """Go on where another optimizer of the same model stood, bit for bit.
 
         Raises:
-            SignatureError: For the state of an optimizer of another kind.
+            SignatureError: For the state of an optimizer of another kind; nothing is loaded then.
         """
         if "last_step" not in state_dict:
             raise SignatureError(
                 "GaussNewton: expected what GaussNewton.state_dict() gave, got the keys "
                 f"{sorted(state_dict)}."
             )
-        last = state_dict["last_step"]
-        super().load_state_dict({k: v for k, v in state_dict.items() if k != "last_step"})
-        self.steps, self.skipped, self._state = last["steps"], last["skipped"], None
-        self._observer.step = self.steps
+        last, state = state_dict["last_step"], None
         if last["state"] is not None:
             device = self._parameters[0].device
-            self._state = StepState.read({
+            state = StepState.read({
                 k: number(v.to(device)) if isinstance(v, Tensor) else v
                 for k, v in last["state"].items()
             })  # fmt: skip
+        super().load_state_dict({k: v for k, v in state_dict.items() if k != "last_step"})
+        self.steps, self.skipped, self._state = last["steps"], last["skipped"], state
+        self._observer.step = self.steps
 
     @contextmanager
     def unwatched(self) -> Generator[None]:
