@@ -22,3 +22,8 @@ settings.register_profile("thorough", max_examples=200, **_UNTIMED)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local")
 )
+
+
+def pytest_addoption(parser):
+    """Add the option that writes `answers.json` anew; see `recorded_answers`."""
+    parser.addoption("--record-answers", action="store_true", help="write tests/answers.json anew")
