@@ -17,10 +17,10 @@ from flint import arb
 
 import riemannian_modules as rm
 from benchmarks.timing import paired_times
-from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.decide import boxes_prove
-from riemannian_modules.certify.norms import L2
-from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.claims.norms import L2
+from riemannian_modules.evidence.criterion import make_criterion
+from riemannian_modules.evidence.decide import boxes_prove
+from riemannian_modules.search.traced_problem import make_problem
 
 CUTS, BALLS, REPEATS = 7, 512, 3  # CUTS^6 = 117,649 boxes
 WEIGHTS = np.random.default_rng(0).integers(-8, 9, (6, 6)) / 32

@@ -16,13 +16,13 @@ import numpy as np
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Budget, l2
-from riemannian_modules.certify.branching.cut_tree import CutTree
-from riemannian_modules.certify.branching.cutting import moving_axes
-from riemannian_modules.certify.branching.subdivide import partition
-from riemannian_modules.certify.branching.witness import needed
-from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.decide import box_bounds
-from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.evidence.box_bounds import box_bounds
+from riemannian_modules.evidence.criterion import make_criterion
+from riemannian_modules.search.boxes.cutting import moving_axes
+from riemannian_modules.search.boxes.subdivide import partition
+from riemannian_modules.search.boxes.witness import needed
+from riemannian_modules.search.traced_problem import make_problem
+from riemannian_modules.terms.cut_tree import CutTree
 
 TARGET = -10.0  # out of reach, so that every search goes on to the end of its budget
 

@@ -24,10 +24,11 @@ from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.definite import is_positive_definite
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.certify import l2
-from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.decide import box_bounds
-from riemannian_modules.certify.problem import Problem, make_problem
+from riemannian_modules.claims.problem import Problem
+from riemannian_modules.evidence.box_bounds import box_bounds
+from riemannian_modules.evidence.criterion import make_criterion
 from riemannian_modules.region import box
+from riemannian_modules.search.traced_problem import make_problem
 
 Row = dict[str, Any]
 REPEATS = 3

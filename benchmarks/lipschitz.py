@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 import riemannian_modules as rm
 from benchmarks.timing import paired_times
-from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.neural.slopes import certify_slopes, verify_slopes
+from riemannian_modules.claims.answer import Proved
+from riemannian_modules.evidence.verify import verify
+from riemannian_modules.search.layers.slopes import certify_slopes
 
 Array = NDArray[np.float64]
 REPEATS = {
@@ -89,7 +90,7 @@ def run() -> dict[str, object]:
         weights = _weights(sizes)
         answer, ours = _ours(weights)
         start = time.perf_counter()
-        verify_slopes(answer.certificate.data)
+        verify(answer.certificate.data)
         rows.append({
             "name": f"Lipschitz constant of a net {'-'.join(map(str, sizes))}",
             "ours_s": ours, "verify_s": time.perf_counter() - start, "proved": answer.factor,

@@ -34,6 +34,7 @@ ROOMS = {
 }
 INTERNAL = {
     *("arithmetic", "cli", "graph", "integration", "modules", "examples"),
+    *("claims", "terms", "evidence", "search"),
     *("bound", "canvas", "csv_table", "door", "recomputed", "region", "shown", "space"),
     *("strict_json", "units", "version", "whole_file"),
 }

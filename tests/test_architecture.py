@@ -20,7 +20,11 @@ FLOORS = (
     {"metrics"},
     {"modules"},
     {"graph"},
-    {"engine", "certify"},
+    {"engine", "claims"},
+    {"terms"},
+    {"evidence"},
+    {"search"},
+    {"certify"},
     {"spec"},
     {"plot"},
     {"examples", "results", "testing"},
@@ -82,6 +86,59 @@ def test_every_import_in_the_core_goes_down_a_floor():
 
 def test_the_core_has_no_import_cycles():
     assert import_cycle(CORE_SOURCES) == []
+
+
+def folder_cycle(sources: list[Source], room: str) -> list[str]:
+    """A closed path of imports among the folders (and files) right below a room, or nothing."""
+    prefix = f"{CORE}.{room}."
+
+    def place(module: str) -> str:
+        return module.removeprefix(prefix).split(".")[0]
+
+    graph: dict[str, set[str]] = {}
+    for importer, imports in resolved_imports(sources).items():
+        if importer.startswith(prefix):
+            inside = {place(m) for m in imports if m.startswith(prefix)}
+            graph.setdefault(place(importer), set()).update(inside - {place(importer)})
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+@pytest.mark.parametrize("room", sorted({"claims", "terms", "evidence", "search", "certify"}))
+def test_floors_hold_inside_the_rooms_of_proofs(room):
+    assert folder_cycle(CORE_SOURCES, room) == []
+
+
+def reached_from(sources: list[Source], start: str) -> set[str]:
+    """All modules that one imports, directly or not; a package's face hands on all of itself."""
+    graph = resolved_imports(sources)
+    found, waiting = set[str](), [start]
+    while waiting:
+        for module in filter(is_core, graph.get(waiting.pop(), ())):
+            if module not in found:
+                found.add(module)
+                waiting.append(module)
+    return found
+
+
+def test_verification_reaches_no_search():
+    """What a proof rests on can be read apart from how it was found."""
+    reached = reached_from(CORE_SOURCES, f"{CORE}.evidence.verify")
+    assert {room_of(m) for m in reached} & {"search", "certify", "engine", "plot"} == set()
+
+
+def test_what_verification_reaches_solves_no_program_and_draws_no_sample():
+    reached = reached_from(CORE_SOURCES, f"{CORE}.evidence.verify")
+    proofs = {m for m in reached if room_of(m) in {"claims", "terms", "evidence"}}
+    forbidden = {"cvxpy", "clarabel", "scipy.optimize", "numpy.random"}
+    for source in CORE_SOURCES:
+        if source.name in proofs:
+            imported = {m for m, _ in source.imports()} | {f"{m}.{n}" for m, n in source.imports()}
+            assert imported & forbidden == set(), source.name
+            assert "np.random" not in source.text, source.name
 
 
 def test_the_core_imports_neither_torch_nor_an_adapter():

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from riemannian_modules.bound import LipschitzBound, LogNormBound
-from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted, Tried
-from riemannian_modules.certify.branching.budget import Budget, Progress
-from riemannian_modules.certify.branching.search_state import SearchState, load_search
-from riemannian_modules.certify.certificate import Certificate, load_certificate
 from riemannian_modules.certify.certify import certify, contraction_rate
-from riemannian_modules.certify.equilibria.trajectories import (
-    Trajectories,
-    enclose_equilibrium,
-    prove_trajectories,
-)
-from riemannian_modules.certify.networks.compose import NetworkBound, dag_gain, network_bound
-from riemannian_modules.certify.networks.network import certify_network, network_rate
-from riemannian_modules.certify.networks.network_table import TableRow, network_table
-from riemannian_modules.certify.neural.implicit_layer import implicit_layer
-from riemannian_modules.certify.neural.slopes import SlopesForm, certify_slopes
-from riemannian_modules.certify.norms import coordinates, l1, l2, learned_l2, linf
-from riemannian_modules.certify.searching.conditioning import Curve, rate_against_condition
-from riemannian_modules.certify.symmetry.conservation import (
+from riemannian_modules.certify.conditioning import Curve, rate_against_condition
+from riemannian_modules.certify.trajectories import enclose_equilibrium, prove_trajectories
+from riemannian_modules.claims.answer import Answer, Estimated, Proved, Refuted, Tried
+from riemannian_modules.claims.certificate import Certificate, load_certificate
+from riemannian_modules.claims.horizontal import Horizontal
+from riemannian_modules.claims.slopes_system import SlopesForm
+from riemannian_modules.claims.wanted_norms import coordinates, l1, l2, learned_l2, linf
+from riemannian_modules.evidence.evidence import TableRow
+from riemannian_modules.evidence.tables import network_table, proof_table
+from riemannian_modules.evidence.trajectories import Trajectories
+from riemannian_modules.evidence.verify import verify
+from riemannian_modules.search.boxes.budget import Budget, Progress
+from riemannian_modules.search.boxes.search_state import SearchState, load_search
+from riemannian_modules.search.layers.implicit_layer import implicit_layer
+from riemannian_modules.search.layers.slopes import certify_slopes
+from riemannian_modules.search.networks.compose import NetworkBound, dag_gain, network_bound
+from riemannian_modules.search.networks.network import certify_network, network_rate
+from riemannian_modules.search.symmetry.conservation import (
     ConservationLaw,
     Symmetry,
     conservation_laws,
     symmetries,
 )
-from riemannian_modules.certify.symmetry.horizontal import Horizontal
-from riemannian_modules.certify.symmetry.quotient import across_laws, across_symmetries, quotient
-from riemannian_modules.certify.verify import verify
+from riemannian_modules.search.symmetry.quotient import across_laws, across_symmetries, quotient
 
 __all__ = [
     "Answer",
@@ -70,6 +69,7 @@ __all__ = [
     "network_bound",
     "network_rate",
     "network_table",
+    "proof_table",
     "prove_trajectories",
     "quotient",
     "rate_against_condition",

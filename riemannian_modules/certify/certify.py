@@ -5,13 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import NoneType
 
-from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
-from riemannian_modules.certify.answer import Answer, with_step
-from riemannian_modules.certify.branching.budget import Budget
-from riemannian_modules.certify.branching.search_state import SearchState, load_search
-from riemannian_modules.certify.networks.network import network_rate
-from riemannian_modules.certify.norms import L2, WrittenFactor, WrittenL2
-from riemannian_modules.certify.symmetry.horizontal import Horizontal
+from riemannian_modules.bound import Bound
 from riemannian_modules.certify.trials import (
     FREE,
     GIVEN,
@@ -21,10 +15,18 @@ from riemannian_modules.certify.trials import (
     answered,
     best_bound,
 )
-from riemannian_modules.door import number, require
-from riemannian_modules.errors import MetricError, RegionError, SignatureError
-from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.claims.answer import Answer, with_step
+from riemannian_modules.claims.horizontal import Horizontal
+from riemannian_modules.claims.kind import KINDS, bound_of, target_of
+from riemannian_modules.claims.norms import L2
+from riemannian_modules.claims.wanted_norms import WrittenFactor, WrittenL2
+from riemannian_modules.door import require
+from riemannian_modules.errors import MetricError, RegionError
+from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.region import Box
+from riemannian_modules.search.boxes.budget import Budget
+from riemannian_modules.search.boxes.search_state import SearchState, load_search
+from riemannian_modules.search.networks.network import network_rate
 
 
 def certify(
@@ -71,9 +73,9 @@ def certify(
     Source: Lohmiller and Slotine (1998), Automatica 34; docs/theory.md states what is proved.
     """
     _check_kinds(module, region, norm, input_norm, horizontal, budget)
-    _check_target(module, rate, factor)
     request = Request(
-        module, region, norm, input_norm, horizontal, rate, factor,
+        module, region, norm, input_norm, horizontal,
+        target_of("certify", module.signature.time, rate, factor),
         budget if budget is not None else Budget(),
         load_search(resume) if isinstance(resume, (str, Path)) else resume,
     )  # fmt: skip
@@ -102,20 +104,9 @@ def contraction_rate(
     if norm is None and module.signature.state.size > LARGEST_WHOLE:
         return network_rate(module, region)
     b = best_bound(
-        Request(module, region, norm, None, None, None, None, budget if budget else Budget(), None)
+        Request(module, region, norm, None, None, None, budget if budget else Budget(), None)
     )
-    return LogNormBound(b) if module.signature.time is Time.CONTINUOUS else LipschitzBound(b)
-
-
-def _check_target(module: RiemannianModule, rate: float | None, factor: float | None) -> None:
-    is_flow = module.signature.time is Time.CONTINUOUS
-    if rate is not None and not is_flow:
-        raise SignatureError("A map has a factor, not a rate; pass factor=... instead of rate=...")
-    if factor is not None and is_flow:
-        raise SignatureError("A flow has a rate, not a factor; pass rate=... instead of factor=...")
-    for name, value in (("rate", rate), ("factor", factor)):
-        if value is not None:
-            number(f"certify: {name}", value)
+    return bound_of(KINDS[module.signature.time], b)
 
 
 def _check_kinds(

@@ -13,50 +13,30 @@ from typing import Any, Literal, TypeVar, final
 
 import numpy as np
 
-from riemannian_modules.certify.answer import Answer, Estimated, Proved, Refuted, Tried
-from riemannian_modules.certify.branching.budget import LEAST, Budget
-from riemannian_modules.certify.branching.search_state import SearchState
-from riemannian_modules.certify.branching.subdivide import partition
-from riemannian_modules.certify.branching.witness import worst_point
-from riemannian_modules.certify.certificate_data import norm_from_data
-from riemannian_modules.certify.claim import check_norm, with_metric
-from riemannian_modules.certify.deadline import OutOfTime, deadline, limited_to, time_left
-from riemannian_modules.certify.decide import box_bounds
-from riemannian_modules.certify.definite_field import refuse_indefinite
-from riemannian_modules.certify.evidence import prepared_criterion
-from riemannian_modules.certify.fields import traced_norm, tractable
-from riemannian_modules.certify.monolithic import UNDEFINED, certify_in
-from riemannian_modules.certify.networks.network import certify_network
-from riemannian_modules.certify.neural.slopes import certify_slopes
-from riemannian_modules.certify.neural.slopes_form import (
-    MOST_COORDINATES,
-    SlopesForm,
-    slopes_problem,
-)
-from riemannian_modules.certify.norms import (
+from riemannian_modules.claims.answer import Answer, Estimated, Proved, Refuted, Tried
+from riemannian_modules.claims.horizontal import Horizontal
+from riemannian_modules.claims.kind import limit_of
+from riemannian_modules.claims.norm_data import norm_from_data
+from riemannian_modules.claims.norms import (
     L1,
     L2,
     FactorL2,
     FieldL2,
+    LInf,
+    Norm,
+)
+from riemannian_modules.claims.problem import Problem, require_continuous
+from riemannian_modules.claims.wanted_norms import (
     FreeL1,
     FreeL2,
     FreeLearnedL2,
     FreeLInf,
     FreeNorm,
     FreePolynomialL2,
-    LInf,
-    Norm,
     WrittenFactor,
     WrittenL2,
     WrittenNorm,
-    proved_norm,
 )
-from riemannian_modules.certify.overflow import BeyondFloats, within_floats
-from riemannian_modules.certify.problem import Problem, limit_of, make_problem, require_continuous
-from riemannian_modules.certify.refute import refute_at_rest, refute_in_any_metric
-from riemannian_modules.certify.searching.search import find_norm
-from riemannian_modules.certify.symmetry.horizontal import Horizontal
-from riemannian_modules.certify.symmetry.quotient import check_horizontal
 from riemannian_modules.errors import (
     ConvergenceError,
     MetricError,
@@ -65,9 +45,31 @@ from riemannian_modules.errors import (
     TraceError,
     UnsupportedError,
 )
+from riemannian_modules.evidence.box_bounds import box_bounds
+from riemannian_modules.evidence.fitting import require_norm, with_metric
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
+from riemannian_modules.search.boxes.budget import LEAST, Budget
+from riemannian_modules.search.boxes.search_state import SearchState
+from riemannian_modules.search.boxes.subdivide import partition
+from riemannian_modules.search.boxes.witness import worst_point
+from riemannian_modules.search.definite_field import refuse_indefinite
+from riemannian_modules.search.fields import traced_norm, tractable
+from riemannian_modules.search.layers.slopes import prove_layers
+from riemannian_modules.search.layers.slopes_form import (
+    MOST_COORDINATES,
+    SlopesForm,
+    slopes_problem,
+)
+from riemannian_modules.search.monolithic import UNDEFINED, certify_in
+from riemannian_modules.search.networks.network import prove_network
+from riemannian_modules.search.norms.find_norm import find_norm
+from riemannian_modules.search.prepared import prepared_criterion
+from riemannian_modules.search.refute import refute_at_rest, refute_in_any_metric
+from riemannian_modules.search.traced_problem import make_problem
+from riemannian_modules.terms.deadline import OutOfTime, deadline, limited_to, time_left
+from riemannian_modules.terms.overflow import BeyondFloats, within_floats
 
 AnyNorm = Norm | FreeNorm | WrittenNorm | Literal["auto"]
 Result = TypeVar("Result")
@@ -96,15 +98,9 @@ class Request:
     norm: AnyNorm | None
     input_norm: L2 | None
     horizontal: Horizontal | None
-    rate: float | None
-    factor: float | None
+    target: float | None  # the bound that is asked for; None for the best
     budget: Budget
     resume: SearchState | None
-
-    @property
-    def target(self) -> float | None:
-        """The bound that is asked for; None for the best."""
-        return -float(self.rate) if self.rate is not None else self.factor
 
     @property
     def is_static(self) -> bool:
@@ -272,7 +268,7 @@ def _is_better(answer: Proved, best: Proved) -> bool:
 
 
 def _number(answer: Proved) -> float:
-    return -answer.rate if answer.certificate.data["claim"]["kind"] == "flow" else answer.factor
+    return float(answer.certificate.data["claim"]["bound"])
 
 
 def _slopes(request: Request, form: SlopesForm | None) -> Answer:
@@ -286,10 +282,7 @@ def _slopes(request: Request, form: SlopesForm | None) -> Answer:
         )
     norm: Any = None if isinstance(request.norm, str) else request.norm
     with limited_to(time_left() if request.is_static else FIRST * time_left()):
-        return certify_slopes(
-            form, norm=norm, input_norm=request.input_norm, rate=request.rate,
-            factor=request.factor, budget=request.budget,
-        )  # fmt: skip
+        return prove_layers(form, norm, request.input_norm, request.target, request.budget)
 
 
 def _require_exact(module: RiemannianModule) -> None:
@@ -301,7 +294,7 @@ def _require_exact(module: RiemannianModule) -> None:
 
 
 def _network(request: Request) -> Answer:
-    return certify_network(request.module, request.region, rate=request.rate, factor=request.factor)
+    return prove_network(request.module, request.region, request.target)
 
 
 def _whole(request: Request) -> Answer:
@@ -313,7 +306,7 @@ def _whole(request: Request) -> Answer:
         norm = _best_norm(problem, wanted, request.input_norm)
     if norm is None:
         return _without_norm(problem, request)
-    check_norm(problem, norm, request.input_norm)
+    require_norm(problem, norm, request.input_norm)
     return certify_in(
         problem, norm, request.input_norm, request.target, request.budget, norm_is_free=is_free,
         resume=request.resume,
@@ -340,7 +333,7 @@ def _best_bound(request: Request) -> float:
         raise ConvergenceError(
             "No norm was found in which a bound can be proved. Make the region smaller."
         )
-    check_norm(problem, norm, None)
+    require_norm(problem, norm, None)
     problem = with_metric(problem, norm)
     b = float(
         partition(problem, prepared_criterion(problem, norm), None, request.budget).bounds.max()
@@ -362,7 +355,7 @@ def _problem(request: Request) -> Problem:
             f"horizontal: its directions have {horizontal.R.shape[0]} coordinates; the state of "
             f"{type(module).__name__} has {len(problem.expressions.state)}."
         )
-    if not check_horizontal(problem, horizontal):
+    if not problem.admits(horizontal):
         raise SignatureError(
             f"horizontal: the directions left out are not proved to be of the kind "
             f"{horizontal.kind!r} for {type(module).__name__}; find them with `quotient`."
@@ -373,7 +366,7 @@ def _problem(request: Request) -> Problem:
 def _given_norm(request: Request, problem: Problem) -> Norm | None:
     if request.resume is not None and "norm" in request.resume.question:
         data = request.resume.question["norm"]
-        return proved_norm(norm_from_data(data, problem.size, "search.norm", problem.symbols))
+        return norm_from_data(data, problem.size, "search.norm", problem.symbols).proved()
     if isinstance(request.norm, (WrittenL2, WrittenFactor)):
         norm = tractable(traced_norm(request.norm, request.module, problem))
         refuse_indefinite(problem, norm)
@@ -413,7 +406,7 @@ def _candidates(problem: Problem, wanted: FreeNorm | None) -> list[Norm]:
     for free in (wanted,) if wanted is not None else (FreeL2(), FreeLInf(), FreeL1()):
         try:
             with within_floats("the search for a norm"):
-                candidates.append(proved_norm(find_norm(problem, free)))
+                candidates.append(find_norm(problem, free).proved())
         except (ConvergenceError, MetricError):
             continue
     return candidates

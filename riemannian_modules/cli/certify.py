@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from riemannian_modules.certify import Answer, Estimated, Progress
-    from riemannian_modules.certify.norms import FreeNorm, Norm
+    from riemannian_modules.claims.norms import Norm
+    from riemannian_modules.claims.wanted_norms import FreeNorm
     from riemannian_modules.region import Box
     from riemannian_modules.spec import System
     from riemannian_modules.spec.system import Goal
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 SEARCH = "search.json.gz"  # in the folder of results, where something is left to search
 # What an earlier run may have left, which would mislead beside another answer.
 STALE = (
-    "certificate.json", "contraction.png", "parts.csv", "parts.png", "rates.png", SEARCH,
-    "undecided.png",
+    "certificate.json", "contraction.png", "parts.csv", "parts.png", "proof.csv", "rates.png",
+    SEARCH, "undecided.png",
 )  # fmt: skip
 
 
@@ -94,13 +95,14 @@ def certify(
     gains between them, which reaches larger systems but is blind to couplings that cancel; a table
     shows the numbers. A composite that is too large as one system is proved by parts unasked.
 
-    Saves `certificate.json`, which `verify` proves again from its data alone, `summary.json`,
-    and pictures: `graph.png`, `contraction.png` (two trajectories whose distance stays below the
-    proved curve), `rates.png` (the rate that is proved on each box of a slice of the region), and
-    by parts `parts.csv` and `parts.png` (modules in the colour of their rates, edges as wide as
-    their gains). What stays open is in `undecided.png`: the boxes that are left, the largest in
-    front; and the search so far in `search.json.gz`, to go on with by `--resume`. So does Ctrl-C,
-    which says the command that goes on.
+    Saves `certificate.json`, which `verify` proves again from its data alone, `proof.csv`, the
+    numbers that the proof rests on, `summary.json`, and pictures: `graph.png`, `contraction.png`
+    (two trajectories whose distance stays below the proved curve), `rates.png` (the rate that is
+    proved on each box of a slice of the region), and by parts `parts.csv` and `parts.png` (modules
+    in the colour of their rates, edges as wide as their gains). What stays open is in
+    `undecided.png`: the boxes that are left, the largest in front; and the search so far in
+    `search.json.gz`, to go on with by `--resume`. So does Ctrl-C, which says the command that goes
+    on.
 
     For example:
 
@@ -255,7 +257,13 @@ def _progress(status: Status | None) -> Callable[[Progress], None]:
 
 def _print_parts(answer: Answer) -> None:
     from riemannian_modules.certify import Proved
+    from riemannian_modules.claims.norms import BlockNorm
     from riemannian_modules.cli.parts import parts_table
+    from riemannian_modules.evidence.block_checks import BlockChecks
+    from riemannian_modules.evidence.verify import read_evidence
 
-    if isinstance(answer, Proved) and answer.certificate.data["evidence"]["rule"] == "network":
-        output().print(parts_table(answer.certificate.data))
+    if not isinstance(answer, Proved):
+        return
+    claim, evidence = read_evidence(answer.certificate)
+    if isinstance(evidence, BlockChecks) and isinstance(claim.norm, BlockNorm):
+        output().print(parts_table(claim.norm, evidence))

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from riemannian_modules.certify import Answer, Estimated, Proved
+    from riemannian_modules.claims.claim import Claim
+    from riemannian_modules.evidence.evidence import Evidence
     from riemannian_modules.region import Box
     from riemannian_modules.spec import System
 
@@ -66,18 +68,33 @@ def _parts(system: System, answer: Proved) -> Figure:
 
 
 def _save_proof(system: System, answer: Proved, folder: Path) -> None:
-    from riemannian_modules.cli.parts import parts_csv
+    from riemannian_modules.cli.numbers import proof_csv
+    from riemannian_modules.evidence.verify import read_evidence
     from riemannian_modules.spec.files import write_text
 
-    data = answer.certificate.data
     answer.certificate.save(folder / "certificate.json")
-    if data["evidence"]["rule"] == "network":
-        write_text(folder / "parts.csv", parts_csv(data))
-        save_picture(folder / "parts.png", lambda: _parts(system, answer))
-    elif data["evidence"]["rule"] == "monolithic":
-        save_picture(folder / "rates.png", lambda: _rates(answer))
-    if data["claim"]["kind"] != "map":
+    claim, evidence = read_evidence(answer.certificate)
+    write_text(folder / "proof.csv", proof_csv(evidence.rows(claim)))
+    _save_own_files(system, answer, claim, evidence, folder)
+    if claim.system.kind != "map":
         save_picture(folder / "contraction.png", lambda: _trajectories(system, answer))
+
+
+def _save_own_files(
+    system: System, answer: Proved, claim: Claim, evidence: Evidence, folder: Path
+) -> None:
+    """What a kind of evidence has beside its rows."""
+    from riemannian_modules.claims.norms import BlockNorm
+    from riemannian_modules.cli.parts import parts_csv
+    from riemannian_modules.evidence.block_checks import BlockChecks
+    from riemannian_modules.evidence.boxes import Boxes
+    from riemannian_modules.spec.files import write_text
+
+    if isinstance(evidence, BlockChecks) and isinstance(claim.norm, BlockNorm):
+        write_text(folder / "parts.csv", parts_csv(claim.norm, evidence))
+        save_picture(folder / "parts.png", lambda: _parts(system, answer))
+    elif isinstance(evidence, Boxes):
+        save_picture(folder / "rates.png", lambda: _rates(answer))
 
 
 def _summary(answer: Answer, name: str, region: Box) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def explanation(answer: Answer, name: str, question: str, advice: str = SEARCH_A
 
 
 def _proved_rows(answer: Proved) -> Iterator[Row]:
-    from riemannian_modules.certify.rule_words import rule_in_words
+    from riemannian_modules.evidence.verify import read_evidence
 
     data = answer.certificate.data
     claim = data["claim"]
@@ -69,7 +69,7 @@ def _proved_rows(answer: Proved) -> Iterator[Row]:
     if "horizontal" in claim:
         yield "Counted", _directions(claim["horizontal"]["kind"])
     yield "Region", _region(data["region"])
-    yield "Rule", plain(rule_in_words(data["evidence"]))
+    yield "Rule", plain(read_evidence(answer.certificate)[1].in_words)
     yield "Statement", plain(answer.certificate.statement)
 
 
@@ -203,8 +203,7 @@ def _norm_rows(norm: dict[str, Any]) -> Iterator[Row]:
         return
     import numpy as np
 
-    from riemannian_modules.certify.claim import overshoot
-    from riemannian_modules.certify.norms import L2
+    from riemannian_modules.claims.norms import L2
 
     if "metric" not in norm:
         yield (
@@ -226,8 +225,8 @@ def _norm_rows(norm: dict[str, Any]) -> Iterator[Row]:
     yield (
         "Overshoot",
         (
-            f"{at_most(overshoot(L2(M)))}: plain (Euclidean) distance may grow by this factor at "
-            "most before it shrinks (the root of M's condition number, enclosed)"
+            f"{at_most(L2(M).parts.overshoot)}: plain (Euclidean) distance may grow by this factor "
+            "at most before it shrinks (the root of M's condition number, enclosed)"
         ),
     )
 

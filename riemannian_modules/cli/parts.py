@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,18 +13,18 @@ from riemannian_modules.cli.console import plain
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from riemannian_modules.certify.networks.comparison import Comparison
+    from riemannian_modules.claims.norms import BlockNorm
+    from riemannian_modules.evidence.block_checks import BlockChecks
+    from riemannian_modules.evidence.comparison import Comparison
 
 MOST_ROWS = 40
 
 
-def parts_table(data: Mapping[str, Any]) -> Table:
+def parts_table(norm: BlockNorm, checks: BlockChecks) -> Table:
     """For each part its own bound, the gains into it, its weight, and what they add up to."""
     from rich.table import Table
 
-    from riemannian_modules.certify.networks.network_table import comparison_of
-
-    names, C, r = comparison_of(data)
+    names, C, r = checks.names, checks.comparison, norm.weights
     logs, gains = np.log2(r.values) + r.exponents, gains_of(C)
     table = Table(
         title="The parts: the bound is the largest number of the last column",
@@ -49,11 +48,9 @@ def parts_table(data: Mapping[str, Any]) -> Table:
     return table
 
 
-def parts_csv(data: Mapping[str, Any]) -> str:
+def parts_csv(norm: BlockNorm, checks: BlockChecks) -> str:
     """The same numbers with all digits: rows (from, to, value, both weights' log2)."""
-    from riemannian_modules.certify.networks.network_table import comparison_of
-
-    names, C, r = comparison_of(data)
+    names, C, r = checks.names, checks.comparison, norm.weights
     logs = (np.log2(r.values) + r.exponents).tolist()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

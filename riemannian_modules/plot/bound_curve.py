@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riemannian_modules.canvas import BLUE, canvas
-from riemannian_modules.certify.answer import Proved
+from riemannian_modules.claims.answer import Proved
 from riemannian_modules.door import require
 from riemannian_modules.plot.claim import logarithmic_rate
 from riemannian_modules.plot.envelope import overshoot_of

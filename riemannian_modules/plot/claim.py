@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.bound import LogNormBound
-from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.certificate_data import (
-    array_from_data,
-    norm_from_data,
-    region_from_data,
-)
-from riemannian_modules.certify.claim import with_metric
-from riemannian_modules.certify.criterion import Criterion
-from riemannian_modules.certify.evidence import evidence_from_data
-from riemannian_modules.certify.norms import L2
-from riemannian_modules.certify.problem import Problem
-from riemannian_modules.certify.problem_data import problem_from_data
-from riemannian_modules.certify.symmetry.horizontal import Horizontal
+from riemannian_modules.claims.answer import Proved
+from riemannian_modules.claims.horizontal import Horizontal
+from riemannian_modules.claims.problem import Problem
+from riemannian_modules.claims.region_data import region_from_data
 from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.evidence.block_checks import BlockChecks
+from riemannian_modules.evidence.boxes import Boxes
+from riemannian_modules.evidence.criterion import Criterion
+from riemannian_modules.evidence.verify import read_evidence
 from riemannian_modules.space import Array
 
 
@@ -38,7 +31,7 @@ def inside(answer: Proved, states: Array, inputs: Array) -> Mask:
     """
     rows = answer.certificate.data["region"]["sides"]
     names = [str(row[0]) for row in rows]
-    lower, upper, constraints = region_from_data(answer.certificate.data["region"], names)
+    lower, upper, constraints, _ = region_from_data(answer.certificate.data["region"], names)
     points = np.concatenate([states, inputs], axis=1)
     size = points.shape[1]
     result: Mask = np.asarray(((points >= lower[:size]) & (points <= upper[:size])).all(1))
@@ -77,24 +70,12 @@ def opened(answer: Proved) -> tuple[Problem, Criterion]:
     Raises:
         UnsupportedError: For a proof by another rule than boxes of the whole region.
     """
-    data = answer.certificate.data
-    claim = data["claim"]
-    known = {"metric", "metric_terms", "factor_terms", "weights"}
-    rule = data["evidence"]["rule"]
-    is_sparse = isinstance(claim["norm"].get("metric"), dict)
-    if rule != "monolithic" or is_sparse or not known & set(claim["norm"]):
-        parts = " Draw the parts with network_graph." if rule == "network" else ""
+    claim, evidence = read_evidence(answer.certificate)
+    if not isinstance(evidence, Boxes):
+        parts = " Draw the parts with network_graph." if isinstance(evidence, BlockChecks) else ""
         raise UnsupportedError(
-            f"A slice: this proof, by the rule {rule!r}, has one bound of the whole region and "
-            f"none for a box of it.{parts} Draw its bound with bound_curve, or prove one in a norm "
-            "of the whole state."
+            f"A slice: this proof, by the rule {evidence.word!r}, has one bound of the whole "
+            f"region and none for a box of it.{parts} Draw its bound with bound_curve, or prove "
+            "one in a norm of the whole state."
         )
-    problem = replace(problem_from_data(data, claim["kind"]), horizontal=directions_of(answer))
-    norm = norm_from_data(claim["norm"], problem.size, "claim.norm", problem.symbols)
-    given = claim.get("input_norm")
-    m = len(problem.variables)
-    input_norm = None
-    if given is not None:
-        input_norm = L2(array_from_data(given["metric"], (m, m), "claim.input_norm.metric"))
-    problem = with_metric(problem, norm)
-    return problem, evidence_from_data(data["evidence"], problem, norm, input_norm)[0]
+    return claim.problem, evidence.test

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riemannian_modules.canvas import BLUE, canvas, legend_above
-from riemannian_modules.certify.searching.conditioning import Curve
+from riemannian_modules.certify.conditioning import Curve
 from riemannian_modules.door import require
 
 if TYPE_CHECKING:

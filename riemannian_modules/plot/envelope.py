@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.canvas import COLOURS, canvas, legend_above
-from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.symmetry.horizontal import Horizontal
+from riemannian_modules.claims.answer import Proved
+from riemannian_modules.claims.horizontal import Horizontal
 from riemannian_modules.door import number_array, require
 from riemannian_modules.engine.simulate import simulate
 from riemannian_modules.engine.trajectory import Trajectory
@@ -161,13 +161,12 @@ def _name(norm: Mapping[str, Any]) -> str:
 
 def overshoot_of(norm: Mapping[str, Any]) -> float | None:
     """``sqrt(cond M)`` of a dense constant metric that is not the identity; else None."""
-    from riemannian_modules.certify.claim import overshoot
-    from riemannian_modules.certify.norms import L2
+    from riemannian_modules.claims.norms import L2
 
     if norm["type"] != "l2" or not isinstance(norm.get("metric"), list):
         return None
     M = np.array(norm["metric"], dtype=np.float64)
-    return None if np.array_equal(M, np.eye(len(M))) else overshoot(L2(M))
+    return None if np.array_equal(M, np.eye(len(M))) else L2(M).parts.overshoot
 
 
 def distances(norm: Mapping[str, Any], d: Array) -> Array:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from riemannian_modules.canvas import BLUE, RATE_MAP, canvas, ink_on
-from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.networks.compose import NetworkBound
-from riemannian_modules.certify.networks.network_table import comparison_of
+from riemannian_modules.claims.answer import Proved
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_modules.evidence.block_checks import BlockChecks
+from riemannian_modules.evidence.verify import read_evidence
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.plot.blocks import Block, Wire
@@ -29,6 +29,7 @@ from riemannian_modules.plot.diagram import (
 )
 from riemannian_modules.plot.layout import MOST_BLOCKS, MOST_WIRES, arranged
 from riemannian_modules.plot.links import type_name
+from riemannian_modules.search.networks.compose import NetworkBound
 from riemannian_modules.space import Array
 
 if TYPE_CHECKING:
@@ -65,16 +66,16 @@ def part_bounds(proof: Proved | NetworkBound) -> PartBounds:
     if isinstance(proof, NetworkBound):
         own = dict(zip(proof.nodes, np.diagonal(proof.matrix).tolist(), strict=True))
         return PartBounds(own, [row for row in proof.table() if row[0] != row[1]], proof.bound)
-    data = proof.certificate.data
-    if data["evidence"]["rule"] != "network":
+    claim, evidence = read_evidence(proof.certificate)
+    if not isinstance(evidence, BlockChecks):
         raise UnsupportedError(
             "network_graph: the proof has no bounds of parts; make it with certify_network."
         )
-    names, comparison, _ = comparison_of(data)
+    names, comparison = evidence.names, evidence.comparison
     own = dict.fromkeys(names, 0.0)
     own |= {names[i]: value for (i, j), value in comparison.entries.items() if i == j}
     gains = [(names[j], names[i], v) for (i, j), v in comparison.entries.items() if i != j]
-    return PartBounds(own, gains, float(data["claim"]["bound"]))
+    return PartBounds(own, gains, claim.b)
 
 
 def network_graph(

@@ -14,19 +14,21 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
-from riemannian_modules.certify.answer import Proved
-from riemannian_modules.certify.claim import check_norm, with_metric
-from riemannian_modules.certify.criterion import Criterion
-from riemannian_modules.certify.decide import box_bounds
-from riemannian_modules.certify.evidence import prepared_criterion
-from riemannian_modules.certify.fields import traced_norm
-from riemannian_modules.certify.norms import Norm, WrittenFactor, WrittenL2, WrittenNorm
-from riemannian_modules.certify.problem import Problem, make_problem
+from riemannian_modules.claims.answer import Proved
+from riemannian_modules.claims.norms import Norm
+from riemannian_modules.claims.problem import Problem
+from riemannian_modules.claims.wanted_norms import WrittenFactor, WrittenL2, WrittenNorm
 from riemannian_modules.door import number, require_mapping
 from riemannian_modules.errors import RegionError
+from riemannian_modules.evidence.box_bounds import box_bounds
+from riemannian_modules.evidence.criterion import Criterion
+from riemannian_modules.evidence.fitting import require_norm, with_metric
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.plot.claim import opened
 from riemannian_modules.region import Ball, Box, Linear, Side
+from riemannian_modules.search.fields import traced_norm
+from riemannian_modules.search.prepared import prepared_criterion
+from riemannian_modules.search.traced_problem import make_problem
 from riemannian_modules.shown import Facts, Shown, at_least, at_most, counted
 from riemannian_modules.space import Array
 
@@ -133,7 +135,7 @@ def slice_in_norm(
     problem = make_problem(module, region if region is not None else Box())
     if isinstance(norm, (WrittenL2, WrittenFactor)):
         norm = traced_norm(norm, module, problem)
-    check_norm(problem, norm, None)
+    require_norm(problem, norm, None)
     problem = with_metric(problem, norm)
     criterion = prepared_criterion(problem, norm, None, time.monotonic() + seconds)
     return _slice(problem, criterion, plane, at or {}, view or {}, (boxes, seconds))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riemannian_modules.canvas import BLUE, VERMILLION, canvas
-from riemannian_modules.certify.answer import Estimated
+from riemannian_modules.claims.answer import Estimated
 from riemannian_modules.errors import DomainError, RegionError
 from riemannian_modules.space import Array
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from riemannian_modules.certify import load_certificate, load_search
-from riemannian_modules.certify.branching.search_state import FORMAT as SEARCH
-from riemannian_modules.certify.certificate import FORMAT as CERTIFICATE
+from riemannian_modules.claims.certificate import FORMAT as CERTIFICATE
 from riemannian_modules.errors import SpecError
 from riemannian_modules.results.codec import result_from_data, result_to_data
+from riemannian_modules.search.boxes.search_state import FORMAT as SEARCH
 from riemannian_modules.spec.files import json_text, load_system
 from riemannian_modules.spec.models import FORMAT as SYSTEM
 from riemannian_modules.strict_json import read_json

@@ -14,18 +14,13 @@ from typing import Any, final
 from riemannian_modules import certify, engine, plot
 from riemannian_modules.arithmetic.expression import Expressions
 from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.certify.branching.search_state import search_from_data
-from riemannian_modules.certify.norms import (
-    L1,
-    L2,
-    FactorL2,
-    FieldL2,
+from riemannian_modules.claims.norms import L1, L2, FactorL2, FieldL2, LInf
+from riemannian_modules.claims.wanted_norms import (
     FreeL1,
     FreeL2,
     FreeLearnedL2,
     FreeLInf,
     FreePolynomialL2,
-    LInf,
     WrittenFactor,
     WrittenL2,
 )
@@ -53,6 +48,7 @@ from riemannian_modules.results.proofs import (
     proof_to_data,
     trajectories_from_data,
 )
+from riemannian_modules.search.boxes.search_state import search_from_data
 from riemannian_modules.space import Port, Signals, Space
 from riemannian_modules.spec.read import system_from_data
 from riemannian_modules.spec.system import FitTask, Goal, Simulation, System

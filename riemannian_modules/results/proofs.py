@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from riemannian_modules.certify import Certificate, Curve, Estimated, Proved, Trajectories, verify
-from riemannian_modules.certify.certificate import check_format
-from riemannian_modules.certify.equilibria.trajectories import verify_trajectories
-from riemannian_modules.certify.verify import claimed_problem
+from riemannian_modules.claims.certificate import check_format
+from riemannian_modules.claims.claim_data import claim_from_data
 from riemannian_modules.errors import CertificateError
+from riemannian_modules.evidence.trajectories import verify_trajectories
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 
 
@@ -55,7 +55,7 @@ def trajectories_from_data(data: Any) -> Trajectories:
     proof_from_data(data)
     if "trajectories" not in data["claim"]:
         raise CertificateError("certificate: it claims nothing of an invariant ball.")
-    found = verify_trajectories(data, claimed_problem(data))
+    found = verify_trajectories(data, claim_from_data(data))
     if isinstance(found, Estimated):  # pragma: no cover - `verify` has just proved it
         raise CertificateError(f"certificate: {found.reason}")
     return found

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.functions import softplus
 from riemannian_modules.arithmetic.quotients import factored
-from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.search.traced_problem import make_problem
 from tests.strategies import rngs
 
 NONE = np.zeros(0)

@@ -4,8 +4,8 @@ import numpy as np
 
 import riemannian_modules as rm
 from riemannian_modules.certify import l2
-from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.evidence.criterion import make_criterion
+from riemannian_modules.search.traced_problem import make_problem
 
 SQRT_PI = float(np.sqrt(np.pi))
 

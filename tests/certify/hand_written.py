@@ -4,13 +4,14 @@ import copy
 import json
 import math
 
-from riemannian_modules.certify.atom_data import EvidenceWriter
-from riemannian_modules.certify.atoms import atom_form
-from riemannian_modules.certify.certificate_data import norm_from_data
-from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.evidence import evidence_to_data
-from riemannian_modules.certify.ranges import RangeLemma
-from riemannian_modules.certify.verify import claimed_problem
+from riemannian_modules.claims.claim import Claim
+from riemannian_modules.claims.claim_data import system_from_data
+from riemannian_modules.claims.norm_data import norm_from_data
+from riemannian_modules.evidence.boxes import Boxes
+from riemannian_modules.evidence.criterion import make_criterion
+from riemannian_modules.terms.atom_data import EvidenceWriter
+from riemannian_modules.terms.atoms import atom_form
+from riemannian_modules.terms.ranges import RangeLemma
 
 
 def certificate(kind, bound, norm, sides, system, evidence=None, *, claim=None, region=None):
@@ -358,11 +359,11 @@ def explained(data):
         RangeLemma(r["lower"], r["upper"], tuple(c and tuple(c) for c in r["cuts"]))
         for r in evidence.pop("ranges", ())
     ]
-    problem = claimed_problem(data)
+    problem = system_from_data(data)
     if {"metric_terms", "factor_terms"} & set(claim["norm"]):
         norm = norm_from_data(claim["norm"], problem.size, "norm", problem.symbols)
         criterion = make_criterion(problem, norm)
-        evidence |= evidence_to_data(problem, norm, criterion, evidence["cuts"])
+        evidence |= Boxes(criterion, evidence["cuts"]).to_data(Claim(problem, norm, 0.0))
     else:
         form = atom_form(problem.jacobian, problem.derived)
         symbols = (*problem.symbols, *(d.symbol for d in problem.derived))

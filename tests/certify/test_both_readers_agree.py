@@ -18,8 +18,8 @@ import pytest
 import riemannian_modules as rm
 from riemannian_modules import whole_file
 from riemannian_modules.certify import Proved, certify, checker, verify
-from riemannian_modules.certify.written_terms import FUNCTIONS
 from riemannian_modules.errors import CertificateError, UnsupportedError
+from riemannian_modules.evidence.written_terms import FUNCTIONS
 from tests.certify.hand_written import TRUE
 from tests.certify.hand_written import certificate as written
 from tests.certify.test_checker_mutations import is_accepted, mutated

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.decide import box_bounds, boxes_prove
-from riemannian_modules.certify.norms import L1, L2, LInf
-from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.claims.norms import L1, L2, LInf
+from riemannian_modules.evidence.box_bounds import box_bounds
+from riemannian_modules.evidence.criterion import make_criterion
+from riemannian_modules.evidence.decide import boxes_prove
+from riemannian_modules.search.traced_problem import make_problem
 from tests.strategies import rngs
 
 

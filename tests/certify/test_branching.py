@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Budget, Proved, Refuted, certify, l2, linf
-from riemannian_modules.certify.branching import subdivide
-from riemannian_modules.certify.branching.cut_tree import CutTree
-from riemannian_modules.certify.branching.subdivide import leaves_of, partition, worst_of
-from riemannian_modules.certify.branching.witness import needed
-from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.evidence.decide import boxes_prove
+from riemannian_modules.search.boxes import subdivide
+from riemannian_modules.search.boxes.subdivide import partition, worst_of
+from riemannian_modules.search.boxes.witness import needed
+from riemannian_modules.terms.cut_tree import CutTree
+from riemannian_modules.terms.cuts import leaves_of
 from tests.certify.branching_problems import Needle, Swirl, posed, swirl
 from tests.strategies import rngs
 

@@ -14,9 +14,6 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Budget, Estimated, Proved, certify, contraction_rate, l2
-from riemannian_modules.certify.branching import pieces, subdivide
-from riemannian_modules.certify.branching.search_state import fingerprint_of, load_search
-from riemannian_modules.certify.branching.subdivide import partition
 from riemannian_modules.errors import (
     CertificateError,
     ConvergenceError,
@@ -24,6 +21,9 @@ from riemannian_modules.errors import (
     RegionError,
     RiemannianError,
 )
+from riemannian_modules.search.boxes import pieces, subdivide
+from riemannian_modules.search.boxes.search_state import fingerprint_of, load_search
+from riemannian_modules.search.boxes.subdivide import partition
 from tests.certify.branching_problems import Swirl, posed, same, swirl
 
 TARGET = -0.8  # cannot be proved of the swirl, so every search ends by its budget
@@ -259,8 +259,8 @@ def test_the_work_of_an_executor_that_breaks_is_kept(posed_swirl, tmp_path, monk
 
 SCRIPT = """
 from riemannian_modules.certify import Budget
-from riemannian_modules.certify.branching.search_state import fingerprint_of
-from riemannian_modules.certify.branching.subdivide import partition
+from riemannian_modules.search.boxes.search_state import fingerprint_of
+from riemannian_modules.search.boxes.subdivide import partition
 from tests.certify.branching_problems import swirl
 problem, criterion = swirl()
 parts = partition(problem, criterion, -0.8, Budget(boxes=200, seconds=300.0))

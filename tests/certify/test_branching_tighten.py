@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Budget, l1, l2, linf
-from riemannian_modules.certify.branching.subdivide import partition
-from riemannian_modules.certify.branching.tighten import fewest_bits, tighten_exactly
-from riemannian_modules.certify.decide import boxes_prove
+from riemannian_modules.evidence.decide import boxes_prove
+from riemannian_modules.search.boxes.subdivide import partition
+from riemannian_modules.search.boxes.tighten import fewest_bits, tighten_exactly
 from tests.certify.branching_problems import posed
 from tests.strategies import rngs
 

@@ -271,5 +271,5 @@ def test_products_of_unbounded_atoms_are_decided_along_each_of_them(tmp_path):
 
 
 def test_slopes_of_activations_are_those_of_the_library():
-    library = pytest.importorskip("riemannian_modules.certify.neural.slope_table")
+    library = pytest.importorskip("riemannian_modules.claims.slope_table")
     assert {k: tuple(map(float, v)) for k, v in checker.SLOPES.items()} == library.SLOPES

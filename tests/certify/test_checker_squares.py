@@ -7,14 +7,14 @@ import pytest
 import sympy as sp
 
 import riemannian_modules as rm
-from riemannian_modules.arithmetic.expression_data import PLAIN, expressions_to_data
 from riemannian_modules.certify import Estimated, Proved, checker, l2, verify
-from riemannian_modules.certify.claim import claim_to_data
-from riemannian_modules.certify.norms import FieldL2
-from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.squares.polynomial_metric import find_by_squares
-from riemannian_modules.certify.squares.square_rule import prove_by_squares
+from riemannian_modules.claims.claim import Claim
+from riemannian_modules.claims.norms import FieldL2
+from riemannian_modules.evidence.registry import certificate_of
 from riemannian_modules.region import box
+from riemannian_modules.search.squares.polynomial_metric import find_by_squares
+from riemannian_modules.search.squares.square_search import prove_by_squares
+from riemannian_modules.search.traced_problem import make_problem
 from tests.certify import hand_written
 from tests.certify.hand_written import changed
 from tests.certify.test_certificate_schema import SCHEMA, fits
@@ -53,20 +53,7 @@ def certificate(module, region, norm_of, target):
     proved = prove_by_squares(problem, norm, target)
     assert proved is not None
     b, evidence = proved
-    sides = [
-        [s.name, *("inf" if v == np.inf else "-inf" if v == -np.inf else v for v in (lo, hi))]
-        for s, lo, hi in zip(
-            problem.symbols, problem.lower.tolist(), problem.upper.tolist(), strict=True
-        )
-    ]
-    data = {
-        "format": "riemannian-modules certificate",
-        "version": 3,
-        "claim": claim_to_data(problem, norm, None, b),
-        "region": {"sides": sides},
-        "system": {"type": "expressions", **expressions_to_data(problem.expressions, PLAIN)},
-        "evidence": evidence,
-    }
+    data = certificate_of(Claim(problem, norm, b), evidence).data
     return json.loads(json.dumps(data))
 
 

@@ -10,9 +10,9 @@ import sympy as sp
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Estimated, Proved, certify, l2, verify
-from riemannian_modules.certify.constant_basis import basis_of_metric
-from riemannian_modules.certify.normal_form import normal, square_root, vanishes
 from riemannian_modules.errors import CertificateError
+from riemannian_modules.terms.constant_basis import basis_of_metric
+from riemannian_modules.terms.normal_form import normal, square_root, vanishes
 from tests.cases import systems_metrics as m
 
 X, Y = sp.symbols("x y", real=True)

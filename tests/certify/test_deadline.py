@@ -7,18 +7,10 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify import (
-    Budget,
-    Estimated,
-    Proved,
-    certify,
-    coordinates,
-    l2,
-    monolithic,
-    trials,
-)
-from riemannian_modules.certify.deadline import OutOfTime, limited_to, time_left, unlimited
-from riemannian_modules.certify.squares.linear_forms import nullspace
+from riemannian_modules.certify import Budget, Estimated, Proved, certify, coordinates, l2, trials
+from riemannian_modules.search import monolithic
+from riemannian_modules.search.linear_forms import nullspace
+from riemannian_modules.terms.deadline import OutOfTime, limited_to, time_left, unlimited
 
 
 class Pair(rm.Flow):
@@ -114,10 +106,10 @@ SLOW = [  # each took from twenty seconds to several minutes
     lambda x, y: (1 / (1 + y**2), x**2 / (1 + x**2)),
 ]
 WORK = [  # steps of exact algebra that have nothing before their end
-    ("riemannian_modules.certify.normal_form", "with_short_powers"),
-    ("riemannian_modules.certify.atoms", "factored"),
-    ("riemannian_modules.certify.ranges", "factored"),
-    ("riemannian_modules.certify.squares.gram_program", "pair_coefficients"),
+    ("riemannian_modules.terms.normal_form", "with_short_powers"),
+    ("riemannian_modules.terms.atoms", "factored"),
+    ("riemannian_modules.terms.ranges", "factored"),
+    ("riemannian_modules.search.squares.gram_program", "pair_coefficients"),
 ]
 
 

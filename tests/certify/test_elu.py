@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.compile import compile_floats
 from riemannian_modules.certify import Proved, certify
-from riemannian_modules.certify.neural.slopes_form import slopes_problem
 from riemannian_modules.errors import UnsupportedError
+from riemannian_modules.search.layers.slopes_form import slopes_problem
 from tests.certify.files import is_proved_by_all
 
 WRITTEN = {

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riemannian_modules.certify import Proved, certify
-from riemannian_modules.certify.constraints import Constraints
-from riemannian_modules.certify.emptiness import contradiction
+from riemannian_modules.claims.constraints import Constraints
 from riemannian_modules.errors import RegionError
 from riemannian_modules.region import Linear, box, simplex
+from riemannian_modules.search.emptiness import contradiction
 from tests.cases import systems as s
 from tests.strategies import rngs
 

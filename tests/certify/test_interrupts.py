@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Budget, Estimated, Proved, certify, l2, monolithic, trials
-from riemannian_modules.certify.branching import pieces, subdivide
-from riemannian_modules.certify.branching.search_state import load_search
+from riemannian_modules.certify import Budget, Estimated, Proved, certify, l2, trials
+from riemannian_modules.search import monolithic
+from riemannian_modules.search.boxes import pieces, subdivide
+from riemannian_modules.search.boxes.search_state import load_search
 from tests.certify.branching_problems import Swirl
 from tests.cli.commands import ring
 

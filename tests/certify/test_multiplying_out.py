@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.certify import certify, coordinates, l1, l2, linf
-from riemannian_modules.certify.atoms import atom_form
-from riemannian_modules.certify.multiplying_out import multiplied_out, polynomial
 from riemannian_modules.region import ball, box
+from riemannian_modules.terms.atoms import atom_form
+from riemannian_modules.terms.multiplying_out import multiplied_out, polynomial
 from tests.certify.files import is_proved_by_all
 
 q, r, x = sp.symbols("q r x", real=True)

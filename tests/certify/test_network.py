@@ -19,14 +19,14 @@ from riemannian_modules.certify import (
     network_bound,
     verify,
 )
-from riemannian_modules.certify.networks.compose import comparison_bound
-from riemannian_modules.certify.networks.gain import weighted_gain
 from riemannian_modules.errors import (
     CertificateError,
     MetricError,
     SignatureError,
     UnsupportedError,
 )
+from riemannian_modules.search.networks.compose import comparison_bound
+from riemannian_modules.search.networks.gain import weighted_gain
 from tests.strategies import rngs
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
-from riemannian_modules.certify.networks.sparse_definite import (
+from riemannian_modules.arithmetic.sparse_definite import (
     is_sparse_semidefinite,
     sparse_symmetric,
 )

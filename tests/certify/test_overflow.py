@@ -32,10 +32,10 @@ from riemannian_modules.certify import (
     prove_trajectories,
     verify,
 )
-from riemannian_modules.certify.searching import cone_program
-from riemannian_modules.certify.searching.cone_program import ConeProgram
 from riemannian_modules.errors import RiemannianError
 from riemannian_modules.region import box
+from riemannian_modules.search.metrics import cone_program
+from riemannian_modules.search.metrics.cone_program import ConeProgram
 
 SHORT = Budget(boxes=20, seconds=0)
 CONSTANTS = [0.0, 1.0, -2.5, 5e-324, 1e-300, 1e-12, 1e12, 1e155, 1e300, 1e308, -1.7e308]

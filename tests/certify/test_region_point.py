@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from riemannian_modules.certify.constraints import Constraints
-from riemannian_modules.certify.region_point import is_point_of, point_of
+from riemannian_modules.claims.constraints import Constraints, is_point_of
 from riemannian_modules.region import Ball, Linear
+from riemannian_modules.search.region_point import point_of
 from tests.strategies import rngs
 
 INF = np.inf

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Estimated, Proved, certify, checker, l2, monolithic, verify
+from riemannian_modules.certify import Estimated, Proved, certify, checker, l2, verify
+from riemannian_modules.search import monolithic
 from tests.cases.systems_regions import Mixture
 
 # x' = x expands. In the "metric" M = x it seems to contract: 2 b M - Mdot - 2 M J = -5 x is

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from riemannian_modules.certify import Proved, verify
-from riemannian_modules.certify.searching.conditioning import rate_against_condition
+from riemannian_modules.certify.conditioning import rate_against_condition
 from riemannian_modules.errors import MetricError
 from tests.cases import systems as s
 

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from riemannian_modules.certify import Proved, certify, l2, linf
-from riemannian_modules.certify.searching import pencils as pencils_file
-from riemannian_modules.certify.searching.cone_program import (
+from riemannian_modules.region import box
+from riemannian_modules.search.metrics import pencils as pencils_file
+from riemannian_modules.search.metrics.cone_program import (
     ConeProgram,
     packed,
     packing,
     symmetric_basis,
 )
-from riemannian_modules.certify.searching.constant_metric import constant_metric
-from riemannian_modules.certify.searching.pencils import ConstantPencils, Limits, smallest_bound
-from riemannian_modules.certify.searching.weights import best_weights
-from riemannian_modules.region import box
+from riemannian_modules.search.metrics.constant_metric import constant_metric
+from riemannian_modules.search.metrics.pencils import ConstantPencils, Limits, smallest_bound
+from riemannian_modules.search.metrics.weights import best_weights
 from tests.cases import systems as s
 
 few = settings(max_examples=8, deadline=None)

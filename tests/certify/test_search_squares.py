@@ -12,29 +12,27 @@ from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Estimated, Proved, certify, l2, verify
-from riemannian_modules.certify.deadline import limited_to
-from riemannian_modules.certify.norms import FieldL2
-from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.searching.sampled_metric import find_by_samples
-from riemannian_modules.certify.squares.gram_program import (
+from riemannian_modules.claims.claim import Claim
+from riemannian_modules.claims.norms import FieldL2
+from riemannian_modules.errors import CertificateError, ConvergenceError
+from riemannian_modules.evidence.bounded_terms import Bounded
+from riemannian_modules.evidence.squares import Squares, rate_matrix
+from riemannian_modules.evidence.sums_of_squares import verify_sos
+from riemannian_modules.region import box
+from riemannian_modules.search.linear_forms import nullspace
+from riemannian_modules.search.norms.sampled_metric import find_by_samples
+from riemannian_modules.search.squares.gram_program import (
     face,
     prove_sos,
     shape_of,
     unit_forms,
 )
-from riemannian_modules.certify.squares.linear_forms import nullspace
-from riemannian_modules.certify.squares.metric_family import polynomial_family
-from riemannian_modules.certify.squares.polynomial_metric import find_by_squares
-from riemannian_modules.certify.squares.polynomial_ring import ring_of
-from riemannian_modules.certify.squares.region_sides import Bounded
-from riemannian_modules.certify.squares.square_rule import (
-    prove_by_squares,
-    rate_matrix,
-    squares_hold,
-)
-from riemannian_modules.certify.squares.sums_of_squares import verify_sos
-from riemannian_modules.errors import CertificateError, ConvergenceError
-from riemannian_modules.region import box
+from riemannian_modules.search.squares.metric_family import polynomial_family
+from riemannian_modules.search.squares.polynomial_metric import find_by_squares
+from riemannian_modules.search.squares.square_search import prove_by_squares
+from riemannian_modules.search.traced_problem import make_problem
+from riemannian_modules.terms.deadline import limited_to
+from riemannian_modules.terms.polynomial_ring import ring_of
 from tests.cases import systems as s
 from tests.cases.systems_more import MooreGreitzer
 from tests.certify.hand_written import TRUE, changed
@@ -144,6 +142,17 @@ def test_a_nullspace_is_annulled_exactly():
     assert all(sum(row.get(k, 0) * v[k] for k in range(7)) == 0 for row in rows for v in basis)
 
 
+def written(problem, norm, b, evidence):
+    """Evidence as a file holds it."""
+    return json.loads(json.dumps(evidence.to_data(Claim(problem, norm, b))))
+
+
+def squares_hold(problem, norm, b, data):
+    """Whether evidence that is read from a file proves a bound."""
+    claim = Claim(problem, norm, b)
+    return Squares.read(data, claim).proves(claim) is None
+
+
 @settings(max_examples=6, deadline=None)
 @given(st.sampled_from([2, 3, 4]), st.integers(-3, 3), st.integers(-2, 2), st.integers(1, 4))
 def test_a_sheared_linear_flow_contracts_on_the_whole_plane_at_its_linear_rate(k, top, low, b):
@@ -152,9 +161,9 @@ def test_a_sheared_linear_flow_contracts_on_the_whole_plane_at_its_linear_rate(k
     metric = find_by_squares(problem, l2(degree=2 * (k - 1)))
     proved = prove_by_squares(problem, metric, None)
     assert proved is not None
-    bound, data = proved
+    bound, evidence = proved
     assert 0.999 <= -bound <= 1
-    data = json.loads(json.dumps(data))
+    data = written(problem, metric, bound, evidence)
     assert squares_hold(problem, metric, bound, data)
     assert not squares_hold(problem, metric, bound - 1e-3, data)
 
@@ -163,7 +172,8 @@ def test_a_sheared_linear_flow_contracts_on_the_whole_plane_at_its_linear_rate(k
 def test_changed_evidence_proves_nothing(part):
     problem = make_problem(Shear({2: 1}, 1, 2), box())
     metric = find_by_squares(problem, l2(degree=2))
-    bound, data = prove_by_squares(problem, metric, None)
+    bound, evidence = prove_by_squares(problem, metric, None)
+    data = written(problem, metric, bound, evidence)
     assert squares_hold(problem, metric, bound, data)
 
     def first(data):
@@ -198,7 +208,7 @@ def test_an_exact_shear_metric_is_proved_at_its_exact_rate_on_the_whole_plane():
     metric = FieldL2(((sp.Integer(1), 2 * Y), (2 * Y, 1 + 4 * Y**2)))
     proved = prove_by_squares(problem, metric, -1.0)  # not uniformly definite: a weight is needed
     assert proved is not None
-    assert squares_hold(problem, metric, -1.0, json.loads(json.dumps(proved[1])))
+    assert squares_hold(problem, metric, -1.0, written(problem, metric, -1.0, proved[1]))
     assert prove_by_squares(problem, metric, float(np.nextafter(-1.0, -2))) is None
     indefinite = FieldL2(((sp.Integer(1), 2 * Y), (2 * Y, 4 * Y**2)))
     assert prove_by_squares(problem, indefinite, -0.5) is None
@@ -240,7 +250,7 @@ def test_a_step_map_is_searched_in_its_own_way():
     proved = prove_by_squares(problem, metric, None)
     assert proved is not None
     assert 0.5 <= proved[0] <= 0.501
-    assert squares_hold(problem, metric, proved[0], proved[1])
+    assert squares_hold(problem, metric, proved[0], written(problem, metric, *proved))
 
 
 class Turned(rm.Flow):

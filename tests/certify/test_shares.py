@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from riemannian_modules.certify.atoms import atom_form
-from riemannian_modules.certify.multiplying_out import polynomial
-from riemannian_modules.certify.shares import in_shares
+from riemannian_modules.terms.atoms import atom_form
+from riemannian_modules.terms.multiplying_out import polynomial
+from riemannian_modules.terms.shares import in_shares
 
 x, y, z = sp.symbols("x y z", real=True)
 TOTAL = sp.exp(x) + 2 * sp.exp(y - z) + 3

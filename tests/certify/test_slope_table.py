@@ -5,7 +5,7 @@ from __future__ import annotations
 import mpmath as mp
 import pytest
 
-from riemannian_modules.certify.neural.slope_table import SLOPES
+from riemannian_modules.claims.slope_table import SLOPES
 
 _DERIVATIVES = {
     "abs": mp.sign,

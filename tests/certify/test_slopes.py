@@ -16,9 +16,9 @@ import pytest
 
 import riemannian_modules as rm
 from riemannian_modules.certify import l2
-from riemannian_modules.certify.answer import Answer, Estimated, Proved
-from riemannian_modules.certify.neural.slopes import certify_slopes, implicit_layer, verify_slopes
+from riemannian_modules.claims.answer import Answer, Estimated, Proved
 from riemannian_modules.errors import RiemannianError
+from riemannian_modules.evidence.verify import verify
 from riemannian_modules.modules import (
     ELU,
     GELU,
@@ -39,6 +39,8 @@ from riemannian_modules.modules import (
     Tanh,
     UnitDelay,
 )
+from riemannian_modules.search.layers.implicit_layer import implicit_layer
+from riemannian_modules.search.layers.slopes import certify_slopes
 from tests.shared import shared_path
 
 Array = Any
@@ -62,7 +64,7 @@ def random_weights(seed: int, *sizes: int) -> list[Array]:
 
 def proved(answer: Answer) -> Proved:
     assert isinstance(answer, Proved), str(answer)
-    again = verify_slopes(json.loads(json.dumps(answer.certificate.data)))
+    again = verify(json.loads(json.dumps(answer.certificate.data)))
     assert isinstance(again, Proved)
     assert again.bound == answer.bound
     assert again.certificate.statement == answer.certificate.statement
@@ -347,10 +349,11 @@ def test_altered_certificates_are_refused(certificate: dict[str, Any]) -> None:
         (("claim", "norm", "metric", 0), [2.0, 0.0]),
         (("system", "activations"), [[0.0, 1.2]] * 7),
         (("system", "activations"), [["gelu", 7]]),
+        (("claim", "norm", "metric"), [[1.0, 0.0], [0.0, -1.0]]),
         (("evidence", "compression", 0, 0), certificate["evidence"]["compression"][0][0] * 2),
     ]
     for path, value in edits:
-        assert isinstance(verify_slopes(_altered(certificate, path, value)), Estimated), path
+        assert isinstance(verify(_altered(certificate, path, value)), Estimated), path
 
 
 def test_certificates_that_say_more_than_is_proved_are_errors(certificate: dict[str, Any]) -> None:
@@ -367,7 +370,6 @@ def test_certificates_that_say_more_than_is_proved_are_errors(certificate: dict[
         (("system", "C"), {"shape": [7, 5], "entries": [[0, 0, 1.0], [0, 0, 2.0]]}),
         (("system", "C"), {"shape": [7, 5], "entries": [[7, 0, 1.0]]}),
         (("region", "sides"), []),
-        (("claim", "norm", "metric"), [[1.0, 0.0], [0.0, -1.0]]),
         (("system", "activations"), [["cube", 7]]),
         (("system", "size"), 4),
         (("version",), 1),
@@ -377,13 +379,13 @@ def test_certificates_that_say_more_than_is_proved_are_errors(certificate: dict[
         (("region", "sides", 0), ["u[0]", 1.0, 0.0]),
     ]:  # fmt: skip
         with pytest.raises(RiemannianError):
-            verify_slopes(_altered(certificate, path, value))
+            verify(_altered(certificate, path, value))
 
 
 def test_a_stronger_claim_in_words_is_replaced_by_what_is_proved(
     certificate: dict[str, Any],
 ) -> None:
     lying = _altered(certificate, ("claim", "statement"), "It contracts at any rate.")
-    answer = verify_slopes(lying)
+    answer = verify(lying)
     assert isinstance(answer, Proved)
     assert answer.certificate.statement == certificate["claim"]["statement"]

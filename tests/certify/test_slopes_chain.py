@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import riemannian_modules as rm
-from riemannian_modules.certify.neural.slopes_chain import chain_multipliers
-from riemannian_modules.certify.neural.slopes_form import slopes_problem
-from riemannian_modules.certify.neural.slopes_pencil import compression_of, pencil_of
-from riemannian_modules.certify.neural.slopes_proof import proves
-from riemannian_modules.certify.neural.slopes_search import feasible_start, follow_centres
-from riemannian_modules.certify.neural.slopes_system import SlopesForm
+from riemannian_modules.claims.slopes_system import SlopesForm
+from riemannian_modules.evidence.slope_multipliers import proves
 from riemannian_modules.modules import GELU, Affine, ReLU, Tanh
+from riemannian_modules.search.layers.slopes_chain import chain_multipliers
+from riemannian_modules.search.layers.slopes_form import slopes_problem
+from riemannian_modules.search.layers.slopes_pencil import compression_of, pencil_of
+from riemannian_modules.search.layers.slopes_search import feasible_start, follow_centres
 
 
 def net(seed: int, sizes: tuple[int, ...], kind: Any) -> SlopesForm:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 import riemannian_modules as rm
-from riemannian_modules.certify.neural.slopes_form import slopes_problem
-from riemannian_modules.certify.neural.slopes_matrix import (
+from riemannian_modules.claims.slopes_matrix import (
     enclosed,
     fractions,
     matrix_from_data,
@@ -22,8 +21,9 @@ from riemannian_modules.certify.neural.slopes_matrix import (
     product,
     total,
 )
-from riemannian_modules.certify.neural.slopes_system import SlopesForm
+from riemannian_modules.claims.slopes_system import SlopesForm
 from riemannian_modules.modules import GELU, Affine, ReLU, SiLU, Sum, Tanh
+from riemannian_modules.search.layers.slopes_form import slopes_problem
 
 VALUES: dict[str, Any] = {
     "abs": np.abs, "arctan": np.arctan, "cos": np.cos, "erf": special.erf,

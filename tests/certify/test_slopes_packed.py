@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from riemannian_modules.certify.neural.slopes_packed import Packing
+from riemannian_modules.search.layers.slopes_packed import Packing
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])

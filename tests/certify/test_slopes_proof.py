@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from riemannian_modules.arithmetic.rational_definite import is_negative_definite_rational
-from riemannian_modules.certify.neural.slopes_matrix import fractions
-from riemannian_modules.certify.neural.slopes_pencil import compression_of, pencil_of
-from riemannian_modules.certify.neural.slopes_proof import proves
-from riemannian_modules.certify.neural.slopes_search import feasible_start, follow_centres
-from riemannian_modules.certify.neural.slopes_system import SlopesForm
+from riemannian_modules.claims.slopes_matrix import fractions
+from riemannian_modules.claims.slopes_system import SlopesForm
+from riemannian_modules.evidence.slope_multipliers import proves
 from riemannian_modules.modules.module import Time
+from riemannian_modules.search.layers.slopes_pencil import compression_of, pencil_of
+from riemannian_modules.search.layers.slopes_search import feasible_start, follow_centres
 
 
 def exact_matrix(form: SlopesForm, b: float, M: Any, N: Any, t: Any, H: Any) -> Any:

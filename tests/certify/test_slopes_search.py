@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from riemannian_modules.certify.neural.slopes_pencil import Pencil, pencil_of
-from riemannian_modules.certify.neural.slopes_search import feasible_start, follow_centres
-from riemannian_modules.certify.neural.slopes_system import SlopesForm
+from riemannian_modules.claims.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
+from riemannian_modules.search.layers.slopes_pencil import Pencil, pencil_of
+from riemannian_modules.search.layers.slopes_search import feasible_start, follow_centres
 
 
 def random_pencil(rng: np.random.Generator, is_plain: bool) -> Pencil:

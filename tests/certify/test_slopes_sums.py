@@ -22,8 +22,8 @@ from riemannian_modules.certify import (
     linf,
     verify,
 )
-from riemannian_modules.certify.neural.slopes_sums import sums_bound
 from riemannian_modules.errors import MetricError, SignatureError
+from riemannian_modules.evidence.slope_sums import sums_bound
 from riemannian_modules.modules.module import Time
 
 NORMS = {"l1": l1, "linf": linf}

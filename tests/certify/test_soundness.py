@@ -23,11 +23,8 @@ from riemannian_modules.certify import (
     linf,
     verify,
 )
-from riemannian_modules.certify.atoms import atom_form
-from riemannian_modules.certify.branching import witness
 from riemannian_modules.certify.certify import contraction_rate
-from riemannian_modules.certify.norms import L1, L2, LInf
-from riemannian_modules.certify.ranges import atom_range, range_lemma
+from riemannian_modules.claims.norms import L1, L2, LInf
 from riemannian_modules.errors import (
     CertificateError,
     MetricError,
@@ -36,6 +33,9 @@ from riemannian_modules.errors import (
     UnsupportedError,
 )
 from riemannian_modules.region import Box, ball, box
+from riemannian_modules.search.boxes import witness
+from riemannian_modules.terms.atoms import atom_form
+from riemannian_modules.terms.ranges import atom_range, range_lemma
 from tests.strategies import rngs
 
 QUICK = Budget(boxes=100, seconds=5.0)

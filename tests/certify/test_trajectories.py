@@ -22,18 +22,15 @@ from riemannian_modules.certify import (
     quotient,
     verify,
 )
-from riemannian_modules.certify.equilibria.part_norm import part_norm, root_down, root_up
-from riemannian_modules.certify.equilibria.rest import drift_squared
-from riemannian_modules.certify.equilibria.trajectories import (
-    Trajectories,
-    enclose_equilibrium,
-    prove_trajectories,
-    verify_trajectories,
-)
-from riemannian_modules.certify.norms import L1, L2, LInf
-from riemannian_modules.certify.problem import make_problem
+from riemannian_modules.certify.trajectories import enclose_equilibrium, prove_trajectories
+from riemannian_modules.claims.claim_data import claim_from_data
+from riemannian_modules.claims.norms import L1, L2, LInf
+from riemannian_modules.claims.part_norm import root_down, root_up
 from riemannian_modules.errors import CertificateError, SignatureError
+from riemannian_modules.evidence.drift import drift_squared
+from riemannian_modules.evidence.trajectories import Trajectories, verify_trajectories
 from riemannian_modules.region import Box
+from riemannian_modules.search.traced_problem import make_problem
 from tests.cases import systems as s
 from tests.certify.files import as_read, forged
 from tests.strategies import rngs
@@ -273,9 +270,14 @@ def test_across_a_conservation_law_nothing_is_claimed_of_trajectories():
         prove_trajectories(answer)
 
 
+def proved_again(data):
+    """What is proved of trajectories by a certificate's data."""
+    return verify_trajectories(data, claim_from_data(data))
+
+
 def test_the_claim_is_proved_again_from_the_data():
-    found, problem = trajectories(*TILTED), make_problem(TILTED[0], TILTED[1])
-    again = verify_trajectories(found.certificate.data, problem)
+    found = trajectories(*TILTED)
+    again = proved_again(found.certificate.data)
     assert isinstance(again, Trajectories)
     assert again.equilibrium == found.equilibrium
     assert again.statements == found.statements
@@ -297,9 +299,8 @@ def test_the_claim_is_proved_again_from_the_data():
 )
 def test_a_ball_that_is_not_proved_is_refused(changes):
     found = trajectories(*RELAXATION, center=[0.0, 0.0])
-    problem = make_problem(RELAXATION[0], RELAXATION[1])
-    assert isinstance(verify_trajectories(forged(found), problem), Trajectories)
-    assert isinstance(verify_trajectories(forged(found, **changes), problem), Estimated)
+    assert isinstance(proved_again(forged(found)), Trajectories)
+    assert isinstance(proved_again(forged(found, **changes)), Estimated)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +311,7 @@ def test_a_ball_that_is_not_proved_is_refused(changes):
 def test_a_claim_that_cannot_be_read_is_an_error(changes):
     found = trajectories(*RELAXATION)
     with pytest.raises(CertificateError):
-        verify_trajectories(forged(found, **changes), make_problem(*RELAXATION[:2]))
+        proved_again(forged(found, **changes))
 
 
 def test_a_bound_that_does_not_contract_proves_nothing_of_trajectories():
@@ -341,10 +342,10 @@ def test_a_region_without_equilibrium_is_refused():
 
 
 def constrained(region):
-    """The relaxation's certificate on a smaller region, and its problem there."""
+    """The relaxation's certificate on a smaller region."""
     module, sides, norm = RELAXATION
     whole = Box(sides.sides, region.constraints)
-    return proved(module, whole, norm).certificate.data, make_problem(module, whole)
+    return proved(module, whole, norm).certificate.data
 
 
 def ball_of(data, center, radius):
@@ -353,33 +354,33 @@ def ball_of(data, center, radius):
 
 
 def test_a_linear_constraint_cuts_the_ball_by_its_dual_norm():
-    data, problem = constrained(rm.box().linear({"x[0]": 1.0, "x[1]": 1.0}, upper=2.5))
+    data = constrained(rm.box().linear({"x[0]": 1.0, "x[1]": 1.0}, upper=2.5))
     # The line x + y = 2.5 is 2.5 / sqrt 2 = 1.7677 away from 0.
     for radius, wanted in ((1.7677, Trajectories), (1.7678, Estimated)):
-        assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], radius), problem), wanted)
+        assert isinstance(proved_again(ball_of(data, [0.0, 0.0], radius)), wanted)
 
 
 def test_a_constraint_on_state_and_input_has_to_hold_for_every_input():
-    data, problem = constrained(rm.box().linear({"x[0]": 1.0, "u[0]": -2.0}, -4.0))
+    data = constrained(rm.box().linear({"x[0]": 1.0, "u[0]": -2.0}, -4.0))
     # x - 2 u >= -4 for u up to 1: x >= -2.
     for radius, wanted in ((2.0, Trajectories), (2.001, Estimated)):
-        assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], radius), problem), wanted)
+        assert isinstance(proved_again(ball_of(data, [0.0, 0.0], radius)), wanted)
 
 
 def test_a_constraint_on_inputs_alone_leaves_the_ball_as_it_is():
-    data, problem = constrained(rm.box().linear({"u[0]": 1.0, "u[1]": 1.0}, -1.0, 1.0))
-    assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], 3.0), problem), Trajectories)
+    data = constrained(rm.box().linear({"u[0]": 1.0, "u[1]": 1.0}, -1.0, 1.0))
+    assert isinstance(proved_again(ball_of(data, [0.0, 0.0], 3.0)), Trajectories)
 
 
 def test_a_ball_of_the_region_holds_the_invariant_one():
-    data, problem = constrained(rm.ball({"x[0]": 0.25, "x[1]": 0.0}, 2.0))
+    data = constrained(rm.ball({"x[0]": 0.25, "x[1]": 0.0}, 2.0))
     for radius, wanted in ((1.7499999, Trajectories), (1.7500001, Estimated)):
-        assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], radius), problem), wanted)
-    data, problem = constrained(rm.ball({"x[0]": 0.0}, 2.0, [[0.25]]))  # |x_0| <= 4
+        assert isinstance(proved_again(ball_of(data, [0.0, 0.0], radius)), wanted)
+    data = constrained(rm.ball({"x[0]": 0.0}, 2.0, [[0.25]]))  # |x_0| <= 4
     for radius, wanted in ((3.0, Trajectories), (3.01, Estimated)):
-        assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], radius), problem), wanted)
-    data, problem = constrained(rm.ball({"x[0]": 0.0, "u[0]": 0.0}, 2.0))
-    assert isinstance(verify_trajectories(ball_of(data, [0.0, 0.0], 1.5), problem), Estimated)
+        assert isinstance(proved_again(ball_of(data, [0.0, 0.0], radius)), wanted)
+    data = constrained(rm.ball({"x[0]": 0.0, "u[0]": 0.0}, 2.0))
+    assert isinstance(proved_again(ball_of(data, [0.0, 0.0], 1.5)), Estimated)
 
 
 @given(rngs, st.integers(1, 6))
@@ -392,17 +393,17 @@ def test_the_dual_norm_is_bounded_from_above_and_tightly(rng, n):
     exact_a = sp.Matrix([sp.Rational(v.numerator, v.denominator) for v in a])
     exact = (exact_a.T * exact_M.LUsolve(exact_a))[0]
     row = dict(enumerate(a))
-    bound = part_norm(L2(M)).dual_squared(row)
+    bound = L2(M).parts.dual_squared(row)
     assert bound >= Fraction(int(exact.p), int(exact.q))
     assert float(bound) <= float(exact) * (1 + 1e-6)
     w, size = np.exp(rng.normal(size=n)), np.abs([float(v) for v in a])
-    assert float(part_norm(L1(w)).dual_squared(row)) == pytest.approx((size / w).max() ** 2)
-    assert float(part_norm(LInf(w)).dual_squared(row)) == pytest.approx((size @ w) ** 2)
+    assert float(L1(w).parts.dual_squared(row)) == pytest.approx((size / w).max() ** 2)
+    assert float(LInf(w).parts.dual_squared(row)) == pytest.approx((size @ w) ** 2)
 
 
 def test_the_dual_norm_of_a_nearly_singular_metric_is_exact():
     M = np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]])  # det M = 2^-52
-    assert part_norm(L2(M)).dual_squared({0: Fraction(1)}) == 2**52 + 1
+    assert L2(M).parts.dual_squared({0: Fraction(1)}) == 2**52 + 1
 
 
 @given(st.fractions(min_value=0), st.integers(-900, 900))
@@ -421,7 +422,7 @@ def test_the_drift_is_bounded_at_every_input(rng):
     root = rng.normal(size=(3, 3))
     M, c = root @ root.T + np.eye(3), rng.normal(size=3)
     M = 0.5 * (M + M.T)
-    bound = drift_squared(part_norm(L2(M)), problem, c)
+    bound = drift_squared(L2(M).parts, problem, c)
     most = 0
     for u in [*rng.uniform(-1, 2, (20, 3)), *np.array(list(np.ndindex(2, 2, 2))) * 3.0 - 1]:
         with mpmath.workdps(40):

@@ -19,10 +19,10 @@ from riemannian_modules.certify import (
     prove_trajectories,
     verify,
 )
-from riemannian_modules.certify.equilibria.part_norm import PartNorm, block_norm, sparse_l2
-from riemannian_modules.certify.equilibria.trajectories import Trajectories
-from riemannian_modules.certify.networks.comparison import plain_weights
-from riemannian_modules.certify.networks.network_data import BlockNorm
+from riemannian_modules.claims.norms import BlockNorm, SparseL2
+from riemannian_modules.claims.part_norm import PartNorm
+from riemannian_modules.claims.weights import plain_weights
+from riemannian_modules.evidence.trajectories import Trajectories
 from riemannian_modules.region import ball
 from tests.certify.files import as_read, forged
 from tests.certify.test_network_signed import goodwin
@@ -175,12 +175,12 @@ def random_norm(rng, kind):
         metrics[-1] = 0.5 * (metrics[-1] + metrics[-1].T)
     if kind != "l2":
         weights = plain_weights(np.exp(rng.normal(size=3)))
-        return block_norm(BlockNorm(kind, tuple(groups), metrics, weights))
+        return BlockNorm(kind, tuple(groups), metrics, weights).parts
     pairs = zip(groups, metrics, strict=True)
     entries = {
         (g[i], g[j]): Fraction(float(v)) for g, M in pairs for (i, j), v in np.ndenumerate(M)
     }
-    return sparse_l2(5, entries)
+    return SparseL2(5, entries).parts
 
 
 def length(norm: PartNorm, z):

@@ -23,13 +23,13 @@ from riemannian_modules.certify import (
     coordinates,
     verify,
 )
-from riemannian_modules.certify.atoms import atom_form
-from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.decide import boxes_prove
-from riemannian_modules.certify.evidence import prepared_criterion
-from riemannian_modules.certify.fields import traced_norm, tractable
-from riemannian_modules.certify.problem import make_problem
 from riemannian_modules.errors import CertificateError
+from riemannian_modules.evidence.criterion import make_criterion
+from riemannian_modules.evidence.decide import boxes_prove
+from riemannian_modules.search.fields import traced_norm, tractable
+from riemannian_modules.search.prepared import prepared_criterion
+from riemannian_modules.search.traced_problem import make_problem
+from riemannian_modules.terms.atoms import atom_form
 from tests.strategies import rngs
 
 x, y = sp.symbols("x y", real=True)

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from riemannian_modules.certify.written_matrices import DIGITS, Point, UndefinedError
+from riemannian_modules.evidence.written_matrices import DIGITS, Point, UndefinedError
 
 NAMES = ("x", "y", "z")
 BINDINGS = {"$0": ["tanh", ["+", "x", ["*", "1/3", "y"]]], "$1": ["*", "$0", "z", "$0"]}

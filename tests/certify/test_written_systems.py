@@ -14,13 +14,13 @@ from riemannian_modules.certify import (
     Refuted,
     certify,
     checker,
-    decide,
     l1,
     l2,
     linf,
 )
 from riemannian_modules.certify.checker import NotProved, Range, passes, point
-from riemannian_modules.certify.neural.slopes import certify_slopes
+from riemannian_modules.evidence import decide
+from riemannian_modules.search.layers.slopes import certify_slopes
 from tests.certify.files import as_read, is_proved_by_all
 from tests.certify.test_trajectories import Saturating
 

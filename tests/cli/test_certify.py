@@ -64,7 +64,7 @@ def test_a_system_too_large_as_one_is_proved_by_parts_and_says_so(pair, tmp_path
 
 
 def test_a_kind_of_norm_that_is_asked_for_is_not_replaced_by_the_parts(pair, tmp_path, monkeypatch):
-    monkeypatch.setattr("riemannian_modules.certify.multiplying_out.LARGEST_TERMS", 1)
+    monkeypatch.setattr("riemannian_modules.terms.multiplying_out.LARGEST_TERMS", 1)
     result = run("certify", pair, "--norm", "l2", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert "terms" in result.output
@@ -253,7 +253,7 @@ def interrupt(*words, **options):
 
 
 def test_an_interrupted_search_is_saved_and_it_is_said_how_it_goes_on(pair, tmp_path, monkeypatch):
-    monkeypatch.setattr("riemannian_modules.certify.monolithic._from_boxes", interrupt)
+    monkeypatch.setattr("riemannian_modules.search.monolithic._from_boxes", interrupt)
     out, words = tmp_path / "out", ("certify", pair, "--norm", "l2")
     result = run(*words, "--out", out)
     assert result.exit_code == INTERRUPTED, result.output

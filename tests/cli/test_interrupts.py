@@ -9,13 +9,13 @@ import pytest
 
 import riemannian_modules as rm
 import riemannian_modules.engine
-from riemannian_modules.certify.branching.search_state import load_search
 from riemannian_modules.cli import INTERRUPTED, PROVED, certify_results
 from riemannian_modules.cli import certify as certify_command
 from riemannian_modules.cli.results import results_in
 from riemannian_modules.engine import read_trajectory, simulate
 from riemannian_modules.engine.progress import TerminalProgress
 from riemannian_modules.region import box
+from riemannian_modules.search.boxes.search_state import load_search
 from riemannian_modules.spec import System, load_system, save_system
 from riemannian_modules.spec.system import FitTask, Simulation
 from tests.cli.commands import run, save_cubic, told_by_an_interrupt
@@ -197,7 +197,7 @@ def test_an_interrupted_verification_says_that_nothing_is_saved(tmp_path, monkey
     path = save_cubic(tmp_path / "cubic.json", -1.0)
     assert run("certify", path, "--rate", 0.5, "--out", tmp_path / "out").exit_code == PROVED
     certificate = tmp_path / "out" / "certificate.json"
-    monkeypatch.setattr("riemannian_modules.certify.verify", after(0))
+    monkeypatch.setattr("riemannian_modules.evidence.verify", after(0))
     assert told(run("verify", certificate)) == ([], False, ["verify", str(certificate)])
 
 

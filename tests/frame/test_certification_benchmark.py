@@ -7,11 +7,11 @@ from benchmarks import certification, peers
 from benchmarks.certification_cases import MAKERS
 from benchmarks.comparison import comparison_figure
 from riemannian_modules.certify import certify, l2
-from riemannian_modules.certify.criterion import make_criterion
-from riemannian_modules.certify.decide import box_bounds
-from riemannian_modules.certify.problem import make_problem
-from riemannian_modules.certify.searching.samples import sampled_jacobians
+from riemannian_modules.evidence.box_bounds import box_bounds
+from riemannian_modules.evidence.criterion import make_criterion
 from riemannian_modules.region import box
+from riemannian_modules.search.samples import sampled_jacobians
+from riemannian_modules.search.traced_problem import make_problem
 
 
 @pytest.mark.parametrize("name", MAKERS)

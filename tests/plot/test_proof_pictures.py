@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 import riemannian_modules as rm
 from riemannian_modules.certify import Estimated, Proved, certify, l1, l2, linf, network_bound
-from riemannian_modules.certify.searching.conditioning import rate_against_condition
+from riemannian_modules.certify.conditioning import rate_against_condition
 from riemannian_modules.errors import DomainError, RegionError, SignatureError, UnsupportedError
 from riemannian_modules.plot import (
     envelope,

@@ -10,7 +10,7 @@ import riemannian_modules as rm
 from riemannian_modules import certify, engine, plot
 from riemannian_modules.arithmetic.expression import Expressions
 from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.certify import norms
+from riemannian_modules.claims import norms, wanted_norms
 from riemannian_modules.engine.estimate import Estimate
 from riemannian_modules.metrics import Factor, Metric
 from riemannian_modules.modules.differential import Differential, Jacobian
@@ -253,13 +253,13 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     norms.L1: lambda: certify.l1([1.0, 2.0]),
     norms.L2: lambda: certify.l2(np.eye(2)),
     norms.LInf: lambda: certify.linf([1.0, 2.0]),
-    norms.FreeL1: certify.l1,
-    norms.FreeL2: certify.l2,
-    norms.FreeLInf: certify.linf,
-    norms.FreePolynomialL2: lambda: certify.l2(degree=2),
-    norms.FreeLearnedL2: certify.learned_l2,
-    norms.WrittenL2: lambda: certify.l2(metric_of),
-    norms.WrittenFactor: lambda: certify.coordinates(metric_of),
+    wanted_norms.FreeL1: certify.l1,
+    wanted_norms.FreeL2: certify.l2,
+    wanted_norms.FreeLInf: certify.linf,
+    wanted_norms.FreePolynomialL2: lambda: certify.l2(degree=2),
+    wanted_norms.FreeLearnedL2: certify.learned_l2,
+    wanted_norms.WrittenL2: lambda: certify.l2(metric_of),
+    wanted_norms.WrittenFactor: lambda: certify.coordinates(metric_of),
     engine.HeldTable: lambda: engine.held_table([0.0, 1.0], [2.0, 3.0]),
     engine.Event: lambda: engine.event("h", direction=-1, reset={"v": "-0.9 * v"}),
     engine.Jumping: lambda: engine.jumping(np.sign, [0.0]),

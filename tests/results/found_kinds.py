@@ -16,7 +16,7 @@ ROOMS = ("", "certify", "engine", "graph", "metrics", "modules", "plot", "result
 INSIDE = {
     *("ScalarFunction", "Facts", "Matrices", "Outer", "Plan", "Values", "Problem", "Criterion"),
     *("CutTree", "LocalModel", "Row", "Task", "Readings", "Pull"),
-    "CourseModel",
+    *("CourseModel", "PartNorm"),
 }
 Place = str  # where a class was met, in words
 

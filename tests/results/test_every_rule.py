@@ -8,12 +8,13 @@ import pytest
 from matplotlib.figure import Figure
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Proved, verify
-from riemannian_modules.certify.rule_words import RULE_WORDS, rule_in_words
-from riemannian_modules.certify.verify import _VERIFIERS
+from riemannian_modules.certify import Proved, proof_table, verify
 from riemannian_modules.cli import UNDECIDED
 from riemannian_modules.engine import Trajectory
 from riemannian_modules.errors import RiemannianError
+from riemannian_modules.evidence.evidence import Evidence
+from riemannian_modules.evidence.registry import EVIDENCE, certificate_of
+from riemannian_modules.evidence.verify import read_evidence
 from riemannian_modules.plot import (
     bound_curve,
     draw_envelope,
@@ -42,10 +43,31 @@ def proof(name) -> Proved:
     return answer
 
 
-def test_every_rule_that_is_verified_has_its_words_and_an_example():
-    """A new rule adds one line to `RULE_WORDS`, and one to the certificates written by hand."""
-    assert set(RULE_WORDS) == set(_VERIFIERS)
-    assert {data["evidence"]["rule"] for data in TRUE.values()} == set(_VERIFIERS)
+def test_every_kind_of_evidence_has_an_example():
+    """A new kind adds one line to `EVIDENCE`, and one to the certificates written by hand."""
+    assert {type(read_evidence(proof(name).certificate)[1]) for name in TRUE} == set(EVIDENCE)
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_the_numbers_of_every_proof_are_told_in_a_table(name):
+    for row in proof_table(proof(name)):
+        assert np.isfinite(row.number)
+        assert row.rule
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_evidence_is_written_as_it_was_read(name):
+    """What a proof of a file is written as is proved again, by the same kind of evidence."""
+    claim, evidence = read_evidence(proof(name).certificate)
+    data = json.loads(json.dumps(certificate_of(claim, evidence).data))
+    again = verify(data)
+    assert isinstance(again, Proved), again
+    assert data["evidence"]["rule"] == example(name)["evidence"]["rule"]
+
+
+def test_no_kind_of_evidence_is_left_out_of_the_registry():
+    known = {kind.__name__ for kind in EVIDENCE}
+    assert {kind.__name__ for kind in Evidence.__subclasses__()} == known
 
 
 @pytest.mark.parametrize("name", TRUE)
@@ -56,7 +78,7 @@ def test_the_command_line_shows_the_proof_of_every_rule(name, tmp_path):
     assert result.exit_code == 0, result.output
     said = words_of(result.output)
     assert "PROVED" in said
-    assert rule_in_words(data["evidence"]) in said
+    assert read_evidence(proof(name).certificate)[1].in_words in said
     assert ("shortest path" in said) == bool(
         {"metric_terms", "factor_terms"} & {*data["claim"]["norm"]}
     )

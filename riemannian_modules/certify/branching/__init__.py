@@ -1,1 +1,0 @@
-"""Branch and bound: boxes of a region are cut, worst first, until a bound is proved."""

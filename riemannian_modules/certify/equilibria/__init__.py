@@ -1,1 +1,0 @@
-"""From a rate to trajectories: invariant balls and the equilibria in them."""

@@ -1,1 +1,0 @@
-"""Networks: bounds of composites from their parts, by rules that are each written once."""

@@ -1,1 +1,0 @@
-"""Neural layers: bounds by multipliers for slope-restricted functions."""

@@ -1,1 +1,0 @@
-"""The search for norms: untrusted floating point, whose results are proved elsewhere."""

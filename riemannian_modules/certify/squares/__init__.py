@@ -1,1 +1,0 @@
-"""Sums of squares: polynomial metrics on regions without ends, found and proved exactly."""

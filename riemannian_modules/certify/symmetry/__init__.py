@@ -1,1 +1,0 @@
-"""Conservation laws and symmetries, and contraction across them."""

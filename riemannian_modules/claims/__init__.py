@@ -1,0 +1,1 @@
+"""What is said: a system, a region, a norm, a bound, and the words for it."""

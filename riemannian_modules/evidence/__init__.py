@@ -1,0 +1,1 @@
+"""Why a claim holds: read, verified, written, explained; nothing here searches."""

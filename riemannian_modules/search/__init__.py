@@ -1,0 +1,1 @@
+"""How evidence is found; no proof rests on it."""

@@ -1,0 +1,1 @@
+"""Boxes: the region is cut until a bound is proved on each box."""

@@ -1,0 +1,1 @@
+"""Layers of neurons: multipliers for slopes."""

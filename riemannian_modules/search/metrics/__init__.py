@@ -1,0 +1,1 @@
+"""Metrics and weights in which a system contracts."""

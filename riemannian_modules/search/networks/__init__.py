@@ -1,0 +1,1 @@
+"""Composites: bounds of parts and gains between them."""

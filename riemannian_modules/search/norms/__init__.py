@@ -1,0 +1,1 @@
+"""Norms of the kind that is asked for, whatever it is."""

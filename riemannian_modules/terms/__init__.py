@@ -1,0 +1,1 @@
+"""Exact matrices in atoms, and how far atoms range on boxes: cancellations happen here."""
