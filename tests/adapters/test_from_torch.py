@@ -215,6 +215,7 @@ def test_the_lipschitz_constant_of_a_perceptron_is_proved_between_truth_and_prod
     assert true_lipschitz_constant(graph) <= answer.factor <= product * (1 + 1e-6)
 
 
+@pytest.mark.slow
 def test_the_lipschitz_constant_of_a_small_convolutional_network_is_proved():
     model, example = made("small convolutional", torch.float32)
     graph = from_torch(model, example)

@@ -5,6 +5,7 @@ import multiprocessing
 import socket
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -125,48 +126,54 @@ def sharded(model):
     return fully_shard(model)
 
 
-def take_part(rank, port, wrap, results):
+WRAPS = {"copies": DistributedDataParallel, "shards": sharded}
+ALL = tuple(product(WRAPS, WAYS))
+FEW = tuple(product(WRAPS, ("closure", "backward")))
+
+
+def take_part(rank, port, runs, results):
     torch.set_num_threads(1)
     distributed.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
     )
-    for name, way in WAYS.items():
+    for run in runs:
+        wrap, way = WRAPS[run[0]], WAYS[run[1]]
         model, x, y = drawn(way)
         try:
             optimizer = trained(wrap(model), x.chunk(2)[rank], y.chunk(2)[rank], way)
-            results.put((name, values(optimizer)))
+            results.put((run, values(optimizer)))
         except UnsupportedError as error:
-            results.put((name, str(error)))
+            results.put((run, str(error)))
     distributed.destroy_process_group()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("wrap", [DistributedDataParallel, sharded])
-def test_two_processes_are_one(wrap):
+@pytest.mark.parametrize("runs", [FEW, pytest.param(ALL, marks=pytest.mark.slow)], ids=len)
+def test_two_processes_are_one(runs):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     workers = [
-        context.Process(target=take_part, args=(rank, port, wrap, results), daemon=True)
+        context.Process(target=take_part, args=(rank, port, runs, results), daemon=True)
         for rank in range(2)
     ]
     for worker in workers:
         worker.start()
-    found = {name: [] for name in WAYS}
-    for _ in range(2 * len(WAYS)):
-        name, result = results.get(timeout=300)
-        found[name].append(result)
+    found = {run: [] for run in runs}
+    for _ in range(2 * len(runs)):
+        run, result = results.get(timeout=300)
+        found[run].append(result)
     for worker in workers:
         worker.join()
-    for name, (one, other) in found.items():
-        if wrap is sharded and name.startswith("odd"):
+    for (wrap, name), (one, other) in found.items():
+        if wrap == "shards" and name.startswith("odd"):
             assert "torch.nn.functional.linear" in one
             continue
-        assert np.array_equal(one, other), name
+        assert np.array_equal(one, other), (wrap, name)
         expected = values(trained(*drawn(WAYS[name]), WAYS[name]))
-        np.testing.assert_allclose(one, expected, rtol=1e-9, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(one, expected, rtol=1e-9, atol=1e-9, err_msg=f"{wrap}, {name}")
 
 
 # ----------------------------------------------------------------- of one process, quick to start

@@ -1,5 +1,6 @@
 """Laplace's posterior: against dense matrices, exact Bayesian regression and another library."""
 
+import importlib
 import math
 import pickle
 
@@ -259,11 +260,23 @@ def test_bad_options_are_refused_by_name(options, error, match):
         laplace(net, given.pop("criterion"), given.pop("loader"), **given)
 
 
+@pytest.mark.slow
 def test_blocks_that_memory_cannot_hold_are_refused_with_a_way_out():
     net = nn.Linear(20_000, 1)
     loader = [(torch.zeros(8_000, 20_000), torch.zeros(8_000, 1))]
     with pytest.raises(UnsupportedError, match="last layer"):
         laplace(net, nn.MSELoss(), loader, metric=JointMetric())
+
+
+def test_blocks_above_a_lower_limit_are_refused_in_the_same_words(monkeypatch):
+    limits = importlib.import_module("riemannian_torch.laplace.laplace")
+    monkeypatch.setattr(limits, "_MOST", 2**8)
+    net = nn.Linear(20, 1)  # of 14 samples at once: 21 * 14 numbers
+    loader = [(torch.zeros(14, 20), torch.zeros(14, 1))]
+    with pytest.raises(UnsupportedError, match="last layer"):
+        laplace(net, nn.MSELoss(), loader, metric=JointMetric())
+    monkeypatch.setattr(limits, "_MOST", 21 * 14)
+    laplace(net, nn.MSELoss(), loader, metric=JointMetric())
 
 
 def test_counts_have_no_classes():

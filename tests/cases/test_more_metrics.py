@@ -12,6 +12,7 @@ from riemannian_modules.certify import (
 )
 from tests.cases import systems_metrics as m
 from tests.cases.truths import EXACT, Case
+from tests.nightly import gate_without
 
 PLANE, SLANT = [[-1.0, 1.0], [-1.0, -2.0]], [[-1.0, 0.5], [0.0, -2.0]]
 OBLIQUE = [[1.0, 0.25], [0.25, 0.5]]
@@ -102,11 +103,19 @@ POSITIVE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", POSITIVE)
+LONG = (
+    "fraction, fraction, exponential, coordinates", "fraction, fraction, exponential, oblique",
+    "hyperbolic cosine and polynomial, oblique", "sines alone, coordinates",
+    "polynomial and sine, coordinates", "a slope that sways", "step, fraction",
+    "step, fraction, oblique",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", gate_without(POSITIVE, *LONG))
 def test_the_true_bound_is_reached_and_never_passed(name, tmp_path):
     POSITIVE[name]().is_reached(tmp_path)
 
 
-@pytest.mark.parametrize("name", POSITIVE)
+@pytest.mark.parametrize("name", gate_without(POSITIVE, *LONG))
 def test_more_than_the_truth_is_not_proved(name):
     POSITIVE[name]().is_not_passed()

@@ -65,6 +65,7 @@ def theta(x, u, p):
 QUADROTOR = Quadrotor(*(WEIGHTS[name] for name in ("W1", "W2", "K")))
 
 
+@pytest.mark.slow
 def test_it_contracts_in_the_neural_metric():
     answer = certify(QUADROTOR, REGION, norm=coordinates(theta), rate=0.3)
     assert isinstance(answer, Proved), answer
@@ -81,6 +82,7 @@ def test_its_certificate_is_verified_and_checked(tmp_path):
     assert checker.check(checker.load(file))
 
 
+@pytest.mark.slow
 def test_it_does_not_contract_faster_than_it_does_at_a_point():
     answer = certify(QUADROTOR, REGION, norm=coordinates(theta), rate=0.75)
     assert isinstance(answer, Refuted), answer

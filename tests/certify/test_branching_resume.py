@@ -205,6 +205,7 @@ def test_threads_find_the_same_bit_for_bit(posed_swirl, whole, monkeypatch):
         assert same(partition(*posed_swirl, TARGET, budget), whole)
 
 
+@pytest.mark.slow
 def test_processes_find_the_same_bit_for_bit(posed_swirl, monkeypatch):
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -271,7 +272,7 @@ print(fingerprint_of(problem, criterion, -0.8), parts.bounds.tobytes().hex(), pa
 def test_results_do_not_depend_on_the_hashing_of_a_process():
     root = Path(__file__).parents[2]
     found: set[str] = set()
-    for seed in ("1", "2", "3"):
+    for seed in ("1", "2"):
         path = f"{root}:{root / 'adapters'}"
         run = subprocess.run(
             [sys.executable, "-c", SCRIPT],

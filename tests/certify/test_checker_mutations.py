@@ -1,6 +1,6 @@
 """No edit of a valid certificate is accepted unless what it then claims still holds.
 
-The count of edits is RIEMANNIAN_MUTATIONS (default 4,000); what is accepted is held against an
+The count of edits is RIEMANNIAN_MUTATIONS (default 1,000); what is accepted is held against an
 independent evaluation at points (`pointwise`), and for linear flows against exact fractions.
 """
 
@@ -21,7 +21,7 @@ from tests.certify.files import as_read
 from tests.certify.hand_written import TRUE
 from tests.certify.pointwise import Reader, contradicts
 
-COUNT = int(os.environ.get("RIEMANNIAN_MUTATIONS", "4000"))
+COUNT = int(os.environ.get("RIEMANNIAN_MUTATIONS", "1000"))
 REFUSALS = (
     checker.NotProved,
     checker.Outside,

@@ -34,12 +34,13 @@ _EXTREMES = {
 }
 
 
+@pytest.mark.parametrize("count", [500, pytest.param(4000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(SLOPES))
-def test_the_slopes_bound_the_derivative_at_every_sampled_argument(name: str) -> None:
+def test_the_slopes_bound_the_derivative_at_every_sampled_argument(name: str, count: int) -> None:
     low, high = SLOPES[name]
     with mp.workdps(50):
-        for k in range(-4000, 4001):
-            slope = _DERIVATIVES[name](mp.mpf(k) / 97)
+        for k in range(-count, count + 1):
+            slope = _DERIVATIVES[name](mp.mpf(4000 * k) / (97 * count))
             assert mp.mpf(low) <= slope <= mp.mpf(high)
 
 

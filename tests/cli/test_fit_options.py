@@ -13,6 +13,7 @@ from riemannian_modules.errors import SpecError
 from riemannian_modules.spec import load_system, save_system
 from riemannian_modules.spec.fit_words import LOSSES, PRIORS, loss_named, prior_named
 from tests.cli.commands import run, words_of
+from tests.nightly import gate_without
 
 QUIET = engine.NoProgress()
 
@@ -56,7 +57,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", gate_without(CASES, "absolute", "as it is", "ridge", "robust"))
 def test_options_are_what_fit_is_called_with(name, curve, tmp_path):
     module, data, error = curve
     words, options = CASES[name]

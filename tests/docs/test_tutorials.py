@@ -65,7 +65,16 @@ def run_page(text: str, name: str) -> set[str]:
     return missed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT / "docs")) for p in PAGES])
+# Whole tutorials that take long; what they show, the shorter pages show in part.
+LONG = {"gallery.md", "tutorials/files.md", "tutorials/fit_time_course.md"}
+
+
+def on_a_page(page):
+    name = str(page.relative_to(ROOT / "docs"))
+    return pytest.param(page, id=name, marks=[pytest.mark.slow] if name in LONG else [])
+
+
+@pytest.mark.parametrize("page", map(on_a_page, PAGES))
 def test_every_block_of_the_page_runs(page, tmp_path, monkeypatch):
     text = page.read_text(encoding="utf-8")
     if "torch" in absent(text):

@@ -16,7 +16,7 @@ from tests.modules.instances import INSTANCES, Layer, Pendulum
 
 
 @pytest.mark.parametrize("instance", INSTANCES.values(), ids=list(INSTANCES))
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_contract_is_kept(instance, seed):
     check_module(
         instance.module,
