@@ -35,8 +35,9 @@ attempt() {
     [ "$status" -eq 0 ] || failed+=("$1")
 }
 
+# A copy of the checkout in a folder that is made for it.
 clean_checkout() {
-    mkdir "$scratch/checkout"
+    mkdir "$1"
     git -C "$root" ls-files -z --cached --others --exclude-standard |
-        tar -C "$root" --null -T - -cf - | tar -C "$scratch/checkout" -xf -
+        tar -C "$root" --null -T - -cf - | tar -C "$1" -xf -
 }

@@ -16,7 +16,7 @@ _UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 settings.register_profile("local", max_examples=40, **_UNTIMED)
 # The gate takes the same examples each time; every night looks at others, and more.
-settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **_UNTIMED)
+settings.register_profile("ci", max_examples=15, derandomize=True, database=None, **_UNTIMED)
 # A thousand of each would take longer than the night lasts.
 settings.register_profile("thorough", max_examples=200, **_UNTIMED)
 settings.load_profile(

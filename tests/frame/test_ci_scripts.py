@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -55,3 +56,42 @@ def test_the_nightly_check_turns_what_the_tests_read():
         assert variable in text
     assert "HYPOTHESIS_PROFILE=thorough" in text
     assert 'register_profile("thorough"' in (ROOT / "tests/conftest.py").read_text(encoding="utf-8")
+
+
+OLDEST = re.compile(r"^main_job_with_the_oldest_python\(\) \{$.*?^\}$", re.MULTILINE | re.DOTALL)
+
+
+def oldest(tmp_path, admitted, scripts):
+    """What the step of the gate says where ``admitted`` is the oldest, ``scripts`` on PATH."""
+    (function,) = OLDEST.findall((ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    (tmp_path / "pyproject.toml").write_text(f'requires-python = ">={admitted}"\n')
+    (tmp_path / "bin").mkdir()
+    for name, text in scripts.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    stubs = 'clean_checkout() { mkdir "$1"; }\nreadme_commands() { python3 "$1"; }'
+    script = f"cd {tmp_path}\nscratch={tmp_path}\nPATH={tmp_path}/bin:$PATH\n{stubs}\n{function}"
+    done = run(f"{script}\nmain_job_with_the_oldest_python")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_oldest_python_runs_the_main_job_where_it_is_another_and_is_there(tmp_path):
+    old = {"real": 'echo "old: $*"', "python0.7": f"echo {tmp_path}/bin/real"}
+    assert oldest(tmp_path, "0.7", old) == "old: main job\n"
+
+
+def test_an_oldest_python_that_is_absent_or_python3_itself_is_told(tmp_path):
+    (tmp_path / "one").mkdir()
+    assert "0.7 is not on this machine" in oldest(tmp_path / "one", "0.7", {})
+    (tmp_path / "other").mkdir()
+    own = ".".join(str(part) for part in sys.version_info[:2])
+    same = {"python3": f'exec {sys.executable} "$@"'}
+    assert "the oldest: the main job has run with it" in oldest(tmp_path / "other", own, same)
+
+
+def test_the_gate_makes_one_environment_and_waits_for_what_runs_beside_the_tests():
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "python3 -m venv" not in text  # the README's commands make the one there is
+    assert text.index('step "README: install and run the tests"') < text.index('wait "$beside"')
+    assert text.index('wait "$beside"') < text.index('[ "$verdict" -eq 0 ]')

@@ -40,5 +40,5 @@ def test_install_commands_are_single_commands():
 def test_the_tests_that_the_readme_leaves_out_run_every_night():
     block = fenced_block((ROOT / "README.md").read_text(encoding="utf-8"), "tests")
     nightly = (ROOT / ".ci" / "nightly").read_text(encoding="utf-8")
-    (left_out,) = re.findall(r'pytest -n auto -m "not (\w+)"$', block)
-    assert re.search(rf"pytest -n auto -m {left_out}$", nightly, re.MULTILINE)
+    (left_out,) = re.findall(r'pytest -n auto --dist worksteal -m "not (\w+)"$', block)
+    assert re.search(rf"pytest -n auto --dist worksteal -m {left_out}$", nightly, re.MULTILINE)
