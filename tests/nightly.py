@@ -1,6 +1,7 @@
-"""Cases that take too long for every change: the gate leaves them out, every night takes all."""
+"""What takes too long for every change: the gate takes some of it, every night takes all."""
 
 import pytest
+from hypothesis import settings
 
 
 def gate_without(names, *long):
@@ -15,3 +16,8 @@ def gate_without(names, *long):
         raise ValueError(f"Expected some, not all, of {names}, got {sorted(unknown) or long}.")
     slow = pytest.mark.slow
     return [pytest.param(name, marks=slow) if name in long else name for name in names]
+
+
+def examples(few, many):
+    """Hypothesis settings: ``many`` examples where the profile asks for as many, else ``few``."""
+    return settings(max_examples=many if settings().max_examples >= many else few, deadline=None)

@@ -4,13 +4,15 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.functions import softplus
 from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.search.traced_problem import make_problem
+from riemannian_modules.certify.problem import make_problem
+from tests.nightly import examples
 from tests.strategies import rngs
 
 NONE = np.zeros(0)
@@ -69,7 +71,7 @@ def test_a_quotient_that_may_vanish_keeps_its_condition():
     assert not make_problem(module, rm.box()).is_defined
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15, 100)
 @given(rngs, st.booleans())
 def test_over_one_denominator_a_term_keeps_its_value(rng, are_doubles):
     def number():

@@ -26,7 +26,7 @@ def looped(turns: int, operation: Callable[[Any, Any], Any]) -> rm.StaticMap:
     return Looped()
 
 
-@pytest.mark.parametrize("turns", [1000, 3000])
+@pytest.mark.parametrize("turns", [1000, pytest.param(3000, marks=pytest.mark.slow)])
 def test_formulas_nested_too_deeply_are_refused_with_the_way_out(turns: int):
     clear_cache()  # so that two runs share no terms, which would be equal at a glance
     module = looped(turns, lambda s, _: np.tanh(s))
@@ -40,7 +40,7 @@ def test_a_formula_too_deep_to_compile_is_refused_in_the_name_of_its_module():
         module.jacobian(np.zeros(0), np.ones(1), module.theta)
 
 
-@pytest.mark.parametrize("turns", [10, 100, 200])
+@pytest.mark.parametrize("turns", [10, 100, pytest.param(200, marks=pytest.mark.slow)])
 def test_formulas_nested_less_deeply_have_their_derivative(turns: int):
     module = looped(turns, lambda s, _: np.tanh(s))
     value, slope = 1.0, 1.0

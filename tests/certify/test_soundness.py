@@ -36,6 +36,7 @@ from riemannian_modules.region import Box, ball, box
 from riemannian_modules.search.boxes import witness
 from riemannian_modules.terms.atoms import atom_form
 from riemannian_modules.terms.ranges import atom_range, range_lemma
+from tests.nightly import examples
 from tests.strategies import rngs
 
 QUICK = Budget(boxes=100, seconds=5.0)
@@ -249,7 +250,7 @@ def log_norm(J, norm, n):
     return max(mpmath.eigsy((J + J.T) / 2, eigvals_only=True))
 
 
-@settings(max_examples=25)
+@examples(10, 100)
 @given(rngs, st.integers(1, 3), st.sampled_from(["l2", "l1", "linf"]))
 def test_no_point_exceeds_a_proved_log_norm(rng, n, kind):
     field = random_field(rng, n)
@@ -551,6 +552,7 @@ def test_a_metric_that_is_not_definite_somewhere_proves_nothing():
         assert not isinstance(answer, Proved)
 
 
+@examples(8, 100)
 @given(rngs)
 def test_no_point_of_a_cut_region_exceeds_what_is_proved_there(rng):
     class Bent(rm.Flow):

@@ -26,6 +26,7 @@ from riemannian_modules.evidence.trajectories import Trajectories
 from riemannian_modules.region import ball
 from tests.certify.files import as_read, forged
 from tests.certify.test_network_signed import goodwin
+from tests.nightly import examples
 from tests.strategies import rngs
 
 
@@ -64,7 +65,7 @@ def pairs_and_region(rng, n=3, strength=0.3):
     return ring_of_pairs(rng, n, strength), region
 
 
-@settings(max_examples=10, deadline=None)
+@examples(3, 30)
 @given(rngs)
 def test_both_prove_the_balls_that_are_found_and_none_beyond_them(rng):
     answer = certify_network(*pairs_and_region(rng))

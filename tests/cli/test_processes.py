@@ -40,6 +40,7 @@ def test_the_example_is_proved_and_nothing_but_results_is_said(tmp_path):
     assert (checked.returncode, checked.stderr) == (PROVED, "")
 
 
+@pytest.mark.slow
 def test_a_false_claim_is_refuted_and_an_open_one_undecided(tmp_path):
     path = save_cubic(tmp_path / "cubic.json", 1.0)
     assert run("certify", path, "--rate", 0.5, cwd=tmp_path).returncode == REFUTED

@@ -25,6 +25,7 @@ def test_minpacks_runs_end_settled_at_a_known_minimum(problem, factor):
     assert problem.is_reached(2.0 * found.loss)
 
 
+@pytest.mark.slow
 def test_all_runs_together_take_fewer_evaluations_than_minpack():
     ours = lm = 0
     for problem, factor in RUNS:

@@ -18,6 +18,7 @@ from riemannian_modules.errors import (
     UnsupportedError,
 )
 from tests.engine.linear_systems import flow, in_control, random_model, step
+from tests.nightly import examples
 from tests.strategies import rngs
 
 times_of_life = st.booleans()
@@ -119,7 +120,7 @@ def test_a_zero_on_the_right_undershoots():
     assert info["undershoot"] == pytest.approx(100 * (2 * np.exp(-0.5) - 1), rel=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(8, 50)
 @given(rngs, times_of_life)
 def test_figures_agree_with_those_that_python_control_reads_from_a_fine_grid(rng, is_discrete):
     control = pytest.importorskip("control")
@@ -365,7 +366,7 @@ def _closed_is_stable(loop, k):
     return bool((np.abs(p) < 1).all() if loop.is_discrete else (p.real < 0).all())
 
 
-@settings(max_examples=40, deadline=None)
+@examples(15, 100)
 @given(rngs, times_of_life)
 def test_no_crossing_is_missed_that_a_fine_grid_shows(rng, is_discrete):
     loop = random_model(rng, int(rng.integers(2, 6)), 1, 1, is_discrete=is_discrete)
@@ -559,7 +560,7 @@ def test_ranks_do_not_depend_on_the_units_of_states_and_inputs():
     assert model.controllability().kept > 1e-3
 
 
-@settings(max_examples=25, deadline=None)
+@examples(10, 100)
 @given(rngs, times_of_life)
 def test_gramians_solve_lyapunovs_equations_and_norms_agree_with_python_control(rng, is_discrete):
     control = pytest.importorskip("control")

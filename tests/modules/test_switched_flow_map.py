@@ -98,6 +98,7 @@ def test_a_map_ends_where_simulation_does():
     assert np.abs(end - found).max() <= 1e-7
 
 
+@pytest.mark.slow
 def test_a_lag_time_is_fitted():
     flow_map, t = rm.FlowMap(Infusion(), 1.0), np.linspace(0.25, 8, 32)
     a = np.where(t > 1, 2 * (1 - np.exp(-0.5 * (t - 1))), 0.0)
