@@ -74,7 +74,7 @@ def on_a_page(page):
     return pytest.param(page, id=name, marks=[pytest.mark.slow] if name in LONG else [])
 
 
-@pytest.mark.parametrize("page", map(on_a_page, PAGES))
+@pytest.mark.parametrize("page", [on_a_page(page) for page in PAGES])
 def test_every_block_of_the_page_runs(page, tmp_path, monkeypatch):
     text = page.read_text(encoding="utf-8")
     if "torch" in absent(text):
