@@ -11,7 +11,6 @@ import riemannian_modules as rm
 from riemannian_modules.arithmetic.functions import softplus
 from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.search.traced_problem import make_problem
-from riemannian_modules.certify.problem import make_problem
 from tests.nightly import examples
 from tests.strategies import rngs
 
