@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,11 @@ def _verified(data: Mapping[str, Any]) -> Answer:
     return replace(proved, certificate=found.certificate)
 
 
+@lru_cache(maxsize=2)
 def read_evidence(certificate: Certificate) -> tuple[Claim, Evidence]:
     """The claim and the evidence of a certificate that was proved; neither is proved again.
+
+    The last ones are kept: a command shows, saves and draws the same proof.
 
     Raises:
         CertificateError: If the data is malformed.
