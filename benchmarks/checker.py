@@ -6,8 +6,8 @@ and six squares, and decides a 6-by-6 matrix inequality.
 
 from fractions import Fraction
 
+import contraction_checker as checker
 from benchmarks.timing import seconds
-from riemannian_modules.certify import checker
 
 LEAVES, STATES = 10_000, 6
 

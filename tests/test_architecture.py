@@ -1,5 +1,6 @@
 """The house keeps its floors: what imports what, read from the sources."""
 
+import ast
 import sys
 from graphlib import CycleError, TopologicalSorter
 
@@ -9,6 +10,7 @@ from tests.shared import ROOT
 from tests.source_imports import Source, read_sources, resolved_imports
 
 CORE = "riemannian_modules"
+CHECKER = "contraction_checker"
 
 # A room imports only from the floors below it, lowest first.
 FLOORS = (
@@ -73,6 +75,7 @@ def foreign_roots(source: Source) -> set[str]:
 
 
 CORE_SOURCES = read_sources(ROOT / CORE)
+CHECKER_SOURCES = read_sources(ROOT / CHECKER)
 ADAPTERS = {
     path.name: read_sources(path)
     for path in sorted(ROOT.glob("adapters/*"))
@@ -157,11 +160,47 @@ def test_adapters_never_import_each_other():
 
 
 def test_the_certificate_checker_stands_on_the_standard_library_alone():
-    (checker,) = [s for s in CORE_SOURCES if s.name == f"{CORE}.certify.checker"]
-    assert foreign_roots(checker) - sys.stdlib_module_names == set()
+    assert CHECKER_SOURCES
+    foreign = {s.name: foreign_roots(s) - {CHECKER} for s in CHECKER_SOURCES}
+    found = {name: roots - sys.stdlib_module_names for name, roots in foreign.items()}
+    assert {name: roots for name, roots in found.items() if roots} == {}
 
 
-@pytest.mark.parametrize("folder", [CORE, "adapters", "tests", "benchmarks", "examples"])
+def test_nothing_of_ours_imports_the_certificate_checker():
+    ours = [*CORE_SOURCES, *(source for sources in ADAPTERS.values() for source in sources)]
+    assert [source.name for source in ours if CHECKER in foreign_roots(source)] == []
+
+
+def order_faults(sources: list[Source], order: list[str]) -> list[str]:
+    """One line for each import that does not lead to a file that is read before."""
+    place = {name: k for k, name in enumerate(order)}
+    return [
+        f"{name} imports {imported}, which is read after it"
+        for name, imports in resolved_imports(sources).items()
+        for imported in sorted(imports & place.keys())
+        if name in place and place[imported] >= place[name]
+    ]
+
+
+def test_the_certificate_checker_is_read_from_its_first_file_to_its_last():
+    """Its docstring names every file, and each imports only what stands before it: no circles."""
+    whole = next(s for s in CHECKER_SOURCES if s.name == CHECKER)
+    table = ast.get_docstring(ast.parse(whole.text)) or ""
+    told = [line for line in table.splitlines() if line.startswith("``")]
+    order = [f"{CHECKER}.{line.split('``')[1]}" for line in told]
+    entrances = {CHECKER, f"{CHECKER}.__main__"}
+    assert sorted(order) == sorted({s.name for s in CHECKER_SOURCES} - entrances)
+    assert order_faults(CHECKER_SOURCES, order) == []
+    assert import_cycle(CHECKER_SOURCES) == []
+
+
+def test_an_import_of_what_is_read_later_is_found():
+    sources = [Source("a.first", "import json\nfrom a.last import x"), Source("a.last", "")]
+    assert len(order_faults(sources, ["a.first", "a.last"])) == 1
+    assert order_faults(sources, ["a.last", "a.first"]) == []
+
+
+@pytest.mark.parametrize("folder", [CORE, CHECKER, "adapters", "tests", "benchmarks", "examples"])
 def test_no_file_is_a_drawer_for_everything(folder):
     nameless = {"util", "utils", "helper", "helpers", "common", "misc"}
     found = [path.name for path in (ROOT / folder).rglob("*") if path.stem.strip("_") in nameless]

@@ -13,15 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import contraction_checker as checker
 import riemannian_modules as rm
-from riemannian_modules.certify import (
-    Proved,
-    Refuted,
-    certify,
-    checker,
-    coordinates,
-    verify,
-)
+from riemannian_modules.certify import Proved, Refuted, certify, coordinates, verify
 
 FILE = Path(__file__).with_name("quadrotor.json")
 WEIGHTS = {name: np.array(rows) for name, rows in json.loads(FILE.read_text()).items()}

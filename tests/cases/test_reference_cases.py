@@ -12,7 +12,6 @@ from riemannian_modules.certify import (
     Proved,
     Refuted,
     certify,
-    checker,
     coordinates,
     l1,
     l2,
@@ -22,7 +21,7 @@ from riemannian_modules.certify import (
 from riemannian_modules.region import box
 from tests.cases import systems as s
 from tests.nightly import gate_without
-from tests.shared import SHARED
+from tests.shared import ROOT, SHARED
 
 CASES = SHARED / "cases" / "cases.json"
 if CASES.exists():
@@ -111,8 +110,9 @@ def test_the_rate_that_must_be_certified_is_and_verifies_from_its_file(case, tmp
         assert answer.factor <= (1 + 1e-9 if is_exact else 1.001) * truth
     file = answer.certificate.save(tmp_path / "certificate.json")
     done = subprocess.run(
-        [sys.executable, "-I", checker.__file__, file], capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-m", "contraction_checker", file],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     again = verify(file)
     assert isinstance(again, Proved), again

@@ -3,16 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import contraction_checker as checker
 import riemannian_modules as rm
-from riemannian_modules.certify import (
-    Budget,
-    Estimated,
-    Proved,
-    Refuted,
-    certify,
-    checker,
-    verify,
-)
+from riemannian_modules.certify import Budget, Estimated, Proved, Refuted, certify, verify
 
 REACHED = 0.999  # of a rate; of a factor 1.001
 EXACT = 1 - 1e-9

@@ -3,7 +3,8 @@
 import json
 from fractions import Fraction
 
-from riemannian_modules.certify import Proved, checker, verify
+import contraction_checker as checker
+from riemannian_modules.certify import Proved, verify
 
 
 def as_read(data):

@@ -1,15 +1,11 @@
-"""The checker proves certificates with closed forms, refuses what is false, and runs alone."""
+"""The checker proves certificates with closed forms, and refuses what is false."""
 
-import gzip
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from riemannian_modules.certify import checker
+import contraction_checker as checker
+from contraction_checker.rules.slope_system import SLOPES
 from tests.certify.hand_written import (
     FALSE_CHANGES,
     TRUE,
@@ -20,8 +16,6 @@ from tests.certify.hand_written import (
     l2,
     system,
 )
-
-FILE = Path(checker.__file__)
 
 
 def outcome(data, tmp_path):
@@ -142,20 +136,6 @@ def test_a_leaf_is_named_when_it_fails(tmp_path, capsys):
     assert "leaf 1, x in [-1, -0.5]" in capsys.readouterr().err
 
 
-def test_the_file_runs_alone_in_an_empty_folder(tmp_path):
-    alone = shutil.copy(FILE, tmp_path / "checker.py")
-    (tmp_path / "c.json").write_text(json.dumps(TRUE["tanh"]))
-    (tmp_path / "c.json.gz").write_bytes(gzip.compress(json.dumps(TRUE["linf"]).encode()))
-    (tmp_path / "false.json").write_text(json.dumps(changed(TRUE["tanh"], *FALSE_CHANGES["tanh"])))
-
-    def code(*arguments):
-        command = [sys.executable, "-I", str(alone), *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode
-
-    assert [code("c.json"), code("c.json.gz"), code("false.json")] == [0, 0, 4]
-    assert [code("missing.json"), code(), code("c.json", "c.json")] == [1, 2, 2]
-
-
 @pytest.mark.parametrize(
     "term",
     [
@@ -272,4 +252,4 @@ def test_products_of_unbounded_atoms_are_decided_along_each_of_them(tmp_path):
 
 def test_slopes_of_activations_are_those_of_the_library():
     library = pytest.importorskip("riemannian_modules.claims.slope_table")
-    assert {k: tuple(map(float, v)) for k, v in checker.SLOPES.items()} == library.SLOPES
+    assert {k: tuple(map(float, v)) for k, v in SLOPES.items()} == library.SLOPES

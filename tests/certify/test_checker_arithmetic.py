@@ -11,12 +11,21 @@ import sympy as sp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from contraction_checker.atoms import read_atoms
+from contraction_checker.definiteness import is_positive
+from contraction_checker.expressions import OPERANDS, Definitions
+from contraction_checker.functions import FUNCTIONS, rational_power
+from contraction_checker.proof import Proof
+from contraction_checker.ranges import BIG, INF, ONE, Range, near
+from contraction_checker.refusals import NotProvedError
+from contraction_checker.region import Region
+from contraction_checker.term_functions import DERIVATIVES
+from contraction_checker.term_powers import vanishes
 from riemannian_modules.arithmetic.expression_data import PLAIN, TermWriter
 from riemannian_modules.arithmetic.rational_definite import (
     is_negative_definite_rational,
     is_negative_semidefinite_rational,
 )
-from riemannian_modules.certify import checker as c
 from tests.strategies import rngs
 
 ARB = {
@@ -79,7 +88,7 @@ arguments = st.one_of(
 
 
 def as_rational(units):
-    return flint.arb(flint.fmpq(units, c.ONE))
+    return flint.arb(flint.fmpq(units, ONE))
 
 
 def true_value(name, units):
@@ -92,9 +101,7 @@ def true_value(name, units):
 
 def contains(interval, ball):
     lo, hi = interval.lo, interval.hi
-    return (lo <= -c.BIG or not as_rational(lo) > ball) and (
-        hi >= c.BIG or not as_rational(hi) < ball
-    )
+    return (lo <= -BIG or not as_rational(lo) > ball) and (hi >= BIG or not as_rational(hi) < ball)
 
 
 @pytest.mark.parametrize("name", [*ARB, "softplus"])
@@ -107,10 +114,10 @@ def contains(interval, ball):
 )
 def test_enclosures_contain_the_function_at_every_point_of_an_interval(name, x, width, share):
     flint.ctx.prec = 3000
-    lo, hi = c.near(Fraction(x)).lo, c.near(Fraction(x) + Fraction(width)).hi
+    lo, hi = near(Fraction(x)).lo, near(Fraction(x) + Fraction(width)).hi
     try:
-        found = c.FUNCTIONS[name][0](c.Range(lo, hi))
-    except c.NotProved:
+        found = FUNCTIONS[name](Range(lo, hi))
+    except NotProvedError:
         return
     for at in (lo, hi, lo + int((hi - lo) * Fraction(share))):
         ball = true_value(name, at)
@@ -121,8 +128,8 @@ def test_enclosures_contain_the_function_at_every_point_of_an_interval(name, x, 
 @pytest.mark.parametrize("name", ["exp", "sin", "cos", "tanh", "log", "arctan", "erf", "softplus"])
 def test_enclosures_at_points_are_narrow(name):
     for x in (0.125, 0.7, 1.0, 3.3, 9.5):
-        found = c.FUNCTIONS[name][0](c.near(Fraction(x)))
-        assert 0 <= found.hi - found.lo <= c.ONE * math.exp(abs(x)) * 2.0**-150
+        found = FUNCTIONS[name](near(Fraction(x)))
+        assert 0 <= found.hi - found.lo <= ONE * math.exp(abs(x)) * 2.0**-150
 
 
 @pytest.mark.parametrize(
@@ -136,60 +143,60 @@ def test_enclosures_at_points_are_narrow(name):
     ],
 )
 def test_intervals_that_leave_the_domain_are_not_enclosed(name, x):
-    at = c.near(Fraction(x))
-    with pytest.raises(c.NotProved):
-        c.FUNCTIONS[name][0](c.Range(at.lo - c.ONE // 8, at.hi + c.ONE // 8))
+    at = near(Fraction(x))
+    with pytest.raises(NotProvedError):
+        FUNCTIONS[name](Range(at.lo - ONE // 8, at.hi + ONE // 8))
 
 
 @given(*[st.tuples(floats, floats).map(sorted)] * 2, st.sampled_from(["add", "mul"]))
 def test_sums_and_products_round_outwards(x, y, operation):
-    X, Y = (c.Range(c.near(Fraction(lo)).lo, c.near(Fraction(hi)).hi) for lo, hi in (x, y))
+    X, Y = (Range(near(Fraction(lo)).lo, near(Fraction(hi)).hi) for lo, hi in (x, y))
     found = getattr(op, operation)(X, Y)
     lo, hi = found.lo, found.hi
     for a in x:
         for b in y:
             exact = (
                 Fraction(a) + Fraction(b) if operation == "add" else Fraction(a) * Fraction(b)
-            ) * c.ONE
+            ) * ONE
             assert lo <= exact
             assert hi >= exact
 
 
 @pytest.mark.parametrize("operation", ["add", "mul"])
 def test_infinite_ends_stay_infinite(operation):
-    small, combine = c.Range(1, 2), getattr(op, operation)
-    assert combine(c.Range(0, c.INF), small).hi == c.INF
-    assert combine(c.Range(-c.INF, 0), small).lo == -c.INF
-    assert (c.Range(-c.INF, 0) + c.Range(c.BIG, c.BIG)).lo == -c.INF
-    nothing = c.Range(0, 0) * c.Range(-c.INF, c.INF)
+    small, combine = Range(1, 2), getattr(op, operation)
+    assert combine(Range(0, INF), small).hi == INF
+    assert combine(Range(-INF, 0), small).lo == -INF
+    assert (Range(-INF, 0) + Range(BIG, BIG)).lo == -INF
+    nothing = Range(0, 0) * Range(-INF, INF)
     assert (nothing.lo, nothing.hi) == (0, 0)
 
 
 @given(st.tuples(floats, floats).map(sorted), st.integers(-5, 5).filter(bool))
 def test_powers_contain_the_powers_of_the_ends(x, k):
-    lo, hi = c.near(Fraction(x[0])).lo, c.near(Fraction(x[1])).hi
+    lo, hi = near(Fraction(x[0])).lo, near(Fraction(x[1])).hi
     try:
-        found = c.Range(lo, hi) ** Fraction(k)
+        found = rational_power(Range(lo, hi), Fraction(k))
         low, high = found.lo, found.hi
-    except c.NotProved:
+    except NotProvedError:
         assert k < 0
         assert lo <= 0 <= hi
         return
     for end in (lo, hi, (lo + hi) // 2):
         if end == 0 > k:
             continue
-        exact = Fraction(end, c.ONE) ** k * c.ONE
-        assert low <= exact or low in (c.BIG, -c.INF)
-        assert high >= exact or high in (-c.BIG, c.INF)
+        exact = Fraction(end, ONE) ** k * ONE
+        assert low <= exact or low in (BIG, -INF)
+        assert high >= exact or high in (-BIG, INF)
 
 
 @given(st.floats(0, 1e300), st.integers(2, 9))
 def test_roots_contain_what_they_are_the_roots_of(x, q):
-    units = c.near(Fraction(x)).lo
-    found = c.Range(units, units) ** Fraction(1, q)
+    units = near(Fraction(x)).lo
+    found = rational_power(Range(units, units), Fraction(1, q))
     lo, hi = found.lo, found.hi
-    exact = Fraction(units, c.ONE)
-    assert Fraction(lo, c.ONE) ** q <= exact <= Fraction(hi, c.ONE) ** q
+    exact = Fraction(units, ONE)
+    assert Fraction(lo, ONE) ** q <= exact <= Fraction(hi, ONE) ** q
 
 
 def entries(matrix, radius=None):
@@ -209,8 +216,8 @@ def test_definiteness_is_decided_as_in_fractions_on_a_hair_line(rng, n, scale, n
     A = B @ B.T * scale  # semidefinite, and singular for n > 1
     A = [[int(A[i, j]) + nudge * (i == j) for j in range(n)] for i in range(n)]
     negative = [[-v for v in row] for row in A]
-    assert c.positive(entries(A), False) == is_negative_semidefinite_rational(negative)
-    assert c.positive(entries(A), True) == is_negative_definite_rational(negative)
+    assert is_positive(entries(A), strict=False) == is_negative_semidefinite_rational(negative)
+    assert is_positive(entries(A), strict=True) == is_negative_definite_rational(negative)
 
 
 @settings(max_examples=100, deadline=None)
@@ -220,7 +227,7 @@ def test_no_interval_matrix_with_an_indefinite_member_is_accepted(rng, n):
     A = (A + A.T + np.diag(rng.integers(0, 12, n))).astype(object) * 2**40
     R = rng.integers(0, 3, (n, n))
     R = ((R + R.T) * int(rng.integers(0, 2**38))).astype(object)
-    if not c.positive(entries(A.tolist(), R.tolist()), False):
+    if not is_positive(entries(A.tolist(), R.tolist()), strict=False):
         return
     for _ in range(30):
         S = rng.integers(-1, 2, (n, n))
@@ -251,9 +258,10 @@ def region_of(expressions, low=(-9, -9, -9), high=(9, 9, 9)):
     written = writer.write(expressions)
     pairs = [[f"${k}", t] for k, t in enumerate(written)]
     sides = [[s.name, lo, hi] for s, lo, hi in zip((x, y, p), low, high, strict=True)]
-    R = c.Region({"sides": sides})
-    R.read({"let": [*writer.bindings, *pairs]})
-    return R
+    definitions = Definitions()
+    region = Region({"sides": sides}, definitions)
+    definitions.define({"let": [*writer.bindings, *pairs]})
+    return Proof(region, definitions)
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)
@@ -262,12 +270,12 @@ def test_derivatives_are_those_of_sympy(expression, by):
     table = {x: Fraction(7, 8), y: Fraction(3, 4), p: Fraction(5, 4)}
     derivative = sp.diff(expression, by)
     R = region_of([expression, derivative], table.values(), table.values())
-    found = R.moved["$0"].slopes().get(by.name, 0)
-    assert c.vanishes(found - R.terms["$1"])
-    assert not c.vanishes(found - R.terms["$1"] - Fraction(1, 10**30) * R.terms["x"])
+    found = R.moving["$0"].slopes().get(by.name, 0)
+    assert vanishes(found - R.terms["$1"])
+    assert not vanishes(found - R.terms["$1"] - Fraction(1, 10**30) * R.terms["x"])
     exact = derivative.subs({s: sp.Rational(v) for s, v in table.items()}).evalf(60)
-    value = R.box(R.sides)["$1"]
-    assert sp.Float(value.lo, 80) / c.ONE - 1e-40 <= exact <= sp.Float(value.hi, 80) / c.ONE + 1e-40
+    value = R.whole()["$1"]
+    assert sp.Float(value.lo, 80) / ONE - 1e-40 <= exact <= sp.Float(value.hi, 80) / ONE + 1e-40
 
 
 @pytest.mark.parametrize(
@@ -284,8 +292,8 @@ def test_derivatives_are_those_of_sympy(expression, by):
     ids=str,
 )
 def test_identities_vanish_and_what_is_off_by_a_little_does_not(identity):
-    assert c.vanishes(region_of([identity]).terms["$0"])
-    assert not c.vanishes(region_of([identity + sp.Rational(1, 10**30) * x]).terms["$0"])
+    assert vanishes(region_of([identity]).terms["$0"])
+    assert not vanishes(region_of([identity + sp.Rational(1, 10**30) * x]).terms["$0"])
 
 
 @settings(max_examples=60, deadline=None)
@@ -297,17 +305,26 @@ def test_ranges_contain_the_values_inside(rng, expression):
     slopes = [sp.diff(expression, s) for s in (x, y, p)]
     R = region_of([expression, *slopes], *ends)
     named = [[s.name, f"${k}"] for k, s in enumerate((x, y, p), 1)]
-    R.atoms([{"name": "$0", "slopes": named}])
+    read_atoms(R, [{"name": "$0", "slopes": named}])
     try:
-        box = R.box(R.sides)
-        found = [box["$0"], R.spread("$0", box)]
-    except c.NotProved:
+        box = R.whole()
+        found = [box["$0"], R.narrower("$0", box)]
+    except NotProvedError:
         return
     assert found[1].lo >= found[0].lo
     assert found[1].hi <= found[0].hi
     for _ in range(8):
         at = [a + (b - a) * int(rng.integers(0, 65)) / 64 for a, b in zip(*ends, strict=True)]
-        value = R.box([c.near(v) for v in at])["$0"]
+        value = R.box([near(v) for v in at])["$0"]
         for enclosure in found:
             assert enclosure.lo <= value.hi
             assert enclosure.hi >= value.lo
+
+
+def test_the_tables_of_functions_are_of_the_same_functions():
+    assert FUNCTIONS.keys() == DERIVATIVES.keys() == OPERANDS.keys()
+    for word, count in OPERANDS.items():
+        # Each takes as many operands as it is read with, and no other number.
+        with pytest.raises(TypeError):
+            FUNCTIONS[word](*[near(1)] * (count + 1))
+        assert FUNCTIONS[word](*[near(Fraction(1, 2))] * count).hi < INF

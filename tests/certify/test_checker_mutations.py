@@ -12,20 +12,20 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import contraction_checker as checker
 from riemannian_modules.arithmetic.rational_definite import (
     is_negative_definite_rational,
     is_negative_semidefinite_rational,
 )
-from riemannian_modules.certify import checker
 from tests.certify.files import as_read
 from tests.certify.hand_written import TRUE
 from tests.certify.pointwise import Reader, contradicts
 
 COUNT = int(os.environ.get("RIEMANNIAN_MUTATIONS", "1000"))
 REFUSALS = (
-    checker.NotProved,
-    checker.Outside,
-    checker.Malformed,
+    checker.NotProvedError,
+    checker.OutsideError,
+    checker.MalformedError,
     LookupError,
     ArithmeticError,
     ValueError,

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
+import contraction_checker as checker
 import riemannian_modules as rm
-from riemannian_modules.certify import Estimated, Proved, checker, l2, verify
+from riemannian_modules.certify import Estimated, Proved, l2, verify
 from riemannian_modules.claims.claim import Claim
 from riemannian_modules.claims.norms import FieldL2
 from riemannian_modules.evidence.registry import certificate_of

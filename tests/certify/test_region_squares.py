@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+import contraction_checker as checker
 import riemannian_modules as rm
-from riemannian_modules.certify import Estimated, Proved, certify, checker, l2, verify
+from riemannian_modules.certify import Estimated, Proved, certify, l2, verify
 from riemannian_modules.search import monolithic
 from tests.cases.systems_regions import Mixture
 

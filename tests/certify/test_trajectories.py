@@ -10,18 +10,9 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import contraction_checker as checker
 import riemannian_modules as rm
-from riemannian_modules.certify import (
-    Estimated,
-    Proved,
-    certify,
-    checker,
-    l1,
-    l2,
-    linf,
-    quotient,
-    verify,
-)
+from riemannian_modules.certify import Estimated, Proved, certify, l1, l2, linf, quotient, verify
 from riemannian_modules.certify.trajectories import enclose_equilibrium, prove_trajectories
 from riemannian_modules.claims.claim_data import claim_from_data
 from riemannian_modules.claims.norms import L1, L2, LInf
@@ -220,7 +211,7 @@ def test_the_checker_proves_every_ball_that_is_found_and_none_twice_its_limits(r
     assert isinstance(found, Trajectories), found
     assert checker.check(as_read(found.certificate.data))
     for other in (2 * found.radius, found.equilibrium_radius / 8):
-        with pytest.raises(checker.NotProved, match="ball"):
+        with pytest.raises(checker.NotProvedError, match="ball"):
             checker.check(as_read(forged(found, radius=other)))
 
 

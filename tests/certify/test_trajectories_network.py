@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import contraction_checker as checker
 import riemannian_modules as rm
 from riemannian_modules.certify import (
     Estimated,
     Proved,
     certify_network,
-    checker,
     enclose_equilibrium,
     prove_trajectories,
     verify,
@@ -79,7 +79,7 @@ def test_both_prove_the_balls_that_are_found_and_none_beyond_them(rng):
     away = {"center": (found.center + 0.01).tolist(), "radius": 1e-4}
     for other in ({"radius": found.radius * (1 + 1e-9)}, away):
         assert isinstance(verify(forged(found, **other)), Estimated)
-        with pytest.raises(checker.NotProved, match="ball"):
+        with pytest.raises(checker.NotProvedError, match="ball"):
             checker.check(as_read(forged(found, **other)))
 
 
@@ -161,7 +161,7 @@ def test_a_constraint_across_blocks_is_proved_here_and_left_open_by_the_checker(
     weights = answer.certificate.data["claim"]["norm"]["weights"]
     assert found.radius == pytest.approx(1 / (weights[0] + weights[1]), rel=1e-12)
     assert isinstance(verify(found.certificate), Proved)
-    with pytest.raises(checker.NotProved, match="leaves the region"):
+    with pytest.raises(checker.NotProvedError, match="leaves the region"):
         checker.check(as_read(found.certificate.data))
 
 

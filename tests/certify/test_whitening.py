@@ -11,6 +11,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import contraction_checker as checker
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.affine_matrix import linear_combinations, nearest_doubles
 from riemannian_modules.certify import (
@@ -19,7 +20,6 @@ from riemannian_modules.certify import (
     Proved,
     Refuted,
     certify,
-    checker,
     coordinates,
     verify,
 )

@@ -6,19 +6,12 @@ import numpy as np
 import pytest
 from scipy.special import erf, expit
 
+import contraction_checker as checker
 import riemannian_modules as rm
-from riemannian_modules.certify import (
-    Budget,
-    Estimated,
-    Proved,
-    Refuted,
-    certify,
-    checker,
-    l1,
-    l2,
-    linf,
-)
-from riemannian_modules.certify.checker import NotProved, Range, passes, point
+from contraction_checker.corners import passes
+from contraction_checker.ranges import Range, point
+from contraction_checker.refusals import NotProvedError
+from riemannian_modules.certify import Budget, Estimated, Proved, Refuted, certify, l1, l2, linf
 from riemannian_modules.evidence import decide
 from riemannian_modules.search.layers.slopes import certify_slopes
 from tests.certify.files import as_read, is_proved_by_all
@@ -244,13 +237,13 @@ def test_the_checker_takes_atoms_one_by_one_beside_others():
     one = {(i, i): 1 for i in range(2)}
     form = {(): {(0, 0): 30, (1, 1): 30}} | {(k,): one for k in range(14)} | {(0, 1): {(0, 1): 1}}
     ranges = {k: Range(point(0).lo, point(1 << 192).hi) for k in range(14)}
-    assert passes(form, ranges, True)
+    assert passes(form, ranges, strict=True)
     low = {k: Range(-(1 << 192) * 3, 1 << 192) for k in range(14)}
-    assert not passes(form, low, True)
+    assert not passes(form, low, strict=True)
     # The least is where falling atoms are greatest: 300 - 14 * 24 < 0, but not for twelve of them.
     falling = {m: {p: -24 * c for p, c in one.items()} for m in form if len(m) == 1}
     falling |= {(): {(0, 0): 300, (1, 1): 300}, (0, 1): {(0, 1): 1}}
-    assert not passes(falling, ranges, True)
+    assert not passes(falling, ranges, strict=True)
 
 
 def test_an_unknown_sign_of_a_step_is_no_identity():
@@ -266,7 +259,7 @@ def test_an_unknown_sign_of_a_step_is_no_identity():
     for written in (["step", ["*", "-1", "x"]], ["+", "1", ["*", "-1", ["step", "x"]]]):
         for pair in data["evidence"]["let"]:
             pair[1] = written
-        with pytest.raises(NotProved):
+        with pytest.raises(NotProvedError):
             checker.check(as_read(data))
 
 

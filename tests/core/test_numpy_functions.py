@@ -7,12 +7,13 @@ import pytest
 from flint import arb, ctx
 from scipy import special
 
+import contraction_checker as checker
 import riemannian_modules as rm
 from riemannian_modules.arithmetic.array_rules import ARRAY_RULES
 from riemannian_modules.arithmetic.interval import interval
 from riemannian_modules.arithmetic.scalar_rules import REFUSED, SCALAR_RULES
 from riemannian_modules.arithmetic.symbolic_array import _LINEAR, _STRUCTURAL
-from riemannian_modules.certify import Proved, certify, checker
+from riemannian_modules.certify import Proved, certify
 from riemannian_modules.errors import RegionError, TraceError, UnsupportedError
 from riemannian_modules.region import box
 from riemannian_modules.spec import load_system, save_system

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from riemannian_modules.certify import checker
+import contraction_checker as checker
 
 PAGE = Path(__file__).parents[2] / "docs" / "certificates.md"
 

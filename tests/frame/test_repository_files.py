@@ -57,7 +57,10 @@ def test_links_between_files_lead_somewhere(page):
 @pytest.mark.parametrize("page", ["SECURITY.md", "CONTRIBUTING.md", "README.md"])
 def test_files_that_are_named_are_there(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    named = re.findall(r"`((?:riemannian_modules|tests|docs|benchmarks|adapters)/[\w/.]+)`", text)
+    named = re.findall(
+        r"`((?:riemannian_modules|contraction_checker|tests|docs|benchmarks|adapters)/[\w/.]+)`",
+        text,
+    )
     assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
 
 
