@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from fractions import Fraction
 
-from contraction_checker.json_parts import Json, fields, mapping, real
+from contraction_checker.json_parts import Json, fields, mapping, real, text
 from contraction_checker.matrices import Matrix, identity
 from contraction_checker.matrix_parts import metric
 from contraction_checker.proof import Proof
@@ -82,8 +82,8 @@ def read_claim(data: Json) -> Claim:
     kind, bound = part["kind"], real(part["bound"])
     if not isinstance(kind, str) or kind not in BOUNDS or (kind != "flow" and bound < 0):
         raise MalformedError(f"no claim: {kind!r:.60}, {bound}")
-    if not isinstance(part["statement"], str) or not isinstance(part.get("symbols") or "", str):
-        raise MalformedError("a claim's words and symbols are texts")
+    for words in ("statement", "symbols"):
+        text(part.get(words, ""), "a text")
     claim = Claim(kind, bound, mapping(part["norm"], "a norm"), part)
     if claim.has("input_norm") and (kind != "map" or claim.norm["type"] != "l2"):
         raise MalformedError("an input_norm is for l2 norms of maps")

@@ -6,7 +6,7 @@ from fractions import Fraction
 from contraction_checker.corners import passes
 from contraction_checker.expressions import number
 from contraction_checker.forms import form_of
-from contraction_checker.json_parts import Json, fields, listed, real, tuple_of
+from contraction_checker.json_parts import Json, fields, listed, real, tuple_of, whole
 from contraction_checker.matrices import Matrix, Place
 from contraction_checker.refusals import MalformedError, NotProvedError
 
@@ -51,7 +51,7 @@ def _entries(
         if place is None or place in found:
             raise MalformedError(f"expected a matrix {n} x {m}")
         found[place] = entry(x)
-    if part.get("shape") and part["shape"] != [n, m]:
+    if "shape" in part and [whole(k, "a size") for k in listed(part["shape"])] != [n, m]:
         raise MalformedError(f"expected a matrix {n} x {m}")
     return found
 

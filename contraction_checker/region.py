@@ -144,8 +144,8 @@ class Region:
         symbols, at = texts(part["names"], "a symbol"), reals(part["center"])
         if len(symbols) != len(at):
             raise MalformedError("balls: a center has a number for each symbol")
-        # A metric that is left out, or empty, is the identity.
-        M = metric(given, len(symbols)) if (given := part.get("metric")) else identity(len(symbols))
+        n = len(symbols)
+        M = metric(part["metric"], n) if "metric" in part else identity(n)
         radius = real(part["radius"])
         if radius <= 0:
             raise MalformedError("balls: a radius is positive")

@@ -28,6 +28,8 @@ def prove_in_point_metric(case: Case, system: System) -> None:
     for key in ("cuts", "matrix", "weight"):
         listed(part[key])
     list_in(part, "after")
+    if case.claim.is_flow and "after" in part:
+        raise MalformedError("after: a flow has none")
     congruence = case.proof.definitions.read_all(list_in(part, "congruence"))
     if "congruence" in part and len(congruence) != system.rows**2:
         raise MalformedError("congruence: a term for each place")

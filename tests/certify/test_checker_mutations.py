@@ -33,6 +33,11 @@ REFUSALS = (
     AttributeError,
     RecursionError,
 )
+# Keys that a part may have, and mostly has not.
+OPTIONAL = [
+    *("point", "range", "slopes", "rates", "input_norm", "let", "metric", "shape", "after"),
+    *("symbols", "compression", "congruence", "exponents", "horizontal", "trajectories"),
+]
 OPERATORS = ["+", "*", "^", "tanh", "sin", "cos", "exp", "log", "maximum", "absolute", "erf"]
 TERMS = ["x", "y", "u", "v", "0", "1", "-1", "1/2", "3", "-2"]
 
@@ -136,8 +141,9 @@ def edited(value, rng):
     elif choice == 1:
         rest[i], rest[j] = rest[j], rest[i]
     elif choice == 2:
-        key = ["point", "range", "slopes", "rates", "input_norm", "let", i][rng.integers(7)]
-        rest[key] = copy.deepcopy(rest[j])
+        key = str(rng.choice([*OPTIONAL, i]))
+        value = rest[j] if rng.random() < 0.5 else STRANGE[rng.integers(len(STRANGE))]
+        rest[key] = copy.deepcopy(value)
     else:
         rest[i + "s"] = rest.pop(i)
     return rest
