@@ -113,3 +113,18 @@ def test_every_floor_has_its_rooms():
     core = ROOT / "riemannian_modules"
     rooms = {path.stem for path in core.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert set().union(*FLOORS) - {""} == rooms - {"__init__", "__pycache__", "py"}
+
+
+def test_the_checker_is_held_to_what_everything_else_is_held_to():
+    tools, name = PROJECT["tool"], "contraction_checker"
+    assert name in tools["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert name in tools["pyright"]["include"]
+    assert "ignore" not in tools["pyright"]
+    ruff = tools["ruff"]
+    spared = [*ruff["lint"]["per-file-ignores"], *ruff["extend-exclude"]]
+    assert [pattern for pattern in spared if name in pattern or pattern.startswith("**")] == []
+    hushed = re.compile(r"noqa|type: ?ignore|pyright:|fmt: (off|skip)|\bAny\b|\bcast\b")
+    for path in sorted((ROOT / name).rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert not hushed.search(text), path
+        assert text.count("\n") < 400, path
