@@ -55,12 +55,12 @@ One file a rule
 ``rules.layer_sums``         rule ``sums``: weighted sums at the corners of the slopes
 ``rules``                    the table of them
 
-``check``                    the check of a whole certificate
+``certificate``              the check of a whole certificate
 ``program``                  the command
 """
 
+from contraction_checker.certificate import check
 from contraction_checker.certificate_file import load
-from contraction_checker.check import check
 from contraction_checker.program import main
 from contraction_checker.refusals import MalformedError, NotProvedError, OutsideError
 from contraction_checker.rules import RULES

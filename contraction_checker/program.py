@@ -7,8 +7,8 @@ import sys
 import zlib
 from collections.abc import Sequence
 
+from contraction_checker.certificate import check
 from contraction_checker.certificate_file import load
-from contraction_checker.check import check
 from contraction_checker.refusals import MalformedError, NotProvedError, OutsideError
 
 PROVED, UNREADABLE, MISUSE, NOT_PROVED = 0, 1, 2, 4

@@ -1,11 +1,15 @@
 """The house keeps its floors: what imports what, read from the sources."""
 
 import ast
+import importlib
+import pkgutil
 import sys
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+import contraction_checker
+import contraction_checker.rules
 from tests.shared import ROOT
 from tests.source_imports import Source, read_sources, resolved_imports
 
@@ -192,6 +196,14 @@ def test_the_certificate_checker_is_read_from_its_first_file_to_its_last():
     assert sorted(order) == sorted({s.name for s in CHECKER_SOURCES} - entrances)
     assert order_faults(CHECKER_SOURCES, order) == []
     assert import_cycle(CHECKER_SOURCES) == []
+
+
+def test_no_function_of_the_certificate_checker_hides_a_file_of_its_name():
+    for package in (contraction_checker, contraction_checker.rules):
+        for found in pkgutil.iter_modules(package.__path__):
+            name = f"{package.__name__}.{found.name}"
+            if found.name != "__main__":
+                assert getattr(package, found.name) is importlib.import_module(name)
 
 
 def test_an_import_of_what_is_read_later_is_found():

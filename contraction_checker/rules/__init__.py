@@ -3,16 +3,16 @@
 from collections.abc import Callable
 
 from contraction_checker.claim import Case
-from contraction_checker.rules.layer_sums import layer_sums
-from contraction_checker.rules.monolithic import monolithic
-from contraction_checker.rules.network import network
-from contraction_checker.rules.slope_multipliers import slope_multipliers
-from contraction_checker.rules.sum_of_squares import sum_of_squares
+from contraction_checker.rules.layer_sums import prove_by_layer_sums
+from contraction_checker.rules.monolithic import prove_monolithic
+from contraction_checker.rules.network import prove_network
+from contraction_checker.rules.slope_multipliers import prove_by_multipliers
+from contraction_checker.rules.sum_of_squares import prove_by_squares
 
 RULES: dict[str, Callable[[Case], None]] = {
-    "monolithic": monolithic,
-    "network": network,
-    "sos": sum_of_squares,
-    "slopes": slope_multipliers,
-    "sums": layer_sums,
+    "monolithic": prove_monolithic,
+    "network": prove_network,
+    "sos": prove_by_squares,
+    "slopes": prove_by_multipliers,
+    "sums": prove_by_layer_sums,
 }

@@ -16,7 +16,7 @@ from contraction_checker.rules.weighted_sums import prove_weighted_sums
 from contraction_checker.terms import atom
 
 
-def layer_sums(case: Case) -> None:
+def prove_by_layer_sums(case: Case) -> None:
     """Prove the bound row by row.
 
     Raises:

@@ -10,7 +10,7 @@ from contraction_checker.rules.weighted_sums import prove_weighted_sums
 from contraction_checker.system import System, read_system
 
 
-def monolithic(case: Case) -> None:
+def prove_monolithic(case: Case) -> None:
     """Prove the bound from the Jacobian that the file writes in atoms.
 
     Raises:

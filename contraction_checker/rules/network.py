@@ -19,7 +19,7 @@ from contraction_checker.rules.constant_metric import prove_gain, prove_rate
 from contraction_checker.system import read_system
 
 
-def network(case: Case) -> None:
+def prove_network(case: Case) -> None:
     """Prove each bound and gain that the file states, and the comparison matrix they make.
 
     Raises:

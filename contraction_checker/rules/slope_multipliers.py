@@ -26,7 +26,7 @@ from contraction_checker.rules.slope_system import SlopeSystem, read_slope_syste
 HALF = Fraction(1, 2)
 
 
-def slope_multipliers(case: Case) -> None:
+def prove_by_multipliers(case: Case) -> None:
     """Prove the bound from the multipliers.
 
     Raises:

@@ -30,7 +30,7 @@ from contraction_checker.refusals import MalformedError, NotProvedError
 from contraction_checker.system import System, read_system
 
 
-def sum_of_squares(case: Case) -> None:
+def prove_by_squares(case: Case) -> None:
     """Prove the bound, and that the metric is one, by squares.
 
     Raises:

@@ -11,7 +11,7 @@ import contraction_checker as checker
 from riemannian_modules.certify import verify
 from riemannian_modules.errors import CertificateError
 from tests.certify.files import as_read
-from tests.certify.hand_written import TRUE, changed
+from tests.certify.hand_written import TRUE, certificate, changed, free, l2, system
 from tests.certify.test_both_readers_agree import is_verified
 from tests.certify.test_checker_mutations import is_accepted
 
@@ -108,3 +108,308 @@ def test_an_edit_of_one_reading_does_not_reach_the_next():
     names = list(TRUE)
     again = {k: checker.check(as_read(TRUE[names[k]])) for k in order}
     assert [again[k] for k in range(len(TRUE))] == before
+
+
+def outcome(data, tmp_path, capsys):
+    """The checker's exit code for data written to a file, and what it said of a refusal."""
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(data))
+    code = checker.main([str(path)])
+    return code, capsys.readouterr().err
+
+
+def one_state(dx, bound, evidence, *, kind="flow", norm=None, sides=None, claim=None, **options):
+    """A claim of one state x, in the norm |x| unless another is given."""
+    return certificate(
+        kind, bound, norm or l2([1]), sides or free("x"), system([dx], state=["x"], **options),
+        evidence, claim=claim,
+    )  # fmt: skip
+
+
+CONSTANT = {"factor": "1", "rows": [0], "basis": ["1"], "gram": [["0"]]}
+
+
+def by_squares(dx, bound, rate, positive=None, **options):
+    """A claim of one state by sums of squares."""
+    unit = {"weight": "1", "margin": "1", "point": [0.0], "squares": [CONSTANT]}
+    data = one_state(dx, bound, {}, **options)
+    data["evidence"] = {
+        "rule": "sos", "let": [], "atoms": [], "rate": rate, "positive": positive or unit,
+    }  # fmt: skip
+    return data
+
+
+MINUS_X, GROWING = ["*", "-1", "x"], ["+", ["*", "-1", "x"], ["^", "x", "3"]]
+# For x' = -x + x^3 and b = -1 what has to be nonnegative is 2 b + 2 - 6 x^2 = -6 x^2.
+X_SQUARED = {"factor": "1", "rows": [0], "basis": ["x"], "gram": [["-6"]]}
+# x^2 - 9 x + 1 = 2 b - 2 f', negative at x = 4, for b = 0 and f = -x^3/6 + 9 x^2/4 - x/2.
+ASKEW = {"factor": "1", "rows": [0, 0], "basis": ["x", "1"], "gram": [["1", "0"], ["-9", "1"]]}
+CUBIC = ["+", ["*", "-1/6", ["^", "x", "3"]], ["*", "9/4", ["^", "x", "2"]], ["*", "-1/2", "x"]]
+NO_SQUARES = {
+    "a negative matrix": by_squares(GROWING, -1.0, [X_SQUARED]),
+    "a negative factor": by_squares(
+        GROWING, -1.0, [X_SQUARED | {"factor": "-1", "gram": [["6"]]}]
+    ),
+    "a matrix that is not symmetric": by_squares(CUBIC, 0.0, [ASKEW]),
+    "squares of what is not real": by_squares(
+        ["*", "-1/2", ["^", "x", "2"]], 0.0,
+        [X_SQUARED | {"basis": [["^", "x", "1/2"]], "gram": [["2"]]}],
+    ),
+    "no margin": by_squares(
+        "0", 0.0, [CONSTANT],
+        {"weight": "1", "margin": "0", "point": [1.0],
+         "squares": [{"factor": "1", "rows": [0], "basis": ["x"], "gram": [["1"]]}]},
+        norm={"type": "l2", "let": [], "metric_terms": [["^", "x", "2"]]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_SQUARES)
+def test_what_are_no_squares_prove_nothing(name, tmp_path, capsys):
+    assert outcome(NO_SQUARES[name], tmp_path, capsys)[0] == 4
+    assert not is_verified(NO_SQUARES[name])
+
+
+def test_squares_are_asked_for(tmp_path, capsys):
+    data = by_squares(MINUS_X, -1.0, [])
+    assert outcome(data, tmp_path, capsys)[0] == 1
+    assert outcome(by_squares(MINUS_X, -1.0, [CONSTANT]), tmp_path, capsys)[0] == 0
+
+
+def test_a_factor_is_no_negative_number(tmp_path, capsys):
+    """Squares see b^2 alone: |x+| <= -|x| / 2 is no claim."""
+    for bound, code in ((0.5, 0), (-0.5, 1)):
+        data = by_squares(["*", "1/2", "x"], bound, [CONSTANT], kind="step")
+        assert outcome(data, tmp_path, capsys)[0] == code
+        assert is_verified(data) or code == 1
+
+
+def test_an_input_norm_that_no_rule_uses_is_not_shown(tmp_path, capsys):
+    data = certificate(
+        "map", 1.0, {"type": "linf", "weights": [1]}, free("u"),
+        system(y=[["tanh", "u"]], inputs=["u"]),
+        {"let": [["$t", ["^", ["tanh", "u"], "2"]]], "atoms": [{"name": "$t"}],
+         "jacobian": [[0, 0, ["+", "1", ["*", "-1", "$t"]]]]},
+    )  # fmt: skip
+    assert outcome(data, tmp_path, capsys)[0] == 0
+    data["claim"]["input_norm"] = l2([4])
+    assert outcome(data, tmp_path, capsys)[0] == 1
+    assert not is_verified(data)
+
+
+HALFWAY = ["+", "1/2", ["*", "1/2", "x"]]  # the step to halfway between x and 1
+
+
+@pytest.mark.parametrize(
+    ("center", "radius", "code"),
+    [(0.875, 1.75, 0), (-1.0, 1.0, 4), (0.0, 0.75, 4), (0.0, 1.0, 0), (0.0, 9.5, 4)],
+)
+def test_a_ball_of_a_step_is_as_large_as_its_motion_asks(center, radius, code, tmp_path, capsys):
+    evidence = {"let": [], "atoms": [], "jacobian": [[0, 0, "1/2"]]}
+    ball = {"center": [center], "radius": radius}
+    data = one_state(
+        HALFWAY, 0.5, evidence, kind="step", sides=[["x", -9, 9]], claim={"trajectories": ball}
+    )
+    assert outcome(data, tmp_path, capsys)[0] == code
+    assert code == 0 or not is_verified(data)
+
+
+def test_a_ball_lies_within_the_linear_constraints(tmp_path, capsys):
+    data = copy.deepcopy(TRUE["invariant ball"])
+    data["region"]["point"] = [0, 0, 0]
+    for limit, code in ((4.0, 0), (3.0, 4)):
+        for row in ([["x", 2]], [["x", -2]], [["y", 2], ["u", 0]]):
+            data["region"]["linear"] = [[row, "-inf", limit]]
+            assert outcome(data, tmp_path, capsys)[0] == code
+            data["region"]["linear"] = [[row, -limit, "inf"]]
+            assert outcome(data, tmp_path, capsys)[0] == code
+
+
+def test_both_ends_of_a_range_are_proved(tmp_path, capsys):
+    data = TRUE["range of a term"]
+    for end, wrong in (("lower", 0.01), ("upper", 0.3)):
+        edited = changed(data, ("evidence", "atoms", 0, "range", end), wrong)
+        assert outcome(edited, tmp_path, capsys)[0] == 4
+
+
+def test_slopes_are_by_coordinates_each_once(tmp_path, capsys):
+    data = TRUE["range of a term"]
+    ((name, slope),) = data["evidence"]["atoms"][0]["slopes"]
+    for slopes in ([[name, slope], [name, slope]], [[name, slope], ["z", "0"]]):
+        edited = changed(data, ("evidence", "atoms", 0, "slopes"), slopes)
+        code, said = outcome(edited, tmp_path, capsys)
+        assert code == 1
+        assert "each once" in said
+
+
+IN_ONE = {"type": "l2", "let": [], "metric_terms": ["1"]}
+WRITTEN = {"let": [], "atoms": [], "matrix": [[0, 0, "-6"]], "weight": [[0, 0, "2"]]}
+
+
+def test_metrics_of_the_point_are_for_whole_states(tmp_path, capsys):
+    quotient = changed(changed(TRUE["conservation"], ("claim", "norm"), IN_ONE), ("evidence",), {
+        "rule": "monolithic", "cuts": [None], **WRITTEN,
+    })  # fmt: skip
+    of_inputs = certificate("map", 1.0, IN_ONE, free("u"), system(y=["u"], inputs=["u"]), WRITTEN)
+    for data in (quotient, of_inputs):
+        code, said = outcome(data, tmp_path, capsys)
+        assert code == 4
+        assert "whole states" in said
+        assert not is_verified(data)
+
+
+def test_a_metric_of_the_point_is_symmetric(tmp_path, capsys):
+    """Of [[1, 0], [9, 1]] only the part above the diagonal is definite."""
+    data = certificate(
+        "flow", 5.0, {"type": "l2", "let": [], "metric_terms": ["1", "0", "9", "1"]},
+        free("x", "y"), system([MINUS_X, ["*", "-1", "y"]], state=["x", "y"]),
+        {"let": [], "atoms": [], "weight": [[0, 0, "2"], [1, 0, "18"], [1, 1, "2"]],
+         "matrix": [[0, 0, "-2"], [0, 1, "-9"], [1, 0, "-9"], [1, 1, "-2"]]},
+    )  # fmt: skip
+    code, said = outcome(data, tmp_path, capsys)
+    assert code == 1
+    assert "symmetric" in said
+    assert not is_verified(data)
+
+
+def in_metric(entry, positive, *, sides=None):
+    """A flow that stands still, hence neither grows nor contracts, in a metric of one entry."""
+    norm = {"type": "l2", "let": [], "metric_terms": [entry]}
+    return by_squares("0", 0.0, [CONSTANT], positive, norm=norm, sides=sides)
+
+
+BELOW = [["x", -2, -1]]
+BEYOND_ONE = {  # x^2 - 1 >= 0
+    "factor": ["+", ["^", "x", "2"], "-1"], "rows": [0], "basis": ["1"], "gram": [["1"]],
+}  # fmt: skip
+NO_METRICS = {
+    "a negative weight": in_metric(
+        "-1", {"weight": "-1", "margin": "1", "point": [0.0], "squares": [CONSTANT]}
+    ),
+    "a point where it is negative": in_metric(
+        "x", {"weight": "x", "margin": "1", "point": [-1.5], "squares": [BEYOND_ONE]}, sides=BELOW
+    ),
+    "a point beyond the region": in_metric(
+        "x", {"weight": "x", "margin": "1", "point": [1.0], "squares": [BEYOND_ONE]}, sides=BELOW
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_METRICS)
+def test_a_metric_is_positive_at_a_point_of_the_region(name, tmp_path, capsys):
+    assert outcome(NO_METRICS[name], tmp_path, capsys)[0] == 4
+    assert not is_verified(NO_METRICS[name])
+
+
+def test_a_metric_that_is_positive_at_a_point_and_regular_everywhere_is_one(tmp_path, capsys):
+    data = in_metric(
+        ["*", "-1", "x"],
+        {"weight": ["*", "-1", "x"], "margin": "1", "point": [-1.5], "squares": [BEYOND_ONE]},
+        sides=BELOW,
+    )
+    assert outcome(data, tmp_path, capsys)[0] == 0
+    without_point = copy.deepcopy(data)
+    without_point["evidence"]["positive"]["point"] = []
+    assert outcome(without_point, tmp_path, capsys)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("system", "dx"), [MINUS_X, MINUS_X]),
+        (("system", "dx"), []),
+        (("system", "type"), "slopes"),
+        (("system", "symbols", "inputs"), ["u"]),
+        (("system", "symbols"), {"state": [], "inputs": ["x"], "parameters": []}),
+        (("claim", "kind"), "map"),
+    ],
+)
+def test_a_system_fits_its_claim_and_its_region(path, value, tmp_path, capsys):
+    data = one_state(MINUS_X, -1.0, {"let": [], "atoms": [], "jacobian": [[0, 0, "-1"]]})
+    assert outcome(data, tmp_path, capsys)[0] == 0
+    edited = changed(data, path, value)
+    assert outcome(edited, tmp_path, capsys)[0] == 1
+    assert not is_verified(edited)
+
+
+def test_a_map_has_outputs(tmp_path, capsys):
+    nothing = {"let": [], "atoms": [], "jacobian": []}
+    data = certificate("map", 1.0, l2(), free("u"), system(inputs=["u"]), nothing)
+    assert outcome(data, tmp_path, capsys)[0] == 1
+    assert not is_verified(data)
+
+
+INSIDE = ["*", ["+", "1/2", "x"], ["+", "1/2", ["*", "-1", "x"]]]  # 1/4 - x^2
+
+
+def halving(region=None):
+    """``x+ = -x / 2`` in the metric ``1 - x^2`` on ``|x| <= 1/2``, with factor 3."""
+    one = {"rows": [0], "basis": ["1"]}
+    # 9 (1 - x^2) - (1 - x^2 / 4) / 4 = 143/16 (1/4 - x^2) + 417/64, and 1 - x^2 - 1/2 likewise.
+    data = by_squares(
+        ["*", "-1/2", "x"], 3.0,
+        [{"factor": INSIDE, **one, "gram": [["143/16"]]},
+         {"factor": "1", **one, "gram": [["417/64"]]}],
+        {"weight": "1", "margin": "1/2", "point": [0.0],
+         "squares": [{"factor": INSIDE, **one, "gram": [["1"]]},
+                     {"factor": "1", **one, "gram": [["1/4"]]}]},
+        kind="step", sides=[["x", -0.5, 0.5]],
+        norm={"type": "l2", "let": [], "metric_terms": [["+", "1", ["*", "-1", ["^", "x", "2"]]]]},
+    )  # fmt: skip
+    data["region"] |= region or {}
+    return data
+
+
+def test_a_step_stays_where_its_metric_is_proved_to_be_one(tmp_path, capsys):
+    assert outcome(halving(), tmp_path, capsys)[0] == 0
+    cut = halving({"linear": [[[["x", 1]], "-inf", 0.25]], "point": [0]})
+    code, said = outcome(cut, tmp_path, capsys)
+    assert code == 4
+    assert "out of the region" in said
+
+
+def test_a_region_is_shown_to_hold_a_point(tmp_path, capsys):
+    data = TRUE["linear constraint"]
+    for point, code in (([0, 0], 0), ([1, 1], 4), ([0, 3], 4), ([-3, 0], 4), ([0], 1)):
+        assert outcome(changed(data, ("region", "point"), point), tmp_path, capsys)[0] == code
+    ball = TRUE["ball"]
+    for point, code in (([1, 1], 0), ([1.25, 1], 4)):
+        assert outcome(changed(ball, ("region", "point"), point), tmp_path, capsys)[0] == code
+    for name in ("linear constraint", "ball"):
+        without = copy.deepcopy(TRUE[name])
+        del without["region"]["point"]
+        assert outcome(without, tmp_path, capsys)[0] == 4
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        {"names": ["x"], "terms": ["1/4"]},
+        {"names": ["u", "u"], "terms": ["1/4", "1/4"]},
+        {"names": ["u"], "terms": ["1/4", "1/4"]},
+        {"names": [], "terms": []},
+        {"names": ["u"], "terms": ["x"]},
+        {"names": ["z"], "terms": ["1/4"]},
+    ],
+)
+def test_rates_are_those_of_inputs_each_once(rates, tmp_path, capsys):
+    data = TRUE["metric of an input with a rate"]
+    edited = changed(data, ("claim", "norm", "rates"), rates)
+    assert outcome(edited, tmp_path, capsys)[0] in (1, 4)
+    assert not is_verified(edited)
+
+
+def test_every_part_of_a_claim_is_printed(tmp_path, capsys):
+    parts = {
+        "map, metrics of inputs and outputs": "input_norm",
+        "conservation": "horizontal",
+        "invariant ball": "trajectories",
+        "tanh": "norm",
+    }
+    for name, part in parts.items():
+        path = tmp_path / "certificate.json"
+        path.write_text(json.dumps(TRUE[name]))
+        assert checker.main([str(path)]) == 0
+        shown = capsys.readouterr().out
+        for key in (part, "norm", "region", "system"):
+            assert f"\n{key}: " in shown

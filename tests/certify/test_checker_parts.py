@@ -465,7 +465,7 @@ def test_what_is_no_matrix_of_its_size_is_refused(data):
 
 
 @pytest.mark.parametrize(
-    "data", [[[1, 2], [2, 1]], [[1, 1], [1, 1]], [[1, 1], [0, 1]], [[0, 0], [0, 0]]]
+    "data", [[[1, 2], [2, 1]], [[1, 1], [1, 1]], [[2, 1], [0, 2]], [[0, 0], [0, 0]]]
 )
 def test_what_is_no_metric_is_refused(data):
     with pytest.raises(NotProvedError):
@@ -504,6 +504,12 @@ def test_definiteness_of_small_matrices():
     assert not is_positive({(0, 0): (0, 0), (1, 1): (9, 9), (0, 1): (1, 1)}, strict=False)
     assert not is_positive({(0, 0): (0, 0), (1, 1): (9, 9), (0, 1): (-1, 1)}, strict=False)
     assert not is_positive({(0, 0): (-1, 9)}, strict=False)
+    # A pivot that becomes zero, in a row that is not: the determinant is -1.
+    chain = {(i, i): (1, 1) for i in range(3)} | {(0, 1): (1, 1), (1, 2): (1, 1)}
+    assert not is_positive(chain, strict=False)
+    # The determinant is -1 again, and what a floor loses is more than that of the last pivot.
+    s = 2**40
+    assert not is_positive({(0, 0): (s * s - 1,) * 2, (0, 1): (s, s), (1, 1): (1, 1)}, strict=False)
     # |off| <= 1 beside a diagonal of 1: semidefinite, but not with off up to 2.
     assert not is_positive({**two, (0, 1): (-2, 2)}, strict=False)
     assert not is_positive({(0, 0): (1, 9), (1, 1): (1, 9), (0, 1): (2, 2)}, strict=False)
@@ -539,6 +545,22 @@ def test_an_atom_without_a_bound_is_decided_at_its_other_end():
     slope = form_of(Matrix({(0, 0): a * b + 1}), 1)
     assert on(slope, a=above, b=Range(0, ONE))
     assert not on(slope, a=above, b=Range(-1, ONE))
+
+
+@pytest.mark.parametrize("n", [2, 11])
+def test_many_atoms_are_decided_by_the_signs_that_matter(n):
+    """Off the diagonal stands a number from 0 to 2 beside ones: it is the larger end that fails."""
+    names = [f"a{k}" for k in range(13)]
+    sum_of = sum((atom(name) for name in names), start=x - x)
+    entries = {(i, i): 13 for i in range(n)}
+    ranges = dict.fromkeys(names, Range(0, ONE))
+    assert not on(form_of(Matrix(entries | {(0, 1): 2 * sum_of}), n), **ranges)
+    assert on(form_of(Matrix(entries | {(0, 1): sum_of}), n), **ranges)
+
+
+def test_a_series_is_as_long_as_what_it_leaves_out():
+    halves = points.series(point(ONE), point(ONE), lambda _: (1, 2))  # 1 + 1/2 + 1/4 + ...
+    assert halves.lo <= 2 * ONE <= halves.hi
 
 
 def test_magnitudes_are_taken_off_the_diagonal():
