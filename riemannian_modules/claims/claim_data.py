@@ -55,7 +55,11 @@ def system_from_data(data: Mapping[str, Any]) -> ClaimedSystem:
     if read is None:
         raise CertificateError(f"system: expected a type among {', '.join(_SYSTEMS)}.")
     found = read(data, TIMES[written["kind"]])
-    return found if "horizontal" not in written else _across(found, written["horizontal"])
+    if "horizontal" not in written:
+        return found
+    if written["kind"] == "map":
+        raise CertificateError("claim.horizontal: expected a flow or a step, got a map.")
+    return _across(found, written["horizontal"])
 
 
 def bound_from_data(claim: Mapping[str, Any]) -> float:

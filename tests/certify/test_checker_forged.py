@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import contraction_checker as checker
+from contraction_checker import certificate_file
+from contraction_checker.terms import GENERATORS, Generator
 from riemannian_modules.certify import verify
 from riemannian_modules.errors import CertificateError
 from tests.certify.files import as_read
@@ -413,3 +415,336 @@ def test_every_part_of_a_claim_is_printed(tmp_path, capsys):
         shown = capsys.readouterr().out
         for key in (part, "norm", "region", "system"):
             assert f"\n{key}: " in shown
+
+
+def test_a_coordinate_has_no_constraints_name(tmp_path, capsys):
+    data = json.loads(json.dumps(TRUE["linear constraint"]).replace('"y"', '"linear[0]"'))
+    assert outcome(data, tmp_path, capsys)[0] == 1
+    assert not is_verified(data)
+
+
+def test_a_metric_is_definite_at_every_point_of_the_region(tmp_path, capsys):
+    """x^2 is no metric at x = 0, though no length becomes negative in it."""
+    square = ["^", "x", "2"]
+    norm = {"type": "l2", "let": [], "metric_terms": [square]}
+    evidence = {
+        "let": [["$m", square]], "atoms": [{"name": "$m"}],
+        "matrix": [], "weight": [[0, 0, ["*", "2", "$m"]]],
+    }  # fmt: skip
+    for low, code in ((0.5, 0), (-1, 4), (0, 4)):
+        data = one_state("0", 0.0, evidence, norm=norm, sides=[["x", low, 1]])
+        assert outcome(data, tmp_path, capsys)[0] == code
+        assert is_verified(data) == (code == 0)
+
+
+def test_an_atom_comes_once(tmp_path, capsys):
+    data = copy.deepcopy(TRUE["tanh"])
+    data["evidence"]["atoms"].append(data["evidence"]["atoms"][0])
+    assert outcome(data, tmp_path, capsys)[0] == 1
+    assert not is_verified(data)
+
+
+def test_a_map_has_no_state(tmp_path, capsys):
+    evidence = {"let": [], "atoms": [], "jacobian": [[0, 0, "1"]]}
+    parts = system([MINUS_X], ["u"], state=["x"], inputs=["u"])
+    data = certificate("map", 1.0, l2([1]), free("x", "u"), parts, evidence)
+    assert outcome(data, tmp_path, capsys)[0] == 1
+    assert not is_verified(data)
+
+
+UNDEFINED = ["*", "0", ["log", "x"]]
+
+
+def test_a_metric_and_its_rates_are_defined_on_the_region(tmp_path, capsys):
+    unit = {"weight": "1", "margin": "1", "point": [1.0], "squares": [CONSTANT]}
+    for low, code in ((0.5, 0), (-1, 4)):
+        data = in_metric(["+", "1", UNDEFINED], unit, sides=[["x", low, 2]])
+        assert outcome(data, tmp_path, capsys)[0] == code
+        assert not is_verified(data) or code == 0
+    rated = copy.deepcopy(TRUE["metric of an input with a rate"])
+    rated["claim"]["norm"]["rates"]["terms"] = [["+", "1/4", ["*", "0", ["log", "u"]]]]
+    assert outcome(rated, tmp_path, capsys)[0] == 4
+    assert not is_verified(rated)
+
+
+def test_a_step_conserves_what_it_leaves_and_not_what_it_makes_zero(tmp_path, capsys):
+    """With x + y conserved y takes what x loses; where both halve it is not, though J is alike."""
+    horizontal = {"L": [[1, 0]], "R": [[1], [-1]], "kind": "conservation"}
+    half = ["*", "1/2", "x"]
+    evidence = {"let": [], "atoms": [], "jacobian": [[0, 0, "1/2"]]}
+    for after, code in ((["+", "y", half], 0), (["*", "-1/2", "x"], 4)):
+        parts = system([half, after], state=["x", "y"])
+        data = certificate(
+            "step", 0.5, l2([1]), free("x", "y"), parts, evidence, claim={"horizontal": horizontal}
+        )
+        assert outcome(data, tmp_path, capsys)[0] == code
+        assert is_verified(data) or code == 4
+
+
+def test_a_quotient_is_one(tmp_path, capsys):
+    evidence = {"let": [], "atoms": [], "jacobian": []}
+    for R, code in (([[1]], 0), ([[2]], 4), ([[0]], 4)):
+        data = one_state(
+            "0", 0.0, evidence, claim={"horizontal": {"L": [[1]], "R": R, "kind": "symmetry"}}
+        )
+        assert outcome(data, tmp_path, capsys)[0] == code
+        assert is_verified(data) or code == 4
+
+
+def test_no_more_is_unpacked_than_the_limit(tmp_path, monkeypatch):
+    asked = []
+
+    class Packed(gzip.GzipFile):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(size)
+
+    monkeypatch.setattr(gzip, "GzipFile", Packed)
+    monkeypatch.setattr(certificate_file, "LARGEST_FILE", 100)
+    path = tmp_path / "certificate.json.gz"
+    path.write_bytes(gzip.compress(b" " * 10**4))
+    with pytest.raises(checker.MalformedError, match="100 bytes"):
+        checker.load(path)
+    assert asked == [101]
+
+
+STILL = {"let": [], "atoms": [], "jacobian": [[0, 0, "-1"]]}
+
+
+def test_a_ball_has_a_radius_a_state_and_no_other_ball_around_it(tmp_path, capsys):
+    growing = {"let": [], "atoms": [], "jacobian": [[0, 0, "1"]]}
+    negative = {"trajectories": {"center": [0], "radius": -1.0}}
+    wide = {"trajectories": {"center": [0], "radius": 3.0}}
+    within = one_state(MINUS_X, -1.0, STILL, sides=[["x", -4, 4]], claim=wide)
+    assert outcome(within, tmp_path, capsys)[0] == 0
+    around = copy.deepcopy(within)
+    around["region"] |= {"point": [0], "balls": [{"names": ["x"], "center": [0], "radius": 1.5}]}
+    of_inputs = certificate(
+        "map", 0.5, l2([1]), free("u"), system(y=[["*", "1/2", "u"]], inputs=["u"]),
+        {"let": [], "atoms": [], "jacobian": [[0, 0, "1/2"]]},
+        claim={"trajectories": {"center": [], "radius": 1.0}},
+    )  # fmt: skip
+    for data in (one_state("x", 1.0, growing, claim=negative), around, of_inputs):
+        assert outcome(data, tmp_path, capsys)[0] == 4
+        assert not is_verified(data)
+
+
+@pytest.mark.parametrize(("center", "code"), [(0.0, 0), (5.0, 4)])
+def test_balls_are_proved_whatever_the_rule_is(center, code, tmp_path, capsys):
+    ball = {"trajectories": {"center": [center], "radius": 1.0}}
+    data = by_squares(MINUS_X, -1.0, [CONSTANT], claim=ball)
+    assert outcome(data, tmp_path, capsys)[0] == code
+    assert is_verified(data) or code == 4
+
+
+def test_weighted_sums_are_of_all_entries_with_a_weight_each(tmp_path, capsys):
+    def in_sums(w):
+        return {"type": "linf", "weights": w}
+
+    doubling = {"let": [], "atoms": [], "jacobian": [[0, 0, "2"]]}
+    for bound, code in ((2.0, 0), (0.5, 4)):
+        data = one_state(["*", "2", "x"], bound, doubling, kind="step", norm=in_sums([1]))
+        assert outcome(data, tmp_path, capsys)[0] == code
+    for w in ([1, 1], [], [0], [-1]):
+        data = one_state(MINUS_X, -1.0, STILL, norm=in_sums(w))
+        assert outcome(data, tmp_path, capsys)[0] == 1
+        assert not is_verified(data)
+    wide = certificate(
+        "map", 2.0, in_sums([1]), free("u", "v"), system(y=[["+", "u", "v"]], inputs=["u", "v"]),
+        {"let": [], "atoms": [], "jacobian": [[0, 0, "1"], [0, 1, "1"]]},
+    )  # fmt: skip
+    assert outcome(wide, tmp_path, capsys)[0] == 1
+    assert not is_verified(wide)
+
+
+def test_a_map_has_no_conserved_quantity(tmp_path, capsys):
+    data = certificate(
+        "map", 1.0, l2([1]), free("u"), system(y=["u"], inputs=["u"]),
+        {"let": [], "atoms": [], "jacobian": [[0, 0, "1"]]},
+        claim={"horizontal": {"L": [[1]], "R": [[1]], "kind": "symmetry"}},
+    )  # fmt: skip
+    assert outcome(data, tmp_path, capsys)[0] == 4
+    assert not is_verified(data)
+
+
+def test_a_network_has_one_gain_for_each_pair_that_is_linked(tmp_path, capsys):
+    data = TRUE["network"]
+    checks = data["evidence"]["checks"]
+    for wrong, code in (
+        ([*checks, checks[0]], 1),
+        ([*checks[:2], checks[2] | {"bound": -0.25}, checks[3]], 1),
+        (checks[:3], 4),
+        ([*checks[:2], checks[3]], 4),
+        (checks[1:], 4),
+        ([checks[0] | {"to": 2}, *checks[1:]], 1),
+        ([checks[0] | {"to": False, "from": False}, *checks[1:]], 1),
+    ):
+        edited = changed(data, ("evidence", "checks"), wrong)
+        assert outcome(edited, tmp_path, capsys)[0] == code
+        assert not is_verified(edited)
+    # In l1 columns of the comparison matrix count: l^T C <= b l^T for l = (2, 1), not for (1, 2).
+    summed = changed(data, ("claim", "norm", "combine"), "l1")
+    for weights, code in (([2, 1], 0), ([1, 2], 4)):
+        edited = changed(summed, ("claim", "norm", "weights"), weights)
+        assert outcome(edited, tmp_path, capsys)[0] == code
+    of_inputs = certificate(
+        "map", 1.0, {"type": "blocks", "combine": "linf", "groups": [[0]], "metrics": [[[1]]],
+                     "weights": [1]},
+        free("u"), system(y=["u"], inputs=["u"]),
+    )  # fmt: skip
+    of_inputs["evidence"] = {
+        "rule": "network", "let": [], "atoms": [], "jacobian": [[0, 0, "1"]],
+        "checks": [{"to": 0, "from": 0, "bound": 1, "cuts": [None]}],
+    }  # fmt: skip
+    assert outcome(of_inputs, tmp_path, capsys)[0] == 1
+    assert not is_verified(of_inputs)
+
+
+def in_point_metric(kind, dx, bound, entry, sides, *, square="1", **evidence):
+    """One state in the metric of one entry, with the atom $q for ``square``."""
+    norm = {"type": "l2", "let": [], "metric_terms": [entry]}
+    parts = {"let": [["$q", square]], "atoms": [{"name": "$q"}], "matrix": [], **evidence}
+    return one_state(dx, bound, parts, kind=kind, norm=norm, sides=[["x", *sides]])
+
+
+ONE_ENTRY, Q = [[0, 0, "1"]], [[0, 0, "$q"]]
+CANCELLED = [["*", "x", ["^", "x", "-1"]]]  # 1, but for x = 0
+IN_POINT_METRICS = {
+    "a negative metric of a flow": (4, in_point_metric(
+        "flow", "x", -5.0, "-1", (-1, 1), matrix=[[0, 0, "-2"]], weight=[[0, 0, "-2"]])),
+    "a metric that is zero where a step begins": (4, in_point_metric(
+        "step", "1", 0.5, ["^", "x", "2"], (-1, 1), square=["^", "x", "2"], weight=Q,
+        after=ONE_ENTRY)),
+    "a metric that is not": (0, in_point_metric(
+        "step", "1", 0.5, ["^", "x", "2"], (0.5, 1), square=["^", "x", "2"], weight=Q,
+        after=ONE_ENTRY)),
+    "a metric that is zero where a step leads": (4, in_point_metric(
+        "step", "0", 0.5, ["^", "x", "2"], (0.5, 1), square=["^", "x", "2"], weight=Q, after=[])),
+    "a basis that is undefined where a step begins": (4, in_point_metric(
+        "step", "2", 0.5, "1", (-1, 1), weight=ONE_ENTRY, after=ONE_ENTRY, congruence=CANCELLED)),
+    "a basis that is undefined where a step leads": (4, in_point_metric(
+        "step", "0", 0.5, "1", (0.5, 1), weight=ONE_ENTRY, after=ONE_ENTRY, congruence=CANCELLED)),
+    "a basis that is defined": (0, in_point_metric(
+        "step", "2", 0.5, "1", (0.5, 1), weight=ONE_ENTRY, after=ONE_ENTRY, congruence=CANCELLED)),
+    "a basis of another size": (1, in_point_metric(
+        "step", "2", 0.5, "1", (0.5, 1), weight=ONE_ENTRY, after=ONE_ENTRY,
+        congruence=["1", "0"])),
+    # K = x and K' = 3 x of x+ = 3 x: [[3 q, 9 q], [9 q, 27 q]] for q = x^2.
+    "a basis that moves": (0, in_point_metric(
+        "step", ["*", "3", "x"], 3.0, "1", (1, 2), square=["^", "x", "2"],
+        matrix=[[0, 0, ["*", "9", "$q"]]], weight=Q, after=[[0, 0, ["*", "9", "$q"]]],
+        congruence=["x"])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_POINT_METRICS)
+def test_a_metric_and_its_basis_hold_where_a_step_begins_and_where_it_leads(name, tmp_path, capsys):
+    code, data = IN_POINT_METRICS[name]
+    assert outcome(data, tmp_path, capsys)[0] == code
+    assert code == 0 or not is_verified(data)
+
+
+def test_a_point_is_one_of_the_region_also_where_it_is_not_needed(tmp_path, capsys):
+    data = by_squares(MINUS_X, -1.0, [CONSTANT])
+    data["evidence"]["positive"]["point"] = []
+    assert outcome(data, tmp_path, capsys)[0] == 1
+    assert not is_verified(data)
+
+
+def layers(kind, bound, norm, n, evidence, *, claim=None, **parts):
+    """A claim about activations of bounded slope."""
+    names = [f"x{i}" for i in range(n)]
+    data = certificate(kind, bound, norm, free(*names), {}, claim=claim)
+    data["system"] = {"type": "slopes", "size": n, **parts}
+    data["evidence"] = evidence
+    return data
+
+
+# relu(x0 + x1), whose gain is the root of 2; in s = x0 + x1 with |x|^2 >= (2 h - 2 h^2) s^2.
+SUMMED = {"A": [[0, 0]], "B": [[1]], "C": [[1, 1]], "D": [[0]], "activations": ["relu"]}
+
+
+def compressed(bound, H, **options):
+    evidence = {"rule": "slopes", "multipliers": [1.0], "compression": H}
+    parts = {k: options.pop(k, v) for k, v in SUMMED.items()}
+    return layers("map", bound, l2([1]), 2, evidence, **parts, **options)
+
+
+def test_a_compression_sees_what_the_layers_see(tmp_path, capsys):
+    two = {"B": [[1, 0]], "C": [[1, 0], [0, 1]], "D": [[0, 0], [0, 0]], "activations": ["relu"] * 2}
+    askew = compressed(1.5, [[1, 1], [0, 1]], **two)
+    askew["evidence"]["multipliers"] = [1.0, 1.0]
+    for data, code in (
+        (compressed(1.5, [[0.5]]), 0),
+        (compressed(1.25, [[1.0]]), 4),
+        (compressed(1.25, [[0.5]]), 4),
+        (compressed(1.5, [[0.5]], A=[[9, 0]]), 4),
+        (compressed(1.5, [[0.5]], claim={"input_norm": l2([0.01, 0], [0, 0.01])}), 4),
+        (askew, 1),
+    ):
+        assert outcome(data, tmp_path, capsys)[0] == code
+        assert is_verified(data) or code
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        (("evidence", "multipliers"), [-4.0, -4.0], 1),
+        (("evidence", "multipliers"), [4.0], 1),
+        (("system", "type"), "layers", 1),
+        (("system", "size"), 3, 1),
+        (("system", "activations"), [["relu", 2], ["relu", 0]], 1),
+        (("system", "activations"), [["relu", 10**6 + 1]], 1),
+        (("region", "sides"), [["u", 0, 1]], 1),
+        (("version",), 3.0, 1),
+    ],
+)
+def test_a_system_of_slopes_fits_its_parts(path, value, code, tmp_path, capsys):
+    edited = changed(TRUE["slopes of a map"], path, value)
+    assert outcome(edited, tmp_path, capsys)[0] == code
+    assert not is_verified(edited)
+
+
+def test_a_flow_moves_in_as_many_coordinates_as_its_norm_has(tmp_path, capsys):
+    parts = {"B": [[0]], "C": [[0, 0]], "D": [[0]], "activations": ["relu"]}
+    evidence = {"rule": "slopes", "multipliers": [1.0]}
+    data = layers("flow", 1.0, l2([1]), 2, evidence, A=[[-1, 0]], **parts)
+    assert outcome(data, tmp_path, capsys)[0] == 1
+    assert not is_verified(data)
+
+
+def test_columns_count_in_l1_and_rows_in_linf(tmp_path, capsys):
+    """J = [[s t - 2, 2 t], [s / 2, -2]] with slopes from 0 to 1."""
+    parts = {
+        "A": [[-2, 0], [0, -2]], "B": [[0, 2], [0.5, 0]], "C": [[1, 0], [0, 1]],
+        "D": [[0, 0], [0.5, 0]], "activations": ["relu", "relu"],
+    }  # fmt: skip
+    for sort, bound, code in (("l1", 0.0, 0), ("l1", -0.1, 4), ("linf", 1.0, 0), ("linf", 0.5, 4)):
+        norm = {"type": sort, "weights": [1, 1]}
+        data = layers("flow", bound, norm, 2, {"rule": "sums"}, **parts)
+        assert outcome(data, tmp_path, capsys)[0] == code
+        assert code == 0 or not is_verified(data)
+        more = changed(data, ("evidence",), {"rule": "sums", "multipliers": [1.0, 1.0]})
+        assert outcome(more, tmp_path, capsys)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("claim", "kind"), "map"),
+        (("system", "D"), [[0, 1], [0.5, 0]]),
+        (("claim", "kind"), "jump"),
+    ],
+)
+def test_sums_of_slopes_are_of_layers_that_move(path, value, tmp_path, capsys):
+    edited = changed(changed(TRUE["slopes of layers"], ("claim", "bound"), 9.0), path, value)
+    assert outcome(edited, tmp_path, capsys)[0] in (1, 4)
+    assert not is_verified(edited)
+
+
+def test_each_check_begins_with_an_empty_table():
+    numbers = []
+    for _ in range(2):
+        checker.check(as_read(TRUE["tanh"]))
+        numbers.append(GENERATORS.number(Generator("symbol", "none of the file's")))
+    assert numbers[0] == numbers[1]

@@ -8,6 +8,15 @@ import pytest
 
 from contraction_checker import functions as f
 from contraction_checker import points
+from contraction_checker.atoms import read_atoms
+from contraction_checker.ball_norms import (
+    LargestOfBlocks,
+    WeightedMaximum,
+    WeightedSum,
+    read_ball_norm,
+)
+from contraction_checker.block_norm import read_block_norm
+from contraction_checker.claim import Claim
 from contraction_checker.corners import passes
 from contraction_checker.definiteness import is_positive
 from contraction_checker.expressions import Definitions
@@ -16,9 +25,11 @@ from contraction_checker.json_parts import between, fields, is_between, real, wh
 from contraction_checker.leaves import leaves
 from contraction_checker.matrices import Matrix, identity
 from contraction_checker.matrix_parts import matrix, metric
+from contraction_checker.proof import Proof
 from contraction_checker.range_values import RangeValues
 from contraction_checker.ranges import BIG, INF, ONE, Range, near, point, square_root
 from contraction_checker.refusals import MalformedError, NotProvedError, OutsideError
+from contraction_checker.region import Region
 from contraction_checker.term_functions import apply, where
 from contraction_checker.term_powers import power, vanishes
 from contraction_checker.term_values import TermValues
@@ -62,7 +73,9 @@ def test_ranges_that_touch_have_a_point_in_common():
         Range(0, ONE).intersected(Range(ONE + 1, 2 * ONE))
 
 
-@pytest.mark.parametrize("exponent", [Fraction(1025), Fraction(-1025), Fraction(2049, 2)])
+@pytest.mark.parametrize(
+    "exponent", [Fraction(1025), Fraction(-1025), Fraction(2049, 2), Fraction(3100, 3)]
+)
 def test_powers_beyond_the_limit_are_refused(exponent):
     with pytest.raises(MalformedError, match="1024"):
         f.rational_power(point(ONE), exponent)
@@ -573,3 +586,92 @@ def test_magnitudes_are_taken_off_the_diagonal():
     assert on(constant)
     both = enclosure(found, {g: Range(-ONE, 3 * ONE) for ((g, _),) in a.parts})
     assert both[0, 0][0] < 0
+
+
+def with_atom(expression, slopes, x=(-1, 1), y=(-1, 1)):
+    """The range of an atom on a box of two coordinates, cut with its slopes."""
+    definitions = Definitions()
+    region = Region({"sides": [["x", *x], ["y", *y]]}, definitions)
+    definitions.define({"let": [["$a", expression]]})
+    proof = Proof(region, definitions)
+    read_atoms(proof, [{"name": "$a", "slopes": slopes}])
+    return proof.narrower("$a", proof.whole())
+
+
+def test_ranges_from_slopes_are_those_of_the_whole_box():
+    product = ["*", "x", "y"]
+    assert ends(with_atom(["^", "x", "2"], [["x", ["*", "2", "x"]]])) == (0, ONE)
+    assert ends(with_atom(["+", "x", "y"], [["x", "1"], ["y", "1"]])) == (-2 * ONE, 2 * ONE)
+    assert ends(with_atom(product, [["x", "y"], ["y", "x"]])) == (-ONE, ONE)
+    # Where it falls, the least is at the upper end; what natural ranges lose is regained.
+    parabola = ["+", ["*", "x", "x"], ["*", "-4", "x"]]
+    found = with_atom(parabola, [["x", ["+", ["*", "2", "x"], "-4"]]], x=(0, 1))
+    assert ends(found) == (-3 * ONE, 0)
+
+
+def test_slopes_are_all_of_them_and_those_of_the_atom():
+    product = ["*", "x", "y"]
+    for expression, slopes in (
+        (product, [["x", "y"]]),
+        (product, [["x", "y"], ["y", "y"]]),
+        ("x", [["x", "1"], ["y", "5"]]),
+    ):
+        with pytest.raises(NotProvedError, match="other slopes"):
+            with_atom(expression, slopes)
+
+
+def test_the_extent_of_a_ball_is_that_of_the_dual_norm():
+    row = {0: Fraction(1), 1: Fraction(-1)}
+    for norm, least in (
+        (WeightedSum([Fraction(1), Fraction(2)]), 1),
+        (WeightedMaximum([Fraction(1), Fraction(2)]), 3),
+    ):
+        assert norm.reaches_at_most(Fraction(least * 5), row, Fraction(5))
+        assert not norm.reaches_at_most(least * 5 - Fraction(1, 10**9), row, Fraction(5))
+    # a^T M^-1 a = 2/3, though M alone at the row's own place would give 1/2.
+    M = Matrix({(0, 0): Fraction(2), (0, 1): Fraction(1), (1, 0): Fraction(1), (1, 1): Fraction(2)})
+    one = LargestOfBlocks([([0, 1], M)])
+    assert one.reaches_at_most(Fraction(5, 6), {0: Fraction(1)}, Fraction(1))
+    assert not one.reaches_at_most(Fraction(7, 9), {0: Fraction(1)}, Fraction(1))
+    two = LargestOfBlocks([([0], identity(1)), ([1], identity(1))])
+    assert two.reaches_at_most(Fraction(1), {1: Fraction(1)}, Fraction(1))
+    assert not two.reaches_at_most(Fraction(99), row, Fraction(1))
+
+
+BLOCKS = {
+    "type": "blocks", "combine": "linf", "groups": [[0], [1]], "metrics": [[[1]], [[4]]],
+    "weights": [1, 2], "exponents": [0, 1],
+}  # fmt: skip
+
+
+def test_blocks_have_weights_and_exponents():
+    norm = read_block_norm(BLOCKS, 2)
+    assert norm.weights == [1, 4]
+    claim = Claim("flow", Fraction(-1), BLOCKS, {})
+    # |x|_M / 4 of M = 4: at the border |x| = 2.
+    found = read_ball_norm(claim, 2)
+    assert found.reaches_at_most(Fraction(2), {1: Fraction(1)}, Fraction(1))
+    assert not found.reaches_at_most(Fraction(19, 10), {1: Fraction(1)}, Fraction(1))
+    with pytest.raises(NotProvedError, match="sums of blocks"):
+        read_ball_norm(Claim("flow", Fraction(-1), BLOCKS | {"combine": "l1"}, {}), 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"groups": [[0], [0]]},
+        {"groups": [[0, 1], []], "metrics": [[[1, 0], [0, 1]], []]},
+        {"groups": [[0], [2]]},
+        {"weights": [1, 0]},
+        {"weights": [1, -2]},
+        {"weights": [1]},
+        {"exponents": [0, 2**21]},
+        {"exponents": [0, Fraction(1)]},
+        {"exponents": [0]},
+        {"combine": "l2"},
+        {"type": "l2"},
+    ],
+)
+def test_what_are_no_blocks_is_refused(wrong):
+    with pytest.raises(MalformedError):
+        read_block_norm(BLOCKS | wrong, 2)
