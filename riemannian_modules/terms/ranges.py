@@ -22,6 +22,7 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.space import Array
+from riemannian_modules.terms.cuts import Cuts, middles
 from riemannian_modules.terms.deadline import require_time
 
 ROUNDS = 40
@@ -119,7 +120,7 @@ class RangeLemma:
 
     lower: float
     upper: float
-    cuts: tuple[tuple[int, float] | None, ...]
+    cuts: Cuts
 
 
 def range_lemma(
@@ -184,7 +185,7 @@ class _Cuts:
         """Cut the open nodes that are wanted; their halves are open then."""
         nodes = self.open[wanted]
         low, high = self.lower[nodes], self.upper[nodes]
-        middle = _middles(low[:, axis], high[:, axis])
+        middle = middles(low[:, axis], high[:, axis])
         inside = (low[:, axis] < middle) & (middle < high[:, axis])
         nodes, low, high, middle = nodes[inside], low[inside], high[inside], middle[inside]
         first = len(self.lower) + 2 * np.arange(len(nodes))
@@ -226,16 +227,6 @@ def lemma_holds(
     """Whether the lemma is proved on the leaves (leaves, dim) that its cuts make of a box."""
     bottom, top = atom_range(atom, symbols, lower, upper)
     return bool(((bottom >= lemma.lower) & (top <= lemma.upper)).all())
-
-
-def _middles(low: Array, high: Array) -> Array:
-    """Where sides (batch,) are cut: in the middle, or twice as far out where unbounded."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.where(
-            np.isinf(low) & np.isinf(high), 0.0,
-            np.where(np.isinf(high), 2 * np.abs(low) + 1,
-                     np.where(np.isinf(low), -2 * np.abs(high) - 1, 0.5 * low + 0.5 * high)),
-        )  # fmt: skip
 
 
 def inner_points(lows: Array, highs: Array) -> Array:

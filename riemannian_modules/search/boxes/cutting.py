@@ -18,6 +18,7 @@ from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.criterion import Criterion
 from riemannian_modules.space import Array
+from riemannian_modules.terms.cuts import middles
 from riemannian_modules.terms.ranges import natural_ranges
 
 MOST_PRODUCTS = 400  # terms up to which an atom's weight is taken box by box
@@ -44,7 +45,7 @@ def chosen_cuts(
     Cost: two evaluations of each atom for each of its symbols.
     """
     k, dim = lower.shape
-    places = _middles(lower, upper)
+    places = middles(lower, upper)
     can = (lower < places) & (places < upper)
     can &= np.isin(np.arange(dim), moving_axes(problem, criterion))
     axes, rest = np.full(k, -1, dtype=np.int64), can.any(1)
@@ -183,14 +184,3 @@ def _relative_sides(problem: Problem, lower: Array, upper: Array) -> Array:
         part = (upper - lower) / np.where(whole > 0, whole, 1.0)
         angle = (np.arctan(upper) - np.arctan(lower)) / np.pi
     return np.where(np.isfinite(whole), part, angle)
-
-
-def _middles(lower: Array, upper: Array) -> Array:
-    """Where sides would be cut: in the middle, or twice as far out where they are unbounded."""
-    no_low, no_high = np.isinf(lower), np.isinf(upper)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.where(
-            no_low & no_high, 0.0,
-            np.where(no_high, 2.0 * np.abs(lower) + 1.0,
-                     np.where(no_low, -2.0 * np.abs(upper) - 1.0, 0.5 * lower + 0.5 * upper)),
-        )  # fmt: skip

@@ -264,33 +264,3 @@ def worst_of(boxes: Ids, bounds: Array, most: int) -> Ids:
     ties = np.flatnonzero(bounds == least)[: most - int(kept.sum())]
     kept[ties] = True
     return boxes[kept]
-
-
-def leaves_of(
-    cuts: list[tuple[int, float] | None], lower: Array, upper: Array
-) -> tuple[Array, Array]:
-    """The boxes that a tree of cuts makes of a region; together they cover it.
-
-    Raises:
-        ValueError: If the tree is incomplete, has left-over entries, or cuts outside a box.
-    """
-    lows: list[Array] = []
-    highs: list[Array] = []
-    stack = [(lower, upper)]
-    for cut in cuts:
-        if not stack:
-            raise ValueError("The tree of cuts goes on after its last leaf.")
-        low, high = stack.pop()
-        if cut is None:
-            lows.append(low)
-            highs.append(high)
-            continue
-        axis, place = cut
-        if not (0 <= axis < len(low) and low[axis] <= place <= high[axis]):
-            raise ValueError(f"A cut at {place} across side {axis} lies outside of its box.")
-        left, right = high.copy(), low.copy()
-        left[axis] = right[axis] = place
-        stack += [(right, high), (low, left)]
-    if stack:
-        raise ValueError("The tree of cuts ends before its last leaf.")
-    return np.stack(lows), np.stack(highs)
