@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.nist_file import Problem, read_problem
 from benchmarks.nist_models import observed, regression
-from riemannian_modules.engine.fit import fit
+from riemannian_modules.engine.fitting import fit
 from riemannian_modules.engine.progress import NoProgress
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -35,7 +35,7 @@ ROOMS = {
 INTERNAL = {
     *("arithmetic", "cli", "graph", "integration", "modules", "examples"),
     *("claims", "terms", "evidence", "search"),
-    *("bound", "canvas", "csv_table", "door", "recomputed", "region", "shown", "space"),
+    *("bound", "canvas", "csv_table", "door", "recomputed", "region", "shown", "spaces"),
     *("strict_json", "units", "version", "whole_file"),
 }
 
@@ -119,7 +119,7 @@ def _beside(page: str) -> str:
 def _page_text(names: list[Public]) -> str:
     title = "" if len(names) == 1 else "# " + ", ".join(f"`{p.name}`" for p in names) + "\n\n"
     level = 1 if len(names) == 1 else 2
-    # Found by the place of its definition: `engine.fit` is a module too, and would be taken for it.
+    # Found by the place of its definition, for aliases are not followed.
     return title + "\n\n".join(
         f"::: {p.module}.{p.name}\n    options:\n      heading: {p.room}.{p.name}\n"
         f"      toc_label: {p.name}\n      heading_level: {level}"

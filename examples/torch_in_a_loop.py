@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import riemannian_modules as rm
-from riemannian_modules.engine.propagate import propagate
+from riemannian_modules.engine.propagation import propagate
 from riemannian_torch import TorchModule
 
 

@@ -18,7 +18,7 @@ from typing_extensions import override
 from riemannian_modules.door import did_you_mean, is_quantity, number_array, require_mapping
 from riemannian_modules.errors import RegionError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 from riemannian_modules.units import in_unit
 
 Side = tuple[float, float]

@@ -21,7 +21,7 @@ FLOORS = (
     {"errors", "version"},
     {"door", "recomputed", "shown", "whole_file", "canvas"},
     {"strict_json", "csv_table", "units"},
-    {"space", "bound"},
+    {"spaces", "bound"},
     {"region", "arithmetic", "integration"},
     {"metrics"},
     {"modules"},

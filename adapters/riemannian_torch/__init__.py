@@ -12,17 +12,17 @@ except ModuleNotFoundError as error:
 from riemannian_torch.diagnosis.diagnose import DiagnosisLog, diagnose
 from riemannian_torch.diagnosis.diagnosis import Diagnosis, LayerDiagnosis
 from riemannian_torch.diagnosis.picture import diagnosis_figure
-from riemannian_torch.from_torch import from_torch
 from riemannian_torch.gauss_newton.metric_choice import (
     JointMetric,
     LayerMetric,
     ResidualMetric,
 )
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
-from riemannian_torch.laplace.laplace import laplace
-from riemannian_torch.laplace.posterior import Posterior, Prediction
+from riemannian_torch.graph_from_torch import from_torch
+from riemannian_torch.laplace_posterior.laplace import laplace
+from riemannian_torch.laplace_posterior.posterior import Posterior, Prediction
 from riemannian_torch.origin import TorchOrigin
-from riemannian_torch.to_torch import TorchComposite, to_torch
+from riemannian_torch.torch_composite import TorchComposite, to_torch
 from riemannian_torch.torch_module import TorchModule
 
 __all__ = [

@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_map
 from typing_extensions import override
 
 from riemannian_modules.errors import UnsupportedError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_torch.batch import Mapped, one_by_one
 from riemannian_torch.point_map import PointMap, pure
 from riemannian_torch.tensors import Kind, array, kind_of

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from torch import nn
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_torch.tensors import array
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from riemannian_modules.errors import RiemannianError, UnsupportedError
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 from riemannian_torch.places import slots, untouched
 from riemannian_torch.tensors import kind_of
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_torch.batch import Mapped, Rules, pull_parameters_sum, push_parameters
 from riemannian_torch.point_map import Function, PointMap, pure
 from riemannian_torch.tensors import Kind, array

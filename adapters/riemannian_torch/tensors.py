@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from riemannian_modules.errors import UnsupportedError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

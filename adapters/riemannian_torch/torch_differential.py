@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.modules.differential import Differential
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_torch.batch import pull, pull_parameters, push_by_rows
 from riemannian_torch.points import Points
 

@@ -19,7 +19,7 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
-from riemannian_modules.space import Array, Port, Signals, Space
+from riemannian_modules.spaces import Array, Port, Signals, Space
 from riemannian_torch.batch import Rules, find_rules
 from riemannian_torch.derivative_check import check_derivative
 from riemannian_torch.live_parameter import LiveParameter

@@ -23,7 +23,7 @@ from riemannian_modules.arithmetic.compile import (
     float_text,
     small_power,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Numbers = Sequence[float]
 ScalarMap = Callable[[Numbers, Numbers], Numbers]

@@ -25,7 +25,7 @@ from riemannian_modules.arithmetic.symbolic_array import SymbolicArray, entries_
 from riemannian_modules.arithmetic.tracer import Guard, Tracer
 from riemannian_modules.errors import RiemannianError, SignatureError, TraceError
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Signals, Space
+from riemannian_modules.spaces import Signals, Space
 
 
 @final

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from riemannian_modules.arithmetic.interval_array import Interval
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 PIECES = 64  # at the beginning
 LEAST = 1e-10  # of the whole: pieces are cut down to this

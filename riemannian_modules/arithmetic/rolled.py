@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.compile import compile_floats
 from riemannian_modules.arithmetic.expression import evaluated_derivatives
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Places = NDArray[np.intp]
 

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import ULP, quiet, sum_down
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Places = NDArray[np.intp]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from riemannian_modules.arithmetic.rounding import quiet
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 LARGEST, SMALLEST = 1e150, 1e-150  # of entries whose squares are numbers
 

@@ -26,7 +26,7 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import Box
 from riemannian_modules.search.boxes.budget import Budget
 from riemannian_modules.shown import Facts, Shown, at_least, at_most, counted
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 CONDITIONS = (1.0, 2.0, 5.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4, 1e5, 1e6)
 

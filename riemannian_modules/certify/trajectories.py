@@ -29,7 +29,7 @@ from riemannian_modules.evidence.trajectories import (
 )
 from riemannian_modules.modules.module import Time
 from riemannian_modules.search.rest import approximate_equilibrium
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 from riemannian_modules.terms.overflow import within_floats
 
 

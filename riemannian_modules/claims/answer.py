@@ -12,7 +12,7 @@ from riemannian_modules.bound import Bound, LipschitzBound, LogNormBound
 from riemannian_modules.claims.certificate import Certificate, claim_in_short
 from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.shown import Facts, Shown, at_least, at_most, brief_value, counted, numbers
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

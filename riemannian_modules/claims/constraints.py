@@ -17,7 +17,7 @@ import sympy as sp
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.region import Ball, Linear
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Point = tuple[Fraction, ...]
 

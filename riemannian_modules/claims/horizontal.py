@@ -22,7 +22,7 @@ import sympy as sp
 
 from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Jacobian = Sequence[Sequence[Any]]
 

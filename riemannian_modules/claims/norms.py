@@ -29,7 +29,7 @@ from riemannian_modules.claims.weights import Weights
 from riemannian_modules.door import number_array
 from riemannian_modules.errors import MetricError
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Matrix = tuple[tuple[sp.Expr, ...], ...]
 Entries = Mapping[tuple[int, int], Fraction]

@@ -31,7 +31,7 @@ from riemannian_modules.arithmetic.definite import (
 from riemannian_modules.arithmetic.integer_kernel import echelon
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Row = Mapping[int, Fraction]  # a vector by its entries that are not zero
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from riemannian_modules.arithmetic.expression_data import is_number
 from riemannian_modules.errors import CertificateError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def number_to_data(value: float) -> float | str:

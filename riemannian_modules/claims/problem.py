@@ -30,7 +30,7 @@ from riemannian_modules.claims.statement import sides_in_words
 from riemannian_modules.claims.system import ClaimedSystem
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules.signature import Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -24,7 +24,7 @@ from riemannian_modules.claims.plain_data import (
 )
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.region import Ball, Linear
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def region_to_data(

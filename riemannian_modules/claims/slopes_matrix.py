@@ -20,7 +20,7 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.claims.plain_data import fraction_from_data
 from riemannian_modules.errors import CertificateError, UnsupportedError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Matrix = NDArray[Any]  # float64, or object with entries of type Fraction
 

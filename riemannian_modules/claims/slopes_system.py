@@ -32,7 +32,7 @@ from riemannian_modules.errors import CertificateError
 from riemannian_modules.modules.signature import Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Slope = str | tuple[float, float]
 LARGEST = 4_000  # neurons in one certificate that is read

@@ -11,7 +11,7 @@ from riemannian_modules.claims.horizontal import Horizontal
 from riemannian_modules.claims.kind import bound_of
 from riemannian_modules.claims.norms import L2, Norm
 from riemannian_modules.region import Linear
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def sides_in_words(

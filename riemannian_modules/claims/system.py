@@ -9,7 +9,7 @@ from riemannian_modules.claims.horizontal import Horizontal
 from riemannian_modules.claims.kind import KINDS
 from riemannian_modules.claims.norms import Norm
 from riemannian_modules.modules.signature import Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 class ClaimedSystem(abc.ABC):

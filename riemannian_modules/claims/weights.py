@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

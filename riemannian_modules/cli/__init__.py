@@ -1,6 +1,5 @@
 """The command line: show, simulate, fit and certify system files, and verify certificates."""
 
-from riemannian_modules.cli.app import app, main
 from riemannian_modules.cli.exit_codes import (
     FAILURE,
     INTERRUPTED,
@@ -9,5 +8,6 @@ from riemannian_modules.cli.exit_codes import (
     REFUTED,
     UNDECIDED,
 )
+from riemannian_modules.cli.program import app, main
 
 __all__ = ["FAILURE", "INTERRUPTED", "MISUSE", "PROVED", "REFUTED", "UNDECIDED", "app", "main"]

@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from riemannian_modules.region import Side
-    from riemannian_modules.space import Array, Space
+    from riemannian_modules.spaces import Array, Space
     from riemannian_modules.spec import System
 
 EXAMPLE = "gene_control.json"

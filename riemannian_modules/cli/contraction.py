@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from riemannian_modules.certify import Proved
     from riemannian_modules.engine.trajectory import Trajectory
-    from riemannian_modules.space import Array
+    from riemannian_modules.spaces import Array
     from riemannian_modules.spec import System
 
 HALF_LIVES = 8.0
@@ -24,7 +24,7 @@ def two_trajectories(system: System, answer: Proved) -> tuple[Trajectory, Trajec
     """
     from riemannian_modules.cli.arguments import port_values
     from riemannian_modules.cli.drive import inputs_at_start
-    from riemannian_modules.engine.simulate import simulate
+    from riemannian_modules.engine.simulation import simulate
     from riemannian_modules.plot.claim import sides_of
 
     s, settings = system.module.signature, system.simulation

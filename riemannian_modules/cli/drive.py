@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from riemannian_modules.cli.arguments import misuse, port_values
 
 if TYPE_CHECKING:
-    from riemannian_modules.space import Array
+    from riemannian_modules.spaces import Array
     from riemannian_modules.spec import System
 
 

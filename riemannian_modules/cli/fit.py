@@ -206,7 +206,7 @@ def _without_a_section() -> FitTask:
 
 
 def _fitted(system: System, table: Path, task: FitTask) -> FitResult:
-    from riemannian_modules.engine.fit import fit as run
+    from riemannian_modules.engine.fitting import fit as run
     from riemannian_modules.spec.samples import read_samples
 
     s = system.module.signature

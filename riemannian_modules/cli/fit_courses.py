@@ -105,7 +105,7 @@ def _fitted(system: System, table: Path, task: FitTask, options: CourseOptions) 
 def _with_defaults(system: System, one: Experiment) -> Experiment:
     """The experiment with the file's events, and its start and inputs where the table is silent."""
     from riemannian_modules.engine.input_formulas import written_function
-    from riemannian_modules.engine.time_courses.experiment import formula_events
+    from riemannian_modules.engine.time_courses.experiments import formula_events
 
     settings = system.simulation
     if settings is None or not isinstance(one.x0, dict):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from riemannian_modules.engine.trajectory import Trajectory
     from riemannian_modules.modules.module import RiemannianModule
-    from riemannian_modules.space import Array
+    from riemannian_modules.spaces import Array
     from riemannian_modules.spec import System
 
     Run = Callable[[Array, Array, dict[str, Any], Array], Trajectory]

@@ -26,7 +26,7 @@ from riemannian_modules.cli.stretches import is_whole, simulated_in_stretches
 
 if TYPE_CHECKING:
     from riemannian_modules.engine.trajectory import Trajectory
-    from riemannian_modules.space import Array
+    from riemannian_modules.spaces import Array
     from riemannian_modules.spec import System
 
 MOST_POINTS = 1_000_000
@@ -117,8 +117,8 @@ def simulate(
 
 def _runner(system: System) -> Callable[..., Trajectory]:
     """`simulate` with the file's events and tolerances: of times, start, inputs and parameters."""
-    from riemannian_modules.engine.simulate import RTOL
-    from riemannian_modules.engine.simulate import simulate as simulated
+    from riemannian_modules.engine.simulation import RTOL
+    from riemannian_modules.engine.simulation import simulate as simulated
 
     settings = system.simulation
     rtol = settings.rtol if settings and settings.rtol is not None else RTOL

@@ -19,7 +19,7 @@ from riemannian_modules.cli.happened import events_csv, read_events
 
 if TYPE_CHECKING:
     from riemannian_modules.engine.trajectory import Trajectory
-    from riemannian_modules.space import Array
+    from riemannian_modules.spaces import Array
     from riemannian_modules.spec import System
 
     Run = Callable[[Array, Array, dict[str, Any]], Trajectory]

@@ -1,24 +1,22 @@
 """What is computed with a composite: metrics propagated, parameters learned, time run."""
 
+from riemannian_modules.engine.backward_sweep import gradient
 from riemannian_modules.engine.branch import Branch, SpecialPoint
-from riemannian_modules.engine.continuation import continuation
-from riemannian_modules.engine.dataset import Dataset, dataset, paired_dataset
+from riemannian_modules.engine.datasets import Dataset, dataset, paired_dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
-from riemannian_modules.engine.equilibria import Equilibria, equilibria
-from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
+from riemannian_modules.engine.equilibrium_search import Equilibria, equilibria
 from riemannian_modules.engine.events import Event, Occurrence, at_times, event, stop
-from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_problem import FitProblem
 from riemannian_modules.engine.fit_result import FitResult
+from riemannian_modules.engine.fitting import fit
 from riemannian_modules.engine.frequency import FrequencyResponse
-from riemannian_modules.engine.gradient import gradient
 from riemannian_modules.engine.gramians import Gramians
 from riemannian_modules.engine.identifiability import Identifiability
 from riemannian_modules.engine.input_functions import Jumping, jumping
 from riemannian_modules.engine.input_tables import HeldTable, LinearTable, held_table, linear_table
+from riemannian_modules.engine.jacobian_linearisation import linearize
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.linear_model import LinearModel
-from riemannian_modules.engine.linearize import linearize
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import (
     BernoulliLoss,
@@ -31,6 +29,7 @@ from riemannian_modules.engine.losses import (
 from riemannian_modules.engine.margins import Margins
 from riemannian_modules.engine.nyquist import Nyquist
 from riemannian_modules.engine.objective import Coupling, Joint, Layerwise
+from riemannian_modules.engine.operating_point import OperatingPoint, equilibrium
 from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.prediction import Prediction
 from riemannian_modules.engine.priors import (
@@ -43,7 +42,8 @@ from riemannian_modules.engine.priors import (
 )
 from riemannian_modules.engine.profile import Profile
 from riemannian_modules.engine.progress import NoProgress, Progress, TerminalProgress
-from riemannian_modules.engine.propagate import propagate
+from riemannian_modules.engine.propagation import propagate
+from riemannian_modules.engine.pseudo_arclength import continuation
 from riemannian_modules.engine.reachable import Rank
 from riemannian_modules.engine.regulators import Estimator, Feedback
 from riemannian_modules.engine.robust_losses import (
@@ -56,7 +56,7 @@ from riemannian_modules.engine.robust_losses import (
 from riemannian_modules.engine.root_locus import RootLocus
 from riemannian_modules.engine.run_ends import RunEnds
 from riemannian_modules.engine.schedule import FullBatch, MiniBatches, Schedule
-from riemannian_modules.engine.simulate import simulate
+from riemannian_modules.engine.simulation import simulate
 from riemannian_modules.engine.solve_plan import SolvePlan, Way
 from riemannian_modules.engine.step_info import StepInfo
 from riemannian_modules.engine.step_response import StepResponse

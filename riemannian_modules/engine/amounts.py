@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from riemannian_modules.engine.simulate import simulate
+from riemannian_modules.engine.simulation import simulate
 from riemannian_modules.errors import RiemannianError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 SAMPLES = 8
 DECADES = 14  # of time that a trajectory is followed for

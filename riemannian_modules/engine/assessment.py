@@ -7,14 +7,14 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.descent_step import Bounds, Place
 from riemannian_modules.engine.estimate import Estimate, estimate
 from riemannian_modules.engine.local_model import GramModel, JointModel, Mask
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.precise_residual import needs_precision, precise_residual
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _MOST_PARAMETERS = 1_000  # with a covariance however many the samples are
 _MOST_UNDETERMINED = 500  # with a covariance though they outnumber what was measured

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def balanced(A: Array) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.separation import separating
 from riemannian_modules.engine.trust_region import is_finite
 from riemannian_modules.metrics import stack
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _DETERMINED = 20  # numbers measured, for each parameter, that are fitted before single steps begin
 _FIRST_ITERATIONS = 20

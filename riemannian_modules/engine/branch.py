@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.shown import Facts, Shown, counted, cut, numbers
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 FOLD, HOPF, BRANCHING = "fold", "Hopf", "branch point"
 DOUBLING, TORUS = "period doubling", "Neimark-Sacker"

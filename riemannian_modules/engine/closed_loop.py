@@ -9,7 +9,7 @@ import numpy as np
 
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.errors import DomainError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def closed_loop_matrix(loop: StateSpaceModel, gain: float) -> Array:

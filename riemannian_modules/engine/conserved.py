@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from riemannian_modules.errors import RiemannianError, TraceError, UnsupportedError
 from riemannian_modules.modules.compiled_rate import LARGEST_FUSED_STATE
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_MONOMIALS = 20_000  # beyond which nothing is multiplied out
 NONE = np.zeros(0, dtype=np.intp)

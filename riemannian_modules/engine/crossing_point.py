@@ -14,7 +14,7 @@ import numpy as np
 
 from riemannian_modules.engine.rest_curve import RestCurve
 from riemannian_modules.errors import RiemannianError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_STEPS = 15
 NUDGE = 1e-5  # of the scaled unknowns, for second derivatives, which only steer

@@ -24,7 +24,7 @@ from riemannian_modules.errors import DomainError, UnsupportedError
 from riemannian_modules.integration.past import Past
 from riemannian_modules.modules.delay import DELAYED, Delay, positive_delay
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 MOST_STRETCHES = 1_000_000
 

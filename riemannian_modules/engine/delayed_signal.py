@@ -23,7 +23,7 @@ from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.modules.compiled_rate import is_large
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.switched_field import SwitchedField, switched_field
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Value = Callable[[float, list[float], list[float]], Numbers]  # of a time, a state and inputs
 WIDE = 1e-6  # of a delay: a stretch in the middle of which nothing is at a border by chance

@@ -17,7 +17,7 @@ from riemannian_modules.modules.delay import DELAYED, Delay
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.signature import Signature
-from riemannian_modules.space import EMPTY, Port, Space
+from riemannian_modules.spaces import EMPTY, Port, Space
 
 Symbols = tuple[Any, ...]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from riemannian_modules.engine.linearisation import Linearisation
 from riemannian_modules.engine.losses import SquaredLoss
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def dense_columns(here: Linearisation) -> tuple[Array, Array, float] | None:

@@ -34,7 +34,7 @@ from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.secant import Secant
 from riemannian_modules.engine.trust_region import SpectralPath, is_finite
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _OFFSET = 1e-8  # from here undamped steps finish faster
 _MOST_POLISHING = 8

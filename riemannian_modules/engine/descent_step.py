@@ -25,7 +25,7 @@ from riemannian_modules.engine.trust_region import (
     is_finite,
     norm,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
 _EPS = float(np.finfo(np.float64).eps)

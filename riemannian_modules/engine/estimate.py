@@ -14,7 +14,7 @@ import numpy as np
 from riemannian_modules.engine.local_model import Mask
 from riemannian_modules.engine.triangle import Triangle, inverse_upper
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _MOVES = 1e-6  # part of a direction without information that counts as moving a parameter
 

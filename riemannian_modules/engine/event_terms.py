@@ -25,7 +25,7 @@ from riemannian_modules.errors import (
 )
 from riemannian_modules.integration.crossings import Zeros, each
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 Value = Callable[[float, list[float], list[float]], float]  # of a time, a state and inputs
 Values = Callable[[Array, Array, Array], Array]  # the same of T times, (T, n) and (T, m)

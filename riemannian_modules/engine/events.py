@@ -18,7 +18,7 @@ from riemannian_modules.door import brief, number_array, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.shown import Facts, Shown, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Formula = str | Callable[..., Any]  # in names of states, inputs, parameters and t; f(t, x, u, p)
 Resets = Mapping[str, Formula | ArrayLike] | Callable[..., Any]

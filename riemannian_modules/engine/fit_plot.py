@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from riemannian_modules.canvas import COLOURS, legend_above
 from riemannian_modules.door import number_array
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.errors import DomainError, RiemannianError
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.descent_step import Bounds
 from riemannian_modules.engine.loss import Loss, ResidualLoss
 from riemannian_modules.engine.losses import GaussianLoss, NaturalLoss, SquaredLoss
@@ -32,7 +32,7 @@ from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.engine.weighted_loss import WeightedLikelihood, WhitenedLoss
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from typing_extensions import override
 
 from riemannian_modules.door import text
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.estimate import Estimate
 from riemannian_modules.engine.fit_files import write_fit
@@ -32,7 +32,7 @@ from riemannian_modules.engine.profile import Profile, Profiled, profile
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import MOST_NAMES, Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,7 +20,7 @@ from riemannian_modules.engine.reachable import TOLERANCE, minimal_matrices
 from riemannian_modules.engine.state_space_model import SINGULAR, StateSpaceModel
 from riemannian_modules.errors import DomainError
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 POINTS = 240
 Response = Callable[[Array], NDArray[np.complex128]]

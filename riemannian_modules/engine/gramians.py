@@ -16,7 +16,7 @@ from typing_extensions import override
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.shown import Facts, Shown, counted, numbers
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.engine.local_model import JointModel, Mask
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,7 +18,7 @@ from riemannian_modules.door import brief, number_array
 from riemannian_modules.engine.input_signal import SLACK, InputSignal, InputValue, shaped
 from riemannian_modules.errors import DomainError, RiemannianError, SignatureError, TraceError
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array, Port
+from riemannian_modules.spaces import Array, Port
 
 LOOKS = 1000  # times at which a function is looked at; a shorter pulse may fall between
 FAR = 20.0  # times the median of neighbours' differences: where a jump is suspected

@@ -13,7 +13,7 @@ import numpy as np
 
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array, Port
+from riemannian_modules.spaces import Array, Port
 
 InputValue = Callable[[float], list[float]]
 SLACK = 4.0  # spacings of a time: what is nearer to another is taken for it

@@ -16,7 +16,7 @@ from typing_extensions import override
 from riemannian_modules.door import number_array
 from riemannian_modules.engine.input_signal import InputSignal, InputValue
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -26,7 +26,7 @@ from riemannian_modules.engine.input_functions import (
 from riemannian_modules.engine.input_signal import SLACK, InputSignal, InputValue, shaped
 from riemannian_modules.engine.input_tables import HeldTable, LinearTable, linear_table
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 from riemannian_modules.units import in_unit
 
 

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from riemannian_modules.engine.linearisation import Linearisation, port_means
 from riemannian_modules.engine.local_model import LocalModel, Mask, Solve
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 TOLERANCE = 1e-4  # of a step's residual
 MOST_PRODUCTS = 100  # in a step

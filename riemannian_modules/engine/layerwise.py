@@ -22,7 +22,7 @@ from riemannian_modules.metrics import (
 )
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -14,7 +14,7 @@ from riemannian_modules.engine.fit_problem import FitProblem
 from riemannian_modules.engine.losses import GaussianLoss, NaturalLoss, SquaredLoss
 from riemannian_modules.engine.robust_losses import StudentLoss
 from riemannian_modules.errors import UnsupportedError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def log_likelihood(problem: FitProblem, outputs: Array) -> float:

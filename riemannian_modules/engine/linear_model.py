@@ -37,7 +37,7 @@ from riemannian_modules.errors import DomainError
 from riemannian_modules.modules.arguments import matrix_of_shape
 from riemannian_modules.modules.module import Point, Time
 from riemannian_modules.shown import Facts, counted, listed
-from riemannian_modules.space import EMPTY, Array, one_port
+from riemannian_modules.spaces import EMPTY, Array, one_port
 
 ROUNDING = 1e-14  # relative: what an eigenvalue of a definite weight exceeds
 MOST_POLES = 60  # states of a model whose poles are printed, for they cost O(n^3)

@@ -17,11 +17,11 @@ import numpy as np
 from riemannian_modules.engine.layerwise import LayerwiseMetric
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import SquaredLoss
-from riemannian_modules.engine.propagate import pull_gradient, pull_metric
+from riemannian_modules.engine.propagation import pull_gradient, pull_metric
 from riemannian_modules.metrics import Factor
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -27,7 +27,7 @@ from riemannian_modules.engine.triangle import (
     triangle_of,
 )
 from riemannian_modules.engine.trust_region import Path, Solve, SolvedPath, SpectralPath
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Mask: TypeAlias = NDArray[np.bool_]
 _FEW = 8  # columns up to which BLAS's product of a matrix with itself costs more than any other's

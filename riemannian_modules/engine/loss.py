@@ -14,10 +14,10 @@ from typing_extensions import override
 
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
-    from riemannian_modules.engine.dataset import Dataset
+    from riemannian_modules.engine.datasets import Dataset
 
 
 class Loss(abc.ABC, Shown):

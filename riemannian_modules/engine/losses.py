@@ -17,7 +17,7 @@ from typing_extensions import override
 from riemannian_modules.door import number_array, whole_number
 from riemannian_modules.engine.loss import Loss, ResidualLoss, diagonal_factor
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

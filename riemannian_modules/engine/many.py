@@ -45,7 +45,7 @@ from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.compiled_rate import Rate, compiled_rate, is_large
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver

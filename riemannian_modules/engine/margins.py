@@ -23,7 +23,7 @@ from riemannian_modules.engine.poles import Stability, poles_of
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.engine.zeros import invariant_zeros
 from riemannian_modules.shown import Facts, Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from riemannian_modules.door import brief, name_list, number_array, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 from riemannian_modules.units import in_unit
 
 Missing: TypeAlias = str | Sequence[str] | Mapping[str, ArrayLike] | None

@@ -18,7 +18,7 @@ from riemannian_modules.engine.frequency import response_of, usual_frequencies
 from riemannian_modules.engine.poles import Poles, poles_of
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.shown import Facts, Shown, counted
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 BEND = 0.1  # rad: the largest turn of the curve, seen from -1, between two points
 MOST_ROUNDS = 12

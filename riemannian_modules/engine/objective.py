@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.dense_columns import dense_columns
 from riemannian_modules.engine.krylov_model import KrylovModel
 from riemannian_modules.engine.linearisation import Linearisation
@@ -20,7 +20,7 @@ from riemannian_modules.engine.local_model import JointModel, LocalModel
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.prior_model import PriorModel, PriorTerm
-from riemannian_modules.engine.propagate import pull_factors, pull_gradient
+from riemannian_modules.engine.propagation import pull_factors, pull_gradient
 from riemannian_modules.engine.ridge_model import RidgeModel
 from riemannian_modules.engine.solve_plan import (
     SolvePlan,
@@ -36,7 +36,7 @@ from riemannian_modules.metrics import stack
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _NOTHING = np.zeros(0)  # the state of a module that has none
 _MOST_HELD = 5_000_000  # entries of all columns, which are gone through by blocks beyond that

@@ -15,7 +15,7 @@ from riemannian_modules.door import brief, name_list, require, require_mapping
 from riemannian_modules.engine.descent_step import Bounds
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 Side: TypeAlias = ArrayLike | None
 Sides: TypeAlias = Mapping[str, tuple[Side, Side]]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.engine.balance import balanced
 from riemannian_modules.modules.module import Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 EPS = float(np.finfo(float).eps)
 

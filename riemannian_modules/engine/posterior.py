@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.loss import Loss
 from riemannian_modules.engine.priors import Pull
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.space import EMPTY, Array, Port, Space
+from riemannian_modules.spaces import EMPTY, Array, Port, Space
 
 
 @final

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.trust_region import norm
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _DIGITS = 40
 _MOST_NUMBERS = 20_000

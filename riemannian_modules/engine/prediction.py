@@ -18,7 +18,7 @@ from riemannian_modules.engine.losses import NaturalLoss
 from riemannian_modules.errors import DomainError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts, Shown, counted
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

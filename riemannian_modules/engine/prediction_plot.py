@@ -12,7 +12,7 @@ import numpy as np
 
 from riemannian_modules.canvas import COLOURS, legend_above
 from riemannian_modules.engine.fit_plot import MOST_OUTPUTS, Curves, curves_of
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

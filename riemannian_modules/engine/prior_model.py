@@ -16,7 +16,7 @@ from typing_extensions import override
 from riemannian_modules.engine.local_model import LocalModel, Mask, Solve
 from riemannian_modules.engine.posterior import Pulls
 from riemannian_modules.engine.trust_region import norm
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _LEAST_DAMPING = 1e-10  # of the metric's diagonal
 

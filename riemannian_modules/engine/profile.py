@@ -19,7 +19,7 @@ from riemannian_modules.engine.descent_step import Bounds, Method
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.shown import Facts, Shown, counted
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from riemannian_modules.engine.balance import state_scales
 from riemannian_modules.shown import Facts, Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 TOLERANCE = 1e-11  # relative: the size that counts as none, above what rounding leaves
 

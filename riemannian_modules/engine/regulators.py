@@ -25,7 +25,7 @@ from riemannian_modules.modules.module import Signature, Time
 from riemannian_modules.modules.output_feedback import DiscreteOutputFeedback, OutputFeedback
 from riemannian_modules.modules.state_feedback import StateFeedback
 from riemannian_modules.shown import Facts, Shown, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Complex = NDArray[np.complex128]
 MISSED = 1e-4  # relative: how far placed poles may lie from the wanted ones

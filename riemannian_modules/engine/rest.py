@@ -13,11 +13,11 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from riemannian_modules.engine.linearize import linear_model_at
+from riemannian_modules.engine.jacobian_linearisation import linear_model_at
 from riemannian_modules.engine.poles import Poles, poles_of
 from riemannian_modules.errors import ConvergenceError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 LARGEST_ITERATION_COUNT = 200
 LARGEST_HALVING_COUNT = 30

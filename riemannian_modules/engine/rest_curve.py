@@ -17,7 +17,7 @@ from riemannian_modules.engine.conserved import conserved
 from riemannian_modules.engine.rest import RestEquations
 from riemannian_modules.errors import RiemannianError, UnsupportedError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_STEPS = 12  # of Newton's method
 CLOSE = 1e-7  # of a scaled step, from which rounding may keep it from falling further

@@ -20,7 +20,7 @@ from riemannian_modules.engine.linearisation import port_means
 from riemannian_modules.engine.local_model import LocalModel, Mask, Solve
 from riemannian_modules.metrics import Factor
 from riemannian_modules.metrics.ridge import Ridge, ridge
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 # Above this part of its norm a Gram matrix is solved by Cholesky; below, its digits are lost.
 _LEAST_DAMPING = 1e-10

@@ -18,7 +18,7 @@ from typing_extensions import override
 from riemannian_modules.door import number
 from riemannian_modules.engine.loss import ResidualLoss, diagonal_factor
 from riemannian_modules.errors import DomainError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Shape: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 _LEAST_WEIGHT = 0.1  # of an outlier in the metric, beside its weight in the gradient

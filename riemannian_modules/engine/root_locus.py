@@ -21,7 +21,7 @@ from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.engine.zeros import invariant_zeros
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 FIRST_COUNT, MOST = 60, 4_000
 NEAR = 0.02  # of the picture's size, between the poles of two gains

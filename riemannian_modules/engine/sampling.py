@@ -15,7 +15,7 @@ from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.sampled import Sampled
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_TICKS = 1_000_000
 Tick = Callable[[Array, Array], Array]  # from a state and inputs to the state after

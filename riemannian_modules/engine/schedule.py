@@ -21,7 +21,7 @@ from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.errors import DomainError
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 class Schedule(abc.ABC, Shown):

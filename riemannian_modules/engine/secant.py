@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.engine.trust_region import is_finite, norm
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _TRUSTED, _KEPT = 0.7, 1.0  # part of the plain model's error that it may have
 

@@ -13,7 +13,7 @@ import numpy as np
 from riemannian_modules.engine.descent_step import Bounds, Place
 from riemannian_modules.engine.losses import NaturalLoss
 from riemannian_modules.engine.objective import Objective
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_ENTRIES = 2_000_000  # of the linear program
 MARGIN = 1e-6

@@ -14,8 +14,8 @@ from typing import final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.engine.dataset import Dataset
-from riemannian_modules.engine.propagate import pull_factors
+from riemannian_modules.engine.datasets import Dataset
+from riemannian_modules.engine.propagation import pull_factors
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts, Shown

@@ -20,7 +20,7 @@ from riemannian_modules.engine.poles import Poles, Stability, poles_of
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import Point, Signature, Time
 from riemannian_modules.shown import Facts, Shown, listed
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 
 SINGULAR = 1e14  # the condition of balanced equations of which rounding leaves nothing
 

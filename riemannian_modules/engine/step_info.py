@@ -23,7 +23,7 @@ from riemannian_modules.engine.step_response import (
 )
 from riemannian_modules.errors import ConvergenceError, DomainError
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 NOTHING = 1e-9  # of the peak: an end that counts as where the output began
 LONGER = (1.0, 1.5, 2.0)  # times of 1e-8 left, for narrow bands and ends beside large peaks

@@ -20,7 +20,7 @@ from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.errors import DomainError, UnsupportedError
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 FINE = 0.1  # of the time scale of the fastest mode that is still alive, between two times
 GONE = 18.4  # time constants after which a mode is 1e-8 of what it was

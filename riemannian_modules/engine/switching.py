@@ -34,7 +34,7 @@ from riemannian_modules.modules.switched_field import (
     SwitchedField,
     switched_field,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 EXPLICIT_STEPS = 300  # of a stretch, after which another method goes on
 

@@ -20,7 +20,7 @@ from riemannian_modules.engine.gramians import lyapunov
 from riemannian_modules.engine.state_space_model import StateSpaceModel
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.shown import Facts, Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 ABOVE = 1e-7  # relative: the level at which larger gains are looked for
 MOST_ROUNDS = 60

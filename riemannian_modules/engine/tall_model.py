@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.engine.local_model import GramModel, Mask
 from riemannian_modules.engine.triangle import Triangle, gathered, solve_upper_adjoint
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Blocks: TypeAlias = Callable[[], Iterator[tuple[slice, Array]]]
 

@@ -23,7 +23,7 @@ from riemannian_modules.modules.compiled_rate import is_large
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Facts, Shown, counted, listed, numbers
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ from riemannian_modules.engine.trajectory import Trajectory, run_ends, trajector
 from riemannian_modules.engine.trajectory_table import RUN, TIME, run_places
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def read_trajectory(

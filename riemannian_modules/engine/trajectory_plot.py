@@ -15,7 +15,7 @@ import numpy as np
 from riemannian_modules.canvas import COLOURS, DASHES
 from riemannian_modules.engine.events import Occurrence
 from riemannian_modules.errors import DomainError
-from riemannian_modules.space import Array, Port
+from riemannian_modules.spaces import Array, Port
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ import numpy as np
 
 from riemannian_modules.engine.run_ends import RunEnds
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.whole_file import write_whole
 
 TIME, RUN = "time", "run"

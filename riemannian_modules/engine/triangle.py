@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.engine.trust_region import norm
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Index: TypeAlias = NDArray[np.intp]
 RANK_TOLERANCE = 1e-12

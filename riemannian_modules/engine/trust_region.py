@@ -16,7 +16,7 @@ from typing import final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Solve = Callable[[Array], Array]
 _NEAR = 0.1  # part of the radius by which a step may miss it

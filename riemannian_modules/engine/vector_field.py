@@ -29,7 +29,7 @@ from riemannian_modules.integration.problem import (
 from riemannian_modules.modules.compiled_rate import is_large
 from riemannian_modules.modules.linearised_rate import LARGEST_TRACED
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 class VectorField(abc.ABC):

@@ -15,10 +15,10 @@ from typing_extensions import override
 
 from riemannian_modules.engine.loss import Loss, ResidualLoss
 from riemannian_modules.engine.losses import NaturalLoss, SquaredLoss
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
-    from riemannian_modules.engine.dataset import Dataset
+    from riemannian_modules.engine.datasets import Dataset
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.engine.balance import balanced
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 ROUNDING = 16 * np.finfo(float).eps
 System = tuple[Array, Array, Array, Array]

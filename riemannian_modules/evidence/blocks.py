@@ -23,7 +23,7 @@ from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.criterion import Criterion, make_criterion
 from riemannian_modules.evidence.decide import boxes_prove
 from riemannian_modules.modules.signature import Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.alike_ranges import AtomRanges
 from riemannian_modules.terms.atoms import AtomForm, corners, sparse_atom_form
 from riemannian_modules.terms.cuts import Cuts

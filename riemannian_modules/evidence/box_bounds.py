@@ -16,7 +16,7 @@ from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.criterion import Criterion
 from riemannian_modules.evidence.decide import CORNERS_AT_ONCE, holds_exactly, sizes_of
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import MOST_CORNERS
 
 Places = NDArray[np.intp]

@@ -43,7 +43,7 @@ from riemannian_modules.arithmetic.spectra import symmetric_eigenvalues
 from riemannian_modules.claims.norms import L1, L2, FactorL2, FieldL2, LInf, Norm
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence import uphill
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import AtomForm, atom_form
 from riemannian_modules.terms.constant_basis import basis_of_factor
 from riemannian_modules.terms.generalised import (

@@ -14,7 +14,7 @@ from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.arithmetic.threads import each_chunk
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.criterion import Criterion, ExactTest
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import MOST_CORNERS
 
 EXACT_CORNERS = 512

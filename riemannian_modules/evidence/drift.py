@@ -18,7 +18,7 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import quiet
 from riemannian_modules.claims.part_norm import PartNorm
 from riemannian_modules.claims.problem import Problem
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import atom_form
 
 MOST_MOVING = 10  # atoms whose corners are all tried

@@ -23,7 +23,7 @@ from riemannian_modules.arithmetic.rational_definite import is_negative_semidefi
 from riemannian_modules.claims.part_norm import PartNorm, dot, fractions, root_up
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.region import Ball, Linear
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -50,7 +50,7 @@ from riemannian_modules.claims.system import ClaimedSystem
 from riemannian_modules.errors import CertificateError
 from riemannian_modules.evidence.evidence import Evidence, TableRow
 from riemannian_modules.modules.signature import Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -43,7 +43,7 @@ from riemannian_modules.errors import CertificateError
 from riemannian_modules.evidence.evidence import Evidence, TableRow
 from riemannian_modules.evidence.slope_multipliers import layered
 from riemannian_modules.modules.signature import Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import corners
 from riemannian_modules.terms.deadline import require_time
 

@@ -22,7 +22,7 @@ from riemannian_modules.errors import CertificateError
 from riemannian_modules.evidence.blocks import Blocks
 from riemannian_modules.evidence.evidence import Evidence, TableRow
 from riemannian_modules.evidence.sparse_test import sparse_proves, sparse_test
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atom_data import EvidenceWriter, ranges_from_data
 from riemannian_modules.terms.cuts import NO_CUTS, cuts_from_data, cuts_to_data, proving_boxes
 from riemannian_modules.terms.ranges import RangeLemma

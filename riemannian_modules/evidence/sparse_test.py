@@ -23,7 +23,7 @@ from riemannian_modules.arithmetic.sparse_definite import (
     is_sparse_semidefinite,
 )
 from riemannian_modules.evidence.blocks import Blocks
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.sparse_form import (
     Entries,
     SparseTest,

@@ -39,7 +39,7 @@ from riemannian_modules.evidence.bounded_terms import constraint_terms
 from riemannian_modules.evidence.evidence import Evidence, TableRow
 from riemannian_modules.evidence.read_squares import SquaresReader
 from riemannian_modules.evidence.sums_of_squares import SumOfSquares, verify_in_basis, verify_sos
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atom_data import EvidenceWriter
 from riemannian_modules.terms.constant_basis import Basis
 from riemannian_modules.terms.generalised import (

@@ -32,7 +32,7 @@ from riemannian_modules.evidence.drift import drift_squared
 from riemannian_modules.evidence.invariant_ball import Wall, enclosure, in_words, room, walls
 from riemannian_modules.modules.signature import Time
 from riemannian_modules.shown import Facts, Shown, at_least, at_most, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.arithmetic.spectra import symmetric_eigenpairs, symmetric_eigenvalues
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import AtomForm
 
 ASCENTS = 3

@@ -25,7 +25,7 @@ from riemannian_modules.graph.batched import (
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece, Plan, Step
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.traced import TracedModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions

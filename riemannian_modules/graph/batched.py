@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.rolled import Block

@@ -10,7 +10,7 @@ from riemannian_modules.graph.row import Clock, Row
 from riemannian_modules.graph.wiring import Wiring, misfit
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import wired_inputs
-from riemannian_modules.space import Space
+from riemannian_modules.spaces import Space
 
 
 def chain(*modules: RiemannianModule, **named: RiemannianModule) -> ModuleGraph:

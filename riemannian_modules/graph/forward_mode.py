@@ -18,7 +18,7 @@ from riemannian_modules.graph.sweep import (
     show,
     show_tangents,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def push_forward(

@@ -41,7 +41,7 @@ from riemannian_modules.modules.module import (
 )
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.shown import Facts, counted, listed
-from riemannian_modules.space import Array, Signals, Space, batch_shape
+from riemannian_modules.spaces import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

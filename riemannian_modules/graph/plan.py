@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.graph.schedule import Address, Task
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.space import Space
+from riemannian_modules.spaces import Space
 
 EXTERNAL = -1  # the "leaf" that stands for the composite's own inputs
 

@@ -17,7 +17,7 @@ from typing_extensions import override
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece, Plan, Step
 from riemannian_modules.modules.differential import Differential
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

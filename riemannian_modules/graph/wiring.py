@@ -18,7 +18,7 @@ from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.sampling_time import SamplingTime, common_sampling_time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 from riemannian_modules.units import conversion
 
 

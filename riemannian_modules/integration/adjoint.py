@@ -21,7 +21,7 @@ from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.integration.radau import STAGES, Radau, RadauStep, stage_matrix, tableau
 from riemannian_modules.integration.side_by_side import Accuracy, Flows
 from riemannian_modules.integration.step import Start, Step
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -22,7 +22,7 @@ from riemannian_modules.integration.problem import (
     Tolerances,
 )
 from riemannian_modules.integration.tally import Tally
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 LARGEST_STEP_COUNT = 10_000_000  # between two outputs; a run that needs more is interrupted by hand
 

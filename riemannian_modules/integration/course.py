@@ -26,7 +26,7 @@ from riemannian_modules.integration.problem import (
 )
 from riemannian_modules.integration.scout import FoundError, Scout
 from riemannian_modules.integration.tally import Tally
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 ORDER = 12  # the highest of LSODA's
 _PLACES = np.arange(ORDER + 1)

@@ -17,7 +17,7 @@ from typing import Any, final
 import numpy as np
 
 from riemannian_modules.integration.problem import Numbers
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 POINTS = (0.25, 0.5, 0.75, 1.0)  # of a step
 # A first step may be long, and what has just crossed may come back soon.

@@ -19,7 +19,7 @@ from scipy.sparse import csc_array
 from sksundae import cvode as sundials
 from typing_extensions import override
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 LARGEST_STEP_COUNT = 10_000_000  # never reached: each call takes one step
 MOST_STANDING = 3  # calls in a row that may leave the time where it was

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
 from riemannian_modules.integration.step import Memory, Method, Start, Step
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 STAGES = 12
 STABLE = 6.1  # how far the region of stability reaches on the negative axis

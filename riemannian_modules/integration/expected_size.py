@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from riemannian_modules.integration.side_by_side import Flows, first, last, rate_by
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 STEPS, RATIO = 12, 5.0  # the first of the growing steps is 4e-9 of the way
 

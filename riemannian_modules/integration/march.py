@@ -13,7 +13,7 @@ import numpy as np
 
 from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
 from riemannian_modules.integration.step import F, Memory, Method, Start, Step
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 LARGEST_STEP_COUNT = 100_000
 EXPONENT = 1.0 / 8.0  # error estimates grow as the eighth power of the step size

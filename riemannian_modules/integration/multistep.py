@@ -22,7 +22,7 @@ from riemannian_modules.integration.sensitivity_code import (
     count_products,
     product_code,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Inputs = Callable[[float], list[float]]
 Rate = Callable[[float, Array], Any]

@@ -13,7 +13,7 @@ import numpy as np
 
 from riemannian_modules.integration.problem import Problem, StoppedError, Tolerances
 from riemannian_modules.integration.tally import Tally
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver

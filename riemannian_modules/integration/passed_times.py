@@ -11,7 +11,7 @@ import numpy as np
 
 from riemannian_modules.integration.march import Members
 from riemannian_modules.integration.step import Start, Step
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

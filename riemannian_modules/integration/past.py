@@ -17,7 +17,7 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 SMOOTH = 8  # the derivative of a signal from which on its jumps are left to error control
 SAME = 16.0  # spacings of a time within which two breaking points are one

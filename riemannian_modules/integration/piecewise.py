@@ -39,7 +39,7 @@ from riemannian_modules.integration.scout import MOST, NOT_SOUGHT, UNWATCHED, Sc
 from riemannian_modules.integration.sides import settled
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.integration.tally import Tally
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver

@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Numbers = Sequence[float]
 

@@ -27,7 +27,7 @@ from riemannian_modules.integration.side_by_side import (
     rate_by,
 )
 from riemannian_modules.integration.step import Memory, Method, Start, Step
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 STAGES = 7  # the error estimate is then of order 8, as that of the explicit method
 NEWTON_SHARE = 0.05  # of the allowed error, for what Newton's iteration leaves

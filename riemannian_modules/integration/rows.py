@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from riemannian_modules.integration.past import Past
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 SAME = 8  # spacings of a time within which an output time is that of an event
 

@@ -21,7 +21,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.integration.problem import Problem, SmoothProblem
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 # Robertson's problem comes out right to 4e-7 up to t = 4e10, where one state is 1e-13 and another
 # 1e-8 of what it was. A smaller share gains nothing.

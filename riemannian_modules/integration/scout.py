@@ -17,7 +17,7 @@ from typing import Any, final
 import numpy as np
 
 from riemannian_modules.integration.problem import Numbers
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 FEWEST, MOST = 12, 96  # evaluations after which they are looked at
 POINTS = np.array([0.25, 0.5, 0.75])  # of a step, besides its ends

@@ -18,7 +18,7 @@ from riemannian_modules.integration.multistep import solve_stretch
 from riemannian_modules.integration.problem import Numbers, Tolerances
 from riemannian_modules.integration.shooting import Steps, node_times, shoot
 from riemannian_modules.integration.side_by_side import Accuracy, Flows
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 SHARE = 0.01  # LSODA takes twenty times as many steps as methods of order 8, whose errors add up
 EACH = 18  # steps of LSODA that one step of high order replaces

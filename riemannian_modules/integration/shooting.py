@@ -19,7 +19,7 @@ from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.integration.radau import STAGES, Radau, RadauStep, tableau
 from riemannian_modules.integration.side_by_side import TINY, Accuracy, Flows
 from riemannian_modules.integration.step import Start
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_ROUNDS = 4  # of parting steps
 MOST_PASSES = 4  # of Newton's method on one mesh

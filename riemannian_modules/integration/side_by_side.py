@@ -15,7 +15,7 @@ from typing import Any, Self, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 class Rates(abc.ABC):

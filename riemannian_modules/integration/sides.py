@@ -12,7 +12,7 @@ import numpy as np
 
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 ROUNDING = 1e-12  # of a border's value, relative to its parts, and of its rate
 MOST_ROUNDS = 20  # of deciding all borders, beyond one for each that depends on another's side

@@ -24,7 +24,7 @@ from riemannian_modules.integration.march import (
 from riemannian_modules.integration.radau import Radau
 from riemannian_modules.integration.side_by_side import Accuracy, Flows, Rates
 from riemannian_modules.integration.step import Start, Step
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 # Whether an implicit step would reach further at its cost than explicit ones is tried after 5
 # explicit steps, after 10 more, 20, 40, ...

@@ -22,7 +22,7 @@ from riemannian_modules.integration.automatic import UndefinedError, run_odeint
 from riemannian_modules.integration.one_step import between, integrate_by, march
 from riemannian_modules.integration.problem import SparseProblem, StoppedError, Tolerances
 from riemannian_modules.integration.tally import Tally
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Places = NDArray[np.intp]
 

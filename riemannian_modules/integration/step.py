@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, final
 
 from riemannian_modules.integration.side_by_side import Accuracy, Rates
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Memory = tuple[Array, ...]
 F = TypeVar("F", bound=Rates)

@@ -21,7 +21,7 @@ from riemannian_modules.modules.structured_map import (
     StructuredMap,
     diagonal_intervals,
 )
-from riemannian_modules.space import Array, Signals, one_port
+from riemannian_modules.spaces import Array, Signals, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

@@ -18,7 +18,7 @@ from riemannian_modules.modules.arguments import finite_matrix, finite_vector
 from riemannian_modules.modules.outer import outer_factor, pull_outer, pull_outer_sum, push_outer
 from riemannian_modules.modules.structured_map import StructuredMap
 from riemannian_modules.modules.weights import WeightDifferential, refuse_large_matrix
-from riemannian_modules.space import Array, Signals, one_port
+from riemannian_modules.spaces import Array, Signals, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

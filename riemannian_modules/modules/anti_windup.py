@@ -17,7 +17,7 @@ from riemannian_modules.errors import DomainError
 from riemannian_modules.modules.arguments import finite_number, positive_number
 from riemannian_modules.modules.pid import pid_parameters
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Signals, space
+from riemannian_modules.spaces import Signals, space
 
 
 class LimitedPID(Flow):

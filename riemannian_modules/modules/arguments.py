@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from riemannian_modules.door import number_array
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def finite_array(where: str, value: ArrayLike) -> Array:

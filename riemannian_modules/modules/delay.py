@@ -18,7 +18,7 @@ from riemannian_modules.errors import DomainError, SignatureError, UnsupportedEr
 from riemannian_modules.modules.arguments import positive_number
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
-from riemannian_modules.space import Array, Signals, batch_shape, one_port
+from riemannian_modules.spaces import Array, Signals, batch_shape, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

@@ -10,7 +10,7 @@ from typing import Any, final
 from riemannian_modules.door import keywords
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.rewiring import Rewiring
-from riemannian_modules.space import Space, SpaceLike, as_space, one_port, space
+from riemannian_modules.spaces import Space, SpaceLike, as_space, one_port, space
 
 
 @final

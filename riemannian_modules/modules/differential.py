@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from riemannian_modules.metrics import DenseFactor, Factor
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

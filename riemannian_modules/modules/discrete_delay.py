@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from riemannian_modules.door import whole_number
 from riemannian_modules.modules.traced import StepMap
-from riemannian_modules.space import Signals, one_port
+from riemannian_modules.spaces import Signals, one_port
 
 
 @final

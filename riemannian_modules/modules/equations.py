@@ -20,7 +20,7 @@ from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import Time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.modules.traced import TracedModule
-from riemannian_modules.space import Port, Signals, Space, SpaceLike, as_space
+from riemannian_modules.spaces import Port, Signals, Space, SpaceLike, as_space
 
 MOST_LEVELS = 32  # axes of an array that is given entry by entry
 _NONE: Mapping[str, Any] = MappingProxyType({})

@@ -17,7 +17,7 @@ from riemannian_modules.modules.module import Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.modules.traced import TracedModule
-from riemannian_modules.space import Signals, Space
+from riemannian_modules.spaces import Signals, Space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions

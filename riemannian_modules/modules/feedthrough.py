@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 Output = Callable[[Array, Array, Array], Array]
 

@@ -19,7 +19,7 @@ from riemannian_modules.integration.sensitivities import Course, course_at, with
 from riemannian_modules.integration.side_by_side import Accuracy
 from riemannian_modules.modules.flow_members import FlowMembers
 from riemannian_modules.modules.linearised_rate import fused_rate
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 # As measured on stiff flows of 2 to 8 states: side by side, many cost little more than one, so
 # that more of them than these are no faster one by one.

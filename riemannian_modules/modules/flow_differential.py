@@ -21,7 +21,7 @@ from riemannian_modules.integration.side_by_side import Accuracy
 from riemannian_modules.modules.differential import DenseDifferential, Differential
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 # Columns of sensitivities that cost as much as the adjoint of one cotangent at one point: with 40
 # columns the adjoint took a third of the time, with 290 two fifths, with 1,100 a tenth.

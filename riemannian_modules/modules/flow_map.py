@@ -43,7 +43,7 @@ from riemannian_modules.modules.switched_flow_map import (
     switched_flow_map,
 )
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.space import Array, Signals, Space
+from riemannian_modules.spaces import Array, Signals, Space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

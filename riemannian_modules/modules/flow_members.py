@@ -16,7 +16,7 @@ from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.side_by_side import Flows
 from riemannian_modules.modules.compiled_rate import Rate, compiled_rate, is_large
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -22,7 +22,7 @@ from riemannian_modules.modules.structured_map import (
     diagonal_intervals,
 )
 from riemannian_modules.modules.weights import WeightDifferential, refuse_large_matrix
-from riemannian_modules.space import Array, Signals, Space, one_port
+from riemannian_modules.spaces import Array, Signals, Space, one_port
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

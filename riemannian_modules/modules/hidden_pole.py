@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.errors import HiddenPoleWarning
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 # A pole counts as unstable from here on, and a zero as near, relative to their own size and to the
 # largest pole's: computed roots are as wrong as that where several meet.

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from riemannian_modules.modules.kinetic_arguments import nonnegative, positive, rate_unit
 from riemannian_modules.modules.traced import StaticMap
-from riemannian_modules.space import Port, Signals, Space
+from riemannian_modules.spaces import Port, Signals, Space
 
 # Both laws are written with the regulator in one place, so that enclosures of the rate and of its
 # slope are sharp; the price is an absolute rounding error of 2^-52 maximum for little activator.

@@ -11,7 +11,7 @@ from typing import Any, final
 from typing_extensions import override
 
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Signals, one_port
+from riemannian_modules.spaces import Signals, one_port
 
 
 @final

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from riemannian_modules.modules.arguments import finite_number, positive_number
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Signals, one_port
+from riemannian_modules.spaces import Signals, one_port
 
 
 @final

@@ -22,7 +22,7 @@ from riemannian_modules.modules.differential import (
 )
 from riemannian_modules.modules.module import Enclosure, RiemannianModule
 from riemannian_modules.modules.outer import outer_factor, pull_outer
-from riemannian_modules.space import Array, batch_shape
+from riemannian_modules.spaces import Array, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

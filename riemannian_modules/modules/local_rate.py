@@ -13,7 +13,7 @@ from riemannian_modules.arithmetic.definite import (
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
 from riemannian_modules.bound import LipschitzBound, LogNormBound
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def log_norm_bound(J: Interval, M: Array) -> LogNormBound:

@@ -17,7 +17,7 @@ from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.kinetic_arguments import nonnegative
 from riemannian_modules.modules.reaction import read_network
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Port, Signals, Space
+from riemannian_modules.spaces import Port, Signals, Space
 
 
 @final

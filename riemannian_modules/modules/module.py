@@ -29,7 +29,7 @@ from riemannian_modules.modules.signature import Signature, Time
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.region import Box
 from riemannian_modules.shown import Facts, Shown, cut, named
-from riemannian_modules.space import EMPTY, Array, Port, Signals, Space
+from riemannian_modules.spaces import EMPTY, Array, Port, Signals, Space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions

@@ -19,7 +19,7 @@ from riemannian_modules.modules.differential import transposed
 from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Outer
 from riemannian_modules.modules.module import Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
-from riemannian_modules.space import Array, Signals, space
+from riemannian_modules.spaces import Array, Signals, space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

@@ -11,7 +11,7 @@ import numpy as np
 
 from riemannian_modules.metrics import KhatriRaoFactor
 from riemannian_modules.modules.differential import transposed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def pull_outer(cotangent: Array, activation: Array) -> Array:

@@ -15,7 +15,7 @@ from riemannian_modules.modules.module import Time
 from riemannian_modules.modules.ports import space_of_size
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.modules.traced import TracedModule
-from riemannian_modules.space import Signals, SpaceLike, space
+from riemannian_modules.spaces import Signals, SpaceLike, space
 
 
 class ObserverFeedback(TracedModule):

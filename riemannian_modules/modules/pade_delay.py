@@ -20,7 +20,7 @@ from riemannian_modules.door import whole_number
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.delay import positive_delay
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Array, Signals, one_port
+from riemannian_modules.spaces import Array, Signals, one_port
 
 LARGEST_ORDER = 60
 

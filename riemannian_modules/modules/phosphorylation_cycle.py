@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from riemannian_modules.modules.kinetic_arguments import positive
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Port, Signals, Space
+from riemannian_modules.spaces import Port, Signals, Space
 
 
 @final

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from riemannian_modules.modules.arguments import finite_number, positive_number
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Signals, space
+from riemannian_modules.spaces import Signals, space
 
 
 @final

@@ -12,7 +12,7 @@ from typing_extensions import override
 from riemannian_modules.door import names
 from riemannian_modules.modules.kinetic_arguments import nonnegative, rate_unit
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Port, Signals, Space
+from riemannian_modules.spaces import Port, Signals, Space
 
 
 @final

@@ -6,7 +6,7 @@ Source: none.
 from __future__ import annotations
 
 from riemannian_modules.errors import SignatureError
-from riemannian_modules.space import Space, SpaceLike, as_space, one_port
+from riemannian_modules.spaces import Space, SpaceLike, as_space, one_port
 
 
 def space_of_size(where: str, given: SpaceLike | None, name: str, size: int) -> Space:

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.modules.arguments import positive_number
 from riemannian_modules.modules.traced import Flow, StepMap
-from riemannian_modules.space import Signals, one_port
+from riemannian_modules.spaces import Signals, one_port
 
 
 @final

@@ -22,7 +22,7 @@ from riemannian_modules.errors import TraceError
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions
-    from riemannian_modules.space import Array
+    from riemannian_modules.spaces import Array
 
 # What the interface keeps in a module itself: parameters and signals are symbols of expressions.
 _INTERFACE = frozenset(

@@ -23,7 +23,7 @@ from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, LocalMetric, RiemannianModule, Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.space import Array, Signals
+from riemannian_modules.spaces import Array, Signals
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

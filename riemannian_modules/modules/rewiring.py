@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.modules.structured_map import ParameterFreeDifferential, StructuredMap
-from riemannian_modules.space import Array, Signals
+from riemannian_modules.spaces import Array, Signals
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

@@ -21,7 +21,7 @@ from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import Enclosure, LocalMetric, RiemannianModule, Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
-from riemannian_modules.space import Array, Signals, Space, batch_shape
+from riemannian_modules.spaces import Array, Signals, Space, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

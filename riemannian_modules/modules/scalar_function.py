@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

@@ -14,7 +14,7 @@ from riemannian_modules.door import repeated
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 
 
 class Time(enum.Enum):

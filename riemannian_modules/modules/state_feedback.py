@@ -13,7 +13,7 @@ from typing_extensions import override
 from riemannian_modules.modules.arguments import finite_matrix, vector_of_size
 from riemannian_modules.modules.ports import space_of_size
 from riemannian_modules.modules.traced import StaticMap
-from riemannian_modules.space import Signals, SpaceLike
+from riemannian_modules.spaces import Signals, SpaceLike
 
 
 @final

@@ -18,7 +18,7 @@ from riemannian_modules.modules.linear_system import LinearSystem, Matrices, Out
 from riemannian_modules.modules.module import Time
 from riemannian_modules.modules.ports import space_of_size
 from riemannian_modules.modules.sampling_time import checked_sampling_time
-from riemannian_modules.space import Array, Signals, Space, SpaceLike
+from riemannian_modules.spaces import Array, Signals, Space, SpaceLike
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

@@ -18,7 +18,7 @@ from riemannian_modules.modules.differential import (
     dense_jacobian,
 )
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
-from riemannian_modules.space import Array, batch_shape
+from riemannian_modules.spaces import Array, batch_shape
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

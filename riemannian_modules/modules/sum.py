@@ -14,7 +14,7 @@ from typing_extensions import override
 from riemannian_modules.door import keywords, text
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.structured_map import ParameterFreeDifferential, StructuredMap
-from riemannian_modules.space import Array, Signals, one_port, space
+from riemannian_modules.spaces import Array, Signals, one_port, space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.interval import Interval

@@ -17,7 +17,7 @@ import numpy as np
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.integration.switched import SwitchedProblem
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions

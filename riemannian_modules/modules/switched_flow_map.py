@@ -24,7 +24,7 @@ from riemannian_modules.modules.switched_field import (
     switched_field,
 )
 from riemannian_modules.modules.switched_sensitivity import Stretch, sensitive_problem
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from riemannian_modules.modules.module import RiemannianModule

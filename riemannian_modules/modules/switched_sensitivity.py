@@ -21,7 +21,7 @@ from riemannian_modules.errors import ConvergenceError, UnsupportedError
 from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.modules.switched_field import SwitchedField
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 GRAZING = 1e-12  # relative rate at which a border is touched and not crossed
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from riemannian_modules.door import brief
 from riemannian_modules.errors import SignatureError
-from riemannian_modules.space import Space
+from riemannian_modules.spaces import Space
 
 if TYPE_CHECKING:
     from riemannian_modules.modules.module import RiemannianModule

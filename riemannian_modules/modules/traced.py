@@ -22,7 +22,7 @@ from riemannian_modules.errors import SignatureError, TraceError
 from riemannian_modules.modules.differential import Jacobian, StagedDifferential
 from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signature, Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
-from riemannian_modules.space import Array, Signals
+from riemannian_modules.spaces import Array, Signals
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions

@@ -15,7 +15,7 @@ from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.arguments import finite_vector
 from riemannian_modules.modules.hidden_pole import without_hidden_poles
 from riemannian_modules.modules.traced import Flow
-from riemannian_modules.space import Array, Signals, space
+from riemannian_modules.spaces import Array, Signals, space
 
 
 @final

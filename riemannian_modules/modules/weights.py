@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import TraceError
 from riemannian_modules.modules.structured_map import StaticDifferential
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 LARGEST_TRACED_MATRIX = 4096
 

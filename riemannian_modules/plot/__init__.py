@@ -3,11 +3,10 @@
 Trajectories and fits draw themselves: their method `plot`.
 """
 
-from riemannian_modules.plot.bound_curve import bound_curve
+from riemannian_modules.plot.bound_over_time import bound_curve
 from riemannian_modules.plot.branch import branch_figure
 from riemannian_modules.plot.composite import draw_graph, graph_figure
 from riemannian_modules.plot.conditioning import rate_against_conditioning
-from riemannian_modules.plot.envelope import draw_envelope, envelope
 from riemannian_modules.plot.figure_file import save_figure
 from riemannian_modules.plot.frequency import bode_figure, loop_figure
 from riemannian_modules.plot.linear_model import frequency_response, linear_model_figure
@@ -16,6 +15,7 @@ from riemannian_modules.plot.mermaid import graph_to_mermaid
 from riemannian_modules.plot.metric import metric_figure
 from riemannian_modules.plot.network import network_graph
 from riemannian_modules.plot.nyquist import nyquist_figure
+from riemannian_modules.plot.proved_envelope import draw_envelope, envelope
 from riemannian_modules.plot.rate_slice import RateSlice, proved_slice, slice_in_norm
 from riemannian_modules.plot.rates import rate_slices
 from riemannian_modules.plot.root_locus import root_locus_figure

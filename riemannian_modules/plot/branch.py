@@ -13,7 +13,7 @@ from riemannian_modules.canvas import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, c
 from riemannian_modules.door import require
 from riemannian_modules.engine.branch import BRANCHING, DOUBLING, FOLD, HOPF, TORUS, Branch
 from riemannian_modules.errors import SignatureError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from riemannian_modules.evidence.block_checks import BlockChecks
 from riemannian_modules.evidence.boxes import Boxes
 from riemannian_modules.evidence.criterion import Criterion
 from riemannian_modules.evidence.verify import read_evidence
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def sides_of(answer: Proved) -> tuple[Array, Array]:

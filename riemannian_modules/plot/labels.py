@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, bottom, right, top

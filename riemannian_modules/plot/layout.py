@@ -20,7 +20,7 @@ from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.plot.blocks import STUB, Across, Block, Direction, Down, Row, Wire
 from riemannian_modules.plot.feedback import feedback
 from riemannian_modules.plot.labels import Point, Rectangle, beside, in_corner
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_BLOCKS, MOST_WIRES = 100, 250  # beyond, nothing is read, and a layout takes minutes
 LABEL_ROOM = 14.0, 7.0  # about the middle of a label

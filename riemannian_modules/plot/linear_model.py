@@ -17,7 +17,7 @@ from riemannian_modules.engine.linear_model import LinearModel
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules.module import Time
 from riemannian_modules.plot.frequency import draw_response
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

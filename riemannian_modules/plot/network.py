@@ -30,7 +30,7 @@ from riemannian_modules.plot.diagram import (
 from riemannian_modules.plot.layout import MOST_BLOCKS, MOST_WIRES, arranged
 from riemannian_modules.plot.links import type_name
 from riemannian_modules.search.networks.compose import NetworkBound
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

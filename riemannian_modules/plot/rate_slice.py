@@ -30,7 +30,7 @@ from riemannian_modules.search.fields import traced_norm
 from riemannian_modules.search.prepared import prepared_criterion
 from riemannian_modules.search.traced_problem import make_problem
 from riemannian_modules.shown import Facts, Shown, at_least, at_most, counted
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 REACH = 5.0  # how much is shown of an unbounded side, in the coordinate's unit
 

@@ -10,7 +10,7 @@ import numpy as np
 from riemannian_modules.canvas import BLUE, VERMILLION, canvas
 from riemannian_modules.claims.answer import Estimated
 from riemannian_modules.errors import DomainError, RegionError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -49,7 +49,7 @@ from riemannian_modules.results.proofs import (
     trajectories_from_data,
 )
 from riemannian_modules.search.boxes.search_state import search_from_data
-from riemannian_modules.space import Port, Signals, Space
+from riemannian_modules.spaces import Port, Signals, Space
 from riemannian_modules.spec.read import system_from_data
 from riemannian_modules.spec.system import FitTask, Goal, Simulation, System
 from riemannian_modules.spec.write import system_to_data

@@ -13,7 +13,7 @@ import numpy as np
 
 from riemannian_modules.claims.constraints import Constraints
 from riemannian_modules.search.linear_forms import nullspace
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 USED = 1e-9  # weight above which a constraint takes part
 

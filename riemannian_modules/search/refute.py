@@ -19,7 +19,7 @@ from riemannian_modules.claims.answer import Refuted
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.criterion import Criterion, FieldCriterion, QuadraticCriterion
 from riemannian_modules.search.samples import jacobians_at, sample_points
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.ranges import natural_ranges
 
 MOST_AT_REST = 4  # points that are looked at exactly

@@ -15,7 +15,7 @@ import numpy as np
 from riemannian_modules.claims.constraints import Constraints, Point, is_point_of
 from riemannian_modules.region import Ball
 from riemannian_modules.search.linear_forms import Row, solved
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 LARGEST_CUTS = 200  # linear programs; each leaves out what the last one found
 ACTIVE = 1e-7  # a side that is nearer than this, relative to its size, may hold with equality

@@ -12,7 +12,7 @@ import numpy as np
 
 from riemannian_modules.arithmetic.compile import compile_floats
 from riemannian_modules.claims.problem import Problem
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.sparse_form import sparse_jacobian
 
 MOST_STEPS, HALVINGS = 50, 30

@@ -11,7 +11,7 @@ import numpy as np
 
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.errors import ConvergenceError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import AtomForm, atom_form, corners
 
 MOST_MOVING = 12  # atoms whose corners are all listed: 4096

@@ -14,7 +14,7 @@ from riemannian_modules.graph import Wiring
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.region import box
-from riemannian_modules.space import as_space
+from riemannian_modules.spaces import as_space
 from riemannian_modules.spec.models import (
     EventSpec,
     ExpressionsSpec,

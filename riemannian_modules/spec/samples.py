@@ -11,7 +11,7 @@ import numpy as np
 from riemannian_modules.csv_table import numbers_of, read_rows, short
 from riemannian_modules.errors import DomainError, SignatureError, SpecError
 from riemannian_modules.modules.module import Signature
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.units import conversion
 
 _WITH_UNIT = re.compile(r"(.*\S)\s*\[([^][]*)\]")

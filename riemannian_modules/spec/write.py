@@ -13,7 +13,7 @@ from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.graph.schedule import Address
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 from riemannian_modules.spec.models import FORMAT
 from riemannian_modules.spec.plain import plain
 from riemannian_modules.spec.registry import Constructor, constructors

@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 import sympy as sp
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.cuts import NO_CUTS
 from riemannian_modules.terms.ranges import (
     RangeLemma,

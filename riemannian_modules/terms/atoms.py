@@ -30,7 +30,7 @@ from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.arithmetic.rational_definite import is_negative_semidefinite_rational
 from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.claims.constraints import Derived
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.deadline import require_time
 from riemannian_modules.terms.multiplying_out import (
     Monomial,

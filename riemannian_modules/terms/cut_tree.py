@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Ids = NDArray[np.int64]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from riemannian_modules.claims.plain_data import number_from_data
 from riemannian_modules.errors import CertificateError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Cuts = tuple[tuple[int, float] | None, ...]
 NO_CUTS: Cuts = (None,)

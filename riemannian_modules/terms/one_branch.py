@@ -17,7 +17,7 @@ from riemannian_modules.arithmetic.compile import compile_intervals
 from riemannian_modules.arithmetic.expression import Expressions
 from riemannian_modules.arithmetic.interval import Interval, as_interval
 from riemannian_modules.errors import RegionError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def on_one_branch(name: str, expressions: Expressions, lower: Array, upper: Array) -> Expressions:

@@ -21,7 +21,7 @@ from riemannian_modules.arithmetic.expression import derivatives
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.quotients import factored
 from riemannian_modules.arithmetic.rounding import Mask
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.cuts import Cuts, middles
 from riemannian_modules.terms.deadline import require_time
 

@@ -20,7 +20,7 @@ import sympy as sp
 from riemannian_modules.arithmetic.chain_rule import partial_derivatives
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.sparse_definite import Places, SparseSymmetric
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import AtomForm
 
 Entries = Mapping[tuple[int, int], Fraction]

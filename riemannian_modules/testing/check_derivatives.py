@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from riemannian_modules.modules.module import Point
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.testing.subject import Subject, check, check_close, flat
 
 MOST_COLUMNS = 48  # a module with more coordinates is checked in as many of them, drawn at random

@@ -7,7 +7,7 @@ import numpy as np
 from riemannian_modules.arithmetic.interval import Interval, interval
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.modules.module import Enclosure, Point
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.testing.subject import SLACK, Subject, check, check_close
 
 BOXES = 4

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.modules.module import Point, RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 ROUNDING = float(np.finfo(np.float64).eps)
 PARAMETER_SPREAD = 0.1  # relative, so that a parameter keeps its sign

@@ -269,7 +269,7 @@ def test_blocks_that_memory_cannot_hold_are_refused_with_a_way_out():
 
 
 def test_blocks_above_a_lower_limit_are_refused_in_the_same_words(monkeypatch):
-    limits = importlib.import_module("riemannian_torch.laplace.laplace")
+    limits = importlib.import_module("riemannian_torch.laplace_posterior.laplace")
     monkeypatch.setattr(limits, "_MOST", 2**8)
     net = nn.Linear(20, 1)  # of 14 samples at once: 21 * 14 numbers
     loader = [(torch.zeros(14, 20), torch.zeros(14, 1))]

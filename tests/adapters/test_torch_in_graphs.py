@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.engine.propagate import propagate
+from riemannian_modules.engine.propagation import propagate
 from riemannian_modules.metrics import DenseFactor, low_rank_metric, scaled_identity_metric
 from tests.strategies import rngs
 

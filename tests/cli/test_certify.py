@@ -14,7 +14,7 @@ from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules import Lag
 from riemannian_modules.plot import draw_envelope
 from riemannian_modules.plot.claim import sides_of
-from riemannian_modules.plot.envelope import distances
+from riemannian_modules.plot.proved_envelope import distances
 from riemannian_modules.region import box
 from riemannian_modules.shown import at_least, at_most
 from riemannian_modules.spec import System, save_system

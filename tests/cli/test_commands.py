@@ -105,7 +105,7 @@ def test_a_truncated_certificate_is_refused(cubic, tmp_path):
 
 
 def test_fit_finds_the_line_and_saves_a_system_with_it(tmp_path):
-    pytest.importorskip("riemannian_modules.engine.fit", reason="needs the fitting engine")
+    pytest.importorskip("riemannian_modules.engine.fitting", reason="needs the fitting engine")
     path = tmp_path / "line.json"
     line = Affine([[1.0, 0.0]], [0.0])
     save_system(System(line, fit=FitTask("line.csv", bounds={"W": (-10.0, 10.0)})), path)

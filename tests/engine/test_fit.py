@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.engine.dataset import paired_dataset
+from riemannian_modules.engine.datasets import paired_dataset
 from riemannian_modules.engine.descend import Outcome
-from riemannian_modules.engine.fit import fit
+from riemannian_modules.engine.fitting import fit
 from riemannian_modules.engine.losses import (
     BernoulliLoss,
     CategoricalLoss,

@@ -14,7 +14,7 @@ from benchmarks.fifty_digits import slow_minimum
 from benchmarks.nist_file import read_problem
 from benchmarks.nist_models import observed, regression
 from benchmarks.nist_synthetic import SYNTHETIC, synthetic_problem
-from riemannian_modules.engine.fit import fit
+from riemannian_modules.engine.fitting import fit
 from riemannian_modules.engine.linear_parameters import linear_parameters
 from riemannian_modules.engine.progress import NoProgress
 from tests.shared import SHARED

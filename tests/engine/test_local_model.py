@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from riemannian_modules.engine.dataset import Dataset
-from riemannian_modules.engine.fit import fit
+from riemannian_modules.engine.datasets import Dataset
+from riemannian_modules.engine.fitting import fit
 from riemannian_modules.engine.krylov_model import KrylovModel
 from riemannian_modules.engine.losses import SquaredLoss
 from riemannian_modules.engine.objective import Joint, Layerwise, Objective, model_of

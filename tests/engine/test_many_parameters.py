@@ -23,7 +23,7 @@ from riemannian_modules.engine import (
     gradient,
     one_hot,
 )
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.krylov_model import KrylovModel
 from riemannian_modules.engine.objective import Objective, model_of
 from riemannian_modules.errors import SignatureError, UnsupportedError

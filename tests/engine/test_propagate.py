@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riemannian_modules as rm
-from riemannian_modules.engine.propagate import propagate
+from riemannian_modules.engine.propagation import propagate
 from riemannian_modules.errors import DomainError, MetricError, SignatureError
 from riemannian_modules.metrics import (
     bernoulli_fisher_factor_of_logits,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import riemannian_modules as rm
 from riemannian_modules.engine import Joint, SquaredLoss
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.descent_step import (
     Bounds,
     Method,

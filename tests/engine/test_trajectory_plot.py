@@ -10,7 +10,7 @@ import riemannian_modules as rm
 from riemannian_modules.engine import held_table, simulate
 from riemannian_modules.engine.trajectory_plot import SPREAD, lines_of, plot_lines
 from riemannian_modules.errors import DomainError, SignatureError
-from riemannian_modules.space import Port
+from riemannian_modules.spaces import Port
 from tests.engine.flows import Pendulum
 from tests.strategies import rngs
 

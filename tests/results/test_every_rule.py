@@ -23,7 +23,7 @@ from riemannian_modules.plot import (
     rate_slices,
 )
 from riemannian_modules.plot.claim import sides_of
-from riemannian_modules.plot.envelope import distances
+from riemannian_modules.plot.proved_envelope import distances
 from riemannian_modules.spec import save_system
 from tests.certify.hand_written import TRUE
 from tests.cli.commands import run, words_of

@@ -16,7 +16,7 @@ from typing_extensions import override
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.structured_map import StaticDifferential, StructuredMap
-from riemannian_modules.space import Array, Signals
+from riemannian_modules.spaces import Array, Signals
 
 Places = NDArray[np.intp]
 

@@ -20,7 +20,7 @@ from riemannian_modules.modules.structured_map import (
     StructuredMap,
     diagonal_intervals,
 )
-from riemannian_modules.space import Array, Port, Signals, Space, one_port
+from riemannian_modules.spaces import Array, Port, Signals, Space, one_port
 
 Places = NDArray[np.intp]
 

@@ -20,7 +20,7 @@ from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matvec
 from riemannian_modules.modules.structured_map import StaticDifferential, StructuredMap
 from riemannian_modules.modules.weights import refuse_large_matrix
-from riemannian_modules.space import Array, Signals, one_port
+from riemannian_modules.spaces import Array, Signals, one_port
 
 Places = NDArray[np.intp]
 

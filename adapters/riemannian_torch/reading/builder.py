@@ -15,7 +15,7 @@ from torch import Tensor
 from riemannian_modules.modules import Mux
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.structured_map import StructuredMap
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 from riemannian_torch.layers.borrowed import Borrowed
 from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.reading.values import NotLayeredError, Signal, Trained, numbered

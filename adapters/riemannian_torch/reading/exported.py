@@ -13,7 +13,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, fx, nn
 
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 from riemannian_torch.places import untouched
 from riemannian_torch.reading.values import NotLayeredError, Value, whole
 

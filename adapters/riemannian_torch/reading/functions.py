@@ -24,7 +24,7 @@ from riemannian_modules.modules import (
     Tanh,
 )
 from riemannian_modules.modules.equations import Equations
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 from riemannian_torch.layers.entrywise import EntrywiseProduct
 from riemannian_torch.reading.builder import Builder
 from riemannian_torch.reading.call import Call

@@ -11,7 +11,7 @@ from torch import fx
 
 from riemannian_modules.graph import ModuleGraph, Wiring
 from riemannian_modules.modules import Demux, Mux
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 from riemannian_torch.reading.builder import Builder, Places
 from riemannian_torch.reading.call import (
     Call,

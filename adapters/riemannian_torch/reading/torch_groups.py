@@ -9,7 +9,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, fx, nn
 
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 from riemannian_torch.reading.builder import Builder
 from riemannian_torch.reading.exported import module_path
 from riemannian_torch.reading.values import (

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from typing_extensions import override
 
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 from riemannian_torch.reading.call import flat
 from riemannian_torch.reading.exported import export, silent, trained_names
 from riemannian_torch.reading.reader import Reader, Reading

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_torch.tensors import array
 
 

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from riemannian_modules.modules import Affine, MatrixGain
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_torch.layers.entrywise import EntrywiseAffine
 from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.layers.shared_affine import Patches, SharedAffine, dense_cells

@@ -18,7 +18,7 @@ from riemannian_modules.integration.multistep import solve_stretch
 from riemannian_modules.integration.problem import SparseProblem, StoppedError
 from riemannian_modules.integration.scale import ScaledFloors
 from riemannian_modules.integration.sparse import integrate_sparse
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 TINY = float(np.finfo(np.float64).tiny)  # an absolute tolerance beside which the relative one rules
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 from riemannian_modules.engine.descend import Iteration, Outcome
 from riemannian_modules.engine.profile import Profile
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
-from riemannian_modules.engine.time_courses.experiment import Experiment
+from riemannian_modules.engine.time_courses.experiments import Experiment
 from riemannian_modules.engine.time_courses.information import Information, information
 from riemannian_modules.engine.time_courses.likelihood import MeasurementLoss
 from riemannian_modules.engine.time_courses.panels import panels_of
@@ -24,7 +24,7 @@ from riemannian_modules.engine.time_courses.profile import profiled
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import MOST_NAMES, Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,13 +10,13 @@ from typing import Any, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.engine.time_courses.experiment import Experiment
+from riemannian_modules.engine.time_courses.experiments import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.engine.time_courses.set_up import set_up
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.shown import Facts, Shown, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -8,11 +8,11 @@ from typing import final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.engine.dataset import Dataset
+from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.descend import Descent, Watch
 from riemannian_modules.engine.descent_step import Bounds, Method
-from riemannian_modules.engine.fit import fit
 from riemannian_modules.engine.fit_result import FitResult
+from riemannian_modules.engine.fitting import fit
 from riemannian_modules.engine.objective import Joint, Objective
 from riemannian_modules.engine.progress import Progress
 from riemannian_modules.engine.schedule import FullBatch, Schedule
@@ -20,7 +20,7 @@ from riemannian_modules.engine.time_courses.likelihood import MeasurementLoss
 from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.predictions import Predictions
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def descent(model: CourseModel, schedule: Schedule | None, progress: Progress | None) -> FitResult:

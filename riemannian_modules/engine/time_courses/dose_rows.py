@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from riemannian_modules.engine.time_courses.experiment import Dose
+from riemannian_modules.engine.time_courses.experiments import Dose
 from riemannian_modules.errors import SignatureError
 
 AMOUNT, STATE, MORE, APART, EVENT, MISSING, RATE, STEADY = (

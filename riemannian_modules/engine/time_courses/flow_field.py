@@ -12,7 +12,7 @@ from riemannian_modules.engine.vector_field import VectorField, vector_field
 from riemannian_modules.integration.linearised import Linearised
 from riemannian_modules.modules.linearised_rate import linearised_rate
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

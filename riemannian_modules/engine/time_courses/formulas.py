@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from riemannian_modules.arithmetic.infix import is_name, normal, parse
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.equations import Equations
-from riemannian_modules.space import EMPTY, Array, Port, Space
+from riemannian_modules.spaces import EMPTY, Array, Port, Space
 
 Pattern = NDArray[np.bool_]
 

@@ -26,7 +26,7 @@ from riemannian_modules.modules.switched_field import (
     SwitchedField,
     switched_field,
 )
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 
 
 @final

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from riemannian_modules.engine.time_courses.likelihood import MeasurementLoss
 from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _MOVES = 1e-3  # part of a direction without information that counts as moving a parameter
 _FELT = 1e-3  # of a null direction's parts, that do not cancel in a prediction

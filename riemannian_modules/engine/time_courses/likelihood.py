@@ -16,7 +16,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.engine.loss import Loss
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _CONSTANTS = {1.0: math.log(2.0), 2.0: 0.5 * math.log(2.0 * math.pi)}
 _NEAREST = 1e-9  # of sigma: residuals of Laplace's noise that are smaller weigh no more

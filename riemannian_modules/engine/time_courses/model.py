@@ -16,7 +16,7 @@ from riemannian_modules.engine.time_courses.course import (
     states_with_slopes,
     stopped,
 )
-from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState
+from riemannian_modules.engine.time_courses.experiments import Experiment, SteadyState
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.precision import Precision
@@ -28,7 +28,7 @@ from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 Index = NDArray[np.intp]
 

@@ -10,14 +10,14 @@ import numpy as np
 
 from riemannian_modules.door import did_you_mean, is_quantity, require, require_mapping
 from riemannian_modules.engine.priors import Prior
-from riemannian_modules.engine.time_courses.experiment import Dose, Experiment, SteadyState
+from riemannian_modules.engine.time_courses.experiments import Dose, Experiment, SteadyState
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.scale import LinearScale
 from riemannian_modules.engine.time_courses.series import Series
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.units import conversion, in_unit
 
 WHERE = "fit_trajectories"

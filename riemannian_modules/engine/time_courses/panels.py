@@ -9,7 +9,7 @@ from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.information import Information
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.prediction import predicted
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _GRID = 120  # points of a curve
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.engine.time_courses.scale import Scale
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -17,7 +17,7 @@ from riemannian_modules.integration.crossings import Zeros, each
 from riemannian_modules.integration.piecewise import Pieces, Watched
 from riemannian_modules.integration.problem import Numbers, Tolerances
 from riemannian_modules.modules import switched_sensitivity as across
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 # From a stretch's inputs, times, corners, and the start (n, 1 + k), the state in column 0 and its
 # derivatives beside it, to all of these at the times, (T, n, 1 + k).

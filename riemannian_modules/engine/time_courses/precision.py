@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import final
 
 from riemannian_modules.integration.problem import Tolerances
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

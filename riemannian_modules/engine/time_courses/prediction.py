@@ -17,7 +17,7 @@ from typing_extensions import override
 from riemannian_modules.door import did_you_mean, number_array, text
 from riemannian_modules.engine.prediction import checked_level
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
-from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState
+from riemannian_modules.engine.time_courses.experiments import Experiment, SteadyState
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.information import Information
 from riemannian_modules.engine.time_courses.model import CourseModel
@@ -26,7 +26,7 @@ from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.problem import mean_formula, named_values
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, cut
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.errors import RiemannianError, UnsupportedError
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.space import Array, space
+from riemannian_modules.spaces import Array, space
 
 _REMEMBERED = 4
 

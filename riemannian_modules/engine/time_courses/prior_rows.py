@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

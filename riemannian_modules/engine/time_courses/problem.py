@@ -11,7 +11,7 @@ import numpy as np
 
 from riemannian_modules.arithmetic.infix import is_name
 from riemannian_modules.door import did_you_mean, number, repeated, require, require_mapping
-from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState
+from riemannian_modules.engine.time_courses.experiments import Experiment, SteadyState
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.quantities import Quantities

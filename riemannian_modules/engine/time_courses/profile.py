@@ -21,7 +21,7 @@ from riemannian_modules.engine.time_courses.descent import descent
 from riemannian_modules.engine.time_courses.information import Information
 from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.errors import RiemannianError, SignatureError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _STEPS = 40  # to each side, at most
 _STRIDE = 0.3  # first step in deviations

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import RiemannianModule
-from riemannian_modules.space import Port, Space
+from riemannian_modules.spaces import Port, Space
 
 TIME = "t"
 

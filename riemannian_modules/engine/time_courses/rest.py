@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from riemannian_modules.engine.equilibrium import equilibrium
+from riemannian_modules.engine.operating_point import equilibrium
 from riemannian_modules.engine.time_courses.setting import Moved, Setting, Settings
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _RANK = 1e-10  # of the Jacobian's largest singular value
 _POINTS = 4  # for each state, at which velocities are taken

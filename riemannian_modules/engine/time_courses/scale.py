@@ -14,7 +14,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.shown import Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 class Scale(abc.ABC, Shown):

@@ -12,7 +12,7 @@ from typing_extensions import override
 from riemannian_modules.door import brief, is_quantity, number_array, repeated, require_mapping
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.shown import Facts, Shown, counted
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 TIME = "time"
 

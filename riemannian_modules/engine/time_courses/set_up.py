@@ -21,7 +21,7 @@ from riemannian_modules.engine.delays import refuse_delays
 from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.engine.time_courses.course import TINY, first_precision, states
-from riemannian_modules.engine.time_courses.experiment import Experiment
+from riemannian_modules.engine.time_courses.experiments import Experiment
 from riemannian_modules.engine.time_courses.model import CourseModel, Rows
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
@@ -47,7 +47,7 @@ from riemannian_modules.errors import (
 )
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 ABSOLUTE = 1e-3  # of the relative tolerance, times a state's largest value: the absolute one
 Sides = tuple[float | None, float | None]

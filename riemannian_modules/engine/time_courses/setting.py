@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from riemannian_modules.door import number
 from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.inputs import InputProgram, input_program
-from riemannian_modules.engine.time_courses.experiment import Experiment, SteadyState, Value
+from riemannian_modules.engine.time_courses.experiments import Experiment, SteadyState, Value
 from riemannian_modules.engine.time_courses.flow_field import FlowField
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.happening import happening_of
@@ -24,7 +24,7 @@ from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 
 Index = NDArray[np.intp]
 

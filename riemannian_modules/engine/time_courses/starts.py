@@ -13,7 +13,7 @@ from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.scale import LinearScale
 from riemannian_modules.errors import RiemannianError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _LEAST_SIGMA = 1e-3  # of the measured values' size
 

@@ -22,7 +22,7 @@ from riemannian_modules.engine.time_courses.dose_rows import (
     renamed,
     require_doses_first,
 )
-from riemannian_modules.engine.time_courses.experiment import Experiment, experiment
+from riemannian_modules.engine.time_courses.experiments import Experiment, experiment
 from riemannian_modules.engine.time_courses.series import frame_columns
 from riemannian_modules.errors import SignatureError, SpecError
 

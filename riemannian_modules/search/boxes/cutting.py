@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.criterion import Criterion
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.cuts import middles
 from riemannian_modules.terms.ranges import natural_ranges
 

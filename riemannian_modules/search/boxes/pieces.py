@@ -22,7 +22,7 @@ from riemannian_modules.evidence.box_bounds import box_bounds
 from riemannian_modules.evidence.criterion import Criterion
 from riemannian_modules.search.boxes.cutting import chosen_cuts
 from riemannian_modules.search.boxes.witness import Witness, halves, worst_inside
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.atoms import MOST_CORNERS
 
 LARGEST_PIECE, SMALLEST_PIECE, ENTRIES = 128, 4, 2_000_000

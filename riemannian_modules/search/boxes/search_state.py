@@ -27,7 +27,7 @@ from riemannian_modules.claims.problem import Problem
 from riemannian_modules.errors import CertificateError, RegionError
 from riemannian_modules.evidence.criterion import Criterion
 from riemannian_modules.shown import Facts, Shown, brief_value, counted
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.strict_json import read_json
 from riemannian_modules.terms.atoms import AtomForm
 from riemannian_modules.terms.cut_tree import CutTree, Ids

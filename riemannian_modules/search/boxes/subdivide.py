@@ -24,7 +24,7 @@ from riemannian_modules.search.boxes.budget import Budget, Progress
 from riemannian_modules.search.boxes.pieces import Job, Measurer, Piece, piece_size
 from riemannian_modules.search.boxes.search_state import SearchState, require_same
 from riemannian_modules.search.boxes.witness import probe, regular_near, worst_point
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.cut_tree import CutTree, Ids
 from riemannian_modules.terms.deadline import deadline
 

@@ -15,7 +15,7 @@ import numpy as np
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.criterion import Criterion
 from riemannian_modules.evidence.decide import boxes_prove
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_BOXES, MOST_MOVING, LARGEST_SIZE = 16, 6, 12
 ACCURACY = 1e-10  # of the bound

@@ -14,7 +14,7 @@ from riemannian_modules.evidence.box_bounds import box_bounds
 from riemannian_modules.evidence.criterion import Criterion
 from riemannian_modules.search.boxes.cutting import chosen_cuts
 from riemannian_modules.search.samples import sample_points
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.cut_tree import Ids
 from riemannian_modules.terms.ranges import inner_points
 

@@ -19,7 +19,7 @@ from riemannian_modules.claims.slopes_system import Slope, SlopesForm
 from riemannian_modules.door import number_array
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def implicit_layer(

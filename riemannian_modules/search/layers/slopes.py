@@ -40,7 +40,7 @@ from riemannian_modules.search.layers.slopes_search import (
     follow_centres,
 )
 from riemannian_modules.search.layers.slopes_weights import find_weights
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.deadline import limited_to, time_left
 from riemannian_modules.terms.overflow import within_floats
 

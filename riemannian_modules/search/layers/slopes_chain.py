@@ -27,7 +27,7 @@ from riemannian_modules.claims.slopes_system import SlopesForm
 from riemannian_modules.modules.module import Time
 from riemannian_modules.search.layers.slopes_pencil import Pencil
 from riemannian_modules.search.layers.slopes_search import Point, follow_centres
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.deadline import limited_to
 
 SHARES = (0.0, 0.3)  # weights of the product of later layers beside the next layer's matrix

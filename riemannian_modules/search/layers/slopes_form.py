@@ -46,7 +46,7 @@ from riemannian_modules.modules.state_space import StateSpaceSystem
 from riemannian_modules.modules.structured_map import StructuredMap
 from riemannian_modules.region import Box
 from riemannian_modules.search.layers.slopes_terms import NotSlopes, Reader
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_COORDINATES = 3_000  # of state or inputs, and of neurons: their matrices are dense
 

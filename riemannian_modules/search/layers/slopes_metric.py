@@ -28,7 +28,7 @@ from riemannian_modules.search.layers.slopes_search import (
     follow_centres,
     solved_definite,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.deadline import limited_to, time_left
 
 FIRST = 0.3  # of the time, for multipliers in the first metric

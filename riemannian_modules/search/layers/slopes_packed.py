@@ -12,7 +12,7 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -20,7 +20,7 @@ from riemannian_modules.claims.slopes_matrix import nearest
 from riemannian_modules.claims.slopes_system import SlopesForm
 from riemannian_modules.evidence.slope_multipliers import can_compress
 from riemannian_modules.modules.module import Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

@@ -31,7 +31,7 @@ from riemannian_modules.search.layers.slopes_pencil import (
     inverse_of,
     symmetric_part,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.deadline import time_left
 
 GAP = 1e-9  # of r, relative: where the search ends

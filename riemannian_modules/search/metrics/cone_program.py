@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.deadline import time_left
 
 # A solver that stalls near a solution leaves a point that may do: what uses it looks at that.

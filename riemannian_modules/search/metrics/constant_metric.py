@@ -24,7 +24,7 @@ from riemannian_modules.search.metrics.pencils import (
     smallest_bound,
     tamest,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 SLACK = 1e-5  # part of the best rate given up for a well-conditioned metric
 SHIFTS = tuple(

@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from riemannian_modules.arithmetic.spectra import symmetric_eigenpairs, symmetric_eigenvalues
 from riemannian_modules.search.metrics.cone_program import ConeProgram
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 STEPS = 60
 FIRST, MORE = 4, 4  # samples that the first program sees, and that join each next one

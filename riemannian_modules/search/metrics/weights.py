@@ -12,7 +12,7 @@ import numpy as np
 
 from riemannian_modules.arithmetic.spectra import eigenpairs
 from riemannian_modules.errors import ConvergenceError
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 ROUNDS = 200
 SPREAD = 1e-6  # of a Perron vector, below which couplings go one way only

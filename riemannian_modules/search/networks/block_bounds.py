@@ -14,7 +14,7 @@ import numpy as np
 from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.blocks import Block, BlockBound, Blocks
 from riemannian_modules.evidence.box_bounds import box_bounds
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.cut_tree import CutTree
 from riemannian_modules.terms.cuts import NO_CUTS, Cuts, middles
 from riemannian_modules.terms.ranges import inner_points

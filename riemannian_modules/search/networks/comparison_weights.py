@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from riemannian_modules.claims.weights import Weights
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.evidence.comparison import Comparison
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 BISECTIONS = 60
 ACCURACY = 1e-7  # of the abscissa, against its distance from the limit

@@ -49,7 +49,7 @@ from riemannian_modules.search.networks.gain import exact, product_up, weighted_
 from riemannian_modules.search.norms.find_norm import find_norm
 from riemannian_modules.search.prepared import prepared_criterion
 from riemannian_modules.shown import Facts, Shown, at_most, counted, listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.overflow import within_floats
 
 NODE_BUDGET = Budget(boxes=2_000, seconds=5.0)

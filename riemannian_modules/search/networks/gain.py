@@ -8,7 +8,7 @@ from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.definite import spectral_norm_bound
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def weighted_gain(J: Interval, M_out: Array, M_in: Array) -> float:

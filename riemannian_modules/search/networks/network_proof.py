@@ -38,7 +38,7 @@ from riemannian_modules.search.networks.signed import (
 )
 from riemannian_modules.search.networks.signed_weights import signed_weights
 from riemannian_modules.search.norms.find_norm import find_norm
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.cuts import NO_CUTS
 from riemannian_modules.terms.sparse_form import Entries
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from riemannian_modules.evidence.blocks import Blocks
 from riemannian_modules.evidence.sparse_test import corner_boxes, sparse_proves
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.ranges import RangeLemma
 from riemannian_modules.terms.sparse_form import Entries, SparseTest
 

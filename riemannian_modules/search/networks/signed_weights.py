@@ -21,7 +21,7 @@ from riemannian_modules.evidence.comparison import Comparison
 from riemannian_modules.evidence.sparse_test import sparse_test
 from riemannian_modules.search.networks.comparison_weights import abscissa, find_weights
 from riemannian_modules.search.networks.signed import AtomBox, block_metric, signed_estimate
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 MOST_IMPROVED = 40  # nodes, and coordinates, up to which weights are improved by descent
 WIDEST = 2.0**80

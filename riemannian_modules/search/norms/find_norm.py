@@ -20,7 +20,7 @@ from riemannian_modules.search.norms.region_search import find_on_region, is_bou
 from riemannian_modules.search.norms.sampled_metric import find_by_samples, find_learned
 from riemannian_modules.search.samples import jacobian_vertices
 from riemannian_modules.search.squares.polynomial_metric import find_by_squares
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def find_norm(problem: Problem, wanted: FreeNorm) -> Norm:

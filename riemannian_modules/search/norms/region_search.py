@@ -18,7 +18,7 @@ from riemannian_modules.claims.problem import Problem
 from riemannian_modules.evidence.criterion import make_criterion
 from riemannian_modules.search.boxes.witness import ROOM, needed, worst_point
 from riemannian_modules.search.samples import jacobians_at, sample_points
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.deadline import deadline, limited_to, time_left
 
 SAMPLES = 64

@@ -30,7 +30,7 @@ from riemannian_modules.search.metrics.pencils import (
 from riemannian_modules.search.samples import sample_points, some, values_at
 from riemannian_modules.search.squares.gram_program import monomials
 from riemannian_modules.search.squares.polynomial_metric import equilibrium_bound
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 POINTS = 2000
 LAYERS = 3  # random hidden layers that are tried

@@ -33,7 +33,7 @@ from riemannian_modules.evidence.sums_of_squares import (
 )
 from riemannian_modules.search.linear_forms import nullspace
 from riemannian_modules.search.metrics.cone_program import ConeProgram
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.deadline import require_time
 from riemannian_modules.terms.polynomial_ring import Poly, Powers, Ring
 

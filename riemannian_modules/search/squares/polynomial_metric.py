@@ -39,7 +39,7 @@ from riemannian_modules.search.squares.gram_program import (
 )
 from riemannian_modules.search.squares.linear_coordinates import linear_metric
 from riemannian_modules.search.squares.metric_family import Family, polynomial_family
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.polynomial_ring import Poly, Ring
 
 PARTS = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)

@@ -33,7 +33,7 @@ from riemannian_modules.search.squares.polynomial_metric import (
     prove_definite,
 )
 from riemannian_modules.search.squares.region_sides import region_sides
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 from riemannian_modules.terms.constant_basis import Basis
 from riemannian_modules.terms.generalised import generalised_jacobian
 from riemannian_modules.terms.normal_form import roots_in

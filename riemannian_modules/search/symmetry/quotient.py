@@ -33,7 +33,7 @@ from riemannian_modules.search.symmetry.conservation import (
     in_words,
     symmetries,
 )
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def quotient(system: RiemannianModule | Problem) -> Horizontal:

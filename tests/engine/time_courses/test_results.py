@@ -179,7 +179,7 @@ def test_restarts_are_the_same_for_a_seed_whoever_computes_them():
 
 
 def test_an_interrupt_keeps_what_was_found(monkeypatch):
-    room = importlib.import_module("riemannian_modules.engine.time_courses.multi_start")
+    room = importlib.import_module("riemannian_modules.engine.time_courses.multiple_starts")
     calls, whole = [], room._searched
 
     def searched(*arguments):

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from riemannian_modules.door import brief, require
 from riemannian_modules.engine.assessment import assess
-from riemannian_modules.engine.dataset import Dataset, check_fits, dataset
+from riemannian_modules.engine.datasets import Dataset, check_fits, dataset
 from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
 from riemannian_modules.engine.descent_step import Bounds, Method
 from riemannian_modules.engine.fit_problem import FitProblem, box_of, objective_of, pulls_of
@@ -48,7 +48,7 @@ from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.engine.stopping import Callback, Stopping, Tolerances
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 _LEAST_SQUARES, _ALL_AT_ONCE, _JOINT, _EXACT = SquaredLoss(), FullBatch(), Joint(), Tolerances()
 _FAR = 10.0  # standard deviations of so many times a parameter: it may have left for infinity

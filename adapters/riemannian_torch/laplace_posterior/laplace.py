@@ -17,9 +17,9 @@ from torch.utils.data import Dataset
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_torch.gauss_newton.metric_choice import JointMetric, LayerMetric
 from riemannian_torch.gauss_newton.processes_of import processes_of, put_to_rest
-from riemannian_torch.laplace.likelihood import Likelihood
-from riemannian_torch.laplace.model_columns import model_columns
-from riemannian_torch.laplace.posterior import Block, Posterior, positive_precision
+from riemannian_torch.laplace_posterior.likelihood import Likelihood
+from riemannian_torch.laplace_posterior.model_columns import model_columns
+from riemannian_torch.laplace_posterior.posterior import Block, Posterior, positive_precision
 
 _JOINT = 4000  # parameters, up to which all are taken together
 _MOST = 2**27  # numbers of a block's columns: 1 GiB

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph, Wiring
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 from riemannian_torch.origin import Layer, TorchOrigin, is_proved, kind_of_layer
 from riemannian_torch.point_map import named_results, output_space
 from riemannian_torch.reading.exported import export, trained_names

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from riemannian_modules.errors import SignatureError, UnsupportedError
-from riemannian_torch.laplace.likelihood import Likelihood, number_above_zero
-from riemannian_torch.laplace.model_columns import output_columns
+from riemannian_torch.laplace_posterior.likelihood import Likelihood, number_above_zero
+from riemannian_torch.laplace_posterior.model_columns import output_columns
 
 _WIDEST = 10.0  # decades of the prior precision that are searched, to both sides of 1
 

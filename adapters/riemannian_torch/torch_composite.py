@@ -21,7 +21,7 @@ from riemannian_modules.graph import ModuleGraph, chain
 from riemannian_modules.graph.plan import EXTERNAL, Piece, Plan
 from riemannian_modules.graph.plan import Leaf as PlanLeaf
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.space import Array, Space
+from riemannian_modules.spaces import Array, Space
 from riemannian_torch.tensors import array
 from riemannian_torch.torch_module import TorchModule
 from riemannian_torch.writing.leaves import Leaf, Parameters, TheirMap, written_leaf

@@ -22,7 +22,7 @@ from riemannian_modules.engine.measurement import (
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Facts, Shown, counted
-from riemannian_modules.space import Array, Port, Space
+from riemannian_modules.spaces import Array, Port, Space
 from riemannian_modules.units import in_unit
 
 

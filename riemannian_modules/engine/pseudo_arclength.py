@@ -27,13 +27,13 @@ from riemannian_modules.engine.branch import (
 )
 from riemannian_modules.engine.crossing_point import crossing_point
 from riemannian_modules.engine.delays import refuse_delays
-from riemannian_modules.engine.equilibrium import OperatingPoint, equilibrium
+from riemannian_modules.engine.operating_point import OperatingPoint, equilibrium
 from riemannian_modules.engine.rest_curve import RestCurve, common_laws
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule
 from riemannian_modules.modules.time_input import require_time
 from riemannian_modules.shown import listed
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 FIRST, LONGEST, SHORTEST = 1e-3, 0.03, 1e-9  # steps, of the scaled coordinates
 STRAIGHT = 0.985  # the least cosine between neighbouring tangents

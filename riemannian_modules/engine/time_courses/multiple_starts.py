@@ -18,10 +18,10 @@ from riemannian_modules.engine.progress import NoProgress
 from riemannian_modules.engine.schedule import FullBatch, Schedule
 from riemannian_modules.engine.time_courses.course_fit import CourseFit
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
-from riemannian_modules.engine.time_courses.fit_trajectories import descended
+from riemannian_modules.engine.time_courses.trajectory_fit import descended
 from riemannian_modules.errors import DomainError, RiemannianError
 from riemannian_modules.shown import Facts, Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -24,7 +24,7 @@ from riemannian_modules.errors import ConvergenceError, SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule, Time
 from riemannian_modules.modules.time_input import require_time
 from riemannian_modules.shown import Facts, Shown
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 @final

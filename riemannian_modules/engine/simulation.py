@@ -57,7 +57,7 @@ from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from scipy.integrate import OdeSolver

@@ -16,7 +16,7 @@ from riemannian_modules.engine.schedule import Schedule
 from riemannian_modules.engine.time_courses.course_fit import CourseFit
 from riemannian_modules.engine.time_courses.course_problem import CourseProblem
 from riemannian_modules.engine.time_courses.descent import descent
-from riemannian_modules.engine.time_courses.experiment import Experiment
+from riemannian_modules.engine.time_courses.experiments import Experiment
 from riemannian_modules.engine.time_courses.named_units import named_units
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.problem import WHERE, checked_experiments, named_values

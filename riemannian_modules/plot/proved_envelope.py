@@ -16,12 +16,12 @@ from riemannian_modules.canvas import COLOURS, canvas, legend_above
 from riemannian_modules.claims.answer import Proved
 from riemannian_modules.claims.horizontal import Horizontal
 from riemannian_modules.door import number_array, require
-from riemannian_modules.engine.simulate import simulate
+from riemannian_modules.engine.simulation import simulate
 from riemannian_modules.engine.trajectory import Trajectory
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.plot.claim import directions_of, inside, logarithmic_rate
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riemannian_modules.door import number_array
-from riemannian_modules.engine.propagate import check_parameters, pull_gradient
+from riemannian_modules.engine.propagation import check_parameters, pull_gradient
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.module import Point, RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def gradient(module: RiemannianModule, point: Point, slopes: ArrayLike) -> Array:

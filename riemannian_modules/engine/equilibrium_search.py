@@ -18,7 +18,7 @@ from riemannian_modules.door import require, whole_number
 from riemannian_modules.engine.amounts import holds_amounts
 from riemannian_modules.engine.conserved import conserved
 from riemannian_modules.engine.delays import refuse_delays
-from riemannian_modules.engine.equilibrium import OperatingPoint
+from riemannian_modules.engine.operating_point import OperatingPoint
 from riemannian_modules.engine.poles import Stability
 from riemannian_modules.engine.rest import RestEquations
 from riemannian_modules.engine.sampling import refuse_ticks
@@ -32,7 +32,7 @@ from riemannian_modules.modules.module import Point, RiemannianModule, Time
 from riemannian_modules.modules.time_input import require_time
 from riemannian_modules.region import Box
 from riemannian_modules.shown import Facts, Shown, counted
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 SAME = 1e-6  # relative to the size of the states that are met: two ends that are one point
 CLEARED = 1e-12  # relative: what Newton's method leaves of a zero

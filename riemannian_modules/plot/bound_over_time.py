@@ -15,7 +15,7 @@ from riemannian_modules.canvas import BLUE, canvas
 from riemannian_modules.claims.answer import Proved
 from riemannian_modules.door import require
 from riemannian_modules.plot.claim import logarithmic_rate
-from riemannian_modules.plot.envelope import overshoot_of
+from riemannian_modules.plot.proved_envelope import overshoot_of
 from riemannian_modules.shown import at_most
 
 if TYPE_CHECKING:

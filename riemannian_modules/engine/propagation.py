@@ -21,7 +21,7 @@ from riemannian_modules.metrics import DenseFactor, Factor, add
 from riemannian_modules.metrics.array import positive_number, real_array
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import Point, RiemannianModule
-from riemannian_modules.space import Array
+from riemannian_modules.spaces import Array
 
 
 def propagate(
