@@ -14,10 +14,7 @@ from typing_extensions import override
 from riemannian_modules.door import require
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of
-from riemannian_modules.metrics.dense import dense_pullback
-from riemannian_modules.metrics.downdated import downdate
 from riemannian_modules.metrics.factor import DenseFactor, Factor
-from riemannian_modules.metrics.low_rank import LowRankMetric
 from riemannian_modules.metrics.metric import Metric
 from riemannian_modules.metrics.stacked_factor import StackedFactor
 
@@ -67,10 +64,6 @@ class BlockDiagonalMetric(Metric):
             return StackedFactor(tuple(block.whiten_factor(part) for block, part in pairs))
         return DenseFactor(self.whiten(factor.as_matrix()))
 
-    @override
-    def with_factor(self, factor: Factor) -> Metric:
-        return LowRankMetric(self, 1.0, factor)
-
     def _parts(self, v: Array) -> list[tuple[Metric, Array]]:
         parts: list[tuple[Metric, Array]] = []
         start = 0
@@ -89,25 +82,6 @@ class BlockDiagonalMetric(Metric):
     @override
     def _solve(self, v: Array) -> Array:
         return self._stacked([block.solve(part) for block, part in self._parts(v)])
-
-    @override
-    def _pullback(self, J: Array) -> Metric:
-        return dense_pullback(self, J)
-
-    @override
-    def _downdated(self, V: Array) -> Metric:
-        return downdate(self, V)
-
-    @override
-    def _forgotten(self, alpha: float) -> Metric:
-        return BlockDiagonalMetric(tuple(block.forgotten(alpha) for block in self.blocks))
-
-    @override
-    def _truncated(self, rank: int) -> tuple[Metric, float]:
-        # The norm of a block-diagonal matrix is the largest norm of its blocks.
-        pairs = [block.truncated(rank) for block in self.blocks]
-        blocks = tuple(block for block, _ in pairs)
-        return BlockDiagonalMetric(blocks), max(bound for _, bound in pairs)
 
 
 def block_diagonal_metric(blocks: Sequence[Metric]) -> BlockDiagonalMetric:

@@ -20,7 +20,6 @@ from riemannian_modules.metrics.array import (
     rounding_unit,
 )
 from riemannian_modules.metrics.cholesky import cholesky_factor
-from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.metric import Metric
 from riemannian_modules.metrics.triangular import solve_lower, solve_lower_adjoint
 from riemannian_modules.recomputed import Recomputed
@@ -68,14 +67,6 @@ class DenseMetric(Metric, Recomputed):
         solved = solve_lower_adjoint(self.lower, as_columns(z))
         return solved[:, 0] if z.ndim == 1 else solved
 
-    @override
-    def whiten_factor(self, factor: Factor) -> Factor:
-        return DenseFactor(self.whiten(factor.as_matrix()))
-
-    @override
-    def with_factor(self, factor: Factor) -> Metric:
-        return DenseMetric(self.matrix + factor.outer())
-
     @cached_property
     def lower(self) -> Array:
         """The Cholesky factor, shape (n, n); MetricError if the matrix is not definite."""
@@ -84,26 +75,6 @@ class DenseMetric(Metric, Recomputed):
     @override
     def _apply(self, v: Array) -> Array:
         return self.matrix @ v
-
-    @override
-    def _solve(self, v: Array) -> Array:
-        return self.whiten_adjoint(self.whiten(v))
-
-    @override
-    def _pullback(self, J: Array) -> Metric:
-        return dense_pullback(self, J)
-
-    @override
-    def _downdated(self, V: Array) -> Metric:
-        return _definite(self.matrix - V @ V.T)
-
-    @override
-    def _forgotten(self, alpha: float) -> Metric:
-        return DenseMetric(alpha * self.matrix)
-
-    @override
-    def _truncated(self, rank: int) -> tuple[Metric, float]:
-        return self, 0.0
 
 
 def dense_metric(matrix: Array) -> DenseMetric:
@@ -120,12 +91,12 @@ def dense_metric(matrix: Array) -> DenseMetric:
     if M.ndim != 2 or M.shape[0] != M.shape[1] or M.shape[0] == 0:
         raise MetricError(f"DenseMetric: expected shape (n, n), got {tuple(M.shape)}.")
     check_symmetric("DenseMetric", M)
-    return _definite(M)
+    return definite(M)
 
 
 def dense_pullback(metric: Metric, J: Array) -> DenseMetric:
     """``J^T M J`` by one product with M, in O(n k^2) beside it; MetricError if it is singular."""
-    return _definite(J.T @ metric.apply(J))
+    return definite(J.T @ metric.apply(J))
 
 
 def check_symmetric(where: str, matrices: Array) -> None:
@@ -140,7 +111,8 @@ def check_symmetric(where: str, matrices: Array) -> None:
         )
 
 
-def _definite(matrix: Array) -> DenseMetric:
+def definite(matrix: Array) -> DenseMetric:
+    """The metric of a matrix that is symmetric but for rounding; MetricError if not definite."""
     metric = DenseMetric(0.5 * (matrix + matrix.T))
     _ = metric.lower  # indefinite matrices are refused here, not at the first solve
     return metric

@@ -12,10 +12,6 @@ from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, real_array
-from riemannian_modules.metrics.dense import dense_pullback
-from riemannian_modules.metrics.downdated import downdate
-from riemannian_modules.metrics.factor import DenseFactor, Factor
-from riemannian_modules.metrics.low_rank import LowRankMetric
 from riemannian_modules.metrics.metric import Metric
 
 
@@ -57,14 +53,6 @@ class DiagonalMetric(Metric):
     def whiten_adjoint(self, z: Array) -> Array:
         return self.whiten(z)
 
-    @override
-    def whiten_factor(self, factor: Factor) -> Factor:
-        return DenseFactor(self.whiten(factor.as_matrix()))
-
-    @override
-    def with_factor(self, factor: Factor) -> Metric:
-        return LowRankMetric(self, 1.0, factor)
-
     def _beside(self, v: Array) -> Array:
         return self.weights if v.ndim == 1 else self.weights[:, None]
 
@@ -75,22 +63,6 @@ class DiagonalMetric(Metric):
     @override
     def _solve(self, v: Array) -> Array:
         return v / self._beside(v)
-
-    @override
-    def _pullback(self, J: Array) -> Metric:
-        return dense_pullback(self, J)
-
-    @override
-    def _downdated(self, V: Array) -> Metric:
-        return downdate(self, V)
-
-    @override
-    def _forgotten(self, alpha: float) -> Metric:
-        return DiagonalMetric(alpha * self.weights)
-
-    @override
-    def _truncated(self, rank: int) -> tuple[Metric, float]:
-        return self, 0.0
 
 
 def diagonal_metric(weights: Array) -> DiagonalMetric:

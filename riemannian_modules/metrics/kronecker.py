@@ -14,11 +14,8 @@ from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, as_columns, namespace_of
-from riemannian_modules.metrics.dense import dense_pullback
-from riemannian_modules.metrics.downdated import downdate
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.khatri_rao import KhatriRaoFactor
-from riemannian_modules.metrics.low_rank import LowRankMetric
 from riemannian_modules.metrics.metric import Metric
 
 Operator = Callable[[Array], Array]
@@ -73,10 +70,6 @@ class KroneckerMetric(Metric):
             return self._whiten_khatri_rao(factor)
         return DenseFactor(self.whiten(factor.as_matrix()))
 
-    @override
-    def with_factor(self, factor: Factor) -> Metric:
-        return LowRankMetric(self, 1.0, factor)
-
     def _whiten_khatri_rao(self, factor: KhatriRaoFactor) -> Factor:
         # (C^{-1} kron D^{-1}) vec(d a^T) = vec(C^{-1} d (D^{-1} a)^T): outer products stay such.
         D = factor.cotangents
@@ -103,22 +96,6 @@ class KroneckerMetric(Metric):
     @override
     def _solve(self, v: Array) -> Array:
         return self._through(self.left.solve, self.right.solve, v)
-
-    @override
-    def _pullback(self, J: Array) -> Metric:
-        return dense_pullback(self, J)
-
-    @override
-    def _downdated(self, V: Array) -> Metric:
-        return downdate(self, V)
-
-    @override
-    def _forgotten(self, alpha: float) -> Metric:
-        return KroneckerMetric(self.left.forgotten(alpha), self.right)
-
-    @override
-    def _truncated(self, rank: int) -> tuple[Metric, float]:
-        return self, 0.0
 
 
 def kronecker_metric(left: Metric, right: Metric) -> KroneckerMetric:

@@ -6,7 +6,6 @@ arXiv:2603.03610, for ``M = mu R + U U^T`` as the metric of a layer.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -17,19 +16,12 @@ from riemannian_modules.door import require
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import (
     Array,
-    namespace_of,
     positive_number,
     real_array,
-    rounding_unit,
 )
-from riemannian_modules.metrics.dense import dense_pullback
-from riemannian_modules.metrics.downdated import downdate
 from riemannian_modules.metrics.factor import DenseFactor, Factor
-from riemannian_modules.metrics.joined_factor import join
 from riemannian_modules.metrics.metric import Metric
-from riemannian_modules.metrics.recompression import compacted
 from riemannian_modules.metrics.ridge import Ridge, ridge
-from riemannian_modules.metrics.withdrawn_columns import without_columns
 from riemannian_modules.recomputed import Recomputed
 
 
@@ -91,14 +83,6 @@ class LowRankMetric(Metric, Recomputed):
     def whiten_adjoint(self, z: Array) -> Array:
         return self.base.whiten_adjoint(self._ridge.whiten_adjoint(z))
 
-    @override
-    def whiten_factor(self, factor: Factor) -> Factor:
-        return DenseFactor(self.whiten(factor.as_matrix()))
-
-    @override
-    def with_factor(self, factor: Factor) -> Metric:
-        return LowRankMetric(self.base, self.mu, compacted(join((self.factor, factor))))
-
     @cached_property
     def _ridge(self) -> Ridge:
         return ridge(self.base.whiten_factor(self.factor), self.mu)
@@ -110,36 +94,6 @@ class LowRankMetric(Metric, Recomputed):
     @override
     def _solve(self, v: Array) -> Array:
         return self.base.whiten_adjoint(self._ridge.solve(self.base.whiten(v)))
-
-    @override
-    def _pullback(self, J: Array) -> Metric:
-        base = dense_pullback(self.base, J)
-        return LowRankMetric(base, self.mu, DenseFactor(self.factor.rmatvec(J).T))
-
-    @override
-    def _downdated(self, V: Array) -> Metric:
-        factor, left = without_columns(self.factor, V)
-        metric = LowRankMetric(self.base, self.mu, factor)
-        return metric if left.shape[1] == 0 else downdate(metric, left)
-
-    @override
-    def _forgotten(self, alpha: float) -> Metric:
-        return LowRankMetric(self.base, alpha * self.mu, self.factor.scaled(math.sqrt(alpha)))
-
-    @override
-    def _truncated(self, rank: int) -> tuple[Metric, float]:
-        U = self.factor
-        if rank >= U.columns:
-            return self, 0.0
-        xp, gram = namespace_of(self.prototype), U.gram()
-        values, vectors = xp.linalg.eigh(gram)  # ascending
-        dropped = U.columns - rank
-        # U U^T - U V V^T U^T = (U V')(U V')^T has norm |U V'|^2, the largest dropped sigma^2.
-        # The margin covers the rounding of the Gram, at most n eps |U|_F^2 (Higham, section 3.5).
-        margin = (self.dim + 16 * U.columns) * rounding_unit(gram) * float(xp.linalg.trace(gram))
-        kept = DenseFactor(U.matvec(vectors[:, dropped:]))
-        bound = max(float(values[dropped - 1]), 0.0) + margin
-        return LowRankMetric(self.base, self.mu, kept), bound
 
 
 def low_rank_metric(base: Metric, mu: float, factor: Factor | Array) -> LowRankMetric:

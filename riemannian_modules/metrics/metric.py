@@ -12,15 +12,11 @@ import numpy as np
 from array_api_compat import device as device_of
 from typing_extensions import override
 
-from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import (
     Array,
-    check_matrix,
     check_rows,
     like,
     namespace_of,
-    positive_number,
-    real_array,
 )
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.shown import Facts, Shown
@@ -30,7 +26,9 @@ class Metric(abc.ABC, Shown):
     """A symmetric positive definite matrix M, shape (dim, dim), known by its action.
 
     It carries one square root C, ``M = C C^T``: ``colour`` applies it, ``whiten`` inverts it.
-    Vectors have shape (dim,), several at once (dim, k). Costs stand with each class.
+    Vectors have shape (dim,), several at once (dim, k). Costs stand with each class. What makes
+    another metric of it stands outside: `updated`, `downdated`, `forgotten`, `truncated`,
+    `pullback`.
     """
 
     @property
@@ -59,9 +57,9 @@ class Metric(abc.ABC, Shown):
     def whiten_adjoint(self, z: Array) -> Array:
         """``C^{-T} z``: turns white noise into a sample of N(0, M^{-1})."""
 
-    @abc.abstractmethod
     def whiten_factor(self, factor: Factor) -> Factor:
-        """``C^{-1} U``, its structure kept where it can be."""
+        """``C^{-1} U``; a metric that can keep the factor's structure overrides this."""
+        return DenseFactor(self.whiten(factor.as_matrix()))
 
     @final
     def apply(self, v: Array) -> Array:
@@ -102,93 +100,19 @@ class Metric(abc.ABC, Shown):
         return self.whiten_adjoint(self._white(rng, count))
 
     @final
-    def pullback(self, jacobian: Array) -> Metric:
-        """``J^T M J`` for a dense J of shape (n, k).
-
-        Raises:
-            DomainError: If J holds NaN or infinities.
-            MetricError: If J does not have n rows, or has a null direction (then no metric is
-                pulled back); found here or, for low-rank metrics, at the first solve.
-        """
-        J = real_array("jacobian", jacobian)
-        check_matrix(f"{type(self).__name__}.pullback", J, self.dim)
-        return self._pullback(J)
-
-    @final
-    def updated(self, columns: Array) -> Metric:
-        """``M + V V^T`` for columns V of shape (n, k).
-
-        Raises:
-            DomainError: If V holds NaN or infinities.
-            MetricError: If V does not have n rows.
-        """
-        return self.with_factor(DenseFactor(self._columns("updated", columns)))
-
-    @final
-    def downdated(self, columns: Array) -> Metric:
-        """``M - V V^T`` for columns V of shape (n, k).
-
-        Raises:
-            DomainError: If V holds NaN or infinities.
-            MetricError: If V does not have n rows, or ``M - V V^T`` is not positive definite.
-        """
-        return self._downdated(self._columns("downdated", columns))
-
-    @final
-    def forgotten(self, alpha: float) -> Metric:
-        """``alpha M``, alpha > 0: the past weighs less. Raises DomainError for other alpha."""
-        return self._forgotten(positive_number("alpha", alpha))
-
-    @final
-    def truncated(self, rank: int) -> tuple[Metric, float]:
-        """Cap the columns of the low-rank part at ``rank``; what is beside it stays.
-
-        Returns:
-            The metric, and a bound on the spectral norm of the difference. A metric without a
-            low-rank part returns itself with the bound 0.
-
-        Raises:
-            MetricError: If ``rank`` is negative.
-        """
-        if rank < 0:
-            raise MetricError(f"truncated: expected a rank of at least 0, got {rank}.")
-        return self._truncated(rank)
-
-    @final
     def as_matrix(self) -> Array:
         """M as a dense matrix, shape (n, n): for tests and small examples."""
         xp, prototype = namespace_of(self.prototype), self.prototype
         return self._apply(xp.eye(self.dim, dtype=prototype.dtype, device=device_of(prototype)))
 
     @abc.abstractmethod
-    def with_factor(self, factor: Factor) -> Metric:
-        """``M + U U^T`` for a factor of n rows, which is neither copied nor checked."""
-
-    @abc.abstractmethod
     def _apply(self, v: Array) -> Array: ...
 
-    @abc.abstractmethod
-    def _solve(self, v: Array) -> Array: ...
-
-    @abc.abstractmethod
-    def _pullback(self, J: Array) -> Metric: ...
-
-    @abc.abstractmethod
-    def _downdated(self, V: Array) -> Metric: ...
-
-    @abc.abstractmethod
-    def _forgotten(self, alpha: float) -> Metric: ...
-
-    @abc.abstractmethod
-    def _truncated(self, rank: int) -> tuple[Metric, float]: ...
+    def _solve(self, v: Array) -> Array:
+        return self.whiten_adjoint(self.whiten(v))  # M^{-1} = C^{-T} C^{-1}
 
     def _white(self, rng: np.random.Generator, count: int) -> Array:
         return like(self.prototype, rng.standard_normal((self.dim, count)))
-
-    def _columns(self, verb: str, columns: Array) -> Array:
-        V = real_array("columns", columns)
-        check_matrix(f"{type(self).__name__}.{verb}", V, self.dim)
-        return V
 
     @override
     def facts(self) -> Facts:

@@ -14,10 +14,7 @@ from typing_extensions import override
 from riemannian_modules.door import whole_number
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, positive_number, real_array
-from riemannian_modules.metrics.dense import dense_pullback
-from riemannian_modules.metrics.downdated import downdate
 from riemannian_modules.metrics.factor import Factor
-from riemannian_modules.metrics.low_rank import LowRankMetric
 from riemannian_modules.metrics.metric import Metric
 
 
@@ -64,10 +61,6 @@ class ScaledIdentityMetric(Metric):
     def whiten_factor(self, factor: Factor) -> Factor:
         return factor if self._root == 1.0 else factor.scaled(1.0 / self._root)
 
-    @override
-    def with_factor(self, factor: Factor) -> Metric:
-        return LowRankMetric(self, 1.0, factor)
-
     @property
     def _root(self) -> float:
         return math.sqrt(float(self.scale))
@@ -82,22 +75,6 @@ class ScaledIdentityMetric(Metric):
     @override
     def _solve(self, v: Array) -> Array:
         return v / float(self.scale)
-
-    @override
-    def _pullback(self, J: Array) -> Metric:
-        return dense_pullback(self, J)
-
-    @override
-    def _downdated(self, V: Array) -> Metric:
-        return downdate(self, V)
-
-    @override
-    def _forgotten(self, alpha: float) -> Metric:
-        return ScaledIdentityMetric(self.size, alpha * self.scale)
-
-    @override
-    def _truncated(self, rank: int) -> tuple[Metric, float]:
-        return self, 0.0
 
 
 def scaled_identity_metric(dim: int, scale: Array = 1.0) -> ScaledIdentityMetric:

@@ -12,6 +12,7 @@ from riemannian_modules.metrics import (
     block_diagonal_metric,
     dense_metric,
     diagonal_metric,
+    downdated,
     join,
     kronecker_metric,
     low_rank_metric,
@@ -94,12 +95,12 @@ def joint(rng, array) -> Pair:
     return low_rank_metric(base, 0.5, stack([top, DenseFactor(array(V))])), M
 
 
-def downdated(rng, array) -> Pair:
+def less_columns(rng, array) -> Pair:
     metric, base = low_rank_on(diagonal, 3)(rng, array)
     V = rng.standard_normal((DIM, 2))
     # V^T M^{-1} V is the share of M that is taken away, here up to 0.8.
     V *= np.sqrt(0.8 / np.linalg.norm(V.T @ np.linalg.solve(base, V), 2))
-    return metric.downdated(array(V)), base - V @ V.T
+    return downdated(metric, array(V)), base - V @ V.T
 
 
 METRICS: dict[str, Callable[..., Pair]] = {
@@ -118,7 +119,7 @@ METRICS: dict[str, Callable[..., Pair]] = {
     "Khatri-Rao on identity": low_rank_khatri_rao_on(scaled_identity),
     "Khatri-Rao on Kronecker": low_rank_khatri_rao_on(kronecker),
     "joint over layers": joint,
-    "downdated": downdated,
+    "downdated": less_columns,
 }
 
 

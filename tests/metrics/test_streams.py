@@ -10,8 +10,12 @@ from riemannian_modules.metrics import (
     KhatriRaoFactor,
     LowRankMetric,
     diagonal_metric,
+    downdated,
+    forgotten,
     low_rank_metric,
     scaled_identity_metric,
+    updated,
+    with_factor,
 )
 from tests.strategies import rngs
 
@@ -29,7 +33,7 @@ def test_forgetting_for_ever_leaves_a_metric_of_the_last_columns(updates, alpha)
     metric = low_rank_metric(scaled_identity_metric(n), 1.0, np.zeros((n, 0)))
     dense = np.eye(n)
     for v in columns:
-        metric = metric.forgotten(alpha).updated(v)
+        metric = updated(forgotten(metric, alpha), v)
         dense = alpha * dense + v @ v.T
     assert columns_kept(metric) <= n
     condition = np.linalg.cond(dense)
@@ -51,9 +55,9 @@ def test_a_window_over_a_stream_is_the_metric_of_its_columns(n, width):
     columns = rng.standard_normal((count, n, 1))
     metric = low_rank_metric(diagonal_metric(np.full(n, 2.0)), 0.5, np.zeros((n, 0)))
     for k, v in enumerate(columns):
-        metric = metric.updated(v)
+        metric = updated(metric, v)
         if k >= width:
-            metric = metric.downdated(columns[k - width])
+            metric = downdated(metric, columns[k - width])
     assert columns_kept(metric) <= n
     last = np.concatenate(list(columns[-width:]), 1)
     dense = np.eye(n) + last @ last.T
@@ -72,9 +76,9 @@ def test_a_window_with_forgetting_and_a_tiny_mu_is_exact_to_rounding():
     columns = rng.standard_normal((200, n, 1))
     metric = low_rank_metric(scaled_identity_metric(n), mu, np.zeros((n, 0)))
     for k, v in enumerate(columns):
-        metric = metric.forgotten(alpha).updated(v)
+        metric = updated(forgotten(metric, alpha), v)
         if k >= width:
-            metric = metric.downdated(np.sqrt(alpha**width) * columns[k - width])
+            metric = downdated(metric, np.sqrt(alpha**width) * columns[k - width])
     assert columns_kept(metric) == width
     weights = np.sqrt(alpha ** np.arange(width - 1, -1, -1.0))
     last = np.concatenate(list(columns[-width:]), 1) * weights
@@ -86,7 +90,7 @@ def test_a_window_with_forgetting_and_a_tiny_mu_is_exact_to_rounding():
 def test_columns_that_were_added_go_as_they_came(rng, n, r):
     U, v = rng.standard_normal((n, r)), rng.standard_normal((n, 2))
     metric = low_rank_metric(scaled_identity_metric(n), 1e-3, U)
-    back = metric.updated(v).downdated(-v[:, ::-1])
+    back = downdated(updated(metric, v), -v[:, ::-1])
     size = 1.0 + np.linalg.norm(np.hstack([U, v]), 2) ** 2
     np.testing.assert_allclose(back.as_matrix(), metric.as_matrix(), atol=100 * n * EPS * size)
 
@@ -94,7 +98,7 @@ def test_columns_that_were_added_go_as_they_came(rng, n, r):
 def test_a_factor_that_misses_a_direction_is_refused_once_mu_is_lost():
     metric = low_rank_metric(scaled_identity_metric(3), 1.0, np.zeros((3, 0)))
     for _ in range(7_000):
-        metric = metric.forgotten(0.99).updated(np.array([[1.0, 0.5], [0.0, 1.0], [0.0, 0.0]]))
+        metric = updated(forgotten(metric, 0.99), np.array([[1.0, 0.5], [0.0, 1.0], [0.0, 0.0]]))
     with pytest.raises(MetricError, match="singular in floating point"):
         metric.solve(np.ones(3))
 
@@ -106,7 +110,7 @@ def test_streams_of_a_layers_columns_are_compacted_alike():
     for _ in range(200):
         A, D = rng.standard_normal((2, n_in)), rng.standard_normal((2, n_out, 1))
         U = np.stack([np.outer(d[:, 0], a).ravel() for a, d in zip(A, D, strict=True)], 1)
-        metric = metric.forgotten(0.5).with_factor(KhatriRaoFactor(A, D))
+        metric = with_factor(forgotten(metric, 0.5), KhatriRaoFactor(A, D))
         dense = 0.5 * dense + U @ U.T
     assert columns_kept(metric) <= 6
     np.testing.assert_allclose(metric.as_matrix(), dense, atol=1e-12 * np.abs(dense).max())
@@ -123,8 +127,8 @@ def test_torch_streams_are_compacted_alike():
     dense = np.eye(3)
     columns = rng.standard_normal((20, 3, 1))
     for k, v in enumerate(columns):
-        metric = metric.forgotten(0.5).updated(torch.tensor(v))
+        metric = updated(forgotten(metric, 0.5), torch.tensor(v))
         dense = 0.5 * dense + v @ v.T
         if k == 10:
-            metric, dense = metric.downdated(torch.tensor(0.1 * v)), dense - 0.01 * v @ v.T
+            metric, dense = downdated(metric, torch.tensor(0.1 * v)), dense - 0.01 * v @ v.T
     np.testing.assert_allclose(metric.as_matrix().numpy(), dense, rtol=1e-12)

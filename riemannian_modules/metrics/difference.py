@@ -6,7 +6,6 @@ Source: Golub and Van Loan (2013), Matrix Computations, 6.5 (downdating); here o
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import final
 
@@ -14,8 +13,6 @@ from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
-from riemannian_modules.metrics.dense import dense_metric, dense_pullback
-from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.metric import Metric
 
 
@@ -25,8 +22,8 @@ class DowndatedMetric(Metric):
     """``base - V V^T``; columns V (n, k), and ``C^{-1} V = directions diag(shares) ...``.
 
     directions (n, p) orthonormal, shares (p,) in [0, 1), p = min(n, k). Build it with
-    ``base.downdated(V)``: O(n k^2) once; each solve costs the base's and O(n k). Beyond n columns
-    it becomes dense.
+    `riemannian_modules.metrics.downdated`: O(n k^2) once; each solve costs the base's and O(n k).
+    Beyond n columns it becomes dense.
 
     Attributes:
         base: The metric that is taken from.
@@ -70,14 +67,6 @@ class DowndatedMetric(Metric):
         root = self._left**0.5
         return self.base.whiten_adjoint(self._through(self.shares**2 / (root * (1.0 + root)), z))
 
-    @override
-    def whiten_factor(self, factor: Factor) -> Factor:
-        return DenseFactor(self.whiten(factor.as_matrix()))
-
-    @override
-    def with_factor(self, factor: Factor) -> Metric:
-        return downdate(self.base.with_factor(factor), self.columns)
-
     @property
     def _left(self) -> Array:
         """``1 - shares^2``: what is left of the base along each direction."""
@@ -96,28 +85,6 @@ class DowndatedMetric(Metric):
     def _solve(self, v: Array) -> Array:
         weights = self.shares**2 / self._left
         return self.base.whiten_adjoint(self._through(weights, self.base.whiten(v)))
-
-    @override
-    def _pullback(self, J: Array) -> Metric:
-        return dense_pullback(self, J)
-
-    @override
-    def _downdated(self, V: Array) -> Metric:
-        xp = namespace_of(self.columns, V)
-        if self.columns.shape[1] + V.shape[1] > self.dim:
-            return dense_metric(self.as_matrix()).downdated(V)
-        return downdate(self.base, xp.concat([self.columns, V], axis=1))
-
-    @override
-    def _forgotten(self, alpha: float) -> Metric:
-        columns = math.sqrt(alpha) * self.columns
-        return DowndatedMetric(self.base.forgotten(alpha), columns, self.directions, self.shares)
-
-    @override
-    def _truncated(self, rank: int) -> tuple[Metric, float]:
-        # Less is below the columns then, so that the difference may cease to be definite.
-        base, bound = self.base.truncated(rank)
-        return (self, 0.0) if base is self.base else (downdate(base, self.columns), bound)
 
 
 def downdate(base: Metric, columns: Array) -> DowndatedMetric:
