@@ -58,6 +58,7 @@ from riemannian_modules.modules import (
     TransferFunction,
     UnitDelay,
 )
+from riemannian_modules.modules.local_rate import local_rate
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.traced import Flow, StaticMap, StepMap
 from riemannian_modules.region import Box, ball, box, simplex
@@ -135,6 +136,7 @@ __all__ = [
     "ball",
     "box",
     "chain",
+    "local_rate",
     "simplex",
     "space",
 ]

@@ -21,6 +21,8 @@ from riemannian_modules.graph import ModuleGraph, chain
 from riemannian_modules.graph.plan import EXTERNAL, Piece, Plan
 from riemannian_modules.graph.plan import Leaf as PlanLeaf
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.ownership import owners_of
+from riemannian_modules.modules.sampled import has_ticks
 from riemannian_modules.spaces import Array, Space
 from riemannian_torch.tensors import array
 from riemannian_torch.torch_module import TorchModule
@@ -69,7 +71,7 @@ class TorchComposite(nn.Module):
         super().__init__()
         self._module = module
         graph = module if isinstance(module, ModuleGraph) else chain(module=module)
-        if graph.has_ticks:
+        if has_ticks(graph):
             raise UnsupportedError(
                 "to_torch: expected a module without sampled parts, whose ticks torch would leave "
                 "out. Write the plant and the controller one by one, each at its times."
@@ -87,7 +89,7 @@ class TorchComposite(nn.Module):
             held[id(owner)] = self._hold(name if graph is module else "", owner)
         written: dict[int, Leaf] = {}
         for leaf in self._plan.leaves:
-            (owner,) = leaf.module.owners.values()
+            (owner,) = owners_of(leaf.module).values()
             model, places = held[id(owner)]
             if id(leaf.module) not in written:
                 written[id(leaf.module)] = (

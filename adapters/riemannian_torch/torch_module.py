@@ -17,8 +17,10 @@ from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm
 from riemannian_modules.modules.differential import Jacobian
-from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.module import RiemannianModule, Time, checked_parameters
 from riemannian_modules.spaces import Array, Port, Signals, Space
 from riemannian_torch.batch import Rules, find_rules
 from riemannian_torch.derivative_check import check_derivative
@@ -32,7 +34,7 @@ from riemannian_torch.training_layers import check_maps
 
 
 @final
-class TorchModule(RiemannianModule):
+class TorchModule(RiemannianModule, EnclosedMap, ExactForm):
     """A torch model as a map ``y = model(u; theta)`` in the same graphs as every other module.
 
     The model stays yours: train it in torch, and `theta` shows it at once. Each point of a batch is
@@ -205,7 +207,7 @@ class TorchModule(RiemannianModule):
             DomainError: For numbers not finite in the model's type; then nothing is written.
         """
         space = self.signature.parameters
-        flat = self.parameter_values(theta)
+        flat = checked_parameters(self, theta)
         if flat.ndim != 1:
             raise SignatureError(
                 f"{self._where}: expected one set of {space.size} parameters, got shape "

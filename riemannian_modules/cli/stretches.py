@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from riemannian_modules.cli.arguments import misuse
 from riemannian_modules.cli.drive import sampled_inputs
 from riemannian_modules.cli.happened import events_csv, read_events
+from riemannian_modules.modules.delay import has_delays
 
 if TYPE_CHECKING:
     from riemannian_modules.engine.trajectory import Trajectory
@@ -35,7 +36,7 @@ def is_whole(system: System) -> bool:
     """
     from riemannian_modules.engine.sampling import sampled_parts
 
-    return bool(sampled_parts(system.module)) or system.module.has_delays
+    return bool(sampled_parts(system.module)) or has_delays(system.module)
 
 
 def simulated_in_stretches(

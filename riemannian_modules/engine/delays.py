@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.graph import ModuleGraph, Wiring
 from riemannian_modules.graph.schedule import Address, schedule
-from riemannian_modules.modules.delay import DELAYED, Delay
+from riemannian_modules.modules.delay import DELAYED, Delay, has_delays
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.signature import Signature
@@ -30,7 +30,7 @@ def delays_of(module: RiemannianModule) -> dict[str, Delay]:
 
 def refuse_delays(where: str, module: RiemannianModule) -> None:
     """Raise UnsupportedError for a module with exact delays, whose past would be left out."""
-    if module.has_delays:
+    if has_delays(module):
         names = ", ".join(delays_of(module))
         raise UnsupportedError(
             f"{where}: {type(module).__name__} has exact delays ({names or 'it is one'}), whose "

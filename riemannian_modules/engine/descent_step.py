@@ -25,6 +25,7 @@ from riemannian_modules.engine.trust_region import (
     is_finite,
     norm,
 )
+from riemannian_modules.modules.evaluation import accuracy_of
 from riemannian_modules.spaces import Array
 
 _LEAST_KEPT = 1e-6  # part of a parameter's squared effect that a step must leave it
@@ -320,7 +321,7 @@ def most_rounding(objective: Objective, trial: Trial) -> float:
         sizes = 2.0 * known + slope
     else:
         slope, sizes = norm(objective.loss.gradient(y, t).ravel()), norm(y.ravel()) + known
-    return objective.module.accuracy * (slope * sizes / len(t) + abs(trial.value))
+    return accuracy_of(objective.module) * (slope * sizes / len(t) + abs(trial.value))
 
 
 def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -> Place | None:

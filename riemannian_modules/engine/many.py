@@ -43,6 +43,7 @@ from riemannian_modules.integration.solve import explicitly
 from riemannian_modules.integration.step import Start, Step
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.compiled_rate import Rate, compiled_rate, is_large
+from riemannian_modules.modules.delay import has_delays
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.spaces import Array, Space
@@ -227,7 +228,7 @@ def solved_here(batch: Batch, alone: Alone) -> Solved:
     nothing = EventsOf(module, batch.theta[0], batch.events, [])
     if (
         module.time is Time.CONTINUOUS
-        and not module.has_delays
+        and not has_delays(module)
         and batch.method is None
         and piecewise_problem(module, batch.theta[0], program, nothing) is None
     ):

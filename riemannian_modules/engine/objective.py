@@ -34,6 +34,7 @@ from riemannian_modules.engine.trust_region import is_finite, norm
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.differential import Differential
+from riemannian_modules.modules.evaluation import accuracy_of, output_then_differential
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.shown import Shown
 from riemannian_modules.spaces import Array
@@ -153,7 +154,7 @@ class Objective:
         try:
             if self._is_tall:  # what outputs have computed would be too much to be kept
                 return module.output(_NOTHING, u, theta), anew
-            return module.output_then_differential(_NOTHING, u, theta)
+            return output_then_differential(module, _NOTHING, u, theta)
         except ConvergenceError:  # a flow that runs away has no end
             return np.full(self.data.targets.shape, np.nan), anew
 
@@ -271,7 +272,7 @@ class Objective:
         g = self.loss.gradient(trial.outputs, self.data.targets)
         size = np.maximum(np.abs(trial.outputs), np.abs(self.data.targets))
         noise = float(np.sum(np.abs(g) * size)) / len(self.data) + abs(trial.value)
-        return self.module.accuracy * noise
+        return accuracy_of(self.module) * noise
 
     def spread(self, trial: Trial) -> float:
         """The loss's mean square, in whose unit the decrement is judged."""

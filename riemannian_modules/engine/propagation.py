@@ -21,6 +21,7 @@ from riemannian_modules.metrics import DenseFactor, Factor, add
 from riemannian_modules.metrics.array import positive_number, real_array
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.modules.module import Point, RiemannianModule
+from riemannian_modules.modules.ownership import owners_of
 from riemannian_modules.spaces import Array
 
 
@@ -173,7 +174,7 @@ def _places(
         module.plan.leaves, differential.leaves, swept.leaf_dx, swept.leaf_y, strict=True
     ):
         start = 0
-        for owner in leaf.module.owners.values():
+        for owner in owners_of(leaf.module).values():
             end = start + owner.signature.parameters.size
             found[id(owner)].append((d, q_dx, q_y, slice(start, end)))
             start = end

@@ -14,7 +14,7 @@ from riemannian_modules.errors import DomainError, UnsupportedError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.modules.expression_module import ExpressionModule
 from riemannian_modules.modules.module import RiemannianModule, Time
-from riemannian_modules.modules.sampled import Sampled
+from riemannian_modules.modules.sampled import Sampled, has_ticks
 from riemannian_modules.spaces import Array
 
 MOST_TICKS = 1_000_000
@@ -128,7 +128,7 @@ def _sources(graph: ModuleGraph, name: str, parts: Mapping[str, Sampled]) -> set
 
 def refuse_ticks(where: str, module: RiemannianModule) -> None:
     """Raise UnsupportedError for a module with sampled parts, whose ticks would be left out."""
-    if module.has_ticks:
+    if has_ticks(module):
         names = ", ".join(sampled_parts(module))
         raise UnsupportedError(
             f"{where}: {type(module).__name__} has sampled parts ({names or 'it is one'}), which "

@@ -55,6 +55,7 @@ from riemannian_modules.integration.scale import (
 )
 from riemannian_modules.integration.sparse import integrate_sparse
 from riemannian_modules.integration.tally import Tally
+from riemannian_modules.modules.delay import has_delays
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.spaces import Array
@@ -200,7 +201,7 @@ def _one(batch: Batch, run: int, tally: Tally) -> tuple[Array, Array, tuple[Occu
         return t, np.zeros((len(t), 0)), ()
     if module.time is Time.DISCRETE:
         return t, _stepped(module, t, x, program, theta), ()
-    if module.has_delays:
+    if has_delays(module):
         return _delayed(batch, run, program, tally)
     happening = EventsOf(module, theta, batch.events, [])
     problem = piecewise_problem(module, theta, program, happening)

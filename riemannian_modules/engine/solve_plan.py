@@ -18,6 +18,7 @@ from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.propagation import pull_factors
 from riemannian_modules.metrics import stack
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.ownership import owners_of
 from riemannian_modules.shown import Facts, Shown
 
 MOST_SMALL = 100  # parameters for which QR costs nothing
@@ -105,7 +106,7 @@ def sizes_of(module: RiemannianModule, data: Dataset) -> Sizes:
 
 def module_has_output_metrics(module: RiemannianModule) -> bool:
     """Whether a module inside has a metric of its own outputs, beside the loss's."""
-    return any(owner.local_metric().outputs.shape[-1] for owner in module.owners.values())
+    return any(owner.local_metric().outputs.shape[-1] for owner in owners_of(module).values())
 
 
 def joint_plan(module: RiemannianModule, data: Dataset) -> SolvePlan:

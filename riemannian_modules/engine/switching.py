@@ -28,6 +28,7 @@ from riemannian_modules.integration.scale import Floors, with_scales
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.sampled import has_ticks
 from riemannian_modules.modules.switched_field import (
     LARGEST_PARAMETERS,
     LARGEST_STATE,
@@ -229,10 +230,10 @@ def piecewise_problem(
 
     Outputs of the names ``watched`` count, too.
     """
-    has_ticks, module = module.has_ticks, between_ticks(module)
+    is_sampled, module = has_ticks(module), between_ticks(module)
     field = switching_field(module, theta, program, events, watched)
     if field is None:
-        return smooth_problem(module, theta, program) if events.events or has_ticks else None
+        return smooth_problem(module, theta, program) if events.events or is_sampled else None
 
     def problem(start: float, end: float) -> SwitchedProblem:
         return field.problem(program.between(start, end), (start, end), program.steady(start, end))

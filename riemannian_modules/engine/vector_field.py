@@ -29,6 +29,7 @@ from riemannian_modules.integration.problem import (
 from riemannian_modules.modules.compiled_rate import is_large
 from riemannian_modules.modules.linearised_rate import LARGEST_TRACED
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.readings import readings_of
 from riemannian_modules.spaces import Array
 
 
@@ -122,10 +123,10 @@ def operations_of(module: RiemannianModule) -> Batched:
     """The module's operations on arrays, remembered while its equations read the same."""
     place = id(module)
     known = _KNOWN.get(place)
-    if known is None or known.module() is not module or known.readings != module.readings():
+    if known is None or known.module() is not module or known.readings != readings_of(module):
         operations = assembled(module)
         forget = weakref.ref(module, lambda _: _KNOWN.pop(place, None))
-        known = _KNOWN[place] = _Known(forget, module.readings(), operations)
+        known = _KNOWN[place] = _Known(forget, readings_of(module), operations)
     return known.operations
 
 

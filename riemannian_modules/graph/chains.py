@@ -95,8 +95,8 @@ def _joined_clock(left: Row, right: Row) -> Clock | None:
     )
 
 
-def _series(first: RiemannianModule, second: RiemannianModule) -> ModuleGraph:
-    """``first >> second``, checked where they meet."""
+def series(first: RiemannianModule, second: RiemannianModule) -> ModuleGraph:
+    """``first >> second``, checked where they meet; a chain of chains is one chain."""
     if not isinstance(second, RiemannianModule):
         return chain(first, second)  # raises
     left, right = _row_of(first), _row_of(second)
@@ -110,7 +110,3 @@ def _series(first: RiemannianModule, second: RiemannianModule) -> ModuleGraph:
     if clock is None or any(misfit("", s, out[s], t, into[t]) for s, t in pairs):
         return chain(*row.modules())
     return ModuleGraph.of_row(row)
-
-
-# `a >> b` is a chain, and a chain of chains is one chain.
-RiemannianModule.series_is(_series)

@@ -16,7 +16,8 @@ from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Plan, Step
-from riemannian_modules.modules.module import Enclosure
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.evaluation import enclosure_of
 
 
 @final
@@ -52,7 +53,7 @@ def enclose_leaves(plan: Plan, x: Interval, u: Interval, theta: Interval) -> Lea
     for step in plan.steps:
         leaf = plan.leaves[step.leaf]
         inputs = _collect(leaf, ys, u, (*batch,))
-        e = leaf.module.enclose(x[..., leaf.state], inputs, theta[..., leaf.theta])
+        e = enclosure_of(leaf.module, x[..., leaf.state], inputs, theta[..., leaf.theta])
         tangents = _collect_rows(leaf, ts, t_u, batch)
         t = _product(e.C, t_x[..., leaf.state, :], e.D, tangents)
         _keep(step, ys, ts, e.y, t)
@@ -60,7 +61,8 @@ def enclose_leaves(plan: Plan, x: Interval, u: Interval, theta: Interval) -> Lea
             whole[step.leaf] = e
     all_inputs = [_collect(leaf, ys, u, batch) for leaf in plan.leaves]
     leaves = [
-        whole.get(i) or leaf.module.enclose(x[..., leaf.state], inputs, theta[..., leaf.theta])
+        whole.get(i)
+        or enclosure_of(leaf.module, x[..., leaf.state], inputs, theta[..., leaf.theta])
         for i, (leaf, inputs) in enumerate(zip(plan.leaves, all_inputs, strict=True))
     ]
     rows = [_collect_rows(leaf, ts, t_u, batch) for leaf in plan.leaves]

@@ -18,10 +18,11 @@ from riemannian_modules.graph.sweep import (
     show,
     show_tangents,
 )
+from riemannian_modules.modules.evaluation import output_with_differential
 from riemannian_modules.spaces import Array
 
 
-def push_forward(
+def sweep_tangents(
     plan: Plan, x: Array, u: Array, theta: Array, t_x: Array, t_u: Array
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """``(dx, y)`` and their tangents, of a plan that computes each leaf in one step.
@@ -34,7 +35,8 @@ def push_forward(
     ts: list[Any] = [None] * len(plan.leaves)
     for step, used_up in zip(plan.steps, plan.used_up, strict=True):
         leaf = plan.leaves[step.leaf]
-        y, d = leaf.module.output_with_differential(
+        y, d = output_with_differential(
+            leaf.module,
             no_state if leaf.is_static else x[..., leaf.state],
             gather(leaf, ys, u),
             theta[leaf.theta] if is_one else theta[..., leaf.theta],

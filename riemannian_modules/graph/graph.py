@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.graph.forward_mode import push_forward
+from riemannian_modules.graph.forward_mode import sweep_tangents
 from riemannian_modules.graph.plan import Plan, make_plan
 from riemannian_modules.graph.row import Clock, Row
 from riemannian_modules.graph.schedule import Address, Task
@@ -31,14 +31,18 @@ from riemannian_modules.graph.sweep import (
     sweep_values,
 )
 from riemannian_modules.metrics import BlockDiagonalMetric, Metric
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm, StagedMap, TangentMap
 from riemannian_modules.modules.differential import Differential, Jacobian, dense_jacobian
+from riemannian_modules.modules.enclosure import Enclosure
 from riemannian_modules.modules.module import (
-    Enclosure,
     LocalMetric,
     RiemannianModule,
     Time,
+    checked_parameters,
     euclidean_metric,
 )
+from riemannian_modules.modules.ownership import Composite, owners_of, with_owners
+from riemannian_modules.modules.readings import readings_of, require_repeatable
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.shown import Facts, counted, listed
 from riemannian_modules.spaces import Array, Signals, Space, batch_shape
@@ -68,7 +72,7 @@ def _built() -> Any:
 
 
 @final
-class ModuleGraph(RiemannianModule):
+class ModuleGraph(RiemannianModule, Composite, EnclosedMap, ExactForm, StagedMap, TangentMap):
     """A composite of modules; build it with `Wiring`, `chain` or ``a >> b``, not directly.
 
     Its state and its parameters are those of its leaves in order, named "leaf.name"; a module that
@@ -162,7 +166,7 @@ class ModuleGraph(RiemannianModule):
         first: dict[int, str] = {}
         found: dict[str, RiemannianModule] = {}
         for place, leaf in self.nodes.items():
-            for inner, owner in leaf.owners.items():
+            for inner, owner in owners_of(leaf).items():
                 name = f"{place}.{inner}" if inner else place
                 if first.setdefault(id(owner), name) == name:
                     found[name] = owner
@@ -181,18 +185,6 @@ class ModuleGraph(RiemannianModule):
         return tuple(
             dict.fromkeys(name for (leaf, port), name in fed if _is_time(self.nodes[leaf], port))
         )
-
-    @cached_property
-    @override
-    def has_ticks(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether some leaf is sampled."""
-        return any(leaf.has_ticks for leaf in self.nodes.values())
-
-    @cached_property
-    @override
-    def has_delays(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether some leaf is an exact delay."""
-        return any(leaf.has_delays for leaf in self.nodes.values())
 
     @cached_property
     def plan(self) -> Plan:
@@ -230,7 +222,7 @@ class ModuleGraph(RiemannianModule):
         # As in `push_forward`; of a state the derivatives need inputs that a sweep meets later.
         plan = self.plan
         if not plan.is_whole or self.state.size:
-            return super().output_then_differential(x, u, theta)
+            return self.output(x, u, theta), lambda: self.differential(x, u, theta)
         ys, rest = sweep_once(plan, x, u, theta)
         sizes = (0, self.inputs.size, self.signature.parameters.size)
         y = show(plan, ys, batch_shape(x, u, theta))
@@ -248,8 +240,8 @@ class ModuleGraph(RiemannianModule):
     ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         # A module split into several steps has values that are not known yet; two sweeps do it.
         if not self.plan.is_whole:
-            return super().push_forward(x, u, theta, t_x, t_u)
-        return push_forward(self.plan, x, u, theta, t_x, t_u)
+            return self.forward(x, u, theta), self.differential(x, u, theta).push(t_x, t_u)
+        return sweep_tangents(self.plan, x, u, theta, t_x, t_u)
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
@@ -272,13 +264,13 @@ class ModuleGraph(RiemannianModule):
         return trace_leaves(self.plan, x.vector, u.vector, p.vector)
 
     @override
-    def readings(self) -> tuple[Readings, ...]:
-        return tuple(r for m in self.owners.values() for r in m.readings())
+    def _read(self) -> tuple[Readings, ...]:
+        return tuple(r for m in self.owners.values() for r in readings_of(m))
 
     @override
-    def require_repeatable(self) -> None:
+    def _require_repeatable(self) -> None:
         for module in self.owners.values():
-            module.require_repeatable()
+            require_repeatable(module)
 
     @override
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
@@ -307,7 +299,7 @@ class ModuleGraph(RiemannianModule):
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
-        flat = self.parameter_values(theta)
+        flat = checked_parameters(self, theta)
         owners = list(self.owners.values())
         ends = accumulate((m.signature.parameters.size for m in owners), initial=0)
         places = [slice(*pair) for pair in pairwise(ends)]
@@ -317,7 +309,7 @@ class ModuleGraph(RiemannianModule):
 
     @override
     def with_owners(self, changed: Mapping[int, RiemannianModule]) -> Self:
-        twins = {id(m): m.with_owners(changed) for m in self.nodes.values()}
+        twins = {id(m): with_owners(m, changed) for m in self.nodes.values()}
         return self.with_nodes({name: twins[id(m)] for name, m in self.nodes.items()})
 
     def with_nodes(self, nodes: Mapping[str, RiemannianModule]) -> Self:

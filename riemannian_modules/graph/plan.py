@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from riemannian_modules.graph.schedule import Address, Task
 from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.ownership import owners_of
 from riemannian_modules.spaces import Space
 
 EXTERNAL = -1  # the "leaf" that stands for the composite's own inputs
@@ -137,7 +138,7 @@ def make_plan(
     x_end = theta_end = 0
     for name, module in nodes.items():
         s = module.signature
-        for owner in module.owners.values():
+        for owner in owners_of(module).values():
             if id(owner) not in theta:
                 size = owner.signature.parameters.size
                 theta[id(owner)] = slice(theta_end, theta_end + size)
@@ -148,7 +149,7 @@ def make_plan(
         )
         leaves.append(Leaf(
             name, module, slice(x_end, x_end + s.state.size),
-            _joined([theta[id(owner)] for owner in module.owners.values()]), pieces,
+            _joined([theta[id(owner)] for owner in owners_of(module).values()]), pieces,
             _whole(pieces, inputs.size, outputs), s.time is Time.STATIC, s.inputs.size,
             s.outputs.size,
         ))  # fmt: skip

@@ -17,6 +17,7 @@ from typing_extensions import override
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece, Plan, Step
 from riemannian_modules.modules.differential import Differential
+from riemannian_modules.modules.evaluation import output_then_differential
 from riemannian_modules.spaces import Array
 
 
@@ -82,8 +83,8 @@ def sweep_once(
     rest: list[Any] = [None] * len(plan.leaves)
     for step in plan.steps:
         leaf = plan.leaves[step.leaf]
-        ys[step.leaf], rest[step.leaf] = leaf.module.output_then_differential(
-            x[..., leaf.state], gather(leaf, ys, u), theta[..., leaf.theta]
+        ys[step.leaf], rest[step.leaf] = output_then_differential(
+            leaf.module, x[..., leaf.state], gather(leaf, ys, u), theta[..., leaf.theta]
         )
     return ys, rest
 

@@ -11,6 +11,7 @@ from riemannian_modules.arithmetic.expression import flatten_result
 from riemannian_modules.arithmetic.symbolic_array import SymbolicArray
 from riemannian_modules.arithmetic.tracer import Tracer
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Plan
+from riemannian_modules.modules.module import equations_of
 
 
 def trace_leaves(
@@ -66,7 +67,8 @@ def _run(
                 v if v is not None else w for v, w in zip(known, inputs[piece.target], strict=True)
             ]
     state = SymbolicArray(x.entries[leaf.state], tracer)
-    result = leaf.module.equations(
+    result = equations_of(
+        leaf.module,
         s.state.signals(state),
         s.inputs.signals(SymbolicArray(inputs, tracer)),
         s.parameters.signals(SymbolicArray(p.entries[leaf.theta], tracer)),

@@ -15,6 +15,7 @@ from typing_extensions import override
 from riemannian_modules.errors import DomainError
 from riemannian_modules.modules import scalar_function as functions
 from riemannian_modules.modules.arguments import finite_number, positive_number
+from riemannian_modules.modules.capability import StagedMap
 from riemannian_modules.modules.scalar_function import ScalarFunction
 from riemannian_modules.modules.structured_map import (
     ParameterFreeDifferential,
@@ -48,7 +49,7 @@ class DiagonalDifferential(ParameterFreeDifferential):
         return p_y[..., :0, :], self.slope[..., None] * p_y
 
 
-class Activation(StructuredMap):
+class Activation(StructuredMap, StagedMap):
     """``y = f(u)`` entry by entry, without parameters; subclasses say which f.
 
     Ports have one shape; costs are linear in their size. `differential` multiplies by a diagonal;

@@ -16,8 +16,11 @@ from typing_extensions import override
 
 from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
 from riemannian_modules.modules.arguments import positive_number
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm
 from riemannian_modules.modules.differential import Jacobian
-from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.module import RiemannianModule, Time
+from riemannian_modules.modules.ownership import Composite
 from riemannian_modules.spaces import Array, Signals, batch_shape, one_port
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ DELAYED = "delayed"  # the name of its state
 
 
 @final
-class Delay(RiemannianModule):
+class Delay(RiemannianModule, EnclosedMap, ExactForm):
     """``y(t) = u(t - delay)``, exact; it has no feedthrough and breaks loops.
 
     `simulate` solves what it stands in as a delay differential equation. Its state "delayed" is its
@@ -37,7 +40,6 @@ class Delay(RiemannianModule):
     """
 
     time = Time.CONTINUOUS
-    has_delays = True
 
     def __init__(
         self,
@@ -136,3 +138,10 @@ def positive_delay(where: str, value: ArrayLike) -> float:
         SignatureError: If it is no number.
     """
     return positive_number(where, value, "Without delay leave the module out.")
+
+
+def has_delays(module: RiemannianModule) -> bool:
+    """Whether the outputs of a module, or of a leaf of a composite, are of the past."""
+    return isinstance(module, Delay) or (
+        isinstance(module, Composite) and any(map(has_delays, module.nodes.values()))
+    )

@@ -112,7 +112,7 @@ class Equations(TracedModule):
 
         return (
             {port.name: result("d", port) for port in self.state.ports},
-            {port.name: result("", port) for port in self.outputs.ports},
+            {port.name: result("", port) for port in self.signature.outputs.ports},
         )
 
 

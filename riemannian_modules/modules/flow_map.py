@@ -26,17 +26,17 @@ from riemannian_modules.errors import (
 from riemannian_modules.integration.march import Members
 from riemannian_modules.integration.side_by_side import Accuracy, first
 from riemannian_modules.integration.solve import solve
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm, JointMap
+from riemannian_modules.modules.delay import has_delays
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
+from riemannian_modules.modules.enclosure import Enclosure
 from riemannian_modules.modules.flow_courses import FlowCourses
 from riemannian_modules.modules.flow_differential import WORTH, FlowDifferential
 from riemannian_modules.modules.flow_members import FlowMembers
-from riemannian_modules.modules.module import (
-    Enclosure,
-    LocalMetric,
-    RiemannianModule,
-    Time,
-    euclidean_metric,
-)
+from riemannian_modules.modules.module import LocalMetric, RiemannianModule, Time, euclidean_metric
+from riemannian_modules.modules.ownership import Compound, owners_of, with_owners
+from riemannian_modules.modules.readings import readings_of
+from riemannian_modules.modules.sampled import has_ticks
 from riemannian_modules.modules.switched_flow_map import (
     SwitchedFlowMap,
     cornered_flow_map,
@@ -53,7 +53,7 @@ ROOM = 8_000_000  # numbers that a step may hold; larger batches are integrated 
 
 
 @final
-class FlowMap(RiemannianModule):
+class FlowMap(RiemannianModule, Compound, EnclosedMap, ExactForm, JointMap):
     """``(initial state, inputs) -> state after the time``, the inputs held constant.
 
     Its inputs are the flow's states and inputs, its outputs the flow's states, its parameters the
@@ -98,13 +98,13 @@ class FlowMap(RiemannianModule):
                 f"{type(flow).__name__} in {s.time.value} time with the state: "
                 f"{s.state.describe()}. Steps of a discrete module are chained as they are."
             )
-        if flow.has_ticks:
+        if has_ticks(flow):
             raise UnsupportedError(
                 f"FlowMap: {type(flow).__name__} has sampled parts, whose ticks a map would leave "
                 "out. Map the plant over a sampling time, FlowMap(plant, 0.1), and compose it "
                 "with the controllers in discrete time."
             )
-        if flow.has_delays:
+        if has_delays(flow):
             raise UnsupportedError(
                 f"FlowMap: {type(flow).__name__} has exact delays, whose past is no state that a "
                 "map could take. Put a PadeDelay of the same delay in the place of each."
@@ -223,7 +223,7 @@ class FlowMap(RiemannianModule):
     def _ends(self, members: FlowMembers, start: Array) -> Array:
         """The ends (points, n, 1 + k) of the trajectories of ``start`` (n, 1 + k, points)."""
         numbers = (members.start, members.u, members.theta)
-        asked = (*((a.shape, a.tobytes()) for a in numbers), self.flow.readings())
+        asked = (*((a.shape, a.tobytes()) for a in numbers), readings_of(self.flow))
         known, end = self._last.get(start.shape[1], (None, start))
         if known != asked:
             members = members.compiled()
@@ -269,11 +269,11 @@ class FlowMap(RiemannianModule):
     @override
     def owners(self) -> Mapping[str, RiemannianModule]:
         """Those of the flow: a flow in several flow maps has one set of parameters."""
-        return self.flow.owners
+        return owners_of(self.flow)
 
     @override
     def with_owners(self, changed: Mapping[int, RiemannianModule]) -> Self:
-        return self._of(self.flow.with_owners(changed))
+        return self._of(with_owners(self.flow, changed))
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:

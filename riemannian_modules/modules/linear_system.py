@@ -14,13 +14,15 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.metrics import DenseFactor, Factor, stack
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm
 from riemannian_modules.modules.differential import (
     Differential,
     Jacobian,
     dense_jacobian,
     transposed,
 )
-from riemannian_modules.modules.module import Enclosure, RiemannianModule
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.outer import outer_factor, pull_outer
 from riemannian_modules.spaces import Array, batch_shape
 
@@ -100,7 +102,7 @@ class LinearDifferential(Differential):
         return stack([outer_factor(o.cotangent((p_dx, p_y)), o.activation) for o in self.outers])
 
 
-class LinearSystem(RiemannianModule):
+class LinearSystem(RiemannianModule, EnclosedMap, ExactForm):
     """``dx = A x + B u, y = C x + D u``; subclasses make the matrices from the parameters."""
 
     @abc.abstractmethod

@@ -1,38 +1,61 @@
-"""Log-norm and gain of one interval Jacobian in constant metrics."""
+"""How distances change on a box at most, by one interval enclosure of the Jacobian.
+
+Source: Lohmiller and Slotine (1998), Automatica 34, 683-696 (contraction in a constant metric).
+"""
 
 from __future__ import annotations
 
+from types import NoneType
+
 import numpy as np
 
-from riemannian_modules.arithmetic import interval as iv
-from riemannian_modules.arithmetic.definite import (
-    largest_eigenvalue_bound,
-    smallest_eigenvalue_bound,
-    spectral_norm_bound,
-)
-from riemannian_modules.arithmetic.interval import Interval
-from riemannian_modules.arithmetic.interval_matrix import matmul
-from riemannian_modules.bound import LipschitzBound, LogNormBound
-from riemannian_modules.spaces import Array
+from riemannian_modules.bound import Bound
+from riemannian_modules.door import require
+from riemannian_modules.errors import RegionError
+from riemannian_modules.modules.evaluation import enclosure_of
+from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.signature import Time
+from riemannian_modules.region import Box
 
 
-def log_norm_bound(J: Interval, M: Array) -> LogNormBound:
-    """The log-norm of every matrix in J (n, n) in the metric M; tight for multiples of I."""
-    MJ = matmul(Interval.point(M), J)
-    # z^T (M J + J^T M) z <= s |z|^2, and |z|^2 lies between z^T M z / lambda_max and / lambda_min;
-    # so the log-norm is at most s / (2 lambda_max) for s <= 0 and s / (2 lambda_min) else.
-    s = float(largest_eigenvalue_bound(MJ + MJ.mT))
-    extreme = largest_eigenvalue_bound(M) if s <= 0 else smallest_eigenvalue_bound(M)
-    if not np.isfinite(s) or not extreme > 0:
-        return LogNormBound(np.inf)
-    return LogNormBound(float((Interval.point(s) / Interval.point(2.0 * float(extreme))).upper))
+def local_rate(module: RiemannianModule, region: Box | None = None) -> Bound:
+    """A sound bound of how distances change on a region, in the module's own state metric.
 
+    One interval enclosure of the Jacobian, rounding included: cheap and local. `certify` cuts the
+    region, keeps cancellations and finds metrics.
 
-def gain_bound(J: Interval, M_out: Array, M_in: Array) -> LipschitzBound:
-    """The gain of every matrix in J from M_in to M_out; tight for multiples of identities."""
-    norm = float(spectral_norm_bound(J))
-    high, low = float(largest_eigenvalue_bound(M_out)), float(smallest_eigenvalue_bound(M_in))
-    if not np.isfinite(norm) or not low > 0:
-        return LipschitzBound(np.inf)
-    ratio = iv.sqrt(Interval.point(high) / Interval.point(low))
-    return LipschitzBound(float((Interval.point(norm) * ratio).upper))
+    Args:
+        module: Any module that has an enclosure.
+        region: Box of states, inputs and parameters; unnamed states and inputs are unbounded,
+            unnamed parameters have the module's values.
+
+    Returns:
+        The log-norm of a flow (negative when it contracts), or the gain of a step or static map
+        (Euclidean from inputs to outputs); infinite where nothing is known.
+
+    Raises:
+        UnsupportedError: If the module has no enclosure.
+        RegionError: For unknown names.
+    """
+    from riemannian_modules.arithmetic.interval import Interval
+    from riemannian_modules.modules.constant_metric_bounds import gain_bound, log_norm_bound
+
+    require(
+        "local_rate",
+        region,
+        (Box, NoneType),
+        "a region such as box(q=(-1, 1))",
+        RegionError,
+    )
+    s, sides = module.signature, Box() if region is None else region
+    names = tuple(c for space in s.distinct for c in space.coordinates)
+    low, high = sides.bounds(names, s.distinct)
+    n, m = s.state.size, s.inputs.size
+    is_fixed = np.isinf(low) & np.isinf(high) & (np.arange(len(names)) >= n + m)
+    values = np.concatenate([np.zeros(n + m), module.theta])
+    box = Interval(np.where(is_fixed, values, low), np.where(is_fixed, values, high))
+    e = enclosure_of(module, box[:n], box[n : n + m], box[n + m :])
+    if s.time is Time.STATIC:
+        return gain_bound(e.D, np.eye(s.outputs.size), np.eye(m))
+    M = module.local_metric().state.as_matrix()
+    return log_norm_bound(e.A, M) if s.time is Time.CONTINUOUS else gain_bound(e.A, M, M)

@@ -7,33 +7,30 @@ from __future__ import annotations
 
 import abc
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.bound import Bound
-from riemannian_modules.door import brief, number_array, require
-from riemannian_modules.errors import RegionError, SignatureError, UnsupportedError
+from riemannian_modules.door import brief, number_array
+from riemannian_modules.errors import SignatureError, UnsupportedError
 from riemannian_modules.metrics import Metric, ScaledIdentityMetric
+from riemannian_modules.modules.capability import ExactForm
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
 from riemannian_modules.modules.feedthrough import found_feedthrough
 from riemannian_modules.modules.readings import Retraced
 from riemannian_modules.modules.sampling_time import SamplingTime, checked_sampling_time
 from riemannian_modules.modules.signature import Signature, Time
 from riemannian_modules.recomputed import Recomputed
-from riemannian_modules.region import Box
 from riemannian_modules.shown import Facts, Shown, cut, named
 from riemannian_modules.spaces import EMPTY, Array, Port, Signals, Space
 
 if TYPE_CHECKING:
     from riemannian_modules.arithmetic.expression import Expressions
-    from riemannian_modules.arithmetic.interval import Interval
 
 
 @final
@@ -97,19 +94,6 @@ def _euclidean_geometry(p: int, n: int, q: int) -> LocalMetric:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Enclosure(Shown):
-    """Intervals that contain a module's values and its Jacobian at every point of a box."""
-
-    dx: Interval
-    y: Interval
-    A: Interval
-    B: Interval
-    C: Interval
-    D: Interval
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Point(Shown):
     """Checked flat arrays (..., size) at which a module is evaluated."""
 
@@ -125,6 +109,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     or successor (discrete time), y the outputs; all flat float64 arrays (..., size) whose leading
     axes are batches and broadcast. Most modules are written as a `Flow`, `StepMap` or `StaticMap`,
     where one NumPy method is enough; subclass this class to write `forward` and `jacobian` by hand.
+    What only some modules can do, as to enclose their values, stands in `capability`.
 
     Attributes:
         time: Continuous, discrete or static.
@@ -134,8 +119,6 @@ class RiemannianModule(Retraced, Shown, Recomputed):
         parameters: Values of the named parameters.
         sampling_time: How long a step of discrete time takes, as 0.2 or (0.2, "s"); None where it
             is not known, which fits any.
-        accuracy: How exactly outputs are computed, relative to their size: rounding, but where
-            something is integrated.
         time_input: The input (or inputs) that is the time of a run, "t", and needs no wire.
     """
 
@@ -145,12 +128,9 @@ class RiemannianModule(Retraced, Shown, Recomputed):
     outputs: Space = EMPTY
     parameters: Mapping[str, ArrayLike] = {}
     sampling_time: SamplingTime | float | tuple[float, str] | None = None
-    accuracy: float = float(np.finfo(np.float64).eps)
     time_input: str | tuple[str, ...] | None = None
-    has_ticks: bool = False  # whether it acts at sampling times, see `Sampled`
-    has_delays: bool = False  # whether its outputs are of the past, see `Delay`
 
-    made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
+    _made_with: tuple[tuple[Any, ...], Mapping[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Note the constructor's arguments down: a system file holds the call that makes it."""
@@ -164,7 +144,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
                 f"{cls.__name__}: expected arguments of modest depth, got lists inside each other "
                 "to hundreds of levels."
             ) from None
-        object.__setattr__(self, "made_with", made_with)
+        object.__setattr__(self, "_made_with", made_with)
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -181,18 +161,13 @@ class RiemannianModule(Retraced, Shown, Recomputed):
             raise _taken(type(self).__name__, name, value)
         super().__setattr__(name, value)
 
-    _series: ClassVar[Callable[[RiemannianModule, RiemannianModule], RiemannianModule]]
-
-    @staticmethod
-    def series_is(
-        compose: Callable[[RiemannianModule, RiemannianModule], RiemannianModule],
-    ) -> None:
-        """Say what ``a >> b`` is: the graph does, once, for modules do not know graphs."""
-        RiemannianModule._series = staticmethod(compose)
-
     def __rshift__(self, other: RiemannianModule) -> RiemannianModule:
         """``self >> other``: other takes what self gives (see `riemannian_modules.chain`)."""
-        return RiemannianModule._series(self, other)
+        # The one import that goes up a floor: an arrow is written between modules, the composite
+        # that it makes knows them, and nothing of it is needed before there is an arrow.
+        from riemannian_modules.graph.chains import series
+
+        return series(self, other)
 
     @abc.abstractmethod
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
@@ -224,97 +199,10 @@ class RiemannianModule(Retraced, Shown, Recomputed):
         """The derivative as a linear map; structured modules override this and form no matrix."""
         return DenseDifferential(self.jacobian(x, u, theta))
 
-    def output_then_differential(
-        self, x: Array, u: Array, theta: Array
-    ) -> tuple[Array, Callable[[], Differential]]:
-        """`output`, and what gives `differential` if it is called; overridden where they share."""
-        return self.output(x, u, theta), lambda: self.differential(x, u, theta)
-
-    def output_with_differential(
-        self, x: Array, u: Array, theta: Array
-    ) -> tuple[Array, Differential]:
-        """`output` and `differential` at once; overridden where they share their costs."""
-        y, differential = self.output_then_differential(x, u, theta)
-        return y, differential()
-
-    def push_forward(
-        self, x: Array, u: Array, theta: Array, t_x: Array, t_u: Array
-    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Values ``(dx, y)`` and their tangents along ``t_x`` (..., n, k), ``t_u`` (..., m, k).
-
-        Tangents that are the same at every point of a batch may come back without its axes.
-        """
-        return self.forward(x, u, theta), self.differential(x, u, theta).push(t_x, t_u)
-
     def local_metric(self) -> LocalMetric:
         """The module's own metrics; Euclidean unless it says otherwise."""
         s = self.signature
         return _euclidean_geometry(s.parameters.size, s.state.size, s.outputs.size)
-
-    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:  # noqa: ARG002
-        """Rigorous enclosures of values and Jacobian over a batch of boxes.
-
-        Raises:
-            UnsupportedError: If the module has no exact form, so nothing about it can be proved.
-        """
-        raise UnsupportedError(
-            f"{type(self).__name__} has no rigorous enclosure, so nothing is proved about it. "
-            "Write it as "
-            "a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
-        )
-
-    def contraction_rate(self, region: Box | None = None) -> Bound:
-        """A sound bound of how distances change on a region, in the module's own state metric.
-
-        One interval enclosure of the Jacobian, rounding included: cheap and local. `certify` cuts
-        the region, keeps cancellations and finds metrics.
-
-        Args:
-            region: Box of states, inputs and parameters; unnamed states and inputs are unbounded,
-                unnamed parameters have the module's values.
-
-        Returns:
-            The log-norm of a flow (negative when it contracts), or the gain of a step or static
-            map (Euclidean from inputs to outputs); infinite where nothing is known.
-
-        Raises:
-            UnsupportedError: If the module has no enclosure.
-            RegionError: For unknown names.
-        """
-        from riemannian_modules.arithmetic.interval import Interval
-        from riemannian_modules.modules.local_rate import gain_bound, log_norm_bound
-
-        require(
-            "contraction_rate",
-            region,
-            (Box, NoneType),
-            "a region such as box(q=(-1, 1))",
-            RegionError,
-        )
-        s, sides = self.signature, Box() if region is None else region
-        names = tuple(c for space in s.distinct for c in space.coordinates)
-        low, high = sides.bounds(names, s.distinct)
-        n, m = s.state.size, s.inputs.size
-        is_fixed = np.isinf(low) & np.isinf(high) & (np.arange(len(names)) >= n + m)
-        values = np.concatenate([np.zeros(n + m), self.theta])
-        box = Interval(np.where(is_fixed, values, low), np.where(is_fixed, values, high))
-        e = self.enclose(box[:n], box[n : n + m], box[n + m :])
-        if s.time is Time.STATIC:
-            return gain_bound(e.D, np.eye(s.outputs.size), np.eye(m))
-        M = self.local_metric().state.as_matrix()
-        return log_norm_bound(e.A, M) if s.time is Time.CONTINUOUS else gain_bound(e.A, M, M)
-
-    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:  # noqa: ARG002
-        """``(dx, y)`` in NumPy for one point, traceable; expressions are made of it.
-
-        Raises:
-            UnsupportedError: If the module has no exact form.
-        """
-        raise UnsupportedError(
-            f"{type(self).__name__} has no exact expressions, so it cannot be traced, saved or "
-            "proved about. "
-            "Write it as a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
-        )
 
     @cached_property
     def signature(self) -> Signature:
@@ -355,20 +243,6 @@ class RiemannianModule(Retraced, Shown, Recomputed):
             return s.every_pair
         return found_feedthrough(self.output, (s.state, s.inputs, s.outputs), self.theta)
 
-    @property
-    def owners(self) -> Mapping[str, RiemannianModule]:
-        """The modules that own the parameters, in theta's order; one that stands twice owns once.
-
-        A module owns its own; one that is made of others names those.
-        """
-        return {"": self}
-
-    def with_owners(self, changed: Mapping[int, RiemannianModule]) -> Self:
-        """The same module with other owners, by the ``id`` of those they replace; one stays one."""
-        twin = changed[id(self)]
-        assert isinstance(twin, type(self))
-        return twin
-
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
         """The same module with other parameter values, flat (p,) or by name; self is unchanged.
 
@@ -378,7 +252,7 @@ class RiemannianModule(Retraced, Shown, Recomputed):
             SignatureError: For unknown names and wrong shapes.
             DomainError: For NaN or infinite values.
         """
-        space, flat = self.signature.parameters, self.parameter_values(theta)
+        space, flat = self.signature.parameters, checked_parameters(self, theta)
         twin = copy.copy(self)
         vars(twin).pop("signature", None)
         twin.parameters = space.unpack(flat)
@@ -408,15 +282,8 @@ class RiemannianModule(Retraced, Shown, Recomputed):
         return Point(
             s.state.pack(x, f"{name}: state", np.zeros(s.state.size)),
             s.inputs.pack(u, f"{name}: inputs", np.zeros(s.inputs.size)),
-            self.parameter_values(theta),
+            checked_parameters(self, theta),
         )
-
-    def parameter_values(self, theta: ArrayLike | Mapping[str, ArrayLike] | None) -> Array:
-        """Check a user's parameters and lay them flat; those not named have the module's values."""
-        if theta is None:
-            return self.theta
-        own = self.theta if isinstance(theta, Mapping) else None
-        return self.signature.parameters.pack(theta, f"{type(self).__name__}: parameters", own)
 
     @override
     def _trace(self, theta: Array | None) -> Expressions:
@@ -424,8 +291,8 @@ class RiemannianModule(Retraced, Shown, Recomputed):
 
         s = self.signature
         return trace(
-            type(self).__name__, self.equations, s.state, s.inputs, s.parameters, s.outputs, theta,
-            s.distinct,
+            type(self).__name__, partial(equations_of, self), s.state, s.inputs, s.parameters,
+            s.outputs, theta, s.distinct,
         )  # fmt: skip
 
     @override
@@ -439,3 +306,37 @@ class RiemannianModule(Retraced, Shown, Recomputed):
         if isinstance(self.parameters, Mapping) and self.parameters:
             rows.append(("parameters", named(self.parameters)))
         return Facts(title.replace("static time", "static"), tuple(rows))
+
+
+def constructor_arguments(module: RiemannianModule) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """What a module was made with, by position and by name: a system file holds the call."""
+    return vars(module)["_made_with"]
+
+
+def checked_parameters(
+    module: RiemannianModule, theta: ArrayLike | Mapping[str, ArrayLike] | None
+) -> Array:
+    """Check a user's parameters and lay them flat; those not named have the module's values.
+
+    Raises:
+        SignatureError: For unknown names and wrong shapes.
+        DomainError: For NaN or infinite values.
+    """
+    if theta is None:
+        return module.theta
+    own = module.theta if isinstance(theta, Mapping) else None
+    return module.signature.parameters.pack(theta, f"{type(module).__name__}: parameters", own)
+
+
+def equations_of(module: RiemannianModule, x: Signals, u: Signals, p: Signals) -> Any:
+    """``(dx, y)`` in NumPy for one point, traceable.
+
+    Raises:
+        UnsupportedError: If the module has no exact form.
+    """
+    if isinstance(module, ExactForm):
+        return module.equations(x, u, p)
+    raise UnsupportedError(
+        f"{type(module).__name__} has no exact expressions, so it cannot be traced, saved or "
+        "proved about. Write it as a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
+    )

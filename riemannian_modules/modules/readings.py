@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # What the interface keeps in a module itself: parameters and signals are symbols of expressions.
 _INTERFACE = frozenset(
     [
-        "made_with",
+        "_made_with",
         "parameters",
         "_flat",
         "state",
@@ -80,7 +80,7 @@ class Retraced(abc.ABC):
         Raises:
             TraceError: If the equations cannot be traced, or give another map each time they run.
         """
-        if self._traced[0] != self.readings():
+        if self._traced[0] != self._read():
             vars(self).pop("_traced", None)
         return self._traced[1]
 
@@ -90,17 +90,17 @@ class Retraced(abc.ABC):
         Raises:
             TraceError: As of `expressions`.
         """
-        self.require_repeatable()
+        self._require_repeatable()
         return self._trace(theta)
 
-    def readings(self) -> tuple[Readings, ...]:
+    def _read(self) -> tuple[Readings, ...]:
         """What the equations read beside their arguments, noted down; the same while it is."""
         if not self._reads_more():
             return ()
-        self.notice_changes()
+        self._notice_changes()
         return (self._readings,)
 
-    def notice_changes(self) -> None:
+    def _notice_changes(self) -> None:
         """Forget what was made of the equations, where they read something that has changed."""
         readings = vars(self).get("_readings")
         if readings is None or readings.changed(self) is None:
@@ -118,15 +118,15 @@ class Retraced(abc.ABC):
         if self._reads_more():
             known = self._traced_before()
             if known is not None:
-                return self.readings(), known
+                return self._read(), known
             found = self._repeated()
             vars(self).pop("_readings", None)  # noted after the runs, which may write things down
-            readings = self.readings()
+            readings = self._read()
             traces = (_Trace(self.signature, self._readings, found), *_traces_of(type(self)))
             type(self)._traces = traces[:MOST_TRACES]
             return readings, found
-        self.require_repeatable()
-        return self.readings(), self._trace(None)
+        self._require_repeatable()
+        return self._read(), self._trace(None)
 
     def _traced_before(self) -> Expressions | None:
         """The expressions of another module of this class that reads the same, so has the same."""
@@ -136,7 +136,7 @@ class Retraced(abc.ABC):
                 return trace.expressions
         return None
 
-    def require_repeatable(self) -> None:
+    def _require_repeatable(self) -> None:
         """Raise TraceError where the equations, or those of a part, are not the same each time."""
         if self._reads_more():
             _ = self.expressions
@@ -165,6 +165,20 @@ class Retraced(abc.ABC):
             "would stay in the map. Make what changes an input, as noise in "
             "`inputs = space('w')` whose values `simulate` is given, a parameter or a state."
         )
+
+
+def readings_of(module: Retraced) -> tuple[Readings, ...]:
+    """What the equations read beside their arguments, noted down; the same while it is."""
+    return module._read()  # pyright: ignore[reportPrivateUsage] - a hook for subclasses alone
+
+
+def require_repeatable(module: Retraced) -> None:
+    """Refuse a module whose equations, or those of a part, are not the same each time.
+
+    Raises:
+        TraceError: For such a module.
+    """
+    module._require_repeatable()  # pyright: ignore[reportPrivateUsage] - likewise
 
 
 @final

@@ -19,8 +19,11 @@ from typing_extensions import override
 
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm
 from riemannian_modules.modules.differential import Jacobian
-from riemannian_modules.modules.module import Enclosure, LocalMetric, RiemannianModule, Time
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.evaluation import enclosure_of
+from riemannian_modules.modules.module import LocalMetric, RiemannianModule, Time, equations_of
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.spaces import Array, Signals
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @final
-class Resampled(RiemannianModule):
+class Resampled(RiemannianModule, EnclosedMap, ExactForm):
     """``x+ = f(f(...f(x, u)..., u), u), y = h(x, u)``: k steps of a module as one.
 
     States, ports and parameters are those of the module. Values cost k evaluations, Jacobians k
@@ -105,9 +108,9 @@ class Resampled(RiemannianModule):
     def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
         from riemannian_modules.arithmetic.interval_matrix import matmul
 
-        whole = self.module.enclose(x, u, theta)
+        whole = enclosure_of(self.module, x, u, theta)
         for _ in range(self.steps - 1):
-            e = self.module.enclose(whole.dx, u, theta)
+            e = enclosure_of(self.module, whole.dx, u, theta)
             B = matmul(e.A, whole.B) + e.B
             whole = Enclosure(e.dx, whole.y, matmul(e.A, whole.A), B, whole.C, whole.D)
         return whole
@@ -119,7 +122,7 @@ class Resampled(RiemannianModule):
 
         tracer, first, z = x.vector.tracer, None, x
         for _ in range(self.steps):
-            result = self.module.equations(z, u, p)
+            result = equations_of(self.module, z, u, p)
             dx, y = result if isinstance(result, tuple) and len(result) == 2 else (result, z.vector)
             first = y if first is None else first
             flat = flatten_result(dx, self.state, f"{type(self.module).__name__}: state", tracer)

@@ -18,8 +18,11 @@ from typing_extensions import override
 
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError, UnsupportedError
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm
 from riemannian_modules.modules.differential import Jacobian
-from riemannian_modules.modules.module import Enclosure, LocalMetric, RiemannianModule, Time
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.module import LocalMetric, RiemannianModule, Time
+from riemannian_modules.modules.ownership import Composite, Compound, owners_of, with_owners
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.spaces import Array, Signals, Space, batch_shape
 
@@ -30,7 +33,7 @@ HELD = "held"  # before the names of the outputs, as states
 
 
 @final
-class Sampled(RiemannianModule):
+class Sampled(RiemannianModule, Compound, EnclosedMap, ExactForm):
     """``u -> held y``: each sampling time ``y = h(x, u), x+ = f(x, u)``, held between.
 
     Its states are those of the module and the held outputs, named "held.NAME"; its ports and its
@@ -49,7 +52,6 @@ class Sampled(RiemannianModule):
     """
 
     time = Time.CONTINUOUS
-    has_ticks = True
 
     def __init__(
         self, module: RiemannianModule, sampling_time: float | tuple[float, str] | None = None
@@ -116,11 +118,11 @@ class Sampled(RiemannianModule):
     @override
     def owners(self) -> Mapping[str, RiemannianModule]:
         """Those of the module."""
-        return self.module.owners
+        return owners_of(self.module)
 
     @override
     def with_owners(self, changed: Mapping[int, RiemannianModule]) -> Self:
-        return type(self)(self.module.with_owners(changed), self.step.argument)
+        return type(self)(with_owners(self.module, changed), self.step.argument)
 
     @override
     def with_parameters(self, theta: ArrayLike | Mapping[str, ArrayLike]) -> Self:
@@ -140,3 +142,10 @@ class Sampled(RiemannianModule):
             "equations say nothing about what it does. Discretise the plant at the sampling time "
             "(a FlowMap, or DiscreteStateSpace) and prove that of the composite in discrete time."
         )
+
+
+def has_ticks(module: RiemannianModule) -> bool:
+    """Whether a module, or a leaf of a composite, acts at sampling times."""
+    return isinstance(module, Sampled) or (
+        isinstance(module, Composite) and any(map(has_ticks, module.nodes.values()))
+    )

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm
 from riemannian_modules.modules.differential import (
     Differential,
     Jacobian,
     dense_jacobian,
 )
-from riemannian_modules.modules.module import Enclosure, RiemannianModule, Time
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.spaces import Array, batch_shape
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class ParameterFreeDifferential(StaticDifferential):
         return np.zeros((0, t.shape[-1])), np.zeros((sizes[1], t.shape[-1]))
 
 
-class StructuredMap(RiemannianModule):
+class StructuredMap(RiemannianModule, EnclosedMap, ExactForm):
     """A map without state that writes `map_values`, `differential` and `enclose_map`."""
 
     time = Time.STATIC

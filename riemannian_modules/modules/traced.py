@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, final
 
@@ -19,8 +19,10 @@ from typing_extensions import override
 
 from riemannian_modules.door import number_array
 from riemannian_modules.errors import SignatureError, TraceError
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm, StagedMap
 from riemannian_modules.modules.differential import Jacobian, StagedDifferential
-from riemannian_modules.modules.module import Enclosure, RiemannianModule, Signature, Time
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.module import RiemannianModule, Signature, Time
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.spaces import Array, Signals
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from riemannian_modules.arithmetic.rounding import Mask
 
 
-class TracedModule(RiemannianModule):
+class TracedModule(RiemannianModule, ExactForm, EnclosedMap, StagedMap):
     """A module whose `equations` are traced; keyword arguments give parameters other values."""
 
     def __init__(self, **values: ArrayLike) -> None:
@@ -49,6 +51,7 @@ class TracedModule(RiemannianModule):
                 )
         self.parameters = {**self.parameters, **values}
 
+    @override
     @abc.abstractmethod
     def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
         """``(dx, y)`` in NumPy for one point; dx alone where no outputs are declared."""
@@ -56,9 +59,8 @@ class TracedModule(RiemannianModule):
     @cached_property
     @override
     def signature(self) -> Signature:
-        if not self.outputs.ports:
-            self.outputs = self.state
-        return super().signature
+        declared = super().signature
+        return declared if declared.outputs.ports else replace(declared, outputs=declared.state)
 
     @cached_property
     def _values(self) -> Callable[[Array, Array, Array], Array]:
@@ -88,18 +90,18 @@ class TracedModule(RiemannianModule):
 
     @override
     def forward(self, x: Array, u: Array, theta: Array) -> tuple[Array, Array]:
-        self.notice_changes()
+        self._notice_changes()
         values, n = self._values(x, u, theta), self.state.size
         return values[..., :n], values[..., n:]
 
     @override
     def output(self, x: Array, u: Array, theta: Array) -> Array:
-        self.notice_changes()
+        self._notice_changes()
         return self._outputs(x, u, theta)
 
     @override
     def jacobian(self, x: Array, u: Array, theta: Array) -> Jacobian:
-        self.notice_changes()
+        self._notice_changes()
         J, n, m = self._jacobian(x, u, theta), self.state.size, self.inputs.size
         top, low = J[..., :n, :], J[..., n:, :]
         return Jacobian(
@@ -111,7 +113,7 @@ class TracedModule(RiemannianModule):
     def output_then_differential(
         self, x: Array, u: Array, theta: Array
     ) -> tuple[Array, Callable[[], StagedDifferential]]:
-        self.notice_changes()
+        self._notice_changes()
         y, signals, parameters = self._outputs_then_slopes(x, u, theta)
         return y, lambda: StagedDifferential(signals, parameters, self.state.size)
 

@@ -30,13 +30,8 @@ from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.graph import ModuleGraph, Wiring
 from riemannian_modules.metrics import Factor, Metric
 from riemannian_modules.modules.differential import Differential, Jacobian
-from riemannian_modules.modules.module import (
-    Enclosure,
-    LocalMetric,
-    Point,
-    RiemannianModule,
-    Signature,
-)
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.module import LocalMetric, Point, RiemannianModule, Signature
 from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.region import Ball, Box, Linear
 from riemannian_modules.results.keep import Fields, Keep, NotKept, Own

@@ -18,7 +18,7 @@ from typing import Any, final
 import riemannian_modules.modules as room
 from riemannian_modules.door import keywords
 from riemannian_modules.modules.expression_module import ExpressionModule
-from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.module import RiemannianModule, constructor_arguments
 from riemannian_modules.modules.traced import TracedModule
 
 
@@ -53,7 +53,7 @@ class Constructor:
 
     def named(self, module: RiemannianModule) -> dict[str, Any]:
         """The keywords that make ``module`` again, less values of parameters."""
-        args, kwargs = module.made_with
+        args, kwargs = constructor_arguments(module)
         bound = constructor_signature(self.cls).bind(*args, **kwargs).arguments
         rows = {name: value for name, value in bound.items() if name in self.arguments}
         reserved = {*self.arguments, "type", "parameters"}

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from riemannian_modules.modules.evaluation import (
+    output_then_differential,
+    output_with_differential,
+    push_forward,
+)
 from riemannian_modules.modules.module import Point
 from riemannian_modules.spaces import Array
 from riemannian_modules.testing.subject import Subject, check, check_close, flat
@@ -74,12 +79,12 @@ def _check_products(subject: Subject, at: Point, batch: tuple[int, ...]) -> None
     pushed = d.push(t_x, t_u)
     same("push: dx", pushed[0], t_dx)
     same("push: y", pushed[1], t_y)
-    _, together = subject.module.push_forward(at.x, at.u, at.theta, t_x, t_u)
+    _, together = push_forward(subject.module, at.x, at.u, at.theta, t_x, t_u)
     same("push_forward: dx", together[0], t_dx)
     same("push_forward: y", together[1], t_y)
-    _, shared = subject.module.output_with_differential(at.x, at.u, at.theta)
+    _, shared = output_with_differential(subject.module, at.x, at.u, at.theta)
     same("output_with_differential: push_outputs", shared.push_outputs(t_x, t_u), t_y)
-    _, rest = subject.module.output_then_differential(at.x, at.u, at.theta)
+    _, rest = output_then_differential(subject.module, at.x, at.u, at.theta)
     later, F_t = rest(), J.F @ t_theta
     same("output_then_differential: push_outputs", later.push_outputs(t_x, t_u), t_y)
     same(

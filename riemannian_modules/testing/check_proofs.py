@@ -6,7 +6,9 @@ import numpy as np
 
 from riemannian_modules.arithmetic.interval import Interval, interval
 from riemannian_modules.errors import TraceError, UnsupportedError
-from riemannian_modules.modules.module import Enclosure, Point
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.evaluation import enclosure_of
+from riemannian_modules.modules.module import Point
 from riemannian_modules.spaces import Array
 from riemannian_modules.testing.subject import SLACK, Subject, check, check_close
 
@@ -24,7 +26,7 @@ def check_enclosure(subject: Subject) -> None:
         interval(middle.theta, middle.theta),
     ]
     try:
-        enclosure = subject.module.enclose(*boxes)
+        enclosure = enclosure_of(subject.module, *boxes)
     except UnsupportedError:
         return
     for k in range(BOXES):

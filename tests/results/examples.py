@@ -14,7 +14,8 @@ from riemannian_modules.claims import norms, wanted_norms
 from riemannian_modules.engine.estimate import Estimate
 from riemannian_modules.metrics import Factor, Metric
 from riemannian_modules.modules.differential import Differential, Jacobian
-from riemannian_modules.modules.module import Enclosure, LocalMetric, Point, Signature
+from riemannian_modules.modules.enclosure import Enclosure
+from riemannian_modules.modules.module import LocalMetric, Point, Signature
 from riemannian_modules.modules.sampling_time import SamplingTime
 from riemannian_modules.region import Ball, Linear
 from riemannian_modules.spec.system import FitTask, Goal, Simulation, System
@@ -169,7 +170,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     certify.NetworkBound: lambda: certify.network_bound(network(), -np.ones(2), np.ones(2)),
     certify.TableRow: lambda: certify.network_table(certify.certify_network(network()))[0],
     certify.LogNormBound: lambda: certify.LogNormBound(-0.1),
-    certify.LipschitzBound: lambda: rm.Affine([[2.0]]).contraction_rate(),
+    certify.LipschitzBound: lambda: rm.local_rate(rm.Affine([[2.0]])),
     certify.ConservationLaw: lambda: certify.conservation_laws(Reaction())[0],
     certify.Symmetry: lambda: certify.symmetries(rm.Integrator(2))[0],
     certify.Horizontal: lambda: certify.across_laws(Reaction()),

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.modules.module import RiemannianModule
+from riemannian_modules.modules.ownership import Compound
 from riemannian_modules.modules.structured_map import StaticDifferential, StructuredMap
 from riemannian_modules.spaces import Array, Signals
 
@@ -62,7 +63,7 @@ class BorrowedDifferential(StaticDifferential):
 
 
 @final
-class Borrowed(StructuredMap):
+class Borrowed(StructuredMap, Compound):
     """``y = f(u; theta[places])`` with the parameters theta of another module.
 
     Args:

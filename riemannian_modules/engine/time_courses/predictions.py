@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.engine.time_courses.model import CourseModel
 from riemannian_modules.errors import RiemannianError, UnsupportedError
+from riemannian_modules.modules.capability import StatedAccuracy
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.spaces import Array, space
@@ -23,7 +24,7 @@ _REMEMBERED = 4
 
 
 @final
-class Predictions(RiemannianModule):
+class Predictions(RiemannianModule, StatedAccuracy):
     """``row, parameters -> mean, log sigma`` of that row's measurement; NaN where it is undefined.
 
     The parameters stand on their scales of search. One integration of every experiment serves all
