@@ -35,7 +35,7 @@ ROOMS = {
 INTERNAL = {
     *("arithmetic", "cli", "graph", "integration", "modules", "examples"),
     *("claims", "terms", "evidence", "search"),
-    *("bound", "canvas", "csv_table", "door", "recomputed", "region", "shown", "spaces"),
+    *("arrays", "bound", "canvas", "csv_table", "door", "recomputed", "region", "shown", "spaces"),
     *("strict_json", "units", "version", "whole_file"),
 }
 
@@ -144,7 +144,7 @@ def _rooms_text() -> str:
         + " |"
         for room, title in ROOMS.items()
     ]
-    table = "\n".join(["| room | import | names |", "| --- | --- | --- |", *rows])
+    table = "\n".join(["| package | import | names |", "| --- | --- | --- |", *rows])
     return f"# Reference\n\nEach public name has a page, made from its docstring.\n\n{table}\n"
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from riemannian_modules.errors import DomainError, SignatureError, SpecError
 from riemannian_modules.whole_file import read_text
 
-Rows = list[tuple[int, list[str]]]
+NumberedRows = list[tuple[int, list[str]]]
 
 
-def read_rows(path: str | os.PathLike[str]) -> Rows:
+def read_rows(path: str | os.PathLike[str]) -> NumberedRows:
     """The rows of a CSV file in UTF-8, gzipped or not, each with its line; blank ones are left out.
 
     Raises:

@@ -52,7 +52,12 @@ def number_array(
 
 
 def number(where: str, value: object) -> float:
-    """One finite number as a float; raises SignatureError or DomainError."""
+    """One finite number as a float.
+
+    Raises:
+        SignatureError: If it is no number, or more than one.
+        DomainError: If it is not finite.
+    """
     array = number_array(where, value)
     if array.size != 1:
         raise SignatureError(f"{where}: expected one number, got an array of shape {array.shape}.")
@@ -76,7 +81,11 @@ def whole_number(
 
 
 def text(where: str, value: object) -> str:
-    """A string, which may be empty; raises SignatureError."""
+    """A string, which may be empty.
+
+    Raises:
+        SignatureError: If it is no string.
+    """
     if not isinstance(value, str):
         raise SignatureError(f"{where}: expected a string, got {brief(value)}.")
     return value
@@ -88,7 +97,11 @@ def names(where: str, value: object) -> tuple[str, ...]:
 
 
 def name_list(where: str, value: object, expected: str) -> list[str]:
-    """Names separated by blanks, or in a list or tuple; raises SignatureError."""
+    """Names separated by blanks, or in a list or tuple.
+
+    Raises:
+        SignatureError: If it is neither.
+    """
     if isinstance(value, str):
         return value.split()
     if not isinstance(value, (list, tuple)):
@@ -129,6 +142,9 @@ def keywords(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The free keywords of a constructor, of which a mapping under ``name`` holds more.
 
     So that those can be given which are words of the constructor itself. Raises SignatureError.
+
+    Raises:
+        SignatureError: If a keyword is given both ways.
     """
     inner = given.get(name)
     if not isinstance(inner, Mapping):

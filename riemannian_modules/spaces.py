@@ -191,7 +191,11 @@ class Space(Shown):
         return self.ports[self.position(name)]
 
     def position(self, name: str) -> int:
-        """The position of a port; raises SignatureError with the known names."""
+        """The position of a port.
+
+        Raises:
+            SignatureError: If it is no port, with the known names.
+        """
         try:
             return self.index[name]
         except (KeyError, TypeError):
@@ -294,7 +298,11 @@ class Space(Shown):
         return tuple(port.unit for port in self.ports for _ in range(port.size))
 
     def check_names(self, names: Iterable[str], where: str) -> None:
-        """Raise SignatureError unless all are names of ports or coordinates; says what is near."""
+        """Check that all are names of ports or coordinates; the error says what is near.
+
+        Raises:
+            SignatureError: If one is none.
+        """
         unknown = [n for n in names if n not in self.index and n not in self._coordinate_places]
         if unknown:
             hint = did_you_mean([str(n) for n in unknown], self.names)

@@ -18,7 +18,7 @@ CHECKER = "contraction_checker"
 
 # A room imports only from the floors below it, lowest first.
 FLOORS = (
-    {"errors", "version"},
+    {"arrays", "errors", "version"},
     {"door", "recomputed", "shown", "whole_file", "canvas"},
     {"strict_json", "csv_table", "units"},
     {"spaces", "bound"},

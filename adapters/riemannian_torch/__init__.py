@@ -20,7 +20,7 @@ from riemannian_torch.gauss_newton.metric_choice import (
 from riemannian_torch.gauss_newton.optimizer import GaussNewton
 from riemannian_torch.graph_from_torch import from_torch
 from riemannian_torch.laplace_posterior.laplace import laplace
-from riemannian_torch.laplace_posterior.posterior import Posterior, Prediction
+from riemannian_torch.laplace_posterior.posterior import LaplacePrediction, Posterior
 from riemannian_torch.origin import TorchOrigin
 from riemannian_torch.torch_composite import TorchComposite, to_torch
 from riemannian_torch.torch_module import TorchModule
@@ -30,10 +30,10 @@ __all__ = [
     "DiagnosisLog",
     "GaussNewton",
     "JointMetric",
+    "LaplacePrediction",
     "LayerDiagnosis",
     "LayerMetric",
     "Posterior",
-    "Prediction",
     "ResidualMetric",
     "TorchComposite",
     "TorchModule",

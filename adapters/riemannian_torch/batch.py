@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
-from riemannian_torch.point_map import Function
+from riemannian_torch.point_map import TensorMap
 
 # (function of one point, which arguments have a leading axis, the arguments) -> results, stacked
 Mapped: TypeAlias = Callable[[Callable[..., Tensor], Sequence[bool], Sequence[Tensor]], Tensor]
@@ -53,10 +53,10 @@ class Rules:
     """
 
     over: Mapped
-    push: Callable[[Mapped, Function, Tensor, Tensor, Tensor], Tensor]
+    push: Callable[[Mapped, TensorMap, Tensor, Tensor, Tensor], Tensor]
 
 
-def push_forward(over: Mapped, function: Function, theta: Tensor, u: Tensor, t: Tensor) -> Tensor:
+def push_forward(over: Mapped, function: TensorMap, theta: Tensor, u: Tensor, t: Tensor) -> Tensor:
     """``D t`` by forward differentiation; t (k, m), the result (k, q). Cost: k evaluations."""
 
     def one(column: Tensor) -> Tensor:
@@ -66,21 +66,21 @@ def push_forward(over: Mapped, function: Function, theta: Tensor, u: Tensor, t: 
     return over(one, (True,), (t,))
 
 
-def push_by_rows(over: Mapped, function: Function, theta: Tensor, u: Tensor, t: Tensor) -> Tensor:
+def push_by_rows(over: Mapped, function: TensorMap, theta: Tensor, u: Tensor, t: Tensor) -> Tensor:
     """``D t`` where torch has no forward rule: D from its q rows, each pulled back."""
     y = function(theta, u)
     rows = pull(over, function, theta, u, torch.eye(len(y), dtype=y.dtype, device=y.device))
     return t @ rows.T
 
 
-def pull(over: Mapped, function: Function, theta: Tensor, u: Tensor, p: Tensor) -> Tensor:
+def pull(over: Mapped, function: TensorMap, theta: Tensor, u: Tensor, p: Tensor) -> Tensor:
     """``D^T p``; p (k, q), the result (k, m). Cost: one evaluation and k reverse ones."""
     reverse: Any = vjp(lambda v: function(theta, v), u)[1]
     return over(lambda column: reverse(column)[0], (True,), (p,))
 
 
 def pull_parameters(
-    over: Mapped, function: Function, theta: Tensor, u: Tensor, p: Tensor
+    over: Mapped, function: TensorMap, theta: Tensor, u: Tensor, p: Tensor
 ) -> Tensor:
     """``F^T p``; p (k, q), the result (k, p). Cost: one evaluation and k reverse ones."""
     reverse: Any = vjp(lambda v: function(v, u), theta)[1]
@@ -88,7 +88,7 @@ def pull_parameters(
 
 
 def pull_parameters_sum(
-    over: Mapped, function: Function, theta: Tensor, u: Tensor, p: Tensor
+    over: Mapped, function: TensorMap, theta: Tensor, u: Tensor, p: Tensor
 ) -> Tensor:
     """``F^T p`` summed over points; u (points, m), p (k, points, q), the result (k, p).
 
@@ -100,7 +100,7 @@ def pull_parameters_sum(
 
 
 def push_parameters(
-    over: Mapped, function: Function, theta: Tensor, u: Tensor, t: Tensor
+    over: Mapped, function: TensorMap, theta: Tensor, u: Tensor, t: Tensor
 ) -> Tensor:
     """``F t`` by forward differentiation; u (points, m), t (k, p), the result (k, points, q)."""
 
@@ -111,7 +111,7 @@ def push_parameters(
     return torch.stack(pushed)
 
 
-def find_rules(function: Function, theta: Tensor, u: Tensor, outputs: int) -> Rules:
+def find_rules(function: TensorMap, theta: Tensor, u: Tensor, outputs: int) -> Rules:
     """The fastest rules that this function allows, tried on two points with three columns each."""
     # Numbers that differ, for some of torch's rules take one axis for another.
     points, p = torch.stack([u, u]), u.new_zeros(2, 3, outputs)
@@ -132,7 +132,7 @@ def find_rules(function: Function, theta: Tensor, u: Tensor, outputs: int) -> Ru
     return Rules(over, push_forward)
 
 
-def _probe(over: Mapped, function: Function, theta: Tensor, points: Tensor, p: Tensor) -> None:
+def _probe(over: Mapped, function: TensorMap, theta: Tensor, points: Tensor, p: Tensor) -> None:
     over(lambda v: function(theta, v), (True,), (points,))
     over(lambda v, c: pull(over, function, theta, v, c), (True, True), (points, p))
     if len(theta):

@@ -25,9 +25,11 @@ from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.spaces import Array
 from riemannian_torch.batch import Mapped, one_by_one
 from riemannian_torch.point_map import PointMap, pure
-from riemannian_torch.tensors import Kind, array, kind_of
+from riemannian_torch.tensors import TensorKind, array, kind_of
 
-Line: TypeAlias = Callable[[Array], tuple[Array, Array]]  # places on a line -> values, slopes
+ValuesAlong: TypeAlias = Callable[
+    [Array], tuple[Array, Array]
+]  # places on a line -> values, slopes
 
 MANY = 100_000  # parameters, of which there is one copy at a time
 LINES, PIECES, FINER = 3, 16, 4
@@ -60,7 +62,7 @@ class _NotRunError(Exception):
     """The model does not run in float64, or at the points that were tried."""
 
 
-def _check_line(point_map: PointMap, theta: Array, line: Line) -> None:
+def _check_line(point_map: PointMap, theta: Array, line: ValuesAlong) -> None:
     length = 1.0 / PIECES
     places = np.linspace(0.0, 1.0, PIECES + 1)
     values, slopes = line(places)
@@ -82,10 +84,10 @@ def _check_line(point_map: PointMap, theta: Array, line: Line) -> None:
 
 def _line(
     point_map: PointMap, over: Mapped, theta: Array, outputs: int, rng: np.random.Generator
-) -> Line:
+) -> ValuesAlong:
     """A random combination of the outputs along a random line through parameters and inputs."""
     own = kind_of(point_map.model)
-    kind = Kind(torch.float64, own.device)
+    kind = TensorKind(torch.float64, own.device)
     function, constants = point_map.function(kind.dtype)
     m, p = point_map.inputs.size, len(theta)
     u, along_u = kind.tensor(0.3 * rng.standard_normal(m)), kind.tensor(4 * rng.standard_normal(m))

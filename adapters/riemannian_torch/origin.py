@@ -8,17 +8,15 @@ from typing import final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from typing_extensions import override
 
+from riemannian_modules.arrays import Places
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.graph import ModuleGraph
 from riemannian_modules.shown import Facts, Shown, counted, listed
 from riemannian_torch.layers.borrowed import Borrowed
 from riemannian_torch.torch_module import TorchModule
-
-Places = NDArray[np.intp]
 
 
 @final

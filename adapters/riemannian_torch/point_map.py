@@ -21,7 +21,7 @@ from riemannian_modules.spaces import Port, Space
 from riemannian_torch.places import slots, untouched
 from riemannian_torch.tensors import kind_of
 
-Function: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+TensorMap: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 @final
@@ -34,7 +34,7 @@ class PointMap:
     parameters: Space
     where: str
 
-    def function(self, dtype: torch.dtype | None = None) -> tuple[Function, dict[str, Tensor]]:
+    def function(self, dtype: torch.dtype | None = None) -> tuple[TensorMap, dict[str, Tensor]]:
         """``(theta, u) -> y`` on flat tensors of one point, and the constants that it reads.
 
         The constants are of the model's type, or of ``dtype`` where they are real.
@@ -127,7 +127,11 @@ def output_space(named: Mapping[str, Tensor]) -> Space:
 
 @contextmanager
 def pure(point_map: PointMap, constants: Mapping[str, Tensor]) -> Generator[None]:
-    """Raise UnsupportedError where the model draws at random, changes its buffers or cannot run."""
+    """Refuse a model that draws at random, changes its buffers or cannot run.
+
+    Raises:
+        UnsupportedError: For such a model.
+    """
     where, device = point_map.where, kind_of(point_map.model).device
     versions = {name: values._version for name, values in constants.items()}
     before = _random_state(device)

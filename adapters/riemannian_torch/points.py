@@ -13,10 +13,10 @@ from torch import Tensor
 
 from riemannian_modules.spaces import Array
 from riemannian_torch.batch import Mapped, Rules, pull_parameters_sum, push_parameters
-from riemannian_torch.point_map import Function, PointMap, pure
-from riemannian_torch.tensors import Kind, array
+from riemannian_torch.point_map import PointMap, TensorMap, pure
+from riemannian_torch.tensors import TensorKind, array
 
-Rule: TypeAlias = Callable[[Mapped, Function, Tensor, Tensor, Tensor], Tensor]
+BatchRule: TypeAlias = Callable[[Mapped, TensorMap, Tensor, Tensor, Tensor], Tensor]
 
 
 @final
@@ -34,9 +34,9 @@ class Points:
         u: Inputs (..., m).
     """
 
-    function: Function
+    function: TensorMap
     constants: Mapping[str, Tensor]
-    kind: Kind
+    kind: TensorKind
     rules: Rules
     point_map: PointMap
     theta: Array
@@ -52,7 +52,7 @@ class Points:
         with torch.no_grad():
             return self._over(self.function, self.batch, (), (outputs,))
 
-    def columns(self, rule: Rule, given: Array, rows: int) -> Array:
+    def columns(self, rule: BatchRule, given: Array, rows: int) -> Array:
         """Apply ``rule`` to tangents or cotangents (..., size, k); the result is (..., rows, k)."""
         batch, k = np.broadcast_shapes(self.batch, given.shape[:-2]), given.shape[-1]
 

@@ -20,7 +20,7 @@ from riemannian_modules.spaces import Array
 
 @final
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TensorKind:
     """The floating type and the device that a model computes with."""
 
     dtype: torch.dtype
@@ -42,12 +42,12 @@ class Kind:
         return torch.from_numpy(np.ascontiguousarray(values))
 
 
-def kind_of(model: nn.Module) -> Kind:
+def kind_of(model: nn.Module) -> TensorKind:
     """The model's kind now, told by its first floating tensor; float64 where it has none."""
     for values in chain(model.parameters(), model.buffers()):
         if values.is_floating_point():
-            return Kind(values.dtype, values.device)
-    return Kind(torch.float64, torch.device("cpu"))
+            return TensorKind(values.dtype, values.device)
+    return TensorKind(torch.float64, torch.device("cpu"))
 
 
 def array(values: Tensor) -> Array:
@@ -56,7 +56,11 @@ def array(values: Tensor) -> Array:
 
 
 def check_numbers(where: str, model: nn.Module) -> None:
-    """UnsupportedError unless the model computes in one of float64 and float32, on one device."""
+    """Check that the model computes in one of float64 and float32, on one device.
+
+    Raises:
+        UnsupportedError: For a model that does not.
+    """
     named = [*model.named_parameters(), *model.named_buffers()]
     lazy = [name for name, values in named if torch.nn.parameter.is_lazy(values)]
     if lazy:

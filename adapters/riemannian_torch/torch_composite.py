@@ -26,9 +26,9 @@ from riemannian_modules.modules.sampled import has_ticks
 from riemannian_modules.spaces import Array, Space
 from riemannian_torch.tensors import array
 from riemannian_torch.torch_module import TorchModule
-from riemannian_torch.writing.leaves import Leaf, Parameters, TheirMap, written_leaf
+from riemannian_torch.writing.leaves import Parameters, TheirMap, WrittenLeaf, written_leaf
 
-Ports: TypeAlias = Mapping[str, Tensor]
+PortTensors: TypeAlias = Mapping[str, Tensor]
 _Known: TypeAlias = list[dict[tuple[int, int], Tensor]]
 
 
@@ -87,7 +87,7 @@ class TorchComposite(nn.Module):
         held: dict[int, tuple[nn.Module, dict[str, tuple[nn.Module, str]]]] = {}
         for name, owner in graph.owners.items():
             held[id(owner)] = self._hold(name if graph is module else "", owner)
-        written: dict[int, Leaf] = {}
+        written: dict[int, WrittenLeaf] = {}
         for leaf in self._plan.leaves:
             (owner,) = owners_of(leaf.module).values()
             model, places = held[id(owner)]
@@ -126,7 +126,7 @@ class TorchComposite(nn.Module):
         return model, places
 
     @override
-    def forward(self, first: Tensor | Ports, u: Tensor | Ports | None = None) -> Any:
+    def forward(self, first: Tensor | PortTensors, u: Tensor | PortTensors | None = None) -> Any:
         """The outputs of a static map, else the state's derivative or successor and the outputs.
 
         Args:
@@ -183,7 +183,7 @@ class TorchComposite(nn.Module):
             parts[p.target.start] = u.new_zeros((*u.shape[:-1], p.target.stop - p.target.start))
         return _joined([parts[start] for start in sorted(parts)], u)
 
-    def _written(self, i: int) -> Leaf:
+    def _written(self, i: int) -> WrittenLeaf:
         found: Any = self._leaves[i]
         return found
 
@@ -238,7 +238,7 @@ def _joined(parts: list[Tensor], like: Tensor) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
-def _flat(what: str, space: _Ports, given: Tensor | Ports) -> Tensor:
+def _flat(what: str, space: _Ports, given: Tensor | PortTensors) -> Tensor:
     """What was given, flat (..., size)."""
     if isinstance(given, Tensor):
         shape = space.axes
@@ -268,7 +268,9 @@ def _flat(what: str, space: _Ports, given: Tensor | Ports) -> Tensor:
     return torch.cat([part.expand(*batch, -1) for part in parts], dim=-1)
 
 
-def _as_given(space: _Ports, flat: Tensor, like: Tensor | Ports) -> Tensor | dict[str, Tensor]:
+def _as_given(
+    space: _Ports, flat: Tensor, like: Tensor | PortTensors
+) -> Tensor | dict[str, Tensor]:
     """Flat numbers as a mapping where ``like`` is one, else as a tensor."""
     if isinstance(like, Tensor):
         return flat if space.axes is None else flat.unflatten(-1, space.axes)

@@ -13,7 +13,11 @@ from riemannian_modules.errors import UnsupportedError
 
 
 def check_maps(where: str, model: nn.Module) -> None:
-    """UnsupportedError that names the first layer which is no map of one point, and the mend."""
+    """Refuse a model by its first layer which is no map of one point, with the mend.
+
+    Raises:
+        UnsupportedError: For a model with such a layer.
+    """
     for name, layer in model.named_modules():
         fault = _fault(layer)
         if fault:

@@ -20,7 +20,7 @@ from riemannian_modules.arithmetic.expression import too_deep
 from riemannian_modules.arithmetic.rounding import nearest_float
 from riemannian_modules.errors import UnsupportedError
 
-Groups = tuple[tuple[sp.Symbol, ...], ...]
+SymbolGroups = tuple[tuple[sp.Symbol, ...], ...]
 
 FUNCTION_NAMES: dict[Any, str] = {
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan",
@@ -216,7 +216,7 @@ class Target(Protocol):
 class Writer:
     """Writes one assignment for each distinct subterm and remembers its name."""
 
-    def __init__(self, target: Target, groups: Groups) -> None:
+    def __init__(self, target: Target, groups: SymbolGroups) -> None:
         self.target = target
         self.lines: list[str] = []
         self.names: dict[Any, str] = {}
@@ -333,13 +333,15 @@ RELATION_NAMES: dict[Any, str] = {
 }  # fmt: skip
 
 
-def _build(target: Target, expressions: tuple[Any, ...], groups: Groups) -> Callable[..., Any]:
+def _build(
+    target: Target, expressions: tuple[Any, ...], groups: SymbolGroups
+) -> Callable[..., Any]:
     writer = _writer(target, groups)
     results = _tuple_of(writer, expressions)
     return _function(target, groups, [*writer.lines, f"return {results}"])
 
 
-def _writer(target: Target, groups: Groups) -> Writer:
+def _writer(target: Target, groups: SymbolGroups) -> Writer:
     writer = Writer(target, groups)
     writer.names[sp.true], writer.names[sp.false] = "True", "False"
     return writer
@@ -350,7 +352,7 @@ def _tuple_of(writer: Writer, expressions: tuple[Any, ...]) -> str:
     return f"({''.join(f'{writer.write(e)}, ' for e in expressions)})"
 
 
-def _function(target: Target, groups: Groups, lines: list[str]) -> Callable[..., Any]:
+def _function(target: Target, groups: SymbolGroups, lines: list[str]) -> Callable[..., Any]:
     """The function of one argument for each group of symbols that runs some lines of code."""
     unpacks = [
         f"{''.join(f'{prefix}{i}, ' for i in range(len(group)))}= {prefix}"
@@ -365,7 +367,9 @@ def _function(target: Target, groups: Groups, lines: list[str]) -> Callable[...,
 
 
 @lru_cache(maxsize=512)
-def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[..., tuple[Any, ...]]:
+def compile_floats(
+    expressions: tuple[Any, ...], groups: SymbolGroups
+) -> Callable[..., tuple[Any, ...]]:
     """A function of one sequence of numbers or arrays for each group of symbols.
 
     Returns:
@@ -380,7 +384,7 @@ def compile_floats(expressions: tuple[Any, ...], groups: Groups) -> Callable[...
 
 @lru_cache(maxsize=512)
 def compile_in_stages(
-    now: tuple[Any, ...], later: tuple[tuple[Any, ...], ...], groups: Groups
+    now: tuple[Any, ...], later: tuple[tuple[Any, ...], ...], groups: SymbolGroups
 ) -> Callable[..., tuple[Any, ...]]:
     """As `compile_floats`, some expressions at once, and parts of others when they are asked for.
 
@@ -407,7 +411,7 @@ def compile_in_stages(
 
 @lru_cache(maxsize=512)
 def compile_intervals(
-    expressions: tuple[Any, ...], groups: Groups
+    expressions: tuple[Any, ...], groups: SymbolGroups
 ) -> Callable[..., tuple[Any, ...]]:
     """As `compile_floats`, on intervals; each result holds the exact value anywhere in the box."""
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -17,15 +17,15 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.compile import (
-    Groups,
+    SymbolGroups,
     Writer,
     compile_floats,
     float_text,
     small_power,
 )
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.spaces import Array
 
-Numbers = Sequence[float]
 ScalarMap = Callable[[Numbers, Numbers], Numbers]
 
 _MATH: dict[str, str] = {
@@ -101,7 +101,7 @@ class _Scalars:
 
 @lru_cache(maxsize=512)
 def _scalar_factory(
-    expressions: tuple[Any, ...], moving: Groups, fixed: tuple[sp.Symbol, ...]
+    expressions: tuple[Any, ...], moving: SymbolGroups, fixed: tuple[sp.Symbol, ...]
 ) -> Callable[[Numbers], ScalarMap]:
     """Compile ``bind(p) -> f(x, u)``; the lines that depend on p alone stand outside of f."""
     target = _Scalars()
@@ -136,7 +136,7 @@ def _unpacking(prefix: str, count: int) -> str:
     return f"{''.join(f'{prefix}{i}, ' for i in range(count))}= {prefix}" if count else ""
 
 
-def compile_scalars(expressions: tuple[Any, ...], groups: Groups, theta: Array) -> ScalarMap:
+def compile_scalars(expressions: tuple[Any, ...], groups: SymbolGroups, theta: Array) -> ScalarMap:
     """A function ``f(x, u)`` of two sequences of Python floats, with the parameters fixed.
 
     Args:

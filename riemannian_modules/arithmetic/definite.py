@@ -19,7 +19,7 @@ import numpy as np
 
 from riemannian_modules.arithmetic.interval_array import Interval
 from riemannian_modules.arithmetic.interval_matrix import (
-    Ball,
+    MatrixBall,
     as_ball,
     ball_matmul,
     nonnegative_matmul_up,
@@ -112,7 +112,7 @@ def _order(matrices: Array) -> int:
 
 
 @quiet
-def largest_eigenvalue_bound(S: Interval | Ball | Array) -> Array:
+def largest_eigenvalue_bound(S: Interval | MatrixBall | Array) -> Array:
     """Upper bound of the largest eigenvalue of the symmetric part over each ``S`` (..., n, n).
 
     The smaller of two bounds in an approximate eigenbasis of the centre: the radius rotated into
@@ -125,18 +125,20 @@ def largest_eigenvalue_bound(S: Interval | Ball | Array) -> Array:
     ball = _symmetric_part(as_ball(S))
     finite = np.asarray(np.isfinite(ball.centre + ball.radius).all(axis=(-1, -2)))
     H = np.where(finite[..., None, None], ball.centre, 0.0)
-    V = Ball(_approximate_eigenvectors(H), np.zeros_like(H))
+    V = MatrixBall(_approximate_eigenvectors(H), np.zeros_like(H))
     n = H.shape[-1]
     defect = ball_matmul(V.mT, V)
     defect_radius = sum_up(np.abs(defect.centre - np.eye(n))) + defect.radius
     # Row sums bound the spectral norm of a symmetric matrix; doubling covers the roundings of this
     # line.
     e = 2.0 * _row_sums_up(defect_radius).max(axis=-1)
-    rotated = ball_matmul(V.mT, ball_matmul(Ball(H, np.zeros_like(H)), V))
+    rotated = ball_matmul(V.mT, ball_matmul(MatrixBall(H, np.zeros_like(H)), V))
     share = nonnegative_matmul_up(
         np.abs(V.centre).swapaxes(-1, -2), nonnegative_matmul_up(ball.radius, np.abs(V.centre))
     )
-    together = _unrotated(_gershgorin(Ball(rotated.centre, sum_up(rotated.radius + share))), e)
+    together = _unrotated(
+        _gershgorin(MatrixBall(rotated.centre, sum_up(rotated.radius + share))), e
+    )
     apart = sum_up(_unrotated(_gershgorin(rotated), e) + _perron_bound(ball.radius))
     bound = np.minimum(together, apart)
     return np.where(finite & (e < 0.5) & ~np.isnan(bound), bound, np.inf)
@@ -148,7 +150,7 @@ def smallest_eigenvalue_bound(S: Interval | Array) -> Array:
 
 
 @quiet
-def spectral_norm_bound(A: Interval | Ball | Array) -> Array:
+def spectral_norm_bound(A: Interval | MatrixBall | Array) -> Array:
     """Upper bound of the spectral norm over each ``A`` (..., n, m); ``inf`` where undecided.
 
     The smaller of two: ``|A| <= |centre| + |radius|``, each squared being the largest eigenvalue of
@@ -158,7 +160,7 @@ def spectral_norm_bound(A: Interval | Ball | Array) -> Array:
     ball = as_ball(A)
     if ball.centre.shape[-1] > ball.centre.shape[-2]:
         ball = ball.mT
-    centre = Ball(ball.centre, np.zeros_like(ball.centre))
+    centre = MatrixBall(ball.centre, np.zeros_like(ball.centre))
     squared = largest_eigenvalue_bound(ball_matmul(centre.mT, centre))
     norm = sum_up(np.sqrt(np.maximum(squared, 0.0)))
     if ball.radius.any():
@@ -173,7 +175,7 @@ def spectral_norm_bound(A: Interval | Ball | Array) -> Array:
     return np.where(np.isfinite(ball.radius).all(axis=(-1, -2)) & ~np.isnan(norm), norm, np.inf)
 
 
-def _symmetric_part(ball: Ball) -> Ball:
+def _symmetric_part(ball: MatrixBall) -> MatrixBall:
     H, R = ball.centre, ball.radius
     _order(H)
     transposed_H, transposed_R = H.swapaxes(-1, -2), R.swapaxes(-1, -2)
@@ -182,7 +184,7 @@ def _symmetric_part(ball: Ball) -> Ball:
     # Halving is exact but for underflow, which product_up pads; the sum is off by at most ulp / 2.
     centre = 0.5 * (H + transposed_H)
     radius = sum_up(product_up(0.5 * sum_up(R + transposed_R)) + product_up(ULP * np.abs(centre)))
-    return Ball(centre, radius)
+    return MatrixBall(centre, radius)
 
 
 def _perron_vector(R: Array, start: Array) -> Array:
@@ -208,7 +210,7 @@ def _row_sums_up(R: Array) -> Array:
     return nonnegative_matmul_up(R, np.ones((R.shape[-1], 1)))[..., 0]
 
 
-def _gershgorin(ball: Ball) -> Array:
+def _gershgorin(ball: MatrixBall) -> Array:
     # Largest diagonal entry plus the magnitudes of its row, over symmetric members.
     n = ball.centre.shape[-1]
     off_diagonal = np.where(np.eye(n, dtype=bool), 0.0, np.abs(ball.centre))

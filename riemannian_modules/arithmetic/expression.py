@@ -179,7 +179,11 @@ def _object_array(items: Sequence[Any]) -> Any:
 
 
 def flatten_result(result: Any, space: Space, where: str, tracer: Tracer) -> tuple[sp.Expr, ...]:
-    """The expressions of a map's result in the order of ``space``; checks names and shapes."""
+    """The expressions of a map's result in the order of ``space``; checks names and shapes.
+
+    Raises:
+        SignatureError: If names are unknown or missing, or a shape is not the declared one.
+    """
     if isinstance(result, Mapping):
         unknown, missing = set(result) - set(space.names), set(space.names) - set(result)
         if unknown or missing:

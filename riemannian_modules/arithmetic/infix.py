@@ -80,7 +80,7 @@ class Name:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function and its arguments."""
 
     at: int
@@ -110,7 +110,7 @@ class Power:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Row:
+class OperandRow:
     """Operands with operators of one level between them, from the left: as in ``a - b + c``."""
 
     at: int
@@ -118,7 +118,7 @@ class Row:
     operators: tuple[str, ...]
 
 
-Term = Number | Name | Call | Sign | Power | Row
+Term = Number | Name | FunctionCall | Sign | Power | OperandRow
 
 
 def normal(name: str) -> str:
@@ -247,7 +247,7 @@ class _Parser:
         self._depth -= 1
         return left
 
-    def _row(self, first: Term, level: int) -> Row:
+    def _row(self, first: Term, level: int) -> OperandRow:
         check = self._condition if level in (_OR, _AND) else self._number
         operands, operators = [check(first)], list[str]()
         while self._kind == "operator" and _LEVELS.get(self._token) == level:
@@ -256,7 +256,7 @@ class _Parser:
             operands.append(check(self._expression(level + 1)))
         if level in (_OR, _AND, _ORDER) and len(operands) > MOST_CONDITIONS:
             raise self._fault(first.at, f"expected at most {MOST_CONDITIONS} in a row.")
-        return Row(first.at, tuple(operands), tuple(operators))
+        return OperandRow(first.at, tuple(operands), tuple(operators))
 
     def _operand(self) -> Term:
         at, token, kind = self._at, self._token, self._kind
@@ -311,7 +311,7 @@ class _Parser:
             self._advance()
         return Name(at, name, tuple(entry))
 
-    def _call(self, name: str, at: int) -> Call:
+    def _call(self, name: str, at: int) -> FunctionCall:
         function = functions().get(name)
         if function is None and name in self._names:
             raise self._fault(
@@ -331,7 +331,7 @@ class _Parser:
             raise self._fault(at, f"expected at most {MOST_CONDITIONS} conditions.")
         if not function.takes(len(arguments)):
             raise self._fault(at, f"{name} takes {function.usage}, got {len(arguments)}.")
-        return Call(at, name, tuple(arguments))
+        return FunctionCall(at, name, tuple(arguments))
 
     def _number(self, term: Term) -> Term:
         if is_condition(term):
@@ -354,4 +354,4 @@ def is_condition(term: Term) -> bool:
     """Whether a term is true or false, where others are numbers."""
     if isinstance(term, Sign):
         return term.operator == "not"
-    return isinstance(term, Row) and _LEVELS[term.operators[0]] in (_OR, _AND, _ORDER)
+    return isinstance(term, OperandRow) and _LEVELS[term.operators[0]] in (_OR, _AND, _ORDER)

@@ -15,11 +15,11 @@ import numpy as np
 import sympy as sp
 
 from riemannian_modules.arithmetic.infix import (
-    Call,
+    FunctionCall,
     Name,
     Number,
+    OperandRow,
     Power,
-    Row,
     Sign,
     Term,
     fault_at,
@@ -68,7 +68,7 @@ class _Evaluation:
             return SymbolicArray(entries_of(term.value, self._tracer), self._tracer)
         if isinstance(term, Name):
             return self._quantity(term)
-        if isinstance(term, Call):
+        if isinstance(term, FunctionCall):
             arguments = [self.of(a) for a in term.arguments]
             return self._applied(term, functions()[term.function].apply, *arguments)
         if isinstance(term, Sign):
@@ -81,7 +81,7 @@ class _Evaluation:
             return self._applied(term, self._power, self.of(term.base), self.of(term.exponent))
         return self._row(term)
 
-    def _row(self, term: Row) -> SymbolicArray:
+    def _row(self, term: OperandRow) -> SymbolicArray:
         operands = [self.of(operand) for operand in term.operands]
         if term.operators[0] in _ORDERS:
             pairs = zip(term.operators, operands, operands[1:], strict=False)
@@ -96,7 +96,7 @@ class _Evaluation:
             value = self._applied(part, _PAIRWISE[operator], value, operand)
         return value
 
-    def _sum(self, term: Row, operands: list[SymbolicArray]) -> SymbolicArray:
+    def _sum(self, term: OperandRow, operands: list[SymbolicArray]) -> SymbolicArray:
         """All summands at once, where adding one by one takes quadratic time."""
         shape: tuple[int, ...] = ()
         for part, operand in zip(term.operands, operands, strict=True):

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import gcd, lcm
 
-Row = Mapping[int, Fraction]
+FractionRow = Mapping[int, Fraction]
 Vector = tuple[int, ...]
-Matrix = list[list[Fraction]]
+FractionRows = list[list[Fraction]]
 
 
-def echelon(rows: Iterable[Row]) -> dict[int, dict[int, Fraction]]:
+def echelon(rows: Iterable[FractionRow]) -> dict[int, dict[int, Fraction]]:
     """The reduced row echelon form of sparse rows {column: value}: a row for each pivot column."""
     reduced: dict[int, dict[int, Fraction]] = {}
     for row in rows:
@@ -31,7 +31,7 @@ def echelon(rows: Iterable[Row]) -> dict[int, dict[int, Fraction]]:
     return reduced
 
 
-def remainder(row: Row, reduced: Mapping[int, Row]) -> dict[int, Fraction]:
+def remainder(row: FractionRow, reduced: Mapping[int, FractionRow]) -> dict[int, Fraction]:
     """What is left of a row after elimination by `echelon` rows: empty if it depends on them."""
     left = {j: Fraction(v) for j, v in row.items() if v}
     for pivot, other in reduced.items():
@@ -40,7 +40,7 @@ def remainder(row: Row, reduced: Mapping[int, Row]) -> dict[int, Fraction]:
     return left
 
 
-def null_space(rows: Iterable[Row], size: int) -> list[Vector]:
+def null_space(rows: Iterable[FractionRow], size: int) -> list[Vector]:
     """A basis of ``{c : A c = 0}`` in primitive integer vectors (size,), A given by sparse rows.
 
     Cost: the elimination of A in fractions, O(rank^2) sparse row operations.
@@ -61,7 +61,7 @@ def primitive(vector: Sequence[Fraction | int]) -> Vector:
     return tuple(v // common for v in integers)
 
 
-def kernel_coordinates(vectors: Sequence[Vector]) -> tuple[Matrix, Matrix]:
+def kernel_coordinates(vectors: Sequence[Vector]) -> tuple[FractionRows, FractionRows]:
     """Coordinates on the kernel of independent rows C (m, n): R (n, k) with C R = 0 and L R = I.
 
     Columns are added to each other by whole or dyadic multiples until C stands in its first m
@@ -101,14 +101,14 @@ def is_dyadic(value: Fraction) -> bool:
     return value.denominator & (value.denominator - 1) == 0
 
 
-def _less(row: Row, factor: Fraction, other: Row) -> dict[int, Fraction]:
+def _less(row: FractionRow, factor: Fraction, other: FractionRow) -> dict[int, Fraction]:
     result = dict(row)
     for j, v in other.items():
         result[j] = result.get(j, Fraction(0)) - factor * v
     return {j: v for j, v in result.items() if v}
 
 
-def _identity(size: int) -> Matrix:
+def _identity(size: int) -> FractionRows:
     return [[Fraction(int(i == j)) for j in range(size)] for i in range(size)]
 
 
@@ -130,7 +130,7 @@ def _clear_denominators(row: list[Fraction]) -> None:
 
 
 def _subtract_column(
-    C: Matrix, U: Matrix, inverse: Matrix, quotient: Fraction, pivot: int, j: int
+    C: FractionRows, U: FractionRows, inverse: FractionRows, quotient: Fraction, pivot: int, j: int
 ) -> None:
     for matrix in (C, U):
         for line in matrix:

@@ -21,17 +21,17 @@ from riemannian_modules.arithmetic.rounding import (
     product_up,
 )
 
-Bounds = tuple[Array, Array]
+EndPoints = tuple[Array, Array]
 
 
-def _corners(operation: Callable[[Array, Array], Array], a: Bounds, b: Bounds) -> list[Array]:
+def _corners(operation: Callable[[Array, Array], Array], a: EndPoints, b: EndPoints) -> list[Array]:
     # A thin operand carries one array twice: its corners need not be computed twice.
     left = a[:1] if a[0] is a[1] else a
     right = b[:1] if b[0] is b[1] else b
     return [np.asarray(operation(x, y)) for x in left for y in right]
 
 
-def _extremes(corners: list[Array]) -> Bounds:
+def _extremes(corners: list[Array]) -> EndPoints:
     lower, upper = corners[0], corners[0].copy()
     for corner in corners[1:]:
         np.minimum(lower, corner, out=lower)
@@ -52,7 +52,7 @@ def _real_quotient(x: Array, y: Array) -> Array:
     return np.where(np.isinf(x) & np.isinf(y), 0.0, quotient)
 
 
-def _rounded(lower: Array, upper: Array, a: Bounds, b: Bounds) -> Bounds:
+def _rounded(lower: Array, upper: Array, a: EndPoints, b: EndPoints) -> EndPoints:
     # A bound that is 0 may be an exact 0 or underflow. Signs multiply exactly, so they tell on
     # which side of 0 the exact results lie; nonnegative times nonnegative must not dip below 0.
     zero_lower, zero_upper = lower == 0, upper == 0
@@ -65,7 +65,7 @@ def _rounded(lower: Array, upper: Array, a: Bounds, b: Bounds) -> Bounds:
     return lower, upper
 
 
-def product_bounds(a: Bounds, b: Bounds) -> Bounds:
+def product_bounds(a: EndPoints, b: EndPoints) -> EndPoints:
     """Bounds of ``x y`` over ``x`` in ``a`` and ``y`` in ``b``: the extremes lie at corners."""
     lower, upper = _extremes(_corners(np.multiply, a, b))
     if np.isnan(lower).any():
@@ -73,7 +73,7 @@ def product_bounds(a: Bounds, b: Bounds) -> Bounds:
     return _rounded(lower, upper, a, b)
 
 
-def quotient_bounds(a: Bounds, b: Bounds) -> Bounds:
+def quotient_bounds(a: EndPoints, b: EndPoints) -> EndPoints:
     """Bounds of ``x / y`` , operands in ``a`` and ``b``; undecided where ``b`` contains 0."""
     lower, upper = _extremes(_corners(np.divide, a, b))
     if np.isnan(lower).any():
@@ -85,7 +85,7 @@ def quotient_bounds(a: Bounds, b: Bounds) -> Bounds:
     return lower, upper
 
 
-def absolute_bounds(a: Bounds) -> Bounds:
+def absolute_bounds(a: EndPoints) -> EndPoints:
     """Bounds of ``|x|``, exact: the mignitude and the magnitude."""
     # One of lower, -upper, 0 is the largest: the distance of the interval from 0. NaN wins in
     # maximum.
@@ -120,12 +120,12 @@ def _power_up(y: Array, exponent: int) -> Array:
     return real_power_bounds((y, y), _thin(float(exponent)))[1]
 
 
-def _thin(number: float) -> Bounds:
+def _thin(number: float) -> EndPoints:
     point = np.array(number)
     return point, point
 
 
-def integer_power_bounds(a: Bounds, exponent: int) -> Bounds:
+def integer_power_bounds(a: EndPoints, exponent: int) -> EndPoints:
     """Bounds of ``x^exponent`` for a whole exponent of at least 1."""
     if exponent == 1:
         return a
@@ -142,7 +142,7 @@ def integer_power_bounds(a: Bounds, exponent: int) -> Bounds:
     return lower, upper
 
 
-def real_power_bounds(a: Bounds, b: Bounds) -> Bounds:
+def real_power_bounds(a: EndPoints, b: EndPoints) -> EndPoints:
     """Bounds of ``x^y``; undecided unless ``x > 0``, or ``x >= 0`` and ``y > 0``.
 
     ``x^y`` is monotone in ``y`` for fixed ``x`` and in ``x`` for fixed ``y``, so that its extremes

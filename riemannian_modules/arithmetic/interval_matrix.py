@@ -33,41 +33,41 @@ from riemannian_modules.arithmetic.rounding import (
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Ball:
+class MatrixBall:
     """The matrices within ``radius`` of ``centre`` entrywise, (..., n, m); inf is undecided."""
 
     centre: Array
     radius: Array
 
     @property
-    def mT(self) -> Ball:
+    def mT(self) -> MatrixBall:
         """Transpose of the last two axes."""
-        return Ball(self.centre.swapaxes(-1, -2), self.radius.swapaxes(-1, -2))
+        return MatrixBall(self.centre.swapaxes(-1, -2), self.radius.swapaxes(-1, -2))
 
 
-def as_ball(matrix: Interval | Ball | Array) -> Ball:
+def as_ball(matrix: Interval | MatrixBall | Array) -> MatrixBall:
     """The matrix in midpoint-radius form, the radius rounded up; a float matrix is exact."""
-    if isinstance(matrix, Ball):
+    if isinstance(matrix, MatrixBall):
         return matrix
     if isinstance(matrix, Interval):
         if matrix.lower is matrix.upper:
-            return Ball(matrix.lower, np.zeros(matrix.shape))
+            return MatrixBall(matrix.lower, np.zeros(matrix.shape))
         return _enclosing_ball(matrix)
-    return Ball(np.asarray(matrix, dtype=np.float64), np.zeros(np.shape(matrix)))
+    return MatrixBall(np.asarray(matrix, dtype=np.float64), np.zeros(np.shape(matrix)))
 
 
 @quiet
-def _enclosing_ball(matrix: Interval) -> Ball:
+def _enclosing_ball(matrix: Interval) -> MatrixBall:
     # Any centre would do, as the radius is measured from the number that comes out and rounded up;
     # overflow of the sum needs the careful midpoint.
     centre = 0.5 * (matrix.lower + matrix.upper)
     if not np.isfinite(centre).all():
-        return Ball(matrix.midpoint, matrix.radius)
-    return Ball(centre, sum_up(np.maximum(matrix.upper - centre, centre - matrix.lower)))
+        return MatrixBall(matrix.midpoint, matrix.radius)
+    return MatrixBall(centre, sum_up(np.maximum(matrix.upper - centre, centre - matrix.lower)))
 
 
 @quiet
-def as_bounds(ball: Ball) -> Interval:
+def as_bounds(ball: MatrixBall) -> Interval:
     """The ball as an interval, rounded outward; undecided where its numbers overflowed."""
     centre = np.where(np.isfinite(ball.radius) & np.isfinite(ball.centre), ball.centre, np.nan)
     return Interval(sum_down(centre - ball.radius), sum_up(centre + ball.radius))
@@ -85,7 +85,7 @@ def nonnegative_matmul_up(X: Array, Y: Array) -> Array:
 
 
 @quiet
-def ball_matmul(A: Ball, B: Ball) -> Ball:
+def ball_matmul(A: MatrixBall, B: MatrixBall) -> MatrixBall:
     """Product of two balls: three float products, two where one factor is exact."""
     k = A.centre.shape[-1]
     magnitude_A, magnitude_B = np.abs(A.centre), np.abs(B.centre)
@@ -97,27 +97,27 @@ def ball_matmul(A: Ball, B: Ball) -> Ball:
     if A.radius.any():
         largest_B = sum_up(magnitude_B + B.radius)
         radius = sum_up(radius + nonnegative_matmul_up(A.radius, largest_B))
-    return Ball(np.asarray(A.centre @ B.centre), np.asarray(radius))
+    return MatrixBall(np.asarray(A.centre @ B.centre), np.asarray(radius))
 
 
 @quiet
-def ball_scaled(factor: Array | float, A: Ball) -> Ball:
+def ball_scaled(factor: Array | float, A: MatrixBall) -> MatrixBall:
     """The products of entries and float factors, which broadcast."""
     centre = np.asarray(factor * A.centre)
     # A product is off by at most u of it and 2^-1075.
     rounding = ULP * np.abs(centre) + SUBNORMAL
-    return Ball(centre, sum_up(product_up(np.abs(factor) * A.radius) + rounding))
+    return MatrixBall(centre, sum_up(product_up(np.abs(factor) * A.radius) + rounding))
 
 
 @quiet
-def ball_difference(A: Ball, B: Ball) -> Ball:
+def ball_difference(A: MatrixBall, B: MatrixBall) -> MatrixBall:
     """The differences of members."""
     centre = A.centre - B.centre
     # A difference is off by at most u of it, and exact where it is subnormal.
-    return Ball(centre, sum_up(sum_up(A.radius + B.radius) + ULP * np.abs(centre)))
+    return MatrixBall(centre, sum_up(sum_up(A.radius + B.radius) + ULP * np.abs(centre)))
 
 
-def matmul(A: Interval | Ball | Array, B: Interval | Ball | Array) -> Interval:
+def matmul(A: Interval | MatrixBall | Array, B: Interval | MatrixBall | Array) -> Interval:
     """Enclose ``A @ B`` for (..., n, k) and (..., k, m) matrices; float ones are exact.
 
     Entries of unbounded or undecided matrices make the entries that they meet undecided.

@@ -20,7 +20,7 @@ import numpy as np
 
 from riemannian_modules.arithmetic.blocked import cholesky
 from riemannian_modules.arithmetic.interval_matrix import (
-    Ball,
+    MatrixBall,
     as_ball,
     ball_difference,
     ball_matmul,
@@ -33,7 +33,7 @@ _MORE = 1.25  # of the shift than the residual is expected to need
 
 
 @quiet
-def leaves_definite_residual(A: Ball) -> bool:
+def leaves_definite_residual(A: MatrixBall) -> bool:
     """Whether each matrix in A (n, n) is proved positive definite (its symmetric part). O(n^3)."""
     n = len(A.centre)
     centre = 0.5 * (A.centre + A.centre.T)
@@ -48,7 +48,7 @@ def leaves_definite_residual(A: Ball) -> bool:
     if L is None:
         return False
     factor = as_ball(L)
-    residual = ball_difference(Ball(centre, radius), ball_matmul(factor, factor.mT))
+    residual = ball_difference(MatrixBall(centre, radius), ball_matmul(factor, factor.mT))
     own = np.arange(n)
     M = np.abs(residual.centre)
     M[own, own] = 0.0

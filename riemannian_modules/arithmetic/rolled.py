@@ -17,18 +17,16 @@ from typing import Any, final
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.compile import compile_floats
 from riemannian_modules.arithmetic.expression import evaluated_derivatives
+from riemannian_modules.arrays import Places
 from riemannian_modules.spaces import Array
-
-Places = NDArray[np.intp]
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Block:
+class RolledTerms:
     """R expressions of one form.
 
     Attributes:
@@ -64,7 +62,7 @@ class Block:
 class Rolled:
     """Expressions in blocks of one form, and the numbers that follow the arguments."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[RolledTerms, ...]
     constants: Array
 
 
@@ -156,7 +154,7 @@ class _Forms:
             elif term in self.position or _is_number(term):
                 yield term
 
-    def block(self, rows: list[int], expressions: tuple[Any, ...]) -> Block:
+    def block(self, rows: list[int], expressions: tuple[Any, ...]) -> RolledTerms:
         """The block of some expressions of one form: equal places are one, common numbers stay."""
         places = np.array([self._first_leaf(expressions[row]) for row in rows], dtype=np.intp).T
         leaves = list(self._leaves(expressions[rows[0]]))
@@ -175,7 +173,7 @@ class _Forms:
         form = self._rebuilt(expressions[rows[0]], iter(standing))
         width = np.empty((0, len(rows)), dtype=np.intp)
         stacked = np.array(kept, dtype=np.intp) if kept else width
-        return Block(np.array(rows, dtype=np.intp), form, tuple(symbols.values()), stacked)
+        return RolledTerms(np.array(rows, dtype=np.intp), form, tuple(symbols.values()), stacked)
 
     def _rebuilt(self, term: Any, standing: Iterator[Any]) -> Any:
         operands = self.of[term][1]

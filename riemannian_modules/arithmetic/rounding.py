@@ -36,7 +36,8 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from riemannian_modules.spaces import Array
+
 Mask = NDArray[np.bool_]
 
 MAX = float(np.finfo(np.float64).max)

@@ -28,13 +28,11 @@ from fractions import Fraction
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.rounding import ULP, quiet, sum_down
+from riemannian_modules.arrays import Places
 from riemannian_modules.spaces import Array
-
-Places = NDArray[np.intp]
 
 LARGEST_ORDER = 1 << 20  # so that n u is below 2^-31
 _SLACK = 1.0 + 2.0**-28  # covers sums of n nonnegative numbers and a dozen roundings

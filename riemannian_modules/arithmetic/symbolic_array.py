@@ -23,7 +23,11 @@ from riemannian_modules.errors import TraceError
 
 
 def exact(value: Any, tracer: Tracer) -> Any:
-    """The exact expression of a number: floats become the binary fractions that they are."""
+    """The exact expression of a number: floats become the binary fractions that they are.
+
+    Raises:
+        TraceError: If it is no real number.
+    """
     if isinstance(value, SymbolicArray) and value.ndim == 0:
         return value.entries.item()
     if isinstance(value, sp.Basic):

@@ -34,7 +34,11 @@ class Tracer:
     sizes: dict[Any, int] = field(default_factory=dict[Any, int])
 
     def count(self, operations: int) -> None:
-        """Count scalar operations; raises TraceError as soon as there are too many."""
+        """Count scalar operations.
+
+        Raises:
+            TraceError: If there are more than are traced.
+        """
         self.operations += operations
         if self.operations > LARGEST_TRACE:
             raise TraceError(
@@ -44,10 +48,13 @@ class Tracer:
             )
 
     def weighed(self, expression: Any) -> Any:
-        """The expression itself; raises TraceError where, written out, it is too large.
+        """The expression itself, where it is not too large written out.
 
         Values that are used twice are shared while a map is traced, but stand twice in formulas:
         a loop that uses its value twice doubles them each time.
+
+        Raises:
+            TraceError: If it has more terms, written out, than are traced.
         """
         if self._size_of(expression) > LARGEST_FORMULA:
             raise TraceError(
@@ -76,7 +83,11 @@ class Tracer:
         )
 
     def guard(self, kind: str, expression: Any) -> None:
-        """Remember a domain condition, unless a constant fulfils it."""
+        """Remember a domain condition, unless a constant fulfils it.
+
+        Raises:
+            TraceError: If a constant breaks it.
+        """
         if expression.is_Rational:
             holds = {
                 "nonnegative": expression >= 0,

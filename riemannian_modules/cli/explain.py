@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from riemannian_modules.modules.module import Time
     from riemannian_modules.spec.system import Goal
 
-Row = tuple[str, str]
+FactRow = tuple[str, str]
 
 
 SEARCH_ADVICE = (
@@ -53,7 +53,7 @@ def explanation(answer: Answer, name: str, question: str, advice: str = SEARCH_A
     return table
 
 
-def _proved_rows(answer: Proved) -> Iterator[Row]:
+def _proved_rows(answer: Proved) -> Iterator[FactRow]:
     from riemannian_modules.evidence.verify import read_evidence
 
     data = answer.certificate.data
@@ -73,7 +73,7 @@ def _proved_rows(answer: Proved) -> Iterator[Row]:
     yield "Statement", plain(answer.certificate.statement)
 
 
-def _refuted_rows(answer: Refuted) -> Iterator[Row]:
+def _refuted_rows(answer: Refuted) -> Iterator[FactRow]:
     yield "Answer", _verdict("red", "REFUTED", "no")
     yield (
         "In words",
@@ -84,7 +84,7 @@ def _refuted_rows(answer: Refuted) -> Iterator[Row]:
     yield "Violation", f"at least {answer.violation:.4g}"
 
 
-def _open_rows(answer: Estimated, advice: str) -> Iterator[Row]:
+def _open_rows(answer: Estimated, advice: str) -> Iterator[FactRow]:
     yield "Answer", _verdict("yellow", "UNDECIDED", "neither proved nor refuted")
     yield "Why", plain(answer.reason)
     if answer.undecided:
@@ -167,7 +167,7 @@ def _directions(kind: str) -> str:
     )
 
 
-def _number_rows(kind: str, b: float) -> Iterator[Row]:
+def _number_rows(kind: str, b: float) -> Iterator[FactRow]:
     if kind == "flow":
         yield "Rate", f"{at_least(-b)} per unit of time" + ("" if b < 0 else " (growth)")
     else:
@@ -178,7 +178,7 @@ def _number_rows(kind: str, b: float) -> Iterator[Row]:
         yield "Half-life", f"{at_most(halving)}  ({what})"
 
 
-def _norm_rows(norm: dict[str, Any]) -> Iterator[Row]:
+def _norm_rows(norm: dict[str, Any]) -> Iterator[FactRow]:
     if norm["type"] == "blocks":
         yield (
             "Distance",

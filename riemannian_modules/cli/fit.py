@@ -143,7 +143,7 @@ def fit(
 
         riemannian-modules fit curve.json --robust huber:0.1 --fixed n=2 --prior k=lognormal:1,0.5
 
-    Exit codes: 0 a minimum was found, 1 the descent did not settle, 130 interrupted.
+    Exit codes: 0 a minimum was found, 1 the descent found none, 130 interrupted.
     """
     system = load(file)
     table = _table(system, file, data)

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.engine.datasets import Dataset
-from riemannian_modules.engine.descent_step import Bounds, Place
+from riemannian_modules.engine.descent_step import Bounds, ModelledPoint
 from riemannian_modules.engine.estimate import Estimate, estimate
 from riemannian_modules.engine.local_model import GramModel, JointModel, Mask
 from riemannian_modules.engine.losses import SquaredLoss
@@ -37,7 +37,7 @@ class Assessment:
     uncertainty: Estimate | None
 
 
-def assess(objective: Objective, place: Place, box: Bounds) -> Assessment:
+def assess(objective: Objective, place: ModelledPoint, box: Bounds) -> Assessment:
     """Judge a point at which a descent ended. At most one derivative; O(B q p^2)."""
     data, trial, loss = objective.data, place.trial, objective.loss
     y, t = trial.outputs, data.targets
@@ -70,7 +70,7 @@ def _sum_of_squares(data: Dataset, residual: Array) -> float:
     return float(flat @ flat)
 
 
-def _information(objective: Objective, place: Place) -> GramModel:
+def _information(objective: Objective, place: ModelledPoint) -> GramModel:
     """What the data say of theta: the place's own metric, where it is of the same columns."""
     model, estimating = place.model, objective.loss.estimating()
     if estimating is not objective.loss:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riemannian_modules.engine.descend import descend
-from riemannian_modules.engine.descent_step import Bounds, Method
+from riemannian_modules.engine.descent_step import Bounds, DescentMethod
 from riemannian_modules.engine.local_model import JointModel
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.separation import separating
@@ -71,7 +71,7 @@ class AveragedSteps:
         if len(rows) < wanted and not is_all:
             return theta
         first, self.tried = objective.on(objective.data.take(rows)), len(rows)
-        method = Method(damping=self.mu)
+        method = DescentMethod(damping=self.mu)
         found = descend(first, theta, self.bounds, method, _FIRST_ITERATIONS, lambda _: None).place
         if found is None:
             return theta

@@ -180,7 +180,11 @@ def paired_dataset(
 
 
 def check_fits(module: RiemannianModule, data: Dataset, where: str) -> None:
-    """Raise SignatureError unless the data have the sizes of the module's inputs and outputs."""
+    """Check that the data have the sizes of the module's inputs and outputs.
+
+    Raises:
+        SignatureError: If they do not.
+    """
     s = module.signature
     if data.inputs.shape[1] != s.inputs.size or data.targets.shape[1] != s.outputs.size:
         raise SignatureError(

@@ -13,19 +13,19 @@ from typing import final
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.engine.input_signal import InputSignal, InputValue
 from riemannian_modules.engine.inputs import InputProgram
 from riemannian_modules.engine.sampling import between_ticks
 from riemannian_modules.engine.vector_field import operations_of
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.past import Past
-from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.modules.compiled_rate import is_large
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.switched_field import SwitchedField, switched_field
 from riemannian_modules.spaces import Array
 
-Value = Callable[[float, list[float], list[float]], Numbers]  # of a time, a state and inputs
+DelayedValue = Callable[[float, list[float], list[float]], Numbers]  # of a time, a state and inputs
 WIDE = 1e-6  # of a delay: a stretch in the middle of which nothing is at a border by chance
 ON_BORDER = 1e-9  # of the size of its parts: a border on which a run slides
 
@@ -34,7 +34,7 @@ class Taken(abc.ABC):
     """What a delay takes, from a time, a state and the inputs of the rest."""
 
     @abc.abstractmethod
-    def beside(self, t: float, x: list[float], u: list[float]) -> Value:
+    def beside(self, t: float, x: list[float], u: list[float]) -> DelayedValue:
         """The value on the side of all borders on which a point is."""
 
     @abc.abstractmethod
@@ -54,7 +54,7 @@ class _Plain(Taken):
         self._value = value
 
     @override
-    def beside(self, t: float, x: list[float], u: list[float]) -> Value:
+    def beside(self, t: float, x: list[float], u: list[float]) -> DelayedValue:
         value = self._value
         return lambda _, x, u: value(x, u)
 
@@ -75,7 +75,7 @@ class _Sided(Taken):
         self._sizes, self._count = field.compiled(sizes(field.borders)), len(field.borders)
 
     @override
-    def beside(self, t: float, x: list[float], u: list[float]) -> Value:
+    def beside(self, t: float, x: list[float], u: list[float]) -> DelayedValue:
         (signs, _), value = self._sides(t, x, u), self._value
         return lambda t, x, u: value(x, [*u, t, *signs])
 

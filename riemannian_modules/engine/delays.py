@@ -29,7 +29,11 @@ def delays_of(module: RiemannianModule) -> dict[str, Delay]:
 
 
 def refuse_delays(where: str, module: RiemannianModule) -> None:
-    """Raise UnsupportedError for a module with exact delays, whose past would be left out."""
+    """Refuse a module with exact delays, whose past would be left out.
+
+    Raises:
+        UnsupportedError: For such a module.
+    """
     if has_delays(module):
         names = ", ".join(delays_of(module))
         raise UnsupportedError(

@@ -17,10 +17,10 @@ import numpy as np
 
 from riemannian_modules.engine.descent_step import (
     Bounds,
-    Method,
-    Place,
+    DescentMethod,
+    ModelledPoint,
     Standing,
-    Tried,
+    StepOutcome,
     learned,
     most_rounding,
     next_radius,
@@ -91,7 +91,7 @@ class Iteration(Shown):
     derivatives: int
 
 
-Watch = Callable[[Iteration], None]
+Watcher = Callable[[Iteration], None]
 
 
 @final
@@ -99,7 +99,7 @@ Watch = Callable[[Iteration], None]
 class Descent:
     """Where a descent ended, or None where it could not start, and how."""
 
-    place: Place | None
+    place: ModelledPoint | None
     outcome: Outcome
 
 
@@ -107,9 +107,9 @@ def descend(
     objective: Objective,
     start: Array,
     bounds: Bounds,
-    method: Method,
+    method: DescentMethod,
     max_iterations: int,
-    watch: Watch,
+    watch: Watcher,
 ) -> Descent:
     """Minimise from ``start`` in one way.
 
@@ -132,11 +132,11 @@ def _descended(
     objective: Objective,
     start: Array,
     bounds: Bounds,
-    method: Method,
+    method: DescentMethod,
     max_iterations: int,
-    watch: Watch,
+    watch: Watcher,
 ) -> Descent:
-    place: Place | None = None
+    place: ModelledPoint | None = None
     try:
         place = place_at(objective, start, method.linear)
         if place is None:
@@ -162,7 +162,9 @@ def _descended(
 class _Walk:
     """Where a descent stands, and how far it dares to go from there."""
 
-    def __init__(self, objective: Objective, bounds: Bounds, method: Method, place: Place) -> None:
+    def __init__(
+        self, objective: Objective, bounds: Bounds, method: DescentMethod, place: ModelledPoint
+    ) -> None:
         self.objective, self.bounds, self.method = objective, bounds, method
         self.running = place.model.effects
         self.radius, self.guess = math.inf, method.damping
@@ -223,7 +225,7 @@ class _Walk:
             self.at = standing_at(objective, tried.place, self.running, self.bounds, secant)
         return _line(objective, number, self.at.place, damped.mu, self.offset, tried)
 
-    def _end(self, tried: Tried) -> Outcome | None:
+    def _end(self, tried: StepOutcome) -> Outcome | None:
         """How the descent ends after a refusal; None where it goes on with shorter steps."""
         place = self.at.place
         if not self._is_below_rounding(0.5 * tried.promised):
@@ -305,11 +307,16 @@ def _ended(objective: Objective, at: Standing, end: Array) -> Descent:
     worse = trial.value - place.trial.value
     if not (worse <= 0.0 or worse <= 4.0 * _floor(objective, at)):
         return Descent(place, Outcome.CONVERGED)
-    return Descent(Place(trial, place.model), Outcome.CONVERGED)
+    return Descent(ModelledPoint(trial, place.model), Outcome.CONVERGED)
 
 
 def _line(
-    objective: Objective, number: int, place: Place, mu: float, offset: float, tried: Tried
+    objective: Objective,
+    number: int,
+    place: ModelledPoint,
+    mu: float,
+    offset: float,
+    tried: StepOutcome,
 ) -> Iteration:
     gain = math.nan if tried.place is None else tried.gain
     count = objective.count

@@ -85,7 +85,7 @@ class Bounds:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Method:
+class DescentMethod:
     """One way down.
 
     Attributes:
@@ -102,7 +102,7 @@ class Method:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class ModelledPoint:
     """A point of the descent with its local model."""
 
     trial: Trial
@@ -125,7 +125,7 @@ class Standing:
         terms: By how much theta moves the outputs, were each parameter to go to 0.
     """
 
-    place: Place
+    place: ModelledPoint
     free: Mask
     scale: Array
     plain: Path
@@ -140,7 +140,9 @@ class Standing:
         return replace(self, secant=secant, path=self.plain)
 
 
-def place_at(objective: Objective, theta: Array, linear: tuple[int, ...] = ()) -> Place | None:
+def place_at(
+    objective: Objective, theta: Array, linear: tuple[int, ...] = ()
+) -> ModelledPoint | None:
     """The point theta, linear parameters settled; None where loss or derivative is undefined."""
     trial = objective.trial(theta)
     if not math.isfinite(trial.value):
@@ -148,12 +150,16 @@ def place_at(objective: Objective, theta: Array, linear: tuple[int, ...] = ()) -
     model = objective.model(trial)
     if model is None:
         return None
-    place = Place(trial, model)
+    place = ModelledPoint(trial, model)
     return _settled(objective, place, linear) if linear else place
 
 
 def standing_at(
-    objective: Objective, place: Place, running: Array, bounds: Bounds, secant: Secant | None
+    objective: Objective,
+    place: ModelledPoint,
+    running: Array,
+    bounds: Bounds,
+    secant: Secant | None,
 ) -> Standing:
     """The paths from a place, for a running scale (p,) that may be zero."""
     theta, model = place.trial.theta, place.model
@@ -210,7 +216,7 @@ def within_box(at: Standing, radius: float, guess: float, bounds: Bounds) -> Dam
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Tried:
+class StepOutcome:
     """What came of a step.
 
     Attributes:
@@ -223,7 +229,7 @@ class Tried:
         step: (p,).
     """
 
-    place: Place | None
+    place: ModelledPoint | None
     value: float
     gain: float
     length: float
@@ -237,8 +243,8 @@ def tried_step(
     at: Standing,
     damped: Damped,
     bounds: Bounds,
-    method: Method,
-) -> Tried:
+    method: DescentMethod,
+) -> StepOutcome:
     """Go one step, or see that it should not be gone.
 
     Args:
@@ -257,7 +263,7 @@ def tried_step(
     if at.secant is not None and at.secant.is_trusted:
         promised -= at.secant.curved(step)
     if not promised > 0.0:  # nor NaN, as where the step is infinite
-        return Tried(None, math.inf, -math.inf, length, slope, promised, step)
+        return StepOutcome(None, math.inf, -math.inf, length, slope, promised, step)
     trial = objective.trial(end)
     gain = (before - trial.value) / promised
     is_straight = True
@@ -277,10 +283,10 @@ def tried_step(
     if is_straight and (gain > _LEAST_GAIN or trial.value <= worst):
         arrived = _arrived(objective, at, trial, method)
     step = trial.theta - theta
-    return Tried(arrived, trial.value, gain, length, slope, promised, step)
+    return StepOutcome(arrived, trial.value, gain, length, slope, promised, step)
 
 
-def next_radius(tried: Tried, damped: Damped, radius: float, before: float) -> float:
+def next_radius(tried: StepOutcome, damped: Damped, radius: float, before: float) -> float:
     """The radius after a step, as in MINPACK; ``before`` is the loss where it began."""
     if not math.isfinite(tried.value):
         return 0.1 * tried.length
@@ -296,7 +302,7 @@ def next_radius(tried: Tried, damped: Damped, radius: float, before: float) -> f
     return radius
 
 
-def learned(objective: Objective, at: Standing, arrived: Place) -> Secant | None:
+def learned(objective: Objective, at: Standing, arrived: ModelledPoint) -> Secant | None:
     """What is known of second derivatives after a step that was taken."""
     secant, place, theta = at.secant, at.place, at.place.trial.theta
     if secant is None or not isinstance(place.model, GramModel):
@@ -324,13 +330,15 @@ def most_rounding(objective: Objective, trial: Trial) -> float:
     return accuracy_of(objective.module) * (slope * sizes / len(t) + abs(trial.value))
 
 
-def _arrived(objective: Objective, at: Standing, trial: Trial, method: Method) -> Place | None:
+def _arrived(
+    objective: Objective, at: Standing, trial: Trial, method: DescentMethod
+) -> ModelledPoint | None:
     """The place of a trial point whose parameters have all kept some effect."""
     if method.linear:
         found = place_at(objective, trial.theta, method.linear)
     else:
         model = objective.model(trial)
-        found = None if model is None else Place(trial, model)
+        found = None if model is None else ModelledPoint(trial, model)
     if found is None:
         return None
     # One that moves by more than its size and loses nearly all its effect, while others keep
@@ -356,7 +364,7 @@ def _bend(objective: Objective, at: Standing, trial: Trial, step: Array, damped:
     return -damped.solve(model.pull(seen - np.where(is_of_loss, model.push(step), 0.0)))
 
 
-def _of_loss(objective: Objective, at: Place, columns: int) -> Mask | bool:
+def _of_loss(objective: Objective, at: ModelledPoint, columns: int) -> Mask | bool:
     """Which of the metric's columns come from the loss rather than from modules' own metrics."""
     per_sample = columns // len(objective.data)
     rank = objective.directions(at.trial)
@@ -365,7 +373,7 @@ def _of_loss(objective: Objective, at: Place, columns: int) -> Mask | bool:
     return np.tile(np.arange(per_sample) < rank, len(objective.data))
 
 
-def _settled(objective: Objective, place: Place, linear: tuple[int, ...]) -> Place:
+def _settled(objective: Objective, place: ModelledPoint, linear: tuple[int, ...]) -> ModelledPoint:
     """The same point with the linear parameters at their best; the place itself if that fails."""
     free = np.zeros(len(place.trial.theta), dtype=bool)
     free[list(linear)] = True
@@ -375,4 +383,4 @@ def _settled(objective: Objective, place: Place, linear: tuple[int, ...]) -> Pla
         return place
     trial = objective.trial(place.trial.theta + step)
     model = objective.model(trial) if trial.value <= place.trial.value else None
-    return place if model is None else Place(trial, model)
+    return place if model is None else ModelledPoint(trial, model)

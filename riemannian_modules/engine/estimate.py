@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 
 from riemannian_modules.engine.local_model import Mask
-from riemannian_modules.engine.triangle import Triangle, inverse_upper
+from riemannian_modules.engine.triangle import PivotedTriangle, inverse_upper
 from riemannian_modules.shown import Shown
 from riemannian_modules.spaces import Array
 
@@ -51,7 +51,7 @@ class Estimate(Shown):
         return Estimate(P @ self.generalised @ P.T, tuple(sorted(places)), null)
 
 
-def estimate(known: Triangle, free: Mask, dispersion: float) -> Estimate:
+def estimate(known: PivotedTriangle, free: Mask, dispersion: float) -> Estimate:
     """``dispersion (U U^T)^{-1}`` among the free parameters.
 
     Args:

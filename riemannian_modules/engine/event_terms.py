@@ -27,8 +27,8 @@ from riemannian_modules.integration.crossings import Zeros, each
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.spaces import Array, Space
 
-Value = Callable[[float, list[float], list[float]], float]  # of a time, a state and inputs
-Values = Callable[[Array, Array, Array], Array]  # the same of T times, (T, n) and (T, m)
+EventValue = Callable[[float, list[float], list[float]], float]  # of a time, a state and inputs
+EventValues = Callable[[Array, Array, Array], Array]  # the same of T times, (T, n) and (T, m)
 TIME = "t"
 
 
@@ -80,7 +80,7 @@ class EventsOf:
         return [self._term(e.when, _time()) for e in self.crossing if e.when is not None]
 
     @cached_property
-    def _values(self) -> list[tuple[Value, Values]]:
+    def _values(self) -> list[tuple[EventValue, EventValues]]:
         crossing = zip(self.crossing, self._terms, strict=True)
         return [self._crossed(e.name, e.when, term) for e, term in crossing if e.when is not None]
 
@@ -103,7 +103,7 @@ class EventsOf:
         return x, any(e.ends for e in events)
 
     @cached_property
-    def _written(self) -> dict[str, Value]:
+    def _written(self) -> dict[str, EventValue]:
         """The formulas of resets that were met so far, compiled."""
         return {}
 
@@ -139,7 +139,7 @@ class EventsOf:
             s.parameters.signals(self.theta),
         )
 
-    def _crossed(self, name: str, when: Formula, term: Any) -> tuple[Value, Values]:
+    def _crossed(self, name: str, when: Formula, term: Any) -> tuple[EventValue, EventValues]:
         where = f"{type(self.module).__name__}: event {name!r}"
         if isinstance(when, str) and not term.free_symbols:
             raise SignatureError(
@@ -160,7 +160,7 @@ class EventsOf:
 
         return called, one_by_one
 
-    def _compiled(self, term: Any) -> tuple[Value, Values]:
+    def _compiled(self, term: Any) -> tuple[EventValue, EventValues]:
         from riemannian_modules.arithmetic.compile import compile_floats
         from riemannian_modules.arithmetic.compile_scalars import compile_scalars
         from riemannian_modules.arithmetic.expression import symbols_of

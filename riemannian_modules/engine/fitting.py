@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 from riemannian_modules.door import brief, require
 from riemannian_modules.engine.assessment import assess
 from riemannian_modules.engine.datasets import Dataset, check_fits, dataset
-from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch
-from riemannian_modules.engine.descent_step import Bounds, Method
+from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watcher
+from riemannian_modules.engine.descent_step import Bounds, DescentMethod
 from riemannian_modules.engine.fit_problem import FitProblem, box_of, objective_of, pulls_of
 from riemannian_modules.engine.fit_result import FitResult
 from riemannian_modules.engine.linear_parameters import linear_parameters
@@ -32,8 +32,8 @@ from riemannian_modules.engine.measurement import (
 )
 from riemannian_modules.engine.objective import Count, Coupling, Joint, Objective
 from riemannian_modules.engine.parameter_box import (
+    BoundsByName,
     Fixed,
-    Sides,
     bounded,
     check_inside,
     fixed_values,
@@ -58,7 +58,7 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
     module: RiemannianModule,
     data: Mapping[str, ArrayLike] | Dataset,
     loss: Loss | None = None,
-    bounds: Sides | None = None,
+    bounds: BoundsByName | None = None,
     schedule: Schedule | None = None,
     coupling: Coupling | None = None,
     progress: Progress | None = None,
@@ -155,7 +155,7 @@ def fit(  # noqa: PLR0913 - each is known by this name to users of curve_fit, lm
                 problem,
                 _ALL_AT_ONCE if schedule is None else schedule,
                 coupling,
-                Method(offset=tolerances.offset),
+                DescentMethod(offset=tolerances.offset),
                 watch,
             )
     if descent.place is None:
@@ -228,7 +228,7 @@ def _problem(
     module: RiemannianModule,
     samples: Dataset,
     loss: Loss,
-    bounds: Sides | None,
+    bounds: BoundsByName | None,
     fixed: Fixed | None,
     prior: Prior | Mapping[str, Prior] | None,
     absolute: bool,  # noqa: FBT001 - as it was given
@@ -259,7 +259,11 @@ def _problem(
 
 
 def _search(
-    problem: FitProblem, schedule: Schedule, coupling: Coupling, method: Method, watch: Watch
+    problem: FitProblem,
+    schedule: Schedule,
+    coupling: Coupling,
+    method: DescentMethod,
+    watch: Watcher,
 ) -> tuple[Objective, Bounds, Descent]:
     """The best descent; linear priors change their side until none is better on the other."""
     start, count = problem.module.theta, Count()
@@ -278,8 +282,8 @@ def _search(
 
 
 def _best(
-    objective: Objective, start: Array, box: Bounds, schedule: Schedule, method: Method,
-    watch: Watch,
+    objective: Objective, start: Array, box: Bounds, schedule: Schedule, method: DescentMethod,
+    watch: Watcher,
 ) -> Descent:  # fmt: skip
     """Where the descent ends, or the better of two where the first one has not settled."""
     found = schedule.descend(objective, start, box, method, watch)
@@ -299,8 +303,8 @@ def _best(
 
 
 def _second(
-    objective: Objective, start: Array, box: Bounds, schedule: Schedule, method: Method,
-    watch: Watch, old: Descent,
+    objective: Objective, start: Array, box: Bounds, schedule: Schedule, method: DescentMethod,
+    watch: Watcher, old: Descent,
 ) -> Descent:  # fmt: skip
     """Another descent in which parameters that enter linearly are always at their best."""
     if objective.plan.way is not Way.PRIMAL:

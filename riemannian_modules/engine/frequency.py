@@ -79,7 +79,11 @@ class FrequencyResponse(Shown):
 
 
 def frequency_response(model: StateSpaceModel, frequencies: ArrayLike | None) -> FrequencyResponse:
-    """The response at given frequencies, or a decade and more about all poles."""
+    """The response at given frequencies, or a decade and more about all poles.
+
+    Raises:
+        DomainError: If the frequencies are not finite, not (k,) or below zero.
+    """
     w = usual_frequencies(model) if frequencies is None else number_array("bode", frequencies)
     w = np.atleast_1d(w)
     if w.ndim != 1 or not np.isfinite(w).all() or (w < 0).any():

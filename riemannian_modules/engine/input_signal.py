@@ -49,7 +49,12 @@ class InputSignal(abc.ABC, Shown):
 
 
 def shaped(given: Any, port: Port, where: str) -> Array:
-    """One finite value of a port, flat; raises SignatureError or DomainError."""
+    """One finite value of a port, flat.
+
+    Raises:
+        SignatureError: If it has not the port's shape.
+        DomainError: If it is not finite.
+    """
     value = port.flat(given, where)
     if value.ndim != 1:
         raise SignatureError(

@@ -143,6 +143,9 @@ def input_program(
     """Check a user's inputs: names, times covered, shapes; what is not named is zero.
 
     The ports ``times_of_run`` are the time itself unless they are named.
+
+    Raises:
+        SignatureError: For unknown names and wrong shapes.
     """
     if inputs is None and times_of_run:
         inputs = {}

@@ -61,7 +61,11 @@ def linearize(
 
 
 def linear_model_at(module: RiemannianModule, point: Point) -> LinearModel:
-    """The linear model at a checked point."""
+    """The linear model at a checked point.
+
+    Raises:
+        DomainError: If the Jacobian is NaN or infinite there.
+    """
     with np.errstate(all="ignore"):  # what is undefined is told below, by name
         J = module.jacobian(point.x, point.u, point.theta)
     model = LinearModel(J.A, J.B, J.C, J.D, module.signature, point)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
+from riemannian_modules.arithmetic.rounding import Mask
 from riemannian_modules.engine.triangle import (
     RANK_TOLERANCE,
-    Triangle,
+    PivotedTriangle,
     blas,
     blocks_of,
     gathered,
@@ -29,7 +29,6 @@ from riemannian_modules.engine.triangle import (
 from riemannian_modules.engine.trust_region import Path, Solve, SolvedPath, SpectralPath
 from riemannian_modules.spaces import Array
 
-Mask: TypeAlias = NDArray[np.bool_]
 _FEW = 8  # columns up to which BLAS's product of a matrix with itself costs more than any other's
 _WELL_CONDITIONED = 1e-8  # least over largest eigenvalue from which normal equations will do
 
@@ -116,7 +115,7 @@ class GramModel(LocalModel):
     """R, of at most p rows, with ``R^T R = U U^T``: what U^T is beside a rotation."""
 
     @abc.abstractmethod
-    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
+    def explained(self, rows: Mask | None, known: PivotedTriangle, free: Mask) -> float:
         """How many numbers in some columns of U the free parameters can set: the trace of the hat.
 
         It is the rank where those are all columns (None); those of priors take their part.
@@ -181,11 +180,11 @@ class GramModel(LocalModel):
     def decrement(self, free: Mask) -> float:
         return self.triangle(free).decrement(self.gradient[free])
 
-    def triangle(self, free: Mask) -> Triangle:
+    def triangle(self, free: Mask) -> PivotedTriangle:
         """What the data say of the free parameters."""
         scale, known = self.unit_scale, self.cholesky()
         if known is not None and free.all():  # so that all columns are independent
-            return Triangle(known, scale, np.arange(len(scale)), len(scale))
+            return PivotedTriangle(known, scale, np.arange(len(scale)), len(scale))
         return triangle_of(self.root[:, free], scale[free])
 
 
@@ -244,7 +243,7 @@ class JointModel(GramModel):
         return gathered(blocks, len(scale)) * scale
 
     @override
-    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
+    def explained(self, rows: Mask | None, known: PivotedTriangle, free: Mask) -> float:
         if rows is None or not self.rows[~rows].any():
             return known.rank
         return float(np.sum(known.rotated(self.J[:, free])[rows] ** 2))

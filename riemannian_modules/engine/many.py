@@ -40,9 +40,9 @@ from riemannian_modules.integration.passed_times import PassedTimes
 from riemannian_modules.integration.scale import SHARE
 from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
 from riemannian_modules.integration.solve import explicitly
-from riemannian_modules.integration.step import Start, Step
+from riemannian_modules.integration.step import Start, TriedStep
 from riemannian_modules.integration.tally import Tally
-from riemannian_modules.modules.compiled_rate import Rate, compiled_rate, is_large
+from riemannian_modules.modules.compiled_rate import CompiledRate, compiled_rate, is_large
 from riemannian_modules.modules.delay import has_delays
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.time_input import time_ports
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 PORTIONS, LEAST_PORTION = 4, 16  # for each processor, so that all end at about the same time
 
-Inputs = Mapping[str, Any] | ArrayLike | None
+MemberInputs = Mapping[str, Any] | ArrayLike | None
 
 
 @final
@@ -79,7 +79,7 @@ class Batch:
     times: Array
     x: Array
     theta: Array
-    inputs: Inputs
+    inputs: MemberInputs
     steady: tuple[tuple[str, Array], ...]
     rtol: float
     floors: Array | None
@@ -90,7 +90,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.x)
 
-    def inputs_of(self, run: int) -> Inputs:
+    def inputs_of(self, run: int) -> MemberInputs:
         """The inputs of one simulation."""
         if not self.steady:
             return self.inputs
@@ -138,9 +138,13 @@ Alone = Callable[[Batch, int, Tally], tuple[Array, Array, tuple[Occurrence, ...]
 
 
 def split_inputs(
-    space: Space, inputs: Inputs, where: str
-) -> tuple[Inputs, tuple[tuple[str, Array], ...], tuple[int, ...]]:
-    """The inputs that all share; those that differ, flat, by name; and the batch of these."""
+    space: Space, inputs: MemberInputs, where: str
+) -> tuple[MemberInputs, tuple[tuple[str, Array], ...], tuple[int, ...]]:
+    """The inputs that all share; those that differ, flat, by name; and the batch of these.
+
+    Raises:
+        SignatureError: If the batches do not broadcast.
+    """
     if inputs is None:
         return inputs, (), ()
     if not isinstance(inputs, Mapping):
@@ -289,7 +293,7 @@ def _path(rates: _Driven, grid: Array, z: Array, accuracy: Accuracy, tally: Tall
     """The states (T, n, M) at the times of a grid; NaN for those that are not solved explicitly."""
     passed, steps, evaluations = PassedTimes(grid, z), 0, 0
 
-    def watch(who: Any, good: Any, start: Start, step: Step) -> None:
+    def watch(who: Any, good: Any, start: Start, step: TriedStep) -> None:
         nonlocal steps, evaluations
         steps += np.count_nonzero(good)
         evaluations += STAGES * len(who)
@@ -354,7 +358,7 @@ class _Driven(Rates):
         tick: Told of the time whenever the derivative is asked for.
     """
 
-    field: Rate
+    field: CompiledRate
     drive: _Drive
     theta: Any
     tick: Callable[[float, Any], Any]
@@ -372,7 +376,7 @@ class _Driven(Rates):
         return replace(self, drive=self.drive.only(kept), theta=theta)
 
 
-def _field(module: RiemannianModule) -> Rate:
+def _field(module: RiemannianModule) -> CompiledRate:
     if not is_large(module):
         try:
             return compiled_rate(module)

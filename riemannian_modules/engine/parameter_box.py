@@ -17,12 +17,12 @@ from riemannian_modules.engine.priors import Prior
 from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.spaces import Array, Space
 
-Side: TypeAlias = ArrayLike | None
-Sides: TypeAlias = Mapping[str, tuple[Side, Side]]
+BoundLike: TypeAlias = ArrayLike | None
+BoundsByName: TypeAlias = Mapping[str, tuple[BoundLike, BoundLike]]
 Fixed: TypeAlias = str | Sequence[str] | Mapping[str, ArrayLike | None]
 
 
-def bounded(where: str, space: Space, bounds: Sides | None) -> Bounds:
+def bounded(where: str, space: Space, bounds: BoundsByName | None) -> Bounds:
     """The box that a user's bounds describe, everywhere infinite where they name nothing.
 
     Raises:
@@ -110,7 +110,11 @@ def priors_by_entry(
 
 
 def check_inside(where: str, space: Space, box: Bounds, theta: Array) -> None:
-    """Raise DomainError unless theta lies in a box that is not empty."""
+    """Check that theta lies in a box that is not empty.
+
+    Raises:
+        DomainError: If it does not.
+    """
     outside = (theta < box.lower) | (theta > box.upper) | (box.lower > box.upper)
     if outside.any():
         names = [name for name, out in zip(space.coordinates, outside, strict=True) if out]

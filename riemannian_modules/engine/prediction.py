@@ -97,7 +97,11 @@ class Prediction(Shown):
 
 
 def checked_level(where: str, level: float) -> float:
-    """A probability between 0 and 1; raises DomainError."""
+    """A probability between 0 and 1.
+
+    Raises:
+        DomainError: If it is none.
+    """
     if not 0.0 < number(f"{where}: level", level) < 1.0:
         raise DomainError(f"{where}: level: expected a number between 0 and 1, got {level}.")
     return level

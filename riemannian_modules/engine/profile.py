@@ -15,7 +15,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.engine.descend import Iteration, descend
-from riemannian_modules.engine.descent_step import Bounds, Method
+from riemannian_modules.engine.descent_step import Bounds, DescentMethod
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.shown import Facts, Shown, counted
@@ -198,7 +198,12 @@ class Profiled:
         lower[self.place] = upper[self.place] = value
         with np.errstate(all="ignore"):
             found = descend(
-                self.objective, start, Bounds(lower, upper), Method(), _MOST_ITERATIONS, _ignore
+                self.objective,
+                start,
+                Bounds(lower, upper),
+                DescentMethod(),
+                _MOST_ITERATIONS,
+                _ignore,
             )
             if found.place is None:
                 return None

@@ -10,7 +10,7 @@ from typing import final
 
 from typing_extensions import override
 
-from riemannian_modules.engine.descend import Iteration, Watch
+from riemannian_modules.engine.descend import Iteration, Watcher
 from riemannian_modules.shown import Shown
 
 
@@ -18,7 +18,7 @@ class Progress(abc.ABC, Shown):
     """Shows a fit's iterations as they come."""
 
     @abc.abstractmethod
-    def watching(self, title: str) -> AbstractContextManager[Watch]:
+    def watching(self, title: str) -> AbstractContextManager[Watcher]:
         """A context in which the function that it gives is called after each iteration."""
 
 
@@ -29,7 +29,7 @@ class TerminalProgress(Progress):
 
     @override
     @contextmanager
-    def watching(self, title: str) -> Generator[Watch]:
+    def watching(self, title: str) -> Generator[Watcher]:
         from rich.console import Console
 
         console = Console(stderr=True)
@@ -54,7 +54,7 @@ class NoProgress(Progress):
 
     @override
     @contextmanager
-    def watching(self, title: str) -> Generator[Watch]:
+    def watching(self, title: str) -> Generator[Watcher]:
         yield _ignore
 
 

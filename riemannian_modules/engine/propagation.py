@@ -152,7 +152,7 @@ def _rows(factor: Factor, rows: slice) -> Factor:
     return DenseFactor(factor.rows(rows.start, rows.stop))
 
 
-Place = tuple[Differential, Array, Array, slice]
+OwnerPlace = tuple[Differential, Array, Array, slice]
 
 
 def _places(
@@ -161,7 +161,7 @@ def _places(
     p_dx: Array,
     p_y: Array,
     local: Sequence[Array | None] | None,
-) -> list[tuple[str, RiemannianModule, list[Place]]]:
+) -> list[tuple[str, RiemannianModule, list[OwnerPlace]]]:
     """Each owner with the cotangents of dx and y, and its rows in theta, at all of its places."""
     if not isinstance(module, ModuleGraph) or not isinstance(differential, GraphDifferential):
         own = local[0] if local is not None else None
@@ -169,7 +169,7 @@ def _places(
         rows = slice(0, module.signature.parameters.size)
         return [(type(module).__name__, module, [(differential, p_dx, p_y, rows)])]
     swept = differential.costates(p_dx, p_y, local)
-    found: dict[int, list[Place]] = {id(owner): [] for owner in module.owners.values()}
+    found: dict[int, list[OwnerPlace]] = {id(owner): [] for owner in module.owners.values()}
     for leaf, d, q_dx, q_y in zip(
         module.plan.leaves, differential.leaves, swept.leaf_dx, swept.leaf_y, strict=True
     ):
@@ -215,7 +215,11 @@ def _placed(columns: Array, start: int, total: int) -> Array:
 
 
 def check_parameters(where: str, module: RiemannianModule, point: Point) -> None:
-    """SignatureError unless the point is one of the module's, with one theta of some parameters."""
+    """Check that the point is one of the module's, with one theta of some parameters.
+
+    Raises:
+        SignatureError: If the point is of another module, has several thetas or no parameters.
+    """
     require(where, module, RiemannianModule, "a module")
     require(where, point, Point, "a point made by module.point(...)")
     s, p = module.signature, point

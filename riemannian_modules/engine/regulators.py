@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from typing_extensions import override
 
+from riemannian_modules.arrays import Complex
 from riemannian_modules.door import brief, require
 from riemannian_modules.engine.balance import balanced, state_scales
 from riemannian_modules.engine.poles import Stability, poles_of
@@ -27,7 +28,6 @@ from riemannian_modules.modules.state_feedback import StateFeedback
 from riemannian_modules.shown import Facts, Shown, listed
 from riemannian_modules.spaces import Array
 
-Complex = NDArray[np.complex128]
 MISSED = 1e-4  # relative: how far placed poles may lie from the wanted ones
 
 
@@ -136,7 +136,11 @@ def shown(poles: Complex) -> str:
 def quadratic_gain(
     model: StateSpaceModel, A: Array, B: Array, weights: tuple[Array, Array, Array], where: str
 ) -> tuple[Array, Array]:
-    """K (m, n) and X (n, n) of the least ``int x^T Q x + u^T R u + 2 x^T N u`` (or the sum)."""
+    """K (m, n) and X (n, n) of the least ``int x^T Q x + u^T R u + 2 x^T N u`` (or the sum).
+
+    Raises:
+        ConvergenceError: If no gain stabilises the model within rounding.
+    """
     from scipy.linalg import solve_continuous_are, solve_discrete_are
 
     Q, R, N = weights
@@ -189,6 +193,10 @@ def weight(where: str, given: ArrayLike, size: int, least: float) -> Array:
     """A symmetric weight (size, size) from a number (times the identity), a diagonal or a matrix.
 
     ``least`` is what its eigenvalues have to exceed, relative to the largest.
+
+    Raises:
+        SignatureError: If it has another shape.
+        DomainError: If it is not symmetric, or not as definite as is asked for.
     """
     array = finite_array(where, given)
     W = array * np.eye(size) if array.ndim == 0 else np.diag(array) if array.ndim == 1 else array
@@ -215,7 +223,12 @@ def weight(where: str, given: ArrayLike, size: int, least: float) -> Array:
 
 
 def placed_gain(A: Array, B: Array, wanted: ArrayLike, where: str) -> Array:
-    """K (m, n) that gives ``A - B K`` the wanted poles; ConvergenceError where none is found."""
+    """K (m, n) that gives ``A - B K`` the wanted poles.
+
+    Raises:
+        DomainError: If some poles cannot be moved.
+        ConvergenceError: If rounding leaves the poles elsewhere.
+    """
     _require_size(A, B, where)
     poles = _checked_poles(where, wanted, len(A))
     found = staircase(A, B, np.eye(len(A)))

@@ -20,7 +20,7 @@ from riemannian_modules.engine.loss import ResidualLoss, diagonal_factor
 from riemannian_modules.errors import DomainError
 from riemannian_modules.spaces import Array
 
-Shape: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+LossCurve: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 _LEAST_WEIGHT = 0.1  # of an outlier in the metric, beside its weight in the gradient
 
 
@@ -48,7 +48,7 @@ class RobustLoss(ResidualLoss):
                 )
 
     @abc.abstractmethod
-    def shape(self, s: Array) -> Shape:
+    def shape(self, s: Array) -> LossCurve:
         """``rho``, ``rho'`` and ``rho' + 2 s rho''`` at squares s of residuals over `width`."""
 
     @property
@@ -61,7 +61,7 @@ class RobustLoss(ResidualLoss):
         """What the loss of the shape is multiplied with."""
         return 1.0
 
-    def scaled_shape(self, outputs: Array, targets: Array) -> Shape:
+    def scaled_shape(self, outputs: Array, targets: Array) -> LossCurve:
         """The shape of each entry, times `height`: loss, weight, and curvature, (B, q) each."""
         rho, weight, curvature = self.shape(((outputs - targets) / self.width) ** 2)
         return self.height * rho, self.height * weight, self.height * curvature
@@ -109,7 +109,7 @@ class HuberLoss(RobustLoss):
     scale: float = 1.345
 
     @override
-    def shape(self, s: Array) -> Shape:
+    def shape(self, s: Array) -> LossCurve:
         root, inside = np.sqrt(np.maximum(s, 1.0)), s <= 1.0
         return np.where(inside, s, 2.0 * root - 1.0), 1.0 / root, inside.astype(np.float64)
 
@@ -126,7 +126,7 @@ class SoftL1Loss(RobustLoss):
     scale: float = 1.0
 
     @override
-    def shape(self, s: Array) -> Shape:
+    def shape(self, s: Array) -> LossCurve:
         root = np.sqrt(1.0 + s)
         return 2.0 * s / (root + 1.0), 1.0 / root, root**-3.0
 
@@ -144,7 +144,7 @@ class CauchyLoss(RobustLoss):
     scale: float = 2.385
 
     @override
-    def shape(self, s: Array) -> Shape:
+    def shape(self, s: Array) -> LossCurve:
         return _logarithmic(s)
 
 
@@ -180,7 +180,7 @@ class StudentLoss(RobustLoss):
         return (self.freedom + 1.0) / (self.freedom + 3.0) / self.scale**2
 
     @override
-    def shape(self, s: Array) -> Shape:
+    def shape(self, s: Array) -> LossCurve:
         return _logarithmic(s)
 
     @override
@@ -227,6 +227,6 @@ class _MeanCurvature(ResidualLoss):
         return self.loss.spread(outputs, targets)
 
 
-def _logarithmic(s: Array) -> Shape:
+def _logarithmic(s: Array) -> LossCurve:
     """That of Cauchy's noise, and of Student's."""
     return np.log1p(s), 1.0 / (1.0 + s), (1.0 - s) / (1.0 + s) ** 2

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
+from riemannian_modules.arrays import Complex
 from riemannian_modules.door import brief, number_array
 from riemannian_modules.engine.closed_loop import closed_loop_matrix
 from riemannian_modules.engine.frequency import response_of, usual_frequencies
@@ -27,8 +28,6 @@ FIRST_COUNT, MOST = 60, 4_000
 NEAR = 0.02  # of the picture's size, between the poles of two gains
 BESIDE = 1e-9  # relative: how near a gain counts as one at which there is no solution
 DECADES = 3  # of gain to both sides of the response's middle size
-
-Complex = NDArray[np.complex128]
 
 
 @final
@@ -83,7 +82,12 @@ class RootLocus(Shown):
 
 
 def root_locus_of(loop: StateSpaceModel, gains: ArrayLike | None) -> RootLocus:
-    """The locus of a loop of one input and one output, at given gains or at those it asks for."""
+    """The locus of a loop of one input and one output, at given gains or at those it asks for.
+
+    Raises:
+        SignatureError: If the loop has no state.
+        DomainError: If the gains are not finite and ascending.
+    """
     if not len(loop.A):
         raise SignatureError(
             f"root_locus: the loop {loop.inputs[0]} -> {loop.outputs[0]} has no state, hence no "

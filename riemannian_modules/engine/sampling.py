@@ -127,7 +127,11 @@ def _sources(graph: ModuleGraph, name: str, parts: Mapping[str, Sampled]) -> set
 
 
 def refuse_ticks(where: str, module: RiemannianModule) -> None:
-    """Raise UnsupportedError for a module with sampled parts, whose ticks would be left out."""
+    """Refuse a module with sampled parts, whose ticks would be left out.
+
+    Raises:
+        UnsupportedError: For such a module.
+    """
     if has_ticks(module):
         names = ", ".join(sampled_parts(module))
         raise UnsupportedError(

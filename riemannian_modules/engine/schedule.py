@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from riemannian_modules.door import number, require, whole_number
 from riemannian_modules.engine.batch_steps import AveragedSteps, BatchSteps
-from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watch, descend
-from riemannian_modules.engine.descent_step import Bounds, Method, place_at
+from riemannian_modules.engine.descend import Descent, Iteration, Outcome, Watcher, descend
+from riemannian_modules.engine.descent_step import Bounds, DescentMethod, place_at
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.engine.solve_plan import Way
 from riemannian_modules.errors import DomainError
@@ -29,7 +29,12 @@ class Schedule(abc.ABC, Shown):
 
     @abc.abstractmethod
     def descend(
-        self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
+        self,
+        objective: Objective,
+        start: Array,
+        bounds: Bounds,
+        method: DescentMethod,
+        watch: Watcher,
     ) -> Descent:
         """Go down from ``start`` in one way."""
 
@@ -54,7 +59,12 @@ class FullBatch(Schedule):
 
     @override
     def descend(
-        self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
+        self,
+        objective: Objective,
+        start: Array,
+        bounds: Bounds,
+        method: DescentMethod,
+        watch: Watcher,
     ) -> Descent:
         return descend(objective, start, bounds, method, self.max_iterations, watch)
 
@@ -106,7 +116,12 @@ class MiniBatches(Schedule):
 
     @override
     def descend(
-        self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
+        self,
+        objective: Objective,
+        start: Array,
+        bounds: Bounds,
+        method: DescentMethod,
+        watch: Watcher,
     ) -> Descent:
         is_averaged = objective.plan.way is Way.PRIMAL
         steps = (

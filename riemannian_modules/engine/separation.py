@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from riemannian_modules.engine.descent_step import Bounds, Place
+from riemannian_modules.engine.descent_step import Bounds, ModelledPoint
 from riemannian_modules.engine.losses import NaturalLoss
 from riemannian_modules.engine.objective import Objective
 from riemannian_modules.spaces import Array
@@ -19,7 +19,7 @@ MOST_ENTRIES = 2_000_000  # of the linear program
 MARGIN = 1e-6
 
 
-def separating(objective: Objective, place: Place, box: Bounds) -> Array | None:
+def separating(objective: Objective, place: ModelledPoint, box: Bounds) -> Array | None:
     """A direction of theta (p,) along which the loss never rises, and for some sample always falls.
 
     It is sought in the map linearised at a point, which for outputs that are linear in theta is the

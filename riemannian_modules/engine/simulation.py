@@ -41,11 +41,11 @@ from riemannian_modules.errors import ConvergenceError, DomainError, SignatureEr
 from riemannian_modules.integration.automatic import integrate
 from riemannian_modules.integration.one_step import integrate_by
 from riemannian_modules.integration.problem import (
-    Problem,
+    InitialValueProblem,
     SmoothProblem,
     SparseProblem,
+    StepTolerances,
     StoppedError,
-    Tolerances,
 )
 from riemannian_modules.integration.scale import (
     SHARE,
@@ -350,7 +350,7 @@ class _Run:
         self._check_start(a, x, u)
         problem = self.field.problem(u, x)
         atol = floors.at(problem, a, corners)
-        tolerances = Tolerances(self.rtol, atol, widest)
+        tolerances = StepTolerances(self.rtol, atol, widest)
         watched = floors.watched(problem, grid)
         with reported(watched.derivative, a, b) as derivative:
             watched = replace(watched, derivative=derivative)
@@ -366,7 +366,7 @@ class _Run:
         problem: SmoothProblem,
         grid: Array,
         corners: Array,
-        tolerances: Tolerances,
+        tolerances: StepTolerances,
     ) -> tuple[Array, Array]:
         """Times, those of the grid among them, and the states there."""
         from scipy.integrate import LSODA
@@ -402,7 +402,7 @@ class _Run:
         )
 
 
-def _probes(problem: Problem, grid: Array, tolerances: Tolerances) -> Array:
+def _probes(problem: InitialValueProblem, grid: Array, tolerances: StepTolerances) -> Array:
     """Times, the first about a solver's first step, at which peaks between those asked for show."""
     a, b = float(grid[0]), float(grid[-1])
     rate, scale = np.abs(problem.rate(a, problem.start)), np.asarray(tolerances.atol) / SHARE

@@ -140,7 +140,11 @@ class StateSpaceModel(abc.ABC, Shown):
         )  # fmt: skip
 
     def require_stable(self, where: str, because: str) -> None:
-        """Raise DomainError unless all poles are stable beyond rounding; ``because`` says why."""
+        """Check that all poles are stable beyond rounding; ``because`` says why.
+
+        Raises:
+            DomainError: If they are not.
+        """
         if self.stability is not Stability.STABLE:
             raise DomainError(
                 f"{where}: expected a stable model, for {because}; it is {self._poles}."

@@ -106,7 +106,11 @@ FIGURES = (
 
 
 def step_info_of(model: StateSpaceModel, band: float) -> StepInfo:
-    """The figures of all pairs of a stable model."""
+    """The figures of all pairs of a stable model.
+
+    Raises:
+        DomainError: If the band is no part between 0 and 1.
+    """
     band = number("step_info: band", band)
     if not 0 < band < 1:
         raise DomainError(f"step_info: band: expected a part between 0 and 1, got {band}.")

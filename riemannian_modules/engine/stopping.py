@@ -58,7 +58,11 @@ class Stopping:
     _before: float = field(default=math.inf)
 
     def look(self, line: Iteration) -> None:
-        """Judge an iteration."""
+        """Judge an iteration.
+
+        Raises:
+            Stop: If the descent is to end here.
+        """
         self.outcome = self._judged(line)
         if self.outcome is not None:
             raise Stop

@@ -23,7 +23,7 @@ from riemannian_modules.engine.simulation_progress import reported
 from riemannian_modules.engine.vector_field import vector_field
 from riemannian_modules.errors import ConvergenceError, DomainError, TraceError, UnsupportedError
 from riemannian_modules.integration.piecewise import Pieces, Watched
-from riemannian_modules.integration.problem import StoppedError, Tolerances
+from riemannian_modules.integration.problem import StepTolerances, StoppedError
 from riemannian_modules.integration.scale import Floors, with_scales
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.integration.tally import Tally
@@ -128,7 +128,7 @@ class PiecewiseRun:
         if is_over or first == last:
             return times[:1], x[None]
         states, stops = [x[None]], sorted(self._stops(first, last, scheduled))
-        tolerances = Tolerances(rtol, atol, self.program.longest_step(times))
+        tolerances = StepTolerances(rtol, atol, self.program.longest_step(times))
         crossing = self.happening.crossing
         watched = Watched(
             [e.direction for e in crossing], [e.moves for e in crossing], self._happen

@@ -48,7 +48,11 @@ class PeakGain(Shown):
 
 
 def peak_gain(model: StateSpaceModel) -> PeakGain:
-    """The H-infinity norm of a stable model, to 1e-7 from above and to rounding at the peak."""
+    """The H-infinity norm of a stable model, to 1e-7 from above and to rounding at the peak.
+
+    Raises:
+        ConvergenceError: If the levels do not close in on the peak.
+    """
     model.require_stable("h_infinity", "otherwise the norm is infinite")
     at = response_of(model)
 

@@ -14,10 +14,10 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.engine.local_model import GramModel, Mask
-from riemannian_modules.engine.triangle import Triangle, gathered, solve_upper_adjoint
+from riemannian_modules.engine.triangle import PivotedTriangle, gathered, solve_upper_adjoint
 from riemannian_modules.spaces import Array
 
-Blocks: TypeAlias = Callable[[], Iterator[tuple[slice, Array]]]
+RowBlocks: TypeAlias = Callable[[], Iterator[tuple[slice, Array]]]
 
 
 @final
@@ -36,7 +36,7 @@ class TallModel(GramModel):
 
     gradient: Array
     gram: Array
-    blocks: Blocks
+    blocks: RowBlocks
     columns: int
 
     @override
@@ -57,7 +57,7 @@ class TallModel(GramModel):
         return gathered((J / scale for _, J in self.blocks()), len(scale)) * scale
 
     @override
-    def explained(self, rows: Mask | None, known: Triangle, free: Mask) -> float:
+    def explained(self, rows: Mask | None, known: PivotedTriangle, free: Mask) -> float:
         if rows is None:
             return known.rank
         parts = (J[rows[place]][:, free] / known.scale for place, J in self.blocks())

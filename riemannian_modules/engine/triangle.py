@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from riemannian_modules.engine.trust_region import norm
 from riemannian_modules.spaces import Array
 
-Index: TypeAlias = NDArray[np.intp]
+Pivots: TypeAlias = NDArray[np.intp]
 RANK_TOLERANCE = 1e-12
 _PANEL = 32  # columns that LAPACK factors at a time
 LARGEST_BLOCK = 500_000  # entries of a matrix that are formed at once
@@ -88,7 +88,7 @@ def _below(n: int) -> NDArray[np.bool_]:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Triangle:
+class PivotedTriangle:
     """``(J / scale)[:, order] = Q R`` of n columns, the first ``rank`` of which are independent.
 
     Attributes:
@@ -100,7 +100,7 @@ class Triangle:
 
     R: Array
     scale: Array
-    order: Index
+    order: Pivots
     rank: int
 
     @property
@@ -124,14 +124,14 @@ class Triangle:
         return float(left @ left)
 
 
-def triangle_of(J: Array, scale: Array) -> Triangle:
+def triangle_of(J: Array, scale: Array) -> PivotedTriangle:
     """Of columns (rows, n) whose lengths are known, (n,)."""
     if not scale.size:
-        return Triangle(np.zeros((0, 0)), scale, np.zeros(0, dtype=np.intp), 0)
+        return PivotedTriangle(np.zeros((0, 0)), scale, np.zeros(0, dtype=np.intp), 0)
     n = len(scale)
     packed, order = lapack().dgeqp3(J / scale, lwork=2 * n + _PANEL * (n + 1))[:2]
     pivots = np.abs(packed.diagonal())
     rank = int(np.count_nonzero(pivots > RANK_TOLERANCE * max(pivots[0], 1e-300)))
     R = packed[:n]
     R[_below(n)[: len(R)]] = 0.0  # where LAPACK keeps its reflections
-    return Triangle(R, scale, order - 1, rank)
+    return PivotedTriangle(R, scale, order - 1, rank)

@@ -16,7 +16,7 @@ from riemannian_modules.engine.balance import balanced
 from riemannian_modules.spaces import Array
 
 ROUNDING = 16 * np.finfo(float).eps
-System = tuple[Array, Array, Array, Array]
+SystemMatrices = tuple[Array, Array, Array, Array]
 
 
 def invariant_zeros(A: Array, B: Array, C: Array, D: Array) -> NDArray[np.complex128]:
@@ -50,7 +50,7 @@ def invariant_zeros(A: Array, B: Array, C: Array, D: Array) -> NDArray[np.comple
     return values[np.lexsort((values.imag, values.real, np.round(np.abs(values), 12)))]
 
 
-def _scaled(A: Array, B: Array, C: Array, D: Array) -> System:
+def _scaled(A: Array, B: Array, C: Array, D: Array) -> SystemMatrices:
     """The same zeros in states, inputs and outputs of comparable size."""
     a, scale = balanced(A)
     b, c = B / scale[:, None], C * scale
@@ -65,12 +65,12 @@ def _unit(sizes: Any) -> Array:
     return np.where(sizes > 0.0, sizes, 1.0)
 
 
-def _transposed(system: System) -> System:
+def _transposed(system: SystemMatrices) -> SystemMatrices:
     a, b, c, d = system
     return a.T, c.T, b.T, d.T
 
 
-def _shown(system: System, tolerance: float) -> System:
+def _shown(system: SystemMatrices, tolerance: float) -> SystemMatrices:
     """The part of a system whose D has full row rank, with the same zeros."""
     a, b, c, d = system
     while True:

@@ -34,7 +34,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval_matrix import (
-    Ball,
+    MatrixBall,
     as_ball,
     ball_difference,
     ball_matmul,
@@ -159,7 +159,7 @@ def _form_matrix(
     metrics: tuple[Array, Array | None],
     multipliers: Array,
     H: Array | None,
-) -> Ball:
+) -> MatrixBall:
     """A matrix F, not symmetric, whose form is the difference of the two sides."""
     M, N = metrics
     through, B, entering, D = (
@@ -190,10 +190,12 @@ def _form_matrix(
     return ball_difference(whole, taken)
 
 
-def _compressed(form: SlopesForm, C: Ball, H: Array) -> tuple[Ball, Ball, Ball]:
+def _compressed(
+    form: SlopesForm, C: MatrixBall, H: Array
+) -> tuple[MatrixBall, MatrixBall, MatrixBall]:
     """``2 H - H G H``, and what stands for A and C where s stands for x."""
     m, k = len(form.slopes), len(H)
-    C0 = Ball(C.centre[form.touched], C.radius[form.touched])
+    C0 = MatrixBall(C.centre[form.touched], C.radius[form.touched])
     exact = as_ball(H)
     loss = ball_matmul(exact, ball_matmul(ball_matmul(C0, C0.mT), exact))
     reads = np.zeros((m, k))
@@ -202,8 +204,8 @@ def _compressed(form: SlopesForm, C: Ball, H: Array) -> tuple[Ball, Ball, Ball]:
     return least, as_ball(np.zeros((form.A.shape[0], k))), as_ball(reads)
 
 
-def _joined(first: Ball, second: Ball, axis: int = 0) -> Ball:
-    return Ball(
+def _joined(first: MatrixBall, second: MatrixBall, axis: int = 0) -> MatrixBall:
+    return MatrixBall(
         np.concatenate([first.centre, second.centre], axis),
         np.concatenate([first.radius, second.radius], axis),
     )

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval_array import Interval
 from riemannian_modules.arithmetic.interval_matrix import (
-    Ball,
+    MatrixBall,
     as_ball,
     as_bounds,
     ball_difference,
@@ -146,7 +146,7 @@ def _reached(B: Flags, D: Flags, depth: int) -> Flags:
     return found
 
 
-def _driven(S: Array, C: Ball, D: Ball, depth: int) -> Ball:
+def _driven(S: Array, C: MatrixBall, D: MatrixBall, depth: int) -> MatrixBall:
     """``(I - S D)^-1 S C``, which ``U = S (C + D U)`` reaches in a step a layer."""
     driven = ball_scaled(S, C)
     for _ in range(depth):
@@ -154,8 +154,8 @@ def _driven(S: Array, C: Ball, D: Ball, depth: int) -> Ball:
     return driven
 
 
-def _total(P: Ball, Q: Ball) -> Ball:
-    return ball_difference(P, Ball(-Q.centre, Q.radius))
+def _total(P: MatrixBall, Q: MatrixBall) -> MatrixBall:
+    return ball_difference(P, MatrixBall(-Q.centre, Q.radius))
 
 
 def _row_sum(row: Interval, i: int, w: Array, *, is_flow: bool) -> float:

@@ -17,10 +17,10 @@ from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.graph.batched import (
     Batched,
     BlockOperation,
-    Layout,
     LeafOperation,
     Operation,
     Places,
+    ValueLayout,
 )
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Piece, Plan, Step
 from riemannian_modules.modules.module import RiemannianModule
@@ -98,7 +98,7 @@ class _Assembly:
         outputs, rates = self._outputs(), self._rates()
         shown = [self.outputs_at[piece.leaf][piece.place] for piece in self.plan.shown]
         constants = np.concatenate([np.zeros(0), *self.constants])
-        layout = Layout(*self.sizes, self.count)
+        layout = ValueLayout(*self.sizes, self.count)
         return Batched(layout, constants, outputs, rates, _one_after_the_other(shown))
 
     def _outputs(self) -> tuple[Operation, ...]:

@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from riemannian_modules.arrays import Places
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
-    from riemannian_modules.arithmetic.rolled import Block
+    from riemannian_modules.arithmetic.rolled import RolledTerms
 
-Places = NDArray[np.intp]
 LARGEST_TRACED_LEAF = (
     64  # arguments up to which a module that keeps matrices is traced all the same
 )
@@ -34,7 +34,7 @@ LARGEST_TRACED_LEAF = (
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Layout:
+class ValueLayout:
     """Where things stand in the array of all values: n, m, p, then outputs and constants."""
 
     state: int
@@ -82,7 +82,7 @@ class BlockOperation(Operation):
     """A block of expressions of one form, for all leaves that have it: places (K, R)."""
 
     target: Places
-    block: Block
+    block: RolledTerms
     places: Places
 
     @cached_property
@@ -212,7 +212,7 @@ class Batched:
         shown: Where the composite's outputs stand among the values.
     """
 
-    layout: Layout
+    layout: ValueLayout
     constants: Array
     outputs: tuple[Operation, ...]
     rates: tuple[Operation, ...]

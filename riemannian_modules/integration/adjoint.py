@@ -20,7 +20,7 @@ from riemannian_modules.integration.march import LARGEST_STEP_COUNT, march, memb
 from riemannian_modules.integration.problem import StoppedError
 from riemannian_modules.integration.radau import STAGES, Radau, RadauStep, stage_matrix, tableau
 from riemannian_modules.integration.side_by_side import Accuracy, Flows
-from riemannian_modules.integration.step import Start, Step
+from riemannian_modules.integration.step import Start, TriedStep
 from riemannian_modules.spaces import Array
 
 
@@ -98,7 +98,7 @@ def pulled_back(
     """
     steps: list[_Taken] = []
 
-    def watch(_: Any, good: Any, begin: Start, step: Step) -> None:
+    def watch(_: Any, good: Any, begin: Start, step: TriedStep) -> None:
         if good[0] and isinstance(step, RadauStep):
             x, stages = begin.z[:, 0, 0], step.stages[0, ..., 0]
             steps.append(_Taken(float(begin.t[0]), float(begin.h[0]), x, stages))

@@ -18,8 +18,8 @@ from riemannian_modules.integration.one_step import integrate_by
 from riemannian_modules.integration.problem import (
     InitialValueProblem,
     Numbers,
+    StepTolerances,
     StoppedError,
-    Tolerances,
 )
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.spaces import Array
@@ -27,7 +27,7 @@ from riemannian_modules.spaces import Array
 LARGEST_STEP_COUNT = 10_000_000  # between two outputs; a run that needs more is interrupted by hand
 
 
-class UndefinedError(Exception):
+class UndefinedRateError(Exception):
     """The derivative is NaN or infinite at a trial point of LSODA, which would not notice."""
 
 
@@ -35,7 +35,7 @@ def integrate(
     problem: InitialValueProblem,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     tally: Tally | None = None,
 ) -> Array:
     """The solution at ``times`` (k,), of which the first is the start, shape (k, n).
@@ -54,7 +54,7 @@ def integrate(
 
     try:
         return _by_lsoda(problem, times, corners, tolerances, tally)
-    except (StoppedError, UndefinedError):
+    except (StoppedError, UndefinedRateError):
         return integrate_by(Radau, problem, times, corners, tolerances, tally)
 
 
@@ -62,7 +62,7 @@ def _by_lsoda(
     problem: InitialValueProblem,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     tally: Tally | None,
 ) -> Array:
     derivative, jacobian = problem.derivative, problem.jacobian
@@ -70,7 +70,7 @@ def _by_lsoda(
     def checked(t: float, x: Array) -> Numbers:
         dx = derivative(t, x.tolist())
         if not math.isfinite(sum(dx)):
-            raise UndefinedError
+            raise UndefinedRateError
         return dx
 
     options = {"Dfun": lambda t, x: jacobian(t, x.tolist())}
@@ -82,7 +82,7 @@ def run_odeint(
     start: Array,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     options: dict[str, Any],
     tally: Tally | None,
 ) -> Array:

@@ -17,12 +17,12 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.integration.automatic import UndefinedError, run_odeint
+from riemannian_modules.integration.automatic import UndefinedRateError, run_odeint
 from riemannian_modules.integration.problem import (
     InitialValueProblem,
     Numbers,
+    StepTolerances,
     StoppedError,
-    Tolerances,
 )
 from riemannian_modules.integration.scout import FoundError, Scout
 from riemannian_modules.integration.tally import Tally
@@ -77,7 +77,7 @@ def course(
     problem: InitialValueProblem,
     wanted: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     scout: Scout,
     tally: Tally,
 ) -> Course:
@@ -101,7 +101,7 @@ def course(
         is_whole = True
     except FoundError:
         pass
-    except (StoppedError, UndefinedError) as stopped:
+    except (StoppedError, UndefinedRateError) as stopped:
         try:
             scout.look(is_over=False)
             failure = stopped
@@ -141,7 +141,7 @@ class _Run:
         problem: InitialValueProblem,
         start: float,
         corners: Array,
-        tolerances: Tolerances,
+        tolerances: StepTolerances,
     ) -> None:
         self.start, self.calls, self.jacobians = start, 0, 0
         self._problem, self._corners, self._tolerances = problem, corners, tolerances
@@ -156,7 +156,7 @@ class _Run:
             self.calls += 1
             dx = derivative(t, point)
             if not math.isfinite(sum(dx)):
-                raise UndefinedError
+                raise UndefinedRateError
             note(t, point, dx)
             return dx
 
@@ -171,7 +171,7 @@ class _Run:
 
 
 def _first_step(
-    problem: InitialValueProblem, start: float, end: float, tolerances: Tolerances
+    problem: InitialValueProblem, start: float, end: float, tolerances: StepTolerances
 ) -> float:
     """LSODA's own choice, as ODEPACK documents it."""
     size = tolerances.rtol * np.abs(problem.start) + tolerances.atol

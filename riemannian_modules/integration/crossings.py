@@ -16,7 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.spaces import Array
 
 POINTS = (0.25, 0.5, 0.75, 1.0)  # of a step
@@ -47,7 +47,7 @@ def each(at: Callable[[float, list[float]], Numbers], t: Array, x: Array) -> Arr
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class WatchedStep:
     """The last step of a solver: its ends, its path t -> (n,) or (n, T), and what is watched."""
 
     start: float
@@ -68,7 +68,7 @@ class Step:
 
 
 def first_crossing(
-    step: Step, signs: Sequence[float], times: Sequence[float], values: Array
+    step: WatchedStep, signs: Sequence[float], times: Sequence[float], values: Array
 ) -> tuple[float, list[int]] | None:
     """When the first of the watched values has left the side that ``signs`` tells, and which have.
 
@@ -91,7 +91,7 @@ def first_crossing(
 
 
 def _bracket(
-    step: Step, i: int, sign: float, times: Sequence[float], turned: Array
+    step: WatchedStep, i: int, sign: float, times: Sequence[float], turned: Array
 ) -> tuple[float, float] | None:
     first = 0
     if turned[0] <= 0:
@@ -128,7 +128,7 @@ def _dips(times: Sequence[float], values: Array) -> bool:
     return values[1] - slope**2 / (4 * bend) < DIP * values[1]
 
 
-def _lowest(step: Step, i: int, sign: float, start: float, end: float) -> float | None:
+def _lowest(step: WatchedStep, i: int, sign: float, start: float, end: float) -> float | None:
     """A time of a negative value between two positive ones, or None."""
     from scipy.optimize import minimize_scalar
 
@@ -139,7 +139,7 @@ def _lowest(step: Step, i: int, sign: float, start: float, end: float) -> float 
     return float(found.x) if found.fun < 0 else None
 
 
-def _just_after(step: Step, i: int, sign: float, start: float, end: float) -> float:
+def _just_after(step: WatchedStep, i: int, sign: float, start: float, end: float) -> float:
     from scipy.optimize import brentq
 
     def turned(t: float) -> float:
@@ -157,7 +157,9 @@ def _just_after(step: Step, i: int, sign: float, start: float, end: float) -> fl
     return float(t)
 
 
-def just_before(step: Step, signs: Sequence[float], turned: Sequence[int], t: float) -> float:
+def just_before(
+    step: WatchedStep, signs: Sequence[float], turned: Sequence[int], t: float
+) -> float:
     """The last time before ``t``, to rounding, at which none of the values has changed its side."""
     ulp = float(np.spacing(abs(t)))
     while t > step.start and any(step.at(t)[i] * signs[i] < 0 for i in turned):

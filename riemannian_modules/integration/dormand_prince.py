@@ -14,7 +14,7 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
-from riemannian_modules.integration.step import Memory, Method, Start, Step
+from riemannian_modules.integration.step import Memory, Method, Start, TriedStep
 from riemannian_modules.spaces import Array
 
 STAGES = 12
@@ -41,7 +41,7 @@ def _tableau() -> _Tableau:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class ExplicitStep(Step):
+class ExplicitStep(TriedStep):
     """A step with z, then h times the slopes of 13 stages, ``moves`` (14, n, 1 + k, M).
 
     They are overwritten by the next step. ``argument`` is that of the last stage but one.
@@ -103,7 +103,7 @@ class DormandPrince(Method[Rates]):
         return (rate,)
 
     @override
-    def step(self, flows: Rates, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
+    def step(self, flows: Rates, start: Start, memory: Memory, accuracy: Accuracy) -> TriedStep:
         if self._moves.shape[1:] != start.z.shape:
             self._moves = np.empty((2 + STAGES, *start.z.shape))
         W, h, A, c = self._moves, start.h, _tableau().A, _tableau().c

@@ -11,10 +11,10 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.spaces import Array
 
-Places = tuple[tuple[int, int], ...]
+EntryPlaces = tuple[tuple[int, int], ...]
 
 
 @final
@@ -33,7 +33,7 @@ class Linearised:
 
     rate: Callable[[Numbers, Numbers], Numbers]
     values: Callable[[Numbers, Numbers], Numbers]
-    places: Places
+    places: EntryPlaces
     shape: tuple[int, int]
 
     def matrix(self, x: Numbers, u: Numbers) -> Array:

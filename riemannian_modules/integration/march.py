@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 
 from riemannian_modules.integration.side_by_side import TINY, Accuracy, Rates
-from riemannian_modules.integration.step import F, Memory, Method, Start, Step
+from riemannian_modules.integration.step import F, Memory, Method, Start, TriedStep
 from riemannian_modules.spaces import Array
 
 LARGEST_STEP_COUNT = 100_000
@@ -23,17 +23,17 @@ IDLE = 4  # one member in so many may be through before they leave
 NOISY_AFTER = 3  # refusals in a row that smaller steps did not help against
 EPS = float(np.finfo(np.float64).eps)
 
-Watch = Callable[[Any, Any, Start, Step], None]
+StepWatcher = Callable[[Any, Any, Start, TriedStep], None]
 
 
-def unwatched(who: Any, good: Any, start: Start, step: Step) -> None:
+def unwatched(who: Any, good: Any, start: Start, step: TriedStep) -> None:
     """Watch nothing."""
 
 
-def of_some(watch: Watch, members: Any) -> Watch:
+def of_some(watch: StepWatcher, members: Any) -> StepWatcher:
     """What watches some of the members that ``watch`` watches."""
 
-    def watch_some(who: Any, good: Any, start: Start, step: Step) -> None:
+    def watch_some(who: Any, good: Any, start: Start, step: TriedStep) -> None:
         watch(members[who], good, start, step)
 
     return watch_some
@@ -108,7 +108,7 @@ def _share_of_step(accuracy: Accuracy, change: Array, of: Array) -> Array:
 
 
 def march(
-    method: Method[F], flows: F, members: Members, accuracy: Accuracy, watch: Watch, most: int
+    method: Method[F], flows: F, members: Members, accuracy: Accuracy, watch: StepWatcher, most: int
 ) -> Members:
     """Members when each has arrived, cannot go on, or has tried ``most`` steps.
 
@@ -128,7 +128,7 @@ def march(
 
 
 def _march(
-    method: Method[F], flows: F, members: Members, accuracy: Accuracy, watch: Watch, most: int
+    method: Method[F], flows: F, members: Members, accuracy: Accuracy, watch: StepWatcher, most: int
 ) -> Members:
     who = np.arange(len(members.t))
     result, at = members.with_(who, members), members
@@ -176,7 +176,7 @@ def growth(error: Array) -> Array:
 
 
 def _moved(
-    at: Members, start: Start, step: Step, memory: Memory, good: Any, is_last: Any
+    at: Members, start: Start, step: TriedStep, memory: Memory, good: Any, is_last: Any
 ) -> tuple[Members, Memory]:
     """The members, and what they remember, with those at the step's end whose step is good."""
     t = np.where(good, np.where(is_last, at.until, at.t + start.h), at.t)

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.integration.automatic import LARGEST_STEP_COUNT
 from riemannian_modules.integration.linearised import Linearised
-from riemannian_modules.integration.problem import Numbers, StoppedError, Tolerances
+from riemannian_modules.integration.problem import StepTolerances, StoppedError
 from riemannian_modules.integration.sensitivity_code import (
     MOST_PRODUCTS,
     count_products,
@@ -24,18 +25,18 @@ from riemannian_modules.integration.sensitivity_code import (
 )
 from riemannian_modules.spaces import Array
 
-Inputs = Callable[[float], list[float]]
-Rate = Callable[[float, Array], Any]
+InputFunction = Callable[[float], list[float]]
+RateFunction = Callable[[float, Array], Any]
 
 
 def solve_stretch(
     linearised: Linearised,
-    u: Inputs,
+    u: InputFunction,
     directions: Array,
     grid: Array,
     corners: Array,
     start: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     most_steps: int = LARGEST_STEP_COUNT,
 ) -> Array:
     """States and sensitivities (T, n, 1 + k) at times (T,), of which the first is the start's.
@@ -74,7 +75,9 @@ def solve_stretch(
     return np.swapaxes(z.reshape(len(grid), columns, n), 1, 2)
 
 
-def _velocity(linearised: Linearised, u: Inputs, directions: Array, n: int, k: int) -> Rate:
+def _velocity(
+    linearised: Linearised, u: InputFunction, directions: Array, n: int, k: int
+) -> RateFunction:
     """The derivative of state and sensitivities: by Python's floats, or by matrices where many."""
     moved = tuple((int(q), int(c)) for q, c in np.argwhere(directions))
     if not k:
@@ -95,7 +98,7 @@ def _velocity(linearised: Linearised, u: Inputs, directions: Array, n: int, k: i
     return scalars
 
 
-def _states_alone(linearised: Linearised, u: Inputs) -> Rate:
+def _states_alone(linearised: Linearised, u: InputFunction) -> RateFunction:
     rate = linearised.rate
 
     def velocity(t: float, z: Array) -> Numbers:
@@ -107,7 +110,9 @@ def _states_alone(linearised: Linearised, u: Inputs) -> Rate:
     return velocity
 
 
-def _by_matrices(linearised: Linearised, u: Inputs, directions: Array, n: int, k: int) -> Rate:
+def _by_matrices(
+    linearised: Linearised, u: InputFunction, directions: Array, n: int, k: int
+) -> RateFunction:
     values = linearised.values
     combined = np.empty((k, n + len(directions)))  # [S^T, D^T], times [A, F]^T it is S'^T
     combined[:, n:] = directions.T
@@ -131,7 +136,7 @@ def _undefined(t: float, x: Array) -> StoppedError:
 
 
 def _band_matrix(
-    linearised: Linearised, u: Inputs, columns: int
+    linearised: Linearised, u: InputFunction, columns: int
 ) -> Callable[[float, Array], Array]:
     """The diagonal blocks alone, in the band that LSODA takes."""
     n = linearised.shape[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riemannian_modules.integration.problem import Problem, StoppedError, Tolerances
+from riemannian_modules.integration.problem import InitialValueProblem, StepTolerances, StoppedError
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.spaces import Array
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 def integrate_by(
     solver_type: type[OdeSolver],
-    problem: Problem,
+    problem: InitialValueProblem,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     tally: Tally | None = None,
 ) -> Array:
     """As `integrate`, by one of SciPy's one-step solvers or BDF; it lands on the corners alone.
@@ -45,10 +45,10 @@ def integrate_by(
 
 def march(
     solver_type: type[OdeSolver],
-    problem: Problem,
+    problem: InitialValueProblem,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     tally: Tally | None = None,
     first_step: float = 0.0,
 ) -> Iterator[Any]:
@@ -118,7 +118,7 @@ def _started(
     derivative: Callable[[float, Array], Array],
     times: Array,
     start: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     options: dict[str, Any],
 ) -> Any:
     create: Any = solver_type  # the base class declares fewer arguments than each solver takes

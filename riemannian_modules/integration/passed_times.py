@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from riemannian_modules.integration.march import Members
-from riemannian_modules.integration.step import Start, Step
+from riemannian_modules.integration.step import Start, TriedStep
 from riemannian_modules.spaces import Array
 
 
@@ -26,7 +26,7 @@ class PassedTimes:
         self.states = np.full((len(times), *start.shape), np.nan)
         self.states[0] = start
 
-    def watch(self, who: Any, good: Any, start: Start, step: Step) -> None:
+    def watch(self, who: Any, good: Any, start: Start, step: TriedStep) -> None:
         """Note the states at the times that a step has passed; see `march`."""
         if len(self.inner) == 1:
             return

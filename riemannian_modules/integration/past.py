@@ -24,7 +24,7 @@ SAME = 16.0  # spacings of a time within which two breaking points are one
 
 FEW = 8  # steps of the past in one step
 
-Path = Callable[[Any], Array]  # from a time to a state
+PastPath = Callable[[Any], Array]  # from a time to a state
 
 
 @final
@@ -45,7 +45,7 @@ class Past:
         self.start, self._state = start, state
         self._starts: list[float] = []
         self._ends: list[float] = []
-        self._paths: list[Path] = []
+        self._paths: list[PastPath] = []
         self._ahead: list[tuple[float, int, int]] = []  # a time, a delay, a derivative that jumps
 
     @property
@@ -53,7 +53,7 @@ class Past:
         """Up to where it is known."""
         return self._ends[-1] if self._ends else self.start
 
-    def passed(self, path: Path, start: float, end: float) -> None:
+    def passed(self, path: PastPath, start: float, end: float) -> None:
         """Take a step's interpolant."""
         if end > start:
             self._starts.append(start)

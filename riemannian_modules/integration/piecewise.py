@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from riemannian_modules.integration.automatic import UndefinedError
+from riemannian_modules.integration.automatic import UndefinedRateError
 from riemannian_modules.integration.course import course
 from riemannian_modules.integration.crossings import (
-    Step,
+    WatchedStep,
     Zeros,
     each,
     first_crossing,
@@ -31,10 +31,10 @@ from riemannian_modules.integration.past import Past
 from riemannian_modules.integration.problem import (
     InitialValueProblem,
     Numbers,
+    StepTolerances,
     StoppedError,
-    Tolerances,
 )
-from riemannian_modules.integration.rows import Rows
+from riemannian_modules.integration.rows import GridRows
 from riemannian_modules.integration.scout import MOST, NOT_SOUGHT, UNWATCHED, Scout
 from riemannian_modules.integration.sides import settled
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
@@ -72,7 +72,9 @@ class Watched:
 
 NOTHING = Watched((), (), lambda _t, x, _i: (x, False))
 NO_ZEROS = Zeros(lambda _t, _x: (), lambda t, _x: np.zeros((len(t), 0)))
-Found = tuple[float, Array, list[int], list[int]]  # a crossing: time, state, borders and events
+FoundCrossing = tuple[
+    float, Array, list[int], list[int]
+]  # a crossing: time, state, borders and events
 
 
 @final
@@ -86,7 +88,7 @@ class Pieces:
     def __init__(
         self,
         watched: Watched,
-        tolerances: Tolerances,
+        tolerances: StepTolerances,
         methods: Sequence[type[OdeSolver]],
         most_steps: float = math.inf,
         tally: Tally | None = None,
@@ -133,7 +135,7 @@ class Pieces:
         Raises:
             StoppedError: If no method reaches the end, or crossings accumulate.
         """
-        rows = Rows(grid, start, self._past)
+        rows = GridRows(grid, start, self._past)
         t, x, end = float(grid[0]), start, float(grid[-1])
         if not self._sides:
             self._sides = [_sign(v) for v in self._zeros.at(t, x.tolist())]
@@ -149,7 +151,7 @@ class Pieces:
             try:
                 most = self._most_steps if len(methods) > 1 else math.inf
                 reached = self._next(piece, methods[0], rows, most)
-            except (StoppedError, UndefinedError) as stopped:
+            except (StoppedError, UndefinedRateError) as stopped:
                 if len(methods) == 1:
                     raise _told(stopped, *rows.last) from None
                 del methods[0]
@@ -177,8 +179,8 @@ class Pieces:
         return rows.states
 
     def _next(
-        self, piece: _Piece, method: type[OdeSolver], rows: Rows, most: float
-    ) -> Found | None:
+        self, piece: _Piece, method: type[OdeSolver], rows: GridRows, most: float
+    ) -> FoundCrossing | None:
         """Integrate to the next crossing; None where a stop comes first, or a doubt was wrong."""
         from scipy.integrate import LSODA
 
@@ -195,7 +197,7 @@ class Pieces:
             if steps > most:
                 raise StoppedError(float(solver.t), solver.y, "too many steps were needed.")
             path = solver.dense_output()
-            step = Step(float(solver.t_old), float(solver.t), path, piece.zeros.at)
+            step = WatchedStep(float(solver.t_old), float(solver.t), path, piece.zeros.at)
             found = self._crossing(piece, step, rows, solver.y, is_first=steps == 1)
             if found is not None:
                 return found
@@ -204,7 +206,7 @@ class Pieces:
             self._pace = pace
         return None
 
-    def _compiled(self, piece: _Piece, rows: Rows) -> Found | None:
+    def _compiled(self, piece: _Piece, rows: GridRows) -> FoundCrossing | None:
         """The same by LSODA, whose steps are looked at where a crossing may be."""
         sides = [*piece.signs, *self._sides]
         ways = [UNWATCHED if sign == 0.0 else 0.0 for sign in piece.signs]
@@ -218,7 +220,7 @@ class Pieces:
         for a, b in way.doubtful:
             if a > passed:
                 rows.record(way.path, passed, a, way.path(a))
-            step = Step(a, b, way.inside(a, b), piece.zeros.at)
+            step = WatchedStep(a, b, way.inside(a, b), piece.zeros.at)
             is_first, passed = passed == piece.start, b
             found = self._crossing(piece, step, rows, way.path(b), is_first=is_first)
             if found is not None:
@@ -230,8 +232,8 @@ class Pieces:
         return None
 
     def _crossing(
-        self, piece: _Piece, step: Step, rows: Rows, last: Array, *, is_first: bool
-    ) -> Found | None:
+        self, piece: _Piece, step: WatchedStep, rows: GridRows, last: Array, *, is_first: bool
+    ) -> FoundCrossing | None:
         """The first crossing in a step that ends at ``last``, which is recorded up to there."""
         times, values = step.sampled(is_first=is_first)
         self._learn(values)
@@ -420,7 +422,7 @@ def _finite(
     def checked(t: float, x: list[float]) -> Numbers:
         dx = derivative(t, x)
         if not math.isfinite(sum(dx)):
-            raise UndefinedError
+            raise UndefinedRateError
         return dx
 
     return checked

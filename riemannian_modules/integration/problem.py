@@ -6,19 +6,18 @@ Source: Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*,
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 from typing_extensions import override
 
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.spaces import Array
 
-Numbers = Sequence[float]
 
-
-class Problem(abc.ABC):
+class InitialValueProblem(abc.ABC):
     """``dx/dt = rate(t, x)`` from ``start``, shape (n,)."""
 
     start: Array
@@ -34,7 +33,7 @@ class Problem(abc.ABC):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class InitialValueProblem(Problem):
+class InitialValueProblem(InitialValueProblem):
     """``dx/dt = derivative(t, x)`` from ``start``; x is a list of floats, jacobian gives (n, n)."""
 
     derivative: Callable[[float, list[float]], Numbers]
@@ -52,7 +51,7 @@ class InitialValueProblem(Problem):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class SparseProblem(Problem):
+class SparseProblem(InitialValueProblem):
     """A large problem on arrays; the Jacobian is sparse, with the same structure everywhere."""
 
     derivative: Callable[[float, Array], Array]
@@ -73,7 +72,7 @@ SmoothProblem = InitialValueProblem | SparseProblem
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Tolerances:
+class StepTolerances:
     """Local errors are kept below ``rtol |x| + atol``, steps below ``largest_step``.
 
     ``atol`` is one number for all states, or one for each, (n,).

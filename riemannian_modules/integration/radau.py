@@ -26,7 +26,7 @@ from riemannian_modules.integration.side_by_side import (
     norm,
     rate_by,
 )
-from riemannian_modules.integration.step import Memory, Method, Start, Step
+from riemannian_modules.integration.step import Memory, Method, Start, TriedStep
 from riemannian_modules.spaces import Array
 
 STAGES = 7  # the error estimate is then of order 8, as that of the explicit method
@@ -78,7 +78,7 @@ def tableau() -> Tableau:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class RadauStep(Step):
+class RadauStep(TriedStep):
     """A step with what its stages added to z, ``stages`` (M, s, n, 1 + k)."""
 
     start: Start
@@ -106,7 +106,7 @@ class Radau(Method[Flows]):
         return tuple(map(last, (_rate(v, A, E, z), A[:, 0], np.zeros((M, STAGES, n)), np.ones(M))))
 
     @override
-    def step(self, flows: Flows, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
+    def step(self, flows: Flows, start: Start, memory: Memory, accuracy: Accuracy) -> TriedStep:
         _, _, before, h_before = map(first, memory)
         return self.step_by(flows, start, memory, _guess(before, start.h / h_before), accuracy)
 

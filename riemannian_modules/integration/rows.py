@@ -17,7 +17,7 @@ SAME = 8  # spacings of a time within which an output time is that of an event
 
 
 @final
-class Rows:
+class GridRows:
     """States at the times of a grid, filled in as steps pass them.
 
     Args:

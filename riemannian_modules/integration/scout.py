@@ -16,7 +16,7 @@ from typing import Any, final
 
 import numpy as np
 
-from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.spaces import Array
 
 FEWEST, MOST = 12, 96  # evaluations after which they are looked at

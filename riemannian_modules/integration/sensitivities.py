@@ -12,10 +12,11 @@ from typing import final
 
 import numpy as np
 
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.integration.expected_size import expected_size
 from riemannian_modules.integration.linearised import Linearised
 from riemannian_modules.integration.multistep import solve_stretch
-from riemannian_modules.integration.problem import Numbers, Tolerances
+from riemannian_modules.integration.problem import StepTolerances
 from riemannian_modules.integration.shooting import Steps, node_times, shoot
 from riemannian_modules.integration.side_by_side import Accuracy, Flows
 from riemannian_modules.spaces import Array
@@ -28,7 +29,7 @@ LOOKS = 5.0 ** np.arange(-12.0, 0.0)  # shares of the way at which sizes are loo
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class KnownCourse:
     """A trajectory as it was found.
 
     Attributes:
@@ -63,7 +64,7 @@ def course_at(
     times: Array,
     start: Array,
     accuracy: Accuracy,
-) -> Course:
+) -> KnownCourse:
     """The trajectory to times (T,), of which the first is the start's.
 
     Args:
@@ -95,7 +96,7 @@ def _solved(
     start: Array,
     size: Array,
     accuracy: Accuracy,
-) -> Course:
+) -> KnownCourse:
     known, at, rate = list[tuple[float, Numbers, Numbers]](), [0.0], linearised.rate
 
     def now(t: float) -> list[float]:
@@ -112,17 +113,19 @@ def _solved(
     absolute = fine.allowed(nothing, nothing, size[:, None, None])[..., 0]
     states = solve_stretch(
         replace(linearised, rate=noted), now, np.zeros((0, 0)), grid, grid[-1:], start[:, None],
-        Tolerances(fine.relative, absolute, np.inf), MOST_STEPS,
+        StepTolerances(fine.relative, absolute, np.inf), MOST_STEPS,
     )[..., 0]  # fmt: skip
     t = np.array([t for t, _, _ in known])
     # A time that counts is never come back to; its last evaluation is that of the corrected state.
     least_after = np.append(np.minimum.accumulate(t[::-1])[::-1][1:], np.inf)
     kept = np.flatnonzero(t < least_after)
     passed, rates = (np.array([known[i][part] for i in kept]) for part in (1, 2))
-    return Course(grid, states, t[kept], passed, rates)
+    return KnownCourse(grid, states, t[kept], passed, rates)
 
 
-def with_sensitivities(flows: Flows, course: Course, start: Array, accuracy: Accuracy) -> Array:
+def with_sensitivities(
+    flows: Flows, course: KnownCourse, start: Array, accuracy: Accuracy
+) -> Array:
     """States and sensitivities (T, n, 1 + k) at the times of a course.
 
     Args:

@@ -8,23 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from riemannian_modules.integration.linearised import Places
-from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.arrays import Numbers
+from riemannian_modules.integration.linearised import EntryPlaces
 
 MOST_PRODUCTS = 400  # beyond which matrices are faster
 
 # From dx with the entries of [A, F] behind it, S^T flat (k n), D's entries, to dx with S'^T behind.
-Product = Callable[[Sequence[float], Sequence[float], Sequence[float]], Numbers]
+CompiledProduct = Callable[[Sequence[float], Sequence[float], Sequence[float]], Numbers]
 
 
-def count_products(n: int, k: int, places: Places, moved: Places) -> int:
+def count_products(n: int, k: int, places: EntryPlaces, moved: EntryPlaces) -> int:
     """How many multiplications ``A S + F D`` takes."""
     inner = sum(1 for _, j in places if j < n) * k
     return inner + sum(1 for _, j in places for q, _ in moved if j == n + q)
 
 
 @lru_cache(maxsize=128)
-def product_code(n: int, k: int, places: Places, moved: Places) -> Product:
+def product_code(n: int, k: int, places: EntryPlaces, moved: EntryPlaces) -> CompiledProduct:
     """Compile ``S' = A S + F D``.
 
     Args:
@@ -50,6 +50,6 @@ def product_code(n: int, k: int, places: Places, moved: Places) -> Product:
         heads.append("".join(f"d{e}, " for e in range(len(moved))) + "= d")
     result = ", ".join([*(f"x{i}" for i in range(n)), *sums])
     source = "\n    ".join(["def product(a, s, d):", *heads, f"return ({result},)"])
-    namespace: dict[str, Product] = {}
+    namespace: dict[str, CompiledProduct] = {}
     exec(compile(source, "<variational equations>", "exec"), {}, namespace)
     return namespace["product"]

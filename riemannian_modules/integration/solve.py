@@ -14,7 +14,7 @@ from riemannian_modules.integration.expected_size import expected_size
 from riemannian_modules.integration.march import (
     LARGEST_STEP_COUNT,
     Members,
-    Watch,
+    StepWatcher,
     growth,
     march,
     members_at,
@@ -23,7 +23,7 @@ from riemannian_modules.integration.march import (
 )
 from riemannian_modules.integration.radau import Radau
 from riemannian_modules.integration.side_by_side import Accuracy, Flows, Rates
-from riemannian_modules.integration.step import Start, Step
+from riemannian_modules.integration.step import Start, TriedStep
 from riemannian_modules.spaces import Array
 
 # Whether an implicit step would reach further at its cost than explicit ones is tried after 5
@@ -36,7 +36,12 @@ SAMPLE = 8  # members, the slowest of a batch, of which none is stiff where none
 
 
 def solve(
-    flows: Flows, t: Array, until: Array, z: Array, accuracy: Accuracy, watch: Watch = unwatched
+    flows: Flows,
+    t: Array,
+    until: Array,
+    z: Array,
+    accuracy: Accuracy,
+    watch: StepWatcher = unwatched,
 ) -> Members:
     """Members where they stop: explicitly, or implicitly those that turn out to be stiff.
 
@@ -60,7 +65,7 @@ def solve(
 
 
 def explicitly(
-    rates: Rates, members: Members, accuracy: Accuracy, watch: Watch = unwatched
+    rates: Rates, members: Members, accuracy: Accuracy, watch: StepWatcher = unwatched
 ) -> Members:
     """Members where they arrive, cannot go on, or are seen to be at the border of stability."""
     ends, rest, most = members, np.flatnonzero(~members.have_arrived), FIRST_TRIAL
@@ -73,12 +78,12 @@ def explicitly(
 
 
 def _stepped(
-    rates: Rates, at: Members, accuracy: Accuracy, watch: Watch, most: int
+    rates: Rates, at: Members, accuracy: Accuracy, watch: StepWatcher, most: int
 ) -> tuple[Members, Array]:
     """Members after at most so many explicit steps, and the reach of the last of each, (M,)."""
-    final: list[tuple[Any, Step]] = []
+    final: list[tuple[Any, TriedStep]] = []
 
-    def watch_too(who: Any, good: Any, start: Start, step: Step) -> None:
+    def watch_too(who: Any, good: Any, start: Start, step: TriedStep) -> None:
         final[:] = [(who, step)]
         watch(who, good, start, step)
 
@@ -98,7 +103,7 @@ def _grow(flows: Flows, t: Array, until: Array, z: Array) -> bool:
     return bool((np.abs(z) <= 1e-3 * reached).any())
 
 
-def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: Watch) -> Members:
+def _solved(flows: Flows, start: Members, accuracy: Accuracy, watch: StepWatcher) -> Members:
     ends, rest, most = start, np.flatnonzero(~start.have_arrived), FIRST_TRIAL
     while len(rest):
         at, its = ends.only(rest), of_some(watch, rest)

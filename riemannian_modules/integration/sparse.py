@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from riemannian_modules.integration.automatic import UndefinedError, run_odeint
+from riemannian_modules.arrays import Places
+from riemannian_modules.integration.automatic import UndefinedRateError, run_odeint
 from riemannian_modules.integration.one_step import between, integrate_by, march
-from riemannian_modules.integration.problem import SparseProblem, StoppedError, Tolerances
+from riemannian_modules.integration.problem import SparseProblem, StepTolerances, StoppedError
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.spaces import Array
-
-Places = NDArray[np.intp]
 
 # A banded factorisation takes some n b^2 operations; SuperLU's overhead equals about so many.
 LARGEST_BANDED = 30_000_000
@@ -76,7 +74,7 @@ def integrate_sparse(
     problem: SparseProblem,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     tally: Tally | None = None,
 ) -> Array:
     """As `integrate`, for many states whose Jacobian is sparse; memory linear in its entries.
@@ -94,13 +92,13 @@ def integrate_sparse(
         if is_banded:
             return _by_banded_lsoda(problem, band, times, corners, tolerances, tally)
         return _by_dense_lsoda(problem, times, corners, tolerances, tally)
-    except (StoppedError, UndefinedError):
+    except (StoppedError, UndefinedRateError):
         return integrate_by(Radau, problem, times, corners, tolerances, tally)
 
 
 def _checked(rate: Array) -> Array:
     if not math.isfinite(rate.sum()):
-        raise UndefinedError
+        raise UndefinedRateError
     return rate
 
 
@@ -108,7 +106,7 @@ def _by_dense_lsoda(
     problem: SparseProblem,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     tally: Tally | None,
 ) -> Array:
     options = {"Dfun": lambda t, x: problem.jacobian(t, x).toarray()}
@@ -123,7 +121,7 @@ def _by_banded_lsoda(
     band: Band,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     tally: Tally | None,
 ) -> Array:
     order, rank, width = band.order, band.rank, band.width
@@ -135,7 +133,7 @@ def _by_banded_lsoda(
         return band.packed(problem.jacobian(t, z[rank]))
 
     atol = np.broadcast_to(tolerances.atol, len(order))[order]
-    ordered = Tolerances(tolerances.rtol, atol, tolerances.largest_step)
+    ordered = StepTolerances(tolerances.rtol, atol, tolerances.largest_step)
     options = {"Dfun": diagonals, "ml": width, "mu": width}
     states = run_odeint(derivative, problem.start[order], times, corners, ordered, options, tally)
     return states[:, rank]
@@ -145,7 +143,7 @@ def _by_steps(
     problem: SparseProblem,
     times: Array,
     corners: Array,
-    tolerances: Tolerances,
+    tolerances: StepTolerances,
     tally: Tally | None,
 ) -> Array:
     """DOP853 while the problem is not stiff, then BDF from where it was found to be."""

@@ -39,7 +39,7 @@ class Start:
         return Start(*(array.take(kept, -1) for array in arrays))
 
 
-class Step(abc.ABC):
+class TriedStep(abc.ABC):
     """What came of it: ``end`` (n, 1 + k, M), ``error`` (M,) of which 1 is allowed, and more.
 
     Attributes:
@@ -65,5 +65,5 @@ class Method(abc.ABC, Generic[F]):
         """What the first step needs."""
 
     @abc.abstractmethod
-    def step(self, flows: F, start: Start, memory: Memory, accuracy: Accuracy) -> Step:
+    def step(self, flows: F, start: Start, memory: Memory, accuracy: Accuracy) -> TriedStep:
         """Try a step of each member."""

@@ -17,7 +17,7 @@ from typing import final
 
 import numpy as np
 
-from riemannian_modules.integration.problem import Numbers
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.spaces import Array
 
 SLOPE = 1e-7  # relative step of the differences that give the Jacobian of a sliding flow

@@ -14,17 +14,17 @@ from array_api_compat import device as device_of
 from riemannian_modules.door import number as given_number
 from riemannian_modules.errors import DomainError, MetricError
 
-Array: TypeAlias = Any  # the standard has no static type yet
+AnyArray: TypeAlias = Any  # the standard has no static type yet
 Namespace: TypeAlias = Any
 
 
-def namespace_of(*arrays: Array) -> Namespace:
+def namespace_of(*arrays: AnyArray) -> Namespace:
     """The array-API namespace that all of ``arrays`` share; TypeError where they mix libraries."""
     namespace: Namespace = array_namespace(*arrays)  # pyright: ignore[reportUnknownVariableType]
     return namespace
 
 
-def real_array(name: str, values: Array) -> Array:
+def real_array(name: str, values: AnyArray) -> AnyArray:
     """A floating copy of ``values``, in its own library where it has one, else NumPy float64.
 
     Args:
@@ -34,7 +34,7 @@ def real_array(name: str, values: Array) -> Array:
     Raises:
         DomainError: If it holds NaN or infinities, or is not made of real numbers.
     """
-    given: Array = values if is_array_api_obj(values) else _numpy_array(name, values)
+    given: AnyArray = values if is_array_api_obj(values) else _numpy_array(name, values)
     xp = namespace_of(given)
     if xp.isdtype(given.dtype, "real floating"):
         copy = xp.asarray(given, copy=True)
@@ -55,15 +55,23 @@ def real_array(name: str, values: Array) -> Array:
 
 
 def positive_number(name: str, value: float) -> float:
-    """``value`` as a float; DomainError unless it is positive and finite."""
+    """``value`` as a float.
+
+    Raises:
+        DomainError: If it is not positive and finite.
+    """
     number = given_number(name, value)
     if not (number > 0.0 and np.isfinite(number)):
         raise DomainError(f"{name}: expected a positive finite number, got {number}.")
     return number
 
 
-def check_rows(what: str, values: Array, rows: int) -> None:
-    """MetricError unless ``values`` has shape (rows,) or (rows, k)."""
+def check_rows(what: str, values: AnyArray, rows: int) -> None:
+    """Check that ``values`` has shape (rows,) or (rows, k).
+
+    Raises:
+        MetricError: If it has another shape.
+    """
     _check_array(what, values)
     if values.ndim not in (1, 2) or values.shape[0] != rows:
         raise MetricError(
@@ -72,8 +80,12 @@ def check_rows(what: str, values: Array, rows: int) -> None:
         )
 
 
-def check_matrix(what: str, values: Array, rows: int) -> None:
-    """MetricError unless ``values`` has shape (rows, k)."""
+def check_matrix(what: str, values: AnyArray, rows: int) -> None:
+    """Check that ``values`` has shape (rows, k).
+
+    Raises:
+        MetricError: If it has another shape.
+    """
     _check_array(what, values)
     if values.ndim != 2 or values.shape[0] != rows:
         raise MetricError(
@@ -82,30 +94,30 @@ def check_matrix(what: str, values: Array, rows: int) -> None:
         )
 
 
-def _check_array(what: str, values: Array) -> None:
+def _check_array(what: str, values: AnyArray) -> None:
     if not is_array_api_obj(values):
         raise MetricError(
             f"{what}: expected an array, got {type(values).__name__}. Wrap it with numpy.asarray."
         )
 
 
-def as_columns(values: Array) -> Array:
+def as_columns(values: AnyArray) -> AnyArray:
     """``values`` with a second axis: (n,) becomes (n, 1), (n, k) stays."""
     return values[:, None] if values.ndim == 1 else values
 
 
-def like(prototype: Array, values: Array) -> Array:
+def like(prototype: AnyArray, values: AnyArray) -> AnyArray:
     """NumPy ``values`` in the library, dtype and device of ``prototype``."""
     xp = namespace_of(prototype)
     return xp.asarray(values, dtype=prototype.dtype, device=device_of(prototype))
 
 
-def rounding_unit(prototype: Array) -> float:
+def rounding_unit(prototype: AnyArray) -> float:
     """The spacing of floats at one in the dtype of ``prototype``."""
     return float(namespace_of(prototype).finfo(prototype.dtype).eps)
 
 
-def _numpy_array(name: str, values: Array) -> Array:
+def _numpy_array(name: str, values: AnyArray) -> AnyArray:
     try:
         return np.array(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from riemannian_modules.door import require
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of
+from riemannian_modules.metrics.array import AnyArray, namespace_of
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.metric import Metric
 from riemannian_modules.metrics.stacked_factor import StackedFactor
@@ -37,7 +37,7 @@ class BlockDiagonalMetric(Metric):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.blocks[0].prototype
 
     @override
@@ -45,15 +45,15 @@ class BlockDiagonalMetric(Metric):
         return sum(block.logdet() for block in self.blocks)
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         return self._stacked([block.colour(part) for block, part in self._parts(z)])
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         return self._stacked([block.whiten(part) for block, part in self._parts(v)])
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         return self._stacked([block.whiten_adjoint(part) for block, part in self._parts(z)])
 
     @override
@@ -64,23 +64,23 @@ class BlockDiagonalMetric(Metric):
             return StackedFactor(tuple(block.whiten_factor(part) for block, part in pairs))
         return DenseFactor(self.whiten(factor.as_matrix()))
 
-    def _parts(self, v: Array) -> list[tuple[Metric, Array]]:
-        parts: list[tuple[Metric, Array]] = []
+    def _parts(self, v: AnyArray) -> list[tuple[Metric, AnyArray]]:
+        parts: list[tuple[Metric, AnyArray]] = []
         start = 0
         for block in self.blocks:
             parts.append((block, v[start : start + block.dim, ...]))
             start += block.dim
         return parts
 
-    def _stacked(self, parts: list[Array]) -> Array:
+    def _stacked(self, parts: list[AnyArray]) -> AnyArray:
         return namespace_of(*parts).concat(parts, axis=0)
 
     @override
-    def _apply(self, v: Array) -> Array:
+    def _apply(self, v: AnyArray) -> AnyArray:
         return self._stacked([block.apply(part) for block, part in self._parts(v)])
 
     @override
-    def _solve(self, v: Array) -> Array:
+    def _solve(self, v: AnyArray) -> AnyArray:
         return self._stacked([block.solve(part) for block, part in self._parts(v)])
 
 

@@ -16,7 +16,7 @@ from array_api_compat import device as device_of
 from array_api_compat import is_numpy_array
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
+from riemannian_modules.metrics.array import AnyArray, namespace_of, rounding_unit
 from riemannian_modules.metrics.cholesky import cholesky_factor
 from riemannian_modules.metrics.factor import Factor
 
@@ -32,12 +32,12 @@ class Capacitance:
     what refinement has won; see ``ridge``.
     """
 
-    lower: Array
+    lower: AnyArray
     steps: int
     noisy: bool
 
 
-def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitance:
+def capacitance(gram: AnyArray, mu: float, tall: Callable[[], Factor]) -> Capacitance:
     """Factor ``mu I + W^T W`` by Cholesky where it is safe, else by a QR of W's rows.
 
     With ``kappa = |W|^2 / mu``, a solve without refinement has backward error O(eps kappa). Each
@@ -75,7 +75,7 @@ def capacitance(gram: Array, mu: float, tall: Callable[[], Factor]) -> Capacitan
     return Capacitance(_lower_by_rows(tall(), mu), _steps(rho, condition), noisy=True)
 
 
-def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
+def primal_lower(outer: AnyArray, mu: float, wide: Callable[[], Factor]) -> AnyArray:
     """Lower L with ``L L^T = mu I + W W^T``, W (n, r) with r >= n, in O(n^3) and O(n^2 r).
 
     By Cholesky where mu alone keeps the matrix definite, else by a QR of ``[W^T; sqrt(mu) I]``,
@@ -110,13 +110,13 @@ def primal_lower(outer: Array, mu: float, wide: Callable[[], Factor]) -> Array:
     return lower
 
 
-def _frobenius(square: Array) -> float:
+def _frobenius(square: AnyArray) -> float:
     if is_numpy_array(square):  # in one product, where the other way forms all squares
         return float(np.linalg.norm(square))
     return float(namespace_of(square).linalg.matrix_norm(square))
 
 
-def _shifted(square: Array, mu: float) -> Array:
+def _shifted(square: AnyArray, mu: float) -> AnyArray:
     """``square + mu I``."""
     if is_numpy_array(square):
         shifted = square.copy()
@@ -142,7 +142,7 @@ def _steps(rho: float, condition: float) -> int:
     return math.ceil(math.log(condition / _GRAM_ERROR) / -math.log(rho))
 
 
-def _lower_by_rows(W: Factor, mu: float) -> Array:
+def _lower_by_rows(W: Factor, mu: float) -> AnyArray:
     # Each step folds a block of rows into the triangle: R^T R + B^T B = R'^T R'. So the memory
     # beside W is that of one block.
     xp, size, prototype = namespace_of(W.prototype), W.columns, W.prototype

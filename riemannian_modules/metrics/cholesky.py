@@ -11,10 +11,10 @@ import numpy as np
 from array_api_compat import is_numpy_array
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
+from riemannian_modules.metrics.array import AnyArray, namespace_of, rounding_unit
 
 
-def cholesky_factor(where: str, matrix: Array) -> Array:
+def cholesky_factor(where: str, matrix: AnyArray) -> AnyArray:
     """Lower L with ``L L^T = matrix``, in O(n^3 / 3).
 
     Args:
@@ -39,7 +39,7 @@ def cholesky_factor(where: str, matrix: Array) -> Array:
     return lower
 
 
-def _by_lapack(matrix: Array) -> Array:
+def _by_lapack(matrix: AnyArray) -> AnyArray:
     """What `numpy.linalg.cholesky` gives, in half its time: it copies twice."""
     from scipy.linalg import get_lapack_funcs
 
@@ -52,7 +52,7 @@ def _by_lapack(matrix: Array) -> Array:
     return upper.T
 
 
-def _refusal(where: str, matrix: Array) -> MetricError:
+def _refusal(where: str, matrix: AnyArray) -> MetricError:
     xp = namespace_of(matrix)
     if not bool(xp.all(xp.isfinite(matrix))):
         return MetricError(f"{where}: expected a positive definite matrix, got NaN or overflow.")

@@ -5,14 +5,14 @@ Source: Amari (1998), Neural Computation 10, 251-276 (metrics of parameters from
 
 from __future__ import annotations
 
-from riemannian_modules.metrics.array import Array, check_matrix, real_array
+from riemannian_modules.metrics.array import AnyArray, check_matrix, real_array
 from riemannian_modules.metrics.dense import dense_pullback
 from riemannian_modules.metrics.factor import DenseFactor
 from riemannian_modules.metrics.low_rank import LowRankMetric
 from riemannian_modules.metrics.metric import Metric
 
 
-def pullback(metric: Metric, jacobian: Array) -> Metric:
+def pullback(metric: Metric, jacobian: AnyArray) -> Metric:
     """``J^T M J``, by one product with M and O(n k^2) beside it; low rank stays low rank.
 
     Args:

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import (
-    Array,
+    AnyArray,
     as_columns,
     namespace_of,
     real_array,
@@ -36,7 +36,7 @@ class DenseMetric(Metric, Recomputed):
         matrix: (n, n), symmetric positive definite; `dense_metric` checks that.
     """
 
-    matrix: Array
+    matrix: AnyArray
 
     @property
     @override
@@ -45,7 +45,7 @@ class DenseMetric(Metric, Recomputed):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.matrix
 
     @override
@@ -54,30 +54,30 @@ class DenseMetric(Metric, Recomputed):
         return 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(self.lower))))
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         return self.lower @ z
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         solved = solve_lower(self.lower, as_columns(v))
         return solved[:, 0] if v.ndim == 1 else solved
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         solved = solve_lower_adjoint(self.lower, as_columns(z))
         return solved[:, 0] if z.ndim == 1 else solved
 
     @cached_property
-    def lower(self) -> Array:
+    def lower(self) -> AnyArray:
         """The Cholesky factor, shape (n, n); MetricError if the matrix is not definite."""
         return cholesky_factor("DenseMetric", self.matrix)
 
     @override
-    def _apply(self, v: Array) -> Array:
+    def _apply(self, v: AnyArray) -> AnyArray:
         return self.matrix @ v
 
 
-def dense_metric(matrix: Array) -> DenseMetric:
+def dense_metric(matrix: AnyArray) -> DenseMetric:
     """Copy and validate a symmetric positive definite matrix, shape (n, n).
 
     Args:
@@ -94,13 +94,17 @@ def dense_metric(matrix: Array) -> DenseMetric:
     return definite(M)
 
 
-def dense_pullback(metric: Metric, J: Array) -> DenseMetric:
+def dense_pullback(metric: Metric, J: AnyArray) -> DenseMetric:
     """``J^T M J`` by one product with M, in O(n k^2) beside it; MetricError if it is singular."""
     return definite(J.T @ metric.apply(J))
 
 
-def check_symmetric(where: str, matrices: Array) -> None:
-    """MetricError unless ``matrices``, shape (..., n, n), are symmetric to rounding."""
+def check_symmetric(where: str, matrices: AnyArray) -> None:
+    """Check that ``matrices``, shape (..., n, n), are symmetric to rounding.
+
+    Raises:
+        MetricError: If they are not.
+    """
     xp = namespace_of(matrices)
     gap = xp.abs(matrices - xp.matrix_transpose(matrices))
     worst, size = float(xp.max(gap)), float(xp.max(xp.abs(matrices)))
@@ -111,7 +115,7 @@ def check_symmetric(where: str, matrices: Array) -> None:
         )
 
 
-def definite(matrix: Array) -> DenseMetric:
+def definite(matrix: AnyArray) -> DenseMetric:
     """The metric of a matrix that is symmetric but for rounding; MetricError if not definite."""
     metric = DenseMetric(0.5 * (matrix + matrix.T))
     _ = metric.lower  # indefinite matrices are refused here, not at the first solve

@@ -11,7 +11,7 @@ from typing import final
 from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of, real_array
+from riemannian_modules.metrics.array import AnyArray, namespace_of, real_array
 from riemannian_modules.metrics.metric import Metric
 
 
@@ -24,7 +24,7 @@ class DiagonalMetric(Metric):
         weights: (n,) > 0; `diagonal_metric` checks that.
     """
 
-    weights: Array
+    weights: AnyArray
 
     @property
     @override
@@ -33,7 +33,7 @@ class DiagonalMetric(Metric):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.weights
 
     @override
@@ -42,30 +42,30 @@ class DiagonalMetric(Metric):
         return float(xp.sum(xp.log(self.weights)))
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         return self._beside(z) ** 0.5 * z
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         return v / self._beside(v) ** 0.5
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         return self.whiten(z)
 
-    def _beside(self, v: Array) -> Array:
+    def _beside(self, v: AnyArray) -> AnyArray:
         return self.weights if v.ndim == 1 else self.weights[:, None]
 
     @override
-    def _apply(self, v: Array) -> Array:
+    def _apply(self, v: AnyArray) -> AnyArray:
         return self._beside(v) * v
 
     @override
-    def _solve(self, v: Array) -> Array:
+    def _solve(self, v: AnyArray) -> AnyArray:
         return v / self._beside(v)
 
 
-def diagonal_metric(weights: Array) -> DiagonalMetric:
+def diagonal_metric(weights: AnyArray) -> DiagonalMetric:
     """Copy and validate ``diag(weights)``, weights of shape (n,).
 
     Args:

@@ -12,7 +12,7 @@ from typing import final
 from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
+from riemannian_modules.metrics.array import AnyArray, namespace_of, rounding_unit
 from riemannian_modules.metrics.metric import Metric
 
 
@@ -33,9 +33,9 @@ class DowndatedMetric(Metric):
     """
 
     base: Metric
-    columns: Array
-    directions: Array
-    shares: Array
+    columns: AnyArray
+    directions: AnyArray
+    shares: AnyArray
 
     @property
     @override
@@ -44,7 +44,7 @@ class DowndatedMetric(Metric):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.columns
 
     @override
@@ -53,41 +53,41 @@ class DowndatedMetric(Metric):
         return self.base.logdet() + float(xp.sum(xp.log(self._left)))
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         # sqrt(1 - s^2) - 1 without cancellation.
         return self.base.colour(self._through(-(self.shares**2) / (1.0 + self._left**0.5), z))
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         root = self._left**0.5
         return self._through(self.shares**2 / (root * (1.0 + root)), self.base.whiten(v))
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         root = self._left**0.5
         return self.base.whiten_adjoint(self._through(self.shares**2 / (root * (1.0 + root)), z))
 
     @property
-    def _left(self) -> Array:
+    def _left(self) -> AnyArray:
         """``1 - shares^2``: what is left of the base along each direction."""
         return (1.0 - self.shares) * (1.0 + self.shares)
 
-    def _through(self, weights: Array, v: Array) -> Array:
+    def _through(self, weights: AnyArray, v: AnyArray) -> AnyArray:
         inner = self.directions.T @ v
         weighted = weights * inner if v.ndim == 1 else weights[:, None] * inner
         return v + self.directions @ weighted
 
     @override
-    def _apply(self, v: Array) -> Array:
+    def _apply(self, v: AnyArray) -> AnyArray:
         return self.base.apply(v) - self.columns @ (self.columns.T @ v)
 
     @override
-    def _solve(self, v: Array) -> Array:
+    def _solve(self, v: AnyArray) -> AnyArray:
         weights = self.shares**2 / self._left
         return self.base.whiten_adjoint(self._through(weights, self.base.whiten(v)))
 
 
-def downdate(base: Metric, columns: Array) -> DowndatedMetric:
+def downdate(base: Metric, columns: AnyArray) -> DowndatedMetric:
     """``base - V V^T`` for columns V of shape (n, k), in O(n k^2) beside whitening by the base.
 
     Raises:

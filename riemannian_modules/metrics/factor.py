@@ -11,7 +11,7 @@ from typing import final
 
 from typing_extensions import override
 
-from riemannian_modules.metrics.array import Array, namespace_of
+from riemannian_modules.metrics.array import AnyArray, namespace_of
 from riemannian_modules.shown import Facts, Shown
 
 BLOCK = 2_000_000  # entries of U that are held at once where it is gone through by rows
@@ -32,26 +32,26 @@ class Factor(abc.ABC, Shown):
 
     @property
     @abc.abstractmethod
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         """One of its arrays: tells library, dtype and device."""
 
     @abc.abstractmethod
-    def matvec(self, z: Array) -> Array:
+    def matvec(self, z: AnyArray) -> AnyArray:
         """``U z``; z has shape (r,) or (r, k), the result (n,) or (n, k)."""
 
     @abc.abstractmethod
-    def rmatvec(self, v: Array) -> Array:
+    def rmatvec(self, v: AnyArray) -> AnyArray:
         """``U^T v``; v has shape (n,) or (n, k), the result (r,) or (r, k)."""
 
     @abc.abstractmethod
-    def gram(self) -> Array:
+    def gram(self) -> AnyArray:
         """``U^T U``, shape (r, r)."""
 
     @abc.abstractmethod
-    def cross_gram(self, other: Factor) -> Array:
+    def cross_gram(self, other: Factor) -> AnyArray:
         """``U^T V`` for another factor V of as many rows; shape (r, columns of V)."""
 
-    def outer(self) -> Array:
+    def outer(self) -> AnyArray:
         """``U U^T``, shape (n, n), in O(n^2 r): for the primal solve, where n is at most r."""
         U = self.as_matrix()
         return U @ U.T
@@ -66,7 +66,7 @@ class Factor(abc.ABC, Shown):
         """How many numbers are held; ``n r`` where nothing is known of U."""
         return self.dim * self.columns
 
-    def squares(self) -> Array:
+    def squares(self) -> AnyArray:
         """The diagonal of ``U U^T``, shape (n,); O(n r) here, a block of rows at a time."""
         xp, height = namespace_of(self.prototype), max(1, BLOCK // max(self.columns, 1))
         blocks = [self.rows(i, min(i + height, self.dim)) for i in range(0, self.dim, height)]
@@ -75,11 +75,11 @@ class Factor(abc.ABC, Shown):
         return xp.concat([xp.sum(block * block, axis=1) for block in blocks], axis=0)
 
     @abc.abstractmethod
-    def weighted(self, weights: Array) -> Factor:
+    def weighted(self, weights: AnyArray) -> Factor:
         """``diag(weights) U`` for weights (n,): its rows scaled, its structure kept."""
 
     @abc.abstractmethod
-    def rows(self, start: int, stop: int) -> Array:
+    def rows(self, start: int, stop: int) -> AnyArray:
         """Rows ``start`` to ``stop`` as a dense matrix, shape (stop - start, r)."""
 
     @abc.abstractmethod
@@ -87,7 +87,7 @@ class Factor(abc.ABC, Shown):
         """``scale U``, in O(1)."""
 
     @final
-    def as_matrix(self) -> Array:
+    def as_matrix(self) -> AnyArray:
         """U as a dense matrix, shape (n, r): for tests and small examples."""
         return self.rows(0, self.dim)
 
@@ -106,7 +106,7 @@ class DenseFactor(Factor):
         scale: One number, by which all entries are multiplied.
     """
 
-    entries: Array
+    entries: AnyArray
     scale: float = 1.0
 
     @property
@@ -121,36 +121,36 @@ class DenseFactor(Factor):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.entries
 
     @override
-    def matvec(self, z: Array) -> Array:
+    def matvec(self, z: AnyArray) -> AnyArray:
         return self.entries @ (self.scale * z)
 
     @override
-    def rmatvec(self, v: Array) -> Array:
+    def rmatvec(self, v: AnyArray) -> AnyArray:
         return self.scale * (self.entries.T @ v)
 
     @override
-    def gram(self) -> Array:
+    def gram(self) -> AnyArray:
         # One object on both sides, so that NumPy computes one triangle (syrk).
         return self.scale**2 * (self.entries.T @ self.entries)
 
     @override
-    def cross_gram(self, other: Factor) -> Array:
+    def cross_gram(self, other: Factor) -> AnyArray:
         return self.scale * other.rmatvec(self.entries).T
 
     @override
-    def outer(self) -> Array:
+    def outer(self) -> AnyArray:
         return self.scale**2 * (self.entries @ self.entries.T)
 
     @override
-    def weighted(self, weights: Array) -> Factor:
+    def weighted(self, weights: AnyArray) -> Factor:
         return DenseFactor(weights[:, None] * self.entries, self.scale)
 
     @override
-    def rows(self, start: int, stop: int) -> Array:
+    def rows(self, start: int, stop: int) -> AnyArray:
         block = self.entries[start:stop, :]
         return block if self.scale == 1.0 else self.scale * block
 

@@ -13,13 +13,14 @@ from typing_extensions import override
 
 from riemannian_modules.door import require
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of
+from riemannian_modules.metrics.array import AnyArray, namespace_of
 from riemannian_modules.metrics.factor import DenseFactor, Factor
+from riemannian_modules.metrics.factor_of_parts import FactorOfParts
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class JoinedFactor(Factor):
+class JoinedFactor(FactorOfParts):
     """``[U_1 U_2 ...]``: parts of equally many rows; the columns are put side by side.
 
     Attributes:
@@ -38,13 +39,8 @@ class JoinedFactor(Factor):
     def columns(self) -> int:
         return sum(part.columns for part in self.parts)
 
-    @property
     @override
-    def prototype(self) -> Array:
-        return self.parts[0].prototype
-
-    @override
-    def matvec(self, z: Array) -> Array:
+    def matvec(self, z: AnyArray) -> AnyArray:
         total, start = None, 0
         for part in self.parts:
             product = part.matvec(z[start : start + part.columns])
@@ -53,43 +49,38 @@ class JoinedFactor(Factor):
         return total
 
     @override
-    def rmatvec(self, v: Array) -> Array:
+    def rmatvec(self, v: AnyArray) -> AnyArray:
         return namespace_of(v).concat([part.rmatvec(v) for part in self.parts], axis=0)
 
     @override
-    def gram(self) -> Array:
+    def gram(self) -> AnyArray:
         return self._stacked([part.cross_gram(self) for part in self.parts], axis=0)
 
     @override
-    def cross_gram(self, other: Factor) -> Array:
+    def cross_gram(self, other: Factor) -> AnyArray:
         return self._stacked([part.cross_gram(other) for part in self.parts], axis=0)
 
     @override
-    def outer(self) -> Array:
+    def outer(self) -> AnyArray:
         return sum(part.outer() for part in self.parts)
 
-    @property
     @override
-    def stored(self) -> int:
-        return sum(part.stored for part in self.parts)
-
-    @override
-    def squares(self) -> Array:
+    def squares(self) -> AnyArray:
         return sum(part.squares() for part in self.parts)
 
     @override
-    def weighted(self, weights: Array) -> Factor:
+    def weighted(self, weights: AnyArray) -> Factor:
         return JoinedFactor(tuple(part.weighted(weights) for part in self.parts))
 
     @override
-    def rows(self, start: int, stop: int) -> Array:
+    def rows(self, start: int, stop: int) -> AnyArray:
         return self._stacked([part.rows(start, stop) for part in self.parts], axis=1)
 
     @override
     def scaled(self, scale: float) -> Factor:
         return JoinedFactor(tuple(part.scaled(scale) for part in self.parts))
 
-    def _stacked(self, blocks: list[Array], axis: int) -> Array:
+    def _stacked(self, blocks: list[AnyArray], axis: int) -> AnyArray:
         return namespace_of(self.prototype).concat(blocks, axis=axis)
 
 
@@ -122,7 +113,11 @@ def check_factors(where: str, parts: Sequence[Factor]) -> None:
 
 
 def check_equal_rows(where: str, parts: Sequence[Factor]) -> None:
-    """MetricError unless there are parts and all have equally many rows."""
+    """Check that there are parts and all have equally many rows.
+
+    Raises:
+        MetricError: If there are none, or their rows differ.
+    """
     check_factors(where, parts)
     rows = [part.dim for part in parts]
     if not rows or len(set(rows)) > 1:

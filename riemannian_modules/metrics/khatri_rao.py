@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from riemannian_modules.door import number
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, as_columns, namespace_of, real_array
+from riemannian_modules.metrics.array import AnyArray, as_columns, namespace_of, real_array
 from riemannian_modules.metrics.factor import Factor
 from riemannian_modules.metrics.weighted_factor import WeightedFactor
 
@@ -34,8 +34,8 @@ class KhatriRaoFactor(Factor):
         scale: One number.
     """
 
-    activations: Array
-    cotangents: Array
+    activations: AnyArray
+    cotangents: AnyArray
     scale: float = 1.0
 
     @property
@@ -50,11 +50,11 @@ class KhatriRaoFactor(Factor):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.activations
 
     @override
-    def matvec(self, z: Array) -> Array:
+    def matvec(self, z: AnyArray) -> AnyArray:
         xp, A, D = namespace_of(z), self.activations, self.cotangents
         if z.ndim == D.shape[2] == 1:  # one product of matrices
             sent = D[:, :, 0] * (self.scale * z)[:, None]  # (B, n_out)
@@ -65,7 +65,7 @@ class KhatriRaoFactor(Factor):
         return product[:, 0] if z.ndim == 1 else product
 
     @override
-    def rmatvec(self, v: Array) -> Array:
+    def rmatvec(self, v: AnyArray) -> AnyArray:
         xp, A, D = namespace_of(v), self.activations, self.cotangents
         if v.ndim == D.shape[2] == 1:
             seen = A @ xp.reshape(self.scale * v, (D.shape[1], A.shape[1])).T  # (B, n_out)
@@ -76,17 +76,17 @@ class KhatriRaoFactor(Factor):
         return xp.reshape(product, (self.columns,) if v.ndim == 1 else (self.columns, -1))
 
     @override
-    def gram(self) -> Array:
+    def gram(self) -> AnyArray:
         return self._cross(self)
 
     @override
-    def cross_gram(self, other: Factor) -> Array:
+    def cross_gram(self, other: Factor) -> AnyArray:
         if isinstance(other, KhatriRaoFactor):
             return self._cross(other)
         return other.cross_gram(self).T
 
     @override
-    def outer(self) -> Array:
+    def outer(self) -> AnyArray:
         # sum over b of (D_b D_b^T) kron (a_b a_b^T), summed over b as one matrix product.
         xp, A, D = namespace_of(self.activations), self.activations, self.cotangents
         batch, n_out, n_in = D.shape[0], D.shape[1], A.shape[1]
@@ -109,20 +109,20 @@ class KhatriRaoFactor(Factor):
         return int(A[0] * A[1] + D[0] * D[1] * D[2])
 
     @override
-    def squares(self) -> Array:
+    def squares(self) -> AnyArray:
         xp, A, D = namespace_of(self.activations), self.activations, self.cotangents
         sent = xp.sum(D * D, axis=2)  # (B, n_out)
         return self.scale**2 * xp.reshape(sent.T @ (A * A), (self.dim,))
 
     @override
-    def weighted(self, weights: Array) -> Factor:
+    def weighted(self, weights: AnyArray) -> Factor:
         # Weights that are a product keep the columns products; here, those that are all the same.
         if self.dim and bool(namespace_of(weights).all(weights == weights[0])):
             return self.scaled(float(weights[0]))
         return WeightedFactor(self, weights)
 
     @override
-    def rows(self, start: int, stop: int) -> Array:
+    def rows(self, start: int, stop: int) -> AnyArray:
         xp, A, D = namespace_of(self.activations), self.activations, self.cotangents
         index = xp.arange(start, stop, device=device_of(A))
         outputs = xp.take(D, index // A.shape[1], axis=1)  # (B, m, k)
@@ -134,7 +134,7 @@ class KhatriRaoFactor(Factor):
     def scaled(self, scale: float) -> Factor:
         return KhatriRaoFactor(self.activations, self.cotangents, scale * self.scale)
 
-    def _cross(self, other: KhatriRaoFactor) -> Array:
+    def _cross(self, other: KhatriRaoFactor) -> AnyArray:
         # <d a^T, e c^T> = <a, c> <d, e>: the Hadamard product of two Gram matrices.
         xp, left, right = namespace_of(self.activations), self.cotangents, other.cotangents
         D, A = _flat(left), self.scale * self.activations
@@ -149,7 +149,9 @@ class KhatriRaoFactor(Factor):
         return xp.reshape(product, (self.columns, other.columns))
 
 
-def khatri_rao_factor(activations: Array, cotangents: Array, scale: float = 1.0) -> KhatriRaoFactor:
+def khatri_rao_factor(
+    activations: AnyArray, cotangents: AnyArray, scale: float = 1.0
+) -> KhatriRaoFactor:
     """Copy and validate the factor of a dense layer ``y = W a``, W of shape (n_out, n_in).
 
     Args:
@@ -191,7 +193,7 @@ def side_by_side(parts: Sequence[Factor]) -> list[Factor]:
     return merged
 
 
-def _flat(cotangents: Array) -> Array:
+def _flat(cotangents: AnyArray) -> AnyArray:
     """(B, n_out, k) as (B k, n_out)."""
     xp = namespace_of(cotangents)
     return xp.reshape(xp.permute_dims(cotangents, (0, 2, 1)), (-1, cotangents.shape[1]))

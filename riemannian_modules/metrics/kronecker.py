@@ -13,12 +13,12 @@ from typing import final
 from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, as_columns, namespace_of
+from riemannian_modules.metrics.array import AnyArray, as_columns, namespace_of
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.khatri_rao import KhatriRaoFactor
 from riemannian_modules.metrics.metric import Metric
 
-Operator = Callable[[Array], Array]
+Operator = Callable[[AnyArray], AnyArray]
 
 
 @final
@@ -44,7 +44,7 @@ class KroneckerMetric(Metric):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.left.prototype
 
     @override
@@ -52,15 +52,15 @@ class KroneckerMetric(Metric):
         return self.right.dim * self.left.logdet() + self.left.dim * self.right.logdet()
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         return self._through(self.left.colour, self.right.colour, z)
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         return self._through(self.left.whiten, self.right.whiten, v)
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         return self._through(self.left.whiten_adjoint, self.right.whiten_adjoint, z)
 
     @override
@@ -79,7 +79,7 @@ class KroneckerMetric(Metric):
         seen = self.right.whiten(factor.activations.T).T
         return KhatriRaoFactor(seen, xp.permute_dims(sent, (1, 0, 2)), factor.scale)
 
-    def _through(self, left: Operator, right: Operator, v: Array) -> Array:
+    def _through(self, left: Operator, right: Operator, v: AnyArray) -> AnyArray:
         xp, columns = namespace_of(v), as_columns(v)
         count = columns.shape[1]
         rows = left(xp.reshape(columns, (self.left.dim, -1)))  # (l, r q)
@@ -90,11 +90,11 @@ class KroneckerMetric(Metric):
         return product[:, 0] if v.ndim == 1 else product
 
     @override
-    def _apply(self, v: Array) -> Array:
+    def _apply(self, v: AnyArray) -> AnyArray:
         return self._through(self.left.apply, self.right.apply, v)
 
     @override
-    def _solve(self, v: Array) -> Array:
+    def _solve(self, v: AnyArray) -> AnyArray:
         return self._through(self.left.solve, self.right.solve, v)
 
 

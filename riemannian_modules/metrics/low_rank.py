@@ -15,7 +15,7 @@ from typing_extensions import override
 from riemannian_modules.door import require
 from riemannian_modules.errors import MetricError
 from riemannian_modules.metrics.array import (
-    Array,
+    AnyArray,
     positive_number,
     real_array,
 )
@@ -60,10 +60,10 @@ class LowRankMetric(Metric, Recomputed):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.factor.prototype
 
-    def solve_factor(self, z: Array) -> Array:
+    def solve_factor(self, z: AnyArray) -> AnyArray:
         """``M^{-1} U z``, the natural gradient of ``g = U z``; z has shape (r,) or (r, k)."""
         return self.base.whiten_adjoint(self._ridge.solve_factor(z))
 
@@ -72,15 +72,15 @@ class LowRankMetric(Metric, Recomputed):
         return self.base.logdet() + self._ridge.logdet()
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         return self.base.colour(self._ridge.colour(z))
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         return self._ridge.whiten(self.base.whiten(v))
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         return self.base.whiten_adjoint(self._ridge.whiten_adjoint(z))
 
     @cached_property
@@ -88,15 +88,15 @@ class LowRankMetric(Metric, Recomputed):
         return ridge(self.base.whiten_factor(self.factor), self.mu)
 
     @override
-    def _apply(self, v: Array) -> Array:
+    def _apply(self, v: AnyArray) -> AnyArray:
         return self.mu * self.base.apply(v) + self.factor.matvec(self.factor.rmatvec(v))
 
     @override
-    def _solve(self, v: Array) -> Array:
+    def _solve(self, v: AnyArray) -> AnyArray:
         return self.base.whiten_adjoint(self._ridge.solve(self.base.whiten(v)))
 
 
-def low_rank_metric(base: Metric, mu: float, factor: Factor | Array) -> LowRankMetric:
+def low_rank_metric(base: Metric, mu: float, factor: Factor | AnyArray) -> LowRankMetric:
     """Validate ``M = mu base + U U^T``.
 
     Args:
@@ -118,7 +118,7 @@ def low_rank_metric(base: Metric, mu: float, factor: Factor | Array) -> LowRankM
     return LowRankMetric(base, positive_number("mu", mu), U)
 
 
-def _dense_factor(entries: Array) -> DenseFactor:
+def _dense_factor(entries: AnyArray) -> DenseFactor:
     U = real_array("factor", entries)
     if U.ndim != 2:
         raise MetricError(f"LowRankMetric: expected a factor (n, r), got shape {tuple(U.shape)}.")

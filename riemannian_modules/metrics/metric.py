@@ -13,7 +13,7 @@ from array_api_compat import device as device_of
 from typing_extensions import override
 
 from riemannian_modules.metrics.array import (
-    Array,
+    AnyArray,
     check_rows,
     like,
     namespace_of,
@@ -38,7 +38,7 @@ class Metric(abc.ABC, Shown):
 
     @property
     @abc.abstractmethod
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         """One of its arrays: tells library, dtype and device."""
 
     @abc.abstractmethod
@@ -46,15 +46,15 @@ class Metric(abc.ABC, Shown):
         """``log det M``, natural logarithm."""
 
     @abc.abstractmethod
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         """``C z``: turns white noise into a sample of N(0, M)."""
 
     @abc.abstractmethod
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         """``C^{-1} v``, so that ``|whiten(v)|^2 = v^T M^{-1} v``."""
 
     @abc.abstractmethod
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         """``C^{-T} z``: turns white noise into a sample of N(0, M^{-1})."""
 
     def whiten_factor(self, factor: Factor) -> Factor:
@@ -62,7 +62,7 @@ class Metric(abc.ABC, Shown):
         return DenseFactor(self.whiten(factor.as_matrix()))
 
     @final
-    def apply(self, v: Array) -> Array:
+    def apply(self, v: AnyArray) -> AnyArray:
         """``M v``; v has shape (n,) or (n, k).
 
         Raises:
@@ -72,7 +72,7 @@ class Metric(abc.ABC, Shown):
         return self._apply(v)
 
     @final
-    def solve(self, v: Array) -> Array:
+    def solve(self, v: AnyArray) -> AnyArray:
         """``M^{-1} v``; v has shape (n,) or (n, k).
 
         Raises:
@@ -82,7 +82,7 @@ class Metric(abc.ABC, Shown):
         return self._solve(v)
 
     @final
-    def norm(self, v: Array) -> Array:
+    def norm(self, v: AnyArray) -> AnyArray:
         """``sqrt(v^T M v)``: a 0-d array for v of shape (n,), else shape (k,)."""
         xp = namespace_of(v)
         squares = xp.sum(v * self.apply(v), axis=0)
@@ -90,28 +90,28 @@ class Metric(abc.ABC, Shown):
         return xp.sqrt(xp.clip(squares, 0.0, None))
 
     @final
-    def sample(self, rng: np.random.Generator, count: int) -> Array:
+    def sample(self, rng: np.random.Generator, count: int) -> AnyArray:
         """Draw from N(0, M): the covariance is M; shape (n, count)."""
         return self.colour(self._white(rng, count))
 
     @final
-    def sample_inverse(self, rng: np.random.Generator, count: int) -> Array:
+    def sample_inverse(self, rng: np.random.Generator, count: int) -> AnyArray:
         """Draw from N(0, M^{-1}), the Laplace posterior of an information M; shape (n, count)."""
         return self.whiten_adjoint(self._white(rng, count))
 
     @final
-    def as_matrix(self) -> Array:
+    def as_matrix(self) -> AnyArray:
         """M as a dense matrix, shape (n, n): for tests and small examples."""
         xp, prototype = namespace_of(self.prototype), self.prototype
         return self._apply(xp.eye(self.dim, dtype=prototype.dtype, device=device_of(prototype)))
 
     @abc.abstractmethod
-    def _apply(self, v: Array) -> Array: ...
+    def _apply(self, v: AnyArray) -> AnyArray: ...
 
-    def _solve(self, v: Array) -> Array:
+    def _solve(self, v: AnyArray) -> AnyArray:
         return self.whiten_adjoint(self.whiten(v))  # M^{-1} = C^{-T} C^{-1}
 
-    def _white(self, rng: np.random.Generator, count: int) -> Array:
+    def _white(self, rng: np.random.Generator, count: int) -> AnyArray:
         return like(self.prototype, rng.standard_normal((self.dim, count)))
 
     @override

@@ -16,7 +16,7 @@ import numpy as np
 from riemannian_modules.door import require, whole_number
 from riemannian_modules.errors import DomainError, MetricError
 from riemannian_modules.metrics.array import (
-    Array,
+    AnyArray,
     like,
     namespace_of,
     real_array,
@@ -25,7 +25,7 @@ from riemannian_modules.metrics.array import (
 from riemannian_modules.metrics.dense import check_symmetric
 
 
-def euclidean_factor(outputs: Array) -> Array:
+def euclidean_factor(outputs: AnyArray) -> AnyArray:
     """S = I for every output; outputs (..., d), S (..., d, d). With it, Gauss-Newton.
 
     Args:
@@ -36,7 +36,7 @@ def euclidean_factor(outputs: Array) -> Array:
     return _diagonal(namespace_of(y).ones_like(y))
 
 
-def categorical_fisher_factor(probabilities: Array) -> Array:
+def categorical_fisher_factor(probabilities: AnyArray) -> AnyArray:
     """Fisher metric of the logits, ``diag(p) - p p^T``, at probabilities p (..., d).
 
     Args:
@@ -61,7 +61,7 @@ def categorical_fisher_factor(probabilities: Array) -> Array:
     return _categorical(p / xp.sum(p, axis=-1, keepdims=True))
 
 
-def categorical_fisher_factor_of_logits(logits: Array) -> Array:
+def categorical_fisher_factor_of_logits(logits: AnyArray) -> AnyArray:
     """The same metric from logits (..., d), by a softmax that cannot overflow; S (..., d, d).
 
     Args:
@@ -74,7 +74,7 @@ def categorical_fisher_factor_of_logits(logits: Array) -> Array:
     return _categorical(weights / xp.sum(weights, axis=-1, keepdims=True))
 
 
-def bernoulli_fisher_factor(probabilities: Array) -> Array:
+def bernoulli_fisher_factor(probabilities: AnyArray) -> AnyArray:
     """Fisher metric of the logits, ``p (1 - p)`` each, at independent p (..., d); S (..., d, d).
 
     Args:
@@ -87,7 +87,7 @@ def bernoulli_fisher_factor(probabilities: Array) -> Array:
     return _diagonal((p * (1.0 - p)) ** 0.5)
 
 
-def bernoulli_fisher_factor_of_logits(logits: Array) -> Array:
+def bernoulli_fisher_factor_of_logits(logits: AnyArray) -> AnyArray:
     """The same metric from logits (..., d), accurate where p rounds to 0 or 1; S (..., d, d).
 
     Args:
@@ -100,7 +100,7 @@ def bernoulli_fisher_factor_of_logits(logits: Array) -> Array:
     return _diagonal(xp.exp(-0.5 * xp.abs(z)) / (1.0 + xp.exp(-xp.abs(z))))
 
 
-def poisson_fisher_factor(rates: Array) -> Array:
+def poisson_fisher_factor(rates: AnyArray) -> AnyArray:
     """Fisher metric of the log rates, ``lambda`` each, at independent rates (..., d) > 0.
 
     Args:
@@ -115,7 +115,7 @@ def poisson_fisher_factor(rates: Array) -> Array:
     return _diagonal(_positive("poisson_fisher_factor", "rates", rates) ** 0.5)
 
 
-def poisson_mean_fisher_factor(rates: Array) -> Array:
+def poisson_mean_fisher_factor(rates: AnyArray) -> AnyArray:
     """Fisher metric of the rates themselves, ``1 / lambda`` each; shapes and errors as above.
 
     Args:
@@ -124,7 +124,7 @@ def poisson_mean_fisher_factor(rates: Array) -> Array:
     return _diagonal(1.0 / _positive("poisson_mean_fisher_factor", "rates", rates) ** 0.5)
 
 
-def gaussian_fisher_factor(scale: Array) -> Array:
+def gaussian_fisher_factor(scale: AnyArray) -> AnyArray:
     """Fisher metric of the means, ``1 / scale^2`` each, at known standard deviations (..., d).
 
     Args:
@@ -139,7 +139,7 @@ def gaussian_fisher_factor(scale: Array) -> Array:
     return _diagonal(1.0 / _positive("gaussian_fisher_factor", "scale", scale))
 
 
-def gaussian_scale_fisher_factor(scale: Array) -> Array:
+def gaussian_scale_fisher_factor(scale: AnyArray) -> AnyArray:
     """Fisher metric of means and log standard deviations, at standard deviations (..., d).
 
     The outputs are (mean_1 ... mean_d, log scale_1 ... log scale_d): ``1 / scale^2``, then 2 each.
@@ -158,7 +158,7 @@ def gaussian_scale_fisher_factor(scale: Array) -> Array:
     return _diagonal(xp.concat([1.0 / s, math.sqrt(2.0) * xp.ones_like(s)], axis=-1))
 
 
-def hessian_factor(hessians: Array) -> Array:
+def hessian_factor(hessians: AnyArray) -> AnyArray:
     """Factor of loss Hessians or any other output metrics; (..., d, d), positive semidefinite.
 
     Args:
@@ -192,7 +192,7 @@ def hessian_factor(hessians: Array) -> Array:
     return vectors * xp.sqrt(xp.clip(values, 0.0, None))[..., None, :]
 
 
-def sketch(factors: Array, rng: np.random.Generator, columns: int) -> Array:
+def sketch(factors: AnyArray, rng: np.random.Generator, columns: int) -> AnyArray:
     """Mix the columns of S at random into fewer: ``S W`` with ``E[W W^T] = I``.
 
     W has independent random signs over ``sqrt(columns)``, afresh for every point of the batch, so
@@ -220,20 +220,20 @@ def sketch(factors: Array, rng: np.random.Generator, columns: int) -> Array:
     return factors @ like(factors, signs / math.sqrt(columns))
 
 
-def _categorical(p: Array) -> Array:
+def _categorical(p: AnyArray) -> AnyArray:
     # (diag(q) - p q^T)(diag(q) - q p^T) = diag(p) - 2 p p^T + p (q.q) p^T with q = sqrt p, q.q = 1.
     q = p**0.5
     return _diagonal(q) - p[..., :, None] * q[..., None, :]
 
 
-def _diagonal(weights: Array) -> Array:
+def _diagonal(weights: AnyArray) -> AnyArray:
     """(..., d) as diagonal matrices (..., d, d)."""
     xp = namespace_of(weights)
     eye = like(weights, np.eye(weights.shape[-1]))
     return xp.expand_dims(weights, axis=-1) * eye
 
 
-def _positive(where: str, name: str, values: Array) -> Array:
+def _positive(where: str, name: str, values: AnyArray) -> AnyArray:
     array = real_array(name, values)
     _check_axes(where, array, 1)
     least = float(namespace_of(array).min(array))
@@ -242,7 +242,7 @@ def _positive(where: str, name: str, values: Array) -> Array:
     return array
 
 
-def _in_unit_interval(where: str, values: Array) -> Array:
+def _in_unit_interval(where: str, values: AnyArray) -> AnyArray:
     p = real_array("probabilities", values)
     _check_axes(where, p, 1)
     xp = namespace_of(p)
@@ -255,7 +255,7 @@ def _in_unit_interval(where: str, values: Array) -> Array:
     return p
 
 
-def _check_axes(where: str, values: Array, least: int) -> None:
+def _check_axes(where: str, values: AnyArray, least: int) -> None:
     if values.ndim < least or 0 in values.shape:
         raise MetricError(
             f"{where}: expected a non-empty array of {least} or more axes, got shape "

@@ -6,7 +6,7 @@ differences. A metric of any other kind becomes the base of a low-rank or a down
 
 from __future__ import annotations
 
-from riemannian_modules.metrics.array import Array, check_matrix, namespace_of, real_array
+from riemannian_modules.metrics.array import AnyArray, check_matrix, namespace_of, real_array
 from riemannian_modules.metrics.dense import DenseMetric, definite, dense_metric
 from riemannian_modules.metrics.difference import DowndatedMetric, downdate
 from riemannian_modules.metrics.factor import DenseFactor, Factor
@@ -36,7 +36,7 @@ def with_factor(metric: Metric, factor: Factor) -> Metric:
             return LowRankMetric(metric, 1.0, factor)
 
 
-def updated(metric: Metric, columns: Array) -> Metric:
+def updated(metric: Metric, columns: AnyArray) -> Metric:
     """``M + V V^T``; costs are those of the metric that comes of it.
 
     Args:
@@ -50,7 +50,7 @@ def updated(metric: Metric, columns: Array) -> Metric:
     return with_factor(metric, DenseFactor(_checked("updated", metric, columns)))
 
 
-def downdated(metric: Metric, columns: Array) -> Metric:
+def downdated(metric: Metric, columns: AnyArray) -> Metric:
     """``M - V V^T``, in O(n k^2) beside whitening by M; columns that were added are dropped.
 
     Args:
@@ -64,7 +64,7 @@ def downdated(metric: Metric, columns: Array) -> Metric:
     return _without(metric, _checked("downdated", metric, columns))
 
 
-def _without(metric: Metric, V: Array) -> Metric:
+def _without(metric: Metric, V: AnyArray) -> Metric:
     match metric:
         case DenseMetric():
             return definite(metric.matrix - V @ V.T)
@@ -81,7 +81,7 @@ def _without(metric: Metric, V: Array) -> Metric:
             return downdate(metric, V)
 
 
-def _checked(verb: str, metric: Metric, columns: Array) -> Array:
+def _checked(verb: str, metric: Metric, columns: AnyArray) -> AnyArray:
     V = real_array("columns", columns)
     check_matrix(f"{type(metric).__name__}: {verb}", V, metric.dim)
     return V

@@ -6,12 +6,12 @@ Source: ``F F^T = R^T R`` with R from a QR of ``F^T``; Golub and Van Loan (2013)
 from __future__ import annotations
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of, real_array
+from riemannian_modules.metrics.array import AnyArray, namespace_of, real_array
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.joined_factor import JoinedFactor
 
 
-def recompressed(factors: Array) -> Array:
+def recompressed(factors: AnyArray) -> AnyArray:
     """A factor of the same metric with at most d columns, in O(d^2 r) each.
 
     Args:

@@ -29,7 +29,7 @@ from typing import final
 
 from typing_extensions import override
 
-from riemannian_modules.metrics.array import Array, as_columns, namespace_of, rounding_unit
+from riemannian_modules.metrics.array import AnyArray, as_columns, namespace_of, rounding_unit
 from riemannian_modules.metrics.capacitance import Capacitance, capacitance, primal_lower
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 from riemannian_modules.metrics.triangular import solve_lower, solve_lower_adjoint
@@ -41,23 +41,23 @@ class Ridge(abc.ABC):
     """The matrix ``N = mu I + W W^T``, shape (n, n); never formed where r < n."""
 
     @abc.abstractmethod
-    def solve(self, b: Array) -> Array:
+    def solve(self, b: AnyArray) -> AnyArray:
         """``N^{-1} b``; b has shape (n,) or (n, k)."""
 
     @abc.abstractmethod
-    def solve_factor(self, z: Array) -> Array:
+    def solve_factor(self, z: AnyArray) -> AnyArray:
         """``N^{-1} W z``; z has shape (r,) or (r, k). The dual form does not round ``W z``."""
 
     @abc.abstractmethod
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         """``C z`` with ``C C^T = N``; z has shape (n,) or (n, k)."""
 
     @abc.abstractmethod
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         """``C^{-1} v``; v has shape (n,) or (n, k)."""
 
     @abc.abstractmethod
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         """``C^{-T} z``; z has shape (n,) or (n, k)."""
 
     @abc.abstractmethod
@@ -65,7 +65,7 @@ class Ridge(abc.ABC):
         """``log det N``."""
 
     @abc.abstractmethod
-    def preimage_norm(self, b: Array) -> float:
+    def preimage_norm(self, b: AnyArray) -> float:
         """``|W^+ b|`` for b (n,), as far as mu lets it be seen: the least w with ``W w = b``."""
 
     @abc.abstractmethod
@@ -73,7 +73,7 @@ class Ridge(abc.ABC):
         """The same factor with another mu: its square matrix, once formed, is kept."""
 
     @abc.abstractmethod
-    def square(self) -> Array:
+    def square(self) -> AnyArray:
         """``W^T W`` (dual) or ``W W^T`` (primal), whichever is solved with."""
 
 
@@ -99,10 +99,10 @@ class DualRidge(Ridge):
 
     factor: Factor
     mu: float
-    known: Array | None = None
+    known: AnyArray | None = None
 
     @override
-    def solve(self, b: Array) -> Array:
+    def solve(self, b: AnyArray) -> AnyArray:
         W, mu = self.factor, self.mu
         w = self._dual_solve(W.rmatvec(b))
         c = b - W.matvec(w)
@@ -115,7 +115,7 @@ class DualRidge(Ridge):
         return c / mu
 
     @override
-    def solve_factor(self, z: Array) -> Array:
+    def solve_factor(self, z: AnyArray) -> AnyArray:
         # N^{-1} W = W (mu I + W^T W)^{-1}: nothing is subtracted, nothing divided by mu.
         W, w = self.factor, self._dual_solve(z)
         for _ in range(self._capacitance.steps):
@@ -123,20 +123,20 @@ class DualRidge(Ridge):
         return W.matvec(w)
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         # The symmetric root sqrt(mu) I + W V diag(y) V^T W^T has y = (s - sqrt mu) / (s^2 - mu).
         V, s = self._spectrum
         root = math.sqrt(self.mu)
         return root * z + self._through(V, 1.0 / (s + root), z)
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         V, s = self._spectrum
         root = math.sqrt(self.mu)
         return v / root - self._through(V, 1.0 / (root * s * (s + root)), v)
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         return self.whiten(z)  # the root is symmetric
 
     @override
@@ -146,7 +146,7 @@ class DualRidge(Ridge):
         return spare * math.log(self.mu) + 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(lower))))
 
     @override
-    def preimage_norm(self, b: Array) -> float:
+    def preimage_norm(self, b: AnyArray) -> float:
         # (mu I + W^T W)^{-1} W^T b tends to W^+ b, and nothing is subtracted.
         w = self._dual_solve(self.factor.rmatvec(b))
         return float(namespace_of(w).linalg.vector_norm(w))
@@ -156,11 +156,11 @@ class DualRidge(Ridge):
         return DualRidge(self.factor, mu, self.square())
 
     @override
-    def square(self) -> Array:
+    def square(self) -> AnyArray:
         return self._square
 
     @cached_property
-    def _square(self) -> Array:
+    def _square(self) -> AnyArray:
         return self.factor.gram() if self.known is None else self.known
 
     @cached_property
@@ -168,13 +168,13 @@ class DualRidge(Ridge):
         return capacitance(self._square, self.mu, lambda: self.factor)
 
     @cached_property
-    def _spectrum(self) -> tuple[Array, Array]:
+    def _spectrum(self) -> tuple[AnyArray, AnyArray]:
         """Eigenvectors of ``mu I + W^T W`` with the roots of its eigenvalues."""
         # Singular values of the triangle keep the small ones that eigenvalues of the Gram lose.
         V, s, _ = namespace_of(self.factor.prototype).linalg.svd(self._capacitance.lower)
         return V, s
 
-    def _refined_above_noise(self, w: Array, c: Array) -> Array:
+    def _refined_above_noise(self, w: AnyArray, c: AnyArray) -> AnyArray:
         """The residual c, corrected along those eigenvectors where ``p`` exceeds rounding."""
         W, (V, s) = self.factor, self._spectrum
         xp, shape = namespace_of(c), c.shape
@@ -191,12 +191,12 @@ class DualRidge(Ridge):
             w, c = w + correction, c - W.matvec(correction)
         return xp.reshape(c, shape)
 
-    def _dual_solve(self, z: Array) -> Array:
+    def _dual_solve(self, z: AnyArray) -> AnyArray:
         lower = self._capacitance.lower
         w = solve_lower_adjoint(lower, solve_lower(lower, as_columns(z)))
         return w[:, 0] if z.ndim == 1 else w
 
-    def _through(self, V: Array, weights: Array, v: Array) -> Array:
+    def _through(self, V: AnyArray, weights: AnyArray, v: AnyArray) -> AnyArray:
         inner = V.T @ self.factor.rmatvec(v)
         weighted = weights * inner if v.ndim == 1 else weights[:, None] * inner
         return self.factor.matvec(V @ weighted)
@@ -217,27 +217,27 @@ class PrimalRidge(Ridge):
 
     factor: Factor
     mu: float
-    known: Array | None = None
+    known: AnyArray | None = None
 
     @override
-    def solve(self, b: Array) -> Array:
+    def solve(self, b: AnyArray) -> AnyArray:
         return self.whiten_adjoint(self.whiten(b))
 
     @override
-    def solve_factor(self, z: Array) -> Array:
+    def solve_factor(self, z: AnyArray) -> AnyArray:
         return self.solve(self.factor.matvec(z))
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         return self._lower @ z
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         solved = solve_lower(self._lower, as_columns(v))
         return solved[:, 0] if v.ndim == 1 else solved
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         solved = solve_lower_adjoint(self._lower, as_columns(z))
         return solved[:, 0] if z.ndim == 1 else solved
 
@@ -247,7 +247,7 @@ class PrimalRidge(Ridge):
         return 2.0 * float(xp.sum(xp.log(xp.linalg.diagonal(self._lower))))
 
     @override
-    def preimage_norm(self, b: Array) -> float:
+    def preimage_norm(self, b: AnyArray) -> float:
         return float(namespace_of(b).linalg.vector_norm(self.whiten(b)))
 
     @override
@@ -255,14 +255,14 @@ class PrimalRidge(Ridge):
         return PrimalRidge(self.factor, mu, self.square())
 
     @override
-    def square(self) -> Array:
+    def square(self) -> AnyArray:
         return self._square
 
     @cached_property
-    def _square(self) -> Array:
+    def _square(self) -> AnyArray:
         return self.factor.outer() if self.known is None else self.known
 
     @cached_property
-    def _lower(self) -> Array:
+    def _lower(self) -> AnyArray:
         W = self.factor
         return primal_lower(self._square, self.mu, lambda: DenseFactor(W.as_matrix().T))

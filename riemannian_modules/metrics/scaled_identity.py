@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from riemannian_modules.door import whole_number
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, positive_number, real_array
+from riemannian_modules.metrics.array import AnyArray, positive_number, real_array
 from riemannian_modules.metrics.factor import Factor
 from riemannian_modules.metrics.metric import Metric
 
@@ -29,7 +29,7 @@ class ScaledIdentityMetric(Metric):
     """
 
     size: int
-    scale: Array
+    scale: AnyArray
 
     @property
     @override
@@ -38,7 +38,7 @@ class ScaledIdentityMetric(Metric):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.scale
 
     @override
@@ -46,15 +46,15 @@ class ScaledIdentityMetric(Metric):
         return self.size * math.log(float(self.scale))
 
     @override
-    def colour(self, z: Array) -> Array:
+    def colour(self, z: AnyArray) -> AnyArray:
         return self._times(self._root, z)
 
     @override
-    def whiten(self, v: Array) -> Array:
+    def whiten(self, v: AnyArray) -> AnyArray:
         return self._times(1.0 / self._root, v)
 
     @override
-    def whiten_adjoint(self, z: Array) -> Array:
+    def whiten_adjoint(self, z: AnyArray) -> AnyArray:
         return self._times(1.0 / self._root, z)
 
     @override
@@ -65,19 +65,19 @@ class ScaledIdentityMetric(Metric):
     def _root(self) -> float:
         return math.sqrt(float(self.scale))
 
-    def _times(self, number: float, v: Array) -> Array:
+    def _times(self, number: float, v: AnyArray) -> AnyArray:
         return v if number == 1.0 else number * v
 
     @override
-    def _apply(self, v: Array) -> Array:
+    def _apply(self, v: AnyArray) -> AnyArray:
         return float(self.scale) * v
 
     @override
-    def _solve(self, v: Array) -> Array:
+    def _solve(self, v: AnyArray) -> AnyArray:
         return v / float(self.scale)
 
 
-def scaled_identity_metric(dim: int, scale: Array = 1.0) -> ScaledIdentityMetric:
+def scaled_identity_metric(dim: int, scale: AnyArray = 1.0) -> ScaledIdentityMetric:
     """Validate ``scale I``; a scale that is a 0-d array decides the library and device.
 
     Args:

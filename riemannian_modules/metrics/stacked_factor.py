@@ -13,15 +13,16 @@ from typing import final
 from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array, namespace_of
+from riemannian_modules.metrics.array import AnyArray, namespace_of
 from riemannian_modules.metrics.factor import Factor
+from riemannian_modules.metrics.factor_of_parts import FactorOfParts
 from riemannian_modules.metrics.joined_factor import check_factors
 from riemannian_modules.metrics.khatri_rao import side_by_side
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StackedFactor(Factor):
+class StackedFactor(FactorOfParts):
     """``[U_1; U_2; ...]``: parts of equally many columns; costs are those of the parts added.
 
     Attributes:
@@ -40,22 +41,17 @@ class StackedFactor(Factor):
     def columns(self) -> int:
         return self.parts[0].columns
 
-    @property
     @override
-    def prototype(self) -> Array:
-        return self.parts[0].prototype
-
-    @override
-    def matvec(self, z: Array) -> Array:
+    def matvec(self, z: AnyArray) -> AnyArray:
         return namespace_of(z).concat([part.matvec(z) for part in self.parts], axis=0)
 
     @override
-    def rmatvec(self, v: Array) -> Array:
+    def rmatvec(self, v: AnyArray) -> AnyArray:
         blocks = zip(self.parts, self._starts(), strict=True)
         return sum(part.rmatvec(v[start : start + part.dim, ...]) for part, start in blocks)
 
     @override
-    def gram(self) -> Array:
+    def gram(self) -> AnyArray:
         first, *others = side_by_side(self.parts)
         total = first.gram()
         for part in others:
@@ -63,7 +59,7 @@ class StackedFactor(Factor):
         return total
 
     @override
-    def cross_gram(self, other: Factor) -> Array:
+    def cross_gram(self, other: Factor) -> AnyArray:
         if isinstance(other, StackedFactor) and _heights(other) == _heights(self):
             pairs = zip(self.parts, other.parts, strict=True)
             return sum(part.cross_gram(their) for part, their in pairs)
@@ -74,25 +70,20 @@ class StackedFactor(Factor):
     def gram_cost(self) -> float:
         return sum(part.gram_cost for part in self.parts)
 
-    @property
     @override
-    def stored(self) -> int:
-        return sum(part.stored for part in self.parts)
-
-    @override
-    def squares(self) -> Array:
+    def squares(self) -> AnyArray:
         return namespace_of(self.prototype).concat([p.squares() for p in self.parts], axis=0)
 
     @override
-    def weighted(self, weights: Array) -> Factor:
+    def weighted(self, weights: AnyArray) -> Factor:
         blocks = zip(self.parts, self._starts(), strict=True)
         return StackedFactor(
             tuple(part.weighted(weights[start : start + part.dim]) for part, start in blocks)
         )
 
     @override
-    def rows(self, start: int, stop: int) -> Array:
-        blocks: list[Array] = []
+    def rows(self, start: int, stop: int) -> AnyArray:
+        blocks: list[AnyArray] = []
         for part, first in zip(self.parts, self._starts(), strict=True):
             low, high = max(start - first, 0), min(stop - first, part.dim)
             if low < high:

@@ -12,14 +12,15 @@ from typing import final
 from typing_extensions import override
 
 from riemannian_modules.errors import MetricError
-from riemannian_modules.metrics.array import Array
+from riemannian_modules.metrics.array import AnyArray
 from riemannian_modules.metrics.factor import Factor
+from riemannian_modules.metrics.factor_of_parts import FactorOfParts
 from riemannian_modules.metrics.joined_factor import check_equal_rows
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SumFactor(Factor):
+class SumFactor(FactorOfParts):
     """``U_1 + U_2 + ...``: parts of one shape, whose columns belong to the same outputs.
 
     Costs are those of the parts added, but the Gram's, which has a term for each pair of parts.
@@ -40,40 +41,30 @@ class SumFactor(Factor):
     def columns(self) -> int:
         return self.parts[0].columns
 
-    @property
     @override
-    def prototype(self) -> Array:
-        return self.parts[0].prototype
-
-    @override
-    def matvec(self, z: Array) -> Array:
+    def matvec(self, z: AnyArray) -> AnyArray:
         return sum(part.matvec(z) for part in self.parts)
 
     @override
-    def rmatvec(self, v: Array) -> Array:
+    def rmatvec(self, v: AnyArray) -> AnyArray:
         return sum(part.rmatvec(v) for part in self.parts)
 
     @override
-    def gram(self) -> Array:
+    def gram(self) -> AnyArray:
         return self.cross_gram(self)
 
     @override
-    def cross_gram(self, other: Factor) -> Array:
+    def cross_gram(self, other: Factor) -> AnyArray:
         if isinstance(other, SumFactor):
             return sum(self.cross_gram(part) for part in other.parts)
         return sum(part.cross_gram(other) for part in self.parts)
 
-    @property
     @override
-    def stored(self) -> int:
-        return sum(part.stored for part in self.parts)
-
-    @override
-    def weighted(self, weights: Array) -> Factor:
+    def weighted(self, weights: AnyArray) -> Factor:
         return SumFactor(tuple(part.weighted(weights) for part in self.parts))
 
     @override
-    def rows(self, start: int, stop: int) -> Array:
+    def rows(self, start: int, stop: int) -> AnyArray:
         return sum(part.rows(start, stop) for part in self.parts)
 
     @override

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_numpy_array
 
-from riemannian_modules.metrics.array import Array, namespace_of
+from riemannian_modules.metrics.array import AnyArray, namespace_of
 
 _LEAF = 48  # below this, one library call costs less than two halves
 
 
-def solve_lower(lower: Array, right: Array) -> Array:
+def solve_lower(lower: AnyArray, right: AnyArray) -> AnyArray:
     """Solve ``lower x = right`` by halves, in O(n^2 k).
 
     Args:
@@ -38,7 +38,7 @@ def solve_lower(lower: Array, right: Array) -> Array:
     return xp.concat([top, bottom], axis=0)
 
 
-def solve_lower_adjoint(lower: Array, right: Array) -> Array:
+def solve_lower_adjoint(lower: AnyArray, right: AnyArray) -> AnyArray:
     """Solve ``lower^T x = right``; shapes and cost as in ``solve_lower``."""
     if is_numpy_array(lower):
         return _by_lapack(lower, right, 0)
@@ -51,7 +51,7 @@ def solve_lower_adjoint(lower: Array, right: Array) -> Array:
     return xp.concat([top, bottom], axis=0)
 
 
-def _by_lapack(lower: Array, right: Array, trans: int) -> Array:
+def _by_lapack(lower: AnyArray, right: AnyArray, trans: int) -> AnyArray:
     from scipy.linalg import get_lapack_funcs
 
     if not right.size:

@@ -10,7 +10,7 @@ from typing import final
 
 from typing_extensions import override
 
-from riemannian_modules.metrics.array import Array
+from riemannian_modules.metrics.array import AnyArray
 from riemannian_modules.metrics.factor import BLOCK, Factor
 
 
@@ -27,7 +27,7 @@ class WeightedFactor(Factor):
     """
 
     factor: Factor
-    weights: Array
+    weights: AnyArray
 
     @property
     @override
@@ -41,24 +41,24 @@ class WeightedFactor(Factor):
 
     @property
     @override
-    def prototype(self) -> Array:
+    def prototype(self) -> AnyArray:
         return self.factor.prototype
 
     @override
-    def matvec(self, z: Array) -> Array:
+    def matvec(self, z: AnyArray) -> AnyArray:
         product = self.factor.matvec(z)
         return self._beside(product) * product
 
     @override
-    def rmatvec(self, v: Array) -> Array:
+    def rmatvec(self, v: AnyArray) -> AnyArray:
         return self.factor.rmatvec(self._beside(v) * v)
 
     @override
-    def gram(self) -> Array:
+    def gram(self) -> AnyArray:
         return self.cross_gram(self)
 
     @override
-    def cross_gram(self, other: Factor) -> Array:
+    def cross_gram(self, other: Factor) -> AnyArray:
         height = max(1, BLOCK // max(self.columns, other.columns, 1))
         total = self.rows(0, 0).T @ other.rows(0, 0)
         for start in range(0, self.dim, height):
@@ -68,7 +68,7 @@ class WeightedFactor(Factor):
         return total
 
     @override
-    def outer(self) -> Array:
+    def outer(self) -> AnyArray:
         return self.weights[:, None] * self.factor.outer() * self.weights[None, :]
 
     @property
@@ -77,20 +77,20 @@ class WeightedFactor(Factor):
         return self.factor.stored
 
     @override
-    def squares(self) -> Array:
+    def squares(self) -> AnyArray:
         return self.weights**2 * self.factor.squares()
 
     @override
-    def weighted(self, weights: Array) -> Factor:
+    def weighted(self, weights: AnyArray) -> Factor:
         return WeightedFactor(self.factor, weights * self.weights)
 
     @override
-    def rows(self, start: int, stop: int) -> Array:
+    def rows(self, start: int, stop: int) -> AnyArray:
         return self.weights[start:stop, None] * self.factor.rows(start, stop)
 
     @override
     def scaled(self, scale: float) -> Factor:
         return WeightedFactor(self.factor, scale * self.weights)
 
-    def _beside(self, v: Array) -> Array:
+    def _beside(self, v: AnyArray) -> AnyArray:
         return self.weights if v.ndim == 1 else self.weights[:, None]

@@ -5,13 +5,13 @@ Source: ``[U v] [U v]^T - v v^T = U U^T``.
 
 from __future__ import annotations
 
-from riemannian_modules.metrics.array import Array, namespace_of, rounding_unit
+from riemannian_modules.metrics.array import AnyArray, namespace_of, rounding_unit
 from riemannian_modules.metrics.factor import DenseFactor, Factor
 
 ROUNDINGS = 64.0  # of a column's length, which scaling by what has been forgotten may cost
 
 
-def without_columns(factor: Factor, columns: Array) -> tuple[Factor, Array]:
+def without_columns(factor: Factor, columns: AnyArray) -> tuple[Factor, AnyArray]:
     """The factor without those of ``columns`` (n, k) that it holds, and the others (n, k').
 
     A column is held if it differs from one of a dense factor, or from its negative, by rounding

@@ -28,7 +28,11 @@ def finite_array(where: str, value: ArrayLike) -> Array:
 
 
 def finite_number(where: str, value: ArrayLike) -> float:
-    """One finite number; raises as `finite_array` does."""
+    """One finite number; raises as `finite_array` does.
+
+    Raises:
+        SignatureError: If it is no single number.
+    """
     array = finite_array(where, value)
     if array.size != 1:
         raise SignatureError(f"{where}: expected one number, got an array of shape {array.shape}.")
@@ -36,7 +40,11 @@ def finite_number(where: str, value: ArrayLike) -> float:
 
 
 def positive_number(where: str, value: ArrayLike, mend: str = "Give one above 0.") -> float:
-    """One positive, finite number, or the mend's words; raises as `finite_array` does."""
+    """One positive, finite number, or the mend's words; raises as `finite_array` does.
+
+    Raises:
+        DomainError: If it is not positive.
+    """
     number = finite_number(where, value)
     if not number > 0:
         raise DomainError(f"{where}: expected a positive number, got {number}. {mend}")
@@ -44,7 +52,11 @@ def positive_number(where: str, value: ArrayLike, mend: str = "Give one above 0.
 
 
 def finite_vector(where: str, value: ArrayLike) -> Array:
-    """A vector (n,) of finite numbers; a number counts as (1,). Raises as `finite_array` does."""
+    """A vector (n,) of finite numbers; a number counts as (1,). Raises as `finite_array` does.
+
+    Raises:
+        SignatureError: If it is no vector.
+    """
     array = np.atleast_1d(finite_array(where, value))
     if array.ndim != 1:
         raise SignatureError(
@@ -54,7 +66,11 @@ def finite_vector(where: str, value: ArrayLike) -> Array:
 
 
 def vector_of_size(where: str, value: ArrayLike | None, size: int) -> Array:
-    """A vector (size,) of finite numbers, zeros for None; raises as `finite_array` does."""
+    """A vector (size,) of finite numbers, zeros for None; raises as `finite_array` does.
+
+    Raises:
+        SignatureError: If it has another size.
+    """
     vector = np.zeros(size) if value is None else finite_vector(where, value)
     if len(vector) != size:
         raise SignatureError(f"{where}: expected {size} numbers, got {len(vector)}.")
@@ -62,7 +78,11 @@ def vector_of_size(where: str, value: ArrayLike | None, size: int) -> Array:
 
 
 def finite_matrix(where: str, value: ArrayLike) -> Array:
-    """A matrix (n, m) of finite numbers; raises as `finite_array` does."""
+    """A matrix (n, m) of finite numbers; raises as `finite_array` does.
+
+    Raises:
+        SignatureError: If it is no matrix.
+    """
     array = finite_array(where, value)
     if array.ndim != 2:
         raise SignatureError(
@@ -73,7 +93,11 @@ def finite_matrix(where: str, value: ArrayLike) -> Array:
 
 
 def matrix_of_shape(where: str, value: ArrayLike, shape: tuple[int, int]) -> Array:
-    """A matrix of the shape that its neighbours ask for; raises as `finite_array` does."""
+    """A matrix of the shape that its neighbours ask for; raises as `finite_array` does.
+
+    Raises:
+        SignatureError: If it has another shape.
+    """
     array = finite_matrix(where, value)
     if array.shape != shape:
         raise SignatureError(f"{where}: expected shape {shape}, got {array.shape}.")

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
+from typing_extensions import override
+
+from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules.differential import Differential
 from riemannian_modules.spaces import Array, Signals
 
@@ -53,6 +56,24 @@ class EnclosedMap(Capability):
         Raises:
             UnsupportedError: If this module has no exact form after all.
         """
+
+
+class RefusedForm(ExactForm, EnclosedMap):
+    """A module about which nothing can be proved, and that says why and what to do instead."""
+
+    @abc.abstractmethod
+    def _refusal(self) -> str:
+        """Why, and the way out."""
+
+    @override
+    @final
+    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
+        raise UnsupportedError(self._refusal())
+
+    @override
+    @final
+    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
+        raise UnsupportedError(self._refusal())
 
 
 class StagedMap(Capability):

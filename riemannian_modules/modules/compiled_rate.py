@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LARGEST_FUSED_STATE, LARGEST_FUSED_PARAMETERS = 50, 400
 
 # ``(x (n, ...), u (m, ...), theta)`` gives dx, n arrays or numbers; theta is (p, ...) or p floats.
-Rate = Callable[[Array, Array, Any], Iterable[Any]]
+CompiledRate = Callable[[Array, Array, Any], Iterable[Any]]
 
 
 def is_large(module: RiemannianModule) -> bool:
@@ -26,7 +26,7 @@ def is_large(module: RiemannianModule) -> bool:
     return s.state.size > LARGEST_FUSED_STATE or s.parameters.size > LARGEST_FUSED_PARAMETERS
 
 
-def compiled_rate(module: RiemannianModule) -> Rate:
+def compiled_rate(module: RiemannianModule) -> CompiledRate:
     """The derivative alone; compiling is remembered.
 
     Raises:

@@ -8,29 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
-from riemannian_modules.errors import DomainError, SignatureError, UnsupportedError
+from riemannian_modules.errors import DomainError, SignatureError
 from riemannian_modules.modules.arguments import positive_number
-from riemannian_modules.modules.capability import EnclosedMap, ExactForm
+from riemannian_modules.modules.capability import RefusedForm
 from riemannian_modules.modules.differential import Jacobian
-from riemannian_modules.modules.enclosure import Enclosure
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.ownership import Composite
-from riemannian_modules.spaces import Array, Signals, batch_shape, one_port
-
-if TYPE_CHECKING:
-    from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.spaces import Array, batch_shape, one_port
 
 DELAYED = "delayed"  # the name of its state
 
 
 @final
-class Delay(RiemannianModule, EnclosedMap, ExactForm):
+class Delay(RiemannianModule, RefusedForm):
     """``y(t) = u(t - delay)``, exact; it has no feedthrough and breaks loops.
 
     `simulate` solves what it stands in as a delay differential equation. Its state "delayed" is its
@@ -116,13 +112,6 @@ class Delay(RiemannianModule, EnclosedMap, ExactForm):
         return frozenset()
 
     @override
-    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
-        raise UnsupportedError(self._refusal())
-
-    @override
-    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
-        raise UnsupportedError(self._refusal())
-
     def _refusal(self) -> str:
         return (
             "Delay: its output is of the past, of which equations of one moment say nothing. "

@@ -15,7 +15,7 @@ import numpy as np
 
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.problem import StoppedError
-from riemannian_modules.integration.sensitivities import Course, course_at, with_sensitivities
+from riemannian_modules.integration.sensitivities import KnownCourse, course_at, with_sensitivities
 from riemannian_modules.integration.side_by_side import Accuracy
 from riemannian_modules.modules.flow_members import FlowMembers
 from riemannian_modules.modules.linearised_rate import fused_rate
@@ -40,7 +40,7 @@ class FlowCourses:
 
     def __init__(self, duration: float, accuracy: Accuracy) -> None:
         self._duration, self._accuracy = duration, accuracy
-        self._last: tuple[Any, list[Course]] = None, []
+        self._last: tuple[Any, list[KnownCourse]] = None, []
 
     def ends(self, members: FlowMembers, start: Array, asked: Any) -> Array | None:
         """The ends of ``start`` (n, 1 + k, M), shaped as that, if few trajectories go through all.
@@ -73,7 +73,7 @@ class FlowCourses:
             return None
         return end
 
-    def _course(self, members: FlowMembers, group: Any, rate: int | None) -> Course:
+    def _course(self, members: FlowMembers, group: Any, rate: int | None) -> KnownCourse:
         one, speed = _one(members, group, rate)
         times = np.concatenate([[0.0], np.unique(self._duration * speed)])
         _, (u,), (theta,) = one.by_point()
@@ -81,7 +81,7 @@ class FlowCourses:
         return course_at(one, linearised, u.tolist(), times, one.start[0], self._accuracy)
 
     def _ends(
-        self, members: FlowMembers, group: Any, rate: int | None, start: Array, course: Course
+        self, members: FlowMembers, group: Any, rate: int | None, start: Array, course: KnownCourse
     ) -> Array:
         """The ends of the members of one trajectory, (n, 1 + k, members)."""
         one, speed = _one(members, group, rate)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,10 +26,9 @@ from riemannian_modules.errors import (
 from riemannian_modules.integration.march import Members
 from riemannian_modules.integration.side_by_side import Accuracy, first
 from riemannian_modules.integration.solve import solve
-from riemannian_modules.modules.capability import EnclosedMap, ExactForm, JointMap
+from riemannian_modules.modules.capability import JointMap, RefusedForm
 from riemannian_modules.modules.delay import has_delays
 from riemannian_modules.modules.differential import DenseDifferential, Differential, Jacobian
-from riemannian_modules.modules.enclosure import Enclosure
 from riemannian_modules.modules.flow_courses import FlowCourses
 from riemannian_modules.modules.flow_differential import WORTH, FlowDifferential
 from riemannian_modules.modules.flow_members import FlowMembers
@@ -43,17 +42,14 @@ from riemannian_modules.modules.switched_flow_map import (
     switched_flow_map,
 )
 from riemannian_modules.modules.time_input import time_ports
-from riemannian_modules.spaces import Array, Signals, Space
-
-if TYPE_CHECKING:
-    from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.spaces import Array, Space
 
 LEAST_TOLERANCE = 3e-14  # below this, error estimates are rounding
 ROOM = 8_000_000  # numbers that a step may hold; larger batches are integrated in parts
 
 
 @final
-class FlowMap(RiemannianModule, Compound, EnclosedMap, ExactForm, JointMap):
+class FlowMap(RiemannianModule, Compound, JointMap, RefusedForm):
     """``(initial state, inputs) -> state after the time``, the inputs held constant.
 
     Its inputs are the flow's states and inputs, its outputs the flow's states, its parameters the
@@ -284,13 +280,6 @@ class FlowMap(RiemannianModule, Compound, EnclosedMap, ExactForm, JointMap):
         return type(self)(flow, self.duration, relative=self.relative, absolute=self.absolute)
 
     @override
-    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
-        raise UnsupportedError(self._refusal())
-
-    @override
-    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
-        raise UnsupportedError(self._refusal())
-
     def _refusal(self) -> str:
         return (
             f"FlowMap of {type(self.flow).__name__}: a numerical integration has no exact "

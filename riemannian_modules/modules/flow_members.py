@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.side_by_side import Flows
-from riemannian_modules.modules.compiled_rate import Rate, compiled_rate, is_large
+from riemannian_modules.modules.compiled_rate import CompiledRate, compiled_rate, is_large
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.spaces import Array
 
@@ -28,7 +28,7 @@ class FlowMembers(Flows):
     start: Array
     u: Array
     theta: Array
-    rates: Rate | None = None
+    rates: CompiledRate | None = None
 
     def compiled(self) -> Self:
         """The same, its rate by one compiled function, if the flow allows it."""

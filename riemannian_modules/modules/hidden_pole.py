@@ -25,7 +25,7 @@ NEAR = 1e-3
 ABSOLUTE = 1e-6
 
 Roots = NDArray[np.complex128]
-Polynomial = list[Fraction]  # highest powers first, without leading zeros; zero is []
+Coefficients = list[Fraction]  # highest powers first, without leading zeros; zero is []
 
 
 def without_hidden_poles(num: Array, den: Array) -> tuple[Array, Array]:
@@ -85,14 +85,14 @@ def _is_unstable(roots: Roots, poles: Roots) -> NDArray[np.bool_]:
     return roots.real >= -MARGIN * np.abs(poles).max(initial=0.0)
 
 
-def _common(a: Polynomial, b: Polynomial) -> Polynomial:
+def _common(a: Coefficients, b: Coefficients) -> Coefficients:
     """The greatest common divisor, its first coefficient 1."""
     while b:
         a, b = b, _divided(a, b)[1]
     return [c / a[0] for c in a]
 
 
-def _divided(a: Polynomial, b: Polynomial) -> tuple[Polynomial, Polynomial]:
+def _divided(a: Coefficients, b: Coefficients) -> tuple[Coefficients, Coefficients]:
     """Quotient and remainder."""
     quotient, rest = list[Fraction](), list(a)
     for _ in range(len(a) - len(b) + 1):
@@ -108,5 +108,5 @@ def _shown(root: complex) -> str:
     return f"{root:.6g}" if root.imag else f"{root.real:.6g}"
 
 
-def _floats(polynomial: Polynomial) -> Array:
+def _floats(polynomial: Coefficients) -> Array:
     return np.array([float(c) for c in polynomial])

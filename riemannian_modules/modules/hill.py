@@ -5,7 +5,7 @@ Source: Hill (1910); Alon, *An Introduction to Systems Biology* (2nd ed., 2019),
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
@@ -17,8 +17,35 @@ from riemannian_modules.spaces import Port, Signals, Space
 # slope are sharp; the price is an absolute rounding error of 2^-52 maximum for little activator.
 
 
+class HillMap(StaticMap):
+    """A rate that saturates in one regulator; subclasses say which, and how.
+
+    Attributes:
+        regulator: The name of the input.
+    """
+
+    regulator: ClassVar[str]
+
+    def __init__(
+        self,
+        maximum: float,
+        half: float,
+        exponent: float,
+        basal: float = 0.0,
+        *,
+        unit: str = "",
+        time_unit: str = "",
+    ) -> None:
+        self.inputs = Space((Port(self.regulator, (), unit),))
+        self.outputs = Space((Port("rate", (), rate_unit(unit, time_unit)),))
+        self.parameters = {
+            **positive(type(self).__name__, maximum=maximum, half=half, exponent=exponent),
+            **nonnegative(type(self).__name__, basal=basal),
+        }
+
+
 @final
-class HillActivation(StaticMap):
+class HillActivation(HillMap):
     """``rate = basal + maximum z / (1 + z)`` with ``z = (a / half)^exponent``, activator a >= 0.
 
     The exponent is a real number and a parameter like the others. The slope at a = 0 is zero for an
@@ -39,22 +66,7 @@ class HillActivation(StaticMap):
         DomainError: Unless the constants are finite and positive, basal at least zero.
     """
 
-    def __init__(
-        self,
-        maximum: float,
-        half: float,
-        exponent: float,
-        basal: float = 0.0,
-        *,
-        unit: str = "",
-        time_unit: str = "",
-    ) -> None:
-        self.inputs = Space((Port("activator", (), unit),))
-        self.outputs = Space((Port("rate", (), rate_unit(unit, time_unit)),))
-        self.parameters = {
-            **positive("HillActivation", maximum=maximum, half=half, exponent=exponent),
-            **nonnegative("HillActivation", basal=basal),
-        }
+    regulator = "activator"
 
     @override
     def map(self, u: Signals, p: Signals) -> Any:
@@ -63,7 +75,7 @@ class HillActivation(StaticMap):
 
 
 @final
-class HillRepression(StaticMap):
+class HillRepression(HillMap):
     """``rate = basal + maximum / (1 + (r / half)^exponent)``, repressor r >= 0.
 
     A little below zero the rate is ``basal + maximum``, as `HillActivation` is ``basal``.
@@ -80,22 +92,7 @@ class HillRepression(StaticMap):
         DomainError: Unless the constants are finite and positive, basal at least zero.
     """
 
-    def __init__(
-        self,
-        maximum: float,
-        half: float,
-        exponent: float,
-        basal: float = 0.0,
-        *,
-        unit: str = "",
-        time_unit: str = "",
-    ) -> None:
-        self.inputs = Space((Port("repressor", (), unit),))
-        self.outputs = Space((Port("rate", (), rate_unit(unit, time_unit)),))
-        self.parameters = {
-            **positive("HillRepression", maximum=maximum, half=half, exponent=exponent),
-            **nonnegative("HillRepression", basal=basal),
-        }
+    regulator = "repressor"
 
     @override
     def map(self, u: Signals, p: Signals) -> Any:

@@ -7,7 +7,11 @@ from riemannian_modules.errors import DomainError
 
 
 def positive(where: str, /, **values: float) -> dict[str, float]:
-    """The values as floats; raises DomainError unless each is finite and above zero."""
+    """The values as floats.
+
+    Raises:
+        DomainError: If one is not positive and finite.
+    """
     checked = {name: number(f"{where}: {name}", value) for name, value in values.items()}
     for name, value in checked.items():
         if not value > 0.0:
@@ -16,7 +20,11 @@ def positive(where: str, /, **values: float) -> dict[str, float]:
 
 
 def nonnegative(where: str, /, **values: float) -> dict[str, float]:
-    """The values as floats; raises DomainError unless each is finite and not below zero."""
+    """The values as floats.
+
+    Raises:
+        DomainError: If one is negative or not finite.
+    """
     checked = {name: number(f"{where}: {name}", value) for name, value in values.items()}
     for name, value in checked.items():
         if not value >= 0.0:

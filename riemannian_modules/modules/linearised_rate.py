@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.errors import TraceError, UnsupportedError
 from riemannian_modules.integration.linearised import Linearised
-from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.spaces import Array
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def fused_rate(flow: RiemannianModule, theta: Array, inputs: Some, parameters: S
     """As `linearised_rate`, compiled; compiling is remembered.
 
     Raises:
-        TraceError, UnsupportedError: If some part of it has no exact form, or it is large.
+        TraceError: If it cannot be traced.
+        UnsupportedError: If some part of it has no exact form, or it is large.
     """
     from riemannian_modules.arithmetic.chain_rule import distinct_terms
     from riemannian_modules.arithmetic.compile_scalars import compile_scalars

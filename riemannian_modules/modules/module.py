@@ -206,7 +206,11 @@ class RiemannianModule(Retraced, Shown, Recomputed):
 
     @cached_property
     def signature(self) -> Signature:
-        """The module's spaces and time, checked once."""
+        """The module's spaces and time, checked once.
+
+        Raises:
+            SignatureError: If a module that takes no steps says how long one is.
+        """
         values = {
             name: number_array(f"{type(self).__name__}: {name}", v)
             for name, v in self.parameters.items()

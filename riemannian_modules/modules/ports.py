@@ -10,7 +10,11 @@ from riemannian_modules.spaces import Space, SpaceLike, as_space, one_port
 
 
 def space_of_size(where: str, given: SpaceLike | None, name: str, size: int) -> Space:
-    """The given space, or one port of a name; raises SignatureError unless it has the size."""
+    """The given space, or one port of a name.
+
+    Raises:
+        SignatureError: If it has another size.
+    """
     if given is None:
         return one_port(name, size) if size else Space()
     given = as_space(where, given)

@@ -44,7 +44,7 @@ _GENERATORS = (random.Random, np.random.RandomState, np.random.Generator)
 MOST_TRACES = 8  # of one class that are remembered
 _DEEPEST = 6  # containers inside each other; what lies deeper is told by its identity
 
-Place = tuple[str, Callable[[Any], Any]]  # what it is called, and how it is read of a module
+ReadPlace = tuple[str, Callable[[Any], Any]]  # what it is called, and how it is read of a module
 
 
 @final
@@ -190,7 +190,7 @@ class Readings:
     """
 
     def __init__(self, module: Retraced) -> None:
-        self._kept: list[tuple[Place, Any, bool, Any]] = []
+        self._kept: list[tuple[ReadPlace, Any, bool, Any]] = []
         for place in _places(module):
             value = place[1](module)
             # The value is kept, too: while it lives, no other one gets its identity.
@@ -246,10 +246,10 @@ def _short(e: Any) -> str:
 # -- places
 
 
-def _places(module: Retraced) -> list[Place]:
+def _places(module: Retraced) -> list[ReadPlace]:
     """Where the equations read: the module's own attributes, and what their code names."""
     cls = type(module)
-    found: dict[Any, Place] = {}
+    found: dict[Any, ReadPlace] = {}
     for name in (n for n in vars(module) if not _is_interface(cls, n)):
         found[name] = _attribute(name)
         inner = getattr(module, name)
@@ -315,11 +315,11 @@ def _globals_in(code: types.CodeType) -> set[str]:
     return found
 
 
-def _attribute(name: str) -> Place:
+def _attribute(name: str) -> ReadPlace:
     return f"self.{name}", lambda module: getattr(module, name, None)
 
 
-def _inside(outer: str, place: Place) -> Place:
+def _inside(outer: str, place: ReadPlace) -> ReadPlace:
     name, read = place
     return f"self.{outer}: {name}", lambda module: read(getattr(module, outer))
 

@@ -10,30 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import override
 
 from riemannian_modules.door import require
-from riemannian_modules.errors import SignatureError, UnsupportedError
-from riemannian_modules.modules.capability import EnclosedMap, ExactForm
+from riemannian_modules.errors import SignatureError
+from riemannian_modules.modules.capability import RefusedForm
 from riemannian_modules.modules.differential import Jacobian
-from riemannian_modules.modules.enclosure import Enclosure
 from riemannian_modules.modules.module import LocalMetric, RiemannianModule, Time
 from riemannian_modules.modules.ownership import Composite, Compound, owners_of, with_owners
 from riemannian_modules.modules.sampling_time import checked_sampling_time
-from riemannian_modules.spaces import Array, Signals, Space, batch_shape
-
-if TYPE_CHECKING:
-    from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.spaces import Array, Space, batch_shape
 
 HELD = "held"  # before the names of the outputs, as states
 
 
 @final
-class Sampled(RiemannianModule, Compound, EnclosedMap, ExactForm):
+class Sampled(RiemannianModule, Compound, RefusedForm):
     """``u -> held y``: each sampling time ``y = h(x, u), x+ = f(x, u)``, held between.
 
     Its states are those of the module and the held outputs, named "held.NAME"; its ports and its
@@ -129,13 +125,6 @@ class Sampled(RiemannianModule, Compound, EnclosedMap, ExactForm):
         return type(self)(self.module.with_parameters(theta), self.step.argument)
 
     @override
-    def enclose(self, x: Interval, u: Interval, theta: Interval) -> Enclosure:
-        raise UnsupportedError(self._refusal())
-
-    @override
-    def equations(self, x: Signals, u: Signals, p: Signals) -> Any:
-        raise UnsupportedError(self._refusal())
-
     def _refusal(self) -> str:
         return (
             f"Sampled({type(self.module).__name__}): between its ticks nothing moves, so its "

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.errors import TraceError, UnsupportedError
-from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.integration.switched import SwitchedProblem
 from riemannian_modules.spaces import Array
 

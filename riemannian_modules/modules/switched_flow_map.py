@@ -13,7 +13,7 @@ import numpy as np
 
 from riemannian_modules.errors import ConvergenceError, TraceError, UnsupportedError
 from riemannian_modules.integration.piecewise import NOTHING, Pieces
-from riemannian_modules.integration.problem import InitialValueProblem, StoppedError, Tolerances
+from riemannian_modules.integration.problem import InitialValueProblem, StepTolerances, StoppedError
 from riemannian_modules.integration.scale import first_scale
 from riemannian_modules.integration.sides import settled
 from riemannian_modules.integration.switched import SwitchedProblem
@@ -93,7 +93,9 @@ class SwitchedFlowMap:
     def _end(self, problem: SwitchedProblem, start: Array) -> Array:
         from scipy.integrate import DOP853, Radau
 
-        tolerances = Tolerances(self.relative, self.absolute * self._size(problem, start), np.inf)
+        tolerances = StepTolerances(
+            self.relative, self.absolute * self._size(problem, start), np.inf
+        )
         run = Pieces(NOTHING, tolerances, [DOP853, Radau], EXPLICIT_STEPS)
         try:
             return run.stretch(problem, start, np.array([0.0, self.duration]), [self.duration])[-1]

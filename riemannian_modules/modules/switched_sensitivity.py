@@ -17,8 +17,8 @@ from typing import Any, final
 
 import numpy as np
 
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.errors import ConvergenceError, UnsupportedError
-from riemannian_modules.integration.problem import Numbers
 from riemannian_modules.integration.switched import Mode, SwitchedProblem
 from riemannian_modules.modules.switched_field import SwitchedField
 from riemannian_modules.spaces import Array

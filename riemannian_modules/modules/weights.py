@@ -16,7 +16,11 @@ LARGEST_TRACED_MATRIX = 4096
 
 
 def refuse_large_matrix(where: str, shape: tuple[int, int]) -> None:
-    """Raise TraceError for a matrix of more entries than are expanded into scalars."""
+    """Refuse a matrix of more entries than are expanded into scalars.
+
+    Raises:
+        TraceError: For such a matrix.
+    """
     entries = shape[0] * shape[1]
     if entries > LARGEST_TRACED_MATRIX:
         raise TraceError(

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
-from riemannian_modules.plot.labels import Point, Rectangle
+from riemannian_modules.plot.labels import Position, Rectangle
 
-Row = Sequence[tuple[str, float, float]]  # of cells: the port ("" for none), width, height
+PortRow = Sequence[tuple[str, float, float]]  # of cells: the port ("" for none), width, height
 
 STUB, GAP = 9.0, 6.0  # what a block keeps free of other wires, at its ports and at its sides
 PORT_ROW = 13.0  # the height of a port's name
@@ -32,7 +32,7 @@ class Block:
     """
 
     name: str
-    heading: Point
+    heading: Position
     inputs: Mapping[str, float] = field(default_factory=dict[str, float])
     outputs: Mapping[str, float] = field(default_factory=dict[str, float])
     frame: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Wire:
     out: str
     target: str
     into: str
-    label: Point | None = None
+    label: Position | None = None
 
 
 class Across:
@@ -55,13 +55,13 @@ class Across:
 
     rankdir, leave, enter, is_downwards = "LR", "e", "w", False
 
-    def size(self, block: Block) -> Point:
+    def size(self, block: Block) -> Position:
         """Width and height of a block."""
         left, right = (_widest(side) for side in (block.inputs, block.outputs))
         width = max(block.heading[0] + 12, left + right + 18)
         return _even(width), block.heading[1] + 10 + PORT_ROW * self._rows(block)
 
-    def rows(self, block: Block) -> list[Row]:
+    def rows(self, block: Block) -> list[PortRow]:
         """What Graphviz is told of a block: rows of cells, its free margin among them."""
         width, height = self.size(block)
         half, below = width / 2 + STUB, self._rows(block)
@@ -73,18 +73,18 @@ class Across:
         ports = [[(f"i{i}", half, PORT_ROW), (f"o{i}", half, PORT_ROW)] for i in range(below)]
         return [[("", 2 * half, top)], *ports, [("", 2 * half, GAP)]]
 
-    def heading(self, block: Block, box: Rectangle) -> Point:
+    def heading(self, block: Block, box: Rectangle) -> Position:
         """The middle of the heading."""
         low = box[1] + PORT_ROW * self._rows(block)
         return (box[0] + box[2]) / 2, (low + box[3]) / 2
 
-    def port(self, block: Block, box: Rectangle, side: str, place: int) -> Point:
+    def port(self, block: Block, box: Rectangle, side: str, place: int) -> Position:
         """Where the wires of a port meet the rim."""
         below = self._rows(block)
         y = box[1] + PORT_ROW * (below - place - 0.5) if below else (box[1] + box[3]) / 2 - 2
         return (box[0] if side == "in" else box[2]), y
 
-    def name(self, rim: Point, side: str, width: float) -> Point:
+    def name(self, rim: Position, side: str, width: float) -> Position:
         """The middle of a port's name."""
         return rim[0] + (width / 2 + 4) * (1 if side == "in" else -1), rim[1]
 
@@ -98,13 +98,13 @@ class Down:
 
     rankdir, leave, enter, is_downwards = "TB", "s", "n", True
 
-    def size(self, block: Block) -> Point:
+    def size(self, block: Block) -> Position:
         """Width and height of a block."""
         sides = (block.inputs, block.outputs)
         width = max(block.heading[0] + 12, *(self._cell(side) * len(side) for side in sides))
         return _even(width), block.heading[1] + 10 + sum(map(self._row, sides))
 
-    def rows(self, block: Block) -> list[Row]:
+    def rows(self, block: Block) -> list[PortRow]:
         """What Graphviz is told of a block: rows of cells, its free margin among them."""
         width, height = self.size(block)
         above, under = self._row(block.inputs), self._row(block.outputs)
@@ -115,18 +115,18 @@ class Down:
             self._ports("o", block.outputs, whole, STUB + under),
         ]
 
-    def heading(self, block: Block, box: Rectangle) -> Point:
+    def heading(self, block: Block, box: Rectangle) -> Position:
         """The middle of the heading."""
         low, high = box[1] + self._row(block.outputs), box[3] - self._row(block.inputs)
         return (box[0] + box[2]) / 2, (low + high) / 2
 
-    def port(self, block: Block, box: Rectangle, side: str, place: int) -> Point:
+    def port(self, block: Block, box: Rectangle, side: str, place: int) -> Position:
         """Where the wires of a port meet the rim."""
         names = block.inputs if side == "in" else block.outputs
         x = (box[0] + box[2]) / 2 + self._cell(names) * (place - (len(names) - 1) / 2)
         return x, (box[3] if side == "in" else box[1])
 
-    def name(self, rim: Point, side: str, width: float) -> Point:
+    def name(self, rim: Position, side: str, width: float) -> Position:
         """The middle of a port's name."""
         del width
         return rim[0], rim[1] + (PORT_ROW / 2 + 1) * (-1 if side == "in" else 1)
@@ -137,14 +137,16 @@ class Down:
     def _row(self, names: Mapping[str, float]) -> float:
         return PORT_ROW if any(names.values()) else 0.0
 
-    def _ports(self, letter: str, names: Mapping[str, float], whole: float, height: float) -> Row:
+    def _ports(
+        self, letter: str, names: Mapping[str, float], whole: float, height: float
+    ) -> PortRow:
         cell = self._cell(names)
         rest = (whole - cell * len(names)) / 2
         ports = [(f"{letter}{i}", cell, height) for i in range(len(names))]
         return [("", rest, height), *ports, ("", rest, height)] if names else [("", whole, height)]
 
 
-Direction = Across | Down
+FlowDirection = Across | Down
 
 
 def _widest(names: Mapping[str, float]) -> float:

@@ -45,7 +45,7 @@ def draw_graph(graph: ModuleGraph, path: str | os.PathLike[str]) -> None:
 
 
 def graph_figure(graph: ModuleGraph) -> Figure:
-    """The composite from left to right, or downwards where a page has more room so.
+    """The composite from left to right, or downwards where it is larger on a page so.
 
     A block is a module, with its name, its type and the ports that wires leave or reach; composites
     inside are frames. Blocks with a state are green (in continuous time) or orange (in steps),

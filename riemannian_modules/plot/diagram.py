@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
 
 from riemannian_modules.canvas import BLUE
-from riemannian_modules.plot.layout import Layout, Point
+from riemannian_modules.plot.layout import Layout, Position
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ class Look:
     corner: float = 3.0
 
     @property
-    def heading(self) -> Point:
+    def heading(self) -> Position:
         """Width and height of its text, in points."""
         widths = [width_of(self.name, LARGE, "bold"), *(width_of(x, SMALL) for x in self.lines)]
         return max(widths), LARGE * 1.3 + SMALL * 1.35 * len(self.lines)

@@ -12,15 +12,15 @@ import numpy as np
 
 from riemannian_modules.spaces import Array
 
-Point = tuple[float, float]
+Position = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
 
 AWAY = 3.0  # from a label's rim to its own curve, in points
 
 
 def beside(
-    curves: Sequence[Array], sizes: Sequence[Point | None], blocks: Sequence[Rectangle]
-) -> list[Point | None]:
+    curves: Sequence[Array], sizes: Sequence[Position | None], blocks: Sequence[Rectangle]
+) -> list[Position | None]:
     """The middle of each curve's label; where nothing is free, the place that hides least.
 
     Args:
@@ -30,7 +30,7 @@ def beside(
     """
     curves = [_evenly(curve) for curve in curves]
     taken = list(blocks)
-    places: list[Point | None] = []
+    places: list[Position | None] = []
     for curve, size in zip(curves, sizes, strict=True):
         if size is None:
             places.append(None)
@@ -42,8 +42,8 @@ def beside(
 
 
 def in_corner(
-    frame: Rectangle, size: Point, curves: Sequence[Array], blocks: Sequence[Rectangle]
-) -> Point:
+    frame: Rectangle, size: Position, curves: Sequence[Array], blocks: Sequence[Rectangle]
+) -> Position:
     """The middle of a frame's title: in the corner where it hides no curve and no block."""
     left, bottom, right, top = frame
     x0, x1 = left + size[0] / 2 + AWAY, right - size[0] / 2 - AWAY
@@ -53,8 +53,11 @@ def in_corner(
 
 
 def _freest(
-    candidates: Iterable[Point], size: Point, curves: Sequence[Array], taken: Sequence[Rectangle]
-) -> Point:
+    candidates: Iterable[Position],
+    size: Position,
+    curves: Sequence[Array],
+    taken: Sequence[Rectangle],
+) -> Position:
     """The first of the candidates that hide least."""
     line = np.concatenate([*curves, np.zeros((0, 2))])
     rectangles = np.reshape(taken, (-1, 4))
@@ -75,12 +78,12 @@ def _evenly(curve: Array) -> Array:
     return np.stack([np.interp(at, length, coordinate) for coordinate in curve.T], axis=1)
 
 
-def _about(place: Point, size: Point) -> Rectangle:
+def _about(place: Position, size: Position) -> Rectangle:
     (x, y), (w, h) = place, size
     return x - w / 2, y - h / 2, x + w / 2, y + h / 2
 
 
-def _candidates(curve: Array, size: Point) -> Iterator[Point]:
+def _candidates(curve: Array, size: Position) -> Iterator[Position]:
     """Beside points of the curve, from its middle outwards; at last a little further from it."""
     count = 41
     at = curve[np.linspace(0, len(curve) - 1, count).astype(int)].tolist()

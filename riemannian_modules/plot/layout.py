@@ -17,9 +17,9 @@ from typing import Any, final
 import numpy as np
 
 from riemannian_modules.errors import UnsupportedError
-from riemannian_modules.plot.blocks import STUB, Across, Block, Direction, Down, Row, Wire
+from riemannian_modules.plot.blocks import STUB, Across, Block, Down, FlowDirection, PortRow, Wire
 from riemannian_modules.plot.feedback import feedback
-from riemannian_modules.plot.labels import Point, Rectangle, beside, in_corner
+from riemannian_modules.plot.labels import Position, Rectangle, beside, in_corner
 from riemannian_modules.spaces import Array
 
 MOST_BLOCKS, MOST_WIRES = 100, 250  # beyond, nothing is read, and a layout takes minutes
@@ -47,12 +47,12 @@ class Layout:
     page: Rectangle
     is_downwards: bool
     blocks: Mapping[str, Rectangle]
-    headings: Mapping[str, Point]
-    ports: Mapping[tuple[str, str, str], Point]
+    headings: Mapping[str, Position]
+    ports: Mapping[tuple[str, str, str], Position]
     frames: Mapping[tuple[str, ...], Rectangle]
-    titles: Mapping[tuple[str, ...], Point]
+    titles: Mapping[tuple[str, ...], Position]
     routes: Sequence[Array]
-    labels: Sequence[Point | None]
+    labels: Sequence[Position | None]
 
     @property
     def backward(self) -> list[bool]:
@@ -78,7 +78,7 @@ class Layout:
 
 
 def arranged(
-    blocks: Sequence[Block], wires: Sequence[Wire], frames: Mapping[tuple[str, ...], Point]
+    blocks: Sequence[Block], wires: Sequence[Wire], frames: Mapping[tuple[str, ...], Position]
 ) -> Layout:
     """The layout from left to right, or downwards where that alone fits a page better.
 
@@ -113,8 +113,8 @@ def bezier(route: Array, parts: int = 16) -> Array:
 
 
 def _laid(
-    direction: Direction, blocks: Sequence[Block], wires: Sequence[Wire],
-    frames: Mapping[tuple[str, ...], Point],
+    direction: FlowDirection, blocks: Sequence[Block], wires: Sequence[Wire],
+    frames: Mapping[tuple[str, ...], Position],
 ) -> Layout:  # fmt: skip
     key = {block.name: f"b{i}" for i, block in enumerate(blocks)}
     by_name = {block.name: block for block in blocks}
@@ -140,8 +140,8 @@ def _laid(
 
 
 def _nodes(
-    path: tuple[str, ...], direction: Direction, blocks: Sequence[Block],
-    frames: Mapping[tuple[str, ...], Point], key: Mapping[str, str],
+    path: tuple[str, ...], direction: FlowDirection, blocks: Sequence[Block],
+    frames: Mapping[tuple[str, ...], Position], key: Mapping[str, str],
 ) -> Iterable[str]:  # fmt: skip
     """The lines of what stands in a frame; those of frames inside come where they are first met."""
     seen: set[tuple[str, ...]] = set()
@@ -160,7 +160,7 @@ def _nodes(
 _PLAIN = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
 
 
-def _table(rows: Iterable[Row]) -> str:
+def _table(rows: Iterable[PortRow]) -> str:
     """Cells of given sizes as Graphviz writes them: it measures no text of ours."""
 
     def cell(port: str, width: float, height: float) -> str:
@@ -191,13 +191,13 @@ def _drawn(text: str) -> dict[str, Any]:
 
 
 def _read(
-    drawn: Mapping[str, Any], direction: Direction, blocks: Sequence[Block],
-    wires: Sequence[Wire], frames: Mapping[tuple[str, ...], Point], back: set[int],
+    drawn: Mapping[str, Any], direction: FlowDirection, blocks: Sequence[Block],
+    wires: Sequence[Wire], frames: Mapping[tuple[str, ...], Position], back: set[int],
 ) -> Layout:  # fmt: skip
     objects = {entry["name"]: entry for entry in drawn.get("objects", ())}
     edges = [entry for _, entry in sorted((int(e["id"]), e) for e in drawn.get("edges", ()))]
     boxes = {b.name: _box(b, direction, objects[f"b{i}"]) for i, b in enumerate(blocks)}
-    rims, names = dict[tuple[str, str, str], Point](), dict[tuple[str, str, str], Point]()
+    rims, names = dict[tuple[str, str, str], Position](), dict[tuple[str, str, str], Position]()
     for block in blocks:
         for side, ports in (("in", block.inputs), ("out", block.outputs)):
             for place, (port, width) in enumerate(ports.items()):
@@ -227,7 +227,7 @@ def _read(
     )
 
 
-def _box(block: Block, direction: Direction, placed: Mapping[str, Any]) -> Rectangle:
+def _box(block: Block, direction: FlowDirection, placed: Mapping[str, Any]) -> Rectangle:
     (x, y), (width, height) = _point(placed["pos"]), direction.size(block)
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
@@ -246,7 +246,7 @@ class _Gaps:
             self.near[i] = min(self.near[i], *ends)
             self.far[i] = max(self.far[i], *ends)
 
-    def crossed(self, wire: Wire, start: Point, end: Point) -> Array | None:
+    def crossed(self, wire: Wire, start: Position, end: Position) -> Array | None:
         """A bend from a layer to the next one, None for any other wire.
 
         Graphviz's own curves swing wide where many wires leave one port; these do not cross.
@@ -260,7 +260,7 @@ class _Gaps:
         return np.stack([across, along] if self.axis else [along, across], axis=1)
 
 
-def _drawn_out(start: Point, curve: Array, end: Point) -> Array:
+def _drawn_out(start: Position, curve: Array, end: Position) -> Array:
     """A curve between the margins of two blocks, drawn out straight to their rims."""
     (first, last), (a, b) = (curve[0], curve[-1]), (np.array(start), np.array(end))
     before = [a, a + (first - a) / 3, a + 2 * (first - a) / 3]
@@ -272,7 +272,7 @@ def _numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
-def _point(text: str) -> Point:
+def _point(text: str) -> Position:
     x, y = _numbers(text)
     return x, y
 

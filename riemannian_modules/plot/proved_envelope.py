@@ -52,6 +52,9 @@ def envelope(
 
     Returns:
         The figure.
+
+    Raises:
+        DomainError: If there are fewer than two starts.
     """
     require("envelope", answer, Proved, "a proof")
     points = number_array("envelope: starts", starts)
@@ -79,6 +82,7 @@ def draw_envelope(answer: Proved, paths: Sequence[Trajectory], axes: Axes | None
 
     Raises:
         SignatureError: For a proof about a static map, which has no trajectories.
+        UnsupportedError: For a proof in a metric that changes with the point.
     """
     if answer.certificate.data["claim"]["kind"] == "map":
         raise SignatureError(

@@ -15,19 +15,19 @@ from typing_extensions import override
 
 from riemannian_modules.errors import SpecError, UnsupportedError
 
-Writer = Callable[[Any], Any]  # a value of any known kind as JSON's types
-Reader = Callable[[Any], Any]
+WriteDown = Callable[[Any], Any]  # a value of any known kind as JSON's types
+ReadBack = Callable[[Any], Any]
 
 
 class Keep(abc.ABC):
     """A way to keep a result."""
 
     @abc.abstractmethod
-    def to_data(self, result: Any, write: Writer) -> Any:
+    def to_data(self, result: Any, write: WriteDown) -> Any:
         """The result as JSON's types; ``write`` does its parts."""
 
     @abc.abstractmethod
-    def from_data(self, kind: type, data: Any, read: Reader) -> Any:
+    def from_data(self, kind: type, data: Any, read: ReadBack) -> Any:
         """The result that `to_data` wrote; ``read`` does its parts."""
 
 
@@ -39,11 +39,11 @@ class Fields(Keep):
     less: tuple[str, ...] = ()
 
     @override
-    def to_data(self, result: Any, write: Writer) -> Any:
+    def to_data(self, result: Any, write: WriteDown) -> Any:
         return {name: write(getattr(result, name)) for name in self._names(type(result))}
 
     @override
-    def from_data(self, kind: type, data: Any, read: Reader) -> Any:
+    def from_data(self, kind: type, data: Any, read: ReadBack) -> Any:
         names = self._names(kind)
         # A field with a default may be younger than the file.
         needed = {f.name for f in fields(kind) if f.default is MISSING and f.name in names}
@@ -67,11 +67,11 @@ class Own(Keep):
     reads: Callable[[Any], Any]
 
     @override
-    def to_data(self, result: Any, write: Writer) -> Any:
+    def to_data(self, result: Any, write: WriteDown) -> Any:
         return self.writes(result)
 
     @override
-    def from_data(self, kind: type, data: Any, read: Reader) -> Any:
+    def from_data(self, kind: type, data: Any, read: ReadBack) -> Any:
         return self.reads(data)
 
 
@@ -83,10 +83,10 @@ class NotKept(Keep):
     reason: str
 
     @override
-    def to_data(self, result: Any, write: Writer) -> Any:
+    def to_data(self, result: Any, write: WriteDown) -> Any:
         kind = type(result).__name__
         raise UnsupportedError(f"save_result: a {kind} is not saved: {self.reason}")
 
     @override
-    def from_data(self, kind: type, data: Any, read: Reader) -> Any:
+    def from_data(self, kind: type, data: Any, read: ReadBack) -> Any:
         raise SpecError(f"A {kind.__name__} is not read from a file: {self.reason}")

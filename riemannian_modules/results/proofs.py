@@ -51,7 +51,11 @@ def proof_from_saved(data: Any) -> Proved:
 
 
 def trajectories_from_data(data: Any) -> Trajectories:
-    """What is proved of trajectories, proved again."""
+    """What is proved of trajectories, proved again.
+
+    Raises:
+        CertificateError: If the certificate does not hold, or claims nothing of trajectories.
+    """
     proof_from_data(data)
     if "trajectories" not in data["claim"]:
         raise CertificateError("certificate: it claims nothing of an invariant ball.")
@@ -68,7 +72,11 @@ def curve_to_data(curve: Curve) -> Any:
 
 
 def curve_from_data(data: Any) -> Curve:
-    """A curve whose points were proved again."""
+    """A curve whose points were proved again.
+
+    Raises:
+        CertificateError: If a point has neither a certificate nor null.
+    """
     conditions, rows = np.array(data["conditions"], dtype=np.float64), data["certificates"]
     proofs = [None if row is None else proof_from_data(row) for row in rows]
     sizes = {len(_metric(p)) for p in proofs if p is not None}

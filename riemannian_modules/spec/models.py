@@ -59,7 +59,7 @@ def _side(value: Any) -> Any:
     return _SIDE_NAMES.get(value, value) if isinstance(value, str) else value
 
 
-Numbers = Annotated[
+NumberList = Annotated[
     Any,
     PlainValidator(_numbers),
     WithJsonSchema(
@@ -69,18 +69,18 @@ Numbers = Annotated[
         }
     ),
 ]
-Side = Annotated[
+BoxEnd = Annotated[
     float,
     Field(allow_inf_nan=True),
     BeforeValidator(_side),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf"]}]}),
 ]
-Resets = Annotated[
+ResetValues = Annotated[
     Any,
     PlainValidator(lambda value: value if isinstance(value, str) else _numbers(value)),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "array"}]}),
 ]
-Positive = Annotated[float, Field(gt=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
 _TABLE = {"times": {"type": "array", "items": {"type": "number"}}}
 Drive = Annotated[
     Any,
@@ -106,7 +106,7 @@ Drive = Annotated[
         }
     ),
 ]
-Address = Annotated[str, Field(description='A port, as "module.port".')]
+PortText = Annotated[str, Field(description='A port, as "module.port".')]
 Ports = Annotated[
     Any,
     Field(
@@ -139,13 +139,13 @@ class GraphSpec(Strict):
 
     type: Literal["Graph"]
     modules: dict[str, ModuleSpec]
-    connect: list[Annotated[tuple[Address, Address], Field(strict=False)]] = Field(
+    connect: list[Annotated[tuple[PortText, PortText], Field(strict=False)]] = Field(
         default=[], description='Pairs ["source.port", "target.port"].'
     )
-    inputs: dict[str, list[Address]] = Field(
+    inputs: dict[str, list[PortText]] = Field(
         default={}, description="For each input of the composite, the input ports that it feeds."
     )
-    outputs: dict[str, Address] = Field(
+    outputs: dict[str, PortText] = Field(
         default={}, description="For each output of the composite, the output port that it shows."
     )
     row: bool = Field(default=False, description="The composite is a chain that >> lengthens.")
@@ -169,7 +169,7 @@ class ExpressionsSpec(Strict):
     state: Ports = ""
     inputs: Ports = ""
     outputs: Ports = ""
-    parameters: dict[str, Numbers] = {}
+    parameters: dict[str, NumberList] = {}
     sampling_time: Json = Field(
         default=None, description='How long a step takes, as 0.2 or [0.2, "s"]; any if left out.'
     )
@@ -190,7 +190,7 @@ class EventSpec(Strict):
     direction: Literal[-1, 0, 1] = Field(
         default=0, description="1 where `when` has to rise through zero, -1 to fall, 0 for both."
     )
-    reset: dict[str, Resets] = Field(
+    reset: dict[str, ResetValues] = Field(
         default={}, description="New values of states, formulas of those before, or numbers."
     )
     stop: bool = Field(default=False, description="Whether the run ends there.")
@@ -203,13 +203,15 @@ class SimulationSpec(Strict):
 
     t_end: Annotated[float, Field(gt=0)] = Field(description="End of the time span, in seconds.")
     points: Annotated[int, Field(ge=2, le=1_000_000)] = 201
-    x0: dict[str, Numbers] = Field(default={}, description="Initial state; zero where not named.")
+    x0: dict[str, NumberList] = Field(
+        default={}, description="Initial state; zero where not named."
+    )
     inputs: dict[str, Drive] = Field(
         default={}, description="Inputs: constants, formulas of t, tables; zero where not named."
     )
     events: list[EventSpec] = Field(default=[], description="What happens on the way.")
-    rtol: Positive | None = Field(default=None, description="Relative tolerance.")
-    atol: Positive | dict[str, Numbers] | None = Field(
+    rtol: PositiveNumber | None = Field(default=None, description="Relative tolerance.")
+    atol: PositiveNumber | dict[str, NumberList] | None = Field(
         default=None, description="Absolute tolerance, one for all states or by state."
     )
 
@@ -237,7 +239,7 @@ class FitSpec(Strict):
         description="squared, gaussian, bernoulli, categorical, poisson, huber, soft_l1, cauchy or "
         'student; the last four perhaps with a scale, as "huber:1.5" or "student:0.3,4".',
     )
-    bounds: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
+    bounds: dict[str, Annotated[tuple[BoxEnd, BoxEnd], Field(strict=False)]] = Field(
         default={}, description="Sides of parameters."
     )
     sigma: dict[str, float | str] = Field(
@@ -249,7 +251,7 @@ class FitSpec(Strict):
     absolute: bool = Field(
         default=False, description="Whether sigma is the noise itself, whose size is not estimated."
     )
-    fixed: dict[str, Numbers | None] = Field(
+    fixed: dict[str, NumberList | None] = Field(
         default={}, description="Parameters that are not fitted: values, or null for those here."
     )
     prior: dict[str, str] = Field(
@@ -267,7 +269,7 @@ class SystemFile(Strict):
     description: str = ""
     citations: list[str] = []
     system: ModuleSpec
-    region: dict[str, Annotated[tuple[Side, Side], Field(strict=False)]] = Field(
+    region: dict[str, Annotated[tuple[BoxEnd, BoxEnd], Field(strict=False)]] = Field(
         default={}, description='Sides [lower, upper] of a box, "inf" and "-inf" allowed.'
     )
     certify: CertifySpec | None = None
@@ -278,7 +280,8 @@ class SystemFile(Strict):
 # Alternatives of constructors' annotations by their leading name. What is not here is any JSON
 # value: the constructor checks it, and its error is shown with the place in the file.
 _JSON_TYPES: Mapping[str, Any] = {
-    "ArrayLike": Numbers, "float": float, "int": int, "str": str, "bool": bool, "None": type(None),
+    "ArrayLike": NumberList, "float": float, "int": int, "str": str, "bool": bool,
+    "None": type(None),
     "Space": Ports, "SpaceLike": Ports, "RiemannianModule": "ModuleSpec",
 }  # fmt: skip
 
@@ -289,8 +292,8 @@ def _field(argument: Argument) -> tuple[Any, Any]:
         hint: Any = Ports
     elif any(kind is Json for kind in kinds):
         hint = Json
-    elif any(kind is Numbers for kind in kinds):
-        hint = Numbers if type(None) not in kinds else Union[Numbers, None]  # noqa: UP007
+    elif any(kind is NumberList for kind in kinds):
+        hint = NumberList if type(None) not in kinds else Union[NumberList, None]  # noqa: UP007
     elif "ModuleSpec" in kinds:
         hint = "ModuleSpec"
     else:
@@ -308,7 +311,7 @@ def type_models() -> Mapping[str, type[Strict]]:
     }  # fmt: skip
     for name, constructor in constructors().items():
         # Values that differ from those of the constructor, where it does not take them by name.
-        values: dict[str, Any] = {"parameters": (dict[str, Numbers], {})}
+        values: dict[str, Any] = {"parameters": (dict[str, NumberList], {})}
         fields = values | {a.name: _field(a) for a in constructor.arguments.values()}
         rows[name] = create_model(
             name,

@@ -12,7 +12,11 @@ from riemannian_modules.errors import UnsupportedError
 
 
 def plain(value: Any) -> Any:
-    """Arrays and NumPy numbers as lists and numbers; the rest as it is."""
+    """Arrays and NumPy numbers as lists and numbers; the rest as it is.
+
+    Raises:
+        UnsupportedError: For numbers that are not finite, and functions.
+    """
     if isinstance(value, (np.ndarray, np.generic)):
         return plain(value.tolist())
     if isinstance(value, (list, tuple)):

@@ -23,14 +23,14 @@ from riemannian_modules.testing.check_values import (
 )
 from riemannian_modules.testing.subject import ROUNDING, Subject
 
-Values = ArrayLike | Mapping[str, ArrayLike] | None
+GivenValues = ArrayLike | Mapping[str, ArrayLike] | None
 
 
 def check_module(
     module: RiemannianModule,
     *,
     rng: np.random.Generator | None = None,
-    around: tuple[Values, Values] = (None, None),
+    around: tuple[GivenValues, GivenValues] = (None, None),
     spread: float = 1.0,
     points: int = 3,
     rounding: float = ROUNDING,

@@ -95,7 +95,11 @@ def flat(at: Point) -> Array:
 
 
 def check(holds: bool | np.bool_, message: str) -> None:  # noqa: FBT001 - the assertion itself
-    """An assertion that survives ``python -O``."""
+    """An assertion that survives ``python -O``.
+
+    Raises:
+        AssertionError: If it does not hold.
+    """
     if not holds:
         raise AssertionError(message)
 

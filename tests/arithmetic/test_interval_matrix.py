@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from riemannian_modules.arithmetic.interval import entire, interval, undecided
 from riemannian_modules.arithmetic.interval_matrix import (
-    Ball,
+    MatrixBall,
     ball_difference,
     ball_scaled,
     matmul,
@@ -59,7 +59,7 @@ def random_ball(rng, shape):
     """Entries of all sizes, tiny ones included, and a member at one of its ends."""
     centre = rng.standard_normal(shape) * 10.0 ** rng.integers(-320, 200, shape)
     radius = np.abs(centre) * rng.choice([0.0, 1e-16, 2.0], shape)
-    return Ball(centre, radius), exact(centre) + exact(radius) * rng.choice([-1, 1], shape)
+    return MatrixBall(centre, radius), exact(centre) + exact(radius) * rng.choice([-1, 1], shape)
 
 
 @given(rngs)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from riemannian_modules.arithmetic import residual_definite
-from riemannian_modules.arithmetic.interval_matrix import Ball, as_ball
+from riemannian_modules.arithmetic.interval_matrix import MatrixBall, as_ball
 from riemannian_modules.arithmetic.residual_definite import leaves_definite_residual
 from tests.arithmetic.counts import MATRICES
 from tests.arithmetic.test_near_singular import congruent, is_definite_exactly, signs_of
@@ -55,9 +55,9 @@ def test_no_ball_with_a_member_that_is_not_definite_is_accepted(n):
         A = near_singular(rng, n, 1e-3)
         values, vectors = np.linalg.eigh(A)
         r = values[0] / np.abs(vectors[:, 0]).sum() ** 2
-        assert not leaves_definite_residual(Ball(A, np.full((n, n), 1.001 * r)))
+        assert not leaves_definite_residual(MatrixBall(A, np.full((n, n), 1.001 * r)))
         # Row sums of the radius, in the worst case, are n times it.
-        assert leaves_definite_residual(Ball(A, np.full((n, n), 0.4 * values[0] / n**2)))
+        assert leaves_definite_residual(MatrixBall(A, np.full((n, n), 0.4 * values[0] / n**2)))
 
 
 @pytest.mark.parametrize("n", ORDERS)
@@ -75,7 +75,7 @@ def test_what_is_not_finite_is_not_proved(wrong, place):
     assert not leaves_definite_residual(as_ball(A))
     radius = np.zeros((3, 3))
     radius[place] = abs(wrong)
-    assert not leaves_definite_residual(Ball(np.eye(3), radius))
+    assert not leaves_definite_residual(MatrixBall(np.eye(3), radius))
 
 
 def test_matrices_that_overflow_or_vanish_in_doubles_are_not_proved():

@@ -1,10 +1,12 @@
 """The reference leaves out no public name, and no docstring leaves out an argument."""
 
+import ast
 import inspect
 import re
 
 import pytest
 
+from riemannian_modules.cli import app
 from tests.docs.public_face import CORE_ROOMS, PAGES, public_objects, untold
 from tests.shared import ROOT
 
@@ -74,7 +76,7 @@ def test_what_the_documentation_imports_is_public():
     assert found == []
 
 
-WORDS_OF_THE_HOUSE = r"\b(doors?|floors?|settled?|THEORY)\b"
+WORDS_OF_THE_HOUSE = r"\b(doors?|floors?|rooms?|settled?|THEORY)\b"
 
 
 def test_pages_for_users_leave_out_the_words_of_the_house():
@@ -87,3 +89,37 @@ def test_pages_for_users_leave_out_the_words_of_the_house():
             text = re.sub(r"`[^`]*`", "", inspect.getdoc(public) or "")
             found += [f"{room}.{name}: {word}" for word in re.findall(WORDS_OF_THE_HOUSE, text)]
     assert found == []
+
+
+def spoken_texts(source: str) -> list[str]:
+    """The texts of more than one word in a file that may reach a user: all but its docstrings."""
+    tree = ast.parse(source)
+    told = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and isinstance(node.body[0], ast.Expr)
+    }
+    constants = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in told]
+    return [c.value for c in constants if isinstance(c.value, str) and " " in c.value.strip()]
+
+
+def test_messages_and_help_leave_out_the_words_of_the_house():
+    found = []
+    for path in [*(ROOT / PAGES.CORE).rglob("*.py"), *(ROOT / "adapters").rglob("*.py")]:
+        for text in spoken_texts(path.read_text(encoding="utf-8")):
+            # NumPy's and torch's functions, where many stand in a row, are called as they are.
+            words = re.findall(WORDS_OF_THE_HOUSE, re.sub(r"\b(round )?floor ceil\b", "", text))
+            found += [f"{path.name}: {text!r}"] if words else []
+    for command in app.registered_commands:
+        words = re.findall(WORDS_OF_THE_HOUSE, inspect.getdoc(command.callback) or "")
+        found += [f"--help of {command.name}: {word}" for word in words]
+    assert found == []
+
+
+def test_a_word_of_the_house_in_a_message_is_found():
+    texts = spoken_texts(
+        "def f():\n    'A door.'\n    raise ValueError('no ' f'{x} on this floor')"
+    )
+    assert texts == [" on this floor"]
+    assert re.findall(WORDS_OF_THE_HOUSE, " ".join(texts)) == ["floor"]

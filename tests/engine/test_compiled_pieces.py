@@ -11,7 +11,7 @@ from scipy.integrate import DOP853, solve_ivp
 import riemannian_modules as rm
 from riemannian_modules.engine import event, simulate
 from riemannian_modules.integration.course import course
-from riemannian_modules.integration.problem import InitialValueProblem, Tolerances
+from riemannian_modules.integration.problem import InitialValueProblem, StepTolerances
 from riemannian_modules.integration.scout import NOT_SOUGHT, Scout
 from riemannian_modules.integration.tally import Tally
 from tests.strategies import rngs
@@ -61,7 +61,7 @@ def swing(rate, start):
         lambda t, x: np.array([[0.0, 1.0], [-square, 0.0]]),
         np.array([start, 0.0]),
     )
-    return problem, Tolerances(1e-9, 1e-12, np.inf)
+    return problem, StepTolerances(1e-9, 1e-12, np.inf)
 
 
 @given(st.floats(0.5, 4.0), st.floats(-0.95, 0.95))

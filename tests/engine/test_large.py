@@ -12,7 +12,7 @@ import riemannian_modules as rm
 from riemannian_modules.engine import linear_table, simulate
 from riemannian_modules.errors import ConvergenceError
 from riemannian_modules.integration import sparse
-from riemannian_modules.integration.problem import SparseProblem, Tolerances
+from riemannian_modules.integration.problem import SparseProblem, StepTolerances
 from riemannian_modules.integration.tally import Tally
 from tests.strategies import rngs
 
@@ -159,7 +159,7 @@ def test_every_route_follows_the_matrix_exponential(rng, stiffness, route):
     problem = SparseProblem(lambda _, x: matrix @ x, lambda _t, _x: matrix, start)
     band = sparse.narrowest_band(matrix)
     assert band.width <= 6
-    common = (times, times[-1:], Tolerances(1e-9, np.full(n, 1e-12), np.inf), tally)
+    common = (times, times[-1:], StepTolerances(1e-9, np.full(n, 1e-12), np.inf), tally)
     states = {
         "banded": lambda: sparse._by_banded_lsoda(problem, band, *common),
         "dense": lambda: sparse._by_dense_lsoda(problem, *common),

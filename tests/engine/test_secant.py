@@ -9,7 +9,7 @@ from riemannian_modules.engine import Joint, SquaredLoss
 from riemannian_modules.engine.datasets import Dataset
 from riemannian_modules.engine.descent_step import (
     Bounds,
-    Method,
+    DescentMethod,
     learned,
     place_at,
     standing_at,
@@ -53,7 +53,7 @@ def test_a_step_teaches_the_part_of_the_hessian_that_the_metric_leaves_out(rng):
     theta, box = rng.uniform(0.5, 2.0, 2), Bounds(np.full(2, -np.inf), np.full(2, np.inf))
     place = place_at(objective, theta)
     at = standing_at(objective, place, np.ones(2), box, Secant.nothing(2))
-    tried = tried_step(objective, at, at.path.within(0.05, 0.0), box, Method())
+    tried = tried_step(objective, at, at.path.within(0.05, 0.0), box, DescentMethod())
     if tried.place is None:
         return
     found = learned(objective, at, tried.place)

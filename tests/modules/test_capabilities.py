@@ -87,7 +87,7 @@ def test_a_module_encloses_what_it_says_and_others_are_refused_by_name():
     assert 0.5 <= rm.local_rate(HalvedInBoxes()).factor <= 0.5 + 1e-12
     with pytest.raises(UnsupportedError, match="Halved has no rigorous enclosure"):
         rm.local_rate(Halved())
-    signals = (Halved().signature.inputs.signals(NONE),) * 3
+    signals = (Halved().signature.inputs.signals(np.zeros(1)),) * 3
     with pytest.raises(UnsupportedError, match="Halved has no exact expressions"):
         equations_of(Halved(), *signals)
 

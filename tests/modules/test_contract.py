@@ -139,7 +139,7 @@ class Optimistic(Faulty):
 
     def enclose(self, x, u, theta):
         from riemannian_modules.arithmetic.interval import Interval
-        from riemannian_modules.modules.module import Enclosure
+        from riemannian_modules.modules.enclosure import Enclosure
 
         middle = [(part.lower + part.upper) / 2 for part in (x, u, theta)]
         J, values = self.jacobian(*middle), self.forward(*middle)

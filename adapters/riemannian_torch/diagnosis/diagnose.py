@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from riemannian_modules.errors import SignatureError
-from riemannian_torch.diagnosis.diagnosis import Diagnosis, LayerDiagnosis, Writer
+from riemannian_torch.diagnosis.diagnosis import Diagnosis, LayerDiagnosis, ScalarWriter
 from riemannian_torch.diagnosis.reasons import reasons
 from riemannian_torch.gauss_newton.direction import gram
 from riemannian_torch.gauss_newton.given_loss import Given
@@ -91,7 +91,7 @@ class DiagnosisLog:
         SignatureError: If ``every`` is below 1.
     """
 
-    def __init__(self, writer: Writer | None = None, every: int = 50) -> None:
+    def __init__(self, writer: ScalarWriter | None = None, every: int = 50) -> None:
         if every < 1:
             raise SignatureError(f"DiagnosisLog: expected every of at least 1, got {every}.")
         self.writer, self.every = writer, every

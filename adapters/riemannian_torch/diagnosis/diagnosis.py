@@ -56,7 +56,7 @@ class LayerDiagnosis:
     promised: float
 
 
-class Writer(Protocol):
+class ScalarWriter(Protocol):
     """What TensorBoard's SummaryWriter does, and others like it."""
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> Any:
@@ -144,7 +144,7 @@ class Diagnosis:
                     found[f"{layer.name or 'model'}/{key}"] = value
         return found
 
-    def add_to(self, writer: Writer, prefix: str = "gauss_newton") -> None:
+    def add_to(self, writer: ScalarWriter, prefix: str = "gauss_newton") -> None:
         """Give all numbers to TensorBoard's SummaryWriter, or whatever has its ``add_scalar``.
 
         Args:

@@ -22,7 +22,12 @@ def check_options(
     axis: int,
     overhead: float | None,
 ) -> None:
-    """DomainError for numbers outside of their ranges, SignatureError for what is no number."""
+    """Check that the options are numbers in their ranges.
+
+    Raises:
+        SignatureError: For what is no number.
+        DomainError: For numbers outside of their ranges.
+    """
     most = 1.0 if overhead is None else overhead
     for name, value, is_right, wanted in [
         ("lr", lr, lambda v: v >= 0, "at least 0"),
@@ -42,7 +47,11 @@ def check_options(
 
 
 def trained_parameters(model: Any) -> list[nn.Parameter]:
-    """The parameters that require a gradient; SignatureError where there is none."""
+    """The parameters that require a gradient.
+
+    Raises:
+        SignatureError: If there is none, or the model is no module of torch.
+    """
     if not isinstance(model, nn.Module):
         raise SignatureError(
             f"GaussNewton: expected a torch.nn.Module as the model, got {type(model).__name__}. "
@@ -59,7 +68,12 @@ def trained_parameters(model: Any) -> list[nn.Parameter]:
 
 
 def check_parameters(model: nn.Module, parameters: Sequence[Tensor]) -> None:
-    """SignatureError for parameters of another model, UnsupportedError for unusual ones."""
+    """Check that parameters are of the model, and of a usual kind.
+
+    Raises:
+        SignatureError: For parameters of another model.
+        UnsupportedError: For parameters of several types or devices, sparse or complex ones.
+    """
     own = set(model.parameters())
     foreign = [tuple(p.shape) for p in parameters if p not in own]
     if foreign or not parameters:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from riemannian_torch.gauss_newton.number import Number, number, where_positive
+from riemannian_torch.gauss_newton.number import Scalar, number, where_positive
 from riemannian_torch.gauss_newton.processes import Processes
 from riemannian_torch.gauss_newton.rows import Rows
 
@@ -16,7 +16,7 @@ _NOISE = 0.02  # by which a factor may miss 1 in bfloat16
 
 def clipping(
     rows: Mapping[Tensor, Rows], shares: Tensor, scale: float, processes: Processes
-) -> Number:
+) -> Scalar:
     """By what the gradients have been multiplied; a common factor is the step's too.
 
     Read off the vectors among the parameters, ``<U s, grad> / <U s, U s>``. A gradient that is not

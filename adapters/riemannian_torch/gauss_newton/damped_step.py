@@ -18,7 +18,7 @@ from torch import Tensor
 
 from riemannian_modules.errors import SignatureError
 from riemannian_torch.gauss_newton.number import (
-    Number,
+    Scalar,
     at_least,
     at_most,
     exp,
@@ -53,22 +53,22 @@ class StepState:
         stride: What the usual length of a step is multiplied by.
     """
 
-    mu: Number
-    c: Number = 1.0
-    length: Number = 0.0
-    size: Number = 0.0
-    seen: Number = 0.0
-    felt: Number = 0.0
-    rho: Number = 1.0
-    predicted: Number = 0.0
-    stride: Number = 1.0
+    mu: Scalar
+    c: Scalar = 1.0
+    length: Scalar = 0.0
+    size: Scalar = 0.0
+    seen: Scalar = 0.0
+    felt: Scalar = 0.0
+    rho: Scalar = 1.0
+    predicted: Scalar = 0.0
+    stride: Scalar = 1.0
 
-    def written(self) -> dict[str, Number]:
+    def written(self) -> dict[str, Scalar]:
         """By name, for a `state_dict`."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
-    def read(cls, written: Mapping[str, Number]) -> Self:
+    def read(cls, written: Mapping[str, Scalar]) -> Self:
         """What `written` gave, here or by a version that knew fewer of the numbers.
 
         Raises:
@@ -111,7 +111,7 @@ def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
     return replace(state, mu=mu, rho=rho, stride=stride)
 
 
-def solve(K: Tensor, mu: Number, right: Tensor) -> tuple[Tensor, Number] | None:
+def solve(K: Tensor, mu: Scalar, right: Tensor) -> tuple[Tensor, Scalar] | None:
     """``(K + mu I)^-1 right``, O(B^3), with one synchronisation with the device.
 
     Args:
@@ -125,7 +125,7 @@ def solve(K: Tensor, mu: Number, right: Tensor) -> tuple[Tensor, Number] | None:
     """
     # A right side that is not finite makes the matrix so too, and no factor is found.
     mu = mu + 0.0 * number(right.sum())
-    added: Number = 0.0
+    added: Scalar = 0.0
     for raised in (mu * 10.0**k for k in range(_TRIES)):
         K.diagonal().add_(raised - added)
         added = raised
@@ -136,7 +136,7 @@ def solve(K: Tensor, mu: Number, right: Tensor) -> tuple[Tensor, Number] | None:
 
 
 def walked(
-    state: StepState, s: Tensor, moved: Tensor, size: Number, lr: float, trust: float
+    state: StepState, s: Tensor, moved: Tensor, size: Scalar, lr: float, trust: float
 ) -> StepState:
     """The state after a step: how much of its direction P is walked, and what that promises.
 
@@ -155,7 +155,7 @@ def walked(
     return replace(state, length=length, size=size, predicted=predicted)
 
 
-def measure(state: StepState, felt: Number, seen: Number) -> StepState:
+def measure(state: StepState, felt: Scalar, seen: Scalar) -> StepState:
     """C moved by what a few samples' outputs did, beside what their rows predicted.
 
     Args:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from riemannian_torch.gauss_newton.damped_step import StepState, follow, solve
 from riemannian_torch.gauss_newton.number import (
-    Number,
+    Scalar,
     at_least,
     at_most,
     number,
@@ -40,7 +40,7 @@ class Direction:
 
     parts: dict[Tensor, Tensor]
     moved: Tensor
-    size: Number
+    size: Scalar
     state: StepState
     solutions: tuple[Tensor, ...]
 

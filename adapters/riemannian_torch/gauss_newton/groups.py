@@ -11,7 +11,7 @@ from torch import Tensor
 
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.joined_rows import added
-from riemannian_torch.gauss_newton.number import Number
+from riemannian_torch.gauss_newton.number import Scalar
 from riemannian_torch.gauss_newton.output_loss import OutputLoss
 from riemannian_torch.gauss_newton.recorder import LossCall, ModelCall, Pass
 from riemannian_torch.gauss_newton.rows import Rows
@@ -58,7 +58,7 @@ def outputs_of(groups: Sequence[Group]) -> int:
     return max((f.numel() // len(g.here) for g in groups for f, *_ in g.losses), default=0)
 
 
-def coefficients(groups: Sequence[Group], c: Number) -> tuple[Tensor, Tensor]:
+def coefficients(groups: Sequence[Group], c: Scalar) -> tuple[Tensor, Tensor]:
     """The scale of the rows, and the gradient's coefficients s in terms of ``U = scale row``.
 
     ``s_b = sqrt(2 l_b / c)`` and the scale ``1 / s_b`` along the residuals.
@@ -121,7 +121,11 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
 
 
 def weight_of(call: LossCall) -> Tensor:
-    """What the minimised loss multiplies the call's value by."""
+    """What the minimised loss multiplies the call's value by.
+
+    Raises:
+        UnsupportedError: If no backward pass went through the loss.
+    """
     if call.weight is None:
         raise UnsupportedError("GaussNewton: expected a backward pass through the loss, got none.")
     return call.weight
@@ -161,7 +165,11 @@ def counts_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> list[int]:
 
 
 def count_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> int:
-    """How many samples a loss of outputs of a shape speaks of, or UnsupportedError."""
+    """How many samples a loss of outputs of a shape speaks of.
+
+    Raises:
+        UnsupportedError: If that is not one of the sizes of the calls.
+    """
     fitting = counts_of(shape, sizes, axis)
     if len(fitting) != 1:
         raise UnsupportedError(

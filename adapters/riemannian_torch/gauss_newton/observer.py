@@ -30,7 +30,7 @@ _TOLERANCE = 1e-2  # of the rows' sum beside torch's gradient: bfloat16 has thre
 
 
 @final
-class Observer:
+class ModelObserver:
     """Watches a model and its loss.
 
     The rows of all samples add up to the gradient. The first step compares that with torch's own
@@ -97,6 +97,9 @@ class Observer:
         """The groups of the backward passes since the last step, of losses that were scaled.
 
         None where a pass cannot be read.
+
+        Raises:
+            UnsupportedError: If there was none.
         """
         if self.recorder.watch.missed:
             warnings.warn(

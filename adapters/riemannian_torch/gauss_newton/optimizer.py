@@ -26,10 +26,10 @@ from riemannian_torch.gauss_newton.direction import Direction, direction
 from riemannian_torch.gauss_newton.groups import Group, coefficients, joined, outputs_of
 from riemannian_torch.gauss_newton.joined_rows import stacked
 from riemannian_torch.gauss_newton.metric_choice import ExactMetric, ResidualMetric, StepMetric
-from riemannian_torch.gauss_newton.number import Number, number
-from riemannian_torch.gauss_newton.observer import Observer
+from riemannian_torch.gauss_newton.number import Scalar, number
+from riemannian_torch.gauss_newton.observer import ModelObserver
 from riemannian_torch.gauss_newton.output_loss import check_criterion
-from riemannian_torch.gauss_newton.plan import Plan, plan
+from riemannian_torch.gauss_newton.plan import ColumnPlan, plan
 from riemannian_torch.gauss_newton.processes_of import put_to_rest
 from riemannian_torch.gauss_newton.rows import Rows
 from riemannian_torch.gauss_newton.rows_in_memory import outer_products, within_memory
@@ -139,12 +139,12 @@ class GaussNewton(torch.optim.Optimizer):
         put_to_rest(self.model)
         self._parameters = [p for group in self.param_groups for p in group["params"]]
         check_parameters(self.model, self._parameters)
-        self._observer = Observer(
+        self._observer = ModelObserver(
             self.model, self.criterion, self._parameters, self.batch_axis, self.metric
         )
         self._observer.step = self.steps
         self._look: SecondLook | None = None
-        self.plan: Plan | None = None
+        self.plan: ColumnPlan | None = None
         self._sizes: tuple[Any, ...] = ()  # that the plan was made for
         self._is_new = True
 
@@ -246,7 +246,7 @@ class GaussNewton(torch.optim.Optimizer):
             processes,
         )
 
-    def _planned(self, rows: Mapping[Tensor, Rows], groups: Sequence[Group]) -> Plan:
+    def _planned(self, rows: Mapping[Tensor, Rows], groups: Sequence[Group]) -> ColumnPlan:
         """The plan, made anew where the batch is of another size than the last."""
         wants_base = outputs_of(groups) > _MANY_OUTPUTS
         sizes = (self.max_overhead, wants_base, *[(g.count, len(g.rows)) for g in groups],
@@ -298,7 +298,7 @@ class GaussNewton(torch.optim.Optimizer):
             )
         return rows
 
-    def _walk(self, step: Direction, share: Number) -> None:
+    def _walk(self, step: Direction, share: Scalar) -> None:
         """Move along the direction by each group's lr times ``share``."""
         for group in self.param_groups:
             length = share * group["lr"]

@@ -326,7 +326,11 @@ _KNOWN: Mapping[type[nn.Module], Callable[..., OutputLoss]] = {
 
 
 def check_criterion(criterion: nn.Module) -> None:
-    """UnsupportedError for a loss whose parts are not known, or that is not reduced to a number."""
+    """Refuse a loss whose parts are not known, or that is not reduced to a number.
+
+    Raises:
+        UnsupportedError: For such a loss.
+    """
     name = type(criterion).__name__
     if type(criterion) not in _KNOWN:
         raise UnsupportedError(

@@ -22,7 +22,7 @@ _MANY, _MOST = 2**12, 2**14  # columns of an exact metric
 
 @final
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ColumnPlan:
     """Columns are solved for ``block`` at a time.
 
     Attributes:
@@ -64,7 +64,7 @@ def plan(
     metric: StepMetric,
     *,
     wants_base: bool,
-) -> Plan:
+) -> ColumnPlan:
     """The cheapest way; below the bound where there is one, exact where that costs little.
 
     Args:
@@ -101,10 +101,10 @@ def plan(
     if wants_base and block == samples:
         cost = overhead(block, has_base=True)
         if bound is None or cost <= bound:
-            return Plan(samples, numbers, block, cost, bound, has_base=True)
+            return ColumnPlan(samples, numbers, block, cost, bound, has_base=True)
     if bound is not None and overhead(block) > bound and smaller:
         block = next((b for b in smaller if overhead(b) <= bound), smaller[-1])
-    return Plan(samples, numbers, block, overhead(block), bound)
+    return ColumnPlan(samples, numbers, block, overhead(block), bound)
 
 
 def _check_columns(total: int) -> None:

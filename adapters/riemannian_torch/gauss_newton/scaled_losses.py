@@ -80,7 +80,11 @@ class LossScale:
 
     @classmethod
     def of(cls, attributes: Mapping[str, Any]) -> LossScale:
-        """Read off the attributes that a scaler gives an optimizer for the time of a step."""
+        """Read off the attributes that a scaler gives an optimizer for the time of a step.
+
+        Raises:
+            UnsupportedError: If the gradients have been unscaled before the step.
+        """
         if "found_inf" not in attributes:
             return cls()
         factor = attributes["grad_scale"]

@@ -26,7 +26,7 @@ from riemannian_torch.gauss_newton.rows import (
     WeightRows,
 )
 
-Found: TypeAlias = Iterator[tuple[Tensor, Rows]]
+FoundRows: TypeAlias = Iterator[tuple[Tensor, Rows]]
 
 
 @final
@@ -69,14 +69,16 @@ class Samples:
         return x.movedim(self.axis, 0)
 
 
-def _linear(s: Samples, d: Tensor, a: Tensor, weight: Tensor, bias: Tensor | None = None) -> Found:
+def _linear(
+    s: Samples, d: Tensor, a: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> FoundRows:
     rows = OuterRows(s.places(a, 1), s.places(d, 1), weight.shape)
     yield weight, rows
     if bias is not None:
         yield bias, BiasRows(rows)
 
 
-def adjoint_product(s: Samples, d: Tensor, x: Tensor, weight: Tensor) -> Found:
+def adjoint_product(s: Samples, d: Tensor, x: Tensor, weight: Tensor) -> FoundRows:
     """Rows of ``x W``: of a layer's transpose, which derivatives in its inputs use."""
     yield weight, OuterRows(s.places(d, 1), s.places(x, 1), weight.shape)
 
@@ -96,7 +98,7 @@ def _convolution(
     padding: str | int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
-) -> Found:
+) -> FoundRows:
     kernel = weight.shape[2:]
     axes = len(kernel)
     every, apart = _each(stride, axes), _each(dilation, axes)
@@ -125,7 +127,7 @@ def _looked_up(
     padding_idx: int | None = None,
     *options: Any,
     **named: Any,
-) -> Found:
+) -> FoundRows:
     cotangents = s.places(d, 1)
     at = Samples(s.count, s.axis, torch.long).places(index, 0).reshape(s.count, -1)
     if padding_idx is not None:
@@ -135,7 +137,7 @@ def _looked_up(
 
 def _scaled(
     s: Samples, d: Tensor, normal: Tensor, weight: Tensor | None, bias: Tensor | None, axes: int
-) -> Found:
+) -> FoundRows:
     """Rows of ``normal * weight + bias`` where the parameters have the last ``axes`` axes."""
     if weight is not None:
         yield weight, DenseRows((s.places(d, axes) * s.places(normal, axes)).sum(1))
@@ -151,7 +153,7 @@ def _layer_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> Found:
+) -> FoundRows:
     normal = F.layer_norm(a, normalized_shape, eps=eps)
     return _scaled(s, d, normal, weight, bias, len(normalized_shape))
 
@@ -163,7 +165,7 @@ def _rms_norm(
     normalized_shape: Sequence[int],
     weight: Tensor | None = None,
     eps: float | None = None,
-) -> Found:
+) -> FoundRows:
     normal = F.rms_norm(a, list(normalized_shape), eps=eps)
     return _scaled(s, d, normal, weight, None, len(normalized_shape))
 
@@ -179,7 +181,7 @@ def _batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Found:
+) -> FoundRows:
     known = (None, None) if training else (running_mean, running_var)
     normal = F.batch_norm(a, *known, training=training, eps=eps)
     return _scaled(s, d.movedim(1, -1), normal.movedim(1, -1), weight, bias, 1)
@@ -193,7 +195,7 @@ def _group_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> Found:
+) -> FoundRows:
     normal = F.group_norm(a, num_groups, eps=eps)
     return _scaled(s, d.movedim(1, -1), normal.movedim(1, -1), weight, bias, 1)
 
@@ -210,7 +212,7 @@ def _to_shape(s: Samples, d: Tensor, shape: torch.Size) -> Tensor | None:
     return folded.sum_to_size(s.count, *rest).reshape(s.count, *shape)
 
 
-def _sum(s: Samples, d: Tensor, *terms: Any, alpha: float = 1) -> Found:
+def _sum(s: Samples, d: Tensor, *terms: Any, alpha: float = 1) -> FoundRows:
     for term, factor in zip(terms, (1, alpha), strict=False):
         if isinstance(term, torch.nn.Parameter):
             rows = _to_shape(s, d, term.shape)
@@ -218,7 +220,7 @@ def _sum(s: Samples, d: Tensor, *terms: Any, alpha: float = 1) -> Found:
                 yield term, DenseRows(rows * factor)
 
 
-def _elementwise_product(s: Samples, d: Tensor, left: Any, right: Any) -> Found:
+def _elementwise_product(s: Samples, d: Tensor, left: Any, right: Any) -> FoundRows:
     for one, other in ((left, right), (right, left)):
         if isinstance(one, torch.nn.Parameter):
             rows = _to_shape(s, d * other, one.shape)
@@ -226,14 +228,14 @@ def _elementwise_product(s: Samples, d: Tensor, left: Any, right: Any) -> Found:
                 yield one, DenseRows(rows)
 
 
-def _matrix_product(s: Samples, d: Tensor, a: Tensor, weight: Tensor) -> Found:
+def _matrix_product(s: Samples, d: Tensor, a: Tensor, weight: Tensor) -> FoundRows:
     if weight.ndim == 2 and a.ndim > 1:
         yield weight, OuterRows(s.places(d, 1), s.places(a, 1), weight.shape)
 
 
-Reader: TypeAlias = Callable[..., Found]
+RowReader: TypeAlias = Callable[..., FoundRows]
 
-READERS: Mapping[Any, Reader] = {
+READERS: Mapping[Any, RowReader] = {
     F.linear: _linear,
     F.conv1d: _convolution,
     F.conv2d: _convolution,

@@ -20,7 +20,13 @@ from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.product import Product
 from riemannian_torch.gauss_newton.rows import Rows
 from riemannian_torch.gauss_newton.unfused import UNFUSED
-from riemannian_torch.gauss_newton.uses import READERS, Found, Reader, Samples, adjoint_product
+from riemannian_torch.gauss_newton.uses import (
+    READERS,
+    FoundRows,
+    RowReader,
+    Samples,
+    adjoint_product,
+)
 
 
 @final
@@ -34,7 +40,7 @@ class Use:
         cotangents: Of the result, one for each backward pass through it.
     """
 
-    reader: Reader
+    reader: RowReader
     arguments: tuple[Any, ...]
     named: Mapping[str, Any]
     edge: GradientEdge
@@ -60,6 +66,9 @@ class Use:
 
         Cotangents of ``copies`` passes, stacked along the first axis, meet as many copies of the
         arguments.
+
+        Raises:
+            UnsupportedError: If an input was changed in place since.
         """
         if _versions(self.arguments) != self.versions:
             raise UnsupportedError(
@@ -77,7 +86,7 @@ class Use:
         return self.reader(samples, cotangent, *arguments, **self.named)
 
 
-def no_parameters(samples: Samples, cotangent: Tensor) -> Found:
+def no_parameters(samples: Samples, cotangent: Tensor) -> FoundRows:
     """The reader of what only hands its cotangents on."""
     return iter(())
 
@@ -196,7 +205,7 @@ class Watch(TorchFunctionMode):
         self._found(reader, result, (x, weight), {})
 
     def _found(
-        self, reader: Reader, result: Tensor, args: tuple[Any, ...], named: Mapping[str, Any]
+        self, reader: RowReader, result: Tensor, args: tuple[Any, ...], named: Mapping[str, Any]
     ) -> None:
         arguments = tuple(map(self._kept, args))
         named = {k: self._kept(a) for k, a in named.items()}

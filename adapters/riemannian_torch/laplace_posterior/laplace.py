@@ -19,7 +19,11 @@ from riemannian_torch.gauss_newton.metric_choice import JointMetric, LayerMetric
 from riemannian_torch.gauss_newton.processes_of import processes_of, put_to_rest
 from riemannian_torch.laplace_posterior.likelihood import Likelihood
 from riemannian_torch.laplace_posterior.model_columns import model_columns
-from riemannian_torch.laplace_posterior.posterior import Block, Posterior, positive_precision
+from riemannian_torch.laplace_posterior.posterior import (
+    Posterior,
+    PosteriorBlock,
+    positive_precision,
+)
 
 _JOINT = 4000  # parameters, up to which all are taken together
 _MOST = 2**27  # numbers of a block's columns: 1 GiB
@@ -192,7 +196,7 @@ class _Gathered:
         if len(self._rows) > 2 * self.size:
             self._rows = torch.linalg.qr(self._rows, mode="r")[1]
 
-    def summed(self, names: tuple[str, ...], mean: Tensor) -> Block:
+    def summed(self, names: tuple[str, ...], mean: Tensor) -> PosteriorBlock:
         """The block, by the singular values of all columns."""
         _, roots, axes = torch.linalg.svd(self._rows, full_matrices=False)
-        return Block(names, mean, axes.T.contiguous(), roots.square())
+        return PosteriorBlock(names, mean, axes.T.contiguous(), roots.square())

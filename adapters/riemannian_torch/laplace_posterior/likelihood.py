@@ -22,7 +22,11 @@ _LIKELIHOODS = (
 
 
 def number_above_zero(name: str, value: Any) -> float:
-    """A positive finite number, or DomainError."""
+    """A positive finite number.
+
+    Raises:
+        DomainError: If it is none.
+    """
     try:
         given = float(value) if not isinstance(value, str) else math.nan
     except (TypeError, ValueError):

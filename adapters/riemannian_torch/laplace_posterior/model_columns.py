@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from riemannian_torch.gauss_newton.joined_rows import stacked
 from riemannian_torch.gauss_newton.metric_choice import JointMetric
-from riemannian_torch.gauss_newton.observer import Observer
+from riemannian_torch.gauss_newton.observer import ModelObserver
 
 
 def model_columns(
@@ -24,7 +24,7 @@ def model_columns(
 
     Cost: d backward passes, vectorised, and d B n numbers.
     """
-    observer = Observer(model, criterion, parameters, axis, JointMetric())
+    observer = ModelObserver(model, criterion, parameters, axis, JointMetric())
     try:
         _, groups = observer.of_closure(closure)
     finally:

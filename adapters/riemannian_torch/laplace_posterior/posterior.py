@@ -27,7 +27,7 @@ _WIDEST = 10.0  # decades of the prior precision that are searched, to both side
 
 @final
 @dataclass(frozen=True, eq=False)
-class Block:
+class PosteriorBlock:
     """Parameters with a joint posterior: ``H = Q diag(values) Q^T`` on them, in float64.
 
     Attributes:
@@ -67,7 +67,7 @@ class Block:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class LaplacePrediction:
     """Outputs as a linearised model gives them, uncertain as its parameters are.
 
     Attributes:
@@ -108,7 +108,7 @@ class Posterior:
 
     model: nn.Module
     likelihood: Likelihood
-    blocks: tuple[Block, ...]
+    blocks: tuple[PosteriorBlock, ...]
     log_likelihood: float
     prior_precision: float
     samples_seen: int
@@ -180,7 +180,7 @@ class Posterior:
             found.append(block.drawn(z, self.prior_precision))
         return self._by_name(found)
 
-    def predict(self, *arguments: Any) -> Prediction:
+    def predict(self, *arguments: Any) -> LaplacePrediction:
         """The outputs of the model linearised at the mean, with their covariance.
 
         Args:
@@ -197,7 +197,7 @@ class Posterior:
             covariance = covariance + block.covariance(own, self.prior_precision)
             start += len(block.mean)
         assert isinstance(covariance, Tensor)
-        return Prediction(f, covariance.to(f), self.likelihood.noise)
+        return LaplacePrediction(f, covariance.to(f), self.likelihood.noise)
 
     def probabilities(self, *arguments: Any) -> Tensor:
         """Of the classes, with the parameters' uncertainty: ``f / sqrt(1 + pi var / 8)``.

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Self, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval import Interval
+from riemannian_modules.arrays import Places
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.ownership import Compound
 from riemannian_modules.modules.structured_map import StaticDifferential, StructuredMap
 from riemannian_modules.spaces import Array, Signals
-
-Places = NDArray[np.intp]
 
 
 @final

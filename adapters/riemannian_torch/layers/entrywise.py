@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval import Interval, concatenate
+from riemannian_modules.arrays import Places
 from riemannian_modules.modules.structured_map import (
     ParameterFreeDifferential,
     StaticDifferential,
@@ -21,8 +21,6 @@ from riemannian_modules.modules.structured_map import (
     diagonal_intervals,
 )
 from riemannian_modules.spaces import Array, Port, Signals, Space, one_port
-
-Places = NDArray[np.intp]
 
 
 def _summed(entries: Array, places: Places, size: int) -> Array:

@@ -12,17 +12,15 @@ from functools import cached_property
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from typing_extensions import override
 
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matvec
+from riemannian_modules.arrays import Places
 from riemannian_modules.modules.structured_map import StaticDifferential, StructuredMap
 from riemannian_modules.modules.weights import refuse_large_matrix
 from riemannian_modules.spaces import Array, Signals, one_port
-
-Places = NDArray[np.intp]
 
 
 @final

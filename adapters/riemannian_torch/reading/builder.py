@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from riemannian_modules.arrays import Places
 from riemannian_modules.modules import Mux
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.modules.structured_map import StructuredMap
@@ -19,8 +20,6 @@ from riemannian_modules.spaces import Array, Port, Space
 from riemannian_torch.layers.borrowed import Borrowed
 from riemannian_torch.layers.fixed_affine import FixedAffine
 from riemannian_torch.reading.values import NotLayeredError, Signal, Trained, numbered
-
-Places = NDArray[np.intp]
 
 
 @final

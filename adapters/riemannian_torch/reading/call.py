@@ -9,7 +9,7 @@ from typing import Any, final
 from torch import Tensor, fx
 
 from riemannian_torch.reading.builder import Builder
-from riemannian_torch.reading.values import Parametric, Pieces, Signal, Trained, Value
+from riemannian_torch.reading.values import Parametric, Signal, SignalPieces, Trained, Value
 
 
 @final
@@ -83,7 +83,7 @@ def flat(value: Any) -> Iterator[Any]:
 
 def depends_on_inputs(call: Call) -> bool:
     """Whether some argument is a signal."""
-    return bool(call.of_kind(Signal) or call.of_kind(Pieces))
+    return bool(call.of_kind(Signal) or call.of_kind(SignalPieces))
 
 
 def depends_on_parameters(call: Call) -> bool:

@@ -23,7 +23,7 @@ from riemannian_torch.tensors import array
 LONGEST = 32  # cells of a layer over a sequence that are laid out one by one
 
 State = tuple[Signal, ...]
-Step = Callable[[Builder, Signal, State, Sequence[Any]], State]
+CellStep = Callable[[Builder, Signal, State, Sequence[Any]], State]
 
 
 def _dense(b: Builder, u: Signal, W: Any, bias: Any) -> Signal:
@@ -73,7 +73,7 @@ def _relu(b: Builder, x: Signal, state: State, p: Sequence[Any]) -> State:
     return (_bent(b, ReLU, _preactivation(b, x, h, p)),)
 
 
-_STEPS: dict[str, Step] = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _tanh, "rnn_relu": _relu}
+_STEPS: dict[str, CellStep] = {"lstm": _lstm, "gru": _gru, "rnn_tanh": _tanh, "rnn_relu": _relu}
 CELLS = frozenset(f"{name}_cell" for name in _STEPS)
 LAYERS = frozenset(_STEPS)
 

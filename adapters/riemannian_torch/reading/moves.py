@@ -9,8 +9,8 @@ from torch import Tensor
 from riemannian_torch.reading.call import Call
 from riemannian_torch.reading.values import (
     Parametric,
-    Pieces,
     Signal,
+    SignalPieces,
     Trained,
     Value,
     numbered,
@@ -36,7 +36,7 @@ def moved(call: Call) -> Value | None:
     """The entries where the operation puts them; None where signals and parameters would mix."""
     signals = list(dict.fromkeys(call.of_kind(Signal)))
     trained = call.of_kind(Trained)
-    if call.of_kind(Parametric) or call.of_kind(Pieces):
+    if call.of_kind(Parametric) or call.of_kind(SignalPieces):
         return None
     if trained:
         if signals or len(trained) > 1 or call.of_kind(Tensor):
@@ -76,7 +76,7 @@ def _of_signals(call: Call, signals: list[Signal]) -> Value | None:
     whole = call.builder.joined(signals)
     if not isinstance(found, Tensor):
         pieces = tuple(found)
-        return None if constants else Pieces(whole, pieces)
+        return None if constants else SignalPieces(whole, pieces)
     flat = found.detach().numpy().ravel()
     offset = np.where(flat < 0, fill, 0.0)
     if constants:

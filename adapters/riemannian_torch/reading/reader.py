@@ -9,10 +9,11 @@ from typing import Any, final
 
 from torch import fx
 
+from riemannian_modules.arrays import Places
 from riemannian_modules.graph import ModuleGraph, Wiring
 from riemannian_modules.modules import Demux, Mux
 from riemannian_modules.spaces import Port, Space
-from riemannian_torch.reading.builder import Builder, Places
+from riemannian_torch.reading.builder import Builder
 from riemannian_torch.reading.call import (
     Call,
     call_of,
@@ -22,12 +23,12 @@ from riemannian_torch.reading.call import (
 from riemannian_torch.reading.exported import Exported, module_path
 from riemannian_torch.reading.functions import constant
 from riemannian_torch.reading.rules import operation_name, read, takes_constants
-from riemannian_torch.reading.torch_groups import Groups
+from riemannian_torch.reading.torch_groups import OperationGroups
 from riemannian_torch.reading.values import (
     NotLayeredError,
     Parametric,
-    Pieces,
     Signal,
+    SignalPieces,
     Trained,
     Value,
 )
@@ -65,7 +66,7 @@ class Reader:
     def __init__(self, inputs: Space, outputs: Space) -> None:
         self.inputs, self.outputs = inputs, outputs
         self.builder = Builder()
-        self.groups = Groups(self.builder)
+        self.groups = OperationGroups(self.builder)
         self.values: dict[fx.Node, Value] = {}
         self.given = [self._given(port) for port in inputs.ports]
 
@@ -141,7 +142,7 @@ class Reader:
         parent: Any = node.args[0]
         which: Any = node.args[1]
         value = self.values[parent]
-        if isinstance(value, Pieces):
+        if isinstance(value, SignalPieces):
             self.builder.operation = "split"
             return self.builder.selected(value.signal, value.places[which])
         if isinstance(value, tuple | list):

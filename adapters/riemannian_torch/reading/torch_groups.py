@@ -26,7 +26,7 @@ from riemannian_torch.torch_module import TorchModule
 
 @final
 @dataclass(slots=True, eq=False)
-class Group:
+class OperationGroup:
     """Operations that one node will hold, in order."""
 
     name: str
@@ -36,11 +36,11 @@ class Group:
 
 @final
 @dataclass(slots=True, eq=False)
-class Groups:
+class OperationGroups:
     """All groups so far, and which operation is in which."""
 
     builder: Builder
-    of: dict[fx.Node, Group] = field(default_factory=dict[fx.Node, Group])
+    of: dict[fx.Node, OperationGroup] = field(default_factory=dict[fx.Node, OperationGroup])
     ports: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     _made: dict[Hashable, TorchModule] = field(default_factory=dict[Hashable, TorchModule])
 
@@ -48,7 +48,7 @@ class Groups:
         """Put an operation into a neighbour's group where no path leaves and comes back."""
         group = self._neighbour(node, values)
         if group is None:
-            group = Group(self.builder.name(), module_path(node))
+            group = OperationGroup(self.builder.name(), module_path(node))
             # The name is taken; the module comes when all members are known.
             self.builder.nodes[group.name] = _Waiting()  # type: ignore[assignment]
         group.members.append(node)
@@ -66,7 +66,7 @@ class Groups:
             raise NotLayeredError(f"{node.target} takes the parts of a split as a list")
         return [v for v in found if isinstance(v, Signal)]
 
-    def _neighbour(self, node: fx.Node, values: Mapping[fx.Node, Value]) -> Group | None:
+    def _neighbour(self, node: fx.Node, values: Mapping[fx.Node, Value]) -> OperationGroup | None:
         sources = self._sources(node, values)
         path = module_path(node)
         for before in node.all_input_nodes:
@@ -118,7 +118,9 @@ class _Waiting:
 class _Making:
     """One group on its way to a node: its operations copied into a graph of their own."""
 
-    def __init__(self, groups: Groups, group: Group, values: Mapping[fx.Node, Value]) -> None:
+    def __init__(
+        self, groups: OperationGroups, group: OperationGroup, values: Mapping[fx.Node, Value]
+    ) -> None:
         self.groups, self.group, self.values = groups, group, values
         self.graph, self.root = fx.Graph(), nn.Module()
         self.copies: dict[fx.Node, fx.Node] = {}
@@ -222,6 +224,6 @@ def _short(node: fx.Node) -> str:
     return str(target._schema.name).split("::")[-1] if hasattr(target, "_schema") else ""
 
 
-def _class_name(group: Group) -> str:
+def _class_name(group: OperationGroup) -> str:
     """What messages call the node's model."""
     return "".join(c if c.isalnum() else "_" for c in group.name) or "Model"

@@ -77,14 +77,14 @@ class Parametric:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Pieces:
+class SignalPieces:
     """Several arrays of entries of one signal, as a split gives: each by its places."""
 
     signal: Signal
     places: tuple[Tensor, ...]
 
 
-Value: TypeAlias = Signal | Trained | Parametric | Pieces | Tensor | Any
+Value: TypeAlias = Signal | Trained | Parametric | SignalPieces | Tensor | Any
 
 
 def whole(name: str, parameter: Tensor) -> Trained:

@@ -31,7 +31,7 @@ from riemannian_torch.writing.torch_code import maximum, minimum, torch_function
 Parameters: TypeAlias = Mapping[str, Tensor]
 
 
-class Leaf(nn.Module, abc.ABC):
+class WrittenLeaf(nn.Module, abc.ABC):
     """A module's map in torch, on flat vectors; constants are buffers, which move with it."""
 
     @abc.abstractmethod
@@ -50,7 +50,7 @@ class Leaf(nn.Module, abc.ABC):
         """The state's derivative or successor (..., n)."""
 
 
-class Map(Leaf):
+class Map(WrittenLeaf):
     """A map without state."""
 
     @abc.abstractmethod
@@ -214,7 +214,7 @@ class _Saturation(Map):
 
 
 @final
-class _Terms(Leaf):
+class _Terms(WrittenLeaf):
     """All other modules, term by term: the rate, all outputs, and each output port alone."""
 
     def __init__(self, name: str, module: RiemannianModule) -> None:
@@ -289,13 +289,13 @@ class TheirMap(Map):
 _PLAIN: dict[type[RiemannianModule], Callable[[Tensor, Parameters], Tensor]] = {
     Affine: _affine, MatrixGain: _matrix_gain, Gain: _gain, EntrywiseProduct: _product,
 }  # fmt: skip
-_WRITERS: dict[type[RiemannianModule], Callable[[Any], Leaf]] = {
+_WRITERS: dict[type[RiemannianModule], Callable[[Any], WrittenLeaf]] = {
     Sum: _Sum, Saturation: _Saturation, EntrywiseAffine: _EntrywiseAffine,
     FixedAffine: _FixedAffine, SharedAffine: _SharedAffine, Borrowed: _Borrowed,
 }  # fmt: skip
 
 
-def written_leaf(name: str, module: RiemannianModule) -> Leaf:
+def written_leaf(name: str, module: RiemannianModule) -> WrittenLeaf:
     """The module in torch.
 
     Raises:

@@ -15,23 +15,23 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from riemannian_modules.arithmetic.compile import Groups, Writer, float_text, small_power
+from riemannian_modules.arithmetic.compile import SymbolGroups, Writer, float_text, small_power
 from riemannian_modules.errors import UnsupportedError
 
-Number: TypeAlias = Tensor | float
-Columns: TypeAlias = Sequence[Number]
+TensorNumber: TypeAlias = Tensor | float
+NumberColumns: TypeAlias = Sequence[TensorNumber]
 
 
 def _lifted(of_tensors: Callable[[Any], Any], of_floats: Callable[[Any], Any]) -> Any:
     """A function of tensors that takes constants too."""
 
-    def apply(x: Number) -> Number:
+    def apply(x: TensorNumber) -> TensorNumber:
         return of_tensors(x) if isinstance(x, Tensor) else float(of_floats(x))
 
     return apply
 
 
-def _tensor(x: Number) -> Tensor:
+def _tensor(x: TensorNumber) -> Tensor:
     """A constant in double, for torch would take its default type; it widens no other's."""
     return x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64)
 
@@ -44,14 +44,14 @@ _UNARY = {
 }  # fmt: skip
 
 
-def sqrt(x: Number) -> Number:
+def sqrt(x: TensorNumber) -> TensorNumber:
     """The square root; its slope at zero, which is infinite, is taken as zero."""
     if not isinstance(x, Tensor):
         return float(np.sqrt(x))
     return torch.where(x > 0, torch.sqrt(torch.where(x > 0, x, 1.0)), torch.sqrt(x.detach()))
 
 
-def cbrt(x: Number) -> Number:
+def cbrt(x: TensorNumber) -> TensorNumber:
     """The cube root of any real number."""
     if not isinstance(x, Tensor):
         return float(np.cbrt(x))
@@ -59,40 +59,40 @@ def cbrt(x: Number) -> Number:
     return torch.where(x == 0, 0.0 * x, torch.sign(x) * size)
 
 
-def maximum(x: Number, y: Number) -> Number:
+def maximum(x: TensorNumber, y: TensorNumber) -> TensorNumber:
     """The larger; where they are equal the slope is the second's."""
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         return max(x, y)
     return torch.where(_is_above(x, y), x, y)
 
 
-def minimum(x: Number, y: Number) -> Number:
+def minimum(x: TensorNumber, y: TensorNumber) -> TensorNumber:
     """The smaller; where they are equal the slope is the second's."""
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         return min(x, y)
     return torch.where(_is_above(y, x, x), x, y)
 
 
-def _is_above(x: Number, y: Number, first: Number | None = None) -> Tensor:
+def _is_above(x: TensorNumber, y: TensorNumber, first: TensorNumber | None = None) -> Tensor:
     """Where x > y, or the one that is chosen then is no number."""
     chosen = x if first is None else first
     above: Any = x > y
     return above | torch.isnan(chosen) if isinstance(chosen, Tensor) else above
 
 
-def step(x: Number) -> Number:
+def step(x: TensorNumber) -> TensorNumber:
     """1 where x > 0, else 0."""
     return (x > 0).to(x.dtype) if isinstance(x, Tensor) else float(x > 0)
 
 
-def softplus(x: Number) -> Number:
+def softplus(x: TensorNumber) -> TensorNumber:
     """``log(1 + exp(x))``."""
     if not isinstance(x, Tensor):
         return float(np.logaddexp(0.0, x))
     return torch.logaddexp(x, torch.zeros_like(x))
 
 
-def power(x: Number, y: Number) -> Number:
+def power(x: TensorNumber, y: TensorNumber) -> TensorNumber:
     """``x**y``; ``max(x, 0)**y`` for an exponent that is no whole number."""
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         return float(np.power(0.0 if x < 0 and np.floor(y) != y else x, y))
@@ -101,28 +101,28 @@ def power(x: Number, y: Number) -> Number:
     return torch.pow(torch.where(is_out, 0.0, base), y)
 
 
-def xlogy(x: Number, y: Number) -> Number:
+def xlogy(x: TensorNumber, y: TensorNumber) -> TensorNumber:
     """``x log(y)``, zero where x is."""
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         return 0.0 if x == 0 else float(x * np.log(y))
     return torch.xlogy(_tensor(x), _tensor(y))
 
 
-def power_log(x: Number, y: Number) -> Number:
+def power_log(x: TensorNumber, y: TensorNumber) -> TensorNumber:
     """``x**y log(x)``, zero at zero."""
     base = _tensor(x)
     positive = torch.where(base > 0, base, 1.0)
     return torch.where(base > 0, torch.pow(positive, y) * torch.log(positive), 0.0)
 
 
-def where(condition: Tensor | bool, x: Number, y: Number) -> Number:  # noqa: FBT001
+def where(condition: Tensor | bool, x: TensorNumber, y: TensorNumber) -> TensorNumber:  # noqa: FBT001
     """X where the condition holds, else y."""
     if not isinstance(condition, Tensor):
         return x if condition else y
     return torch.where(condition, _tensor(x), y)
 
 
-def only(condition: Tensor | bool, x: Number) -> Number:  # noqa: FBT001
+def only(condition: Tensor | bool, x: TensorNumber) -> TensorNumber:  # noqa: FBT001
     """x, with gradients only where the condition holds."""
     if not isinstance(x, Tensor) or not isinstance(condition, Tensor):
         return x
@@ -229,8 +229,8 @@ def _let_through(term: Any) -> Any:
 
 
 def torch_function(
-    where_from: str, expressions: Sequence[Any], groups: Groups
-) -> Callable[..., tuple[Number, ...]]:
+    where_from: str, expressions: Sequence[Any], groups: SymbolGroups
+) -> Callable[..., tuple[TensorNumber, ...]]:
     """A function of one sequence of tensors for each group of symbols.
 
     Args:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from riemannian_modules.engine.time_courses.pieces import Stretch, jumped, pieces
+from riemannian_modules.engine.time_courses.pieces import StretchSolver, jumped, pieces
 from riemannian_modules.engine.time_courses.precision import Precision
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
 from riemannian_modules.integration.automatic import integrate
@@ -91,7 +91,9 @@ def states_with_slopes(
     return found[..., 0], found[..., 1:]
 
 
-def _run(settings: Settings, at: Setting, times: Array, start: Array, stretch: Stretch) -> Array:
+def _run(
+    settings: Settings, at: Setting, times: Array, start: Array, stretch: StretchSolver
+) -> Array:
     """What a stretch gives, at all times, (T, n, 1 + k); doses are given where their times are."""
     begin, end, program = settings.experiment.start, float(times[-1]), at.program
     given, happening = at.moments.value, settings.happening

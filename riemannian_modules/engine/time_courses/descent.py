@@ -9,8 +9,8 @@ import numpy as np
 from typing_extensions import override
 
 from riemannian_modules.engine.datasets import Dataset
-from riemannian_modules.engine.descend import Descent, Watch
-from riemannian_modules.engine.descent_step import Bounds, Method
+from riemannian_modules.engine.descend import Descent, Watcher
+from riemannian_modules.engine.descent_step import Bounds, DescentMethod
 from riemannian_modules.engine.fit_result import FitResult
 from riemannian_modules.engine.fitting import fit
 from riemannian_modules.engine.objective import Joint, Objective
@@ -55,7 +55,12 @@ class _Once(Schedule):
 
     @override
     def descend(
-        self, objective: Objective, start: Array, bounds: Bounds, method: Method, watch: Watch
+        self,
+        objective: Objective,
+        start: Array,
+        bounds: Bounds,
+        method: DescentMethod,
+        watch: Watcher,
     ) -> Descent:
         return self.schedule.descend(objective, start, bounds, method, watch)
 

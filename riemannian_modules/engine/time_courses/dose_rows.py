@@ -17,8 +17,8 @@ AMOUNT, STATE, MORE, APART, EVENT, MISSING, RATE, STEADY = (
 )  # fmt: skip
 _DOSE_COLUMNS = (AMOUNT, STATE, MORE, APART, EVENT, MISSING, RATE, STEADY)
 _OURS = {"id": "experiment", "time": "time", "dvid": "observable", "sigma": "sigma"}
-_EMPTY = ("", "nan", "na", "none", ".", "<na>", "nat")
 Columns = dict[str, list[Any]]
+_EMPTY = ("", "nan", "na", "none", ".", "<na>", "nat")
 
 
 def dose_columns(columns: Columns) -> tuple[str, ...]:
@@ -32,7 +32,11 @@ def is_empty(entry: object) -> bool:
 
 
 def renamed(columns: Columns) -> Columns:
-    """Columns under this library's names, where the table has one of amounts, "AMT" or "amt"."""
+    """Columns under this library's names, where the table has one of amounts, "AMT" or "amt".
+
+    Raises:
+        SignatureError: If two columns would have one name.
+    """
     if AMOUNT not in (name.lower() for name in columns):
         return columns
     found: Columns = {}
@@ -73,12 +77,15 @@ def is_measured(columns: Columns, row: int, values: Sequence[str]) -> bool:
 
 
 def require_doses_first(columns: Columns, rows: Sequence[int], values: Sequence[str]) -> None:
-    """Raise SignatureError where a value stands above a dose of its time: NONMEM takes it before.
+    """Check that no value stands above a dose of its time: NONMEM takes it before.
 
     Args:
         columns: The table.
         rows: Of one experiment.
         values: Columns of measured values.
+
+    Raises:
+        SignatureError: If one does.
     """
     above: dict[float, int] = {}
     for row in rows if AMOUNT in columns else ():

@@ -21,7 +21,7 @@ from riemannian_modules.engine.time_courses.series import Series, read_series
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.shown import Facts, Shown, counted, listed, named
 
-Value = float | str  # a number, or a formula of parameters
+SettingValue = float | str  # a number, or a formula of parameters
 
 
 @final
@@ -35,8 +35,8 @@ class Dose(Shown):
         amounts: By state a number, or a formula of parameters, in the state's unit.
     """
 
-    time: Value
-    amounts: Mapping[str, Value]
+    time: SettingValue
+    amounts: Mapping[str, SettingValue]
 
 
 @final
@@ -71,9 +71,9 @@ class Experiment(Shown):
 
     name: str
     series: tuple[Series, ...]
-    x0: Mapping[str, Value] | SteadyState = field(default_factory=dict[str, Value])
+    x0: Mapping[str, SettingValue] | SteadyState = field(default_factory=dict[str, SettingValue])
     inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    theta: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    theta: Mapping[str, SettingValue] = field(default_factory=dict[str, SettingValue])
     own: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     doses: tuple[Dose, ...] = ()
     events: tuple[Event, ...] = ()
@@ -100,9 +100,9 @@ def experiment(  # noqa: PLR0913 - what a protocol says, each by its name
     *,
     name: str = "data",
     sigma: Mapping[str, Any] | None = None,
-    x0: Mapping[str, Value] | SteadyState | None = None,
+    x0: Mapping[str, SettingValue] | SteadyState | None = None,
     inputs: Mapping[str, Any] | None = None,
-    theta: Mapping[str, Value] | None = None,
+    theta: Mapping[str, SettingValue] | None = None,
     own: Mapping[str, float | None] | Sequence[str] | None = None,
     doses: Sequence[Dose] = (),
     events: Sequence[Event] = (),

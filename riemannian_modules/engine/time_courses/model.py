@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riemannian_modules.arrays import Places
 from riemannian_modules.engine.time_courses.course import (
     states,
     states_with_slopes,
@@ -30,12 +30,10 @@ from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.recomputed import Recomputed
 from riemannian_modules.spaces import Array
 
-Index = NDArray[np.intp]
-
 
 @final
 @dataclass(frozen=True, eq=False)
-class Rows:
+class MeasurementRows:
     """N measurements: of which experiment, at which of its times, of which observable.
 
     Attributes:
@@ -48,9 +46,9 @@ class Rows:
             density on a scale is multiplied with to be that of the values.
     """
 
-    experiment: Index
-    time: Index
-    observable: Index
+    experiment: Places
+    time: Places
+    observable: Places
     log_sigma: Array
     targets: Array
     log_slope: float
@@ -79,7 +77,7 @@ class CourseModel(Recomputed):
     times: tuple[Array, ...]
     readout: Formulas
     table: ParameterTable
-    rows: Rows
+    rows: MeasurementRows
     priors: PriorRows
     precision: Precision
 
@@ -187,11 +185,11 @@ class CourseModel(Recomputed):
         return [s.experiment.name for s in self.settings].index(name)
 
     @cached_property
-    def _columns(self) -> tuple[Index, ...]:
+    def _columns(self) -> tuple[Places, ...]:
         """The free parameters that move each experiment's states."""
         return tuple(self._reaching(e) for e in range(len(self.settings)))
 
-    def _reaching(self, e: int) -> Index:
+    def _reaching(self, e: int) -> Places:
         own, x0 = self.settings[e].columns, self.settings[e].experiment.x0
         if not isinstance(x0, SteadyState):
             return own

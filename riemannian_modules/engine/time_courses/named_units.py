@@ -98,7 +98,11 @@ class NamedUnits:
         return self.plain(where, value, name)
 
     def errors(self, sigma: Any) -> Any:
-        """The sizes of errors, one for all observables or by name."""
+        """The sizes of errors, one for all observables or by name.
+
+        Raises:
+            SignatureError: If one quantity is given for observables of several units.
+        """
         where = f"{WHERE}: sigma"
         if not isinstance(sigma, Mapping):
             if is_quantity(sigma):

@@ -10,18 +10,19 @@ from collections.abc import Callable
 
 import numpy as np
 
+from riemannian_modules.arrays import Numbers
 from riemannian_modules.engine.time_courses.happening import Happening
 from riemannian_modules.engine.time_courses.precision import Precision
 from riemannian_modules.engine.time_courses.setting import Setting, Settings
 from riemannian_modules.integration.crossings import Zeros, each
 from riemannian_modules.integration.piecewise import Pieces, Watched
-from riemannian_modules.integration.problem import Numbers, Tolerances
+from riemannian_modules.integration.problem import StepTolerances
 from riemannian_modules.modules import switched_sensitivity as across
 from riemannian_modules.spaces import Array
 
 # From a stretch's inputs, times, corners, and the start (n, 1 + k), the state in column 0 and its
 # derivatives beside it, to all of these at the times, (T, n, 1 + k).
-Stretch = Callable[[Callable[[float], list[float]], Array, Array, Array, float], Array]
+StretchSolver = Callable[[Callable[[float], list[float]], Array, Array, Array, float], Array]
 
 
 def jumped(settings: Settings, at: Setting, t: float, z: Array, u: Array) -> Array:
@@ -64,7 +65,7 @@ def jumped(settings: Settings, at: Setting, t: float, z: Array, u: Array) -> Arr
 
 def pieces(
     happening: Happening, at: Setting, precision: Precision, directions: Array | None = None
-) -> Stretch:
+) -> StretchSolver:
     """Stretches that go from crossing to crossing; with derivatives along directions, if given.
 
     Args:
@@ -97,7 +98,7 @@ def pieces(
         u: Callable[[float], list[float]], grid: Array, corners: Array, z: Array, largest: float
     ) -> Array:
         if not runs:
-            tolerances = Tolerances(precision.relative, absolute, largest)
+            tolerances = StepTolerances(precision.relative, absolute, largest)
             # Each counts, for what it does to derivatives, though it may leave the state.
             watched = Watched(ways, [True] * len(ways), happen)
             runs.append(Pieces(watched, tolerances, [LSODA, Radau]))

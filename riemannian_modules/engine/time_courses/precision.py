@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from riemannian_modules.integration.problem import Tolerances
+from riemannian_modules.integration.problem import StepTolerances
 from riemannian_modules.spaces import Array
 
 
@@ -20,6 +20,6 @@ class Precision:
     relative: float
     absolute: Array
 
-    def tolerances(self, largest_step: float) -> Tolerances:
+    def tolerances(self, largest_step: float) -> StepTolerances:
         """The same as a solver takes it."""
-        return Tolerances(self.relative, self.absolute, largest_step)
+        return StepTolerances(self.relative, self.absolute, largest_step)

@@ -88,7 +88,12 @@ def predicted(
     experiment: str | Experiment | None,
     level: float,
 ) -> CoursePrediction:
-    """Arguments as of `CourseFit.predict`."""
+    """Arguments as of `CourseFit.predict`.
+
+    Raises:
+        SignatureError: For an unknown experiment, and times that are not finite (T,).
+        DomainError: For times before the start.
+    """
     where = f"predict({text('predict: of', of)!r})"
     units = NamedUnits(problem.flow, problem.observables, problem.units)
     t = number_array(f"{where}: times", units.moment(f"{where}: times", times))

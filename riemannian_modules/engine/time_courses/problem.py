@@ -21,7 +21,11 @@ WHERE = "fit_trajectories"
 
 
 def checked_experiments(given: Any) -> tuple[Experiment, ...]:
-    """The experiments, whose names are all different and whose references lead somewhere."""
+    """The experiments, whose names are all different and whose references lead somewhere.
+
+    Raises:
+        SignatureError: If they are not, or nothing is measured.
+    """
     listed = (given,) if isinstance(given, Experiment) else given
     require(WHERE, listed, (list, tuple), "an experiment, or a list of experiments")
     for one in listed:
@@ -50,7 +54,12 @@ def checked_experiments(given: Any) -> tuple[Experiment, ...]:
 
 
 def check_plain(experiments: Sequence[Experiment]) -> None:
-    """Refuse what was measured before its experiment began, or still has units of its own."""
+    """Refuse what was measured before its experiment began, or still has units of its own.
+
+    Raises:
+        SignatureError: For an experiment with units.
+        DomainError: For measurements before the start.
+    """
     for one in experiments:
         if any(s.unit or s.time_unit or s.sigma_unit for s in one.series):
             raise SignatureError(
@@ -81,7 +90,11 @@ def checked_observables(
     quantities: Quantities, experiments: Sequence[Experiment], given: Mapping[str, Any] | None,
     sigma: Any,
 ) -> dict[str, Observable]:  # fmt: skip
-    """The observables that are measured; a quantity's own name is one."""
+    """The observables that are measured; a quantity's own name is one.
+
+    Raises:
+        SignatureError: For names that are no quantity, or not measured.
+    """
     found = {} if given is None else dict(given)
     require_mapping(f"{WHERE}: observables", found, "formulas or Observables by name")
     measured = dict.fromkeys(s.observable for one in experiments for s in one.series)

@@ -37,6 +37,9 @@ def profiled(problem: CourseProblem, known: Information, name: str, level: float
 
     A search of its own: where each point is a fit of whole integrations, the direction in which the
     measurements change least brings the others nearly there at once.
+
+    Raises:
+        SignatureError: For a parameter that is not estimated.
     """
     table = problem.model.table
     if text("profile: name", name) not in table.free_names:

@@ -65,7 +65,11 @@ class Quantities:
 
     @cached_property
     def parameters(self) -> Space:
-        """The flow's parameters, then the further ones."""
+        """The flow's parameters, then the further ones.
+
+        Raises:
+            SignatureError: If a further parameter has the name of a quantity.
+        """
         _, _, own = self.flow.signature.distinct
         taken = {*self.changing.names, *own.names} & {*self.further}
         if taken:

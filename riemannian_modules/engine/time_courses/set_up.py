@@ -22,7 +22,7 @@ from riemannian_modules.engine.priors import Prior
 from riemannian_modules.engine.sampling import refuse_ticks
 from riemannian_modules.engine.time_courses.course import TINY, first_precision, states
 from riemannian_modules.engine.time_courses.experiments import Experiment
-from riemannian_modules.engine.time_courses.model import CourseModel, Rows
+from riemannian_modules.engine.time_courses.model import CourseModel, MeasurementRows
 from riemannian_modules.engine.time_courses.observable import Observable
 from riemannian_modules.engine.time_courses.parameters import ParameterTable
 from riemannian_modules.engine.time_courses.precision import Precision
@@ -65,7 +65,12 @@ def set_up(  # noqa: PLR0913, PLR0917 - the arguments of `fit_trajectories`
     prior: Mapping[str, Prior] | None,
     rtol: float,
 ) -> CourseModel:
-    """Check all that describes a fit, and set up its model; arguments as of `fit_trajectories`."""
+    """Check all that describes a fit, and set up its model; arguments as of `fit_trajectories`.
+
+    Raises:
+        SignatureError: If the flow has no continuous time or no state.
+        DomainError: If the tolerance is out of range.
+    """
     require(WHERE, flow, RiemannianModule, "a module")
     s = flow.signature
     if s.time is not Time.CONTINUOUS or not s.state.size:
@@ -258,7 +263,7 @@ def _prior_rows(table: ParameterTable, priors: Mapping[int, Prior]) -> PriorRows
 
 def _rows(
     experiments: Sequence[Experiment], times: tuple[Array, ...], measured: Mapping[str, Observable]
-) -> Rows:
+) -> MeasurementRows:
     order = list(measured)
     columns: list[tuple[Any, ...]] = []
     targets: list[Array] = []
@@ -285,7 +290,7 @@ def _rows(
                 np.stack([on_scale, np.full(len(on_scale), observable.noise.power)], axis=-1)
             )
     e, time, observable, log_sigma = (np.concatenate(c) for c in zip(*columns, strict=True))
-    return Rows(
+    return MeasurementRows(
         e.astype(np.intp), time.astype(np.intp), observable.astype(np.intp), log_sigma,
         np.concatenate(targets), log_slope,
     )  # fmt: skip

@@ -13,10 +13,11 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from riemannian_modules.arrays import Places
 from riemannian_modules.door import number
 from riemannian_modules.engine.events import Event
 from riemannian_modules.engine.inputs import InputProgram, input_program
-from riemannian_modules.engine.time_courses.experiments import Experiment, SteadyState, Value
+from riemannian_modules.engine.time_courses.experiments import Experiment, SettingValue, SteadyState
 from riemannian_modules.engine.time_courses.flow_field import FlowField
 from riemannian_modules.engine.time_courses.formulas import Formulas
 from riemannian_modules.engine.time_courses.happening import happening_of
@@ -25,8 +26,6 @@ from riemannian_modules.engine.time_courses.quantities import Quantities
 from riemannian_modules.errors import SignatureError
 from riemannian_modules.modules.time_input import time_ports
 from riemannian_modules.spaces import Array, Port, Space
-
-Index = NDArray[np.intp]
 
 
 @final
@@ -66,7 +65,7 @@ class Setting:
         """The flow's parameters, (p,)."""
         return self.known.value[: self.known.value.size - self.further]
 
-    def along(self, columns: Index, size: Array) -> Setting:
+    def along(self, columns: Places, size: Array) -> Setting:
         """The same where directions are some of these, each that much longer, (k,)."""
         start, flow, doses, moments, known = (
             Moved(part.value, part.slope[:, columns] * size)
@@ -151,7 +150,7 @@ class Settings:
         self._sizes = n, m, p
 
     def _place(
-        self, where: str, space: Space, values: Mapping[str, Value], begin: int,
+        self, where: str, space: Space, values: Mapping[str, SettingValue], begin: int,
         texts: dict[str, str],
     ) -> None:  # fmt: skip
         space.check_names(values, where)
@@ -179,7 +178,7 @@ class Settings:
             found |= self._formulas.read_parameters.any(axis=0)
         return found if self.happening is None else found | self.happening.reads
 
-    def _reached(self, table: ParameterTable) -> tuple[Index, NDArray[np.bool_]]:
+    def _reached(self, table: ParameterTable) -> tuple[Places, NDArray[np.bool_]]:
         """The free parameters that anything set depends on, and what depends on some."""
         touched = np.zeros((len(self._constant), len(table.free)), dtype=bool)
         is_copy = self._copied >= 0

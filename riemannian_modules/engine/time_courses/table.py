@@ -15,6 +15,7 @@ import numpy as np
 from riemannian_modules.csv_table import read_rows, short
 from riemannian_modules.door import did_you_mean, require, require_mapping
 from riemannian_modules.engine.time_courses.dose_rows import (
+    Columns,
     dose_columns,
     doses_of,
     is_empty,
@@ -28,7 +29,6 @@ from riemannian_modules.errors import SignatureError, SpecError
 
 _LONG = ("experiment", "observable", "time", "value", "sigma")
 _SETTINGS = {"input.": "inputs", "x0.": "x0", "theta.": "theta"}
-Columns = dict[str, list[Any]]
 
 
 def read_experiments(

@@ -108,7 +108,11 @@ def fit_trajectories(  # noqa: PLR0913 - named as users of `fit`, lmfit and PEta
 def descended(
     problem: CourseProblem, schedule: Schedule | None, progress: Progress | None
 ) -> CourseFit:
-    """The fit that a descent from the problem's parameters ends in."""
+    """The fit that a descent from the problem's parameters ends in.
+
+    Raises:
+        SignatureError: If no parameter is free.
+    """
     table = problem.model.table
     if not len(table.free):
         raise SignatureError(f"{WHERE}: all parameters are fixed, so there is nothing to fit.")

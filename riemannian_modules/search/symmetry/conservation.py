@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from riemannian_modules.arithmetic.expression import Expressions, derivatives
 from riemannian_modules.arithmetic.integer_kernel import (
-    Row,
+    FractionRow,
     Vector,
     echelon,
     null_space,
@@ -117,7 +117,7 @@ def symmetries(system: RiemannianModule | Problem) -> tuple[Symmetry, ...]:
     return tuple(Symmetry(_named(expressions.state, v)) for v in canonical_basis(rows, len(still)))
 
 
-def canonical_basis(rows: Sequence[Row], size: int) -> list[Vector]:
+def canonical_basis(rows: Sequence[FractionRow], size: int) -> list[Vector]:
     """A sparse basis of the null space in primitive integers, with nonnegative vectors first."""
     reduced = echelon(rows)
     space = null_space(rows, size)
@@ -171,7 +171,7 @@ def _rows_of(entries: Iterable[tuple[int, int, sp.Expr]]) -> list[dict[int, Frac
     return list(rows.values())
 
 
-def _nonnegative_rays(rows: Sequence[Row], size: int) -> list[Vector]:
+def _nonnegative_rays(rows: Sequence[FractionRow], size: int) -> list[Vector]:
     """The extreme rays of ``{c >= 0 : A c = 0}``; none if they are more than ``MOST_RAYS``."""
     rays = [tuple(int(i == j) for j in range(size)) for i in range(size)]
     for row in rows:

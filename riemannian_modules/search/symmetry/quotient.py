@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from riemannian_modules.arithmetic.integer_kernel import (
-    Matrix,
+    FractionRows,
     echelon,
     kernel_coordinates,
     primitive,
@@ -101,7 +101,9 @@ def _state_of(system: RiemannianModule | Problem) -> tuple[str, ...]:
     return tuple(system.signature.distinct[0].coordinates)
 
 
-def _coordinates(vectors: Sequence[dict[str, int]], names: Sequence[str]) -> tuple[Matrix, Matrix]:
+def _coordinates(
+    vectors: Sequence[dict[str, int]], names: Sequence[str]
+) -> tuple[FractionRows, FractionRows]:
     sparse = [{names.index(c): Fraction(v) for c, v in vector.items()} for vector in vectors]
     kept = [row for i, row in enumerate(sparse) if remainder(row, echelon(sparse[:i]))]
     if not kept or len(kept) == len(names):
@@ -112,7 +114,7 @@ def _coordinates(vectors: Sequence[dict[str, int]], names: Sequence[str]) -> tup
     return kernel_coordinates([primitive([r.get(j, 0) for j in range(len(names))]) for r in kept])
 
 
-def _floats(matrix: Matrix) -> Array:
+def _floats(matrix: FractionRows) -> Array:
     try:
         rounded = np.array([[float(v) for v in row] for row in matrix])
     except OverflowError:
@@ -125,9 +127,9 @@ def _floats(matrix: Matrix) -> Array:
     return rounded
 
 
-def _exact(matrix: Array) -> Matrix:
+def _exact(matrix: Array) -> FractionRows:
     return [[Fraction(float(v)) for v in row] for row in matrix]
 
 
-def _transposed(matrix: Matrix) -> Matrix:
+def _transposed(matrix: FractionRows) -> FractionRows:
     return [list(row) for row in zip(*matrix, strict=True)]
