@@ -16,7 +16,7 @@ PACKAGES = ("riemannian_modules", "adapters")
 REBUILT = tuple(
     f"riemannian_modules/{room}/" for room in ("certify", "claims", "evidence", "search", "terms")
 )
-MOST_LEFT = 28
+MOST_LEFT = 11
 
 
 def error_name(node: ast.Raise) -> str | None:

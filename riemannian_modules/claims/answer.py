@@ -50,14 +50,22 @@ class Proved(Shown):
 
     @property
     def rate(self) -> float:
-        """The proved contraction rate of a flow (1/time), positive when it contracts."""
+        """The proved contraction rate of a flow (1/time), positive when it contracts.
+
+        Raises:
+            AttributeError: For a map.
+        """
         if isinstance(self.bound, LogNormBound):
             return -self.bound.rate
         raise AttributeError("A map has a factor, not a rate; read `.bound.factor`.")
 
     @property
     def factor(self) -> float:
-        """The proved Lipschitz constant of a map."""
+        """The proved Lipschitz constant of a map.
+
+        Raises:
+            AttributeError: For a flow.
+        """
         if isinstance(self.bound, LipschitzBound):
             return self.bound.factor
         raise AttributeError("A flow has a rate, not a factor; read `.rate`.")

@@ -87,7 +87,11 @@ def load_certificate(path: str | Path) -> Certificate:
 
 
 def check_format(data: object, where: str) -> Mapping[str, Any]:
-    """The data as a mapping, if it is a certificate of this version with all its parts."""
+    """The data as a mapping, if it is a certificate of this version with all its parts.
+
+    Raises:
+        CertificateError: If it is not.
+    """
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CertificateError(f"{where}: expected a file of format {FORMAT!r}.")
     if type(data.get("version")) is not int or data["version"] != VERSION:

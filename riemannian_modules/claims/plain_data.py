@@ -24,7 +24,11 @@ def number_to_data(value: float) -> float | str:
 
 
 def number_from_data(value: object, where: str) -> float:
-    """The float that `number_to_data` wrote."""
+    """The float that `number_to_data` wrote.
+
+    Raises:
+        CertificateError: If it is none.
+    """
     if value in ("inf", "-inf"):
         return math.inf if value == "inf" else -math.inf
     # Whole numbers that are no doubles would be rounded, and the claim with them.
@@ -54,7 +58,11 @@ def fraction_from_data(value: object, where: str) -> Fraction:
 
 
 def finite_from_data(value: object, where: str) -> float:
-    """A finite float."""
+    """A finite float.
+
+    Raises:
+        CertificateError: If it is not finite.
+    """
     number = number_from_data(value, where)
     if not math.isfinite(number):
         raise CertificateError(f"{where}: expected a finite number, got {value!r}.")
@@ -62,7 +70,11 @@ def finite_from_data(value: object, where: str) -> float:
 
 
 def bound_from_data(claim: Mapping[str, Any]) -> float:
-    """The bound of a claim; a factor is not negative."""
+    """The bound of a claim; a factor is not negative.
+
+    Raises:
+        CertificateError: If it is negative where it is a factor.
+    """
     b = finite_from_data(claim.get("bound"), "claim.bound")
     if claim["kind"] != "flow" and b < 0:
         raise CertificateError(f"claim.bound: a factor is not negative, got {b}.")
@@ -70,7 +82,11 @@ def bound_from_data(claim: Mapping[str, Any]) -> float:
 
 
 def array_from_data(data: object, shape: tuple[int, ...], where: str) -> Array:
-    """A finite array of a known shape."""
+    """A finite array of a known shape.
+
+    Raises:
+        CertificateError: If it is not finite, or of another shape.
+    """
     rows = data if isinstance(data, list) else []
     if len(rows) != shape[0]:
         raise CertificateError(f"{where}: expected finite numbers of shape {shape}.")
@@ -83,7 +99,11 @@ def array_from_data(data: object, shape: tuple[int, ...], where: str) -> Array:
 
 
 def refuse_unknown(part: object, known: set[str], where: str) -> Mapping[str, Any]:
-    """The part as a mapping without unknown keys: what is not proved must not be shown as if."""
+    """The part as a mapping without unknown keys: what is not proved must not be shown as if.
+
+    Raises:
+        CertificateError: If it is no mapping, or has unknown keys.
+    """
     if not isinstance(part, dict):
         raise CertificateError(
             f"{where}: expected a mapping with some of the keys {sorted(known)}."

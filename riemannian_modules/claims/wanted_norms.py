@@ -152,6 +152,9 @@ def learned_l2(features: int = 3) -> FreeLearnedL2:
 
     Args:
         features: The number of hidden units, from 1 to 64.
+
+    Raises:
+        MetricError: For another number of features.
     """
     if not isinstance(features, int) or not 1 <= features <= 64:
         raise MetricError(f"learned_l2: expected 1 to 64 features, got {features!r}.")

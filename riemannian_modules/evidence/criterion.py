@@ -378,6 +378,9 @@ def tested_matrix(problem: Problem, norm: Norm) -> Rows:
 
     Flows: ``Mdot + M J + J^T M`` for a metric M(x), or ``F + F^T`` in coordinates Theta. Steps: the
     block ``M(f) J``. l1 and linf: J, transposed for l1.
+
+    Raises:
+        TypeError: For a norm without a test of this kind.
     """
     J = [list(row) for row in problem.jacobian]
     if isinstance(norm, LInf):

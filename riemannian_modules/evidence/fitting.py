@@ -34,7 +34,12 @@ def require_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
 
 
 def check_norm(problem: Problem, norm: Norm, input_norm: L2 | None) -> None:
-    """Refuse a norm that does not fit the problem, with MetricError or SignatureError."""
+    """Refuse a norm that does not fit the problem, with MetricError or SignatureError.
+
+    Raises:
+        MetricError: If it is no norm.
+        SignatureError: If it does not fit.
+    """
     size = problem.size
     got = norm.size
     if got != size:

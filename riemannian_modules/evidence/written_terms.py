@@ -105,7 +105,11 @@ def _require(holds: bool, got: object, where: str) -> None:  # noqa: FBT001
 
 
 def listed(data: object, where: str) -> list[Any]:
-    """The data as a list; a text must not stand for the list of its letters."""
+    """The data as a list; a text must not stand for the list of its letters.
+
+    Raises:
+        CertificateError: If it is none, or not a pair where one is expected.
+    """
     if not isinstance(data, list):
         raise CertificateError(f"{where}: expected a list, got {data!s:.60}.")
     return data

@@ -17,7 +17,11 @@ CLEARLY = 1e-9  # below zero, beside the matrix's size: no rounding
 
 
 def refuse_indefinite(problem: Problem, norm: FieldL2 | FactorL2) -> None:
-    """Raise MetricError with a point and an eigenvector where M is clearly not definite."""
+    """Refuse M, with a point and an eigenvector, where it is clearly not definite.
+
+    Raises:
+        MetricError: For such a metric.
+    """
     if isinstance(norm, FactorL2):
         return  # Theta^T Theta is never negative
     n = len(norm.entries)

@@ -53,6 +53,10 @@ def time_left() -> float:
 
 
 def require_time() -> None:
-    """Raise OutOfTime when the time is over."""
+    """Go on only while there is time.
+
+    Raises:
+        OutOfTime: When it is over.
+    """
     if time_left() < 0:
         raise OutOfTime("The time of the budget was over before anything was found.")

@@ -20,7 +20,11 @@ class BeyondFloats(ConvergenceError):  # noqa: N818 - it is no fault
 
 @contextmanager
 def within_floats(what: str) -> Generator[None]:
-    """Raise BeyondFloats where floating point gives up on what is inside."""
+    """Tell apart where floating point gives up on what is inside.
+
+    Raises:
+        BeyondFloats: In the place of the error that NumPy or Python gives.
+    """
     try:
         yield
     except (ArithmeticError, np.linalg.LinAlgError) as fault:

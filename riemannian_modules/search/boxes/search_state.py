@@ -130,7 +130,11 @@ def load_search(path: str | os.PathLike[str]) -> SearchState:
 
 
 def search_from_data(data: Any) -> SearchState:
-    """The search that `SearchState.to_data` wrote; raises ValueError, TypeError or KeyError."""
+    """The search that `SearchState.to_data` wrote.
+
+    Raises:
+        ValueError: If it is of another format or version; TypeError or KeyError if parts are amiss.
+    """
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError(f"it is no {FORMAT!r}")
     if data.get("version") != VERSION or set(data) != _KEYS:
