@@ -58,7 +58,6 @@ from riemannian_modules.modules import (
     TransferFunction,
     UnitDelay,
 )
-from riemannian_modules.modules.local_rate import local_rate
 from riemannian_modules.modules.module import RiemannianModule, Time
 from riemannian_modules.modules.traced import Flow, StaticMap, StepMap
 from riemannian_modules.region import Box, ball, box, simplex
@@ -136,7 +135,6 @@ __all__ = [
     "ball",
     "box",
     "chain",
-    "local_rate",
     "simplex",
     "space",
 ]

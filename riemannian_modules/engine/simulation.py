@@ -41,7 +41,7 @@ from riemannian_modules.errors import ConvergenceError, DomainError, SignatureEr
 from riemannian_modules.integration.automatic import integrate
 from riemannian_modules.integration.one_step import integrate_by
 from riemannian_modules.integration.problem import (
-    InitialValueProblem,
+    AnyInitialValueProblem,
     SmoothProblem,
     SparseProblem,
     StepTolerances,
@@ -402,7 +402,7 @@ class _Run:
         )
 
 
-def _probes(problem: InitialValueProblem, grid: Array, tolerances: StepTolerances) -> Array:
+def _probes(problem: AnyInitialValueProblem, grid: Array, tolerances: StepTolerances) -> Array:
     """Times, the first about a solver's first step, at which peaks between those asked for show."""
     a, b = float(grid[0]), float(grid[-1])
     rate, scale = np.abs(problem.rate(a, problem.start)), np.asarray(tolerances.atol) / SHARE

@@ -16,8 +16,8 @@ from riemannian_modules.arithmetic import interval as iv
 from riemannian_modules.arithmetic.interval import Interval
 from riemannian_modules.arithmetic.interval_matrix import matmul
 from riemannian_modules.graph.plan import EXTERNAL, Leaf, Plan, Step
+from riemannian_modules.modules.capability import enclosure_of
 from riemannian_modules.modules.enclosure import Enclosure
-from riemannian_modules.modules.evaluation import enclosure_of
 
 
 @final

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from riemannian_modules.integration.problem import InitialValueProblem, StepTolerances, StoppedError
+from riemannian_modules.integration.problem import (
+    AnyInitialValueProblem,
+    StepTolerances,
+    StoppedError,
+)
 from riemannian_modules.integration.tally import Tally
 from riemannian_modules.spaces import Array
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 
 def integrate_by(
     solver_type: type[OdeSolver],
-    problem: InitialValueProblem,
+    problem: AnyInitialValueProblem,
     times: Array,
     corners: Array,
     tolerances: StepTolerances,
@@ -45,7 +49,7 @@ def integrate_by(
 
 def march(
     solver_type: type[OdeSolver],
-    problem: InitialValueProblem,
+    problem: AnyInitialValueProblem,
     times: Array,
     corners: Array,
     tolerances: StepTolerances,

@@ -17,7 +17,7 @@ from riemannian_modules.arrays import Numbers
 from riemannian_modules.spaces import Array
 
 
-class InitialValueProblem(abc.ABC):
+class AnyInitialValueProblem(abc.ABC):
     """``dx/dt = rate(t, x)`` from ``start``, shape (n,)."""
 
     start: Array
@@ -33,7 +33,7 @@ class InitialValueProblem(abc.ABC):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class InitialValueProblem(InitialValueProblem):
+class InitialValueProblem(AnyInitialValueProblem):
     """``dx/dt = derivative(t, x)`` from ``start``; x is a list of floats, jacobian gives (n, n)."""
 
     derivative: Callable[[float, list[float]], Numbers]
@@ -51,7 +51,7 @@ class InitialValueProblem(InitialValueProblem):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class SparseProblem(InitialValueProblem):
+class SparseProblem(AnyInitialValueProblem):
     """A large problem on arrays; the Jacobian is sparse, with the same structure everywhere."""
 
     derivative: Callable[[float, Array], Array]

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, final
 import numpy as np
 from typing_extensions import override
 
-from riemannian_modules.integration.problem import InitialValueProblem, SmoothProblem
+from riemannian_modules.integration.problem import AnyInitialValueProblem, SmoothProblem
 from riemannian_modules.spaces import Array
 
 # Robertson's problem comes out right to 4e-7 up to t = 4e10, where one state is 1e-13 and another
@@ -43,7 +43,7 @@ class Floors(abc.ABC):
     """The absolute tolerance of each state, asked for at the start of each stretch of a run."""
 
     @abc.abstractmethod
-    def at(self, problem: InitialValueProblem, start: float, corners: Array) -> Array:
+    def at(self, problem: AnyInitialValueProblem, start: float, corners: Array) -> Array:
         """Those for a stretch of the problem up to the last of its corners, (n,)."""
 
     @abc.abstractmethod
@@ -51,7 +51,7 @@ class Floors(abc.ABC):
         """The problem, perhaps one that stops a run whose tolerances follow rounding."""
 
     @abc.abstractmethod
-    def met(self, problem: InitialValueProblem, times: Array, states: Array) -> None:
+    def met(self, problem: AnyInitialValueProblem, times: Array, states: Array) -> None:
         """Take note of where a stretch went: states (k, n) at times (k,)."""
 
 
@@ -63,7 +63,7 @@ class GivenFloors(Floors):
     values: Array
 
     @override
-    def at(self, problem: InitialValueProblem, start: float, corners: Array) -> Array:
+    def at(self, problem: AnyInitialValueProblem, start: float, corners: Array) -> Array:
         return self.values
 
     @override
@@ -71,7 +71,7 @@ class GivenFloors(Floors):
         return problem
 
     @override
-    def met(self, problem: InitialValueProblem, times: Array, states: Array) -> None:
+    def met(self, problem: AnyInitialValueProblem, times: Array, states: Array) -> None:
         pass
 
 
@@ -97,10 +97,10 @@ class ScaledFloors(Floors):
         self.scale, self.rtol, self.least = np.maximum(scale, least), rtol, least
         self.peaks = np.zeros(len(scale))
         self.used = scale
-        self.points: list[tuple[InitialValueProblem, float, Array, float]] = []
+        self.points: list[tuple[AnyInitialValueProblem, float, Array, float]] = []
 
     @override
-    def at(self, problem: InitialValueProblem, start: float, corners: Array) -> Array:
+    def at(self, problem: AnyInitialValueProblem, start: float, corners: Array) -> Array:
         if not self.scale.all():
             times = np.union1d(np.linspace(start, corners[-1], LOOKS), corners)
             found = first_scale(problem, times.tolist())
@@ -130,7 +130,7 @@ class ScaledFloors(Floors):
         return replace(problem, derivative=rate)
 
     def _require_above_rounding(
-        self, problem: InitialValueProblem, t: float, x: Array, span: float
+        self, problem: AnyInitialValueProblem, t: float, x: Array, span: float
     ) -> None:
         with np.errstate(all="ignore"):
             inflow = _inflow(problem, t, x, np.abs(x), span)
@@ -140,7 +140,7 @@ class ScaledFloors(Floors):
             raise TooFineError(ScaledFloors(self.used, self.rtol, least))
 
     @override
-    def met(self, problem: InitialValueProblem, times: Array, states: Array) -> None:
+    def met(self, problem: AnyInitialValueProblem, times: Array, states: Array) -> None:
         self.peaks = np.maximum(self.peaks, np.abs(states).max(0))
         if len(self.points) < MOST_POINTS:
             span = float(times[-1] - times[0])
@@ -184,7 +184,7 @@ def with_scales(attempt: Callable[[Floors], Result], start: Array, rtol: float) 
     return attempt(GivenFloors(floors.floors))
 
 
-def first_scale(problem: InitialValueProblem, times: Sequence[float]) -> Array:
+def first_scale(problem: AnyInitialValueProblem, times: Sequence[float]) -> Array:
     """The scale of each state as far as the start tells it, (n,); zero for what nothing moves.
 
     Args:
@@ -202,7 +202,7 @@ def first_scale(problem: InitialValueProblem, times: Sequence[float]) -> Array:
     return np.maximum(np.abs(z), INFLOW * inflow)
 
 
-def _moved(problem: InitialValueProblem, times: Sequence[float], z: Array, span: float) -> Array:
+def _moved(problem: AnyInitialValueProblem, times: Sequence[float], z: Array, span: float) -> Array:
     """How far the rates move the states that are zero so far."""
     for t in times if not z.all() else ():
         rate = problem.rate(t, z)
@@ -213,7 +213,7 @@ def _moved(problem: InitialValueProblem, times: Sequence[float], z: Array, span:
     return np.zeros_like(z)
 
 
-def _inflow(problem: InitialValueProblem, t: float, x: Array, size: Array, span: float) -> Array:
+def _inflow(problem: AnyInitialValueProblem, t: float, x: Array, size: Array, span: float) -> Array:
     """What flows into a state, in sums that may cancel, in the time in which it relaxes.
 
     Flows that cancel within one derivative show as rounding: in how the rate moves when the state

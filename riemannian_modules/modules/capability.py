@@ -114,3 +114,17 @@ class StatedAccuracy:
     """
 
     accuracy: float
+
+
+def enclosure_of(module: object, x: Interval, u: Interval, theta: Interval) -> Enclosure:
+    """Rigorous enclosures of values and Jacobian over a batch of boxes.
+
+    Raises:
+        UnsupportedError: If the module has no exact form, so nothing about it can be proved.
+    """
+    if isinstance(module, EnclosedMap):
+        return module.enclose(x, u, theta)
+    raise UnsupportedError(
+        f"{type(module).__name__} has no rigorous enclosure, so nothing is proved about it. Write "
+        "it as a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
+    )

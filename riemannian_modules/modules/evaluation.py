@@ -6,25 +6,18 @@ Source: Griewank and Walther (2008), Evaluating Derivatives, 2nd edition, chapte
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.modules.capability import (
-    EnclosedMap,
     JointMap,
     StagedMap,
     StatedAccuracy,
     TangentMap,
 )
 from riemannian_modules.modules.differential import Differential
-from riemannian_modules.modules.enclosure import Enclosure
 from riemannian_modules.modules.module import RiemannianModule
 from riemannian_modules.spaces import Array
-
-if TYPE_CHECKING:
-    from riemannian_modules.arithmetic.interval import Interval
 
 _ROUNDING = float(np.finfo(np.float64).eps)
 
@@ -63,17 +56,3 @@ def push_forward(
 def accuracy_of(module: RiemannianModule) -> float:
     """How exactly outputs are computed, relative to their size: rounding, unless it says more."""
     return module.accuracy if isinstance(module, StatedAccuracy) else _ROUNDING
-
-
-def enclosure_of(module: RiemannianModule, x: Interval, u: Interval, theta: Interval) -> Enclosure:
-    """Rigorous enclosures of values and Jacobian over a batch of boxes.
-
-    Raises:
-        UnsupportedError: If the module has no exact form, so nothing about it can be proved.
-    """
-    if isinstance(module, EnclosedMap):
-        return module.enclose(x, u, theta)
-    raise UnsupportedError(
-        f"{type(module).__name__} has no rigorous enclosure, so nothing is proved about it. Write "
-        "it as a Flow, StepMap or StaticMap in NumPy, or of built-in modules."
-    )

@@ -19,10 +19,9 @@ from typing_extensions import override
 
 from riemannian_modules.door import require
 from riemannian_modules.errors import SignatureError
-from riemannian_modules.modules.capability import EnclosedMap, ExactForm
+from riemannian_modules.modules.capability import EnclosedMap, ExactForm, enclosure_of
 from riemannian_modules.modules.differential import Jacobian
 from riemannian_modules.modules.enclosure import Enclosure
-from riemannian_modules.modules.evaluation import enclosure_of
 from riemannian_modules.modules.module import LocalMetric, RiemannianModule, Time, equations_of
 from riemannian_modules.modules.sampling_time import checked_sampling_time
 from riemannian_modules.modules.time_input import time_ports

@@ -6,8 +6,8 @@ import numpy as np
 
 from riemannian_modules.arithmetic.interval import Interval, interval
 from riemannian_modules.errors import TraceError, UnsupportedError
+from riemannian_modules.modules.capability import enclosure_of
 from riemannian_modules.modules.enclosure import Enclosure
-from riemannian_modules.modules.evaluation import enclosure_of
 from riemannian_modules.modules.module import Point
 from riemannian_modules.spaces import Array
 from riemannian_modules.testing.subject import SLACK, Subject, check, check_close

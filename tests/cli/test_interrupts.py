@@ -87,9 +87,8 @@ def test_an_interrupted_fit_without_a_folder_says_that_nothing_is_saved(decay, m
     assert (saved, goes_on, words) == ([], False, ["fit", str(decay)])
 
 
-# The package's functions hide the modules that they are in.
 FIT, SIMULATE = (
-    importlib.import_module(f"riemannian_modules.engine.{n}") for n in ("fit", "simulate")
+    importlib.import_module(f"riemannian_modules.engine.{n}") for n in ("fitting", "simulation")
 )
 MOMENTS = {
     "as the table is read": (

@@ -289,8 +289,8 @@ JUMPING = {
 def test_a_jacobian_bounds_nothing_where_the_map_jumps_or_is_undefined(operation):
     module = traced(operation, 1)
     sides = {f"v[{i}]": (0.0, 1.0) for i in range(3)}
-    assert rm.local_rate(module, box(w=(0.5, 1.5), **sides)).factor == np.inf
-    assert rm.local_rate(module, box(w=(1.25, 1.5), **sides)).factor <= 3.001
+    assert module.contraction_rate(box(w=(0.5, 1.5), **sides)).factor == np.inf
+    assert module.contraction_rate(box(w=(1.25, 1.5), **sides)).factor <= 3.001
     none = interval(NONE, NONE)
     e = module.enclose(none, interval([0.5, 0, 0, 0], [1.5, 1, 1, 1]), none)
     assert not e.D.is_decided.any()
@@ -301,7 +301,7 @@ def test_a_jacobian_bounds_nothing_where_the_map_jumps_or_is_undefined(operation
 def test_pieces_that_join_keep_their_bound_across_the_border():
     module = traced(lambda v, w: np.where(w > 1, 2 * w - 1, w), 1)
     region = box(w=(0.5, 1.5), **{f"v[{i}]": (0.0, 1.0) for i in range(3)})
-    assert 2 <= rm.local_rate(module, region).factor <= 2.001
+    assert 2 <= module.contraction_rate(region).factor <= 2.001
 
 
 def test_an_output_that_jumps_leaves_the_rate_of_the_state():
@@ -311,7 +311,7 @@ def test_an_output_that_jumps_leaves_the_rate_of_the_state():
         def equations(self, x, u, p):
             return {"x": -2.0 * x.x}, {"y": np.sign(x.x)}
 
-    assert rm.local_rate(Switched(), box(x=(-1, 1))).rate <= -1.999
+    assert Switched().contraction_rate(box(x=(-1, 1))).rate <= -1.999
     graph = rm.chain(Switched(), rm.Affine(np.eye(1)))
     none = interval(NONE, NONE)
     e = graph.enclose(interval([-1.0], [1.0]), none, interval(graph.theta, graph.theta))

@@ -53,9 +53,9 @@ def test_the_parameters_block_of_d_may_share_its_name_with_an_input():
 def test_a_region_speaks_of_qualified_names_and_says_so():
     sides = {"state.A": (-1, 1), "state.u": (-2, 2), "input.u": (-3, 3), "parameter.A": (-4, 4)}
     with pytest.raises(RegionError, match=r"\['u'\].*known are: state\.A, state\.u"):
-        rm.local_rate(system(), box(u=(-1, 1)))
-    bound = rm.local_rate(system(), box({k: sides[k] for k in ("state.A", "input.u")}))
-    assert bound == rm.local_rate(plain(), box(x1=(-1, 1)))
+        system().contraction_rate(box(u=(-1, 1)))
+    bound = system().contraction_rate(box({k: sides[k] for k in ("state.A", "input.u")}))
+    assert bound == plain().contraction_rate(box(x1=(-1, 1)))
 
 
 class Gene(rm.Flow):

@@ -170,7 +170,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     certify.NetworkBound: lambda: certify.network_bound(network(), -np.ones(2), np.ones(2)),
     certify.TableRow: lambda: certify.network_table(certify.certify_network(network()))[0],
     certify.LogNormBound: lambda: certify.LogNormBound(-0.1),
-    certify.LipschitzBound: lambda: rm.local_rate(rm.Affine([[2.0]])),
+    certify.LipschitzBound: lambda: rm.Affine([[2.0]]).contraction_rate(),
     certify.ConservationLaw: lambda: certify.conservation_laws(Reaction())[0],
     certify.Symmetry: lambda: certify.symmetries(rm.Integrator(2))[0],
     certify.Horizontal: lambda: certify.across_laws(Reaction()),

@@ -126,7 +126,7 @@ def test_no_answer_is_shown_as_another(name):
 
 def test_a_shortened_bound_is_still_one():
     flow = rm.StateSpace([[-1.0 / 3.0]], [[0.0]], [[1.0]])
-    for bound in (rm.local_rate(flow), rm.local_rate(rm.Affine([[2.0 / 3.0]]))):
+    for bound in (flow.contraction_rate(), rm.Affine([[2.0 / 3.0]]).contraction_rate()):
         number = bound.rate if hasattr(bound, "rate") else bound.factor
         (shown,) = [float(w) for w in repr(bound).split() if w.lstrip("-")[:1].isdigit()]
         assert number <= shown <= number + 1e-5
