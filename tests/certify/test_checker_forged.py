@@ -94,6 +94,8 @@ def test_what_other_readers_would_take_in_two_ways_is_taken_by_neither(text, tmp
         gzip.compress(b""),
         b"\x1f\x8b",
     ],
+    # Bytes that hold the time would name another test in each process.
+    ids=["another encoding", "wide", "packed twice", "packed nothing", "a header alone"],
 )
 def test_bytes_that_are_no_text_are_refused(raw, tmp_path):
     path = tmp_path / "certificate.json.gz"
