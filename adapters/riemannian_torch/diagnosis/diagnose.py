@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from riemannian_modules.errors import SignatureError
 from riemannian_torch.diagnosis.diagnosis import Diagnosis, LayerDiagnosis, ScalarWriter
 from riemannian_torch.diagnosis.reasons import reasons
-from riemannian_torch.gauss_newton.direction import gram
 from riemannian_torch.gauss_newton.given_loss import Given
 from riemannian_torch.gauss_newton.groups import Group
 from riemannian_torch.gauss_newton.metric_choice import layers_of
@@ -21,6 +20,7 @@ from riemannian_torch.gauss_newton.processes import OneProcess
 from riemannian_torch.gauss_newton.recorder import tensors_of
 from riemannian_torch.gauss_newton.rows import Rows
 from riemannian_torch.gauss_newton.step_record import StepRecord
+from riemannian_torch.gauss_newton.system import System
 from riemannian_torch.training_layers import is_map_of_a_point
 
 
@@ -109,7 +109,7 @@ class DiagnosisLog:
 
 
 def _gram(rows: Mapping[Tensor, Rows], last: StepRecord) -> Tensor:
-    return gram(rows, last.scale).double().cpu()
+    return System(rows, last.scale).gram().double().cpu()
 
 
 def _spectrum(K: Tensor) -> Tensor:

@@ -93,7 +93,8 @@ def _raised(rows: OuterRows, s: Tensor) -> OuterRows:
     cotangents = d[few] / s[few.div(rows.a.shape[1], rounding_mode="floor"), None]
     raised_a = _solved(a, inputs, cotangents.square().sum(1))
     raised_d = _solved(d, cotangents, inputs.square().sum(1))
-    return OuterRows(raised_a.view_as(rows.a), raised_d.view_as(rows.d), rows.shape)
+    flat = None if rows.flat is None else (raised_a, raised_d)
+    return OuterRows(raised_a.view_as(rows.a), raised_d.view_as(rows.d), rows.shape, flat)
 
 
 def _period(N: int) -> int:

@@ -98,8 +98,8 @@ def follow(state: StepState, s: Tensor, t: Tensor) -> StepState:
     short where both found less than half of it to be right. Where a is above 2 the direction
     itself is too short, as all are that mu decides: mu, in whose inverse they grow, falls by a / 2.
     """
-    tt = number(t @ t)
-    best = state.length + number(s @ t) / where_positive(tt, tt, 1.0)
+    tt = number(t.dot(t))
+    best = state.length + number(s.dot(t)) / where_positive(tt, tt, 1.0)
     rho = where_positive(tt, best, state.rho)
     a = where_positive(rho - state.rho, state.rho, rho)
     b = where_positive(rho - state.rho, rho, state.rho)
@@ -149,9 +149,9 @@ def walked(
         trust: The largest squared size of the step in the metric, for a stride of 1.
     """
     size = at_least(size, 0.0)
-    seen = number(moved @ moved)
+    seen = number(moved.dot(moved))
     length = state.stride * at_most(root(trust / at_least(seen + state.mu * size, 1e-30)), lr)
-    predicted = length * number(s @ moved) - 0.5 * length**2 * seen
+    predicted = length * number(s.dot(moved)) - 0.5 * length**2 * seen
     return replace(state, length=length, size=size, predicted=predicted)
 
 

@@ -23,6 +23,7 @@ from riemannian_torch.gauss_newton.number import (
     where_positive,
 )
 from riemannian_torch.gauss_newton.rows import Rows
+from riemannian_torch.gauss_newton.system import System
 
 
 @final
@@ -68,31 +69,34 @@ def direction(
         momentum: beta.
         block: How many samples are solved for at a time.
     """
-    seen = [_along(rows, last, scale) for rows in systems]
+    built = [System(rows, scale) for rows in systems]
+    seen = [system.along(last) for system in built]
     t = seen[0] if len(seen) == 1 else torch.stack(seen).sum(0)
     state = follow(state, s, t)
     if block < len(s):
-        (rows,) = systems
-        return _swept(rows, state, scale, pull, last, momentum, block)
+        (system,) = built
+        return _swept(system, state, pull, last, momentum, block)
     moved, size, taken = momentum * t, momentum**2 * state.size, state.mu
     solutions: list[Tensor] = []
-    for rows, own in zip(systems, seen, strict=True):
-        right = pull - momentum * own
-        solved = solve(gram(rows, scale), state.mu, right)
+    for system, own in zip(built, seen, strict=True):
+        right = torch.sub(pull, own, alpha=momentum)
+        solved = solve(system.gram(), state.mu, right)
         if solved is None:
             return None
         v, mu = solved
         Kv = right - mu * v
-        moved, size = moved + Kv, size + number(v @ (Kv + 2.0 * momentum * own))
+        moved, size = moved + Kv, size + number(v.dot(Kv.add(own, alpha=2.0 * momentum)))
         taken = where_positive(mu - taken, mu, taken)
         solutions.append(v)
     parts: dict[Tensor, Tensor] = {}
-    for rows, v in zip(systems, solutions, strict=True):
-        weights = v * scale
-        for p, r in rows.items():
-            parts[p] = last[p] if p in last else torch.zeros_like(p, dtype=s.dtype)
-            r.combine(weights, parts[p], momentum)
-    found = Direction(parts, moved, size, replace(state, mu=taken), tuple(solutions))
+    for system, v in zip(built, solutions, strict=True):
+        for p in system.rows:
+            own = last.get(p)
+            parts[p] = torch.zeros_like(p, dtype=s.dtype) if own is None else own
+        system.combine(v, parts, momentum)
+    if taken is not state.mu:
+        state = replace(state, mu=taken)
+    found = Direction(parts, moved, size, state, tuple(solutions))
     return found if len(systems) == 1 else _not_too_far(found, pull)
 
 
@@ -109,48 +113,27 @@ def _not_too_far(found: Direction, s: Tensor) -> Direction:
 
 
 def _swept(
-    rows: Mapping[Tensor, Rows],
+    system: System,
     state: StepState,
-    scale: Tensor,
     pull: Tensor,
     last: Mapping[Tensor, Tensor],
     momentum: float,
     block: int,
 ) -> Direction | None:
     """One sweep over the blocks, each of which solves for what is left before it."""
-    parts = {
-        p: momentum * last[p] if p in last else torch.zeros_like(p, dtype=scale.dtype) for p in rows
-    }
+    rows, dtype = system.rows, pull.dtype
+    parts = {p: momentum * last[p] if p in last else torch.zeros_like(p, dtype=dtype) for p in rows}
     mu, solutions = state.mu, list[Tensor]()
-    for start in range(0, len(scale), block):
+    for start in range(0, len(pull), block):
         here = slice(start, start + block)
-        own = {p: r.part(here) for p, r in rows.items()}
-        left = pull[here] - _along(own, parts, scale[here])
-        solved = solve(gram(own, scale[here]), mu, left)
+        own = system.part(here)
+        left = pull[here] - own.along(parts)
+        solved = solve(own.gram(), mu, left)
         if solved is None:
             return None
         v, mu = solved
         solutions.append(v)
-        weights = v * scale[here]
-        for p, r in own.items():
-            r.combine(weights, parts[p], 1.0)
+        own.combine(v, parts, 1.0)
     size = number(torch.stack([r.size(parts[p]) for p, r in rows.items()]).sum())
-    moved = _along(rows, parts, scale)
+    moved = system.along(parts)
     return Direction(parts, moved, size, replace(state, mu=mu), (torch.cat(solutions),))
-
-
-def gram(rows: Mapping[Tensor, Rows], scale: Tensor) -> Tensor:
-    """``U^T U``, (B, B)."""
-    products = scale.new_zeros(len(scale), len(scale))
-    for r in rows.values():
-        r.add_gram(products)
-    return products.mul_(scale[:, None]).mul_(scale)
-
-
-def _along(rows: Mapping[Tensor, Rows], parts: Mapping[Tensor, Tensor], scale: Tensor) -> Tensor:
-    """``U^T P``, (B,)."""
-    t = torch.zeros_like(scale)
-    for p, r in rows.items():
-        if p in parts:
-            r.add_along(parts[p], t)
-    return t.mul_(scale)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.joined_rows import added
-from riemannian_torch.gauss_newton.number import Scalar
+from riemannian_torch.gauss_newton.number import Scalar, at_least, number, root
 from riemannian_torch.gauss_newton.output_loss import OutputLoss
 from riemannian_torch.gauss_newton.recorder import LossCall, ModelCall, Pass
 from riemannian_torch.gauss_newton.rows import Rows
@@ -68,9 +68,9 @@ def coefficients(groups: Sequence[Group], c: Scalar) -> tuple[Tensor, Tensor]:
         shares = joined([g.shares for g in groups])
         s = torch.where((excess < 0) | excess.isnan(), torch.nan, shares)
         return torch.ones_like(s), s
-    # A loss below 0 has no root, and maximum keeps its NaN.
-    least = excess.mean().mul_(_LEAST_LOSS).clamp_min_(1e-30)
-    s = torch.maximum((excess * (2.0 / c)).sqrt_(), (least * (2.0 / c)).sqrt_())
+    # A loss below 0 has no root, and clamping keeps its NaN.
+    least = at_least(_LEAST_LOSS * number(excess.mean()), 1e-30)
+    s = (excess * (2.0 / c)).sqrt_().clamp_min_(root(least * (2.0 / c)))
     return s.reciprocal(), s
 
 
@@ -135,7 +135,8 @@ def sum_by_sample(parts: Sequence[Tensor], count: int, axis: int) -> Tensor:
     """The sums (count,) of all that belongs to each sample."""
     if len(parts) == 1 and parts[0].shape == (count,):
         return parts[0]
-    return torch.stack([by_sample(part, count, axis).sum(1) for part in parts]).sum(0)
+    sums = [by_sample(part, count, axis).sum(1) for part in parts]
+    return sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
 
 
 def by_sample(x: Tensor, count: int, axis: int) -> Tensor:

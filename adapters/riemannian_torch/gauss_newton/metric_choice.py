@@ -8,7 +8,7 @@ Source: Pehle and Slotine, arXiv:2603.03610 (THEORY section 4).
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -23,7 +23,9 @@ class StepMetric(abc.ABC):
     """A metric on the parameters of a model, made of columns that the samples give."""
 
     @abc.abstractmethod
-    def systems(self, rows: Mapping[Tensor, Rows], model: nn.Module) -> list[dict[Tensor, Rows]]:
+    def systems(
+        self, rows: Mapping[Tensor, Rows], model: nn.Module
+    ) -> Sequence[Mapping[Tensor, Rows]]:
         """The parameters that are solved for together."""
 
 
@@ -33,8 +35,10 @@ class ResidualMetric(StepMetric):
     """One column a sample, along its own residual, joint over all layers; cheap at any size."""
 
     @override
-    def systems(self, rows: Mapping[Tensor, Rows], model: nn.Module) -> list[dict[Tensor, Rows]]:
-        return [dict(rows)]
+    def systems(
+        self, rows: Mapping[Tensor, Rows], model: nn.Module
+    ) -> Sequence[Mapping[Tensor, Rows]]:
+        return [rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,10 @@ class JointMetric(ExactMetric):
     """
 
     @override
-    def systems(self, rows: Mapping[Tensor, Rows], model: nn.Module) -> list[dict[Tensor, Rows]]:
-        return [dict(rows)]
+    def systems(
+        self, rows: Mapping[Tensor, Rows], model: nn.Module
+    ) -> Sequence[Mapping[Tensor, Rows]]:
+        return [rows]
 
 
 @final
@@ -86,7 +92,9 @@ class LayerMetric(ExactMetric):
     """
 
     @override
-    def systems(self, rows: Mapping[Tensor, Rows], model: nn.Module) -> list[dict[Tensor, Rows]]:
+    def systems(
+        self, rows: Mapping[Tensor, Rows], model: nn.Module
+    ) -> Sequence[Mapping[Tensor, Rows]]:
         return list(layers_of(rows, model).values())
 
 

@@ -211,11 +211,10 @@ class GaussNewton(torch.optim.Optimizer):
         if scale_of_gradients is not None:
             shares = joined([g.shares for g in groups])
             pull = s * clipping(rows, shares, scale_of_gradients.factor, processes)
-        last = {p: self.state[p]["direction"] for p in rows if "direction" in self.state[p]}
+        last = {p: own["direction"] for p in rows if "direction" in (own := self.state[p])}
         self.plan = self._planned(rows, groups)
         used = in_base(outer_products(rows), s) if self.plan.has_base else rows
-        kept = {p: processes.part(r, p) for p, r in used.items()}
-        systems = self.metric.systems(kept, self.model)
+        systems = self.metric.systems(processes.parts(used), self.model)
         step = direction(systems, state, scale, s, pull, last, self.momentum, self.plan.block)
         if step is None:
             self._skip(groups)
@@ -278,13 +277,12 @@ class GaussNewton(torch.optim.Optimizer):
             self._state = StepState(self.damping)
         return self._state
 
-    def _rows(self, groups: Sequence[Group]) -> dict[Tensor, Rows]:
-        rows: dict[Tensor, Rows] = {}
+    def _rows(self, groups: Sequence[Group]) -> Mapping[Tensor, Rows]:
+        rows: Mapping[Tensor, Rows] = {}
         if len(groups) == 1:
-            own = groups[0].rows
-            rows = {p: own[p] for p in self._parameters if p in own}
+            rows = groups[0].rows
         else:
-            counts = [g.count for g in groups]
+            rows, counts = {}, [g.count for g in groups]
             for p in self._parameters:
                 given = [g.rows.get(p) for g in groups]
                 if any(r is not None for r in given):
@@ -303,19 +301,19 @@ class GaussNewton(torch.optim.Optimizer):
         for group in self.param_groups:
             length = share * group["lr"]
             for p in group["params"]:
-                own = self.state[p]
-                if p in step.parts:
-                    own["direction"] = step.parts[p]
+                own, part = self.state[p], step.parts.get(p)
+                if part is not None:
+                    own["direction"] = part
                 elif "direction" in own and p.requires_grad:
-                    own["direction"].mul_(self.momentum)
+                    part = own["direction"].mul_(self.momentum)
                 else:
                     continue
                 if group["weight_decay"]:
                     p.mul_(1.0 - length * group["weight_decay"])
                 if isinstance(length, Tensor):
-                    p.addcmul_(own["direction"], length, value=-1.0)
+                    p.addcmul_(part, length, value=-1.0)
                 else:
-                    p.add_(own["direction"], alpha=-length)
+                    p.add_(part, alpha=-length)
 
     def _skip(self, groups: Sequence[Group]) -> None:
         """Say why no step can be taken; directions stay as they are."""

@@ -126,14 +126,19 @@ class Categorical(OutputLoss):
 @final
 @dataclass(frozen=True, eq=False)
 class Labelled(OutputLoss):
-    """`Categorical` where all of a sample's mass (B, ...) is on one label: no (B, C) is formed."""
+    """`Categorical` where all of a sample's mass (B, ...) is on one label: no (B, C) is formed.
+
+    The mass is 0 where the label is ``ignored``.
+    """
 
     label: Tensor
     mass: Tensor
+    ignored: int
 
     @override
     def excess(self, f: Tensor) -> Tensor:
-        return self.mass * F.cross_entropy(f, self.label, reduction="none")
+        each = F.cross_entropy(f, self.label, ignore_index=self.ignored, reduction="none")
+        return each.mul_(self.mass)
 
     @override
     def curvature(self, f: Tensor, df: Tensor) -> Tensor:
@@ -145,7 +150,8 @@ class Labelled(OutputLoss):
 
     @override
     def coefficients(self, f: Tensor) -> Tensor:
-        chosen = torch.zeros_like(f).scatter_(1, self.label.unsqueeze(1), 1.0)
+        label = torch.where(self.label == self.ignored, 0, self.label)
+        chosen = torch.zeros_like(f).scatter_(1, label.unsqueeze(1), 1.0)
         return Categorical(chosen * self.mass.unsqueeze(1)).coefficients(f)
 
 
@@ -177,18 +183,18 @@ class Bernoulli(Separable):
 @final
 @dataclass(frozen=True, eq=False)
 class Squares(Separable):
-    """``h (f - target)^2 / 2`` with precisions h; G is the Hessian."""
+    """``h (f - target)^2 / 2`` with precisions h, or one for all; G is the Hessian."""
 
     target: Tensor
-    precision: Tensor
+    precision: Tensor | float
 
     @override
     def excess(self, f: Tensor) -> Tensor:
-        return 0.5 * self.precision * (f - self.target) ** 2
+        return (f - self.target).square_().mul_(0.5 * self.precision)
 
     @override
     def diagonal(self, f: Tensor) -> Tensor:
-        return self.precision
+        return torch.as_tensor(self.precision, dtype=f.dtype, device=f.device)
 
     @override
     def slope(self, f: Tensor) -> Tensor:
@@ -252,14 +258,15 @@ def _cross_entropy(criterion: nn.CrossEntropyLoss, f: Tensor, target: Tensor) ->
         masses = ((1 - smoothing) * target + smoothing / classes) * by_class
         return Categorical(masses * _share(criterion, f.numel() / classes))
     kept = target != criterion.ignore_index
-    label = torch.where(kept, target, 0)
-    mass = kept.to(f.dtype) if weight is None else weight[label] * kept
-    share = _share(criterion, mass.sum())
+    mass = kept.to(f.dtype)
+    if weight is not None:
+        mass = mass * weight[torch.where(kept, target, 0)]
+    total = 1.0 if criterion.reduction == "sum" else mass.sum()
     if not smoothing:
-        return Labelled(label, mass * share)
-    one_hot = F.one_hot(label, classes).movedim(-1, 1).to(f.dtype)
+        return Labelled(target, mass / total, criterion.ignore_index)
+    one_hot = F.one_hot(torch.where(kept, target, 0), classes).movedim(-1, 1).to(f.dtype)
     masses = ((1 - smoothing) * one_hot + smoothing / classes) * by_class
-    return Categorical(masses * kept.unsqueeze(1) * share)
+    return Categorical(masses * kept.unsqueeze(1) / total)
 
 
 def _negative_log_likelihood(criterion: nn.NLLLoss, f: Tensor, target: Tensor) -> OutputLoss:
@@ -280,8 +287,9 @@ def _bernoulli(criterion: nn.BCEWithLogitsLoss, f: Tensor, target: Tensor) -> Ou
 
 
 def _squares(criterion: nn.MSELoss, f: Tensor, target: Tensor) -> OutputLoss:
-    target = target.expand(torch.broadcast_shapes(f.shape, target.shape))
-    return Squares(target, f.new_tensor(2 * _share(criterion, target.numel())))
+    if target.shape != f.shape:
+        target = target.expand(torch.broadcast_shapes(f.shape, target.shape))
+    return Squares(target, 2.0 * _share(criterion, target.numel()))
 
 
 def _huber(criterion: nn.HuberLoss, f: Tensor, target: Tensor) -> OutputLoss:

@@ -61,6 +61,10 @@ class Processes(abc.ABC):
     def part(self, rows: Rows, parameter: Tensor) -> Rows:
         """The rows for directions that are kept as the parameter is."""
 
+    def parts(self, rows: Mapping[Tensor, Rows]) -> Mapping[Tensor, Rows]:
+        """`part` of each parameter's rows."""
+        return {p: self.part(r, p) for p, r in rows.items()}
+
     @abc.abstractmethod
     def inner(self, x: Tensor, y: Tensor) -> Tensor:
         """``<x, y>`` of two tensors that are kept as a parameter is."""
@@ -98,6 +102,10 @@ class _WholeParameters(Processes):
 
     @override
     def part(self, rows: Rows, parameter: Tensor) -> Rows:
+        return rows
+
+    @override
+    def parts(self, rows: Mapping[Tensor, Rows]) -> Mapping[Tensor, Rows]:
         return rows
 
     @override

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
@@ -42,6 +42,9 @@ class ModelCall:
 
     def count(self, axis: int) -> int:
         """How many samples it took; 0 where nothing tells."""
+        first = self.arguments[0] if self.arguments else None
+        if type(first) is Tensor and first.ndim > axis:  # the usual case, and the quick one
+            return first.shape[axis]
         for x in tensors_of((self.arguments, self.named, self.outputs)):
             if x.ndim > axis:
                 return x.shape[axis]
@@ -131,10 +134,10 @@ class Recorder:
     ) -> None:
         own: dict[int, Tensor] = {id(p): p for p in parameters}
         self.watch = Watch(own, _Hook(self, "_used"))
-        self.is_paused = False
+        self.is_paused, self._is_compiled = False, hasattr(model, "_orig_mod")
         self._on_loss, self._on_backward = on_loss, on_backward
         self._record, self._passes = Record(), list[_Backward]()
-        self._watching: list[tuple[bool, ExitStack]] = []
+        self._watching: list[AbstractContextManager[Any] | None] = []
         # Processes go on adding to their handles, which are removed with the others.
         self._handles = follow(own, _Hook(self, "_reached"))
         self._handles += [
@@ -164,24 +167,27 @@ class Recorder:
         self._record.uses.append(use)
 
     def _enter(
-        self, model: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any]
+        self, _model: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any]
     ) -> None:
-        watching = torch.is_grad_enabled() and not self.is_paused
-        watched = ExitStack()
-        if watching:
-            if hasattr(model, "_orig_mod"):
-                # A compiled model runs as it was written: what is fused cannot be watched.
-                watched.enter_context(torch.compiler.set_stance("force_eager"))
-            self.watch.begin(tensors_of((arguments, named)))
-            watched.enter_context(self.watch)
-        self._watching.append((watching, watched))
+        if self.is_paused or not torch.is_grad_enabled():
+            self._watching.append(None)
+            return
+        watched: AbstractContextManager[Any] = self.watch
+        if self._is_compiled:
+            # A compiled model runs as it was written: what is fused cannot be watched.
+            watched = ExitStack()
+            watched.enter_context(torch.compiler.set_stance("force_eager"))
+            watched.push(self.watch)
+        self.watch.begin(tensors_of((arguments, named)))
+        self.watch.__enter__()
+        self._watching.append(watched)
 
     def _leave(
         self, _model: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any], result: Any
     ) -> None:
-        watching, watched = self._watching.pop()
-        watched.close()
-        if watching:
+        watched = self._watching.pop()
+        if watched is not None:
+            watched.__exit__(None, None, None)
             outputs = [o for o in tensors_of(result) if o.requires_grad]
             self.watch.end(outputs)
             uses = [Use(no_parameters, (), {}, get_gradient_edge(o)) for o in outputs]

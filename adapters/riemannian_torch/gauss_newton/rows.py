@@ -36,11 +36,7 @@ class Rows(abc.ABC):
     def combined(self, v: Tensor) -> Tensor:
         """``sum_b v_b U_b`` in the parameter's shape, for v (B,)."""
 
-    # The same three in place: a step of a small network costs as much as it has operations.
-
-    def add_gram(self, K: Tensor) -> None:
-        """``K += gram()``."""
-        K.add_(self.gram())
+    # Two of them in place: a step of a small network costs as much as it has operations.
 
     def add_along(self, direction: Tensor, t: Tensor) -> None:
         """``t += along(direction)``."""
@@ -201,11 +197,13 @@ class OuterRows(WeightRows):
 
     ``shape`` is the parameter's, of q p numbers; a kernel has more axes than two. Several columns
     of each sample share its inputs: d is (k B, T, q) then, with the samples inside.
+    Who has them without an axis of places, (B, p) and (B, q), gives them as ``flat`` too.
     """
 
     a: Tensor
     d: Tensor
     shape: torch.Size
+    flat: tuple[Tensor, Tensor] | None = None
 
     @property
     @override
@@ -233,11 +231,15 @@ class OuterRows(WeightRows):
         """(k B, ...) as (k, B, ...)."""
         return x.unflatten(0, (-1, len(self.a)))
 
-    @cached_property
+    @property
     def one_place(self) -> tuple[Tensor, Tensor] | None:
         """``(a, d)``, (B, p) and (B, q), where a sample has one place and one column."""
-        (N, T, _), (B, *_) = self.d.shape, self.a.shape
-        return (self.a[:, 0], self.d[:, 0]) if N == B and T == len(self.shape) - 1 == 1 else None
+        if self.flat is not None:
+            return self.flat
+        a, d = self.a, self.d
+        if d.shape[1] == 1 and len(self.shape) == 2 and d.shape[0] == a.shape[0]:
+            return a[:, 0], d[:, 0]
+        return None
 
     @property
     def own_inputs(self) -> OuterRows:
@@ -258,7 +260,7 @@ class OuterRows(WeightRows):
     @cached_property
     def gram_of_cotangents(self) -> Tensor:
         """``d_bt . d_cu`` of all pairs of places, (B T, B T)."""
-        d = self.d.flatten(0, 1) if self.one_place is None else self.one_place[1]
+        d = self.d.flatten(0, 1)
         return d @ d.T
 
     @override
@@ -271,30 +273,6 @@ class OuterRows(WeightRows):
         weighted = self._by_column(self.d * v[:, None, None])
         weighted = weighted[0] if len(weighted) == 1 else weighted.sum(0)
         return (weighted.flatten(0, 1).T @ self.a.flatten(0, 1)).view(self.shape)
-
-    @override
-    def add_gram(self, K: Tensor) -> None:
-        if self.one_place is None:
-            super().add_gram(K)
-        else:
-            a, _ = self.one_place
-            K.addcmul_(a @ a.T, self.gram_of_cotangents)
-
-    @override
-    def add_along(self, direction: Tensor, t: Tensor) -> None:
-        if self.one_place is None:
-            super().add_along(direction, t)
-        else:
-            a, d = self.one_place
-            t.add_((d @ direction).mul_(a).sum(1))
-
-    @override
-    def combine(self, v: Tensor, P: Tensor, kept: float) -> None:
-        if self.one_place is None:
-            super().combine(v, P, kept)
-        else:
-            a, d = self.one_place
-            P.addmm_((d * v[:, None]).T, a, beta=kept)
 
     @override
     def formed(self) -> DenseRows:

@@ -48,7 +48,7 @@ class TransientRows(WrappedRows):
         return 3
 
 
-def within_memory(rows: Mapping[Tensor, Rows]) -> dict[Tensor, Rows]:
+def within_memory(rows: Mapping[Tensor, Rows]) -> Mapping[Tensor, Rows]:
     """The rows of each parameter, of which those that do not fit are formed in parts.
 
     Keeping rows of T places saves two products of as many operations as T times their numbers, so
@@ -56,7 +56,7 @@ def within_memory(rows: Mapping[Tensor, Rows]) -> dict[Tensor, Rows]:
     """
     weights = {p: r for p, r in rows.items() if isinstance(r, WeightRows)}
     if not any(r.is_formed for r in weights.values()):
-        return dict(rows)
+        return rows
     left = PART + _BATCHES * sum(r.a.numel() + r.d.numel() for r in weights.values())
     found = dict(rows)
     for p, r in sorted(weights.items(), key=lambda pair: -pair[1].d.shape[1]):

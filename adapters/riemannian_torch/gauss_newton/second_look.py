@@ -56,7 +56,7 @@ class SecondLook:
 
     def _cut(self, call: ModelCall) -> Callable[[Any], Any]:
         whole = call.count(self.axis)
-        some = replace(self, count=max(1, self.count))  # no model takes an empty batch
+        some = self if self.count else replace(self, count=1)  # no model takes an empty batch
 
         def cut(a: Any) -> Any:
             has_samples = isinstance(a, Tensor) and a.ndim > self.axis
@@ -105,7 +105,8 @@ def looks_at(
     for group in groups:
         here = min(left - group.here.start, len(group.here))
         if here > 0 or processes.call_together:
-            looks.append((group, replace(look, count=max(here, 0))))
+            own = look if here == look.count else replace(look, count=max(here, 0))
+            looks.append((group, own))
         left -= group.count
     return looks
 

@@ -57,6 +57,11 @@ class Samples:
         x = self.first(x, leading)
         return x.reshape(self.count, -1, *x.shape[x.ndim - features :]).to(self.dtype)
 
+    def are_rows_of(self, x: Tensor) -> bool:
+        """Whether ``x`` is a matrix with a row for each sample, in the metric's type."""
+        of_samples = x.ndim == 2 and self.axis == 0 and x.shape[0] == self.count
+        return of_samples and x.dtype == self.dtype
+
     def first(self, x: Tensor, leading: int) -> Tensor:
         """``x`` with the samples' axis in front, where ``leading`` axes are no features.
 
@@ -69,10 +74,9 @@ class Samples:
         return x.movedim(self.axis, 0)
 
 
-def _linear(
-    s: Samples, d: Tensor, a: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> FoundRows:
-    rows = OuterRows(s.places(a, 1), s.places(d, 1), weight.shape)
+def _linear(s: Samples, d: Tensor, a: Tensor, weight: Tensor, bias: Tensor | None = None) -> FoundRows:
+    flat = (a, d) if s.are_rows_of(a) and s.are_rows_of(d) else None
+    rows = OuterRows(s.places(a, 1), s.places(d, 1), weight.shape, flat)
     yield weight, rows
     if bias is not None:
         yield bias, BiasRows(rows)

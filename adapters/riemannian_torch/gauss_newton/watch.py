@@ -97,6 +97,9 @@ def _versions(arguments: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _is_value(argument: Any) -> bool:
+    kind = type(argument)  # of the usual ones, whose classes torch would ask
+    if kind is Tensor or kind is nn.Parameter or argument is None:
+        return kind is Tensor
     return isinstance(argument, Tensor) and not isinstance(argument, nn.Parameter)
 
 
@@ -196,7 +199,9 @@ class Watch(TorchFunctionMode):
         return Product.apply(input, weight, bias, False, self)
 
     def _kept(self, argument: Any) -> Any:
-        return argument.detach() if _is_value(argument) else self._own.get(id(argument), argument)
+        if not _is_value(argument):
+            return self._own.get(id(argument), argument)
+        return argument.detach() if argument.requires_grad else argument
 
     def product(self, result: Tensor, x: Tensor, weight: Tensor, is_adjoint: bool) -> None:
         """Note a product down that a derivative has made."""
@@ -207,8 +212,9 @@ class Watch(TorchFunctionMode):
     def _found(
         self, reader: RowReader, result: Tensor, args: tuple[Any, ...], named: Mapping[str, Any]
     ) -> None:
-        arguments = tuple(map(self._kept, args))
-        named = {k: self._kept(a) for k, a in named.items()}
+        arguments = tuple([self._kept(a) for a in args])
+        if named:
+            named = {k: self._kept(a) for k, a in named.items()}
         use = Use(reader, arguments, named, get_gradient_edge(result), self._axis)
         if self.weights_wanted:
             result.register_hook(use.note)
