@@ -117,7 +117,9 @@ def _solved(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
     H = weight.sqrt()[:, None] * y
     S = H @ H.T
     c = (_SPREAD / y.shape[1] * S.diagonal().sum()).clamp_min(1e-30)  # any unit of h will do
-    # (I + H^T H / c)^-1 = I - H^T (c I + H H^T)^-1 H, and c I + H H^T is SPD: it has a factor.
+    # (I + H^T H / c)^-1 = I - H^T (c I + H H^T)^-1 H, and c I + H H^T = L L^T is SPD.
     S.diagonal().add_(c)
-    factor = torch.linalg.cholesky_ex(S).L
-    return torch.addmm(x, x @ H.T, torch.cholesky_solve(H, factor), alpha=-1.0)
+    L = torch.linalg.cholesky_ex(S).L
+    # With Y = L^-1 H; solved for Y^T, whose columns lie in memory as the solver wants them.
+    Y_T = torch.linalg.solve_triangular(L.mT, H.mT, upper=True, left=False)
+    return torch.addmm(x, x @ Y_T, Y_T.mT, alpha=-1.0)

@@ -16,6 +16,7 @@ from riemannian_torch.gauss_newton.output_loss import OutputLoss
 from riemannian_torch.gauss_newton.recorder import LossCall, ModelCall, Pass
 from riemannian_torch.gauss_newton.rows import Rows
 from riemannian_torch.gauss_newton.uses import Samples
+from riemannian_torch.gauss_newton.watch import no_parameters
 
 _LEAST_LOSS = 1e-7  # of a sample, relative to the mean: below, its row is as good as zero
 
@@ -95,12 +96,17 @@ def groups_of(found: Pass, own: set[Tensor], axis: int, dtype: torch.dtype) -> I
     losses: dict[int, list[tuple[LossCall, Tensor, OutputLoss, Tensor]]] = {}
     for call in found.losses:
         f, parts = call.parts()
-        excess = parts.excess(f) * weight_of(call)
+        excess = parts.excess(f)
+        if not call.is_minimised:
+            excess = excess * weight_of(call)
         losses.setdefault(count_of(excess.shape, sizes, axis), []).append((call, f, parts, excess))
-    rows: dict[int, dict[Tensor, list[Rows]]] = {count: {} for count in losses}
-    samples = {count: Samples(count, axis, dtype) for count in losses}
+    counts = list(losses)
+    rows: dict[int, dict[Tensor, list[Rows]]] = {count: {} for count in counts}
+    samples = {count: Samples(count, axis, dtype) for count in counts}
     for use, d in found.cotangents.items():
-        count = _matching(d, list(losses), axis)
+        if use.reader is no_parameters:
+            continue
+        count = counts[0] if len(counts) == 1 else _matching(d, counts, axis)
         for parameter, given in use.rows(samples[count], d):
             if parameter in own and parameter.requires_grad:
                 rows[count].setdefault(parameter, []).append(given)
@@ -183,8 +189,6 @@ def count_of(shape: torch.Size, sizes: Sequence[int], axis: int) -> int:
 
 def _matching(d: Tensor, counts: Sequence[int], axis: int) -> int:
     """The samples that a layer was called with."""
-    if len(counts) == 1:
-        return counts[0]
     fitting = [n for n in counts if d.ndim > axis and d.shape[axis] == n]
     if len(fitting) != 1:
         raise UnsupportedError(

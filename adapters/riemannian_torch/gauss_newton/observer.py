@@ -69,6 +69,7 @@ class ModelObserver:
             if watch.missed:  # once: from now on its derivatives are followed
                 watch.derivatives = True
                 returned = self._called(closure)
+            watch.let_go()  # the derivatives that follow are taken here
             record = self.recorder.taken()
             loss = _minimised(returned, record)
             _weigh(loss, record.losses)
@@ -323,7 +324,7 @@ def _kind(value: Any) -> str:
 def _weigh(loss: Tensor, calls: Sequence[LossCall]) -> None:
     """Tell each call by what the minimised loss multiplies its value."""
     if len(calls) == 1 and calls[0].value is loss:
-        calls[0].weight = torch.ones_like(loss)
+        calls[0].weight, calls[0].is_minimised = torch.ones_like(loss), True
         return
     values = [c.value for c in calls]
     weights = torch.autograd.grad(loss, values, retain_graph=True, allow_unused=True)

@@ -62,6 +62,7 @@ class LossCall:
         parts: The outputs without their graph, and what each entry of them adds to the loss.
         weight: What the minimised loss multiplies the value by; None until it is known.
         slope: The derivative of the value in the outputs, where it is known.
+        is_minimised: Whether the value itself is what is minimised: its weight is 1.
     """
 
     value: Tensor
@@ -69,6 +70,7 @@ class LossCall:
     parts: Callable[[], tuple[Tensor, OutputLoss]]
     weight: Tensor | None = None
     slope: Tensor | None = None
+    is_minimised: bool = False
 
 
 @final
@@ -153,6 +155,7 @@ class Recorder:
         """Forget what was noted down."""
         self._record, self._passes = Record(), []
         self.watch.missed = False
+        self.watch.let_go()
 
     def taken(self) -> Record:
         """The calls since the last backward pass, which are forgotten here."""

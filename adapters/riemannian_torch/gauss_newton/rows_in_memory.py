@@ -54,9 +54,9 @@ def within_memory(rows: Mapping[Tensor, Rows]) -> Mapping[Tensor, Rows]:
     Keeping rows of T places saves two products of as many operations as T times their numbers, so
     those of the most places are kept first.
     """
-    weights = {p: r for p, r in rows.items() if isinstance(r, WeightRows)}
-    if not any(r.is_formed for r in weights.values()):
+    if not any(isinstance(r, WeightRows) and r.is_formed for r in rows.values()):
         return rows
+    weights = {p: r for p, r in rows.items() if isinstance(r, WeightRows)}
     left = PART + _BATCHES * sum(r.a.numel() + r.d.numel() for r in weights.values())
     found = dict(rows)
     for p, r in sorted(weights.items(), key=lambda pair: -pair[1].d.shape[1]):

@@ -16,19 +16,24 @@ from torch.nn import functional as F
 
 # (gates of the input, gates of the state, state) -> new state
 Cell: TypeAlias = Callable[[Tensor, Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
+# F.linear, noted down; a cell's other operations have no parameters
+Linear: TypeAlias = Callable[..., Tensor]
 
 
 def _lstm_cell(by_input: Tensor, by_state: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    i, f, g, o = (by_input + by_state).chunk(4, -1)
-    c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
+    gates = by_input + by_state
+    size = gates.shape[-1] // 4
+    both, g, o = gates.split([2 * size, size, size], -1)
+    i, f = torch.sigmoid(both).chunk(2, -1)
+    c = torch.addcmul(f * state[1], i, torch.tanh(g))
     return torch.sigmoid(o) * torch.tanh(c), c
 
 
 def _gru_cell(by_input: Tensor, by_state: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    (r, z, n), (hr, hz, hn) = by_input.chunk(3, -1), by_state.chunk(3, -1)
-    z = torch.sigmoid(z + hz)
-    n = torch.tanh(n + torch.sigmoid(r + hr) * hn)
-    return ((1 - z) * n + z * state[0],)
+    size = by_input.shape[-1] // 3
+    (both, n), (h_both, hn) = (by.split([2 * size, size], -1) for by in (by_input, by_state))
+    r, z = torch.sigmoid(both + h_both).chunk(2, -1)
+    return (torch.tanh(torch.addcmul(n, r, hn)).lerp(state[0], z),)
 
 
 def _tanh_cell(by_input: Tensor, by_state: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -47,11 +52,11 @@ def _one_step(cell: Cell) -> Callable[..., Any]:
     """A cell as torch's function of the same name takes its arguments."""
 
     def step(
-        x: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor,
+        linear: Linear, x: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor,
         b_ih: Tensor | None = None, b_hh: Tensor | None = None,
     ) -> Any:  # fmt: skip
         state = _states(hx)
-        new = cell(F.linear(x, w_ih, b_ih), F.linear(state[0], w_hh, b_hh), state)
+        new = cell(linear(x, w_ih, b_ih), linear(state[0], w_hh, b_hh), state)
         h, *rest = new
         return (h, *rest) if rest else h
 
@@ -62,8 +67,8 @@ def _recurrent(cell: Cell) -> Callable[..., Any]:
     """Layers of cells over sequences, as torch's fused functions take their arguments."""
 
     def run(
-        x: Tensor, hx: Any, weights: Sequence[Tensor], has_biases: bool, layers: int,
-        dropout: float, training: bool, bidirectional: bool, batch_first: bool,
+        linear: Linear, x: Tensor, hx: Any, weights: Sequence[Tensor], has_biases: bool,
+        layers: int, dropout: float, training: bool, bidirectional: bool, batch_first: bool,
     ) -> Any:  # fmt: skip
         x = x if batch_first else x.transpose(0, 1)
         states = _states(hx)
@@ -78,8 +83,8 @@ def _recurrent(cell: Cell) -> Callable[..., Any]:
                 biases = (own[2], own[3]) if has_biases else (None, None)
                 projection = own[-1] if each in (3, 5) else None
                 y, state = _over_time(
-                    cell, x, tuple(s[k] for s in states), own[0], own[1], biases, projection,
-                    backward=way == 1,
+                    linear, cell, x, tuple(s[k] for s in states), own[0], own[1], biases,
+                    projection, backward=way == 1,
                 )  # fmt: skip
                 outputs.append(y)
                 last.append(state)
@@ -93,17 +98,17 @@ def _recurrent(cell: Cell) -> Callable[..., Any]:
 
 
 def _over_time(
-    cell: Cell, x: Tensor, state: tuple[Tensor, ...], w_ih: Tensor, w_hh: Tensor,
+    linear: Linear, cell: Cell, x: Tensor, state: tuple[Tensor, ...], w_ih: Tensor, w_hh: Tensor,
     biases: tuple[Tensor | None, Tensor | None], projection: Tensor | None, *, backward: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
     """One layer one way: all outputs (B, T, h) and the last state."""
-    by_input = F.linear(x, w_ih, biases[0])
+    by_input = linear(x, w_ih, biases[0]).unbind(1)
     T = x.shape[1]
-    outputs: list[Tensor] = [by_input] * T
+    outputs = list(by_input)
     for t in reversed(range(T)) if backward else range(T):
-        state = cell(by_input[:, t], F.linear(state[0], w_hh, biases[1]), state)
+        state = cell(by_input[t], linear(state[0], w_hh, biases[1]), state)
         if projection is not None:
-            state = (F.linear(state[0], projection), *state[1:])
+            state = (linear(state[0], projection), *state[1:])
         outputs[t] = state[0]
     return torch.stack(outputs, 1), state
 
@@ -116,15 +121,19 @@ def _looked_into(function: Any) -> Any:
     )
 
 
-# What is called instead, and the axis of the samples inside; None where it is the model's own.
-UNFUSED: Mapping[Any, tuple[Callable[..., Any], int | None]] = {
-    torch.lstm: (_recurrent(_lstm_cell), 0),
-    torch.gru: (_recurrent(_gru_cell), 0),
-    torch.rnn_tanh: (_recurrent(_tanh_cell), 0),
-    torch.rnn_relu: (_recurrent(_relu_cell), 0),
-    torch.lstm_cell: (_one_step(_lstm_cell), 0),
-    torch.gru_cell: (_one_step(_gru_cell), 0),
-    torch.rnn_tanh_cell: (_one_step(_tanh_cell), 0),
-    torch.rnn_relu_cell: (_one_step(_relu_cell), 0),
+# What is called instead, with a noted F.linear before the arguments: recurrent networks, whose
+# samples are on axis 0 inside.
+RECURRENT: Mapping[Any, Callable[..., Any]] = {
+    torch.lstm: _recurrent(_lstm_cell),
+    torch.gru: _recurrent(_gru_cell),
+    torch.rnn_tanh: _recurrent(_tanh_cell),
+    torch.rnn_relu: _recurrent(_relu_cell),
+    torch.lstm_cell: _one_step(_lstm_cell),
+    torch.gru_cell: _one_step(_gru_cell),
+    torch.rnn_tanh_cell: _one_step(_tanh_cell),
+    torch.rnn_relu_cell: _one_step(_relu_cell),
+}
+# The same, watched as the model is, and the axis of the samples inside.
+UNFUSED: Mapping[Any, tuple[Callable[..., Any], int]] = {
     F.multi_head_attention_forward: (_looked_into(F.multi_head_attention_forward), 1),
 }

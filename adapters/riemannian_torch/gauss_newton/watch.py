@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 from typing_extensions import override
 
 from riemannian_modules.errors import UnsupportedError
 from riemannian_torch.gauss_newton.product import Product
 from riemannian_torch.gauss_newton.rows import Rows
-from riemannian_torch.gauss_newton.unfused import UNFUSED
+from riemannian_torch.gauss_newton.unfused import RECURRENT, UNFUSED
 from riemannian_torch.gauss_newton.uses import (
     READERS,
     FoundRows,
@@ -134,6 +135,7 @@ class Watch(TorchFunctionMode):
         self.missed = False
         self._axis: int | None = None
         self._follows = True
+        self._ends: list[RemovableHandle] = []
 
     def begin(self, inputs: Iterable[Tensor]) -> None:
         """A call of the model begins.
@@ -147,8 +149,13 @@ class Watch(TorchFunctionMode):
     def end(self, outputs: Iterable[Tensor]) -> None:
         """The call has ended; derivatives that are taken outside of it come by its outputs."""
         if not self._follows:
-            for output in outputs:
-                output.register_hook(self._differentiated)
+            self._ends += [output.register_hook(self._differentiated) for output in outputs]
+
+    def let_go(self) -> None:
+        """No derivative through the outputs so far is the loop's own any more."""
+        for end in self._ends:
+            end.remove()
+        self._ends.clear()
 
     def _differentiated(self, cotangent: Tensor) -> None:
         self.missed = self.missed or torch.is_grad_enabled()
@@ -162,8 +169,10 @@ class Watch(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         named = kwargs or {}
-        if func in UNFUSED and not self._is_packed(args):
+        if func in UNFUSED:
             return self._unfused(func, args, named)
+        if func in RECURRENT and not self._is_packed(args):
+            return self._at(0, RECURRENT[func], self._noted_linear, *args, **named)
         reader = READERS.get(func)
         if reader is None:
             if not self._follows and func in _DERIVING:
@@ -183,12 +192,20 @@ class Watch(TorchFunctionMode):
 
     def _unfused(self, func: Any, args: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """The same by products that are noted down one by one."""
-        before, (inside, self._axis) = self._axis, UNFUSED[func]
+        inside, axis = UNFUSED[func]
+        with self:
+            return self._at(axis, inside, *args, **named)
+
+    def _at(self, axis: int, inside: Any, *args: Any, **named: Any) -> Any:
+        """What a function gives inside of which the samples are on an axis of its own."""
+        before, self._axis = self._axis, axis
         try:
-            with self:
-                return inside(*args, **named)
+            return inside(*args, **named)
         finally:
             self._axis = before
+
+    def _noted_linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Any:
+        return self.__torch_function__(F.linear, (), (x, weight, bias))
 
     @staticmethod
     def _is_packed(args: tuple[Any, ...]) -> bool:
