@@ -61,13 +61,18 @@ def in_base(rows: Mapping[Tensor, Rows], s: Tensor) -> dict[Tensor, Rows]:
     """
     raised: dict[int, OuterRows] = {}
     found: dict[Tensor, Rows] = {}
+    places: dict[int, tuple[Tensor, Tensor]] = {}  # that R is made of, by how many a sample has
     for parameter, own in rows.items():
         weight = own.weight if isinstance(own, BiasRows) else own
         if not isinstance(weight, OuterRows):
             found[parameter] = own
             continue
         if id(weight) not in raised:
-            raised[id(weight)] = _raised(weight, s)
+            T = weight.a.shape[1]
+            if T not in places:
+                few = _few(weight.a.shape[0] * T, s.device)
+                places[T] = few, s[few.div(T, rounding_mode="floor"), None]
+            raised[id(weight)] = _raised(weight, *places[T])
         after = raised[id(weight)]
         found[parameter] = BasedRows(own, BiasRows(after) if isinstance(own, BiasRows) else after)
     return found
@@ -85,12 +90,10 @@ def base_cost(rows: Mapping[Tensor, Rows]) -> float:
     return cost
 
 
-def _raised(rows: OuterRows, s: Tensor) -> OuterRows:
-    """``R^-1 U``."""
-    a, d = rows.a.flatten(0, 1), rows.d.flatten(0, 1)
-    few = _few(len(a), a.device)
-    inputs = a[few]
-    cotangents = d[few] / s[few.div(rows.a.shape[1], rounding_mode="floor"), None]
+def _raised(rows: OuterRows, few: Tensor, s: Tensor) -> OuterRows:
+    """``R^-1 U`` with R made of a few places, whose samples have the coefficients s (M, 1)."""
+    a, d = rows.flat or (rows.a.flatten(0, 1), rows.d.flatten(0, 1))
+    inputs, cotangents = a[few], d[few] / s
     raised_a = _solved(a, inputs, cotangents.square().sum(1))
     raised_d = _solved(d, cotangents, inputs.square().sum(1))
     flat = None if rows.flat is None else (raised_a, raised_d)
@@ -116,9 +119,10 @@ def _solved(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
     """``x (I + y^T diag(h) y / c)^-1`` for x (N, p), y (M, p) and h in terms of the weight."""
     H = weight.sqrt()[:, None] * y
     S = H @ H.T
-    c = (_SPREAD / y.shape[1] * S.diagonal().sum()).clamp_min(1e-30)  # any unit of h will do
+    diagonal = S.diagonal()
+    c = (_SPREAD / y.shape[1] * diagonal.sum()).clamp_min_(1e-30)  # any unit of h will do
     # (I + H^T H / c)^-1 = I - H^T (c I + H H^T)^-1 H, and c I + H H^T = L L^T is SPD.
-    S.diagonal().add_(c)
+    diagonal.add_(c)
     L = torch.linalg.cholesky_ex(S).L
     # With Y = L^-1 H; solved for Y^T, whose columns lie in memory as the solver wants them.
     Y_T = torch.linalg.solve_triangular(L.mT, H.mT, upper=True, left=False)
