@@ -13,6 +13,7 @@ pytest.importorskip("sklearn")
 from benchmarks.optimizers import kept, page, physics, race, structures  # noqa: E402
 from benchmarks.optimizers.__main__ import main  # noqa: E402
 from benchmarks.optimizers.asked import ASKED  # noqa: E402
+from benchmarks.optimizers.held_out import FRESH  # noqa: E402
 from benchmarks.optimizers.muon import Muon  # noqa: E402
 from benchmarks.optimizers.peers import OURS, PEERS, Peer, rung_beside  # noqa: E402
 from benchmarks.optimizers.race import (  # noqa: E402
@@ -29,9 +30,9 @@ from benchmarks.optimizers.registry import TASKS  # noqa: E402
 from benchmarks.optimizers.verdicts import is_refused, ratio_to, verdict  # noqa: E402
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [*TASKS, *(name for name in FRESH if name.startswith("fresh_"))])
 def test_a_task_starts_above_its_goal_and_takes_a_step_of_ours(name):
-    task = TASKS[name]()
+    task = {**TASKS, **FRESH}[name]()
     assert run(task, OURS, {}, 0, most=0).curve[0][1] > task.goal
     model, batches = started(task, 0)
     before = [p.detach().clone() for p in model.parameters()]
@@ -241,6 +242,19 @@ def test_a_task_that_only_ours_has_run_on_is_no_race(tmp_path):
     kept.write(tmp_path, "wine", result(row("GaussNewton", math.inf, math.inf, 2.0, most=70)))
     assert kept.races(tmp_path) == []
     assert "| one | 0.1 | > 70 | 2.00 | now at abc |" in page.alone_table(kept.alone(tmp_path))
+
+
+def test_what_was_held_out_is_told_beside_adam_as_far_as_it_was_followed():
+    ours = row("GaussNewton", 10, 10, 2.0)
+    won = result(ours, row("Adam", math.inf, 40, 1.0))
+    left = result(ours, row("Adam", math.inf, math.inf, 1.0, most=25))
+    lost = result(row("GaussNewton", 10, math.inf, 2.0), row("Adam", 15, 15, 1.0))
+    said = page.held_out_table([won, left])
+    assert "| one | 0.1 | 10 | 2.00 | 40 |  | 0.25 | 0.50 | abc |" in said
+    assert "| one | 0.1 | 10 | 2.00 | > 25 |  | < 0.40 | < 0.80 | abc |" in said
+    assert "in 2 of 2 runs, with 0.25 to 0.40 of the steps" in said
+    assert "less time on 2 of 2" in said
+    assert "in 1 of 2 runs, with 0.25 to inf of the steps" in page.held_out_table([won, lost])
 
 
 def test_the_page_and_the_readme_are_made_of_the_results_that_are_kept():
