@@ -74,7 +74,9 @@ class Samples:
         return x.movedim(self.axis, 0)
 
 
-def _linear(s: Samples, d: Tensor, a: Tensor, weight: Tensor, bias: Tensor | None = None) -> FoundRows:
+def _linear(
+    s: Samples, d: Tensor, a: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> FoundRows:
     flat = (a, d) if s.are_rows_of(a) and s.are_rows_of(d) else None
     rows = OuterRows(s.places(a, 1), s.places(d, 1), weight.shape, flat)
     yield weight, rows
