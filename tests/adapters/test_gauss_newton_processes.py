@@ -128,7 +128,8 @@ def sharded(model):
 
 WRAPS = {"copies": DistributedDataParallel, "shards": sharded}
 ALL = tuple(product(WRAPS, WAYS))
-FEW = tuple(product(WRAPS, ("closure", "backward")))
+# A table in shards too: each process keeps a part of its entries, from one that is not the first.
+FEW = (*product(WRAPS, ("closure", "backward")), ("shards", "table"))
 
 
 def take_part(rank, port, runs, results):
