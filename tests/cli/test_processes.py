@@ -34,7 +34,7 @@ def test_the_example_is_proved_and_nothing_but_results_is_said(tmp_path):
     assert result.returncode == PROVED, result.stderr
     assert "PROVED" in result.stdout
     # No warning of a solver or of NumPy reaches the user.
-    names = "certificate.json, contraction.png, graph.png, rates.png, summary.json"
+    names = "certificate.json, contraction.png, graph.png, proof.csv, rates.png, summary.json"
     assert result.stderr.strip() == f"Saved in results: {names}"
     checked = run("verify", "results/certificate.json", cwd=tmp_path)
     assert (checked.returncode, checked.stderr) == (PROVED, "")

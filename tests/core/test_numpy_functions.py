@@ -399,7 +399,7 @@ def test_nothing_is_proved_of_an_angle_across_its_cut():
     for region in (box(a=(-1, 1), b=(-2, -1)), box(a=(0, 1), b=(-2, -1)), box(a=(-1, 1), b=(0, 1))):
         with pytest.raises(RegionError, match=r"the cut of arctan2.*Leave the cut out"):
             angle(region)
-        assert formula("arctan2").contraction_rate([1], region).factor == np.inf
+        assert formula("arctan2")[1].contraction_rate(region).factor == np.inf
 
 
 def test_angles_and_cube_roots_are_numpy_s_also_near_their_singular_places():
