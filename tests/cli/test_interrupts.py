@@ -196,7 +196,7 @@ def test_an_interrupted_verification_says_that_nothing_is_saved(tmp_path, monkey
     path = save_cubic(tmp_path / "cubic.json", -1.0)
     assert run("certify", path, "--rate", 0.5, "--out", tmp_path / "out").exit_code == PROVED
     certificate = tmp_path / "out" / "certificate.json"
-    monkeypatch.setattr("riemannian_modules.evidence.verify", after(0))
+    monkeypatch.setattr("riemannian_modules.certify.verify", after(0))
     assert told(run("verify", certificate)) == ([], False, ["verify", str(certificate)])
 
 

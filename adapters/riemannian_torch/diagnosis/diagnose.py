@@ -20,7 +20,7 @@ from riemannian_torch.gauss_newton.processes import OneProcess
 from riemannian_torch.gauss_newton.recorder import tensors_of
 from riemannian_torch.gauss_newton.rows import Rows
 from riemannian_torch.gauss_newton.step_record import StepRecord
-from riemannian_torch.gauss_newton.system import System
+from riemannian_torch.gauss_newton.system import DualSystem
 from riemannian_torch.training_layers import is_map_of_a_point
 
 
@@ -109,7 +109,7 @@ class DiagnosisLog:
 
 
 def _gram(rows: Mapping[Tensor, Rows], last: StepRecord) -> Tensor:
-    return System(rows, last.scale).gram().double().cpu()
+    return DualSystem(rows, last.scale).gram().double().cpu()
 
 
 def _spectrum(K: Tensor) -> Tensor:

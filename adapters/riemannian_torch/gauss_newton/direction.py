@@ -23,7 +23,7 @@ from riemannian_torch.gauss_newton.number import (
     where_positive,
 )
 from riemannian_torch.gauss_newton.rows import Rows
-from riemannian_torch.gauss_newton.system import System
+from riemannian_torch.gauss_newton.system import DualSystem
 
 
 @final
@@ -69,7 +69,7 @@ def direction(
         momentum: beta.
         block: How many samples are solved for at a time.
     """
-    built = [System(rows, scale) for rows in systems]
+    built = [DualSystem(rows, scale) for rows in systems]
     seen = [system.along(last) for system in built]
     t = seen[0] if len(seen) == 1 else torch.stack(seen).sum(0)
     state = follow(state, s, t)
@@ -113,7 +113,7 @@ def _not_too_far(found: Direction, s: Tensor) -> Direction:
 
 
 def _swept(
-    system: System,
+    system: DualSystem,
     state: StepState,
     pull: Tensor,
     last: Mapping[Tensor, Tensor],

@@ -69,7 +69,7 @@ class DenseLayer:
 
 
 @final
-class System:
+class DualSystem:
     """Rows U of several parameters, times a number for each sample.
 
     Args:
@@ -119,9 +119,9 @@ class System:
         for p, r in self._others.items():
             r.combine(weights, parts[p], kept)
 
-    def part(self, samples: slice) -> System:
+    def part(self, samples: slice) -> DualSystem:
         """The system of some samples."""
-        return System({p: r.part(samples) for p, r in self.rows.items()}, self.scale[samples])
+        return DualSystem({p: r.part(samples) for p, r in self.rows.items()}, self.scale[samples])
 
 
 def _layers_of(rows: Mapping[Tensor, Rows]) -> tuple[list[DenseLayer], dict[Tensor, Rows]]:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 # (gates of the input, gates of the state, state) -> new state
 Cell: TypeAlias = Callable[[Tensor, Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
 # F.linear, noted down; a cell's other operations have no parameters
-Linear: TypeAlias = Callable[..., Tensor]
+LinearFunction: TypeAlias = Callable[..., Tensor]
 
 
 def _lstm_cell(by_input: Tensor, by_state: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -52,7 +52,7 @@ def _one_step(cell: Cell) -> Callable[..., Any]:
     """A cell as torch's function of the same name takes its arguments."""
 
     def step(
-        linear: Linear, x: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor,
+        linear: LinearFunction, x: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor,
         b_ih: Tensor | None = None, b_hh: Tensor | None = None,
     ) -> Any:  # fmt: skip
         state = _states(hx)
@@ -67,7 +67,7 @@ def _recurrent(cell: Cell) -> Callable[..., Any]:
     """Layers of cells over sequences, as torch's fused functions take their arguments."""
 
     def run(
-        linear: Linear, x: Tensor, hx: Any, weights: Sequence[Tensor], has_biases: bool,
+        linear: LinearFunction, x: Tensor, hx: Any, weights: Sequence[Tensor], has_biases: bool,
         layers: int, dropout: float, training: bool, bidirectional: bool, batch_first: bool,
     ) -> Any:  # fmt: skip
         x = x if batch_first else x.transpose(0, 1)
@@ -98,7 +98,8 @@ def _recurrent(cell: Cell) -> Callable[..., Any]:
 
 
 def _over_time(
-    linear: Linear, cell: Cell, x: Tensor, state: tuple[Tensor, ...], w_ih: Tensor, w_hh: Tensor,
+    linear: LinearFunction, cell: Cell, x: Tensor, state: tuple[Tensor, ...], w_ih: Tensor,
+    w_hh: Tensor,
     biases: tuple[Tensor | None, Tensor | None], projection: Tensor | None, *, backward: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
     """One layer one way: all outputs (B, T, h) and the last state."""
