@@ -66,6 +66,7 @@ def read_slope_system(case: Case) -> SlopeSystem:
         part["type"] != "slopes"
         or any(low > high for low, high in bounds)
         or len(case.proof.names) < n
+        or case.proof.region.constraints
         or (claim.kind != "map" and q != n)
         or claim.has("horizontal", "trajectories")
     ):

@@ -190,7 +190,7 @@ def _outputs(norm: object) -> int:
 
 
 def _sides(region: object) -> tuple[tuple[str, ...], Array, Array]:
-    rows = refuse_unknown(region, {"sides"}, "region").get("sides")
+    rows = region.get("sides") if isinstance(region, dict) else None
     entries: list[Any] = rows if isinstance(rows, list) else []
     first: list[Any] = [row[0] if isinstance(row, list) and row else None for row in entries]
     names = tuple(name for name in first if isinstance(name, str))
@@ -198,7 +198,9 @@ def _sides(region: object) -> tuple[tuple[str, ...], Array, Array]:
         raise CertificateError(
             "region.sides: expected rows [name, lower, upper] by distinct names."
         )
-    lower, upper, _, _ = region_from_data({"sides": entries}, names)
+    lower, upper, constraints, _ = region_from_data(region, names)
+    if constraints:
+        raise CertificateError("region: expected a box alone, for layers whose slopes are bounded.")
     return names, lower, upper
 
 

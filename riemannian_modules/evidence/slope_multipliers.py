@@ -79,7 +79,7 @@ class SlopeMultipliers(Evidence):
         t = array_from_data(part.get("multipliers"), (len(form.slopes),), "evidence.multipliers")
         k, H = len(form.touched), part.get("compression")
         where = "evidence.compression"
-        return cls(t, None if "compression" not in part else array_from_data(H, (k, k), where))
+        return cls(t, None if H is None else array_from_data(H, (k, k), where))
 
     @override
     def proves(self, claim: Claim) -> str | None:

@@ -583,3 +583,21 @@ def printed(data, tmp_path, capsys):
 
 def test_the_limits_are_the_same():
     assert whole_file.LARGEST_FILE == LARGEST_FILE
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "is_proved"),
+    [
+        ("evidence", {"compression": None}, True),  # nothing, said in words
+        ("region", {"linear": [], "balls": []}, True),
+        ("region", "a constraint", False),
+    ],
+)
+def test_they_agree_on_what_a_claim_about_layers_may_say(part, change, is_proved):
+    data = copy.deepcopy(TRUE["slopes of a map"])
+    data["claim"]["bound"] += 2.0**-20  # `verify` rounds where the checker need not
+    names = [side[0] for side in data["region"]["sides"]]
+    if change == "a constraint":
+        change = {"linear": [[[[names[0], 1.0]], -1.0, 1.0]], "point": [0.0] * len(names)}
+    data[part] |= change
+    assert is_verified(data) == is_accepted(data) == is_proved
