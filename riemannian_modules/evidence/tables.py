@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from riemannian_modules.claims.answer import Proved
 from riemannian_modules.claims.certificate import Certificate
+from riemannian_modules.claims.claim import Claim
+from riemannian_modules.door import require
 from riemannian_modules.errors import UnsupportedError
 from riemannian_modules.evidence.block_checks import BlockChecks
-from riemannian_modules.evidence.evidence import TableRow
+from riemannian_modules.evidence.evidence import Evidence, TableRow
 from riemannian_modules.evidence.sparse_box import SparseBox
 from riemannian_modules.evidence.verify import read_evidence
 
@@ -18,9 +20,10 @@ def proof_table(proof: Proved | Certificate) -> list[TableRow]:
         proof: What was proved, or its certificate.
 
     Raises:
+        SignatureError: If it is neither.
         CertificateError: If the certificate is malformed.
     """
-    claim, evidence = read_evidence(proof.certificate if isinstance(proof, Proved) else proof)
+    claim, evidence = _opened("proof_table", proof)
     return list(evidence.rows(claim))
 
 
@@ -35,9 +38,16 @@ def network_table(proof: Proved | Certificate) -> list[TableRow]:
         proof: A composite's proof, or its certificate.
 
     Raises:
+        SignatureError: If it is neither.
+        CertificateError: If the certificate is malformed.
         UnsupportedError: If the certificate is not one of a composite.
     """
-    claim, evidence = read_evidence(proof.certificate if isinstance(proof, Proved) else proof)
+    claim, evidence = _opened("network_table", proof)
     if not isinstance(evidence, (BlockChecks, SparseBox)):
         raise UnsupportedError("network_table reads certificates of certify_network.")
     return list(evidence.rows(claim))
+
+
+def _opened(where: str, proof: Proved | Certificate) -> tuple[Claim, Evidence]:
+    require(where, proof, (Proved, Certificate), "a proof (Proved) or its certificate")
+    return read_evidence(proof.certificate if isinstance(proof, Proved) else proof)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -47,12 +48,20 @@ def verify(certificate: Certificate | Mapping[str, Any] | str | Path) -> Answer:
         CertificateError: If the data is truncated, inconsistent or of another version.
     """
     data = _opened(certificate)
+    with _fitting_parts():
+        try:
+            return _verified(data)
+        except UnsupportedError as fault:  # a map that may jump, or terms too long to multiply out
+            return Estimated(None, str(fault))
+
+
+@contextmanager
+def _fitting_parts() -> Generator[None]:
+    """Raise CertificateError for whatever data raises that is not of the shape of its place."""
     try:
-        return _verified(data)
-    except CertificateError:
+        yield
+    except (CertificateError, UnsupportedError):
         raise
-    except UnsupportedError as fault:  # a map that may jump, or terms beyond what is multiplied out
-        return Estimated(None, str(fault))
     except _MISFITS as fault:
         raise CertificateError(
             f"certificate: its parts do not fit together ({type(fault).__name__}: {fault}). It may "
@@ -103,10 +112,12 @@ def read_evidence(certificate: Certificate) -> tuple[Claim, Evidence]:
     Raises:
         CertificateError: If the data is malformed.
     """
-    claim = claim_from_data(certificate.data)
-    kind = kind_of_evidence(certificate.data["evidence"], claim)
-    fitted = _fitted(claim)
-    return fitted, kind.read(certificate.data["evidence"], fitted)
+    data = _opened(certificate)
+    with _fitting_parts():
+        claim = claim_from_data(data)
+        kind = kind_of_evidence(data["evidence"], claim)
+        fitted = _fitted(claim)
+        return fitted, kind.read(data["evidence"], fitted)
 
 
 def fitted_claim(data: Mapping[str, Any], claim: Claim) -> Claim:

@@ -25,8 +25,9 @@ from riemannian_modules import whole_file
 from riemannian_modules.certify import Proved, certify, verify
 from riemannian_modules.errors import CertificateError, UnsupportedError
 from riemannian_modules.evidence.written_terms import FUNCTIONS
-from tests.certify.hand_written import TRUE
+from tests.certify.hand_written import TRUE, explained, free, l2
 from tests.certify.hand_written import certificate as written
+from tests.certify.hand_written import system as expressions
 from tests.certify.test_checker_mutations import is_accepted, mutated
 from tests.shared import ROOT
 
@@ -601,3 +602,20 @@ def test_they_agree_on_what_a_claim_about_layers_may_say(part, change, is_proved
         change = {"linear": [[[[names[0], 1.0]], -1.0, 1.0]], "point": [0.0] * len(names)}
     data[part] |= change
     assert is_verified(data) == is_accepted(data) == is_proved
+
+
+NEGATIVE = {  # in each of them the test of a rate of 2 of ``x' = -x`` holds, which is false
+    "dense": {"type": "l2", "metric": [[-1.0]]},
+    "sparse": {"type": "l2", "metric": {"entries": [[0, 0, -1.0]]}},
+}
+
+
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_a_metric_that_is_none_proves_nothing(name):
+    flow = expressions([["*", "-1", "x"]], state=["x"])
+    data = explained(written("flow", -1.0, l2([1.0]), free("x"), flow))
+    assert is_verified(data)
+    assert is_accepted(data)
+    data["claim"] |= {"bound": -2.0, "norm": NEGATIVE[name]}
+    assert not is_verified(data)
+    assert not is_accepted(data)

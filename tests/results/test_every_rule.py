@@ -8,10 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import riemannian_modules as rm
-from riemannian_modules.certify import Proved, proof_table, verify
+from riemannian_modules.certify import Certificate, Proved, network_table, proof_table, verify
 from riemannian_modules.cli import UNDECIDED
 from riemannian_modules.engine import Trajectory
-from riemannian_modules.errors import RiemannianError
+from riemannian_modules.errors import CertificateError, RiemannianError, SignatureError
 from riemannian_modules.evidence.evidence import Evidence
 from riemannian_modules.evidence.registry import EVIDENCE, certificate_of
 from riemannian_modules.evidence.verify import read_evidence
@@ -53,6 +53,17 @@ def test_the_numbers_of_every_proof_are_told_in_a_table(name):
     for row in proof_table(proof(name)):
         assert np.isfinite(row.number)
         assert row.rule
+
+
+@pytest.mark.parametrize("table", [proof_table, network_table])
+def test_a_table_of_what_is_no_proof_is_refused_by_name(table):
+    for wrong in ("certificate.json", None, example("tanh")):
+        with pytest.raises(SignatureError, match="expected a proof"):
+            table(wrong)
+    for part in ("claim", "system", "region", "evidence"):
+        for broken in (None, [], {}, {"type": "slopes", "rule": "slopes", "kind": "flow"}):
+            with pytest.raises(CertificateError):
+                table(Certificate({**example("tanh"), part: broken}))
 
 
 @pytest.mark.parametrize("name", TRUE)
